@@ -1,0 +1,273 @@
+"""Facts about runs, in the past tense, and their form in a journal."""
+
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, Literal
+
+SCHEMA_VERSION = 1
+"""First line of every journal: `{"schema": 1, "run": ID}`. A reader refuses a larger number."""
+
+Stream = Literal["out", "err"]
+Outcome = Literal["ok", "failed", "ignored"]
+Level = Literal["error", "warning"]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened."""
+
+    at: float
+    """Seconds since the epoch, when it was seen (at most one engine tick after it happened)."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunStarted(Event):
+    """A build was started. Carries what the board needs of `run.json`."""
+
+    run: str
+    agent: str
+    command: str
+    """As the person would type it, without `cargo`: `test -p engine`. Credentials masked."""
+    tool: str
+    """`cargo` or `exec`."""
+    subcommand: str
+    """Canonical: `build`, `test`, `clippy`, …; for `exec` the program's name."""
+    cwd: str
+    checkout: str
+    """Workspace root, or `cwd` where there is none."""
+    target_dir: str | None
+    """Absolute; None for commands that have none."""
+    is_private_target: bool
+    is_owned: bool
+    """A foreground caller holds it."""
+    is_split: bool
+    """Two logs (`out.log`, `err.log`), else all in `out.log`."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutputGrew(Event):
+    """A log got longer."""
+
+    stream: Stream
+    shown_lines: int
+    """Lines a person would count: no JSON message of ours, no progress line."""
+    size_bytes: int
+    """Length of the raw log."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProgressMoved(Event):
+    """The tool said how far it is."""
+
+    done: int
+    total: int | None
+    """None: the tool named no total."""
+    in_flight: tuple[str, ...]
+    """Names as the tool gives them (`serde`, `ring(build)`, `app(bin)`), in its order; empty: none named."""
+    kind: Literal["units", "percent", "steps"]
+    """`units` of cargo; `percent` 0..100 (total 100); `steps` of `[3/9]`."""
+    is_truncated: bool = False
+    """The tool cut the list of names to the line's width."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnitStarted(Event):
+    """A crate began to compile, a build script to run."""
+
+    name: str
+    """As in cargo's progress line."""
+    is_sampled: bool = False
+    """Seen in /proc, not said by the tool."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnitFinished(Event):
+    """A unit is there: compiled, or found fresh."""
+
+    name: str
+    """Target name (`app`, `build-script-build`); package name where the tool gives only that."""
+    package: str
+    version: str
+    kind: str
+    """`lib`, `bin`, `test`, `proc-macro`, `custom-build`, `run-build-script`, `doc`, …"""
+    is_fresh: bool
+    elapsed_s: float | None
+    """Since it was first seen in flight; None: fresh, or its start was not seen."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnitDirtied(Event):
+    """Cargo said why a package is rebuilt (`-v`)."""
+
+    package: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class DiagnosticEmitted(Event):
+    """A compiler error or warning, or an error of the tool itself."""
+
+    level: Level
+    message: str
+    """First line, without `error[E0308]: `."""
+    code: str | None
+    file: str | None
+    line: int | None
+    column: int | None
+    rendered: str
+    """The whole text, sanitised, SGR removed, at most 4 KB."""
+    package: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LockWaitBegan(Event):
+    """`Blocking waiting for file lock on …`."""
+
+    what: str
+    """As cargo says it: `package cache`, `artifact directory`, `build directory`."""
+
+
+@dataclass(frozen=True, slots=True)
+class LockWaitEnded(Event):
+    """Output went on after a wait."""
+
+
+@dataclass(frozen=True, slots=True)
+class BuildFinished(Event):
+    """Cargo's build phase is over; what follows is the program's or the tests' own output."""
+
+    is_success: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TestSuiteStarted(Event):
+    """A test binary began."""
+
+    __test__: ClassVar[bool] = False
+    name: str
+    """`unittests src/lib.rs`, `tests/cli.rs`, `Doc-tests engine`."""
+    tests: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class TestFinished(Event):
+    """One test's result. At most 5,000 a run that passed; all that failed, up to 5,000."""
+
+    __test__: ClassVar[bool] = False
+    name: str
+    suite: str
+    outcome: Outcome
+    elapsed_s: float | None
+    """None: the harness gave no time."""
+
+
+@dataclass(frozen=True, slots=True)
+class TestsCounted(Event):
+    """Running totals of the run, once a batch of output."""
+
+    __test__: ClassVar[bool] = False
+    passed: int
+    failed: int
+    ignored: int
+
+
+@dataclass(frozen=True, slots=True)
+class TypicalRecalled(Event):
+    """What history knows of this command in this checkout."""
+
+    wall_s: float
+    """Median of the last five runs that succeeded and compiled something."""
+    crate_s: tuple[tuple[str, float], ...]
+    """Unit name in the progress line's form, median seconds when it was compiled; at most 2,000."""
+    runs: int
+    """How many runs that rests on."""
+
+
+@dataclass(frozen=True, slots=True)
+class HandedOver(Event):
+    """The build is done; the program took over the caller's terminal, and is not logged."""
+
+    program: str
+
+
+@dataclass(frozen=True, slots=True)
+class LogCut(Event):
+    """A hole was punched in a log that was over its cap."""
+
+    stream: Stream
+    offset: int
+    removed_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class StopAsked(Event):
+    """Somebody asked for the end of the run; processes may still be alive."""
+
+    by: str
+    """`owner`, `interrupt`, `request`, `log cap`."""
+    is_kill: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnded(Event):
+    """The run's main process is gone and its exit is known."""
+
+    code: int | None
+    """None: died of a signal."""
+    signal: int | None
+    wall_s: float
+    user_s: float
+    sys_s: float
+    largest_process_bytes: int
+    """`ru_maxrss` of the largest single process, not a total."""
+    stopped_by: str | None
+    """None: it ended by itself; else as in `StopAsked.by`."""
+    is_killed: bool = False
+    """It took, or somebody asked for, SIGKILL."""
+    left_running: tuple[str, ...] = ()
+    """Shared cache servers that it started and that live on: `sccache 4121`."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunLost(Event):
+    """The supervisor died without leaving an exit: how the run ended is unknown."""
+
+    survivors: tuple[int, ...] = ()
+    """Pids of its processes that were still alive when this was seen."""
+
+
+EVENTS: dict[str, type[Event]] = {
+    cls.__name__: cls
+    for cls in (
+        RunStarted, OutputGrew, ProgressMoved, UnitStarted, UnitFinished, UnitDirtied, DiagnosticEmitted,
+        LockWaitBegan, LockWaitEnded, BuildFinished, TestSuiteStarted, TestFinished, TestsCounted,
+        TypicalRecalled, HandedOver, LogCut, StopAsked, RunEnded, RunLost,
+    )
+}  # fmt: skip
+_FIELDS: dict[type[Event], tuple[str, ...]] = {c: tuple(f.name for f in fields(c)) for c in EVENTS.values()}
+
+
+def to_record(event: Event) -> dict[str, Any]:
+    """The event as a JSON object: its class under `event`, then its fields."""
+    record: dict[str, Any] = {"event": type(event).__name__}
+    for name in _FIELDS[type(event)]:
+        record[name] = getattr(event, name)
+    return record
+
+
+def from_record(record: dict[str, Any]) -> Event | None:
+    """The event of a record; None for a class this version does not know, or with fields missing.
+
+    Unknown fields are dropped, so that a journal of a later minor version can be read.
+    """
+    cls = EVENTS.get(record.get("event", ""))
+    if cls is None:
+        return None
+    known = {name: _frozen(record[name]) for name in _FIELDS[cls] if name in record}
+    try:
+        return cls(**known)
+    except TypeError:
+        return None
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(_frozen(item) for item in value) if isinstance(value, list) else value

@@ -1,0 +1,1 @@
+"""Bytes of build output to events: pure, any cut of the bytes."""

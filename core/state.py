@@ -1,0 +1,121 @@
+"""What is known of all runs at one moment: the Board."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+
+from core import events as e
+
+MAX_DIAGNOSTICS = 500
+"""Kept per run; further ones are counted only."""
+MAX_FAILED_TESTS = 500
+
+
+class RunState(StrEnum):
+    """Where a run stands."""
+
+    QUEUED = "queued"
+    BUILDING = "building"
+    WAITING = "waiting"
+    LINKING = "linking"
+    TESTING = "testing"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    STOPPED = "stopped"
+    KILLED = "killed"
+    LOST = "lost"
+
+    @property
+    def is_over(self) -> bool:
+        """No process of it is expected to live."""
+        return self in _OVER
+
+
+_OVER = frozenset({RunState.DONE, RunState.FAILED, RunState.STOPPED, RunState.KILLED, RunState.LOST})
+
+
+@dataclass(frozen=True, slots=True)
+class InFlight:
+    """A unit that is being compiled now."""
+
+    name: str
+    since: float
+    """When it was first seen, seconds since the epoch."""
+    is_sampled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One build, as far as it is known."""
+
+    run: str
+    agent: str
+    command: str
+    tool: str
+    subcommand: str
+    cwd: str
+    checkout: str
+    target_dir: str | None
+    is_private_target: bool
+    is_owned: bool
+    is_split: bool
+    started_at: float
+    state: RunState = RunState.BUILDING
+    units_done: int = 0
+    units_total: int | None = None
+    """None: not said (yet)."""
+    units_fresh: int = 0
+    units_built: int = 0
+    progress_kind: str = "units"
+    in_flight: tuple[InFlight, ...] = ()
+    """Longest first."""
+    waits_for: str | None = None
+    """The lock as cargo names it."""
+    waits_since: float | None = None
+    errors: int = 0
+    warnings: int = 0
+    diagnostics: tuple[e.DiagnosticEmitted, ...] = ()
+    """In order of appearance, at most MAX_DIAGNOSTICS, errors preferred."""
+    dirtied: tuple[e.UnitDirtied, ...] = ()
+    suite: str | None = None
+    """The test binary that runs now, or ran last."""
+    suites: int = 0
+    tests_passed: int = 0
+    tests_failed: int = 0
+    tests_ignored: int = 0
+    failed_tests: tuple[e.TestFinished, ...] = ()
+    out_lines: int = 0
+    err_lines: int = 0
+    out_bytes: int = 0
+    err_bytes: int = 0
+    cut_bytes: int = 0
+    is_build_over: bool = False
+    handed_to: str | None = None
+    typical: e.TypicalRecalled | None = None
+    finished_s: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    """Seconds of each unit that was compiled, by unit name."""
+    stop: e.StopAsked | None = None
+    ended: e.RunEnded | None = None
+    ended_at: float | None = None
+    survivors: tuple[int, ...] = ()
+    output_at: float | None = None
+    """When a log last grew."""
+
+    @property
+    def first_error(self) -> e.DiagnosticEmitted | None:
+        """The first error by appearance."""
+        return next((d for d in self.diagnostics if d.level == "error"), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """All runs that are shown, by run id (oldest first)."""
+
+    runs: Mapping[str, Run] = field(default_factory=lambda: MappingProxyType({}))
+    now: float = 0.0
+    """When this board was made, seconds since the epoch; elapsed times are `now - started_at`."""
+    engine_seen_at: float | None = None
+    """When the engine last gave a sign of life; None: none runs."""
+
