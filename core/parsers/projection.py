@@ -1,6 +1,6 @@
-"""What a person sees of a raw log: our JSON messages and progress lines taken out, every other byte as it was.
+"""What a person sees of a raw log: our JSON messages and progress lines cut out, other bytes as they were.
 
-Imported before every build, so it needs `re` alone. Source of the formats: cargo 1.95, `--message-format=json*`
+Imported before every build, so it needs `re` alone. Source of the formats: cargo 1.95, `--message-format=json`
 and `term.progress.when="always"`, into one O_APPEND file or two.
 """
 
@@ -25,8 +25,10 @@ _BREAK = re.compile(rb"[\r\n]")
 _COMMAND = rb"(?:     Running" + _SGR + rb"{0,2} `|(?:  |error: )process didn't exit successfully: `)"
 _COMMAND_LINE = re.compile(rb"(?m)^" + _SGR + rb"{0,4}" + _COMMAND + rb".*$")
 _COMMAND_STARTS = (
-    b"     Running `", b"  process didn't exit successfully: `", b"error: process didn't exit successfully: `",
-)  # fmt: skip
+    b"     Running `",
+    b"  process didn't exit successfully: `",
+    b"error: process didn't exit successfully: `",
+)
 _ANY_SGR = re.compile(_SGR + rb"|\x1b(?:\[[0-9;]{0,12})?\Z")
 _COLOR_ARGS = re.compile(rb" --test-args --color --test-args always| --color always")
 
@@ -43,8 +45,8 @@ _HOLD, _PASS, _SHOW, _CUT, _OVER = range(5)
 class Projection:
     """A filter over the bytes of one log; any cut of them into chunks gives the same output.
 
-    `cut_json`: messages are ours, up to `build-finished`. `cut_progress`: the caller would have had no progress
-    line. `cut_color_args`: take the `--color always` that we gave the test harness out of shown commands.
+    `cut_json`: messages are ours, up to `build-finished`. `cut_progress`: the caller would have had no
+    progress line. `cut_color_args`: take the `--color always` that we gave the test harness out of shown commands.
     """
 
     __slots__ = (
@@ -107,6 +109,8 @@ class Projection:
                 pos = shown_from = buf.find(b"\n", pos) + 1 or end
                 if buf[pos - 1] == _NEWLINE:
                     if self._state == _LAST_MESSAGE:
+                        if self._owes_erase:
+                            out.append(ERASE)
                         return b"".join(out) + self._finish(buf[pos:])
                     self._state = _START
                 continue
@@ -220,7 +224,7 @@ class Projection:
         return _CUT, stop
 
     def _without_color_args(self, chunk: bytes) -> bytes:
-        """The chunk, where a shown command has lost the harness's colour arguments; from a line's start on."""
+        """The chunk, where shown commands have lost the harness's colour arguments."""
         buf = self._held + chunk if self._held else chunk
         self._held = b""
         line = 0
