@@ -30,11 +30,14 @@ _COMMAND_STARTS = (
     b"error: process didn't exit successfully: `",
 )
 _ANY_SGR = re.compile(_SGR + rb"|\x1b(?:\[[0-9;]{0,12})?\Z")
-_COLOR_ARGS = re.compile(rb" --test-args --color --test-args always| --color always")
+_OUR_ARGS = re.compile(
+    rb" --test-args --color --test-args always| --color always|(?<=`)/bin/sh [^`]*?/run/handoff\.sh'? "
+)
 
 _REPORT = re.compile(rb"\x1b\]9;4;[0-9;]{0,12}\x1b\\")
 _REPORT_BEGUN = re.compile(rb"\x1b(?:\](?:9(?:;(?:4(?:;[0-9;]{0,12}\x1b?)?)?)?)?)?\Z")
 _COLOR_WORD = b"--color"
+_RUNNER_WORD = b"/handoff.sh"
 _HEADER_COLUMNS = 12
 _ESC, _NEWLINE, _SPACE, _BRACE = b"\x1b\n {"
 
@@ -46,7 +49,8 @@ class Projection:
     """A filter over the bytes of one log; any cut of them into chunks gives the same output.
 
     `cut_json`: messages are ours, up to `build-finished`. `cut_progress`: the caller would have had no
-    progress line. `cut_color_args`: take the `--color always` that we gave the test harness out of shown commands.
+    progress line. `cut_color_args`: take what we added (`--color always` of the test harness, the runner of
+    `core.run.handoff`) out of shown commands.
     """
 
     __slots__ = (
@@ -238,7 +242,7 @@ class Projection:
             self._held = buf[tail:]
             buf = buf[:tail]
             self._state = _START
-        if _COLOR_WORD not in buf:
+        if _COLOR_WORD not in buf and _RUNNER_WORD not in buf:
             return buf
         return buf[:line] + _COMMAND_LINE.sub(_drop_color_args, buf[line:])
 
@@ -251,4 +255,4 @@ def _may_be_command(start: bytes, size: int) -> bool:
 
 
 def _drop_color_args(line: "re.Match[bytes]") -> bytes:
-    return _COLOR_ARGS.sub(b"", line[0])
+    return _OUR_ARGS.sub(b"", line[0])

@@ -1,0 +1,195 @@
+"""From a request to a running build: the one way in for callers, `run-all`, dashboard and engine."""
+
+import os
+from typing import NamedTuple
+
+from core.errors import DeckError, SpawnError, UsageError
+from core.launch import Launch
+from core.paths import Paths
+from core.run import compose, config, grammar, handoff, identity, spawn, target
+
+SHIM_MARK = b"# cargo-deck shim"
+
+
+class Request(NamedTuple):
+    """What somebody wants to run."""
+
+    tool: str
+    """`cargo` or `exec`."""
+    words: tuple[str, ...]
+    """What was typed after `cargo`, or the command of `exec`."""
+    agent: identity.Agent
+    cwd: str
+    env: dict[str, str]
+    caller: compose.Caller
+    is_owned: bool
+
+
+class Begun(NamedTuple):
+    """A run that was started, and how its output is to be shown."""
+
+    started: spawn.Started
+    composed: compose.Composed
+    target: target.Target
+    handoff_fd: int | None
+    program: str
+    """Canonical subcommand, or the program of `exec`."""
+
+
+def find_cargo(env: dict[str, str]) -> str | None:
+    """The real cargo on PATH: our shim is passed over. None where there is none."""
+    for folder in env.get("PATH", "").split(":"):
+        path = folder + "/cargo"
+        if folder and os.access(path, os.X_OK) and os.path.isfile(path) and not is_shim(path):
+            return path
+    return None
+
+
+def is_shim(path: str) -> bool:
+    """The file is a shim of ours (of any version, wherever it lies)."""
+    try:
+        with open(path, "rb") as file:
+            return SHIM_MARK in file.read(128)
+    except OSError:
+        return False
+
+
+def parse_cargo(words: tuple[str, ...], cwd: str, env: dict[str, str]) -> tuple[grammar.Parsed, config.CargoConfig]:
+    """The command line taken apart, and cargo's settings for it."""
+    settings = config.read_config(cwd, env, os.path.expanduser("~"))
+    return grammar.parse(words, settings.aliases), settings
+
+
+def begin(paths: Paths, request: Request) -> Begun:
+    """Start the run.
+
+    Raises:
+        UsageError: there is no such program.
+        StateError, SpawnError: it could not be recorded or started; nothing runs.
+    """
+    if request.tool == "exec":
+        return _begin_exec(paths, request)
+    cargo = find_cargo(request.env)
+    if cargo is None:
+        raise UsageError("cargo was not found on PATH: install Rust (https://rustup.rs), or add ~/.cargo/bin to PATH")
+    parsed, settings = parse_cargo(request.words, request.cwd, request.env)
+    cwd = os.path.normpath(os.path.join(request.cwd, parsed.value("C") or "."))
+    root = identity.workspace_root(cwd, parsed.value("manifest-path"))
+    checkout = root or identity.git_root(cwd) or cwd
+    own = _own_target(parsed, settings, cwd, root)
+    slot = spawn.take_slot(paths, request.agent.name, own.path)
+    try:
+        chosen = own
+        if own.source == "default" and own.path is not None:
+            chosen = _choose(paths, slot.run, request.agent.name, checkout, own)
+        memory = handoff.open_memory() if request.caller.out_tty and request.is_owned else None
+        composed = compose.compose(
+            parsed, settings, request.caller, request.env,
+            target_dir=chosen.path if chosen.source == "private" else None, can_hand_over=memory is not None,
+        )  # fmt: skip
+        if memory is not None and not composed.is_handoff:
+            os.close(memory)
+            memory = None
+        order = spawn.Order(
+            agent=request.agent.name,
+            agent_source=request.agent.source,
+            tool="cargo",
+            subcommand=parsed.command.name if parsed.command else parsed.subcommand,
+            typed=request.words,
+            launch=Launch(
+                (cargo, *composed.words),
+                request.cwd,
+                env=((handoff.VARIABLE, str(memory)),) if memory is not None else (),
+            ),
+            env=request.env,
+            checkout=checkout,
+            target_dir=chosen.path,
+            target_source=chosen.source,
+            json=composed.json,
+            has_progress=composed.has_progress,
+            parser=composed.parser,
+            streams=1 if request.caller.is_one_stream else 2,
+            has_terminal=request.caller.has_terminal,
+            plan=(("target-dir", chosen.path or "", chosen.reason),) if chosen.path else (),
+            rustc_wrapper=settings.rustc_wrapper,
+            handoff_fd=memory,
+        )
+        started = spawn.start(paths, slot, order, owned=request.is_owned)
+    except (DeckError, OSError):
+        spawn.give_up_slot(paths, slot)
+        raise
+    return Begun(started, composed, chosen, memory, order.subcommand)
+
+
+def _begin_exec(paths: Paths, request: Request) -> Begun:
+    if not request.words:
+        raise UsageError("exec needs a command: cargo deck exec -- ninja -C build")
+    program = request.words[0]
+    if not _is_program(program, request.cwd, request.env):
+        raise UsageError(f"{program}: no such program on PATH")
+    checkout = identity.workspace_root(request.cwd, None) or identity.git_root(request.cwd) or request.cwd
+    slot = spawn.take_slot(paths, request.agent.name, None)
+    composed = compose.Composed(request.words, "none", False, False, False, False, "generic")
+    order = spawn.Order(
+        agent=request.agent.name,
+        agent_source=request.agent.source,
+        tool="exec",
+        subcommand=os.path.basename(program),
+        typed=request.words,
+        launch=Launch(request.words, request.cwd),
+        env=request.env,
+        checkout=checkout,
+        target_dir=None,
+        target_source="none",
+        json="none",
+        has_progress=False,
+        parser="generic",
+        streams=1 if request.caller.is_one_stream else 2,
+        has_terminal=request.caller.has_terminal,
+    )
+    try:
+        started = spawn.start(paths, slot, order, owned=request.is_owned)
+    except (DeckError, OSError):
+        spawn.give_up_slot(paths, slot)
+        raise
+    return Begun(started, composed, target.Target(None, "none", ""), None, order.subcommand)
+
+
+def _is_program(program: str, cwd: str, env: dict[str, str]) -> bool:
+    if "/" in program:
+        return os.access(os.path.join(cwd, program), os.X_OK)
+    return any(os.access(f"{folder}/{program}", os.X_OK) for folder in env.get("PATH", "").split(":") if folder)
+
+
+def _own_target(parsed: grammar.Parsed, settings: config.CargoConfig, cwd: str, root: str | None) -> target.Target:
+    """The target dir that plain cargo would use."""
+    given = parsed.value("target-dir")
+    if given:
+        return target.Target(os.path.normpath(os.path.join(cwd, given)), "user", "--target-dir was given")
+    if settings.target_dir:
+        return target.Target(settings.target_dir, "user", "CARGO_TARGET_DIR or build.target-dir is set")
+    if root is None or parsed.command is None:
+        return target.Target(None, "none", "")
+    return target.Target(root + "/target", "default", "cargo's own")
+
+
+def _choose(paths: Paths, run: str, agent: str, checkout: str, own: target.Target) -> target.Target:
+    assert own.path is not None
+    try:
+        return target.choose_target(paths, run, agent, checkout, own.path)
+    except OSError:
+        return own  # no private dir can be made: share and wait, as plain cargo would
+
+
+def start_detached(paths: Paths, *, agent: str, cwd: str, words: tuple[str, ...], tool: str,
+                   env: dict[str, str]) -> str:  # fmt: skip
+    """Start a run that nobody owns; its id.
+
+    Raises:
+        UsageError: bad agent name or no such program.
+        StateError, SpawnError: it could not be started.
+    """
+    if not os.path.isdir(cwd):
+        raise SpawnError(f"{cwd} is not a folder")
+    named = identity.find_agent(agent, env, cwd)
+    return begin(paths, Request(tool, words, named, cwd, env, compose.NOBODY, is_owned=False)).started.run

@@ -1,0 +1,175 @@
+"""From what a person typed to what is executed: which flags of ours go where, and what the caller is shown.
+
+A pure function of (command line, cargo's settings, what the caller's streams are).
+"""
+
+import shlex
+from typing import NamedTuple
+
+from core.run import handoff
+from core.run.config import CargoConfig
+from core.run.grammar import Parsed
+
+WIDE = 240
+"""Columns of a progress line that only we read; narrower ones cut the names of units."""
+_NO_CAPTURE = ("--nocapture", "--no-capture")
+_UNTOUCHED = ("unit-graph", "build-plan", "help", "version", "explain")
+
+
+class Caller(NamedTuple):
+    """The caller's streams."""
+
+    out_tty: bool
+    err_tty: bool
+    is_one_stream: bool
+    """stdout and stderr are one object."""
+    columns: int
+    """Of the terminal behind stderr; 0 where there is none."""
+
+    @property
+    def has_terminal(self) -> bool:
+        """Somebody sees it."""
+        return self.out_tty or self.err_tty
+
+
+NOBODY = Caller(out_tty=False, err_tty=False, is_one_stream=True, columns=0)
+"""A detached run: no caller, one log."""
+
+
+class Composed(NamedTuple):
+    """The command line to execute and how its output is to be read."""
+
+    words: tuple[str, ...]
+    """After `cargo`."""
+    json: str
+    """`ours`, `user`, `none`: see docs/internals.md."""
+    cut_progress: bool
+    """The log has progress lines that the caller would not have had."""
+    has_progress: bool
+    cut_own_args: bool
+    """Cargo shows arguments of ours in its `Running` lines."""
+    is_handoff: bool
+    parser: str
+
+
+def compose(parsed: Parsed, config: CargoConfig, caller: Caller, env: dict[str, str], *, target_dir: str | None,
+            can_hand_over: bool) -> Composed:  # fmt: skip
+    """What to execute for a cargo command line."""
+    command = parsed.command
+    if command is None or not parsed.is_known or any(name in parsed.options for name in _UNTOUCHED):
+        parser = "generic" if command is None else command.parser
+        given = parsed.options.get("message-format", [])
+        return Composed(parsed.words, "user" if _is_json(given) else "none", False, False, False, False, parser)
+    ours: list[str] = []
+    json = _message_format(parsed, ours)
+    dropped = ("message-format",) if json == "ours" else ()
+    is_quiet = config.quiet or "quiet" in parsed.options or "cargo-quiet" in parsed.options
+    shows_progress = _shows_progress(parsed, config, caller, env, is_quiet=is_quiet)
+    has_progress = not is_quiet and not (config.progress == "always" and not caller.err_tty) and (
+        not any(value.startswith("term.") for value in parsed.options.get("config", []))
+    )  # fmt: skip
+    if has_progress:
+        width = caller.columns if shows_progress and caller.columns else WIDE
+        ours += ["--config", 'term.progress.when="always"', "--config", f"term.progress.width={width}"]
+    if _wants_color(caller.err_tty, env) and "color" not in parsed.options and config.color in (None, "auto"):
+        ours += ["--color", "always"]
+    if target_dir is not None:
+        ours += ["--target-dir", target_dir]
+    is_handoff = can_hand_over and command.name == "run" and caller.out_tty and not config.has_runner
+    if is_handoff:
+        ours += ["--config", handoff.runner_config()]
+    test_args = _test_color(parsed, config, caller, env)
+    return Composed(
+        words=_insert(parsed, tuple(ours), test_args, dropped),
+        json=json,
+        cut_progress=has_progress and not shows_progress,
+        has_progress=has_progress or shows_progress,
+        cut_own_args=bool(test_args) or is_handoff,
+        is_handoff=is_handoff,
+        parser=command.parser,
+    )  # fmt: skip
+
+
+def command_line(words: tuple[str, ...]) -> str:
+    """The words as a person would type them."""
+    return shlex.join(words)
+
+
+def _is_json(given: list[str]) -> bool:
+    return any(value.startswith("json") for value in given)
+
+
+def _message_format(parsed: Parsed, ours: list[str]) -> str:
+    """Choose the message format: the user's own JSON stays, everything else becomes ours."""
+    assert parsed.command is not None
+    if not parsed.command.has_json:
+        return "none"
+    given = parsed.options.get("message-format", [])
+    if _is_json(given) or len(given) > 1:
+        return "user" if _is_json(given) else "none"
+    match given:
+        case [] | ["human"]:
+            ours.append("--message-format=json-render-diagnostics")
+        case ["short"]:
+            ours.append("--message-format=json-render-diagnostics,json-diagnostic-short")
+        case _:
+            return "none"
+    return "ours"
+
+
+def _shows_progress(parsed: Parsed, config: CargoConfig, caller: Caller, env: dict[str, str], *,
+                    is_quiet: bool) -> bool:  # fmt: skip
+    """Plain cargo would have drawn a progress bar for this caller. Source: cargo 1.95 util/progress.rs."""
+    if config.progress == "always":
+        return True
+    if config.progress == "never" or is_quiet or not caller.err_tty:
+        return False
+    return env.get("TERM") != "dumb" and "CI" not in env and "TF_BUILD" not in env
+
+
+def _wants_color(is_tty: bool, env: dict[str, str]) -> bool:
+    """A stream of the caller's would have been coloured, which our log file would not be.
+
+    `CLICOLOR_FORCE` and `NO_COLOR` act on files by themselves. Source: anstyle-query 1.1.
+    """
+    if not is_tty or env.get("NO_COLOR") or env.get("CLICOLOR") == "0":
+        return False
+    term = env.get("TERM", "")
+    return (term not in ("", "dumb")) or "CLICOLOR" in env or "CI" in env
+
+
+def _test_color(parsed: Parsed, config: CargoConfig, caller: Caller, env: dict[str, str]) -> tuple[str, ...]:
+    """libtest colours only a terminal: told so where the caller has one and said nothing else."""
+    assert parsed.command is not None
+    if parsed.command.after != "libtest" or not caller.out_tty or "no-run" in parsed.options:
+        return ()
+    rest = parsed.words[parsed.dashes_at + 1 :] if parsed.dashes_at is not None else ()
+    said = any(word.split("=")[0] in ("--color", "--format", "--list", *_NO_CAPTURE, "-q", "--quiet") for word in rest)
+    is_plain = any(word in _NO_CAPTURE or word.startswith("--color") or word == "--list" for word in rest)
+    if is_plain or (said and "--list" in rest) or env.get("RUST_TEST_NOCAPTURE", "0") != "0":
+        return ()
+    return ("--color", "always")
+
+
+def _insert(parsed: Parsed, ours: tuple[str, ...], test_args: tuple[str, ...], dropped: tuple[str, ...]) -> tuple[str, ...]:
+    end = len(parsed.words) if parsed.dashes_at is None else parsed.dashes_at
+    own = list(parsed.words[parsed.insert_at : end])
+    for name in dropped:
+        own = _without(own, "--" + name)
+    tail = parsed.words[end:]
+    if test_args:
+        tail = (*(tail or ("--",)), *test_args)
+    return (*parsed.words[: parsed.insert_at], *ours, *own, *tail)
+
+
+def _without(words: list[str], option: str) -> list[str]:
+    kept: list[str] = []
+    skip = False
+    for word in words:
+        if skip:
+            skip = False
+        elif word == option:
+            skip = True
+        elif not word.startswith(option + "="):
+            kept.append(word)
+    return kept

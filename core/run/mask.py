@@ -1,0 +1,58 @@
+"""Keeping credentials out of everything that we write."""
+
+import re
+
+_NAME = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL", re.I)
+_USER_INFO = re.compile(r"(?<=://)[^/@\s]+@")
+_OPTION = re.compile(r"(--?[A-Za-z0-9_-]*(?:key|token|secret|password|passwd|credential)[A-Za-z0-9_-]*)(=.*)?\Z", re.I)
+_ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=(.+)\Z", re.S)
+MASK = "***"
+_SHORTEST = 6
+"""A credential shorter than this is not searched for inside other words."""
+
+
+def is_credential(name: str) -> bool:
+    """The name of a variable or option says that its value is nobody's business."""
+    return _NAME.search(name) is not None
+
+
+def safe_environment(env: dict[str, str]) -> dict[str, str | None]:
+    """The environment with credentials as None (*set*), by name or by user info in a URL."""
+    secrets = _secrets(env)
+    safe: dict[str, str | None] = {}
+    for name, value in env.items():
+        hidden = is_credential(name) or _USER_INFO.search(value) or any(s in value for s in secrets)
+        safe[name] = None if hidden else value
+    return safe
+
+
+def safe_words(words: tuple[str, ...], env: dict[str, str]) -> tuple[str, ...]:
+    """A command line with `***` for credentials: values of options and assignments with such names, user info of
+    URLs, and the values of the environment's credentials wherever they stand."""
+    secrets = _secrets(env)
+    safe: list[str] = []
+    hide_next = False
+    for word in words:
+        if hide_next:
+            safe.append(MASK)
+            hide_next = False
+            continue
+        option, assignment = _OPTION.match(word), _ASSIGNMENT.match(word)
+        if option:
+            hide_next = option[2] is None
+            safe.append(option[1] + ("" if option[2] is None else "=" + MASK))
+        elif assignment and is_credential(assignment[1]):
+            safe.append(assignment[1] + "=" + MASK)
+        else:
+            word = _USER_INFO.sub(MASK + "@", word)
+            for secret in secrets:
+                word = word.replace(secret, MASK)
+            safe.append(word)
+    return tuple(safe)
+
+
+def _secrets(env: dict[str, str]) -> list[str]:
+    named = {value for name, value in env.items() if is_credential(name) and len(value) >= _SHORTEST}
+    for value in env.values():
+        named.update(part[:-1].rpartition(":")[2] for part in _USER_INFO.findall(value) if len(part) > _SHORTEST)
+    return sorted((secret for secret in named if len(secret) >= _SHORTEST), key=len, reverse=True)

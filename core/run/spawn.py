@@ -1,0 +1,205 @@
+"""Starting a run: its folder, its record, its supervisor."""
+
+import fcntl
+import json
+import os
+import time
+from typing import Any, NamedTuple
+
+from core.errors import SpawnError, StateError
+from core.launch import Launch
+from core.paths import Paths
+from core.run import mask, supervisor
+
+SCHEMA = 1
+FREE_FLOOR_BYTES = 500_000_000
+"""Under this much free space nothing is recorded: a full disk under stderr makes cargo itself exit 101."""
+
+
+class Order(NamedTuple):
+    """A run to start."""
+
+    agent: str
+    agent_source: str
+    tool: str
+    """`cargo` or `exec`."""
+    subcommand: str
+    typed: tuple[str, ...]
+    launch: Launch
+    env: dict[str, str]
+    """The caller's environment."""
+    checkout: str
+    target_dir: str | None
+    target_source: str
+    """`default`, `user`, `private`, `none`."""
+    json: str
+    has_progress: bool
+    parser: str
+    streams: int
+    has_terminal: bool
+    plan: tuple[tuple[str, str, str], ...] = ()
+    """(setting, value, reason)."""
+    rustc_wrapper: str | None = None
+    handoff_fd: int | None = None
+
+
+class Slot(NamedTuple):
+    """A place for a run: its id, its folder, its lock (held by us until the supervisor has it)."""
+
+    run: str
+    folder: str
+    lock_fd: int
+
+
+class Started(NamedTuple):
+    """A run that is under way."""
+
+    run: str
+    folder: str
+    supervisor: int
+    owner_fd: int
+    """Write end of the owner pipe; -1 for a detached run."""
+    report_fd: int
+    """Read end: the exit record comes here; -1 for a detached run."""
+
+
+def new_run_id(now: float) -> str:
+    """A run id that sorts by time: `YYYYmmdd-HHMMSS-mmm-xxxx`, UTC."""
+    stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(now))
+    return f"{stamp}-{int(now * 1000) % 1000:03d}-{os.urandom(2).hex()}"
+
+
+def take_slot(paths: Paths, agent: str, target_dir: str | None) -> Slot:
+    """Make a run's folder and take its lock, saying who it is and which target dir it would use.
+
+    Raises:
+        StateError: the state directory cannot be written, or the disk is nearly full.
+    """
+    try:
+        for folder in (paths.state, paths.runs, paths.open):
+            if not os.path.isdir(folder):
+                os.makedirs(folder, 0o700, exist_ok=True)
+        space = os.statvfs(paths.state)
+        if space.f_bavail * space.f_frsize < FREE_FLOOR_BYTES:
+            free = space.f_bavail * space.f_frsize // 1_000_000
+            raise StateError(f"only {free} MB free under {paths.state}: free some space, or set XDG_STATE_HOME")
+        run = new_run_id(time.time())
+        folder = paths.run(run)
+        os.mkdir(folder, 0o700)
+        hidden = f"{paths.open}/.{run}"
+        lock_fd = os.open(hidden, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        fcntl.flock(lock_fd, fcntl.LOCK_EX)
+        os.write(lock_fd, json.dumps({"agent": agent, "target": target_dir}).encode() + b"\n")
+        os.rename(hidden, f"{paths.open}/{run}")
+    except OSError as error:
+        raise StateError(
+            f"cannot write {error.filename or paths.state}: {error.strerror}. "
+            "Make it writable, or point XDG_STATE_HOME at a folder that is"
+        ) from error
+    return Slot(run, folder, lock_fd)
+
+
+def give_up_slot(paths: Paths, slot: Slot) -> None:
+    """Undo `take_slot`, where the run never started."""
+    for name in (f"{slot.folder}/{n}" for n in ("out.log", "err.log", "exit.json.part", "run.json")):
+        _quietly(os.unlink, name)
+    _quietly(os.unlink, f"{paths.open}/{slot.run}")
+    _quietly(os.rmdir, slot.folder)
+    os.close(slot.lock_fd)
+
+
+def _quietly(act: Any, path: str) -> None:
+    try:
+        act(path)
+    except OSError:
+        pass
+
+
+def write_record(slot: Slot, order: Order, *, owner: bool) -> None:
+    """Write `run.json`; no credential reaches it."""
+    typed = mask.safe_words(order.typed, order.env)
+    launch = order.launch
+    record = {
+        "schema": SCHEMA,
+        "version": "0.1.0",
+        "run": slot.run,
+        "agent": order.agent,
+        "agent_source": order.agent_source,
+        "tool": order.tool,
+        "subcommand": order.subcommand,
+        "typed": typed,
+        "is_masked": typed != order.typed,
+        "command": _shown(typed),
+        "cwd": launch.cwd,
+        "checkout": order.checkout,
+        "target_dir": order.target_dir,
+        "target_source": order.target_source,
+        "launch": {
+            "argv": mask.safe_words(launch.argv, order.env),
+            "env": mask.safe_environment(dict(launch.env)),
+            "unset": launch.unset,
+            "path_front": launch.path_front,
+            "wrappers": launch.wrappers,
+        },
+        "plan": [{"setting": s, "value": v, "reason": r} for s, v, r in order.plan],
+        "json": order.json,
+        "progress": order.has_progress,
+        "parser": order.parser,
+        "streams": order.streams,
+        "owner": owner,
+        "terminal": order.has_terminal,
+        "started": time.time(),
+        "env": mask.safe_environment(order.env),
+    }
+    content = json.dumps(record, indent=1).encode() + b"\n"
+    fd = os.open(slot.folder + "/run.json", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        os.write(fd, content)
+    finally:
+        os.close(fd)
+
+
+def _shown(words: tuple[str, ...]) -> str:
+    import shlex
+
+    return shlex.join(words)
+
+
+def start(paths: Paths, slot: Slot, order: Order, *, owned: bool) -> Started:
+    """Fork the supervisor, which starts the build.
+
+    Raises:
+        SpawnError: the logs or pipes could not be made; nothing was started.
+    """
+    try:
+        write_record(slot, order, owner=owned)
+        out_fd = _log(slot.folder + "/out.log")
+        err_fd = _log(slot.folder + "/err.log") if order.streams == 2 else out_fd
+        owner_read, owner_write = os.pipe() if owned else (None, -1)
+        report_read, report_write = os.pipe() if owned else (-1, None)
+    except OSError as error:
+        raise SpawnError(f"cannot write {error.filename or slot.folder}: {error.strerror}") from error
+    job = supervisor.Job(
+        slot.run, slot.folder, order.launch.argv, _environment(order, slot), order.launch.cwd, out_fd, err_fd,
+        slot.lock_fd, owner_read, report_write, order.handoff_fd, order.rustc_wrapper,
+    )  # fmt: skip
+    pid = os.fork()
+    if pid == 0:
+        for fd in (owner_write, report_read):
+            if fd >= 0:
+                os.close(fd)
+        supervisor.supervise(job)
+    for mine in {out_fd, err_fd, slot.lock_fd, owner_read, report_write}:
+        if mine is not None:
+            os.close(mine)
+    return Started(slot.run, slot.folder, pid, owner_write, report_read)
+
+
+def _environment(order: Order, slot: Slot) -> dict[str, str]:
+    env = order.launch.environment(order.env)
+    env["DECK_RUN"] = slot.run
+    return env
+
+
+def _log(path: str) -> int:
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)

@@ -1,0 +1,83 @@
+"""Asking a run to end: the supervisor is found by the lock that it holds, never by name."""
+
+import _signal as signal
+import fcntl
+import json
+import os
+import time
+from typing import NamedTuple
+
+from core.errors import StateError
+from core.paths import Paths
+from core.run import proctree
+
+
+class Holder(NamedTuple):
+    """Who supervises a run."""
+
+    supervisor: proctree.Process
+    child: int
+    child_start: int
+
+
+def is_live(paths: Paths, run: str) -> bool:
+    """A supervisor holds the run's lock."""
+    try:
+        fd = os.open(f"{paths.open}/{run}", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(fd)
+    return False
+
+
+def find_holder(paths: Paths, run: str) -> Holder | None:
+    """The run's supervisor, verified by lock, pid and start time; None where the run is over."""
+    if not is_live(paths, run):
+        return None
+    try:
+        with open(f"{paths.open}/{run}", "rb") as file:
+            record = json.loads(file.readline())
+        process = proctree.read_process(int(record["supervisor"]))
+        child, child_start = int(record["child"]), int(record["child_start"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    if process is None or process.started_ticks != record["supervisor_start"]:
+        return None
+    return Holder(process, child, child_start)
+
+
+def stop_run(paths: Paths, run: str, *, kill: bool = False, by: str = "request") -> bool:
+    """Ask for the end of a run; True where a supervisor was told. Its processes may still live a moment.
+
+    Raises:
+        StateError: the run is live but its supervisor cannot be signalled.
+    """
+    holder = find_holder(paths, run)
+    if holder is None:
+        return False
+    _note_ask(paths, run, kill=kill, by=by)
+    if not proctree.send(holder.supervisor, signal.SIGUSR1 if kill else signal.SIGTERM):
+        if not is_live(paths, run):
+            return False
+        raise StateError(f"run {run} could not be asked to stop: its supervisor, pid {holder.supervisor.pid}, "
+                         "belongs to another user")  # fmt: skip
+    return True
+
+
+def _note_ask(paths: Paths, run: str, *, kill: bool, by: str) -> None:
+    record = {"at": time.time(), "by": by, "is_kill": kill}
+    try:
+        fd = os.open(paths.run(run) + "/asked.json", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    except OSError:
+        return  # the stop itself must not fail for want of a note
+    try:
+        os.write(fd, json.dumps(record).encode() + b"\n")
+    except OSError:
+        pass
+    finally:
+        os.close(fd)

@@ -1,0 +1,183 @@
+"""`cargo deck build …` and `exec`: the start-up hot path, from a command line to a followed or detached run."""
+
+import os
+import sys
+
+from core.errors import DeckError, UsageError
+from core.parsers.projection import Projection
+from core.paths import Paths, find_paths
+from core.run import begin, compose, follow, grammar, handoff, identity
+
+_PLAIN_WORDS = frozenset(("-h", "--help", "-V", "--version", "--list", "--explain"))
+EXIT_USAGE = 2
+EXIT_OURS = 125
+
+
+def main(argv: list[str]) -> int:
+    """Run a build subcommand, an alias, an external or `exec`; the build's own exit code."""
+    try:
+        words, own = _split_own(argv)
+    except UsageError as error:
+        return _say(str(error), EXIT_USAGE)
+    return _run(words, own)
+
+
+def main_shim(argv: list[str]) -> int:
+    """The same for the shim: every word is cargo's."""
+    return _run(tuple(argv), {})
+
+
+def _split_own(argv: list[str]) -> tuple[tuple[str, ...], dict[str, str]]:
+    """Take `--agent NAME`, `--detach`, `--brief` out of the words before `--`."""
+    words: list[str] = []
+    own: dict[str, str] = {}
+    i = 0
+    while i < len(argv):
+        word = argv[i]
+        if word == "--":
+            break
+        if word == "--agent":
+            if i + 1 >= len(argv):
+                raise UsageError("--agent needs a name, for example --agent claude-1")
+            own["agent"] = argv[i + 1]
+            i += 1
+        elif word.startswith("--agent="):
+            own["agent"] = word[8:]
+        elif word in ("--detach", "--brief"):
+            own[word[2:]] = "yes"
+        else:
+            words.append(word)
+            if words[0] == "exec" and len(words) > 1 and not word.startswith("-"):
+                i += 1
+                break  # the rest is the command's
+        i += 1
+    return (*words, *argv[i:]), own
+
+
+def _run(words: tuple[str, ...], own: dict[str, str]) -> int:
+    env = dict(os.environ)
+    cwd = os.getcwd()
+    tool = "exec" if words[:1] == ("exec",) else "cargo"
+    if tool == "exec":
+        words = words[1:]
+        words = words[1:] if words[:1] == ("--",) else words
+    if env.get("DECK_RUN") or (tool == "cargo" and _is_plain(words)):
+        return _plain(tool, words, env)
+    try:
+        agent = identity.find_agent(own.get("agent"), env, cwd)
+        if agent.warning:
+            _say(agent.warning, 0)
+        if "brief" in own and "detach" not in own:
+            from tui.cli.brief import run_brief
+
+            return run_brief(find_paths(env), tool, words, agent)
+        caller = compose.NOBODY if "detach" in own else _caller()
+        request = begin.Request(tool, words, agent, cwd, env, caller, is_owned="detach" not in own)
+        paths = find_paths(env)
+        begun = begin.begin(paths, request)
+    except UsageError as error:
+        return _say(str(error), 127 if "PATH" in str(error) else EXIT_USAGE)
+    except (DeckError, OSError) as error:
+        if "detach" in own:
+            return _say(str(error), EXIT_OURS)
+        _say(f"not recorded: {error}", 0)
+        return _plain(tool, words, env)
+    if "detach" in own:
+        _wake_engine(paths)
+        os.write(1, begun.started.run.encode() + b"\n")
+        return 0
+    return _follow(paths, begun)
+
+
+def _is_plain(words: tuple[str, ...]) -> bool:
+    """Nothing is built: help, version, or a subcommand that is not worth a pane."""
+    at = grammar.split_globals(words)
+    if at >= len(words) or words[at] in grammar.FOREIGN:
+        return True
+    end = words.index("--") if "--" in words else len(words)
+    return any(word in _PLAIN_WORDS for word in words[:end])
+
+
+def _plain(tool: str, words: tuple[str, ...], env: dict[str, str]) -> int:
+    """Become the plain command."""
+    program = begin.find_cargo(env) if tool == "cargo" else (words[0] if words else None)
+    if program is None:
+        return _say("cargo was not found on PATH: install Rust (https://rustup.rs)", 127)
+    handoff.restore_signals()
+    argv = ("cargo", *words) if tool == "cargo" else words
+    try:
+        os.execvpe(program, argv, env)
+    except OSError as error:
+        return _say(f"could not execute {program}: {error.strerror}", 127)
+
+
+def _caller() -> compose.Caller:
+    try:
+        out, err = os.fstat(1), os.fstat(2)
+    except OSError:
+        return compose.Caller(out_tty=False, err_tty=False, is_one_stream=False, columns=0)
+    err_tty = os.isatty(2)
+    same = (out.st_dev, out.st_ino, out.st_rdev) == (err.st_dev, err.st_ino, err.st_rdev)
+    columns = os.get_terminal_size(2).columns if err_tty else 0
+    return compose.Caller(os.isatty(1), err_tty, same, columns)
+
+
+def _follow(paths: Paths, begun: begin.Begun) -> int:
+    composed, started = begun.composed, begun.started
+    one = not os.path.exists(started.folder + "/err.log")
+    cut_json = composed.json == "ours"
+    out = Projection(
+        cut_json=cut_json,
+        cut_progress=composed.cut_progress and one,
+        cut_color_args=composed.cut_own_args and one,
+    )
+    views = [follow.View(started.folder + "/out.log", 1, out)]
+    if not one:
+        err = Projection(
+            cut_json=False, cut_progress=composed.cut_progress, cut_color_args=composed.cut_own_args
+        )
+        views.append(follow.View(started.folder + "/err.log", 2, err))
+    follower = follow.Follower(
+        started,
+        tuple(views),
+        stops_when_closed=begun.program in ("run", "test", "bench", "nextest") or composed.parser == "generic",
+        wake_engine=lambda: _wake_engine(paths),
+    )
+    return _finish(begun, follower.run())
+
+
+def _finish(begun: begin.Begun, ending: follow.Ending) -> int:
+    if not ending.record:
+        log = begun.started.folder + "/out.log"
+        return _say(f"the supervisor of this build died: how it ended is unknown. Its log: {log}", EXIT_OURS)
+    if begun.target.source == "private" and ending.code == 0 and begun.target.path:
+        _say(f"the binaries are in {begun.target.path} ({begun.target.reason})", 0)
+    if ending.signal is not None:
+        follow.die_of(ending.signal)
+    if begun.handoff_fd is not None and ending.code == 0:
+        taken = handoff.read_handoff(begun.handoff_fd)
+        if taken is not None:
+            return handoff.become(taken)
+    return ending.code if ending.code is not None else EXIT_OURS
+
+
+def _wake_engine(paths: Paths) -> None:
+    try:
+        from core.client import ensure_engine
+
+        ensure_engine(paths)
+    except (DeckError, OSError, ImportError):
+        pass  # the build does not need it; the next command will try again
+
+
+def _say(text: str, code: int) -> int:
+    try:
+        os.write(2, f"cargo-deck: {text}\n".encode("utf-8", "backslashreplace"))
+    except OSError:
+        pass
+    return code
+
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
