@@ -6,7 +6,7 @@ import sys
 from core.errors import DeckError, UsageError
 from core.parsers.projection import Projection
 from core.paths import Paths, find_paths
-from core.run import begin, compose, follow, grammar, handoff, identity
+from core.run import begin, compose, follow, grammar, handoff, identity, owner
 
 _PLAIN_WORDS = frozenset(("-h", "--help", "-V", "--version", "--list", "--explain"))
 EXIT_USAGE = 2
@@ -77,7 +77,7 @@ def _run(words: tuple[str, ...], own: dict[str, str]) -> int:
         begun = begin.begin(paths, request)
     except UsageError as error:
         return _say(str(error), 127 if "PATH" in str(error) else EXIT_USAGE)
-    except (DeckError, OSError) as error:
+    except Exception as error:  # whatever fails of ours: the build must not
         if "detach" in own:
             return _say(str(error), EXIT_OURS)
         _say(f"not recorded: {error}", 0)
@@ -146,14 +146,14 @@ def _follow(paths: Paths, begun: begin.Begun) -> int:
     return _finish(begun, follower.run())
 
 
-def _finish(begun: begin.Begun, ending: follow.Ending) -> int:
+def _finish(begun: begin.Begun, ending: owner.Ending) -> int:
     if not ending.record:
         log = begun.started.folder + "/out.log"
         return _say(f"the supervisor of this build died: how it ended is unknown. Its log: {log}", EXIT_OURS)
     if begun.target.source == "private" and ending.code == 0 and begun.target.path:
         _say(f"the binaries are in {begun.target.path} ({begun.target.reason})", 0)
     if ending.signal is not None:
-        follow.die_of(ending.signal)
+        owner.die_of(ending.signal)
     if begun.handoff_fd is not None and ending.code == 0:
         taken = handoff.read_handoff(begun.handoff_fd)
         if taken is not None:
