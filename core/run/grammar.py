@@ -15,7 +15,15 @@ _COMMON_VALUES = (
     "manifest-path lockfile-path"
 )
 _OPTIONAL_VALUES = "bin example test bench timings"
-_SHORT = {"v": "verbose", "q": "quiet", "p": "package", "F": "features", "r": "release", "j": "jobs", "Z": "Z"}
+_SHORT = {
+    "v": "verbose",
+    "q": "quiet",
+    "p": "package",
+    "F": "features",
+    "r": "release",
+    "j": "jobs",
+    "Z": "Z",
+}
 _SHORT_VALUES = "pFjZ"
 _REPEATABLE = frozenset("verbose package exclude features config bin example test bench target Z".split())
 
@@ -155,7 +163,14 @@ def parse(words: tuple[str, ...], aliases: dict[str, tuple[str, ...]] | None = N
         is_known &= _options((*expansion, *own), command, options)
     toolchain = words[0] if words and words[0].startswith("+") else None
     return Parsed(
-        words, command, typed, insert_at, None if dashes is None else insert_at + dashes, options, is_known, toolchain
+        words,
+        command,
+        typed,
+        insert_at,
+        None if dashes is None else insert_at + dashes,
+        options,
+        is_known,
+        toolchain,
     )
 
 

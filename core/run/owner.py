@@ -14,7 +14,15 @@ from core.run.spawn import Started
 
 _SI_KERNEL = 0x80
 WATCHED = frozenset(
-    (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGTSTP, signal.SIGCONT, signal.SIGCHLD)
+    (
+        signal.SIGINT,
+        signal.SIGTERM,
+        signal.SIGHUP,
+        signal.SIGQUIT,
+        signal.SIGTSTP,
+        signal.SIGCONT,
+        signal.SIGCHLD,
+    )
 )
 _ASKS = {signal.SIGINT: b"I", signal.SIGTERM: b"T", signal.SIGHUP: b"H", signal.SIGQUIT: b"Q"}
 
@@ -102,7 +110,9 @@ def _ending(run: Started) -> Ending:
     except ValueError:
         return Ending(None, None, {})
     code, number = record.get("code"), record.get("signal")
-    return Ending(code if isinstance(code, int) else None, number if isinstance(number, int) else None, record)
+    return Ending(
+        code if isinstance(code, int) else None, number if isinstance(number, int) else None, record
+    )
 
 
 def _watches_parent() -> bool:

@@ -82,7 +82,9 @@ def take_slot(paths: Paths, agent: str, target_dir: str | None) -> Slot:
         space = os.statvfs(paths.state)
         if space.f_bavail * space.f_frsize < FREE_FLOOR_BYTES:
             free = space.f_bavail * space.f_frsize // 1_000_000
-            raise StateError(f"only {free} MB free under {paths.state}: free some space, or set XDG_STATE_HOME")
+            raise StateError(
+                f"only {free} MB free under {paths.state}: free some space, or set XDG_STATE_HOME"
+            )
         run = new_run_id(time.time())
         folder = paths.run(run)
         os.mkdir(folder, 0o700)

@@ -72,7 +72,9 @@ def stop_run(paths: Paths, run: str, *, kill: bool = False, by: str = "request")
 def _note_ask(paths: Paths, run: str, *, kill: bool, by: str) -> None:
     record = {"at": time.time(), "by": by, "is_kill": kill}
     try:
-        fd = os.open(paths.run(run) + "/asked.json", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        fd = os.open(
+            paths.run(run) + "/asked.json", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600
+        )
     except OSError:
         return  # the stop itself must not fail for want of a note
     try:

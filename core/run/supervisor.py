@@ -141,7 +141,10 @@ class _Supervisor:
         if pid:
             return pid
         try:
-            for number in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores them, and the child would inherit that
+            for number in (
+                signal.SIGPIPE,
+                signal.SIGXFSZ,
+            ):  # Python ignores them, and the child would inherit that
                 signal.signal(number, signal.SIG_DFL)
             if job.owner_fd is None:
                 os.setsid()
@@ -178,7 +181,15 @@ class _Supervisor:
         for fd in (0, 1, 2):
             os.dup2(null, fd)
         job = self.job
-        keep = {job.lock_fd, self.reserve_fd, self.wake_fd, wake_write, job.owner_fd, job.report_fd, job.handoff_fd}
+        keep = {
+            job.lock_fd,
+            self.reserve_fd,
+            self.wake_fd,
+            wake_write,
+            job.owner_fd,
+            job.report_fd,
+            job.handoff_fd,
+        }
         for name in os.listdir("/proc/self/fd") if os.path.isdir("/proc/self/fd") else ():
             fd = int(name)
             if fd > 2 and fd not in keep:
@@ -261,9 +272,16 @@ class _Supervisor:
                     return True
                 case "i":  # the terminal sent SIGINT to the whole group
                     self._interrupted()
-                case "I" | "T" | "H" | "Q":  # the caller alone was signalled: pass it on as plain cargo would get it
+                case (
+                    "I" | "T" | "H" | "Q"
+                ):  # the caller alone was signalled: pass it on as plain cargo would get it
                     self._interrupted()
-                    number = {"I": signal.SIGINT, "T": signal.SIGTERM, "H": signal.SIGHUP, "Q": signal.SIGQUIT}
+                    number = {
+                        "I": signal.SIGINT,
+                        "T": signal.SIGTERM,
+                        "H": signal.SIGHUP,
+                        "Q": signal.SIGQUIT,
+                    }
                     self._signal_child(number[chr(word)])
                 case "z":
                     self._signal_child(signal.SIGTSTP)
