@@ -54,9 +54,7 @@ def is_shim(path: str) -> bool:
         return False
 
 
-def parse_cargo(
-    words: tuple[str, ...], cwd: str, env: dict[str, str]
-) -> tuple[grammar.Parsed, config.CargoConfig]:
+def parse_cargo(words: tuple[str, ...], cwd: str, env: dict[str, str]) -> tuple[grammar.Parsed, config.CargoConfig]:
     """The command line taken apart, and cargo's settings for it."""
     settings = config.read_config(cwd, env, os.path.expanduser("~"))
     return grammar.parse(words, settings.aliases), settings
@@ -73,9 +71,7 @@ def begin(paths: Paths, request: Request) -> Begun:
         return _begin_exec(paths, request)
     cargo = find_cargo(request.env)
     if cargo is None:
-        raise UsageError(
-            "cargo was not found on PATH: install Rust (https://rustup.rs), or add ~/.cargo/bin to PATH"
-        )
+        raise UsageError("cargo was not found on PATH: install Rust (https://rustup.rs), or add ~/.cargo/bin to PATH")
     parsed, settings = parse_cargo(request.words, request.cwd, request.env)
     cwd = os.path.normpath(os.path.join(request.cwd, parsed.value("C") or "."))
     root = identity.workspace_root(cwd, parsed.value("manifest-path"))
@@ -162,14 +158,10 @@ def _begin_exec(paths: Paths, request: Request) -> Begun:
 def _is_program(program: str, cwd: str, env: dict[str, str]) -> bool:
     if "/" in program:
         return os.access(os.path.join(cwd, program), os.X_OK)
-    return any(
-        os.access(f"{folder}/{program}", os.X_OK) for folder in env.get("PATH", "").split(":") if folder
-    )
+    return any(os.access(f"{folder}/{program}", os.X_OK) for folder in env.get("PATH", "").split(":") if folder)
 
 
-def _own_target(
-    parsed: grammar.Parsed, settings: config.CargoConfig, cwd: str, root: str | None
-) -> target.Target:
+def _own_target(parsed: grammar.Parsed, settings: config.CargoConfig, cwd: str, root: str | None) -> target.Target:
     """The target dir that plain cargo would use."""
     given = parsed.value("target-dir")
     if given:

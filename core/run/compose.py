@@ -59,9 +59,7 @@ def compose(parsed: Parsed, config: CargoConfig, caller: Caller, env: dict[str, 
     if command is None or not parsed.is_known or any(name in parsed.options for name in _UNTOUCHED):
         parser = "generic" if command is None else command.parser
         given = parsed.options.get("message-format", [])
-        return Composed(
-            parsed.words, "user" if _is_json(given) else "none", False, False, False, False, parser
-        )
+        return Composed(parsed.words, "user" if _is_json(given) else "none", False, False, False, False, parser)
     ours: list[str] = []
     json = _message_format(parsed, ours)
     dropped = ("message-format",) if json == "ours" else ()
@@ -146,10 +144,7 @@ def _test_color(parsed: Parsed, config: CargoConfig, caller: Caller, env: dict[s
     if parsed.command.after != "libtest" or not caller.out_tty or "no-run" in parsed.options:
         return ()
     rest = parsed.words[parsed.dashes_at + 1 :] if parsed.dashes_at is not None else ()
-    said = any(
-        word.split("=")[0] in ("--color", "--format", "--list", *_NO_CAPTURE, "-q", "--quiet")
-        for word in rest
-    )
+    said = any(word.split("=")[0] in ("--color", "--format", "--list", *_NO_CAPTURE, "-q", "--quiet") for word in rest)
     is_plain = any(word in _NO_CAPTURE or word.startswith("--color") or word == "--list" for word in rest)
     if is_plain or (said and "--list" in rest) or env.get("RUST_TEST_NOCAPTURE", "0") != "0":
         return ()

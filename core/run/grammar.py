@@ -178,7 +178,7 @@ def _globals(words: tuple[str, ...], options: dict[str, list[str]]) -> None:
     i = 0
     while i < len(words):
         word = words[i]
-        name, eq, value = word.lstrip("-").partition("=")
+        name, _, value = word.lstrip("-").partition("=")
         if word in _GLOBAL_VALUES:
             value, i = (words[i + 1] if i + 1 < len(words) else ""), i + 1
         if not word.startswith("+"):

@@ -6,6 +6,7 @@ program gets everything that cargo gives it (`CARGO_*`, library path, `[env]`), 
 """
 
 import os
+import signal
 from typing import NamedTuple
 
 VARIABLE = "DECK_HANDOFF"
@@ -55,7 +56,6 @@ def read_handoff(fd: int) -> Handoff | None:
 
 def restore_signals() -> None:
     """Undo what the interpreter ignores, before this process becomes another program."""
-    import _signal as signal
 
     for number in (signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(number, signal.SIG_DFL)

@@ -48,9 +48,7 @@ def find_agent(flag: str | None, env: dict[str, str], cwd: str) -> Agent:
     if given:
         if AGENT_NAME.match(given):
             return Agent(given, "env")
-        warning = (
-            f"AGENT_ID {given[:80]!r} is not a name (1 to 64 of A-Z a-z 0-9 . _ -): using the worktree's name"
-        )
+        warning = f"AGENT_ID {given[:80]!r} is not a name (1 to 64 of A-Z a-z 0-9 . _ -): using the worktree's name"
     for marker, build, node in _CI:
         if env.get(marker) and env.get(build):
             return Agent(_as_name(f"ci-{env[build]}-{env.get(node) or '0'}"), "ci", warning)

@@ -4,9 +4,7 @@ import re
 
 _NAME = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL", re.I)
 _USER_INFO = re.compile(r"(?<=://)[^/@\s]+@")
-_OPTION = re.compile(
-    r"(--?[A-Za-z0-9_-]*(?:key|token|secret|password|passwd|credential)[A-Za-z0-9_-]*)(=.*)?\Z", re.I
-)
+_OPTION = re.compile(r"(--?[A-Za-z0-9_-]*(?:key|token|secret|password|passwd|credential)[A-Za-z0-9_-]*)(=.*)?\Z", re.I)
 _ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=(.+)\Z", re.S)
 MASK = "***"
 _SHORTEST = 6
@@ -56,7 +54,5 @@ def safe_words(words: tuple[str, ...], env: dict[str, str]) -> tuple[str, ...]:
 def _secrets(env: dict[str, str]) -> list[str]:
     named = {value for name, value in env.items() if is_credential(name) and len(value) >= _SHORTEST}
     for value in env.values():
-        named.update(
-            part[:-1].rpartition(":")[2] for part in _USER_INFO.findall(value) if len(part) > _SHORTEST
-        )
+        named.update(part[:-1].rpartition(":")[2] for part in _USER_INFO.findall(value) if len(part) > _SHORTEST)
     return sorted((secret for secret in named if len(secret) >= _SHORTEST), key=len, reverse=True)

@@ -4,9 +4,9 @@ It sleeps in `sigtimedwait`, because only there the kernel says who sent a signa
 to the whole group, a `kill` to us alone must be passed on.
 """
 
-import _signal as signal
 import json
 import os
+import signal
 import time
 from typing import NamedTuple
 
@@ -24,7 +24,7 @@ WATCHED = frozenset(
         signal.SIGCHLD,
     )
 )
-_ASKS = {signal.SIGINT: b"I", signal.SIGTERM: b"T", signal.SIGHUP: b"H", signal.SIGQUIT: b"Q"}
+_ASKS: dict[int, bytes] = {signal.SIGINT: b"I", signal.SIGTERM: b"T", signal.SIGHUP: b"H", signal.SIGQUIT: b"Q"}
 
 
 class Ending(NamedTuple):
@@ -110,9 +110,7 @@ def _ending(run: Started) -> Ending:
     except ValueError:
         return Ending(None, None, {})
     code, number = record.get("code"), record.get("signal")
-    return Ending(
-        code if isinstance(code, int) else None, number if isinstance(number, int) else None, record
-    )
+    return Ending(code if isinstance(code, int) else None, number if isinstance(number, int) else None, record)
 
 
 def _watches_parent() -> bool:

@@ -4,6 +4,7 @@ psutil walks 300 processes in 50 ms, this in 8 (one `stat` file each).
 """
 
 import os
+import signal
 from typing import NamedTuple
 
 CACHE_TOOLS = ("sccache", "zccache", "kache", "mbx", "ccache")
@@ -73,10 +74,8 @@ def is_same(process: Process) -> bool:
     return now is not None and now.started_ticks == process.started_ticks and now.state not in "ZX"
 
 
-def send(process: Process, signal: int) -> bool:
+def send(process: Process, number: int) -> bool:
     """Signal exactly this process (by pidfd, so that a reused pid is never hit); False where it is gone."""
-    import _signal
-
     try:
         fd = os.pidfd_open(process.pid)
     except OSError:
@@ -84,7 +83,7 @@ def send(process: Process, signal: int) -> bool:
     try:
         if not is_same(process):
             return False
-        _signal.pidfd_send_signal(fd, signal)
+        signal.pidfd_send_signal(fd, number)
         return True
     except OSError:
         return False

@@ -6,10 +6,11 @@ import os
 import time
 from typing import Any, NamedTuple
 
+from core.clock import wall_clock
 from core.errors import SpawnError, StateError
 from core.launch import Launch
 from core.paths import Paths
-from core.run import mask, supervisor
+from core.run import child, mask, supervisor
 
 SCHEMA = 1
 FREE_FLOOR_BYTES = 500_000_000
@@ -82,10 +83,8 @@ def take_slot(paths: Paths, agent: str, target_dir: str | None) -> Slot:
         space = os.statvfs(paths.state)
         if space.f_bavail * space.f_frsize < FREE_FLOOR_BYTES:
             free = space.f_bavail * space.f_frsize // 1_000_000
-            raise StateError(
-                f"only {free} MB free under {paths.state}: free some space, or set XDG_STATE_HOME"
-            )
-        run = new_run_id(time.time())
+            raise StateError(f"only {free} MB free under {paths.state}: free some space, or set XDG_STATE_HOME")
+        run = new_run_id(wall_clock())
         folder = paths.run(run)
         os.mkdir(folder, 0o700)
         hidden = f"{paths.open}/.{run}"
@@ -150,7 +149,7 @@ def write_record(slot: Slot, order: Order, *, owner: bool) -> None:
         "streams": order.streams,
         "owner": owner,
         "terminal": order.has_terminal,
-        "started": time.time(),
+        "started": wall_clock(),
         "env": mask.safe_environment(order.env),
     }
     content = json.dumps(record, indent=1).encode() + b"\n"
@@ -181,7 +180,7 @@ def start(paths: Paths, slot: Slot, order: Order, *, owned: bool) -> Started:
         report_read, report_write = os.pipe() if owned else (-1, None)
     except OSError as error:
         raise SpawnError(f"cannot write {error.filename or slot.folder}: {error.strerror}") from error
-    job = supervisor.Job(
+    job = child.Job(
         slot.run, slot.folder, order.launch.argv, _environment(order, slot), order.launch.cwd, out_fd, err_fd,
         slot.lock_fd, owner_read, report_write, order.handoff_fd, order.rustc_wrapper,
     )  # fmt: skip

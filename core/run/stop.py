@@ -1,12 +1,12 @@
 """Asking a run to end: the supervisor is found by the lock that it holds, never by name."""
 
-import _signal as signal
 import fcntl
 import json
 import os
-import time
+import signal
 from typing import NamedTuple
 
+from core.clock import wall_clock
 from core.errors import StateError
 from core.paths import Paths
 from core.run import proctree
@@ -70,11 +70,9 @@ def stop_run(paths: Paths, run: str, *, kill: bool = False, by: str = "request")
 
 
 def _note_ask(paths: Paths, run: str, *, kill: bool, by: str) -> None:
-    record = {"at": time.time(), "by": by, "is_kill": kill}
+    record = {"at": wall_clock(), "by": by, "is_kill": kill}
     try:
-        fd = os.open(
-            paths.run(run) + "/asked.json", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600
-        )
+        fd = os.open(paths.run(run) + "/asked.json", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     except OSError:
         return  # the stop itself must not fail for want of a note
     try:

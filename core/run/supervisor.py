@@ -5,15 +5,17 @@ the build leaves behind, however daemonised, becomes its child, and nothing of a
 `poll` and costs nothing while the build runs.
 """
 
-import _signal as signal
 import fcntl
 import json
 import os
 import select
+import signal
 import time
-from typing import NamedTuple, NoReturn
+from typing import NoReturn
 
+from core.clock import wall_clock
 from core.run import proctree
+from core.run.child import Job, set_subreaper, start_child
 
 TERM_AFTER_S = 0.4
 """After SIGINT, those that are still there get SIGTERM."""
@@ -22,30 +24,8 @@ OWNER_GONE_KILL_AFTER_S = 1.0
 REQUEST_KILL_AFTER_S = 2.0
 LEFTOVER_KILL_AFTER_S = 1.0
 """The main process of an interrupted run has ended; what it left gets this long after SIGTERM."""
-_PR_SET_CHILD_SUBREAPER = 36
 _EXIT_RESERVE = 2048
 """Bytes set aside at the start, so that a full disk cannot lose the exit code."""
-
-
-class Job(NamedTuple):
-    """What a supervisor needs to know."""
-
-    run: str
-    run_dir: str
-    argv: tuple[str, ...]
-    env: dict[str, str]
-    cwd: str
-    out_fd: int
-    err_fd: int
-    lock_fd: int
-    """`open/<run>`, locked."""
-    owner_fd: int | None
-    """Read end of the owner pipe; None: nobody owns the run."""
-    report_fd: int | None
-    """Write end: the exit is reported here as well."""
-    handoff_fd: int | None
-    """Memory file in which a program that takes over the terminal leaves its command line."""
-    rustc_wrapper: str | None
 
 
 class _Stop:
@@ -77,17 +57,6 @@ def _note(job: Job, text: str) -> None:
     os.close(fd)
 
 
-def set_subreaper() -> bool:
-    """Orphans of our descendants become our children (Linux); False where the system has no such thing."""
-    try:
-        import _ctypes  # ctypes itself costs 3 ms at start-up
-
-        prctl = _ctypes.dlsym(_ctypes.dlopen(None, 0), "prctl")
-        return bool(_ctypes.call_function(prctl, (_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)) == 0)
-    except (ImportError, OSError, AttributeError):
-        return False
-
-
 def _has_children() -> bool:
     try:
         with open(f"/proc/self/task/{os.getpid()}/children") as file:
@@ -99,7 +68,7 @@ def _has_children() -> bool:
 class _Supervisor:
     def __init__(self, job: Job) -> None:
         self.job = job
-        self.started_at = time.time()
+        self.started_at = wall_clock()
         self.started_mono = time.monotonic()
         self.stop: _Stop | None = None
         self.status: int | None = None
@@ -123,7 +92,7 @@ class _Supervisor:
         self.wake_fd, wake_write = os.pipe()
         os.set_blocking(wake_write, False)
         os.set_blocking(self.wake_fd, False)
-        self.child = self._start_child()
+        self.child = start_child(self.job)
         os.setsid()
         self._write_lock_file()
         for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
@@ -134,34 +103,6 @@ class _Supervisor:
         self._loop()
         self._write_exit()
         return 0
-
-    def _start_child(self) -> int:
-        job = self.job
-        pid = os.fork()
-        if pid:
-            return pid
-        try:
-            for number in (
-                signal.SIGPIPE,
-                signal.SIGXFSZ,
-            ):  # Python ignores them, and the child would inherit that
-                signal.signal(number, signal.SIG_DFL)
-            if job.owner_fd is None:
-                os.setsid()
-                os.dup2(os.open("/dev/null", os.O_RDONLY), 0)
-            os.dup2(job.out_fd, 1)
-            os.dup2(job.err_fd, 2)
-            os.chdir(job.cwd)
-            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGTSTP):
-                if signal.getsignal(number) is not signal.SIG_IGN:
-                    signal.signal(number, signal.SIG_DFL)
-            signal.pthread_sigmask(signal.SIG_SETMASK, ())
-            os.execvpe(job.argv[0], job.argv, job.env)
-        except OSError as error:
-            text = f"error: could not execute `{job.argv[0]}`: {os.strerror(error.errno or 0)}\n"
-            os.write(2, text.encode("utf-8", "surrogateescape"))
-        finally:
-            os._exit(127)
 
     def _write_lock_file(self) -> None:
         me, child = proctree.read_process(os.getpid()), proctree.read_process(self.child)
@@ -226,9 +167,7 @@ class _Supervisor:
                 self.status, self.usage = status, usage
                 if self.stop is not None and self.stop.term_at is None:
                     self.stop.sends = True
-                    self.stop.kill_at = min(
-                        self.stop.kill_at or float("inf"), time.monotonic() + LEFTOVER_KILL_AFTER_S
-                    )
+                    self.stop.kill_at = min(self.stop.kill_at or float("inf"), time.monotonic() + LEFTOVER_KILL_AFTER_S)
 
     def _survivors(self) -> list[proctree.Process]:
         """Live descendants that are ours to end. Shared cache servers are found once and spared for good."""
@@ -272,9 +211,7 @@ class _Supervisor:
                     return True
                 case "i":  # the terminal sent SIGINT to the whole group
                     self._interrupted()
-                case (
-                    "I" | "T" | "H" | "Q"
-                ):  # the caller alone was signalled: pass it on as plain cargo would get it
+                case "I" | "T" | "H" | "Q":  # the caller alone was signalled: pass it on as plain cargo would get it
                     self._interrupted()
                     number = {
                         "I": signal.SIGINT,

@@ -3,8 +3,10 @@
 import os
 import time
 
-from core import events as e
 from core.parsers.select import make_parser
+
+from core import events as e
+from core.clock import wall_clock
 from core.paths import Paths
 from core.reduce import reduce_run
 from core.run import begin, compose, identity, owner
@@ -62,10 +64,10 @@ class _Watch:
 
     def read(self) -> None:
         while chunk := os.read(self.log, 1 << 20):
-            self.run = reduce_run(self.run, self.parser.feed("out", chunk, time.time())) or self.run
+            self.run = reduce_run(self.run, self.parser.feed("out", chunk, wall_clock())) or self.run
 
     def finished(self) -> Run:
-        self.run = reduce_run(self.run, self.parser.close(time.time())) or self.run
+        self.run = reduce_run(self.run, self.parser.close(wall_clock())) or self.run
         return self.run
 
 
@@ -73,8 +75,7 @@ def outcome_lines(run: Run, ending: owner.Ending, elapsed_s: float, folder: str)
     """What is said at the end."""
     lines: list[str] = []
     errors = [d for d in run.diagnostics if d.level == "error"]
-    for error in errors[:MAX_ERRORS]:
-        lines.append(error.rendered.rstrip())
+    lines += [error.rendered.rstrip() for error in errors[:MAX_ERRORS]]
     if len(errors) > MAX_ERRORS or run.errors > len(errors):
         lines.append(f"… and {run.errors - min(len(errors), MAX_ERRORS)} more errors")
     lines += [f"test failed: {test.name} ({test.suite})" for test in run.failed_tests[:MAX_ERRORS]]
@@ -91,9 +92,7 @@ def _counts(run: Run, ending: owner.Ending, elapsed_s: float) -> list[str]:
     if run.units_built or run.units_fresh:
         counts.append(f"{run.units_built} units built, {run.units_fresh} fresh")
     if run.suites or run.tests_passed or run.tests_failed:
-        counts.append(
-            f"tests: {run.tests_passed} passed, {run.tests_failed} failed, {run.tests_ignored} ignored"
-        )
+        counts.append(f"tests: {run.tests_passed} passed, {run.tests_failed} failed, {run.tests_ignored} ignored")
     counts.append(f"{int(elapsed_s) // 60}:{int(elapsed_s) % 60:02d}")
     return counts
 

@@ -133,15 +133,12 @@ def _follow(paths: Paths, begun: begin.Begun) -> int:
     )
     views = [follow.View(started.folder + "/out.log", 1, out)]
     if not one:
-        err = Projection(
-            cut_json=False, cut_progress=composed.cut_progress, cut_color_args=composed.cut_own_args
-        )
+        err = Projection(cut_json=False, cut_progress=composed.cut_progress, cut_color_args=composed.cut_own_args)
         views.append(follow.View(started.folder + "/err.log", 2, err))
     follower = follow.Follower(
         started,
         tuple(views),
-        stops_when_closed=begun.program in ("run", "test", "bench", "nextest")
-        or composed.parser == "generic",
+        stops_when_closed=begun.program in ("run", "test", "bench", "nextest") or composed.parser == "generic",
         wake_engine=lambda: _wake_engine(paths),
     )
     os._exit(_finish(begun, follower.run()))  # the interpreter's own end would cost 5 ms

@@ -5,9 +5,10 @@ import re
 import shlex
 import sys
 
+from core.parsers.text import sanitise
+
 from core.errors import DeckError, UsageError
 from core.parsers.projection import Projection
-from core.parsers.text import sanitise
 from core.paths import Paths, find_paths
 from core.run import begin, compose, grammar, identity, owner
 
@@ -73,8 +74,7 @@ def _run(paths: Paths, jobs: list[begin.Request], *, is_detached: bool) -> int:
         os.dup2(os.open("/dev/null", os.O_RDONLY), 0)  # several builds cannot share one terminal's input
     begun: list[begin.Begun] = []
     try:
-        for job in jobs:
-            begun.append(begin.begin(paths, job))
+        begun.extend(begin.begin(paths, job) for job in jobs)
     except DeckError:
         for run in begun:  # owned ones end with their pipe; detached ones were asked for
             if run.started.owner_fd >= 0:
@@ -105,9 +105,7 @@ def _follow(jobs: list[begin.Request], begun: list[begin.Begun]) -> int:
     return _summary(jobs, begun, holder, ended)
 
 
-def _summary(
-    jobs: list[begin.Request], begun: list[begin.Begun], holder: owner.Owner, ended: list[str]
-) -> int:
+def _summary(jobs: list[begin.Request], begun: list[begin.Begun], holder: owner.Owner, ended: list[str]) -> int:
     names = {run.started.run: job.agent.name for job, run in zip(jobs, begun, strict=True)}
     logs = {run.started.run: run.started.folder + "/out.log" for run in begun}
     first_failed: tuple[str, int] | None = None
@@ -123,8 +121,8 @@ def _summary(
         os.write(2, f"cargo-deck: all {done} done\n".encode())
         return 0
     run, code = first_failed
-    text = f"cargo-deck: {done} of {len(ended)} done; the first that failed: {names[run]} (exit {code}), log {logs[run]}"
-    os.write(2, text.encode() + b"\n")
+    text = f"{done} of {len(ended)} done; the first that failed: {names[run]} (exit {code}), log {logs[run]}"
+    os.write(2, f"cargo-deck: {text}\n".encode())
     return code
 
 
@@ -134,9 +132,7 @@ class _Tail:
     def __init__(self, label: str, begun: begin.Begun) -> None:
         self.label = label
         self.log = os.open(begun.started.folder + "/out.log", os.O_RDONLY)
-        self.projection = Projection(
-            cut_json=begun.composed.json == "ours", cut_progress=begun.composed.cut_progress
-        )
+        self.projection = Projection(cut_json=begun.composed.json == "ours", cut_progress=begun.composed.cut_progress)
         self.rest = b""
 
     def copy(self) -> None:

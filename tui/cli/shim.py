@@ -27,9 +27,7 @@ def main(argv: list[str]) -> int:
         match words:
             case ["install"]:
                 folder = shim.install_shim(paths, env)
-                return _tell(
-                    argv, {"folder": folder}, f'Installed. Put it first:\n  export PATH="{folder}:$PATH"'
-                )
+                return _tell(argv, {"folder": folder}, f'Installed. Put it first:\n  export PATH="{folder}:$PATH"')
             case ["remove"]:
                 was_there = shim.remove_shim(paths)
                 return _tell(argv, {"removed": was_there}, "Removed." if was_there else "There was no shim.")
