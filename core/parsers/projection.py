@@ -1,7 +1,7 @@
 """What a person sees of a raw log: our JSON messages and progress lines cut out, other bytes as they were.
 
-Imported before every build, so it needs `re` alone. Source of the formats: cargo 1.95, `--message-format=json`
-and `term.progress.when="always"`, into one O_APPEND file or two.
+Imported before every build, so it needs `re` alone. Source of the formats: cargo 1.95, `--message-format=json` and
+`term.progress.when="always"`, into one O_APPEND file or two. With `-q` the bar comes without a header.
 """
 
 import re
@@ -21,6 +21,8 @@ _HEADER_BEGUN = re.compile(
     _SGR + rb"{0,4}(?: {1,11}(?:[A-Z][A-Za-z-]{0,11}" + _SGR + rb"{0,2})?)?(?:\x1b(?:\[[0-9;]{0,12})?)?\Z"
 )
 _TORN_BAR = re.compile(_SGR + rb"{0,4} {1,11}[A-Z][A-Za-z-]{0,11}" + _SGR + rb"{0,2} \[[=> ]*(?:\]|\Z)")
+_BARE_BAR = re.compile(rb"(\[)=*>? *\] {1,4}[0-9]{1,9}/[0-9]{1,9}")
+_BARE_BAR_BEGUN = re.compile(rb"\[=*>? *(?:\] {0,4}(?:[0-9]{1,9}(?:/[0-9]{0,9})?)?)?\Z")
 _BREAK = re.compile(rb"[\r\n]")
 _COMMAND = rb"(?:     Running" + _SGR + rb"{0,2} `|(?:  |error: )process didn't exit successfully: `)"
 _COMMAND_LINE = re.compile(rb"(?m)^" + _SGR + rb"{0,4}" + _COMMAND + rb".*$")
@@ -39,7 +41,7 @@ _REPORT_BEGUN = re.compile(rb"\x1b(?:\](?:9(?:;(?:4(?:;[0-9;]{0,12}\x1b?)?)?)?)?
 _COLOR_WORD = b"--color"
 _RUNNER_WORD = b"/handoff.sh"
 _HEADER_COLUMNS = 12
-_ESC, _NEWLINE, _SPACE, _BRACE = b"\x1b\n {"
+_ESC, _NEWLINE, _SPACE, _BRACE, _BRACKET = b"\x1b\n {["
 
 _START, _TEXT, _MESSAGE, _LAST_MESSAGE = range(4)
 _HOLD, _PASS, _SHOW, _CUT, _OVER = range(5)
@@ -92,6 +94,8 @@ class Projection:
         """Cargo died within a progress line, or within what clears it."""
         if held and ERASE.startswith(held):
             return self._is_after_progress
+        if _BARE_BAR_BEGUN.match(held) or _BARE_BAR.match(held):
+            return held != b"["
         header = _HEADER.match(held)
         if header is None or len(header[1]) != _HEADER_COLUMNS:
             return False
@@ -100,48 +104,52 @@ class Projection:
     def _project(self, buf: bytes) -> bytes:
         self._held = b""
         out: list[bytes] = []
-        pos = shown_from = 0
+        pos = shown = 0
         end = len(buf)
         while pos < end:
             if self._state == _TEXT:
                 found = _BREAK.search(buf, pos)
-                pos = found.end() if found else end
-                if found:
-                    self._state = _START
-                continue
-            if self._state != _START:
-                pos = shown_from = buf.find(b"\n", pos) + 1 or end
+                if found is None:
+                    break
+                pos = found.end()
+                self._state = _START
+            elif self._state == _START:
+                kind, stop = self._decide(buf, pos)
+                if kind == _HOLD:
+                    self._held, end = buf[pos:], pos
+                elif kind == _OVER:
+                    return b"".join((*out, buf[shown:pos], self._finish(buf[pos:])))
+                else:
+                    shown = self._take(kind, buf[shown:pos], out, (shown, pos, stop))
+                    pos = stop
+            else:
+                pos = shown = buf.find(b"\n", pos) + 1 or end
                 if buf[pos - 1] == _NEWLINE:
                     if self._state == _LAST_MESSAGE:
-                        if self._owes_erase:
-                            out.append(ERASE)
-                        return b"".join(out) + self._finish(buf[pos:])
+                        return b"".join((*out, self._finish(buf[pos:])))
                     self._state = _START
-                continue
-            kind, stop = self._decide(buf, pos)
-            if kind == _HOLD:
-                self._held = buf[pos:]
-                end = pos
-            elif kind == _OVER:
-                out.append(buf[shown_from:pos])
-                return b"".join(out) + self._finish(buf[pos:])
-            elif kind == _CUT:
-                out.append(buf[shown_from:pos])
-                shown_from = stop
-            elif self._owes_erase:
-                self._owes_erase = False
-                if kind == _PASS:
-                    out.append(buf[shown_from:pos] + ERASE)
-                    shown_from = pos
-            pos = stop
-        out.append(buf[shown_from:end])
+        out.append(buf[shown:end])
         return out[0] if len(out) == 1 else b"".join(out)
+
+    def _take(self, kind: int, before: bytes, out: list[bytes], span: tuple[int, int, int]) -> int:
+        """Puts out what is decided; gives where the bytes that are not out yet begin."""
+        shown, pos, stop = span
+        if kind == _CUT:
+            out.append(before)
+            return stop
+        if self._owes_erase:
+            self._owes_erase = False
+            if kind == _PASS:
+                out.append(before + ERASE)
+                return pos
+        return shown
 
     def _finish(self, rest: bytes) -> bytes:
         """Cargo has said its last: from here on everything passes."""
         self._is_over = True
         self._state = _START
-        return self.feed(rest) if rest else rest
+        erase = ERASE if self._owes_erase else b""
+        return erase + self.feed(rest) if rest else erase
 
     def _decide(self, buf: bytes, pos: int) -> tuple[int, int]:
         """What stands at `pos`, the start of a line or of a progress segment; where scanning goes on."""
@@ -150,7 +158,7 @@ class Projection:
             return self._decide_json(buf, pos)
         if first == _ESC:
             return self._decide_escape(buf, pos)
-        if first == _SPACE and (self._cut_progress or self._owes_erase):
+        if first in (_SPACE, _BRACKET) and (self._cut_progress or self._owes_erase):
             return self._decide_header(buf, pos)
         return self._pass_text(pos)
 
@@ -202,16 +210,20 @@ class Projection:
 
     def _decide_header(self, buf: bytes, pos: int) -> tuple[int, int]:
         """A line that may be a status line or a progress segment: its end decides."""
-        header = _HEADER.match(buf, pos)
-        if header is None:
-            return (_HOLD, pos) if _HEADER_BEGUN.match(buf, pos) else self._pass_text(pos)
         limit = pos + MAX_SEGMENT_BYTES
-        found = _BREAK.search(buf, header.end(), limit)
-        if len(header[1]) != _HEADER_COLUMNS or (found is None and len(buf) >= limit):
+        is_bare = buf[pos] == _BRACKET
+        header = (_BARE_BAR if is_bare else _HEADER).match(buf, pos, limit)
+        if header is None:
+            begun = (_BARE_BAR_BEGUN if is_bare else _HEADER_BEGUN).match(buf, pos)
+            return (_HOLD, pos) if begun and len(buf) < limit else self._pass_text(pos)
+        if not is_bare and len(header[1]) != _HEADER_COLUMNS:
             return self._pass_text(pos)
+        found = _BREAK.search(buf, header.end(), limit)
         if found is None:
-            return _HOLD, pos
-        stop = found.end()
+            return (_HOLD, pos) if len(buf) < limit else self._pass_text(pos)
+        return self._decide_end(buf, pos, found.end(), header)
+
+    def _decide_end(self, buf: bytes, pos: int, stop: int, header: "re.Match[bytes]") -> tuple[int, int]:
         if buf[stop - 1] == _NEWLINE:
             if header[1].endswith(b"Finished"):
                 self._cut_progress = False
