@@ -1,0 +1,58 @@
+"""The caller cannot tell: a sample of the cases of `bench/caller.py`, and proof that the comparison sees a fraud."""
+
+import os
+import stat
+from collections.abc import Iterator
+
+import pytest
+
+from tests.real import callers
+from tests.real.callers import CASES, World, differences
+from tests.real.product import temporary_deck
+
+_FRAUDS = {
+    "another exit code": '"$real" "$@"; exit $(( $? + 1 ))',
+    "stderr on stdout": 'exec "$real" "$@" 2>&1',
+    "a lost last line": '"$real" "$@" 2>&1 >/dev/null | sed \'$d\' >&2',
+    "a line too many": 'echo "cargo-deck was here" >&2; exec "$real" "$@"',
+    "a held stream": 'sleep 5 & exec "$real" "$@"',
+    "a flag too many": 'exec "$real" "$@" --verbose',
+}
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[World]:
+    with temporary_deck() as deck:
+        world = World(deck)
+        world.prepare()
+        yield world
+
+
+@pytest.mark.parametrize("is_terminal", [False, True], ids=["pipes", "terminal"])
+@pytest.mark.parametrize("case", [one for one in CASES if one.is_sampled], ids=lambda case: case.name)
+def test_a_caller_sees_what_plain_cargo_shows(world: World, case: callers.Case, is_terminal: bool) -> None:
+    plain = world.run(case, "plain", is_terminal)
+    # Each case takes one route here, all take both in the bench.
+    route = "shim" if (CASES.index(case) + is_terminal) % 2 else "direct"
+
+    assert differences(plain, world.run(case, route, is_terminal), is_terminal=is_terminal) == []
+
+
+@pytest.mark.parametrize("fraud", _FRAUDS)
+def test_the_comparison_sees_a_stand_in_with(world: World, fraud: str) -> None:
+    case = next(one for one in CASES if one.name == "failing build")
+    stand_in = os.path.join(world.deck.folder, "stand-in")
+    with open(stand_in, "w", encoding="utf-8") as file:
+        file.write(f"#!/bin/bash\nreal=cargo\n{_FRAUDS[fraud]}\n")
+    os.chmod(stand_in, stat.S_IRWXU)
+    fake = world.run(case._replace(line=f"{stand_in} build -p broken"), "plain", is_terminal=False)
+
+    assert differences(world.run(case, "plain", is_terminal=False), fake, is_terminal=False)
+
+
+def test_the_comparison_sees_a_stand_in_without_colours_on_a_terminal(world: World) -> None:
+    case = next(one for one in CASES if one.name == "failing build")
+    plain = world.run(case, "plain", is_terminal=True)
+    fake = world.run(case._replace(line="CARGO build -p broken --color never"), "plain", is_terminal=True)
+
+    assert differences(plain, fake, is_terminal=True)
