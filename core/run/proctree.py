@@ -112,11 +112,19 @@ def is_cache_server(pid: int, tools: frozenset[tuple[int, int]]) -> bool:
         status = os.stat(f"/proc/{pid}/exe")
         if (status.st_dev, status.st_ino) not in tools:
             return False
-        links = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
+        fds = os.listdir(f"/proc/{pid}/fd")
     except OSError:
         return False
+    links = (_link(f"/proc/{pid}/fd/{fd}") for fd in fds)
     sockets = {link[8:-1] for link in links if link.startswith("socket:[")}
     return bool(sockets & _listening(pid)) if sockets else False
+
+
+def _link(path: str) -> str:
+    try:
+        return os.readlink(path)
+    except OSError:  # closed since it was listed
+        return ""
 
 
 def _listening(pid: int) -> set[str]:

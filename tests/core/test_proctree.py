@@ -1,0 +1,75 @@
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+from core.run import proctree
+from tests.core.runs import until
+
+SERVER = "import socket,sys,time; s=socket.socket(); s.bind(('127.0.0.1',0)); s.listen(); print('up',flush=True); time.sleep(99)"
+
+
+def test_descendants_are_found_below_a_process_parents_first() -> None:
+    child = subprocess.Popen(["/bin/sh", "-c", "sleep 50 & wait"])
+    try:
+        found = until(lambda: f if len(f := proctree.descendants(os.getpid())) >= 2 else None, "two descendants")
+        mine = [p.pid for p in found]
+        assert mine.index(child.pid) < len(mine) - 1
+    finally:
+        for process in reversed(proctree.descendants(child.pid)):
+            proctree.send(process, 9)
+        child.kill()
+        child.wait()
+
+
+def test_a_signal_reaches_only_the_very_process() -> None:
+    child = subprocess.Popen(["/bin/sleep", "50"])
+    process = proctree.read_process(child.pid)
+    assert process is not None
+    assert not proctree.send(process._replace(started_ticks=process.started_ticks + 1), 9)
+    assert child.poll() is None
+    assert proctree.send(process, 9)
+    assert child.wait() == -9
+    assert not proctree.send(process, 9)
+
+
+def test_a_cache_server_is_known_by_its_file_and_its_socket_not_by_its_name(tmp_path: Path) -> None:
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    real, namesake = tools / "sccache", tmp_path / "sccache"
+    base = os.path.realpath(sys.executable)
+    shutil.copy(base, real)
+    shutil.copy(base, namesake)
+    env = {**os.environ, "PYTHONHOME": sys.base_prefix}
+    identities = proctree.tool_identities(str(tools), None)
+    assert len(identities) == 1
+    started = [
+        subprocess.Popen([str(program), "-S", "-c", code], stdout=subprocess.PIPE, env=env)
+        for program, code in ((real, SERVER), (namesake, SERVER), (real, SERVER.replace("s.listen()", "1")))
+    ]
+    try:
+        for process in started:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"up\n"
+        assert [proctree.is_cache_server(p.pid, identities) for p in started] == [True, False, False]
+    finally:
+        for process in started:
+            process.kill()
+            process.communicate()
+
+
+def test_a_listening_unix_socket_counts_too(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(tmp_path / "s"))
+        status = os.stat("/proc/self/exe")
+        identity = frozenset({(status.st_dev, status.st_ino)})
+        server.listen()
+        assert proctree.is_cache_server(os.getpid(), identity)
+
+
+def test_a_process_that_is_gone_is_none() -> None:
+    child = subprocess.Popen(["/bin/true"])
+    child.wait()
+    assert proctree.read_process(child.pid) is None

@@ -1,0 +1,193 @@
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from core.errors import StateError, UsageError
+from core.paths import Paths
+from core.run import begin, spawn, target
+from core.run.stop import find_holder, is_live, stop_run
+from tests.core.runs import alive, exit_of, log_of, paths_in, start_owned, start_python, until
+
+STUBBORN = """
+import os, signal, sys, time
+for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+    signal.signal(number, signal.SIG_IGN)
+def keep(name):
+    print(name, os.getpid(), flush=True)
+    while True: time.sleep(1)
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0: keep("grandchild")
+    os._exit(0)
+if os.fork() == 0:
+    os.setsid()
+    os.execve(sys.executable, [sys.executable, "-I", "-c", "import time,os; print('bare', os.getpid(), flush=True); time.sleep(999)"], {})
+keep("main")
+"""
+
+
+def test_a_run_leaves_its_output_and_its_exit_code(tmp_path: Path) -> None:
+    paths = paths_in(tmp_path)
+    run = start_python(paths, "import sys; print('to out'); print('to err', file=sys.stderr); sys.exit(3)")
+    record = exit_of(paths, run)
+    assert (record["code"], record["signal"], record["stopped_by"]) == (3, None, None)
+    assert sorted(log_of(paths, run).split("\n")) == ["", "to err", "to out"]
+    assert record["largest_process_bytes"] > 1_000_000
+
+
+def test_a_death_by_signal_is_told_from_an_exit(tmp_path: Path) -> None:
+    paths = paths_in(tmp_path)
+    run = start_python(paths, "import os; os.kill(os.getpid(), 11)")
+    record = exit_of(paths, run)
+    assert (record["code"], record["signal"]) == (None, 11)
+
+
+def test_a_program_that_cannot_be_executed_says_so_in_its_log(tmp_path: Path) -> None:
+    paths = paths_in(tmp_path)
+    broken = tmp_path / "broken"
+    broken.write_text("#!/no/such/interpreter\n")
+    broken.chmod(0o755)
+    run = begin.start_detached(paths, agent="a", cwd=str(tmp_path), words=(str(broken),), tool="exec", env={})
+    assert exit_of(paths, run)["code"] == 127
+    assert "could not execute" in log_of(paths, run)
+
+
+def test_a_detached_run_has_a_session_of_its_own_and_no_input(tmp_path: Path) -> None:
+    paths = paths_in(tmp_path)
+    run = start_python(paths, "import os,sys; print(os.getsid(0) == os.getpid(), repr(sys.stdin.read()))")
+    exit_of(paths, run)
+    assert log_of(paths, run) == "True ''\n"
+
+
+def test_a_child_gets_default_signals(tmp_path: Path) -> None:
+    paths = paths_in(tmp_path)
+    run = start_python(paths, "print(open('/proc/self/status').read().split('SigBlk:')[1].split()[0])")
+    exit_of(paths, run)
+    assert int(log_of(paths, run), 16) == 0
+    code = "import os; os.execv('/bin/sh', ['sh', '-c', 'grep SigIgn /proc/$$/status'])"
+    run = begin.start_detached(
+        paths, agent="a", cwd="/", words=("/bin/sh", "-c", "grep SigIgn /proc/$$/status"), tool="exec", env={}
+    )
+    exit_of(paths, run)
+    assert int(log_of(paths, run).split()[1], 16) & (1 << (signal.SIGPIPE - 1)) == 0, code
+
+
+def test_a_stop_ends_what_ignores_it_hides_or_has_lost_its_environment(tmp_path: Path) -> None:
+    paths = paths_in(tmp_path)
+    run = start_python(paths, STUBBORN)
+    text = until(lambda: t if (t := log_of(paths, run)).count("\n") == 3 else None, "three processes")
+    pids = [int(line.split()[1]) for line in text.splitlines()]
+    assert all(alive(pid) for pid in pids)
+    assert stop_run(paths, run)
+    record = exit_of(paths, run)
+    assert not [pid for pid in pids if alive(pid)]
+    assert (record["stopped_by"], record["is_killed"]) == ("request", True)
+
+
+def test_a_kill_does_not_wait(tmp_path: Path) -> None:
+    paths = paths_in(tmp_path)
+    run = start_python(paths, STUBBORN)
+    until(lambda: log_of(paths, run).count("\n") == 3, "three processes")
+    assert stop_run(paths, run, kill=True)
+    record = exit_of(paths, run)
+    assert record["is_killed"]
+    asked = json.loads(Path(paths.run(run), "asked.json").read_text())
+    assert (asked["by"], asked["is_kill"]) == ("request", True)
+
+
+def test_a_run_that_ended_by_itself_keeps_what_it_left_behind(tmp_path: Path) -> None:
+    paths = paths_in(tmp_path)
+    code = "import os,time\nif os.fork() == 0:\n    os.setsid(); print(os.getpid(), flush=True); time.sleep(60)\n"
+    run = start_python(paths, code)
+    exit_of(paths, run)
+    pid = int(until(lambda: log_of(paths, run).strip(), "the daemon's pid"))
+    assert alive(pid)
+    os.kill(pid, signal.SIGKILL)
+
+
+def test_an_owner_that_vanishes_ends_the_run(tmp_path: Path) -> None:
+    paths = paths_in(tmp_path)
+    begun = start_owned(paths, sys.executable, "-I", "-c", STUBBORN)
+    until(lambda: log_of(paths, begun.started.run).count("\n") == 3, "three processes")
+    os.close(begun.started.owner_fd)
+    record = exit_of(paths, begun.started.run)
+    os.waitpid(begun.started.supervisor, 0)
+    assert record["stopped_by"] == "owner"
+    pids = [int(line.split()[1]) for line in log_of(paths, begun.started.run).splitlines()]
+    assert not [pid for pid in pids if alive(pid)]
+
+
+def test_an_owner_that_detaches_leaves_the_run_alone(tmp_path: Path) -> None:
+    paths = paths_in(tmp_path)
+    begun = start_owned(paths, "/bin/sh", "-c", "read line; echo got $line")
+    os.write(begun.started.owner_fd, b"d")
+    os.close(begun.started.owner_fd)
+    record = exit_of(paths, begun.started.run)
+    os.waitpid(begun.started.supervisor, 0)
+    assert record["stopped_by"] is None
+
+
+def test_a_dead_supervisor_frees_the_lock_and_leaves_no_exit(tmp_path: Path) -> None:
+    paths = paths_in(tmp_path)
+    run = start_python(paths, "import time; time.sleep(60)")
+    holder = until(lambda: find_holder(paths, run), "the supervisor")
+    child = until(lambda: holder.child if alive(holder.child) else None, "the child")
+    os.kill(holder.supervisor.pid, signal.SIGKILL)
+    until(lambda: not is_live(paths, run), "the lock to be free")
+    assert not Path(paths.run(run), "exit.json").exists()
+    assert not stop_run(paths, run)
+    os.kill(child, signal.SIGKILL)
+
+
+def test_a_state_folder_that_cannot_be_written_is_said_with_the_way_out() -> None:
+    with pytest.raises(StateError, match="XDG_STATE_HOME"):
+        spawn.take_slot(Paths("/dev/null/state", "/dev/null/cache"), "a", None)
+
+
+def test_a_program_that_is_not_there_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    paths = paths_in(tmp_path)
+    with pytest.raises(UsageError, match="no such program"):
+        begin.start_detached(paths, agent="a", cwd="/", words=("no-such-program",), tool="exec", env={"PATH": "/bin"})
+    assert not os.path.exists(paths.runs)
+
+
+def test_no_credential_reaches_the_record(tmp_path: Path) -> None:
+    paths = paths_in(tmp_path)
+    run = start_python(paths, "pass", "--token", "hunter2hunter2", env={"DEPLOY_KEY": "s3cr3t-value"})
+    exit_of(paths, run)
+    text = Path(paths.run(run), "run.json").read_text()
+    assert "hunter2hunter2" not in text
+    assert "s3cr3t-value" not in text
+    assert json.loads(text)["env"]["DEPLOY_KEY"] is None
+
+
+def test_a_second_agent_in_a_checkout_gets_a_dir_of_its_own_and_keeps_it(tmp_path: Path) -> None:
+    paths = paths_in(tmp_path)
+    own = str(tmp_path / "ws" / "target")
+    first = spawn.take_slot(paths, "one", own)
+    second = spawn.take_slot(paths, "two", own)
+    early, late = sorted((first, second), key=lambda slot: slot.run)
+    name = {first.run: "one", second.run: "two"}
+    kept = target.choose_target(paths, early.run, name[early.run], str(tmp_path / "ws"), own)
+    given = target.choose_target(paths, late.run, name[late.run], str(tmp_path / "ws"), own)
+    assert kept == target.Target(own, "default", "no other agent builds in this checkout")
+    assert given.source == "private"
+    assert given.path is not None
+    assert given.path.startswith(paths.targets)
+    os.close(early.lock_fd)
+    again = target.choose_target(paths, late.run, name[late.run], str(tmp_path / "ws"), own)
+    assert again.path == given.path
+    os.close(late.lock_fd)
+
+
+def test_two_runs_of_one_agent_share_a_target_dir(tmp_path: Path) -> None:
+    paths = paths_in(tmp_path)
+    slots = [spawn.take_slot(paths, "one", "/ws/target") for _ in range(2)]
+    chosen = [target.choose_target(paths, slot.run, "one", "/ws", "/ws/target") for slot in slots]
+    assert {c.source for c in chosen} == {"default"}
+    for slot in slots:
+        os.close(slot.lock_fd)
