@@ -1,0 +1,196 @@
+"""The dashboard: wires a source of boards to screens, and keys to requests."""
+
+import os
+from collections.abc import Iterable
+from functools import partial
+from typing import Any, ClassVar
+
+from textual.app import App, SystemCommand
+from textual.binding import Binding
+from textual.screen import Screen
+
+from core.errors import DeckError
+from core.state import Board, Run
+from tui import roster
+from tui.bindings import ACTIONS, bindings
+from tui.commands import DeckCommands
+from tui.screens.board import BoardScreen
+from tui.screens.log import LogScreen
+from tui.source import Deck
+from tui.tail import Tails
+from tui.themes import FALLBACKS, THEMES
+from tui.widgets.look import ASCII, UNICODE
+
+PULL_S = 0.1
+WAKE_S = 2.0
+"""How often the engine is looked for, once it gave no sign of life."""
+_DOING = {"stop": "stopping", "kill": "killing", "restart": "restarts", "forget": "forgetting"}
+
+
+class DeckApp(App[str]):
+    """cargo-deck's dashboard; its return value says how it was left (`key`, `interrupt`)."""
+
+    TITLE = "cargo deck"
+    CSS_PATH: ClassVar[list[str]] = [  # type: ignore[assignment]
+        "../styles/base.tcss", "../styles/board.tcss", "../styles/log.tcss", "../styles/modals.tcss",
+    ]  # fmt: skip
+    BINDINGS: ClassVar[list[Binding]] = bindings(ACTIONS)  # type: ignore[assignment]
+    COMMANDS: ClassVar[set[Any]] = {DeckCommands}
+    ENABLE_COMMAND_PALETTE = True
+    PAUSE_GC_ON_SCROLL = True
+
+    def __init__(self, deck: Deck, *, is_pulling: bool = True) -> None:
+        """A dashboard over `deck`; without `is_pulling` nothing moves until `pull` is called."""
+        super().__init__()
+        self.deck = deck
+        self.glyphs = ASCII if deck.glyphs_are_ascii else UNICODE
+        self.tails = Tails(deck.paths)
+        self.board = Board()
+        self.pending: dict[str, tuple[str, Run]] = {}
+        """What was asked for, by run, and how the run was then: said until the run changes."""
+        self._is_pulling = is_pulling
+        self._woken_at = 0.0
+        for theme in THEMES:
+            self.register_theme(theme)
+        self.theme = deck.theme
+
+    def get_default_screen(self) -> Screen[Any]:
+        return BoardScreen(self.glyphs, self.tails, self.deck.note)
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        return dict(FALLBACKS)
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        return ()
+
+    def on_mount(self) -> None:
+        self.set_class(self.deck.glyphs_are_ascii, "-ascii")
+        if self._is_pulling:
+            self.set_interval(PULL_S, self.pull)
+
+    def pull(self) -> None:
+        """Show the board as it is now."""
+        now = self.deck.clock()
+        board = self.deck.source.poll()
+        if board is not self.board:
+            self.board = board
+            self._settle(board)
+        self._wake_engine(now)
+        for screen in reversed(self.screen_stack):
+            if isinstance(screen, BoardScreen | LogScreen):
+                if screen.is_ready:
+                    screen.show(board, now, self._words())
+                return
+
+    def _words(self) -> dict[str, str]:
+        return {run: word for run, (word, _) in self.pending.items()}
+
+    def _settle(self, board: Board) -> None:
+        """What was asked for is seen once the run is another."""
+        for run, (_, before) in list(self.pending.items()):
+            if board.runs.get(run) is not before:
+                del self.pending[run]
+
+    def _wake_engine(self, now: float) -> None:
+        wake = self.deck.wake
+        if wake is None or now - self._woken_at < WAKE_S or not roster.is_old(self.board, now):
+            return
+        self._woken_at = now
+        self.run_worker(wake, thread=True, group="wake", exclusive=True, exit_on_error=False)
+
+    @property
+    def chosen(self) -> Run | None:
+        """The run that actions are about: the highlighted pane's, or the one whose log is open."""
+        for screen in reversed(self.screen_stack):
+            if isinstance(screen, BoardScreen | LogScreen):
+                return screen.chosen
+        return None
+
+    def ask(self, message: dict[str, Any], *, word: str = "") -> None:
+        """Send a request off the event loop; its refusal is shown as a sentence."""
+        run = self.board.runs.get(message.get("run", ""))
+        if run is not None and word:
+            self.pending[run.run] = (word, run)
+            self.pull()
+        self.run_worker(partial(self._request, message), thread=True, group="request", exit_on_error=False)
+
+    def _request(self, message: dict[str, Any]) -> None:
+        try:
+            self.deck.request(message)
+        except DeckError as error:
+            self.pending.pop(message.get("run", ""), None)
+            self.notify(str(error), title=f"could not {message['do']}", severity="error", markup=False)
+
+    def action_start(self) -> None:
+        from tui.screens.start import StartScreen, Wanted
+
+        def start(wanted: Wanted | None) -> None:
+            if wanted is not None:
+                self.ask(wanted.message())
+
+        newest = max(self.board.runs.values(), key=lambda run: run.run, default=None)
+        self.push_screen(StartScreen(Wanted.after(newest, os.getcwd())), start)
+
+    def action_stop(self) -> None:
+        run = self._live()
+        if run is not None:
+            self.ask({"do": "stop", "run": run.run, "kill": False}, word=_DOING["stop"])
+
+    def action_kill(self) -> None:
+        run = self._live()
+        if run is None:
+            return
+        from tui.screens.confirm import ConfirmScreen
+
+        def kill(is_sure: bool | None) -> None:
+            if is_sure:
+                self.ask({"do": "stop", "run": run.run, "kill": True}, word=_DOING["kill"])
+
+        self.push_screen(
+            ConfirmScreen(f"Kill {run.agent}'s build?", run.command, "All its processes get SIGKILL at once."), kill
+        )
+
+    def action_restart(self) -> None:
+        run = self.chosen
+        if run is None:
+            self.notify("There is no build to start again: s starts one.")
+        elif run.is_owned and not run.state.is_over:
+            self.notify("Its caller waits for it: stop it there, or with x.", severity="warning")
+        else:
+            self.ask({"do": "restart", "run": run.run}, word=_DOING["restart"])
+
+    def action_forget(self) -> None:
+        run = self.chosen
+        if run is not None and not run.state.is_over:
+            self.notify("It still runs: x stops it first.")
+        elif run is not None:
+            self.ask({"do": "forget", "run": run.run}, word=_DOING["forget"])
+
+    def _live(self) -> Run | None:
+        run = self.chosen
+        if run is None or run.state.is_over:
+            self.notify("No build runs here." if run is None else f"{run.agent}'s build is over.", markup=False)
+            return None
+        return run
+
+    def action_attention(self) -> None:
+        for screen in reversed(self.screen_stack):
+            if isinstance(screen, BoardScreen | LogScreen):
+                screen.show_next_needing()
+                return
+
+    def action_help(self) -> None:
+        from tui.screens.help import HelpScreen
+
+        self.push_screen(HelpScreen(is_log=isinstance(self.screen, LogScreen)))
+
+    def action_next_theme(self) -> None:
+        names = [theme.name for theme in THEMES]
+        at = names.index(self.theme) if self.theme in names else -1
+        self.theme = names[(at + 1) % len(names)]
+
+    def action_leave(self) -> None:
+        self.exit("key")
+
+    def action_interrupt(self) -> None:
+        self.exit("interrupt")

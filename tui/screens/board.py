@@ -1,0 +1,119 @@
+"""The board: a pane an agent."""
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.screen import Screen
+
+from core.state import Board, Run
+from tui import roster
+from tui.bindings import ACTIONS, BOARD, bindings
+from tui.screens.log import LogScreen
+from tui.tail import Tails
+from tui.widgets.key_line import KeyLine
+from tui.widgets.look import Glyphs, role_of
+from tui.widgets.pane_grid import PaneGrid, PaneState
+from tui.widgets.status_line import Part, StatusLine
+from tui.widgets.welcome import Welcome
+
+_HINTS = tuple(key for key in (*BOARD, *ACTIONS) if key.is_hint and key.id != "app.leave")
+_WORDS = (("building", "building"), ("waiting", "waiting"), ("failed", "failed"), ("done", "done"), ("quiet", "stopped"))
+
+
+class BoardScreen(Screen[None]):
+    """All agents' panes, a line of totals above, keys below."""
+
+    BINDINGS: ClassVar[list[Binding]] = bindings(BOARD)  # type: ignore[assignment]
+
+    def __init__(self, glyphs: Glyphs, tails: Tails, note: str) -> None:
+        super().__init__()
+        self._glyphs = glyphs
+        self._tails = tails
+        self._note = note
+        self._panes: tuple[PaneState, ...] = ()
+        self.is_ready = False
+        """Its widgets are there."""
+        self._shown: tuple[Board, bool, dict[str, str]] | None = None
+
+    def compose(self) -> ComposeResult:
+        yield StatusLine(self._glyphs, id="totals")
+        yield PaneGrid(self._glyphs, self._tails)
+        yield Welcome()
+        yield KeyLine(self._glyphs, id="keys")
+
+    def on_mount(self) -> None:
+        self.is_ready = True
+        self.grid.focus()
+        self.app.pull()  # type: ignore[attr-defined]
+
+    @property
+    def grid(self) -> PaneGrid:
+        """The panes."""
+        return self.query_one(PaneGrid)
+
+    @property
+    def chosen(self) -> Run | None:
+        """The run of the highlighted pane."""
+        return self.grid.chosen
+
+    def show(self, board: Board, now: float, pending: Mapping[str, str]) -> None:
+        """Show a board at a moment."""
+        is_old = roster.is_old(board, now)
+        shown = (board, is_old, dict(pending))
+        if shown != self._shown:
+            self._shown = shown
+            self._panes = roster.panes(board, now, pending)
+            self.set_class(not self._panes, "-empty")
+            live = sum(not run.state.is_over for run in board.runs.values())
+            self._say_totals(board, is_old, live)
+            self.query_one(KeyLine).hint(_HINTS, last=f"q leave ({live} go on)" if live else "q leave")
+        self.grid.show(self._panes, now)
+
+    def _say_totals(self, board: Board, is_old: bool, live: int) -> None:
+        counted = Counter(role_of(pane.run) for pane in self._panes)
+        parts = [Part(" cargo deck   ", "title")]
+        for role, word in _WORDS:
+            if counted[role]:
+                sign = {"building": self._glyphs.building, "waiting": self._glyphs.waiting,
+                        "failed": self._glyphs.failed, "done": self._glyphs.done}.get(role, self._glyphs.stopped)  # fmt: skip
+                parts.append(Part(f"{sign} {counted[role]} {word}   ", role))
+        right = [Part(self._note + " ", "dim")] if self._note else []
+        if is_old and live and not self._note:
+            right.append(Part("the engine does not answer: figures may be old ", "waiting"))
+        self.query_one("#totals", StatusLine).say(tuple(parts), tuple(right))
+
+    def show_next_needing(self) -> None:
+        """Highlight the next pane that a person should look at."""
+        order = [(self.grid.selected + 1 + i) % len(self._panes) for i in range(len(self._panes))]
+        for index in order:
+            if roster.needs_someone(self._panes[index].run):
+                self.grid.selected = index
+                return
+        self.notify("Nothing needs you.")
+
+    def action_move(self, columns: int, rows: int) -> None:
+        self.grid.move(columns, rows)
+
+    def action_step(self, by: int) -> None:
+        self.grid.step(by)
+
+    def action_number(self, number: int) -> None:
+        if number <= len(self._panes):
+            self.grid.selected = number - 1
+
+    def action_open(self) -> None:
+        if self.chosen is not None:
+            self._open(self.chosen.run)
+
+    def on_pane_grid_opened(self, message: PaneGrid.Opened) -> None:
+        self._open(message.run)
+
+    def _open(self, run: str) -> None:
+        def back(last: str | None) -> None:
+            if last:
+                self.grid.select_run(last)
+
+        self.app.push_screen(LogScreen(self._glyphs, self._tails, run), back)

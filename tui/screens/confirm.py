@@ -1,0 +1,43 @@
+"""A yes-or-no question."""
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Horizontal, Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Button, Static
+
+from tui.widgets.ansi import safe
+
+
+class ConfirmScreen(ModalScreen[bool]):
+    """Asks; true means yes. The first choice that has the focus is no."""
+
+    BINDINGS: ClassVar[list[Binding]] = [  # type: ignore[assignment]
+        Binding("y", "answer(True)", "yes", id="confirm.yes", tooltip="Do it"),
+        Binding("n,escape,q", "answer(False)", "no", id="confirm.no", tooltip="Leave it as it is"),
+        Binding("left,right,h,l,tab", "app.focus_next", "other", id="confirm.other", tooltip="The other choice"),
+    ]
+
+    def __init__(self, question: str, about: str, consequence: str) -> None:
+        super().__init__()
+        self._question, self._about, self._consequence = question, about, consequence
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog"):
+            yield Static(safe(self._question), classes="dialog-title", markup=False)
+            yield Static(safe(self._about), classes="dialog-about", markup=False)
+            yield Static(self._consequence, markup=False)
+            with Horizontal(classes="dialog-buttons"):
+                yield Button("No (n)", id="no", compact=True)
+                yield Button("Yes (y)", id="yes", variant="error", compact=True)
+
+    def on_mount(self) -> None:
+        self.query_one("#no").focus()
+
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        self.dismiss(event.button.id == "yes")
+
+    def action_answer(self, is_sure: bool) -> None:
+        self.dismiss(is_sure)

@@ -1,0 +1,37 @@
+"""What the dashboard stands on: a board that is pulled, logs on disk, and somebody who does what is asked."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from core.clock import Clock
+from core.paths import Paths
+from core.state import Board
+
+Request = Callable[[dict[str, Any]], dict[str, Any]]
+"""Asks the engine (`{"do": "stop", "run": …}`) and waits for its answer. Raises DeckError with a sentence."""
+
+
+class BoardSource(Protocol):
+    """Where boards come from: an engine's journals, or a recording."""
+
+    def poll(self) -> Board:
+        """The board as it is now; the same object while nothing changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deck:
+    """All that the dashboard is given."""
+
+    source: BoardSource
+    paths: Paths
+    """Where the logs lie."""
+    clock: Clock
+    """Seconds since the epoch; of a recording: of its own time."""
+    request: Request
+    wake: Callable[[], None] | None = None
+    """Makes sure that an engine runs; None: none is needed (a recording)."""
+    note: str = ""
+    """Said in the header: `recording ×4`."""
+    glyphs_are_ascii: bool = False
+    theme: str = "deck-dark"

@@ -1,0 +1,124 @@
+"""The colours of the dashboard: two palettes of our own, and the terminal's sixteen."""
+
+from collections.abc import Mapping
+
+from textual.theme import Theme
+
+DARK = Theme(
+    name="deck-dark",
+    primary="#6ba6e8",
+    secondary="#8f9bb3",
+    warning="#e0b05c",
+    error="#ec7171",
+    success="#7dba84",
+    accent="#6ba6e8",
+    foreground="#c9ced8",
+    background="#13161c",
+    surface="#1a1e26",
+    panel="#222731",
+    dark=True,
+    variables={
+        "deck-strong": "#eef1f6",
+        "deck-dim": "#7a8394",
+        "deck-track": "#323947",
+        "deck-selected": "#1d222c",
+        "state-building": "#6ba6e8",
+        "state-waiting": "#e0b05c",
+        "state-failed": "#ec7171",
+        "state-done": "#7dba84",
+        "state-quiet": "#6b7383",
+    },
+)
+LIGHT = Theme(
+    name="deck-light",
+    primary="#1f66b0",
+    secondary="#5b6475",
+    warning="#8f6200",
+    error="#b3312f",
+    success="#2f7a3d",
+    accent="#1f66b0",
+    foreground="#2b303a",
+    background="#fbfbfa",
+    surface="#f2f2f0",
+    panel="#e7e8e6",
+    dark=False,
+    variables={
+        "deck-strong": "#0f131a",
+        "deck-dim": "#6d7480",
+        "deck-track": "#d3d6d9",
+        "deck-selected": "#eff2f6",
+        "state-building": "#1f66b0",
+        "state-waiting": "#8f6200",
+        "state-failed": "#b3312f",
+        "state-done": "#2f7a3d",
+        "state-quiet": "#7b828d",
+    },
+)
+TERMINAL = Theme(
+    name="deck-terminal",
+    ansi=True,
+    primary="ansi_blue",
+    secondary="ansi_cyan",
+    warning="ansi_yellow",
+    error="ansi_red",
+    success="ansi_green",
+    accent="ansi_blue",
+    foreground="ansi_default",
+    background="ansi_default",
+    surface="ansi_default",
+    panel="ansi_default",
+    boost="ansi_default",
+    variables={
+        "deck-strong": "ansi_default",
+        "deck-dim": "ansi_bright_black",
+        "deck-track": "ansi_bright_black",
+        "deck-selected": "ansi_default",
+        "state-building": "ansi_blue",
+        "state-waiting": "ansi_yellow",
+        "state-failed": "ansi_red",
+        "state-done": "ansi_green",
+        "state-quiet": "ansi_bright_black",
+        "border-blurred": "ansi_bright_black",
+        "block-cursor-foreground": "ansi_black",
+        "block-cursor-background": "ansi_white",
+        "input-cursor-background": "ansi_white",
+        "input-cursor-foreground": "ansi_black",
+        "input-selection-background": "ansi_bright_blue",
+        "input-selection-foreground": "ansi_black",
+        "screen-selection-background": "ansi_bright_blue",
+        "screen-selection-foreground": "ansi_black",
+    },
+)
+THEMES = (DARK, LIGHT, TERMINAL)
+
+FALLBACKS: Mapping[str, str] = {
+    "deck-strong": "$foreground",
+    "deck-dim": "$secondary",
+    "deck-track": "$panel",
+    "deck-selected": "$surface",
+    "state-building": "$accent",
+    "state-waiting": "$warning",
+    "state-failed": "$error",
+    "state-done": "$success",
+    "state-quiet": "$secondary",
+}
+"""Our colours in a theme that is not ours: the name of one of its own."""
+
+
+def pick_theme(env: Mapping[str, str]) -> str:
+    """The theme that suits a terminal, by what it says of itself.
+
+    Fewer than 256 colours: its own sixteen. `COLORFGBG` (`fg;bg`, of rxvt, Konsole and others) tells light from dark.
+    """
+    term = env.get("TERM", "")
+    is_rich = env.get("COLORTERM", "") in ("truecolor", "24bit") or "256" in term or "kitty" in term
+    if not is_rich:
+        return TERMINAL.name
+    background = env.get("COLORFGBG", "").rpartition(";")[2]
+    return LIGHT.name if background in ("7", "15") else DARK.name
+
+
+def has_unicode(env: Mapping[str, str]) -> bool:
+    """Whether the terminal's locale can draw more than ASCII."""
+    locale = env.get("LC_ALL") or env.get("LC_CTYPE") or env.get("LANG") or ""
+    return "utf" in locale.lower()

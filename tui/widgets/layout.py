@@ -1,0 +1,75 @@
+"""Where panes go: a pure function of the room, so that the same room gives the same places."""
+
+from dataclasses import dataclass
+
+LIST_COLUMNS = 60
+"""Below this the board is a list."""
+MIN_PANE_COLUMNS = 58
+MAX_VISIBLE = 12
+"""More panes than this scroll."""
+MIN_PANE_ROWS = 3
+_USEFUL_COLUMNS = 100
+_USEFUL_ROWS = 20
+"""More room than this adds little to a pane."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """The room of one pane on the canvas, in cells."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+    """Includes the blank row below, where there is one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """All slots, in the order of the panes."""
+
+    slots: tuple[Slot, ...]
+    columns: int
+    height: int
+    """Of the canvas; more than the room when panes scroll."""
+    is_list: bool
+
+
+def arrange(width: int, height: int, panes: int) -> Places:
+    """Places for a number of panes in a room, in reading order."""
+    if not panes:
+        return Places((), 1, 0, is_list=False)
+    if width < LIST_COLUMNS or height < MIN_PANE_ROWS:
+        return _list(width, height, panes)
+    columns = _columns(width, height, panes)
+    rows = -(-panes // columns)
+    visible_rows = min(rows, max(1, height // MIN_PANE_ROWS), max(1, MAX_VISIBLE // columns))
+    edges = [height * i // visible_rows for i in range(visible_rows + 1)]
+    if rows > visible_rows:
+        each = height // visible_rows
+        edges = [each * i for i in range(rows + 1)]
+    cells = [width * i // columns for i in range(columns + 1)]
+    slots = tuple(
+        Slot(cells[i % columns], edges[i // columns], cells[i % columns + 1] - cells[i % columns],
+             edges[i // columns + 1] - edges[i // columns])
+        for i in range(panes)
+    )  # fmt: skip
+    return Places(slots, columns, edges[-1], is_list=False)
+
+
+def _columns(width: int, height: int, panes: int) -> int:
+    """How many columns give a pane the most room that it can use; few rather than many."""
+    best, best_room = 1, 0
+    for columns in range(1, min(panes, width // MIN_PANE_COLUMNS) + 1):
+        rows = min(-(-panes // columns), max(1, MAX_VISIBLE // columns))
+        room = min(width // columns, _USEFUL_COLUMNS) * min(max(height // rows, MIN_PANE_ROWS), _USEFUL_ROWS)
+        if room > best_room:
+            best, best_room = columns, room
+    return best
+
+
+def _list(width: int, height: int, panes: int) -> Places:
+    """One entry below the other: two rows each where there is room, else one."""
+    each = 2 if panes * 2 <= height else 1
+    slots = tuple(Slot(0, i * each, width, each) for i in range(panes))
+    return Places(slots, 1, panes * each, is_list=True)

@@ -1,0 +1,108 @@
+"""How roles of text look: glyphs, and the styles that the stylesheet gives them."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from rich.segment import Segment
+from rich.style import Style
+
+from core.state import Run, RunState
+
+
+class Glyphs(NamedTuple):
+    """The characters that are drawn beside text."""
+
+    building: str
+    waiting: str
+    failed: str
+    done: str
+    stopped: str
+    lost: str
+    queued: str
+    edge: str
+    selected_edge: str
+    bar: str
+    half: str
+    track: str
+    dot: str
+    cut: str
+    about: str
+    down: str
+    is_ascii: bool = False
+
+
+UNICODE = Glyphs("●", "◷", "✗", "✓", "■", "?", "○", "▎", "█", "━", "╸", "━", " · ", "…", "≈", "↓")
+ASCII = Glyphs("*", "~", "x", "+", "-", "?", ".", "|", "#", "=", "=", "-", ", ", "~", "~", "v", is_ascii=True)
+
+ROLES = (
+    "text", "strong", "dim", "track", "bar", "building", "waiting", "failed", "done", "quiet", "number", "title",
+)  # fmt: skip
+"""What a piece of text is; `deck--ROLE` in the stylesheet says how it looks."""
+
+_ROLE_OF_STATE = {
+    RunState.QUEUED: "quiet",
+    RunState.BUILDING: "building",
+    RunState.LINKING: "building",
+    RunState.TESTING: "building",
+    RunState.RUNNING: "building",
+    RunState.WAITING: "waiting",
+    RunState.DONE: "done",
+    RunState.FAILED: "failed",
+    RunState.STOPPED: "quiet",
+    RunState.LOST: "failed",
+}
+
+
+def role_of(run: Run) -> str:
+    """The role that a run's state gives to its edge, glyph, word and bar."""
+    if run.state is RunState.KILLED:
+        return "quiet" if run.stop is not None else "failed"
+    return _ROLE_OF_STATE[run.state]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Styles by role, with and without the background of a selected pane, and glyphs."""
+
+    glyphs: Glyphs
+    plain: Mapping[str, Style]
+    selected: Mapping[str, Style]
+
+    def styles(self, is_selected: bool) -> Mapping[str, Style]:
+        """Style of each role."""
+        return self.selected if is_selected else self.plain
+
+    def glyph(self, run: Run) -> str:
+        """The sign of a run's state."""
+        match run.state:
+            case RunState.KILLED:
+                return self.glyphs.stopped if run.stop is not None else self.glyphs.failed
+            case RunState.BUILDING | RunState.LINKING | RunState.TESTING | RunState.RUNNING:
+                return self.glyphs.building
+            case state:
+                sign: str = getattr(self.glyphs, state.value)
+                return sign
+
+    def drawable(self, text: str) -> str:
+        """The text in characters that the terminal can draw."""
+        return text.encode("ascii", "replace").decode() if self.glyphs.is_ascii else text
+
+
+def make_look(glyphs: Glyphs, style_of: Callable[[str], Style]) -> Look:
+    """The look of a widget; `style_of` gives the style of one of its component classes."""
+    base = style_of("deck--text")
+    back = style_of("deck--selected")
+    plain = {role: base + _foreground(style_of(f"deck--{role}")) for role in ROLES}
+    selected = {role: style + Style(bgcolor=back.bgcolor) for role, style in plain.items()}
+    return Look(glyphs, plain, selected)
+
+
+def _foreground(style: Style) -> Style:
+    return Style(color=style.color, bold=style.bold or None, dim=style.dim or None, reverse=style.reverse or None)
+
+
+def pad(segments: list[Segment], width: int, style: Style) -> list[Segment]:
+    """The segments, with blanks up to a width in cells; they must not be wider."""
+    used = sum(segment.cell_length for segment in segments)
+    return [*segments, Segment(" " * (width - used), style)] if used < width else segments

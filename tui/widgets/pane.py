@@ -1,0 +1,190 @@
+"""One pane as lines of segments: a pure function of a run, its last lines, and the room."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from rich.cells import cell_len
+from rich.segment import Segment
+from rich.style import Style
+from textual.strip import Strip
+
+from core.state import Run, RunState
+from tui.widgets import words
+from tui.widgets.ansi import clip, line_segments, safe
+from tui.widgets.look import Look, pad, role_of
+
+LIST_ROWS = 2
+_COUNT = 9
+_ETA = 8
+_WORD = 8
+_ELAPSED = 7
+_MARGIN = 2
+"""Cells left of the text: the edge and a blank."""
+
+
+@dataclass(frozen=True, slots=True)
+class PaneView:
+    """All that a pane shows."""
+
+    number: int
+    """1.. in the order of the panes."""
+    run: Run
+    others: int
+    """Further live runs of the same agent."""
+    tail: tuple[str, ...]
+    """The last lines of its log: sanitised, SGR kept, oldest first."""
+    eta_s: float | None
+    """Seconds until it is done, from history; None: not known."""
+    now: float
+    """Whole seconds since the epoch; elapsed times are measured to here."""
+    is_selected: bool
+    is_old: bool = False
+    """The figures are older than they should be."""
+    pending: str | None = None
+    """What was asked for and is not seen yet: `stopping`."""
+
+
+class _Pen:
+    """Puts pieces of text on one line, in the styles of a pane."""
+
+    def __init__(self, view: PaneView, look: Look) -> None:
+        self.look = look
+        self.styles = look.styles(view.is_selected)
+        self.edge = look.glyphs.selected_edge if view.is_selected else look.glyphs.edge
+        self.role = role_of(view.run)
+
+    def text(self, text: str, role: str) -> Segment:
+        return Segment(self.look.drawable(text), self.styles[role])
+
+    def row(self, pieces: Iterable[Segment], width: int) -> Strip:
+        """A whole row: edge, pieces cut to the room, blanks."""
+        base: Style = self.styles["text"]
+        strip = Strip([self.text(self.edge, self.role), self.text(" ", "text"), *pieces])
+        if strip.cell_length > width:
+            strip = strip.crop(0, width)
+        return Strip(pad(list(strip), width, base), width)
+
+
+def draw(view: PaneView, width: int, height: int, look: Look) -> list[Strip]:
+    """The pane's rows, each exactly `width` cells; a blank last one where there is room for it."""
+    pen = _Pen(view, look)
+    if height <= LIST_ROWS:
+        return _entry(view, pen, width)[:height]
+    gap = 1 if height >= 5 else 0
+    rows = [_title(view, pen, width), _progress(view, pen, width), _doing(view, pen, width)]
+    room = height - gap - len(rows)
+    if room > 0:
+        rows.append(_vitals(view, pen, width))
+        room -= 1
+    if room > 3:
+        rows.append(pen.row((), width))
+        room -= 1
+    rows += _log(view, pen, width, room)
+    return [*rows, *(Strip.blank(width, look.plain["text"]) for _ in range(gap))]
+
+
+def _title(view: PaneView, pen: _Pen, width: int) -> Strip:
+    """Number, glyph, agent, command; state and elapsed at the right, in columns that stay."""
+    run = view.run
+    right = f"{words.state_word(run, view.pending):>{_WORD}}"
+    elapsed = f"{words.span(words.elapsed_s(run, view.now)):>{_ELAPSED}} "
+    room = width - _MARGIN - len(right) - len(elapsed) - 1
+    number = f"{view.number:<2}"
+    more = f" +{view.others}" if view.others else ""
+    agent = _cut(safe(run.agent), max(6, room // 2 - 4), pen) + more
+    left = [
+        pen.text(number, "dim"), pen.text(pen.look.glyph(run) + " ", pen.role), pen.text(agent, "title"),
+        pen.text("  ", "text"),
+    ]  # fmt: skip
+    used = sum(s.cell_length for s in left)
+    left.append(pen.text(_cut(safe(run.command), room - used, pen), "text"))
+    left = pad(left, room + 1, pen.styles["text"])
+    return pen.row([*left, pen.text(right, pen.role), pen.text(elapsed, "number")], width)
+
+
+def _progress(view: PaneView, pen: _Pen, width: int) -> Strip:
+    run = view.run
+    count = f"{words.count(run):>{_COUNT}}"
+    eta = f"{_eta(view, pen):>{_ETA}} "
+    room = max(0, width - _MARGIN - len(count) - len(eta) - 2)
+    bar = _bar(view, pen, room)
+    role = "dim" if view.is_old else "number"
+    return pen.row([*bar, pen.text(" ", "text"), pen.text(count, role), pen.text(" " + eta, role)], width)
+
+
+def _eta(view: PaneView, pen: _Pen) -> str:
+    if view.run.state.is_over:
+        return words.outcome(view.run)
+    if view.eta_s is None or view.run.handed_to is not None:
+        return "–"
+    return pen.look.glyphs.about + words.span(view.eta_s)
+
+
+def _bar(view: PaneView, pen: _Pen, width: int) -> list[Segment]:
+    """A bar in half cells over its track."""
+    glyphs, done = pen.look.glyphs, words.fraction(view.run)
+    halves = round((done or 0.0) * width * 2)
+    filled = glyphs.bar * (halves // 2) + (glyphs.half if halves % 2 else "")
+    return [pen.text(filled, pen.role), pen.text(glyphs.track * (width - len(filled)), "track")]
+
+
+def _doing(view: PaneView, pen: _Pen, width: int) -> Strip:
+    """What it compiles, what it waits for, or how it ended."""
+    room = width - _MARGIN - 1
+    pieces = list(words.headline(view.run, view.now))
+    if not pieces:
+        pieces = list(words.in_flight(view.run, view.now, lambda text: len(text) <= room))
+    elif view.run.state is RunState.FAILED:
+        pieces = [p for piece in pieces for p in (words.Piece(" · ", "dim"), piece)][1:]
+    return pen.row((pen.text(text, role) for text, role in pieces), width - 1 if width > 1 else width).adjust_cell_length(
+        width, pen.styles["text"]
+    )
+
+
+def _vitals(view: PaneView, pen: _Pen, width: int) -> Strip:
+    pieces: list[Segment] = []
+    room = width - _MARGIN
+    for label, number, role in words.facts(view.run, view.now):
+        room -= len(label) + len(number) + 4
+        if room < 0:
+            break
+        pieces += [pen.text(label + " ", "dim"), pen.text(number, role), pen.text("   ", "text")]
+    return pen.row(pieces, width)
+
+
+def _log(view: PaneView, pen: _Pen, width: int, rows: int) -> list[Strip]:
+    """The first error of a run that failed, else the last lines; always as many rows as there are."""
+    if rows <= 0:
+        return []
+    room = width - _MARGIN - 1
+    error = words.error_lines(view.run) if view.run.state is RunState.FAILED else ()
+    if error:
+        shown = [[pen.text(clip(safe(line), room), "strong" if i == 0 else "text")] for i, line in enumerate(error)]
+        lines = shown[:rows]
+    else:
+        base = pen.styles["text"]
+        lines = [line_segments(pen.look.drawable(line), room, base) for line in view.tail[-rows:]]
+    drawn = [pen.row(line, width) for line in lines]
+    return [*drawn, *(pen.row((), width) for _ in range(rows - len(drawn)))]
+
+
+def _entry(view: PaneView, pen: _Pen, width: int) -> list[Strip]:
+    """A pane as an entry of a list: agent, state, progress, elapsed; below it what it does."""
+    run = view.run
+    right = [(f"{words.state_word(run, view.pending):>{_WORD + 1}}", pen.role), (f"{words.count(run):>{_COUNT}}", "number")]
+    elapsed = (f"{words.span(words.elapsed_s(run, view.now)):>{_ELAPSED}}", "number")
+    fixed = [*right, elapsed] if width >= 40 else [right[0], elapsed]
+    room = width - _MARGIN - sum(len(text) for text, _ in fixed)
+    left = [pen.text(f"{view.number:<2}", "dim"), pen.text(pen.look.glyph(run) + " ", pen.role)]
+    left.append(pen.text(_cut(safe(run.agent), max(1, room - 4), pen), "title"))
+    left = pad(left, room, pen.styles["text"])
+    first = pen.row([*left, *(pen.text(text, role) for text, role in fixed)], width)
+    second = pen.row([pen.text("    " + _cut(safe(run.command), width - _MARGIN - 5, pen), "dim")], width)
+    return [first, second]
+
+
+def _cut(text: str, width: int, pen: _Pen) -> str:
+    """A name cut at its right end."""
+    if width <= 0:
+        return ""
+    return text if cell_len(text) <= width else clip(text, width - 1) + pen.look.glyphs.cut

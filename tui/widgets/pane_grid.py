@@ -1,0 +1,196 @@
+"""All panes in one widget: rows are cached, and only rows that changed are painted again."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual import events
+from textual.geometry import Region, Size
+from textual.message import Message
+from textual.reactive import reactive
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from core.state import Run
+from tui.widgets.layout import Places, Slot, arrange
+from tui.widgets.look import ROLES, Glyphs, Look, make_look
+from tui.widgets.pane import LIST_ROWS, PaneView, draw
+
+Tail = Callable[[Run, int], tuple[str, ...]]
+"""The last lines of a run's log; the same object while the log did not grow."""
+
+
+@dataclass(frozen=True, slots=True)
+class PaneState:
+    """What is shown of an agent, but for its log and the time."""
+
+    number: int
+    """1.. in the order of the panes."""
+    run: Run
+    others: int
+    eta_s: float | None
+    is_old: bool
+    pending: str | None
+
+
+class PaneGrid(ScrollView, can_focus=True):
+    """The agents' panes."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"deck--selected", *(f"deck--{role}" for role in ROLES)}
+    selected: reactive[int] = reactive(0)
+    """Index of the highlighted pane."""
+
+    class Opened(Message):
+        """A pane was asked for in full."""
+
+        def __init__(self, run: str) -> None:
+            super().__init__()
+            self.run = run
+
+    class Selected(Message):
+        """Another pane is highlighted."""
+
+    def __init__(self, glyphs: Glyphs, tail: Tail) -> None:
+        super().__init__(id="panes")
+        self._glyphs = glyphs
+        self._tail = tail
+        self._panes: Sequence[PaneState] = ()
+        self._now = 0.0
+        self._places: Places = arrange(80, 24, 0)
+        self._look: Look | None = None
+        self._views: dict[int, PaneView] = {}
+        self._rows: dict[int, list[Strip]] = {}
+
+    @property
+    def chosen(self) -> Run | None:
+        """The run of the highlighted pane."""
+        return self._panes[self.selected].run if self.selected < len(self._panes) else None
+
+    @property
+    def columns(self) -> int:
+        """Panes side by side."""
+        return self._places.columns
+
+    @property
+    def hidden_below(self) -> int:
+        """Panes below the visible part."""
+        bottom = self.scroll_offset.y + self.size.height
+        return sum(slot.y >= bottom for slot in self._places.slots)
+
+    def show(self, panes: Sequence[PaneState], now: float) -> None:
+        """Show these panes at this moment; what did not change is not painted."""
+        if len(panes) != len(self._panes):
+            self._panes = panes
+            self.selected = min(self.selected, max(0, len(panes) - 1))
+            self._arrange()
+        self._panes, self._now = panes, float(int(now))
+        self._redraw()
+
+    def select_run(self, run: str) -> None:
+        """Highlight the pane of a run, if there is one."""
+        for index, pane in enumerate(self._panes):
+            if pane.run.run == run:
+                self.selected = index
+
+    def on_resize(self) -> None:
+        self._arrange()
+        self._redraw()
+
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        self._look = None
+        self._views.clear()
+        if self.is_mounted:
+            self._redraw()
+
+    def watch_selected(self, selected: int) -> None:
+        self._redraw()
+        if selected < len(self._places.slots):
+            slot = self._places.slots[selected]
+            self.scroll_to_region(Region(slot.x, slot.y, slot.width, slot.height), animate=False)
+        self.post_message(self.Selected())
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        super().watch_scroll_y(old_value, new_value)
+        self._redraw()
+
+    def move(self, columns: int, rows: int) -> None:
+        """Highlight the neighbour to the right, left, above or below."""
+        wanted = self.selected + columns + rows * self._places.columns
+        if 0 <= wanted < len(self._panes):
+            self.selected = wanted
+
+    def step(self, by: int) -> None:
+        """Highlight the next or previous pane, round the end."""
+        if self._panes:
+            self.selected = (self.selected + by) % len(self._panes)
+
+    def on_click(self, event: events.Click) -> None:
+        place = event.get_content_offset(self)
+        if place is None:
+            return
+        x, y = place.x, place.y + self.scroll_offset.y
+        for index, slot in enumerate(self._places.slots):
+            if slot.x <= x < slot.x + slot.width and slot.y <= y < slot.y + slot.height:
+                self.selected = index
+                if event.chain > 1:
+                    self.post_message(self.Opened(self._panes[index].run.run))
+
+    def render_line(self, y: int) -> Strip:
+        if self._look is None:
+            self._redraw()
+        row = y + self.scroll_offset.y
+        width = self.size.width
+        parts = [
+            self._rows[index][row - slot.y]
+            for index, slot in enumerate(self._places.slots)
+            if slot.y <= row < slot.y + slot.height and index in self._rows
+        ]
+        return Strip.join(parts).adjust_cell_length(width, self._base) if parts else Strip.blank(width, self._base)
+
+    @property
+    def _base(self):  # type: ignore[no-untyped-def]
+        return self._current_look().plain["text"]
+
+    def _current_look(self) -> Look:
+        if self._look is None:
+            self._look = make_look(self._glyphs, self.get_component_rich_style)
+        return self._look
+
+    def _arrange(self) -> None:
+        room = self.scrollable_content_region.size
+        self._places = arrange(room.width, room.height, len(self._panes))
+        self._views.clear()
+        self._rows.clear()
+        self.virtual_size = Size(room.width, self._places.height)
+        self.refresh()
+
+    def _redraw(self) -> None:
+        """Draw the visible panes that changed; ask for a repaint of their changed rows."""
+        top = self.scroll_offset.y
+        for index, slot in enumerate(self._places.slots[: len(self._panes)]):
+            if slot.y + slot.height > top and slot.y < top + self.size.height:
+                self._redraw_pane(index, slot)
+
+    def _redraw_pane(self, index: int, slot: Slot) -> None:
+        view = self._view(index, slot)
+        if self._views.get(index) == view:
+            return
+        self._views[index] = view
+        before = self._rows.get(index, ())
+        rows = draw(view, slot.width, slot.height, self._current_look())
+        self._rows[index] = rows
+        for offset, strip in enumerate(rows):
+            if offset >= len(before) or strip != before[offset]:
+                self.refresh(Region(slot.x, slot.y + offset - self.scroll_offset.y, slot.width, 1))
+
+    def _view(self, index: int, slot: Slot) -> PaneView:
+        pane = self._panes[index]
+        run = pane.run
+        shows_log = slot.height > LIST_ROWS
+        return PaneView(
+            number=pane.number, run=run, others=pane.others,
+            tail=self._tail(run, slot.height) if shows_log else (),
+            eta_s=pane.eta_s, now=run.started_at if run.state.is_over else self._now,
+            is_selected=index == self.selected, is_old=pane.is_old, pending=pane.pending,
+        )  # fmt: skip

@@ -1,0 +1,185 @@
+"""What a pane says of a run, in words: pure, and of a fixed shape while the numbers move."""
+
+from collections.abc import Callable, Iterator
+from signal import Signals
+from typing import NamedTuple
+
+from core.state import Run, RunState
+from tui.widgets.ansi import safe
+
+SILENT_AFTER_S = 60.0
+"""A live build that prints nothing for so long says so."""
+
+
+class Fact(NamedTuple):
+    """A number with its label; the column of the number is fixed."""
+
+    label: str
+    number: str
+    role: str
+
+
+class Piece(NamedTuple):
+    """A few words of one line."""
+
+    text: str
+    role: str
+
+
+def span(seconds: float) -> str:
+    """A span of time as `0:48`, `12:05`, `1:02:05`."""
+    whole = max(0, int(seconds))
+    minutes, second = divmod(whole, 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
+
+
+def brief_span(seconds: float) -> str:
+    """A span beside a name: `12s`, then as `1:02`."""
+    return f"{max(0, int(seconds))}s" if seconds < 60 else span(seconds)
+
+
+def state_word(run: Run, pending: str | None) -> str:
+    """One word for where a run stands; what was asked for comes before what is seen."""
+    if not run.state.is_over and (pending or run.stop is not None):
+        return pending or ("killing" if run.stop is not None and run.stop.is_kill else "stopping")
+    return run.state.value
+
+
+def elapsed_s(run: Run, now: float) -> float:
+    """Seconds a run has taken, or took."""
+    return (run.ended_at if run.ended_at is not None else now) - run.started_at
+
+
+def fraction(run: Run) -> float | None:
+    """How much is done, 0..1; None: not known."""
+    if run.units_total:
+        return min(1.0, run.units_done / run.units_total)
+    return 1.0 if run.state is RunState.DONE else None
+
+
+def count(run: Run) -> str:
+    """Units done of all, as the tool counts them."""
+    if run.progress_kind == "percent" and run.units_total:
+        return f"{run.units_done} %"
+    if run.units_total is not None:
+        return f"{run.units_done}/{run.units_total}"
+    return str(run.units_done) if run.units_done else "–"
+
+
+def outcome(run: Run) -> str:
+    """How a run that is over ended: its exit code or its signal."""
+    if run.ended is None:
+        return "exit –" if run.state.is_over else ""
+    if run.ended.signal is not None:
+        return _signal(run.ended.signal)
+    return f"exit {run.ended.code}"
+
+
+def _signal(number: int) -> str:
+    try:
+        return Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def headline(run: Run, now: float) -> Iterator[Piece]:
+    """What a run does or how it ended: the pieces of one line, the most telling first."""
+    match run.state:
+        case RunState.WAITING:
+            yield Piece("waits for the lock on ", "waiting")
+            yield Piece(safe(run.waits_for or "–"), "strong")
+            if run.waits_since is not None:
+                yield Piece(f"  {brief_span(now - run.waits_since)}", "waiting")
+        case RunState.FAILED:
+            yield from _tally(run)
+        case RunState.DONE:
+            yield Piece(_done(run), "text")
+        case RunState.STOPPED | RunState.KILLED:
+            yield Piece(_stopped(run), "dim")
+        case RunState.LOST:
+            yield Piece(_lost(run), "failed")
+        case _ if run.handed_to is not None:
+            yield Piece(f"{safe(run.handed_to)} runs in the caller's terminal and is not logged", "text")
+        case _ if run.suite is not None:
+            yield Piece(safe(run.suite), "text")
+
+
+def _tally(run: Run) -> Iterator[Piece]:
+    counted = [
+        ("failed", _many(run.errors, "error")),
+        ("failed", f"{_many(run.tests_failed, 'test')} failed" if run.tests_failed else ""),
+        ("text", _many(run.warnings, "warning")),
+    ]
+    said = [Piece(text, role) for role, text in counted if text]
+    yield from said or [Piece("it said no error: the log's end tells more", "text")]
+
+
+def _many(number: int, word: str) -> str:
+    return f"{number} {word}{'' if number == 1 else 's'}" if number else ""
+
+
+def _done(run: Run) -> str:
+    if run.tests_passed or run.tests_ignored:
+        skipped = f", {run.tests_ignored} ignored" if run.tests_ignored else ""
+        return f"{_many(run.tests_passed, 'test')} passed{skipped}"
+    if run.handed_to is not None:
+        return f"{safe(run.handed_to)} ran in the caller's terminal"
+    if run.units_built or run.units_fresh:
+        return f"{run.units_built} built, {run.units_fresh} were there"
+    return "nothing was left to do" if run.tool == "cargo" else "it ended well"
+
+
+def _stopped(run: Run) -> str:
+    by = run.ended.stopped_by if run.ended is not None else None
+    if by is None:
+        return f"ended by {outcome(run)}"
+    return {"owner": "its caller went away", "interrupt": "interrupted", "request": "stopped as asked"}.get(by, by)
+
+
+def _lost(run: Run) -> str:
+    alive = f"; {_many(len(run.survivors), 'process').replace('ss', 'sse', 1)} left" if run.survivors else ""
+    return f"its supervisor died, how it ended is unknown{alive}"
+
+
+def facts(run: Run, now: float) -> Iterator[Fact]:
+    """The run's numbers, labels first; which ones does not change while it runs, but for tests."""
+    if run.tool == "cargo":
+        yield Fact("built", f"{run.units_built:>4}", "number")
+        yield Fact("fresh", f"{run.units_fresh:>4}", "number")
+    else:
+        yield Fact("lines", f"{run.out_lines + run.err_lines:>6}", "number")
+    yield Fact("warnings", f"{run.warnings:>3}", "number")
+    yield Fact("errors", f"{run.errors:>3}", "failed" if run.errors else "number")
+    if run.suite is not None or run.tests_passed or run.tests_failed:
+        yield Fact("passed", f"{run.tests_passed:>5}", "number")
+        yield Fact("failed", f"{run.tests_failed:>3}", "failed" if run.tests_failed else "number")
+    quiet_s = now - max(run.output_at or 0.0, run.started_at)
+    if not run.state.is_over and run.handed_to is None and quiet_s >= SILENT_AFTER_S:
+        yield Fact("silent", span(quiet_s), "number")
+
+
+def error_lines(run: Run) -> tuple[str, ...]:
+    """The first thing that went wrong, as text: an error as the compiler said it, else the failed tests."""
+    if run.first_error is not None:
+        lines = run.first_error.rendered.rstrip("\n").split("\n")
+        return tuple(line for line in lines if line.strip()) or (run.first_error.message,)
+    return tuple(f"test {test.name} ... failed  ({test.suite})" for test in run.failed_tests)
+
+
+def in_flight(run: Run, now: float, fits: Callable[[str], bool]) -> Iterator[Piece]:
+    """Crates that compile now, longest first; as many whole ones as fit, then how many more."""
+    line = ""
+    for index, unit in enumerate(run.in_flight):
+        age = ("≈" if unit.is_sampled else "") + brief_span(now - unit.since)
+        name = safe(unit.name)
+        rest = len(run.in_flight) - index - 1
+        longer = f"{line}{' · ' if line else ''}{name} {age}"
+        if line and not fits(longer + (f"  +{rest}" if rest else "")):
+            yield Piece(f"  +{rest + 1}", "dim")
+            return
+        if line:
+            yield Piece(" · ", "dim")
+        yield Piece(name, "strong")
+        yield Piece(f" {age}", "dim")
+        line = longer
