@@ -1,6 +1,7 @@
 """From a request to a running build: the one way in for callers, `run-all`, dashboard and engine."""
 
 import os
+import re
 from typing import NamedTuple
 
 from core.errors import DeckError, SpawnError, UsageError
@@ -8,6 +9,9 @@ from core.launch import Launch
 from core.paths import Paths
 from core.run import compose, config, grammar, handoff, identity, spawn, target
 
+_OWN_HARNESS = re.compile(rb"harness\s*=\s*false")
+_KNOWN_HARNESS = re.compile(rb"\b(criterion|divan|libtest-mimic)\b")
+"""They take libtest's `--color`."""
 SHIM_MARK = b"# cargo-deck shim"
 
 
@@ -179,6 +183,24 @@ def _choose(paths: Paths, run: str, agent: str, checkout: str, own: target.Targe
         return target.choose_target(paths, run, agent, checkout, own.path)
     except OSError:
         return own  # no private dir can be made: share and wait, as plain cargo would
+
+
+def _has_own_harness(parsed: grammar.Parsed, root: str | None) -> bool:
+    """Some test or bench of the workspace has a harness that may not know `--color`.
+
+    Looked for in the manifests themselves, three folders deep: `cargo metadata` does not say it.
+    """
+    if parsed.command is None or parsed.command.after != "libtest" or root is None:
+        return False
+    depth = root.count("/")
+    for folder, names, files in os.walk(root):
+        names[:] = [] if folder.count("/") - depth >= 3 else [n for n in names if n != "target" and n[0] != "."]
+        if "Cargo.toml" in files:
+            with open(folder + "/Cargo.toml", "rb") as file:
+                content = file.read(1 << 20)
+            if _OWN_HARNESS.search(content) and not _KNOWN_HARNESS.search(content):
+                return True
+    return False
 
 
 def start_detached(paths: Paths, *, agent: str, cwd: str, words: tuple[str, ...], tool: str,

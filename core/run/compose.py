@@ -78,7 +78,7 @@ def compose(parsed: Parsed, config: CargoConfig, caller: Caller, env: dict[str, 
     is_handoff = can_hand_over and command.name == "run" and caller.out_tty and not config.has_runner
     if is_handoff:
         ours += ["--config", handoff.runner_config()]
-    test_args = _test_color(parsed, config, caller, env)
+    test_args = () if has_own_harness else _test_color(parsed, caller, env)
     return Composed(
         words=_insert(parsed, tuple(ours), test_args, dropped),
         json=json,
@@ -138,15 +138,14 @@ def _wants_color(is_tty: bool, env: dict[str, str]) -> bool:
     return (term not in ("", "dumb")) or "CLICOLOR" in env or "CI" in env
 
 
-def _test_color(parsed: Parsed, config: CargoConfig, caller: Caller, env: dict[str, str]) -> tuple[str, ...]:
+def _test_color(parsed: Parsed, caller: Caller, env: dict[str, str]) -> tuple[str, ...]:
     """libtest colours only a terminal: told so where the caller has one and said nothing else."""
     assert parsed.command is not None
     if parsed.command.after != "libtest" or not caller.out_tty or "no-run" in parsed.options:
         return ()
     rest = parsed.words[parsed.dashes_at + 1 :] if parsed.dashes_at is not None else ()
-    said = any(word.split("=")[0] in ("--color", "--format", "--list", *_NO_CAPTURE, "-q", "--quiet") for word in rest)
-    is_plain = any(word in _NO_CAPTURE or word.startswith("--color") or word == "--list" for word in rest)
-    if is_plain or (said and "--list" in rest) or env.get("RUST_TEST_NOCAPTURE", "0") != "0":
+    is_decided = any(word in (*_NO_CAPTURE, "--list") or word.startswith("--color") for word in rest)
+    if is_decided or env.get("RUST_TEST_NOCAPTURE", "0") != "0":
         return ()
     return ("--color", "always")
 

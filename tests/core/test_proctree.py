@@ -8,7 +8,10 @@ from pathlib import Path
 from core.run import proctree
 from tests.core.runs import until
 
-SERVER = "import socket,sys,time; s=socket.socket(); s.bind(('127.0.0.1',0)); s.listen(); print('up',flush=True); time.sleep(99)"
+SERVER = (
+    "import socket, sys, time; s = socket.socket(); s.bind(('127.0.0.1', 0)); s.listen();"
+    "print('up', flush=True); time.sleep(99)"
+)
 
 
 def test_descendants_are_found_below_a_process_parents_first() -> None:

@@ -1,0 +1,45 @@
+from pathlib import Path
+
+from core.run.config import read_config
+
+
+def write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+def test_nearer_files_win_and_lists_and_strings_are_aliases(tmp_path: Path) -> None:
+    write(tmp_path / "home/config.toml", '[alias]\na = "build"\nz = ["test", "--doc"]\n[term]\ncolor = "never"\n')
+    write(tmp_path / "ws/.cargo/config.toml", '[alias]\na = "check --locked"\n[build]\ntarget-dir = "out"\n')
+    env = {"CARGO_HOME": str(tmp_path / "home")}
+    config = read_config(str(tmp_path / "ws" / "sub"), env, "/nowhere")
+    assert config.aliases == {"a": ("check", "--locked"), "z": ("test", "--doc")}
+    assert config.target_dir == str(tmp_path / "ws" / "out")
+    assert config.color == "never"
+
+
+def test_variables_win_over_files(tmp_path: Path) -> None:
+    write(tmp_path / ".cargo/config.toml", '[build]\ntarget-dir = "out"\n[term]\nquiet = false\n')
+    env = {
+        "CARGO_TARGET_DIR": "rel",
+        "CARGO_TERM_QUIET": "true",
+        "CARGO_ALIAS_QQ": "build -q",
+        "CARGO_HOME": "/nowhere",
+    }
+    config = read_config(str(tmp_path), env, "/nowhere")
+    assert config.target_dir == str(tmp_path / "rel")
+    assert config.quiet
+    assert config.aliases["qq"] == ("build", "-q")
+
+
+def test_a_broken_file_says_nothing(tmp_path: Path) -> None:
+    write(tmp_path / ".cargo/config.toml", "[alias\nx = ")
+    config = read_config(str(tmp_path), {"CARGO_HOME": "/nowhere"}, "/nowhere")
+    assert (config.aliases, config.target_dir, config.has_runner) == ({}, None, False)
+
+
+def test_a_runner_is_noticed_in_files_and_variables(tmp_path: Path) -> None:
+    write(tmp_path / ".cargo/config.toml", "[target.'cfg(unix)']\nrunner = 'qemu'\n")
+    assert read_config(str(tmp_path), {"CARGO_HOME": "/nowhere"}, "/nowhere").has_runner
+    env = {"CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER": "qemu", "CARGO_HOME": "/nowhere"}
+    assert read_config("/", env, "/nowhere").has_runner
