@@ -53,7 +53,7 @@ class Composed(NamedTuple):
 
 
 def compose(parsed: Parsed, config: CargoConfig, caller: Caller, env: dict[str, str], *, target_dir: str | None,
-            can_hand_over: bool) -> Composed:  # fmt: skip
+            can_hand_over: bool, has_own_harness: bool = False) -> Composed:  # fmt: skip
     """What to execute for a cargo command line."""
     command = parsed.command
     if command is None or not parsed.is_known or any(name in parsed.options for name in _UNTOUCHED):

@@ -4,6 +4,7 @@ Source: `cargo help COMMAND`, cargo 1.80 to 1.95. A command line with a flag tha
 of our flags: clap prints the flags that were given in its usage line, so an error would look different.
 """
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 _COMMON = (
@@ -134,7 +135,7 @@ def split_globals(words: tuple[str, ...]) -> int:
     return min(i, len(words))
 
 
-def parse(words: tuple[str, ...], aliases: dict[str, tuple[str, ...]] | None = None) -> Parsed:
+def parse(words: tuple[str, ...], aliases: Mapping[str, tuple[str, ...]] | None = None) -> Parsed:
     """Take a cargo command line apart; `aliases` are the user's own, already split into words."""
     at = split_globals(words)
     typed = words[at] if at < len(words) else ""
