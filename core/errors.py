@@ -20,6 +20,9 @@ class StateError(DeckError):
 class JournalError(DeckError):
     """A journal was written by a newer version, or is not a journal."""
 
+    is_newer = False
+    """A later cargo-deck can read it."""
+
 
 class EngineError(DeckError):
     """The engine did not answer, or refused a request."""

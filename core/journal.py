@@ -29,6 +29,8 @@ class Mark(NamedTuple):
     at: float
     events: int
     """How many of the lines that follow came of it."""
+    is_closing: bool = False
+    """The logs were at their end: what the parser had held back."""
 
 
 @dataclass(slots=True)
@@ -79,7 +81,7 @@ class JournalWriter:
         """Write a batch with one call; False where the disk did not take all of it (see `flush`)."""
         records: list[Any] = [to_record(event) for event in events]
         if mark is not None:
-            records.insert(0, {"mark": [mark.out, mark.err], "at": mark.at, "events": mark.events})
+            records.insert(0, _mark_record(mark))
         self._pending += b"".join(_line(record) for record in records)
         return self.flush()
 
@@ -191,8 +193,10 @@ def check_header(line: bytes, path: str) -> None:
         raise JournalError(f"{path} is not a journal of cargo-deck: its first line should name a schema. "
                            "Remove the run with `cargo deck forget`") from None  # fmt: skip
     if schema > SCHEMA_VERSION:
-        raise JournalError(f"{path} has schema {schema}, this cargo-deck reads up to {SCHEMA_VERSION}: "
-                           "update cargo-deck to see this run")  # fmt: skip
+        newer = JournalError(f"{path} has schema {schema}, this cargo-deck reads up to {SCHEMA_VERSION}: "
+                             "update cargo-deck to see this run")  # fmt: skip
+        newer.is_newer = True
+        raise newer
 
 
 def _take(content: Content, line: bytes) -> None:
@@ -214,9 +218,14 @@ def _parse(line: bytes) -> Event | Mark | None:
         if "event" in record:
             return from_record(record)
         out, err = record["mark"]
-        return Mark(int(out), int(err), float(record["at"]), int(record["events"]))
+        return Mark(int(out), int(err), float(record["at"]), int(record["events"]), bool(record.get("closing")))
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
+
+
+def _mark_record(mark: Mark) -> dict[str, Any]:
+    record: dict[str, Any] = {"mark": [mark.out, mark.err], "at": mark.at, "events": mark.events}
+    return {**record, "closing": True} if mark.is_closing else record
 
 
 def _line(record: dict[str, Any]) -> bytes:

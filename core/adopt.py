@@ -1,0 +1,120 @@
+"""Taking a run over, from its start or from an engine that was killed at any moment.
+
+Kept: every line of the journal up to its last newline. Done again: the steps through the logs since the last
+checkpoint, with the same bytes at the same moments as the journal's marks say; that puts the parser and the line
+index where they were, and gives the events of a torn batch, of which only the missing ones are written. Read anew
+from their files: stop requests beyond those in the journal, and how the run ended. So the journal of a run is the
+same as if one engine had watched it all, but for the moments of what happened while there was none.
+"""
+
+import os
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from core import checkpoint, facts
+from core import events as e
+from core.digest import Digest, Index, Parser
+from core.errors import JournalError
+from core.journal import NAME, Content, JournalWriter, read_journal
+from core.paths import Paths
+from core.tail import LogTail
+from core.watched import Parts, Resume, WatchedRun
+
+ParserMaker = Callable[[facts.Record], Parser]
+IndexMaker = Callable[[str, e.Stream, bool], Index]
+"""From the run's folder, the log, and whether its JSON messages are ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Makers:
+    """How to make what a digest consists of."""
+
+    parser: ParserMaker
+    index: IndexMaker
+    code: str
+    """See `checkpoint.code_identity`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """A run that was taken over."""
+
+    run: WatchedRun
+    is_new: bool
+    """Its journal is empty."""
+    is_ended: bool
+    """Its end is in the journal; it was not yet closed."""
+
+
+def adopt(paths: Paths, record: facts.Record, makers: Makers, *, lock: facts.Lock) -> Adopted:
+    """Take a run over.
+
+    Raises:
+        JournalError: its journal was written by a newer version.
+        OSError: its journal cannot be opened.
+    """
+    run = record.started.run
+    folder = paths.run(run)
+    content = _journal(folder + "/" + NAME)
+    saved = _usable(checkpoint.load(folder, makers.code), content)
+    digest = saved.digest if saved else fresh_digest(folder, record, makers)
+    out = LogTail(folder + "/out.log", saved.out if saved else 0)
+    err = LogTail(folder + "/err.log", saved.err if saved else 0) if record.started.is_split else None
+    asks = facts.Asks(folder + "/asked.json", sum(isinstance(x, e.StopAsked) for x in content.events))
+    journal = JournalWriter(folder + "/" + NAME, run)
+    parts = Parts(paths, record, lock, journal, digest, out, err, asks, makers.code)
+    is_new = not any(isinstance(x, e.RunStarted) for x in content.events)
+    is_ended = any(isinstance(x, e.RunEnded | e.RunLost) for x in content.events)
+    watched = WatchedRun(parts, _resume(content, saved))
+    if is_new:
+        watched.note([record.started])
+    return Adopted(watched, is_new, is_ended)
+
+
+def fresh_digest(folder: str, record: facts.Record, makers: Makers) -> Digest:
+    """A digest that has seen nothing."""
+    streams: tuple[e.Stream, ...] = ("out", "err") if record.started.is_split else ("out",)
+    indexes = {stream: makers.index(folder, stream, record.json == "ours") for stream in streams}
+    return Digest(makers.parser(record), indexes)
+
+
+def _journal(path: str) -> Content:
+    """What the journal says; a file that is no journal is put aside."""
+    try:
+        return read_journal(path)
+    except FileNotFoundError:
+        return Content()
+    except JournalError as error:
+        if error.is_newer:
+            raise
+        os.rename(path, path + ".bad")
+        return Content()
+
+
+def _usable(saved: checkpoint.Checkpoint | None, content: Content) -> checkpoint.Checkpoint | None:
+    """The checkpoint, where it belongs to this journal."""
+    if saved is None or not 0 < saved.marks <= len(content.marks):
+        return None
+    mark = content.marks[saved.marks - 1]
+    return saved if (mark.out, mark.err) == (saved.out, saved.err) else None
+
+
+def _resume(content: Content, saved: checkpoint.Checkpoint | None) -> Resume:
+    resume = Resume(missing_events=content.missing_events)
+    resume.marks = saved.marks if saved else 0
+    resume.replay = deque(content.marks[resume.marks :])
+    resume.last_at = content.marks[-1].at if content.marks else 0.0
+    for event in content.events:
+        match event:
+            case e.UnitStarted(is_sampled=True):
+                resume.sampled[event.name] = event.at
+            case e.UnitFinished():
+                resume.sampled.pop(event.name, None)
+            case e.UnitStarted() | e.ProgressMoved(kind="units"):
+                resume.says_units = True
+            case e.BuildFinished():
+                resume.is_build_over = True
+            case _:
+                pass
+    return resume

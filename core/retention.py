@@ -1,0 +1,234 @@
+"""What may go: old runs, private target dirs that nobody used for long, the middle of logs that are too long.
+
+A sweep is data first (`plan_sweep`, which only compares values), then deeds (`remove`).
+"""
+
+import errno
+import os
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from core import facts
+from core.paths import Paths
+
+_DAY_S = 86400.0
+_BLOCK = 4096
+_KEEP_SIZE_AND_PUNCH_HOLE = 0x03
+_LOG_HEAD_PART = 4
+"""A quarter of what is kept of a log is its head."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much is kept."""
+
+    keep_s: float = 14 * _DAY_S
+    runs_bytes: int = 5_000_000_000
+    targets_bytes: int = 40_000_000_000
+    log_bytes: int = 1_000_000_000
+    """Of one log, on the disk."""
+    tight_log_bytes: int = 64_000_000
+    """The same while the disk is under its floor."""
+    disk_floor_bytes: int = 500_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A run's folder, or a private target dir with its note of the checkout."""
+
+    kind: Literal["run", "target"]
+    name: str
+    path: str
+    size_bytes: int
+    """On the disk."""
+    used_at: float
+    """When the run was started, the target dir last built in; seconds since the epoch."""
+    is_live: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """What goes, and why."""
+
+    stored: Stored
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A hole for the middle of a log."""
+
+    offset: int
+    length: int
+
+
+def plan_sweep(stored: Sequence[Stored], limits: Limits, now: float) -> tuple[Removal, ...]:
+    """What should go, least recently used first. Nothing live goes, whatever the limits say."""
+    runs = sorted((s for s in stored if s.kind == "run"), key=lambda s: s.used_at)
+    targets = sorted((s for s in stored if s.kind == "target"), key=lambda s: s.used_at)
+    days = limits.keep_s / _DAY_S
+    old = [s for s in runs if not s.is_live and now - s.used_at > limits.keep_s]
+    removals = [Removal(s, f"older than {days:g} days") for s in old]
+    rest = [s for s in runs if s not in old]
+    removals += _over(rest, limits.runs_bytes, "runs")
+    removals += _over(targets, limits.targets_bytes, "private target dirs")
+    return tuple(removals)
+
+
+def _over(stored: Sequence[Stored], limit_bytes: int, what: str) -> list[Removal]:
+    """The least recently used of `stored` that make it larger than the limit."""
+    total = sum(s.size_bytes for s in stored)
+    removals = []
+    for item in stored:
+        if total <= limit_bytes:
+            break
+        if not item.is_live:
+            total -= item.size_bytes
+            removals.append(Removal(item, f"{what} take more than {limit_bytes / 1e9:g} GB"))
+    return removals
+
+
+def scan(paths: Paths) -> Iterator[Stored]:
+    """Everything that a sweep could remove, one by one (a large target dir takes a second to measure)."""
+    live_targets: set[str] = set()
+    used: dict[str, float] = {}
+    for name in _names(paths.runs):
+        folder = paths.run(name)
+        is_live = os.path.exists(f"{paths.open}/{name}")
+        record = facts.read_record(paths, name)
+        started_at = record.started.at if record else _modified(folder)
+        target = record.started.target_dir if record else None
+        if target is not None:
+            used[target] = max(used.get(target, 0.0), started_at)
+            if is_live:
+                live_targets.add(target)
+        yield Stored("run", name, folder, disk_bytes(folder), started_at, is_live)
+    for name in _names(paths.targets):
+        path = f"{paths.targets}/{name}"
+        target = path + "/target"
+        used_at = max(used.get(target, 0.0), _modified(path), _modified(target))
+        yield Stored("target", name, path, disk_bytes(path), used_at, target in live_targets)
+
+
+def remove(paths: Paths, removal: Removal) -> bool:
+    """Do it; False where it was used meanwhile or cannot be removed. First out of sight by one rename, so that
+    nobody ever finds a half of it."""
+    stored = removal.stored
+    if stored.kind == "run":
+        return remove_run(paths, stored.name)
+    if stored.path + "/target" in _targets_in_use(paths):
+        return False
+    return _remove_tree(stored.path, paths.targets)
+
+
+def remove_run(paths: Paths, run: str) -> bool:
+    """Remove a run's folder; False where it is live or not there."""
+    if os.path.exists(f"{paths.open}/{run}"):
+        return False
+    return _remove_tree(paths.run(run), paths.runs)
+
+
+def clean_leftovers(paths: Paths) -> None:
+    """Finish removals that a kill interrupted."""
+    for folder in (paths.runs, paths.targets):
+        for name in _all_names(folder):
+            if name.startswith(".gone-"):
+                shutil.rmtree(f"{folder}/{name}", ignore_errors=True)
+
+
+def disk_bytes(folder: str) -> int:
+    """What a folder takes on the disk, holes and hard links counted as `du` does, links not followed."""
+    total = 0
+    seen: set[tuple[int, int]] = set()
+    pending = [folder]
+    while pending:
+        try:
+            with os.scandir(pending.pop()) as entries:
+                for entry in entries:
+                    status = entry.stat(follow_symlinks=False)
+                    if entry.is_dir(follow_symlinks=False):
+                        pending.append(entry.path)
+                    elif status.st_nlink > 1:
+                        if (key := (status.st_dev, status.st_ino)) in seen:
+                            continue
+                        seen.add(key)
+                    total += status.st_blocks * 512
+        except OSError:
+            continue  # it went while we looked
+    return total
+
+
+def free_bytes(path: str) -> int:
+    """Space that we may use on the disk of `path`; a huge number where that cannot be told."""
+    try:
+        space = os.statvfs(path)
+    except OSError:
+        return 1 << 62
+    return space.f_bavail * space.f_frsize
+
+
+def plan_cut(*, size_bytes: int, disk_bytes: int, read_bytes: int, limit_bytes: int) -> Cut | None:
+    """The hole that brings a log back to half its limit, keeping head and tail; None where none is needed. Only
+    bytes that were read go."""
+    if disk_bytes <= limit_bytes:
+        return None
+    kept = limit_bytes // 2
+    head = kept // _LOG_HEAD_PART
+    start = (head + _BLOCK - 1) // _BLOCK * _BLOCK
+    end = min(read_bytes, size_bytes - (kept - head)) // _BLOCK * _BLOCK
+    return Cut(start, end - start) if end > start else None
+
+
+def punch(path: str, cut: Cut) -> bool:
+    """Give the blocks of a part of a file back; its size stays. False where the file system cannot."""
+    import ctypes
+
+    libc = ctypes.CDLL(None, use_errno=True)
+    if not hasattr(libc, "fallocate"):
+        return False
+    fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        while True:
+            offset, length = ctypes.c_int64(cut.offset), ctypes.c_int64(cut.length)
+            if libc.fallocate(fd, _KEEP_SIZE_AND_PUNCH_HOLE, offset, length) == 0:
+                return True
+            if ctypes.get_errno() != errno.EINTR:
+                return False
+    finally:
+        os.close(fd)
+
+
+def _remove_tree(path: str, parent: str) -> bool:
+    gone = f"{parent}/.gone-{os.path.basename(path)}-{time.monotonic_ns()}"
+    try:
+        os.rename(path, gone)
+    except OSError:
+        return False
+    shutil.rmtree(gone, ignore_errors=True)
+    return True
+
+
+def _targets_in_use(paths: Paths) -> set[str]:
+    records = (facts.read_record(paths, name) for name in _names(paths.open))
+    return {r.started.target_dir for r in records if r is not None and r.started.target_dir is not None}
+
+
+def _modified(path: str) -> float:
+    try:
+        return os.stat(path).st_mtime
+    except OSError:
+        return 0.0
+
+
+def _all_names(folder: str) -> list[str]:
+    try:
+        return sorted(os.listdir(folder))
+    except OSError:
+        return []
+
+
+def _names(folder: str) -> list[str]:
+    return [name for name in _all_names(folder) if not name.startswith(".")]

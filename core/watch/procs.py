@@ -1,0 +1,203 @@
+"""Units seen in /proc: the compilers and build scripts below a run's supervisor, where cargo says nothing.
+
+One look at all processes serves all runs. A process is read when it is new (its parent, then its command line);
+later looks cost a listing of /proc, 0.3 ms at 300 processes, where a walk of all costs 8.
+"""
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from core import events as e
+
+_LOOKS = 3
+"""A process is forked first and becomes a compiler later: its command line is read so often."""
+_PACKAGE_VARIABLES = (b"CARGO_PKG_NAME=", b"CARGO_PKG_VERSION=", b"CARGO_BIN_NAME=")
+_MAX_READ_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A unit of work of cargo, as its process shows it."""
+
+    name: str
+    """In the form of cargo's progress line: `serde`, `app(bin)`, `ring(build)`, `ring(build.rs)`, `cli(test)`."""
+    target: str
+    """In the form of its JSON messages: `serde`, `app`, `build-script-build`, `cli`."""
+    package: str
+    version: str
+    kind: str
+
+
+@dataclass(slots=True)
+class _Seen:
+    parent: int
+    looks: int = 0
+    unit: Unit | None = None
+
+
+@dataclass(slots=True)
+class ProcTable:
+    """What is known of all processes; `look` brings it up to date."""
+
+    root: str = "/proc"
+    _seen: dict[int, _Seen] = field(default_factory=dict)
+
+    def look(self) -> None:
+        """List the processes; read those that are new."""
+        try:
+            pids = {int(name) for name in os.listdir(self.root) if name.isdigit()}
+        except OSError:
+            pids = set()  # no such thing on this system
+        for pid in self._seen.keys() - pids:
+            del self._seen[pid]
+        for pid in pids - self._seen.keys():
+            if (parent := read_parent(f"{self.root}/{pid}/stat")) is not None:
+                self._seen[pid] = _Seen(parent)
+
+    def units(self, supervisors: Mapping[str, int]) -> dict[str, list[Unit]]:
+        """The units that each run compiles now, by run; at most one of a name."""
+        children: dict[int, list[int]] = {}
+        for pid, seen in self._seen.items():
+            children.setdefault(seen.parent, []).append(pid)
+        found: dict[str, list[Unit]] = {}
+        for run, supervisor in supervisors.items():
+            units = (self._unit(pid) for pid in _below(supervisor, children))
+            found[run] = list({unit.name: unit for unit in units if unit is not None}.values())
+        return found
+
+    def _unit(self, pid: int) -> Unit | None:
+        seen = self._seen[pid]
+        if seen.unit is None and seen.looks < _LOOKS:
+            seen.looks += 1
+            words = _read(f"{self.root}/{pid}/cmdline").split(b"\0")
+            if is_compiler_or_script(words):
+                seen.unit = unit_of(words, package_of(_read(f"{self.root}/{pid}/environ")))
+        return seen.unit
+
+
+def read_parent(path: str) -> int | None:
+    """Parent of the process whose `stat` file this is; None for one that is gone or dead."""
+    content = _read(path)
+    fields = content[content.rfind(b")") + 2 :].split(None, 2)
+    if len(fields) < 2 or fields[0] in (b"Z", b"X"):
+        return None
+    return int(fields[1])
+
+
+def package_of(environ: bytes) -> dict[str, str]:
+    """Name, version and binary of the package that cargo compiles; nothing else of an environment is looked at."""
+    found: dict[str, str] = {}
+    for entry in environ.split(b"\0"):
+        if entry.startswith(_PACKAGE_VARIABLES):
+            name, _, value = entry.partition(b"=")
+            found[name.decode()] = value.decode("utf-8", "replace")
+    return found
+
+
+def is_compiler_or_script(words: Sequence[bytes]) -> bool:
+    """`rustc …`, `WRAPPER …/rustc …`, or a build script."""
+    names = [word.rpartition(b"/")[2] for word in words[:2]]
+    return b"rustc" in names or names[:1] == [b"build-script-build"] or names[:1] == [b"rustdoc"]
+
+
+def unit_of(words: Sequence[bytes], package: Mapping[str, str]) -> Unit | None:
+    """The unit of a command line; None for a question to the compiler (`rustc -vV`, `--print`)."""
+    name = package.get("CARGO_PKG_NAME", "")
+    version = package.get("CARGO_PKG_VERSION", "")
+    program = words[0].rpartition(b"/")[2]
+    if program == b"build-script-build":
+        name = name or _package_of_path(words[0])
+        return Unit(f"{name}(build)", "build-script-build", name, version, "run-build-script") if name else None
+    crate = _value(words, b"--crate-name")
+    if crate in ("", "___"):
+        return None
+    name = name or crate
+    crate_type = _value(words, b"--crate-type")
+    if crate.startswith("build_script_"):
+        return Unit(f"{name}(build.rs)", crate.replace("_", "-"), name, version, "custom-build")
+    if program == b"rustdoc":
+        return Unit(f"{name}(doc)", crate, name, version, "doc")
+    target = package.get("CARGO_BIN_NAME") or crate
+    if b"--test" in words:
+        return Unit(f"{target}(test)", target, name, version, "test")
+    if crate_type == "bin":
+        return Unit(f"{target}(bin)", target, name, version, "bin")
+    return Unit(name, crate, name, version, "proc-macro" if crate_type == "proc-macro" else "lib")
+
+
+def changes(
+    before: dict[str, float], now: Iterable[Unit], at: float, *, is_finish_said: bool
+) -> tuple[list[e.Event], dict[str, float]]:
+    """Events of what came and went since the last look, and the units in flight: since when.
+
+    `is_finish_said`: the tool names finished units in its messages, so that only starts are told, under the names
+    of those messages.
+    """
+    alive = {unit.target if is_finish_said else unit.name: unit for unit in now}
+    events: list[e.Event] = []
+    for name, since in before.items():
+        if name not in alive and not is_finish_said:
+            package, _, form = name.rstrip(")").partition("(")
+            elapsed_s = max(0.0, at - since)
+            events.append(e.UnitFinished(at, name, package, "", form or "lib", False, elapsed_s))
+    events += [e.UnitStarted(at, name, is_sampled=True) for name in alive if name not in before]
+    return events, {name: before.get(name, at) for name in alive}
+
+
+def survivors(run: str, since_ticks: int, root: str = "/proc") -> tuple[int, ...]:
+    """Processes of a run whose supervisor is gone: `DECK_RUN` in their environment, not older than the run."""
+    mark = b"DECK_RUN=" + run.encode()
+    found: list[int] = []
+    for pid in _pids(root):
+        environ = _read(f"{root}/{pid}/environ")
+        if mark in environ and mark in environ.split(b"\0") and _start_ticks(f"{root}/{pid}/stat") >= since_ticks:
+            found.append(pid)
+    return tuple(sorted(found))
+
+
+def _pids(root: str) -> list[int]:
+    try:
+        return [int(name) for name in os.listdir(root) if name.isdigit()]
+    except OSError:
+        return []
+
+
+def _start_ticks(path: str) -> int:
+    content = _read(path)
+    fields = content[content.rfind(b")") + 2 :].split()
+    return int(fields[19]) if len(fields) > 19 and fields[0] not in (b"Z", b"X") else -1
+
+
+def _below(root: int, children: Mapping[int, list[int]]) -> Iterator[int]:
+    queue = [root]
+    while queue:
+        for pid in children.get(queue.pop(), ()):
+            queue.append(pid)
+            yield pid
+
+
+def _value(words: Sequence[bytes], flag: bytes) -> str:
+    for position, word in enumerate(words[:-1]):
+        if word == flag:
+            return words[position + 1].decode("utf-8", "replace")
+    return ""
+
+
+def _package_of_path(path: bytes) -> str:
+    """`…/build/ring-0123456789abcdef/build-script-build` is of `ring` (layout of cargo up to 1.99)."""
+    folder = path.split(b"/")[-2:-1]
+    return folder[0].rpartition(b"-")[0].decode("utf-8", "replace") if folder else ""
+
+
+def _read(path: str) -> bytes:
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return b""
+    try:
+        return os.read(fd, _MAX_READ_BYTES)
+    except OSError:
+        return b""
+    finally:
+        os.close(fd)

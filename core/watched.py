@@ -1,0 +1,236 @@
+"""One run in the hands of the engine: its logs are read step by step, each step goes to its journal as one batch."""
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from core import checkpoint, facts
+from core import events as e
+from core.digest import Chunk, Digest, SilentParser
+from core.journal import JournalWriter, Mark
+from core.paths import Paths
+from core.tail import LogTail
+
+STEP_BYTES = 512 << 10
+"""Read of each log in one step, so that no run keeps others waiting."""
+MAX_FAULTS = 3
+"""A parser that failed so often is not asked again."""
+
+
+@dataclass(slots=True)
+class Resume:
+    """Where an earlier engine stood."""
+
+    replay: deque[Mark] = field(default_factory=deque)
+    """Steps to do again, because the digest is older than the journal. Their events are in the journal,"""
+    missing_events: int = 0
+    """but for so many of the last step's."""
+    marks: int = 0
+    """Steps that the digest has seen."""
+    last_at: float = 0.0
+    says_units: bool = False
+    is_build_over: bool = False
+    sampled: dict[str, float] = field(default_factory=dict)
+    """Units seen in /proc that are in flight: since when."""
+
+
+@dataclass(slots=True)
+class Parts:
+    """What a watched run works with."""
+
+    paths: Paths
+    record: facts.Record
+    lock: facts.Lock
+    journal: JournalWriter
+    digest: Digest
+    out: LogTail
+    err: LogTail | None
+    asks: facts.Asks
+    code: str
+    """See `checkpoint.code_identity`."""
+
+
+class WatchedRun:
+    """A run that is live, or ended and not yet closed."""
+
+    def __init__(self, parts: Parts, resume: Resume) -> None:
+        self.run = parts.record.started.run
+        self.record = parts.record
+        self.faults = 0
+        self.says_units = resume.says_units
+        self.is_build_over = resume.is_build_over
+        self.sampled = resume.sampled
+        self.grew_at = 0.0
+        """Monotonic time of the last step; kept by the engine."""
+        self._parts = parts
+        self._resume = resume
+        self._last_at = resume.last_at
+        self._marks = resume.marks
+        self._unsaved_bytes = 0
+        self._is_closed = False
+        """The parser gave what it held back."""
+        self._is_end_written = False
+
+    @property
+    def folder(self) -> str:
+        """Of the run."""
+        return self._parts.paths.run(self.run)
+
+    @property
+    def journal_path(self) -> str:
+        """Of the run."""
+        return self._parts.journal.path
+
+    @property
+    def is_gone(self) -> bool:
+        """Somebody removed the run's folder."""
+        return self._parts.journal.is_gone
+
+    @property
+    def is_stuck(self) -> bool:
+        """The disk did not take the last batch; nothing is read until it does."""
+        return self._parts.journal.has_pending
+
+    @property
+    def is_catching_up(self) -> bool:
+        """The digest is behind the journal."""
+        return bool(self._resume.replay)
+
+    @property
+    def logs(self) -> tuple[LogTail, ...]:
+        """`out.log`, and `err.log` where there are two."""
+        return (self._parts.out,) if self._parts.err is None else (self._parts.out, self._parts.err)
+
+    def is_live(self) -> bool:
+        """The supervisor lives."""
+        return self._parts.lock.is_held()
+
+    def supervisor(self) -> tuple[int, int] | None:
+        """Pid and start of the supervisor."""
+        return self._parts.lock.supervisor()
+
+    def poll(self) -> bool:
+        """Look at the files; True where there is something to read."""
+        has_more = False
+        for log in self.logs:
+            has_more = log.poll() or has_more
+        return has_more or self.is_catching_up
+
+    def step(self, now: float) -> bool:
+        """Read and understand the next bytes; False where there was nothing to do, or the disk is full."""
+        if not self._parts.journal.flush():
+            return False
+        if self._resume.replay:
+            self._replay(self._resume.replay.popleft())
+            return True
+        at = self._moment(now)
+        chunks = self._read(None)
+        if not chunks:
+            return False
+        self._write(self._digest(chunks, at), at)
+        self._unsaved_bytes += sum(len(chunk) for _, chunk, _ in chunks)
+        if self._unsaved_bytes >= checkpoint.EVERY_BYTES:
+            self.save()
+        return True
+
+    def note(self, events: Iterable[e.Event]) -> None:
+        """Put facts into the journal that no log says."""
+        self._parts.journal.append(events)
+
+    def poll_asks(self) -> None:
+        """Put new stop requests into the journal."""
+        if asks := self._parts.asks.poll():
+            self.note(asks)
+
+    def save(self) -> bool:
+        """Write a checkpoint; False where that is not possible now."""
+        self._unsaved_bytes = 0
+        if self.is_stuck or self.is_catching_up:
+            return False
+        state = checkpoint.Checkpoint(
+            self._parts.code, self._marks, self._parts.out.offset, self._err_offset, self._parts.digest
+        )
+        return checkpoint.save(self.folder, state)
+
+    def end(self, final: Iterable[e.Event], now: float) -> bool:
+        """Write what the parser held back, then the end. False while the disk does not take it."""
+        if self._is_end_written or self.is_stuck:
+            return self._parts.journal.flush() and self._is_end_written
+        if not self._is_closed:
+            at = self._moment(now)
+            said = self._close_digest(at)
+            self._parts.journal.append(said, self._mark(at, len(said), is_closing=True))
+        self._is_end_written = True
+        return self._parts.journal.append(final)
+
+    def close(self) -> None:
+        """Let go of all files."""
+        for log in self.logs:
+            log.close()
+        self._parts.journal.close()
+        self._parts.lock.close()
+
+    def sync(self) -> None:
+        """Put the journal on the disk for good."""
+        self._parts.journal.sync()
+
+    def _moment(self, now: float) -> float:
+        """A run's time never goes back, whatever the clock does."""
+        self._last_at = max(self._last_at, now)
+        return self._last_at
+
+    @property
+    def _err_offset(self) -> int:
+        return self._parts.err.offset if self._parts.err is not None else 0
+
+    def _mark(self, at: float, events: int, *, is_closing: bool = False) -> Mark:
+        return Mark(self._parts.out.offset, self._err_offset, at, events, is_closing)
+
+    def _read(self, mark: Mark | None) -> list[Chunk]:
+        """The next bytes of each log: up to the mark, or one step."""
+        chunks: list[Chunk] = []
+        names: tuple[e.Stream, ...] = ("out", "err")
+        for name, log, end in zip(names, self.logs, (mark.out, mark.err) if mark else (None, None), strict=False):
+            chunk = log.read(STEP_BYTES) if end is None else log.read_to(end)
+            if chunk:
+                chunks.append((name, chunk, log.offset))
+        return chunks
+
+    def _digest(self, chunks: list[Chunk], at: float, *, is_again: bool = False) -> list[e.Event]:
+        """What the next bytes say. Those that a parser fails on are passed over; in the end, the parser is."""
+        try:
+            return self._said(self._parts.digest.feed(chunks, at))
+        except Exception:
+            self.faults += 1
+            if not is_again:
+                self._write([], at)
+            if self.faults >= MAX_FAULTS:
+                self._parts.digest = Digest(SilentParser(), self._parts.digest.indexes)
+            raise
+
+    def _close_digest(self, at: float) -> list[e.Event]:
+        self._is_closed = True
+        return self._said(self._parts.digest.close(at))
+
+    def _write(self, events: list[e.Event], at: float) -> None:
+        self._marks += 1
+        self._parts.journal.append(events, self._mark(at, len(events)))
+
+    def _replay(self, mark: Mark) -> None:
+        """Do a step again; of the last one, write what its torn batch lacks."""
+        self._marks += 1
+        if mark.is_closing:
+            events = self._close_digest(mark.at)
+        else:
+            events = self._digest(self._read(mark), mark.at, is_again=True)
+        missing = self._resume.missing_events
+        if not self._resume.replay and missing:
+            self._parts.journal.append(events[-missing:])
+
+    def _said(self, events: list[e.Event]) -> list[e.Event]:
+        for event in events:
+            if isinstance(event, e.BuildFinished):
+                self.is_build_over = True
+            elif isinstance(event, e.UnitStarted) or (isinstance(event, e.ProgressMoved) and event.kind == "units"):
+                self.says_units = True
+        return events
