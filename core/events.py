@@ -84,7 +84,7 @@ class UnitFinished(Event):
     """A unit is there: compiled, or found fresh."""
 
     name: str
-    """Target name (`app`, `build-script-build`); package name where the tool gives only that."""
+    """As in cargo's progress line: `serde`, `app(bin)`, `ring(build.rs)`, `ring(build)`, `cli(test)`, `x(doc)`."""
     package: str
     version: str
     kind: str

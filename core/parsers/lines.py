@@ -14,12 +14,13 @@ class LineSplitter:
     With `keeps_messages`, a line that begins as one of cargo's messages may be `MAX_MESSAGE_BYTES` long.
     """
 
-    __slots__ = ("_held", "_is_after_return", "_is_skipping", "_parts", "keeps_messages")
+    __slots__ = ("_held", "_is_after_return", "_is_message", "_is_skipping", "_parts", "keeps_messages")
 
     def __init__(self, *, keeps_messages: bool = False) -> None:
         self.keeps_messages = keeps_messages
         self._parts: list[bytes] = []
         self._held = 0
+        self._is_message: bool | None = None
         self._is_skipping = False
         self._is_after_return = False
 
@@ -42,20 +43,21 @@ class LineSplitter:
 
     def close(self) -> bytes:
         """The unfinished last line, without an end."""
-        rest = b"".join(self._parts)
-        self._parts.clear()
-        self._held = 0
-        return rest
+        return self._let_go()
 
     def _finished(self, block: bytes) -> bytes:
         if self._is_skipping:
             self._is_skipping = False
             block = block[block.index(b"\n") :]
         self._parts.append(block)
-        self._held = 0
-        lines = b"".join(self._parts)
+        return self._let_go()
+
+    def _let_go(self) -> bytes:
+        held = b"".join(self._parts)
         self._parts.clear()
-        return lines
+        self._held = 0
+        self._is_message = None
+        return held
 
     def _hold(self, rest: bytes) -> None:
         if not rest or self._is_skipping:
@@ -63,12 +65,11 @@ class LineSplitter:
         self._parts.append(rest)
         self._held += len(rest)
         if self._held > MAX_LINE_BYTES and self._held > self._limit():
-            head = b"".join(self._parts)
-            self._parts[:] = [head[:MAX_LINE_BYTES]]
+            self._parts[:] = [b"".join(self._parts)[:MAX_LINE_BYTES]]
             self._is_skipping = True
 
     def _limit(self) -> int:
-        if not self.keeps_messages:
-            return MAX_LINE_BYTES
-        head = self._parts[0] if len(self._parts[0]) >= 16 else b"".join(self._parts)[:16]
-        return MAX_MESSAGE_BYTES if head.startswith((_MESSAGE, _ERASED_MESSAGE)) else MAX_LINE_BYTES
+        if self._is_message is None:
+            self._parts[:] = [b"".join(self._parts)]
+            self._is_message = self.keeps_messages and self._parts[0].startswith((_MESSAGE, _ERASED_MESSAGE))
+        return MAX_MESSAGE_BYTES if self._is_message else MAX_LINE_BYTES

@@ -1,0 +1,115 @@
+"""Errors and warnings as a person reads them: rustc's rendered text, cargo's own, and `file:line:col: error: …`."""
+
+import re
+from typing import cast
+
+from core import events as e
+from core.parsers.messages import MAX_RENDERED_BYTES, clean_rendered
+from core.parsers.text import plain
+
+_HEADER = re.compile(rb"(error|warning)(?:\[([A-Za-z0-9_:-]{1,80})\])?: (.+)")
+_PLACE = re.compile(rb" *--> (.+?):([0-9]{1,9}):([0-9]{1,9})\Z")
+_SHORT = re.compile(
+    rb"([^\s:][^:]*):([0-9]{1,9}):(?:([0-9]{1,9}):)? (?:fatal )?(error|warning)(?:\[([A-Za-z0-9_:-]{1,80})\])?: (.+)"
+)
+_LINT = re.compile(rb"`#\[(?:warn|deny|forbid)\(([A-Za-z0-9_:]{1,80})\)\]`")
+_CLIPPY = re.compile(rb"rust-clippy/[^\s#]*#([a-z0-9_]{1,80})")
+_FROM_SCRIPT = re.compile(rb"([A-Za-z0-9_-]{1,80})@[0-9][^\s:]*: (.+)")
+_SUMMARY = re.compile(
+    rb"could not compile `|(?:doc)?test failed, to rerun|bench failed, to rerun|test run failed\Z|aborting due to "
+    rb"|[0-9]+ targets? failed|process didn't exit successfully|command `.*exited with"
+    rb"|`[^`]*` \(.*\) generated [0-9]+ warning|build failed, waiting for|[0-9]+ warnings? emitted"
+)
+_MAX_HELD_BYTES = 4 * MAX_RENDERED_BYTES
+
+
+class DiagnosticReader:
+    """Gathers the lines of one diagnostic after the other, as they come in one stream.
+
+    A diagnostic is over where cargo says something else, where the next begins, or at a blank line once its place is
+    known (a message may have paragraphs; the place comes after them).
+    """
+
+    def __init__(self) -> None:
+        self._header: re.Match[bytes] | None = None
+        self._place: re.Match[bytes] | None = None
+        self._lines: list[bytes] = []
+        self._size = 0
+
+    def read(self, line: bytes, at: float, events: list[e.Event | None]) -> None:
+        """One line without SGR."""
+        header = _HEADER.match(line)
+        if header is not None:
+            self.end(at, events)
+            self._begin(header, at, events)
+        elif self._header is not None:
+            self._continue(line, at, events)
+        elif line[:1] not in (b"", b" ") and (short := parse_short(line, at)):
+            events.append(short)
+
+    def end(self, at: float, events: list[e.Event | None]) -> None:
+        """Something else follows: what was gathered is whole."""
+        if self._header is not None:
+            events.append(self._emit(self._header, at))
+            self._header = None
+
+    def _begin(self, header: "re.Match[bytes]", at: float, events: list[e.Event | None]) -> None:
+        if _SUMMARY.match(header[3]):
+            return
+        if header[1] == b"warning" and (script := _FROM_SCRIPT.match(header[3])):
+            package, message = plain(script[1], 80), plain(script[2], 500)
+            rendered = clean_rendered(header[0])
+            events.append(e.DiagnosticEmitted(at, "warning", message, None, None, None, None, rendered, package))
+            return
+        self._header, self._place = header, None
+        self._lines, self._size = [header[0]], len(header[0])
+
+    def _continue(self, line: bytes, at: float, events: list[e.Event | None]) -> None:
+        if self._place is None:
+            self._place = _PLACE.match(line)
+        elif not line.strip():
+            self.end(at, events)
+            return
+        if self._size < _MAX_HELD_BYTES:
+            self._lines.append(line[:_MAX_HELD_BYTES])
+            self._size += len(line) + 1
+
+    def _emit(self, header: "re.Match[bytes]", at: float) -> e.DiagnosticEmitted:
+        text = b"\n".join(self._lines)
+        place = self._place
+        return e.DiagnosticEmitted(
+            at,
+            cast(e.Level, header[1].decode()),
+            plain(header[3], 500),
+            _code(header[2], text),
+            plain(place[1], 500) if place else None,
+            int(place[2]) if place else None,
+            int(place[3]) if place else None,
+            clean_rendered(text),
+        )
+
+
+def parse_short(line: bytes, at: float) -> e.DiagnosticEmitted | None:
+    """One line of `--message-format=short`, of gcc or of clang: `src/a.c:3:5: error: …`."""
+    found = _SHORT.match(line)
+    if found is None:
+        return None
+    return e.DiagnosticEmitted(
+        at,
+        cast(e.Level, found[4].decode()),
+        plain(found[6], 500),
+        found[5].decode() if found[5] else None,
+        plain(found[1], 500),
+        int(found[2]),
+        int(found[3]) if found[3] else None,
+        clean_rendered(line),
+    )
+
+
+def _code(code: bytes | None, text: bytes) -> str | None:
+    if code:
+        return code.decode()
+    if lint := _LINT.search(text):
+        return lint[1].decode()
+    clippy = _CLIPPY.search(text)
+    return f"clippy::{clippy[1].decode()}" if clippy else None
