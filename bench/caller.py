@@ -6,14 +6,18 @@
 import argparse
 import sys
 import time
+from collections.abc import Iterator
 
 from tests.real.callers import CASES, Case, World, differences
 from tests.real.product import temporary_deck
 
 
-def _compare(world: World, case: Case, routes: list[str], is_terminal: bool) -> dict[str, list[str]]:
+def _compare(world: World, case: Case, routes: list[str], is_terminal: bool) -> Iterator[tuple[str, int, list[str]]]:
+    """Route, runs on record, differences."""
     plain = world.run(case, "plain", is_terminal)
-    return {route: differences(plain, world.run(case, route, is_terminal), is_terminal=is_terminal) for route in routes}
+    for route in routes:
+        seen = world.run(case, route, is_terminal)
+        yield route, seen.recorded, differences(plain, seen, is_terminal=is_terminal)
 
 
 def main() -> int:
@@ -25,21 +29,27 @@ def main() -> int:
     args = parser.parse_args()
     routes = ["plain"] if args.self_check else args.route or ["direct", "shim"]
     terminals = {"both": (False, True), "yes": (True,), "no": (False,)}[args.terminal]
-    equal = total = 0
+    equal = total = recorded = 0
     began = time.monotonic()
     with temporary_deck() as deck:
         world = World(deck)
         world.prepare()
         for case in (one for one in CASES if args.only in one.name):
             for is_terminal in terminals:
-                for route, found in _compare(world, case, routes, is_terminal).items():
+                for route, runs, found in _compare(world, case, routes, is_terminal):
                     total += 1
+                    recorded += bool(runs)
                     equal += not found
                     place = "terminal" if is_terminal else "pipes"
-                    print(f"{'equal' if not found else 'DIFFERS':8}{place:10}{route:8}{case.name}", flush=True)
+                    print(
+                        f"{'equal' if not found else 'DIFFERS':8}{place:10}{route:8}{runs} run{'s' * (runs != 1):3}{case.name}",
+                        flush=True,
+                    )
                     for one in found:
                         print(f"          {one}", flush=True)
-    print(f"caller: {equal} of {total} equal, {time.monotonic() - began:.0f} s")
+    print(
+        f"caller: {equal} of {total} equal, {recorded} of them through a recorded run, {time.monotonic() - began:.0f} s"
+    )
     return 0 if equal == total and total else 1
 
 

@@ -139,6 +139,8 @@ class Seen(NamedTuple):
     outcome: Outcome
     files: tuple[bytes, bytes]
     """`out.txt`, `err.txt`; empty where there is none."""
+    recorded: int
+    """Runs that we have on record of it: without one, the plain command ran and the comparison says little."""
 
 
 class World:
@@ -172,12 +174,13 @@ class World:
             os.utime(os.path.join(self.folder, "ws", case.touched))
         env = {**self.env, **dict(case.env), "PATH": self._path(route)}
         cwd = os.path.normpath(os.path.join(self.folder, case.folder))
+        before = len(self.deck.runs())
         line = f"set -o pipefail; {command_line(case.line, route)}"
         if is_terminal:
             outcome = run_in_terminal(line, cwd=cwd, env=env, answers=case.answers)
         else:
             outcome = run_piped(line, cwd=cwd, env=env, stdin=case.stdin)
-        return Seen(outcome, (self._file("out.txt"), self._file("err.txt")))
+        return Seen(outcome, (self._file("out.txt"), self._file("err.txt")), len(self.deck.runs()) - before)
 
     def _path(self, route: str) -> str:
         path = f"{self.deck.folder}/externals:{self.deck.env['PATH']}"

@@ -22,6 +22,8 @@ _MASKS = (
     (re.compile(r"\(\s*\d+/(\d+)\) "), r"(n/\1) "),
     (re.compile(r"\b(?:\d+m )?\d+s after last build"), "<s> after last build"),
     (re.compile(r"\b\d[\d,]*(?:\.\d+)? ns/iter \(\+/- [\d,.]+\)"), "<ns>"),
+    # Which of two targets of one crate shows their common warning is a race of cargo's.
+    (re.compile(r"(generated \d+ warnings?) \(\d+ duplicates?\)"), r"\1"),
     (re.compile(r" \(\d+\) panicked at"), " (tid) panicked at"),
     (re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"), "<id>"),
     (re.compile(r"cargo-timing-[0-9TZ]+-[0-9a-f]+"), "cargo-timing-<at>"),
