@@ -169,7 +169,7 @@ class CargoParser:
         """Only the last state of a batch becomes an event; it stays where it was said among the others."""
         gone = self._clock.move(bar, at, is_backlog=self._is_backlog)
         if not self._has_json:
-            self._events.extend(left_unit(name, seconds, self._versions, at) for name, seconds in gone)
+            self._leave(gone, at)
         if bar == self._shown:
             return
         self._shown = bar
@@ -177,6 +177,9 @@ class CargoParser:
             self._events[self._bar_at] = None
         self._bar_at = len(self._events)
         self._events.append(e.ProgressMoved(at, bar.done, bar.total, bar.names, "units", bar.is_truncated))
+
+    def _leave(self, units: list[tuple[str, float | None]], at: float) -> None:
+        self._events.extend(left_unit(name, seconds, self._versions, at) for name, seconds in units)
 
     def _message(self, s: _Stream, line: bytes, at: float) -> None:
         match parse_message(line):
@@ -218,6 +221,7 @@ class CargoParser:
             case b"Finished" if not s.has_json:
                 s.is_building = False
                 if not self._has_json:
+                    self._leave(self._clock.leave_all(at), at)
                     self._events.append(e.BuildFinished(at, True))
             case b"Dirty" | b"Fresh" | b"Compiling" | b"Checking" | b"Documenting":
                 if found := _PACKAGE.match(rest):

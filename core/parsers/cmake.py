@@ -15,7 +15,7 @@ class CmakeReader:
     """Gathers a header and the indented text under it."""
 
     def __init__(self) -> None:
-        self._header: re.Match[bytes] | None = None
+        self._header: tuple[bytes, bytes | None, int | None, bytes | None] | None = None
         self._lines: list[bytes] = []
         self._size = 0
 
@@ -29,7 +29,9 @@ class CmakeReader:
         for line in block.split(b"\n"):
             if header := _HEADER.match(line):
                 self.end(at, events)
-                self._header, self._lines, self._size = header, [line], len(line)
+                row = int(header[3]) if header[3] else None
+                self._header = (header[1], header[2], row, header[4])
+                self._lines, self._size = [line], len(line)
             elif self._header is not None:
                 if line and not line.startswith(b"  "):
                     self.end(at, events)
@@ -42,15 +44,16 @@ class CmakeReader:
         header, self._header = self._header, None
         if header is None:
             return
-        message = header[4] or next((line.strip() for line in self._lines[1:] if line.strip()), b"")
+        level, file, row, message = header
+        message = message or next((line.strip() for line in self._lines[1:] if line.strip()), b"")
         events.append(
             e.DiagnosticEmitted(
                 at,
-                cast(e.Level, header[1].decode().lower()),
+                cast(e.Level, level.decode().lower()),
                 plain(message, 500),
                 None,
-                plain(header[2], 500) if header[2] else None,
-                int(header[3]) if header[3] else None,
+                plain(file, 500) if file else None,
+                row,
                 None,
                 clean_rendered(b"\n".join(self._lines)),
             )

@@ -31,8 +31,8 @@ class DiagnosticReader:
     """
 
     def __init__(self) -> None:
-        self._header: re.Match[bytes] | None = None
-        self._place: re.Match[bytes] | None = None
+        self._header: tuple[bytes, bytes | None, bytes] | None = None
+        self._place: tuple[bytes, int, int] | None = None
         self._lines: list[bytes] = []
         self._size = 0
 
@@ -50,7 +50,7 @@ class DiagnosticReader:
     def end(self, at: float, events: list[e.Event | None]) -> None:
         """Something else follows: what was gathered is whole."""
         if self._header is not None:
-            events.append(self._emit(self._header, at))
+            events.append(self._emit(*self._header, at))
             self._header = None
 
     def _begin(self, header: "re.Match[bytes]", at: float, events: list[e.Event | None]) -> None:
@@ -61,12 +61,13 @@ class DiagnosticReader:
             rendered = clean_rendered(header[0])
             events.append(e.DiagnosticEmitted(at, "warning", message, None, None, None, None, rendered, package))
             return
-        self._header, self._place = header, None
+        self._header, self._place = (header[1], header[2], header[3]), None
         self._lines, self._size = [header[0]], len(header[0])
 
     def _continue(self, line: bytes, at: float, events: list[e.Event | None]) -> None:
         if self._place is None:
-            self._place = _PLACE.match(line)
+            if found := _PLACE.match(line):
+                self._place = (found[1], int(found[2]), int(found[3]))
         elif not line.strip():
             self.end(at, events)
             return
@@ -74,17 +75,17 @@ class DiagnosticReader:
             self._lines.append(line[:_MAX_HELD_BYTES])
             self._size += len(line) + 1
 
-    def _emit(self, header: "re.Match[bytes]", at: float) -> e.DiagnosticEmitted:
+    def _emit(self, level: bytes, code: bytes | None, message: bytes, at: float) -> e.DiagnosticEmitted:
         text = b"\n".join(self._lines)
-        place = self._place
+        file, row, column = self._place or (None, None, None)
         return e.DiagnosticEmitted(
             at,
-            cast(e.Level, header[1].decode()),
-            plain(header[3], 500),
-            _code(header[2], text),
-            plain(place[1], 500) if place else None,
-            int(place[2]) if place else None,
-            int(place[3]) if place else None,
+            cast(e.Level, level.decode()),
+            plain(message, 500),
+            _code(code, text),
+            None if file is None else plain(file, 500),
+            row,
+            column,
             clean_rendered(text),
         )
 

@@ -73,6 +73,12 @@ class UnitClock:
             return self._left.pop(name)
         return _elapsed(self._since.pop(name, None), at)
 
+    def leave_all(self, at: float) -> list[tuple[str, float | None]]:
+        """The build succeeded: whatever was in flight is done, with its seconds."""
+        left = [(name, _elapsed(since, at)) for name, since in self._since.items()]
+        self._since.clear()
+        return left
+
     def has(self, name: str) -> bool:
         """The line named it."""
         return name in self._since or name in self._left
