@@ -17,7 +17,11 @@ def _compare(world: World, case: Case, routes: list[str], is_terminal: bool) -> 
     plain = world.run(case, "plain", is_terminal)
     for route in routes:
         seen = world.run(case, route, is_terminal)
-        yield route, seen.recorded, differences(plain, seen, is_terminal=is_terminal)
+        yield (
+            route,
+            seen.recorded,
+            differences(plain, seen, is_terminal=is_terminal, is_drawn_narrow=case.is_drawn_narrow),
+        )
 
 
 def main() -> int:
@@ -41,10 +45,8 @@ def main() -> int:
                     recorded += bool(runs)
                     equal += not found
                     place = "terminal" if is_terminal else "pipes"
-                    print(
-                        f"{'equal' if not found else 'DIFFERS':8}{place:10}{route:8}{runs} run{'s' * (runs != 1):3}{case.name}",
-                        flush=True,
-                    )
+                    verdict = "DIFFERS" if found else "equal"
+                    print(f"{verdict:8}{place:10}{route:8}{runs} recorded  {case.name}", flush=True)
                     for one in found:
                         print(f"          {one}", flush=True)
     print(

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from tests.real import samples, shown
 from tests.real.product import COMMAND, Deck
-from tests.real.ptys import Answer, Outcome, run_in_terminal, run_piped
+from tests.real.ptys import COLUMNS, Answer, Outcome, run_in_terminal, run_piped
 
 
 class Case(NamedTuple):
@@ -26,6 +26,8 @@ class Case(NamedTuple):
     env: tuple[tuple[str, str], ...] = ()
     folder: str = "ws"
     """Where it runs, below the scratch folder."""
+    is_drawn_narrow: bool = False
+    """Its tool pads lines to the terminal's width and lets them wrap."""
     is_sampled: bool = False
     """Part of the default test run."""
 
@@ -80,7 +82,10 @@ CASES: tuple[Case, ...] = (
     Case("clippy", "CARGO clippy", is_clean=True),
     Case("doc", "CARGO doc --no-deps", is_clean=True),
     Case("bench", "CARGO bench -p base"),
-    Case("nextest", "CARGO nextest run -p base -p mid --no-fail-fast"),
+    Case("test with a harness of its own", "CARGO test -p odd"),
+    Case("bench with a harness of its own", "CARGO bench -p odd"),
+    Case("long source lines", "CARGO check -p wide"),
+    Case("nextest", "CARGO nextest run -p base -p mid --no-fail-fast -j 1", is_drawn_narrow=True),
     Case("nextest list", "CARGO nextest list -p base"),
     Case("unknown external", "CARGO nosuch --flag", is_sampled=True),
     Case("an external", "CARGO hello world"),
@@ -225,7 +230,7 @@ def command_line(line: str, route: str) -> str:
     return line.replace("CARGO +nightly", "cargo +nightly deck").replace("CARGO ", f"{ours} ")
 
 
-def differences(plain: Seen, ours: Seen, *, is_terminal: bool) -> list[str]:
+def differences(plain: Seen, ours: Seen, *, is_terminal: bool, is_drawn_narrow: bool = False) -> list[str]:
     """What the caller could tell; empty: nothing."""
     before, after = plain.outcome, ours.outcome
     found = []
@@ -234,9 +239,8 @@ def differences(plain: Seen, ours: Seen, *, is_terminal: bool) -> list[str]:
     if after.is_held_open and not before.is_held_open:
         found.append("a stream is held open after the exit")
     if is_terminal:
-        found += _line_differences(
-            "terminal", shown.terminal_lines(before.out), shown.terminal_lines(after.out)
-        ) + _trait_differences("terminal", before.out, after.out)
+        drawn = [shown.terminal_lines(one.out, COLUMNS if is_drawn_narrow else shown.WIDE) for one in (before, after)]
+        found += _line_differences("terminal", *drawn) + _trait_differences("terminal", before.out, after.out)
         streams = []
     else:
         streams = [("stdout", before.out, after.out), ("stderr", before.err, after.err)]

@@ -106,6 +106,27 @@ fn reads_standard_input() {
 _BENCH = (
     'fn main() {\n    println!("bench speed ... 12 rounds {:?}", std::env::args().skip(1).collect::<Vec<_>>());\n}\n'
 )
+_OWN_HARNESS = """[[test]]
+name = "own"
+harness = false
+[[bench]]
+name = "own"
+harness = false
+"""
+_OWN_TEST = """fn main() {
+    let strange: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
+    if !strange.is_empty() {
+        eprintln!("error: unexpected arguments {strange:?}");
+        std::process::exit(2);
+    }
+    println!("a harness of its own");
+}
+"""
+_WIDE = (
+    "//! Wide.\npub fn f() -> u64 {\n    let _ = ("
+    + ", ".join(f'"text {i}"' for i in range(40))
+    + ", nothing());\n    1\n}\n"
+)
 _BUILD_SCRIPT = """fn main() {
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:warning=the build script has a word");
@@ -123,7 +144,7 @@ def _manifest(name: str, *, dependencies: str = "", more: str = "") -> str:
 
 def _files() -> dict[str, str]:
     return {
-        "Cargo.toml": '[workspace]\nresolver = "2"\nmembers = ["base", "mid", "app", "broken"]\n'
+        "Cargo.toml": '[workspace]\nresolver = "2"\nmembers = ["base", "mid", "app", "broken", "odd", "wide"]\n'
         'default-members = ["base", "mid", "app"]\n',
         ".cargo/config.toml": _CONFIG,
         "base/Cargo.toml": _manifest("base", more='[[bench]]\nname = "speed"\nharness = false\n'),
@@ -137,6 +158,12 @@ def _files() -> dict[str, str]:
         "app/src/main.rs": _MAIN,
         "app/tests/terminal.rs": _TERMINAL_TEST,
         "app/tests/stdin.rs": _STDIN_TEST,
+        "odd/Cargo.toml": _manifest("odd", more=_OWN_HARNESS),
+        "odd/src/lib.rs": "//! Odd.\n",
+        "odd/tests/own.rs": _OWN_TEST,
+        "odd/benches/own.rs": _OWN_TEST,
+        "wide/Cargo.toml": _manifest("wide"),
+        "wide/src/lib.rs": _WIDE,
         "broken/Cargo.toml": _manifest("broken", dependencies='base = { path = "../base" }'),
         "broken/src/lib.rs": '//! Broken.\npub fn f() -> u64 {\n    let unused = 1;\n    "text" + base::nothing()\n}\n',
     }

@@ -12,7 +12,7 @@ import pyte.screens
 
 from tests.real.ptys import ROWS
 
-_COLUMNS = 600
+WIDE = 600
 """Drawn wider than the tools believe, so that no line is cut before its times are masked."""
 _SGR = re.compile(r"\x1b\[[0-9;]*m")
 _OSC = re.compile(r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)")
@@ -20,7 +20,7 @@ _MASKS = (
     (re.compile(r"\b(?:\d+m )?\d+\.\d+s\b"), "<s>"),
     (re.compile(r"\[\s*<s>\]"), "[<s>]"),
     (re.compile(r"\(\s*\d+/(\d+)\) "), r"(n/\1) "),
-    (re.compile(r"\b(?:\d+m )?\d+s after last build"), "<s> after last build"),
+    (re.compile(r"(?:\d+[dhms] ?)+(?= after last build)"), "<s>"),
     (re.compile(r"\b\d[\d,]*(?:\.\d+)? ns/iter \(\+/- [\d,.]+\)"), "<ns>"),
     # Which of two targets of one crate shows their common warning is a race of cargo's.
     (re.compile(r"(generated \d+ warnings?) \(\d+ duplicates?\)"), r"\1"),
@@ -65,20 +65,20 @@ def stream_lines(data: bytes) -> list[Line]:
     return [Line(masked(_SGR.sub("", _OSC.sub("", one))), masked(one)) for one in lines]
 
 
-def terminal_lines(data: bytes) -> list[Line]:
+def terminal_lines(data: bytes, columns: int = WIDE) -> list[Line]:
     """What a terminal shows at the end, with all that scrolled away, without empty lines at the end."""
-    screen = pyte.HistoryScreen(_COLUMNS, ROWS, history=100_000)
+    screen = pyte.HistoryScreen(columns, ROWS, history=100_000)
     pyte.ByteStream(screen).feed(data)
     rows = [*screen.history.top, *(screen.buffer[row] for row in range(ROWS))]
-    lines = [_row(row) for row in rows]
+    lines = [_row(row, columns) for row in rows]
     while lines and not lines[-1].plain:
         lines.pop()
     return lines
 
 
-def _row(row: pyte.screens.StaticDefaultDict[int, pyte.screens.Char]) -> Line:
+def _row(row: pyte.screens.StaticDefaultDict[int, pyte.screens.Char], columns: int) -> Line:
     plain, styled, style = "", "", ""
-    for column in range(_COLUMNS):
+    for column in range(columns):
         char = row[column]
         now = " ".join(str(value) for value in char[1:] if value not in (False, "default"))
         if now != style:

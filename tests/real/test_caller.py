@@ -35,7 +35,12 @@ def test_a_caller_sees_what_plain_cargo_shows(world: World, case: callers.Case, 
     # Each case takes one route here, all take both in the bench.
     route = "shim" if (CASES.index(case) + is_terminal) % 2 else "direct"
 
-    assert differences(plain, world.run(case, route, is_terminal), is_terminal=is_terminal) == []
+    assert (
+        differences(
+            plain, world.run(case, route, is_terminal), is_terminal=is_terminal, is_drawn_narrow=case.is_drawn_narrow
+        )
+        == []
+    )
 
 
 @pytest.mark.parametrize("fraud", _FRAUDS)
