@@ -22,8 +22,8 @@ from core.tail import LogTail
 from core.watched import Parts, Resume, WatchedRun
 
 ParserMaker = Callable[[facts.Record], Parser]
-IndexMaker = Callable[[str, e.Stream, bool], Index]
-"""From the run's folder, the log, and whether its JSON messages are ours."""
+IndexMaker = Callable[[str, e.Stream, facts.Record], Index]
+"""From the run's folder, the log, and the record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,11 @@ class Adopted:
     """Its end is in the journal; it was not yet closed."""
 
 
-def adopt(paths: Paths, record: facts.Record, makers: Makers, *, lock: facts.Lock) -> Adopted:
+BACKLOG_AFTER_S = 2.0
+"""Of a run older than this, nobody saw when what its logs say was written."""
+
+
+def adopt(paths: Paths, record: facts.Record, makers: Makers, *, lock: facts.Lock, now: float) -> Adopted:
     """Take a run over.
 
     Raises:
@@ -66,7 +70,9 @@ def adopt(paths: Paths, record: facts.Record, makers: Makers, *, lock: facts.Loc
     parts = Parts(paths, record, lock, journal, digest, out, err, asks, makers.code)
     is_new = not any(isinstance(x, e.RunStarted) for x in content.events)
     is_ended = any(isinstance(x, e.RunEnded | e.RunLost) for x in content.events)
-    watched = WatchedRun(parts, _resume(content, saved))
+    resume = _resume(content, saved)
+    resume.is_backlog = now - record.started.at > BACKLOG_AFTER_S
+    watched = WatchedRun(parts, resume)
     if is_new:
         watched.note([record.started])
     return Adopted(watched, is_new, is_ended)
@@ -75,7 +81,7 @@ def adopt(paths: Paths, record: facts.Record, makers: Makers, *, lock: facts.Loc
 def fresh_digest(folder: str, record: facts.Record, makers: Makers) -> Digest:
     """A digest that has seen nothing."""
     streams: tuple[e.Stream, ...] = ("out", "err") if record.started.is_split else ("out",)
-    indexes = {stream: makers.index(folder, stream, record.json == "ours") for stream in streams}
+    indexes = {stream: makers.index(folder, stream, record) for stream in streams}
     return Digest(makers.parser(record), indexes)
 
 
@@ -113,6 +119,8 @@ def _resume(content: Content, saved: checkpoint.Checkpoint | None) -> Resume:
                 resume.sampled.pop(event.name, None)
             case e.UnitStarted() | e.ProgressMoved(kind="units"):
                 resume.says_units = True
+            case e.LogCut():
+                resume.cut_ends[event.stream] = event.offset + event.removed_bytes
             case e.BuildFinished():
                 resume.is_build_over = True
             case _:

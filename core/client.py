@@ -56,9 +56,7 @@ def request(paths: Paths, message: dict[str, Any], *, timeout_s: float = 5.0) ->
         line = _read_line(link, ends)
         answer = json.loads(line)
     except TimeoutError:
-        raise EngineError(
-            f"the engine did not answer within {timeout_s:g} s: see {paths.engine}/log"
-        ) from None
+        raise EngineError(f"the engine did not answer within {timeout_s:g} s: see {paths.engine}/log") from None
     except (OSError, ValueError) as error:
         raise EngineError(f"the engine could not be asked ({error}): try again") from error
     finally:

@@ -29,6 +29,8 @@ class Mark(NamedTuple):
     at: float
     events: int
     """How many of the lines that follow came of it."""
+    is_backlog: bool = False
+    """The bytes had been written some time before."""
     is_closing: bool = False
     """The logs were at their end: what the parser had held back."""
 
@@ -218,14 +220,24 @@ def _parse(line: bytes) -> Event | Mark | None:
         if "event" in record:
             return from_record(record)
         out, err = record["mark"]
-        return Mark(int(out), int(err), float(record["at"]), int(record["events"]), bool(record.get("closing")))
+        return Mark(
+            int(out),
+            int(err),
+            float(record["at"]),
+            int(record["events"]),
+            is_backlog=bool(record.get("backlog")),
+            is_closing=bool(record.get("closing")),
+        )
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
 
 
 def _mark_record(mark: Mark) -> dict[str, Any]:
     record: dict[str, Any] = {"mark": [mark.out, mark.err], "at": mark.at, "events": mark.events}
-    return {**record, "closing": True} if mark.is_closing else record
+    for name, is_set in (("backlog", mark.is_backlog), ("closing", mark.is_closing)):
+        if is_set:
+            record[name] = True
+    return record
 
 
 def _line(record: dict[str, Any]) -> bytes:

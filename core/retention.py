@@ -3,6 +3,7 @@
 A sweep is data first (`plan_sweep`, which only compares values), then deeds (`remove`).
 """
 
+import contextlib
 import errno
 import os
 import shutil
@@ -16,9 +17,10 @@ from core.paths import Paths
 
 _DAY_S = 86400.0
 _BLOCK = 4096
+_GONE = "/gone"
 _KEEP_SIZE_AND_PUNCH_HOLE = 0x03
-_LOG_HEAD_PART = 4
-"""A quarter of what is kept of a log is its head."""
+HEAD_BYTES = 8 << 20
+"""Of a log that is cut: always the same, so that a second cut only makes the hole longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,29 +116,26 @@ def scan(paths: Paths) -> Iterator[Stored]:
 
 
 def remove(paths: Paths, removal: Removal) -> bool:
-    """Do it; False where it was used meanwhile or cannot be removed. First out of sight by one rename, so that
-    nobody ever finds a half of it."""
+    """Do it; False where it was used meanwhile or cannot be removed."""
     stored = removal.stored
     if stored.kind == "run":
         return remove_run(paths, stored.name)
     if stored.path + "/target" in _targets_in_use(paths):
         return False
-    return _remove_tree(stored.path, paths.targets)
+    return _remove_tree(stored.path, paths.cache + _GONE)
 
 
 def remove_run(paths: Paths, run: str) -> bool:
     """Remove a run's folder; False where it is live or not there."""
     if os.path.exists(f"{paths.open}/{run}"):
         return False
-    return _remove_tree(paths.run(run), paths.runs)
+    return _remove_tree(paths.run(run), paths.state + _GONE)
 
 
 def clean_leftovers(paths: Paths) -> None:
     """Finish removals that a kill interrupted."""
-    for folder in (paths.runs, paths.targets):
-        for name in _all_names(folder):
-            if name.startswith(".gone-"):
-                shutil.rmtree(f"{folder}/{name}", ignore_errors=True)
+    for folder in (paths.state + _GONE, paths.cache + _GONE):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def disk_bytes(folder: str) -> int:
@@ -171,15 +170,29 @@ def free_bytes(path: str) -> int:
 
 
 def plan_cut(*, size_bytes: int, disk_bytes: int, read_bytes: int, limit_bytes: int) -> Cut | None:
-    """The hole that brings a log back to half its limit, keeping head and tail; None where none is needed. Only
-    bytes that were read go."""
+    """The hole for a log that takes more than its limit: all between its head and its last `limit / 2` bytes.
+
+    None where none is needed. Only bytes that were read go.
+    """
     if disk_bytes <= limit_bytes:
         return None
-    kept = limit_bytes // 2
-    head = kept // _LOG_HEAD_PART
-    start = (head + _BLOCK - 1) // _BLOCK * _BLOCK
-    end = min(read_bytes, size_bytes - (kept - head)) // _BLOCK * _BLOCK
-    return Cut(start, end - start) if end > start else None
+    end = min(read_bytes, size_bytes - limit_bytes // 2) // _BLOCK * _BLOCK
+    return Cut(HEAD_BYTES, end - HEAD_BYTES) if end > HEAD_BYTES else None
+
+
+def can_punch(folder: str) -> bool:
+    """The file system of `folder` can give blocks back: tried on a file of our own."""
+    path = f"{folder}/.punch-{os.getpid()}"
+    try:
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        with os.fdopen(fd, "wb") as file:
+            file.write(b"x" * 2 * _BLOCK)
+        return punch(path, Cut(0, _BLOCK))
+    except OSError:
+        return False
+    finally:
+        with contextlib.suppress(OSError):
+            os.unlink(path)
 
 
 def punch(path: str, cut: Cut) -> bool:
@@ -201,9 +214,11 @@ def punch(path: str, cut: Cut) -> bool:
         os.close(fd)
 
 
-def _remove_tree(path: str, parent: str) -> bool:
-    gone = f"{parent}/.gone-{os.path.basename(path)}-{time.monotonic_ns()}"
+def _remove_tree(path: str, bin_folder: str) -> bool:
+    """First out of sight by one rename, so that nobody ever finds a half of it."""
+    gone = f"{bin_folder}/{os.path.basename(path)}-{time.monotonic_ns()}"
     try:
+        os.makedirs(bin_folder, 0o700, exist_ok=True)
         os.rename(path, gone)
     except OSError:
         return False
@@ -223,12 +238,8 @@ def _modified(path: str) -> float:
         return 0.0
 
 
-def _all_names(folder: str) -> list[str]:
+def _names(folder: str) -> list[str]:
     try:
-        return sorted(os.listdir(folder))
+        return sorted(name for name in os.listdir(folder) if not name.startswith("."))
     except OSError:
         return []
-
-
-def _names(folder: str) -> list[str]:
-    return [name for name in _all_names(folder) if not name.startswith(".")]

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from core import checkpoint, facts
+from core import checkpoint, facts, retention
 from core import events as e
 from core.digest import Chunk, Digest, SilentParser
 from core.journal import JournalWriter, Mark
@@ -27,11 +27,15 @@ class Resume:
     """but for so many of the last step's."""
     marks: int = 0
     """Steps that the digest has seen."""
+    is_backlog: bool = False
+    """What stands in the logs now was written some time ago."""
     last_at: float = 0.0
     says_units: bool = False
     is_build_over: bool = False
     sampled: dict[str, float] = field(default_factory=dict)
     """Units seen in /proc that are in flight: since when."""
+    cut_ends: dict[str, int] = field(default_factory=dict)
+    """Where the hole of each log ends."""
 
 
 @dataclass(slots=True)
@@ -60,8 +64,8 @@ class WatchedRun:
         self.says_units = resume.says_units
         self.is_build_over = resume.is_build_over
         self.sampled = resume.sampled
-        self.grew_at = 0.0
-        """Monotonic time of the last step; kept by the engine."""
+        self._cut_ends = resume.cut_ends
+        self._is_backlog = resume.is_backlog
         self._parts = parts
         self._resume = resume
         self._last_at = resume.last_at
@@ -111,10 +115,12 @@ class WatchedRun:
 
     def poll(self) -> bool:
         """Look at the files; True where there is something to read."""
-        has_more = False
+        has_more = self.is_catching_up
         for log in self.logs:
             has_more = log.poll() or has_more
-        return has_more or self.is_catching_up
+        if not has_more:
+            self._is_backlog = False
+        return has_more
 
     def step(self, now: float) -> bool:
         """Read and understand the next bytes; False where there was nothing to do, or the disk is full."""
@@ -126,6 +132,7 @@ class WatchedRun:
         at = self._moment(now)
         chunks = self._read(None)
         if not chunks:
+            self._is_backlog = False
             return False
         self._write(self._digest(chunks, at), at)
         self._unsaved_bytes += sum(len(chunk) for _, chunk, _ in chunks)
@@ -151,6 +158,24 @@ class WatchedRun:
             self._parts.code, self._marks, self._parts.out.offset, self._err_offset, self._parts.digest
         )
         return checkpoint.save(self.folder, state)
+
+    def cut(self, limit_bytes: int, now: float) -> None:
+        """Punch a hole into each log that takes more than its limit; the journal says so first."""
+        names: tuple[e.Stream, ...] = ("out", "err")
+        for name, log in zip(names, self.logs, strict=False):
+            hole = retention.plan_cut(
+                size_bytes=log.size, disk_bytes=log.disk_bytes, read_bytes=log.offset, limit_bytes=limit_bytes
+            )
+            if hole is None or self.is_stuck or self.is_catching_up:
+                continue
+            self.save()
+            end = hole.offset + hole.length
+            start = max(hole.offset, self._cut_ends.get(name, 0))
+            if end > start:
+                self.note([e.LogCut(self._moment(now), name, start, end - start)])
+                self._cut_ends[name] = end
+            if not self.is_stuck:
+                retention.punch(log.path, hole)
 
     def end(self, final: Iterable[e.Event], now: float) -> bool:
         """Write what the parser held back, then the end. False while the disk does not take it."""
@@ -184,7 +209,8 @@ class WatchedRun:
         return self._parts.err.offset if self._parts.err is not None else 0
 
     def _mark(self, at: float, events: int, *, is_closing: bool = False) -> Mark:
-        return Mark(self._parts.out.offset, self._err_offset, at, events, is_closing)
+        is_backlog = self._is_backlog and not is_closing
+        return Mark(self._parts.out.offset, self._err_offset, at, events, is_backlog, is_closing)
 
     def _read(self, mark: Mark | None) -> list[Chunk]:
         """The next bytes of each log: up to the mark, or one step."""
@@ -196,13 +222,14 @@ class WatchedRun:
                 chunks.append((name, chunk, log.offset))
         return chunks
 
-    def _digest(self, chunks: list[Chunk], at: float, *, is_again: bool = False) -> list[e.Event]:
+    def _digest(self, chunks: list[Chunk], at: float, again: Mark | None = None) -> list[e.Event]:
         """What the next bytes say. Those that a parser fails on are passed over; in the end, the parser is."""
         try:
-            return self._said(self._parts.digest.feed(chunks, at))
+            is_backlog = again.is_backlog if again else self._is_backlog
+            return self._said(self._parts.digest.feed(chunks, at, is_backlog=is_backlog))
         except Exception:
             self.faults += 1
-            if not is_again:
+            if again is None:
                 self._write([], at)
             if self.faults >= MAX_FAULTS:
                 self._parts.digest = Digest(SilentParser(), self._parts.digest.indexes)
@@ -219,10 +246,8 @@ class WatchedRun:
     def _replay(self, mark: Mark) -> None:
         """Do a step again; of the last one, write what its torn batch lacks."""
         self._marks += 1
-        if mark.is_closing:
-            events = self._close_digest(mark.at)
-        else:
-            events = self._digest(self._read(mark), mark.at, is_again=True)
+        is_close = mark.is_closing
+        events = self._close_digest(mark.at) if is_close else self._digest(self._read(mark), mark.at, mark)
         missing = self._resume.missing_events
         if not self._resume.replay and missing:
             self._parts.journal.append(events[-missing:])

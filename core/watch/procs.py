@@ -22,8 +22,6 @@ class Unit:
 
     name: str
     """In the form of cargo's progress line: `serde`, `app(bin)`, `ring(build)`, `ring(build.rs)`, `cli(test)`."""
-    target: str
-    """In the form of its JSON messages: `serde`, `app`, `build-script-build`, `cli`."""
     package: str
     version: str
     kind: str
@@ -108,22 +106,23 @@ def unit_of(words: Sequence[bytes], package: Mapping[str, str]) -> Unit | None:
     program = words[0].rpartition(b"/")[2]
     if program == b"build-script-build":
         name = name or _package_of_path(words[0])
-        return Unit(f"{name}(build)", "build-script-build", name, version, "run-build-script") if name else None
+        return Unit(f"{name}(build)", name, version, "run-build-script") if name else None
     crate = _value(words, b"--crate-name")
     if crate in ("", "___"):
         return None
     name = name or crate
     crate_type = _value(words, b"--crate-type")
     if crate.startswith("build_script_"):
-        return Unit(f"{name}(build.rs)", crate.replace("_", "-"), name, version, "custom-build")
+        return Unit(f"{name}(build.rs)", name, version, "custom-build")
     if program == b"rustdoc":
-        return Unit(f"{name}(doc)", crate, name, version, "doc")
+        return Unit(f"{name}(doc)", name, version, "doc")
     target = package.get("CARGO_BIN_NAME") or crate
     if b"--test" in words:
-        return Unit(f"{target}(test)", target, name, version, "test")
+        return Unit(f"{target}(test)", name, version, "test")
     if crate_type == "bin":
-        return Unit(f"{target}(bin)", target, name, version, "bin")
-    return Unit(name, crate, name, version, "proc-macro" if crate_type == "proc-macro" else "lib")
+        kind = "example" if _value(words, b"--out-dir").endswith("/examples") else "bin"
+        return Unit(f"{target}({kind})", name, version, kind)
+    return Unit(name, name, version, "proc-macro" if crate_type == "proc-macro" else "lib")
 
 
 def changes(
@@ -131,10 +130,9 @@ def changes(
 ) -> tuple[list[e.Event], dict[str, float]]:
     """Events of what came and went since the last look, and the units in flight: since when.
 
-    `is_finish_said`: the tool names finished units in its messages, so that only starts are told, under the names
-    of those messages.
+    `is_finish_said`: the tool names finished units in its messages, so that only starts are told.
     """
-    alive = {unit.target if is_finish_said else unit.name: unit for unit in now}
+    alive = [unit.name for unit in now]
     events: list[e.Event] = []
     for name, since in before.items():
         if name not in alive and not is_finish_said:

@@ -1,0 +1,291 @@
+"""The engine's loop: finds runs, reads on in each of them in turn, closes those that ended, answers requests."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from core import adopt, checkpoint, facts
+from core import events as e
+from core.clock import Clock
+from core.errors import JournalError
+from core.keeper import Keeper
+from core.paths import Paths
+from core.requests import Server
+from core.watch import procs
+from core.watched import WatchedRun
+
+ACTIVE_TICK_S = 0.2
+"""While a log grew in the last seconds."""
+QUIET_TICK_S = 0.5
+EMPTY_TICK_S = 1.0
+"""No run is open; a new one wakes us by a connection."""
+ACTIVE_FOR_S = 5.0
+SLICE_S = 0.15
+"""Requests wait so long at most while logs are read."""
+RECORD_WAIT_S = 2.0
+"""A run without a readable `run.json` is being started, for so long."""
+SAMPLE_S = 1.0
+RARE_AFTER = 10
+"""Looks at /proc that found nothing; then it is looked more rarely."""
+RARE_SAMPLE_S = 5.0
+PROGRESS_WAIT_S = 10.0
+"""A run that should say how far it is gets so long before we look ourselves."""
+_BEAT_S = 1.0
+_RETRY_S = 2.0
+
+
+_T = TypeVar("_T")
+
+
+@dataclass(slots=True)
+class _Arrival:
+    """A run that could not be adopted yet."""
+
+    first_seen: float
+    retry_at: float = 0.0
+    is_newer: bool = False
+    """Its journal is of a newer version: left alone."""
+
+
+@dataclass(slots=True)
+class _Open:
+    """A run that is watched."""
+
+    run: WatchedRun
+    is_ended: bool
+    """The end is in the journal."""
+    adopted_at: float
+    grew_at: float
+    exit: facts.Exit | None = None
+    drain_to: tuple[int, ...] | None = None
+    """Sizes of the logs when the supervisor was found gone: what comes later is another's."""
+    samples: int = 0
+    """Looks at /proc in a row that found nothing."""
+    sampled_at: float = 0.0
+
+
+class Engine:
+    """All runs of one user."""
+
+    def __init__(self, paths: Paths, makers: adopt.Makers, *, clock: Clock, monotonic: Clock, keeper: Keeper) -> None:
+        self.paths = paths
+        self._is_stopping = False
+        self._makers = makers
+        self._clock = clock
+        self._monotonic = monotonic
+        self._keeper = keeper
+        self._open: dict[str, _Open] = {}
+        self._arrivals: dict[str, _Arrival] = {}
+        self._table = procs.ProcTable()
+        self._sampled_at = -1e9
+        self._beat_at = -1e9
+        self._busy_at = monotonic()
+
+    def loop(self, server: Server, idle_s: float) -> None:
+        """Run until nothing runs and nobody asks."""
+        while not self._is_stopping:
+            wait_s = self.tick()
+            server.serve(wait_s, self._monotonic)
+            last = max(self._busy_at, server.asked_at or 0.0)
+            if not self._open and self._monotonic() - last > idle_s:
+                return
+
+    def tick(self) -> float:
+        """Do what there is to do, for at most a slice; how long to wait before the next tick."""
+        self._discover()
+        is_busy = self._read_logs()
+        for name in list(self._open):
+            self._guard(name, self._close_if_over)
+        self._sample()
+        self._beat()
+        has_more = self._keeper.work([entry.run for entry in self._open.values()])
+        return 0.0 if is_busy or has_more else self._pause_s()
+
+    def stop(self) -> None:
+        """End after this turn; builds and their logs are not concerned."""
+        self._is_stopping = True
+
+    @property
+    def open_runs(self) -> tuple[str, ...]:
+        """Runs that are watched, oldest first."""
+        return tuple(sorted(self._open))
+
+    def _pause_s(self) -> float:
+        now = self._monotonic()
+        if not self._open:
+            return EMPTY_TICK_S if not self._arrivals else ACTIVE_TICK_S
+        self._busy_at = now
+        newest = max(entry.grew_at for entry in self._open.values())
+        return ACTIVE_TICK_S if now - newest < ACTIVE_FOR_S else QUIET_TICK_S
+
+    def _discover(self) -> None:
+        try:
+            names = os.listdir(self.paths.open)
+        except OSError:
+            return
+        for name in names:
+            if name not in self._open and not name.startswith("."):
+                self._guard(name, self._arrive)
+        for name in self._arrivals.keys() - set(names):
+            del self._arrivals[name]
+
+    def _arrive(self, name: str) -> None:
+        """Adopt a run as soon as that is possible."""
+        now = self._monotonic()
+        arrival = self._arrivals.setdefault(name, _Arrival(now))
+        if arrival.is_newer or now < arrival.retry_at:
+            return
+        lock = facts.Lock(f"{self.paths.open}/{name}")
+        try:
+            record = self._record(name, lock, arrival)
+            if record is not None:
+                self._adopt(name, record, lock)
+                return
+        except JournalError as error:
+            arrival.is_newer = True
+            self._keeper.log(str(error))
+        except OSError as error:
+            arrival.retry_at = now + _RETRY_S
+            self._keeper.log(f"run {name} cannot be recorded ({error}): it is tried again")
+        lock.close()
+
+    def _record(self, name: str, lock: facts.Lock, arrival: _Arrival) -> facts.Record | None:
+        record = facts.read_record(self.paths, name)
+        if record is not None or self._monotonic() - arrival.first_seen < RECORD_WAIT_S:
+            return record
+        folder = self.paths.run(name)
+        if not os.path.exists(folder + "/out.log"):
+            if not lock.is_held():
+                self._forget_start(name)
+            return None
+        return facts.guess_record(self.paths, name, os.stat(folder + "/out.log").st_mtime)
+
+    def _forget_start(self, name: str) -> None:
+        """Whoever wanted to start this run was killed before anything was started."""
+        os.unlink(f"{self.paths.open}/{name}")
+        if os.path.isdir(self.paths.run(name)) and not os.listdir(self.paths.run(name)):
+            os.rmdir(self.paths.run(name))
+
+    def _adopt(self, name: str, record: facts.Record, lock: facts.Lock) -> None:
+        adopted = adopt.adopt(self.paths, record, self._makers, lock=lock, now=self._clock())
+        if adopted.is_new and (typical := self._keeper.typical(record.started, self._clock())):
+            adopted.run.note([typical])
+        self._open[name] = _Open(adopted.run, adopted.is_ended, self._monotonic(), self._monotonic())
+        self._arrivals.pop(name, None)
+
+    def _read_logs(self) -> bool:
+        """Steps through all runs in turn; True where the time was up before all was read."""
+        ends = self._monotonic() + SLICE_S
+        waiting = [name for name in self._open if self._guard(name, self._look)]
+        while waiting:
+            if self._monotonic() > ends:
+                return True
+            waiting = [name for name in waiting if self._guard(name, self._step)]
+        return False
+
+    def _look(self, name: str) -> bool:
+        """Whether there is something to read; notes first whether the supervisor lives, so that what it wrote
+        before its end is seen."""
+        entry = self._open[name]
+        if entry.is_ended:
+            return False
+        is_live = entry.drain_to is None and entry.run.is_live()
+        entry.run.poll_asks()
+        has_more = entry.run.poll()
+        if not is_live and entry.drain_to is None:
+            entry.drain_to = tuple(log.size for log in entry.run.logs)
+            entry.exit = facts.read_exit(self.paths, name)
+        return has_more
+
+    def _step(self, name: str) -> bool:
+        entry = self._open[name]
+        if not entry.run.step(self._now_in(entry)):
+            return False
+        entry.grew_at = self._monotonic()
+        return entry.run.poll() and not self._is_drained(entry)
+
+    def _now_in(self, entry: _Open) -> float:
+        """What is read after the end of a run was written before it."""
+        now = self._clock()
+        return min(now, entry.exit.ended.at or now) if entry.exit is not None else now
+
+    def _is_drained(self, entry: _Open) -> bool:
+        if entry.drain_to is None or entry.run.is_catching_up or entry.run.is_stuck:
+            return False
+        ends = zip(entry.run.logs, entry.drain_to, strict=True)
+        return all(log.offset >= min(end, log.size) for log, end in ends)
+
+    def _close_if_over(self, name: str) -> None:
+        entry = self._open[name]
+        if entry.run.is_gone:
+            is_live = entry.run.is_live()
+            self._drop(name)
+            if not is_live:
+                os.unlink(f"{self.paths.open}/{name}")
+            return
+        if not entry.is_ended and self._is_drained(entry):
+            entry.is_ended = entry.run.end(self._final(entry), self._now_in(entry))
+        if entry.is_ended:
+            entry.run.sync()
+            self._keeper.run_closed(name)
+            checkpoint.remove(entry.run.folder)
+            os.unlink(f"{self.paths.open}/{name}")
+            self._drop(name)
+
+    def _drop(self, name: str) -> None:
+        self._open.pop(name).run.close()
+        self._busy_at = self._monotonic()
+
+    def _final(self, entry: _Open) -> list[e.Event]:
+        if entry.exit is None:
+            supervisor = entry.run.supervisor()
+            alive = procs.survivors(entry.run.run, supervisor[1] if supervisor else 0)
+            return [e.RunLost(self._clock(), alive)]
+        handed = [e.HandedOver(entry.exit.ended.at, entry.exit.handed_to)] if entry.exit.handed_to else []
+        return [*handed, entry.exit.ended]
+
+    def _sample(self) -> None:
+        """Look for compilers below runs that do not say what they do."""
+        now = self._monotonic()
+        if now - self._sampled_at < SAMPLE_S:
+            return
+        self._sampled_at = now
+        entries = [entry for entry in self._open.values() if self._is_sampled(entry, now)]
+        supervisors = {entry.run.run: found[0] for entry in entries if (found := entry.run.supervisor())}
+        if not supervisors:
+            return
+        self._table.look()
+        units = self._table.units(supervisors)
+        for entry in entries:
+            self._note_units(entry, units.get(entry.run.run, []), now)
+
+    def _is_sampled(self, entry: _Open, now: float) -> bool:
+        run = entry.run
+        if entry.drain_to is not None or run.says_units or run.is_build_over or run.is_stuck:
+            return False
+        if run.record.has_progress and now - entry.adopted_at < PROGRESS_WAIT_S:
+            return False
+        return entry.samples <= RARE_AFTER or now - entry.sampled_at >= RARE_SAMPLE_S
+
+    def _note_units(self, entry: _Open, units: list[procs.Unit], now: float) -> None:
+        entry.sampled_at = now
+        entry.samples = 0 if units else entry.samples + 1
+        is_said = entry.run.record.json != "none"
+        changed, entry.run.sampled = procs.changes(entry.run.sampled, units, self._clock(), is_finish_said=is_said)
+        if changed:
+            entry.run.note(changed)
+
+    def _beat(self) -> None:
+        now = self._monotonic()
+        if now - self._beat_at >= _BEAT_S:
+            self._beat_at = now
+            self._keeper.beat()
+
+    def _guard(self, name: str, act: Callable[[str], _T]) -> _T | None:
+        """One run's trouble is its own: it is written down, and the others go on."""
+        try:
+            return act(name)
+        except Exception as error:
+            self._keeper.fault(f"run {name}", error)
+            return None

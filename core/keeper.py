@@ -1,0 +1,177 @@
+"""The engine's housekeeping: its own log and beat, history, retention. All of it may fail and no build notices."""
+
+import contextlib
+import os
+import sqlite3
+import time
+import traceback
+from collections.abc import Iterator, Sequence
+
+from core import events as e
+from core import history, retention
+from core.clock import Clock
+from core.paths import Paths
+from core.watched import WatchedRun
+
+MAX_LOG_BYTES = 1 << 20
+SWEEP_EVERY_S = 3600.0
+FIRST_SWEEP_S = 20.0
+"""After the start of the engine."""
+CUT_EVERY_S = 2.0
+WORK_S = 0.01
+"""Of one tick, for what is not urgent."""
+_SAME_FAULT_S = 60.0
+
+
+class Keeper:
+    """Housekeeping for one user's state."""
+
+    def __init__(
+        self, paths: Paths, *, clock: Clock, monotonic: Clock, limits: retention.Limits, reaps: bool = False
+    ) -> None:
+        """`reaps`: all children of this process are ours to wait for."""
+        self._reaps = reaps
+        self._paths = paths
+        self._clock = clock
+        self._monotonic = monotonic
+        self._limits = limits
+        self._history: history.History | None = None
+        self._is_history_broken = False
+        self._faults: dict[str, float] = {}
+        self._cut_at = -1e9
+        self._can_punch: bool | None = None
+        self._sweep_at = monotonic() + FIRST_SWEEP_S
+        self._jobs: list[Iterator[object]] = []
+
+    def log(self, sentence: str) -> None:
+        """A line in `engine/log`, which is begun anew when it is too long."""
+        path = self._paths.engine + "/log"
+        stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(self._clock()))
+        with contextlib.suppress(OSError):
+            fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+            with os.fdopen(fd, "a", errors="backslashreplace") as file:
+                if file.tell() > MAX_LOG_BYTES:
+                    file.truncate(0)
+                file.write(f"{stamp} {sentence}\n")
+
+    def fault(self, where: str, error: BaseException) -> None:
+        """A line with the traceback, once a minute for the same trouble."""
+        key = f"{where}: {error!r}"
+        now = self._monotonic()
+        if now - self._faults.get(key, -1e9) < _SAME_FAULT_S:
+            return
+        if len(self._faults) > 1000:
+            self._faults.clear()
+        self._faults[key] = now
+        self.log(key + "\n" + "".join(traceback.format_exception(error)))
+
+    def beat(self) -> None:
+        """A sign of life: the time of `engine/beat`."""
+        path = self._paths.engine + "/beat"
+        try:
+            os.utime(path)
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+
+    def typical(self, started: e.RunStarted, at: float) -> e.TypicalRecalled | None:
+        """What history knows of such a run."""
+        found = self._open_history()
+        try:
+            return found.typical(started, at) if found else None
+        except sqlite3.Error as error:
+            self._lose_history(error)
+            return None
+
+    def run_closed(self, run: str) -> None:
+        """Put a run that ended into history."""
+        found = self._open_history()
+        ended = history.read_run(self._paths, run)
+        if found is None or ended is None:
+            return
+        try:
+            found.add(ended)
+        except sqlite3.Error as error:
+            self._lose_history(error)
+
+    def work(self, runs: Sequence[WatchedRun]) -> bool:
+        """A little of what is not urgent (cut logs, sweep, make history anew); True where some is left."""
+        now = self._monotonic()
+        if self._reaps:
+            self._reap()
+        if runs and now - self._cut_at >= CUT_EVERY_S:
+            self._cut_at = now
+            self._cut_logs(runs)
+        if now >= self._sweep_at:
+            self._sweep_at = now + SWEEP_EVERY_S
+            self._sweep_aside()
+        while self._jobs and self._monotonic() - now < WORK_S:
+            self._advance(self._jobs[0])
+        return bool(self._jobs)
+
+    def _advance(self, job: Iterator[object]) -> None:
+        try:
+            next(job)
+        except StopIteration:
+            self._jobs.remove(job)
+        except Exception as error:
+            self._jobs.remove(job)
+            self.fault("housekeeping", error)
+
+    def _cut_logs(self, runs: Sequence[WatchedRun]) -> None:
+        limits = self._limits
+        is_tight = retention.free_bytes(self._paths.state) < limits.disk_floor_bytes
+        limit_bytes = limits.tight_log_bytes if is_tight else limits.log_bytes
+        for run in runs:
+            if any(log.disk_bytes > limit_bytes for log in run.logs) and self._try_punch():
+                run.cut(limit_bytes, self._clock())
+
+    def _try_punch(self) -> bool:
+        if self._can_punch is None:
+            self._can_punch = retention.can_punch(self._paths.runs)
+            if not self._can_punch:
+                self.log(f"{self._paths.runs}: this file system cannot cut logs, they grow without a limit")
+        return self._can_punch
+
+    def sweep(self) -> None:
+        """Remove what is over the limits."""
+        retention.clean_leftovers(self._paths)
+        stored = list(retention.scan(self._paths))
+        for removal in retention.plan_sweep(stored, self._limits, self._clock()):
+            if retention.remove(self._paths, removal):
+                self.log(f"removed {removal.stored.kind} {removal.stored.name}: {removal.reason}")
+
+    def _sweep_aside(self) -> None:
+        """In a process of its own: to measure a large target dir takes seconds."""
+        if os.fork():
+            return  # the loop reaps it
+        try:
+            os.closerange(3, 1 << 16)  # above all the engine's lock
+            os.nice(10)
+            self.sweep()
+        except Exception as error:
+            self.fault("sweep", error)
+        finally:
+            os._exit(0)
+
+    def _reap(self) -> None:
+        """Of sweeps, and of supervisors of runs that were started by request."""
+        with contextlib.suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+
+    def _open_history(self) -> history.History | None:
+        if self._history is None and not self._is_history_broken:
+            try:
+                self._history = history.History(self._paths.history)
+                if self._history.is_new:
+                    self._jobs.append(history.rebuild(self._paths, self._history))
+            except (sqlite3.Error, OSError) as error:
+                self._lose_history(error)
+        return self._history
+
+    def _lose_history(self, error: Exception) -> None:
+        """This engine goes on without it; the next one tries again."""
+        self._history = None
+        self._is_history_broken = True
+        self.fault("history", error)
