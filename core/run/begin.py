@@ -1,17 +1,13 @@
 """From a request to a running build: the one way in for callers, `run-all`, dashboard and engine."""
 
 import os
-import re
 from typing import NamedTuple
 
 from core.errors import DeckError, SpawnError, UsageError
 from core.launch import Launch
 from core.paths import Paths
-from core.run import compose, config, grammar, handoff, identity, spawn, target
+from core.run import compose, config, grammar, handoff, harness, identity, spawn, target
 
-_OWN_HARNESS = re.compile(rb"harness\s*=\s*false")
-_KNOWN_HARNESS = re.compile(rb"\b(criterion|divan|libtest-mimic)\b")
-"""They take libtest's `--color`."""
 SHIM_MARK = b"# cargo-deck shim"
 
 
@@ -64,6 +60,14 @@ def parse_cargo(words: tuple[str, ...], cwd: str, env: dict[str, str]) -> tuple[
     return grammar.parse(words, settings.aliases), settings
 
 
+def is_recordable(words: tuple[str, ...], cwd: str, env: dict[str, str]) -> bool:
+    """The command line can run with its output in a file and still look as on a terminal.
+
+    Not an external of unknown kind, and not a line that cargo will refuse: it would colour its error.
+    """
+    return parse_cargo(words, cwd, env)[0].is_known
+
+
 def begin(paths: Paths, request: Request) -> Begun:
     """Start the run.
 
@@ -90,6 +94,7 @@ def begin(paths: Paths, request: Request) -> Begun:
         composed = compose.compose(
             parsed, settings, request.caller, request.env,
             target_dir=chosen.path if chosen.source == "private" else None, can_hand_over=memory is not None,
+            has_own_harness=_has_own_harness(request.caller, parsed, root, cwd),
         )  # fmt: skip
         if memory is not None and not composed.is_handoff:
             os.close(memory)
@@ -103,7 +108,7 @@ def begin(paths: Paths, request: Request) -> Begun:
             launch=Launch(
                 (cargo, *composed.words),
                 request.cwd,
-                env=((handoff.VARIABLE, str(memory)),) if memory is not None else (),
+                env=(*composed.env, *(((handoff.VARIABLE, str(memory)),) if memory is not None else ())),
             ),
             env=request.env,
             checkout=checkout,
@@ -133,7 +138,7 @@ def _begin_exec(paths: Paths, request: Request) -> Begun:
         raise UsageError(f"{program}: no such program on PATH")
     checkout = identity.workspace_root(request.cwd, None) or identity.git_root(request.cwd) or request.cwd
     slot = spawn.take_slot(paths, request.agent.name, None)
-    composed = compose.Composed(request.words, "none", False, False, False, False, "generic")
+    composed = compose.Composed(request.words, "none", False, False, (), False, False, "generic")
     order = spawn.Order(
         agent=request.agent.name,
         agent_source=request.agent.source,
@@ -177,30 +182,18 @@ def _own_target(parsed: grammar.Parsed, settings: config.CargoConfig, cwd: str, 
     return target.Target(root + "/target", "default", "cargo's own")
 
 
+def _has_own_harness(caller: compose.Caller, parsed: grammar.Parsed, root: str | None, cwd: str) -> bool:
+    if not caller.out_tty or root is None or parsed.command is None or parsed.command.after != "libtest":
+        return False
+    return harness.has_own_harness(parsed, root, cwd)
+
+
 def _choose(paths: Paths, run: str, agent: str, checkout: str, own: target.Target) -> target.Target:
     assert own.path is not None
     try:
         return target.choose_target(paths, run, agent, checkout, own.path)
     except OSError:
         return own  # no private dir can be made: share and wait, as plain cargo would
-
-
-def _has_own_harness(parsed: grammar.Parsed, root: str | None) -> bool:
-    """Some test or bench of the workspace has a harness that may not know `--color`.
-
-    Looked for in the manifests themselves, three folders deep: `cargo metadata` does not say it.
-    """
-    if parsed.command is None or parsed.command.after != "libtest" or root is None:
-        return False
-    depth = root.count("/")
-    for folder, names, files in os.walk(root):
-        names[:] = [] if folder.count("/") - depth >= 3 else [n for n in names if n != "target" and n[0] != "."]
-        if "Cargo.toml" in files:
-            with open(folder + "/Cargo.toml", "rb") as file:
-                content = file.read(1 << 20)
-            if _OWN_HARNESS.search(content) and not _KNOWN_HARNESS.search(content):
-                return True
-    return False
 
 
 def start_detached(paths: Paths, *, agent: str, cwd: str, words: tuple[str, ...], tool: str,

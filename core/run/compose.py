@@ -4,6 +4,7 @@ A pure function of (command line, cargo's settings, what the caller's streams ar
 """
 
 import shlex
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from core.run import handoff
@@ -12,6 +13,10 @@ from core.run.grammar import Parsed
 
 WIDE = 240
 """Columns of a progress line that only we read; narrower ones cut the names of units."""
+_WIDTH_VARIABLE = "__CARGO_TEST_TTY_WIDTH_DO_NOT_USE_THIS"
+"""Cargo's own tests set it; a cargo without it cuts at 140 columns."""
+_RUNS_NO_PROGRAM = ("build", "check", "clippy", "doc", "rustc", "rustdoc", "fix", "run")
+"""`run` on a terminal hands over, and the program does not get it."""
 _NO_CAPTURE = ("--nocapture", "--no-capture")
 _UNTOUCHED = ("unit-graph", "build-plan", "help", "version", "explain")
 
@@ -46,6 +51,8 @@ class Composed(NamedTuple):
     cut_progress: bool
     """The log has progress lines that the caller would not have had."""
     has_progress: bool
+    env: tuple[tuple[str, str], ...]
+    """Variables that make cargo write for the caller's terminal."""
     cut_own_args: bool
     """Cargo shows arguments of ours in its `Running` lines."""
     is_handoff: bool
@@ -59,7 +66,7 @@ def compose(parsed: Parsed, config: CargoConfig, caller: Caller, env: dict[str, 
     if command is None or not parsed.is_known or any(name in parsed.options for name in _UNTOUCHED):
         parser = "generic" if command is None else command.parser
         given = parsed.options.get("message-format", [])
-        return Composed(parsed.words, "user" if _is_json(given) else "none", False, False, False, False, parser)
+        return Composed(parsed.words, "user" if _is_json(given) else "none", False, False, (), False, False, parser)
     ours: list[str] = []
     json = _message_format(parsed, ours)
     dropped = ("message-format",) if json == "ours" else ()
@@ -71,6 +78,8 @@ def compose(parsed: Parsed, config: CargoConfig, caller: Caller, env: dict[str, 
     if has_progress:
         width = caller.columns if shows_progress and caller.columns else WIDE
         ours += ["--config", 'term.progress.when="always"', "--config", f"term.progress.width={width}"]
+    if shows_progress and caller.err_tty and _has_title_bar(env):
+        ours += ["--config", "term.progress.term-integration=true"]
     if _wants_color(caller.err_tty, env) and "color" not in parsed.options and config.color in (None, "auto"):
         ours += ["--color", "always"]
     if target_dir is not None:
@@ -84,6 +93,7 @@ def compose(parsed: Parsed, config: CargoConfig, caller: Caller, env: dict[str, 
         json=json,
         cut_progress=has_progress and not shows_progress,
         has_progress=has_progress or shows_progress,
+        env=_diagnostic_width(command.name, caller),
         cut_own_args=bool(test_args) or is_handoff,
         is_handoff=is_handoff,
         parser=command.parser,
@@ -125,6 +135,27 @@ def _shows_progress(parsed: Parsed, config: CargoConfig, caller: Caller, env: di
     if config.progress == "never" or is_quiet or not caller.err_tty:
         return False
     return env.get("TERM") != "dumb" and "CI" not in env and "TF_BUILD" not in env
+
+
+def _has_title_bar(env: Mapping[str, str]) -> bool:
+    """The terminal shows progress in its title bar (OSC 9;4). Source: cargo 1.95 core/shell.rs."""
+    program = env.get("TERM_PROGRAM")
+    return (
+        "WT_SESSION" in env
+        or env.get("ConEmuANSI") == "ON"
+        or program in ("WezTerm", "ghostty")
+        or (program == "iTerm.app" and "P" in env.get("TERM_FEATURES", ""))
+    )
+
+
+def _diagnostic_width(command: str, caller: Caller) -> tuple[tuple[str, str], ...]:
+    """Diagnostics are cut to the terminal's width, which cargo asks of stderr: a file has none.
+
+    Not where programs of the user run: a nested cargo would inherit it.
+    """
+    if not caller.err_tty or not caller.columns or command not in _RUNS_NO_PROGRAM:
+        return ()
+    return ((_WIDTH_VARIABLE, str(caller.columns)),)
 
 
 def _wants_color(is_tty: bool, env: dict[str, str]) -> bool:

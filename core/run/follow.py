@@ -11,9 +11,14 @@ from core.parsers.projection import Projection
 from core.run.owner import Ending, Owner
 from core.run.spawn import Started
 
-_SHORTEST_NAP_S = 0.004
-_LONGEST_NAP_S = 0.05
-"""20 looks a second at a quiet log cost 0.05 % of a core."""
+_PAUSE_S = 0.004
+"""Between two copies of a flood."""
+_BURST = 16
+"""So many copies at once follow each write without a pause: what a program then does to the terminal itself must
+come after what was written before."""
+_LONGEST_NAP_S = 0.25
+"""The kernel says when a log grows; this is for file systems that do not."""
+_LONGEST_BLIND_NAP_S = 0.03
 _PIPE_CHUNK = 4096
 """A pipe that polls writable takes this much without blocking (PIPE_BUF)."""
 _READ_CHUNK = 1 << 18
@@ -87,6 +92,7 @@ class Follower:
                  wake_engine: Callable[[], None]) -> None:  # fmt: skip
         self.owner = Owner([started])
         self.run_id = started.run
+        self.folder = started.folder
         self.copiers = [Copier(view) for view in views]
         self.stops_when_closed = stops_when_closed
         """The program's own reader is gone: it would have got SIGPIPE."""
@@ -94,14 +100,18 @@ class Follower:
 
     def run(self) -> Ending:
         """Until the run has ended and everything is copied."""
-        nap = _SHORTEST_NAP_S
-        started = time.monotonic()
+        longest = _LONGEST_NAP_S if self.owner.watch(self.folder) else _LONGEST_BLIND_NAP_S
+        wake_at = time.monotonic() + WAKE_ENGINE_AFTER_S
+        burst = 0
         while self.owner.live:
-            nap = _SHORTEST_NAP_S if self._copy() else min(nap * 1.5, _LONGEST_NAP_S)
-            if self.wake_engine is not None and time.monotonic() - started > WAKE_ENGINE_AFTER_S:
+            burst = burst + 1 if self._copy() else 0
+            if burst > _BURST or any(copier.pending for copier in self.copiers):
+                self.owner.nap(_PAUSE_S)
+            else:
+                self.owner.nap(longest, until_growth=True)
+            if self.wake_engine is not None and time.monotonic() > wake_at:
                 self.wake_engine()
                 self.wake_engine = None
-            self.owner.nap(nap)
         self._drain()
         self.owner.close()
         return self.owner.endings[self.run_id]
@@ -117,8 +127,8 @@ class Follower:
 
     def _drain(self) -> None:
         while self._copy() or any(copier.pending for copier in self.copiers):
-            self.owner.die_if_asked(_SHORTEST_NAP_S)
+            self.owner.die_if_asked(_PAUSE_S)
         for copier in self.copiers:
             copier.finish()
         while not all([copier.flush() for copier in self.copiers]):
-            self.owner.die_if_asked(_SHORTEST_NAP_S)
+            self.owner.die_if_asked(_PAUSE_S)

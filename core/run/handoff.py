@@ -10,6 +10,8 @@ import signal
 from typing import NamedTuple
 
 VARIABLE = "DECK_HANDOFF"
+_OURS = frozenset((VARIABLE, "DECK_RUN", "__CARGO_TEST_TTY_WIDTH_DO_NOT_USE_THIS"))
+"""What the program would not have had from plain cargo."""
 
 
 class Handoff(NamedTuple):
@@ -47,7 +49,7 @@ def read_handoff(fd: int) -> Handoff | None:
     env: dict[str, str] = {}
     for entry in head.split(b"\0"):
         name, _, value = os.fsdecode(entry).partition("=")
-        if name and name != VARIABLE:
+        if name and name not in _OURS:
             env[name] = value
     words = [os.fsdecode(word) for word in tail.split(b"\0")[:-1]]
     argv = tuple(words[2:])  # without /bin/sh and the script

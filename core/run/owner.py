@@ -4,6 +4,7 @@ It sleeps in `sigtimedwait`, because only there the kernel says who sent a signa
 to the whole group, a `kill` to us alone must be passed on.
 """
 
+import fcntl
 import json
 import os
 import signal
@@ -46,12 +47,22 @@ class Owner:
         self._asks = 0
         self._parent = os.getppid()
         self._watches_parent = _watches_parent()
-        self._old_mask = signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)
+        self._folder_fd = -1
+        self._old_mask = signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED | {signal.SIGIO})
 
-    def nap(self, seconds: float) -> None:
+    def watch(self, folder: str) -> bool:
+        """Have naps end when a file in `folder` grows (dnotify, Linux); False where the system cannot say."""
+        try:
+            self._folder_fd = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+            fcntl.fcntl(self._folder_fd, fcntl.F_NOTIFY, fcntl.DN_MODIFY | fcntl.DN_MULTISHOT)
+        except (OSError, AttributeError):
+            return False
+        return True
+
+    def nap(self, seconds: float, *, until_growth: bool = False) -> None:
         """Sleep, or until a signal; act on it."""
-        info = signal.sigtimedwait(WATCHED, seconds)
-        if info is not None:
+        info = signal.sigtimedwait(WATCHED | {signal.SIGIO} if until_growth else WATCHED, seconds)
+        if info is not None and info.si_signo != signal.SIGIO:
             self._signal(info.si_signo, info.si_code)
         if self._watches_parent and os.getppid() != self._parent:
             self.tell(b"H")
@@ -67,6 +78,10 @@ class Owner:
 
     def close(self) -> None:
         """All has ended: signals act as before."""
+        if self._folder_fd >= 0:
+            os.close(self._folder_fd)
+            signal.signal(signal.SIGIO, signal.SIG_IGN)  # drops one that is pending and would kill us
+            signal.signal(signal.SIGIO, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, self._old_mask)
 
     def _signal(self, number: int, code: int) -> None:

@@ -72,6 +72,8 @@ def _run(words: tuple[str, ...], own: dict[str, str]) -> int:
 
             return run_brief(find_paths(env), tool, words, agent)
         caller = compose.NOBODY if "detach" in own else _caller()
+        if tool == "cargo" and caller.has_terminal and not begin.is_recordable(words, cwd, env):
+            return _plain(tool, words, env)
         request = begin.Request(tool, words, agent, cwd, env, caller, is_owned="detach" not in own)
         paths = find_paths(env)
         begun = begin.begin(paths, request)
