@@ -118,3 +118,5 @@ class Board:
     """When this board was made, seconds since the epoch; elapsed times are `now - started_at`."""
     engine_seen_at: float | None = None
     """When the engine last gave a sign of life; None: none runs."""
+    notes: tuple[str, ...] = ()
+    """Runs that cannot be shown, and why: a journal of a newer version."""

@@ -1,0 +1,106 @@
+"""Values derived from a Board: panes, estimates, who waits for whom. Pure."""
+
+from dataclasses import dataclass
+
+from core.state import Board, Run, RunState
+
+_LEAST_ELAPSED_S = 1.0
+"""Before this an observed speed means nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pane:
+    """An agent on the board."""
+
+    agent: str
+    run: Run
+    """Its newest live run, else its newest."""
+    others: int
+    """Further live runs of the agent."""
+
+
+def panes(board: Board) -> tuple[Pane, ...]:
+    """One pane an agent, in the order in which agents first appeared."""
+    by_agent: dict[str, list[Run]] = {}
+    for run in board.runs.values():
+        by_agent.setdefault(run.agent, []).append(run)
+    found = []
+    for agent, runs in by_agent.items():
+        live = [run for run in runs if not run.state.is_over]
+        found.append(Pane(agent, (live or runs)[-1], max(0, len(live) - 1)))
+    return tuple(found)
+
+
+def elapsed_s(run: Run, now: float) -> float:
+    """Seconds since the start, or how long it took."""
+    if run.ended is not None:
+        return run.ended.wall_s
+    return max(0.0, (run.ended_at if run.ended_at is not None else now) - run.started_at)
+
+
+def eta_s(run: Run, now: float) -> float | None:
+    """Seconds that are probably left; None where history says nothing.
+
+    The seconds that the remaining crates took before, divided by how many ran at once so far; what is in flight
+    counts with what is left of it. Early, and where no crate is known, the typical wall time less the elapsed.
+    """
+    typical = run.typical
+    if typical is None or run.state.is_over or run.is_build_over:
+        return None
+    elapsed = elapsed_s(run, now)
+    crates = dict(typical.crate_s)
+    left = {name: s for name, s in crates.items() if name not in run.finished_s}
+    for unit in run.in_flight:
+        if unit.name in left:
+            left[unit.name] = max(0.0, left[unit.name] - (now - unit.since))
+    done = sum(crates.get(name, s) for name, s in run.finished_s.items())
+    total = sum(crates.values())
+    if not crates or total <= 0:
+        return max(0.0, typical.wall_s - elapsed)
+    usual = max(1.0, total / typical.wall_s) if typical.wall_s > 0 else 1.0
+    speed = done / elapsed if elapsed > _LEAST_ELAPSED_S and done > total * 0.05 else usual
+    if run.units_total is not None and run.units_total <= run.units_done:
+        return 0.0
+    return sum(left.values()) / max(speed, usual / 4)
+
+
+def fraction(run: Run) -> float | None:
+    """How much of the units is done, 0..1; None where no total is known."""
+    if not run.units_total:
+        return None
+    return min(1.0, run.units_done / run.units_total)
+
+
+def holder_of(board: Board, run: Run) -> Run | None:
+    """The live run that a waiting one probably waits for: same target dir, started before, not waiting itself."""
+    if run.waits_for is None or run.target_dir is None:
+        return None
+    if run.waits_for not in ("artifact directory", "build directory"):
+        return None
+    others = [
+        other
+        for other in board.runs.values()
+        if other.run != run.run and not other.state.is_over and other.target_dir == run.target_dir
+    ]
+    free = [other for other in others if other.waits_for is None]
+    candidates = free or others
+    return candidates[0] if candidates else None
+
+
+def waits_text(board: Board, run: Run, now: float) -> str | None:
+    """Who waits for whom, as a colleague would say it; None where it does not wait."""
+    if run.waits_for is None:
+        return None
+    holder = holder_of(board, run)
+    whose = (
+        "" if holder is None else f"{holder.agent}'s build · " if holder.agent != run.agent else "its other build · "
+    )
+    since = max(0, int(now - (run.waits_since if run.waits_since is not None else now)))
+    return f"waits for {whose}{run.waits_for} lock · {since} s"
+
+
+def needs_attention(run: Run) -> bool:
+    """A person should look: it failed, died unasked, waits, or nobody knows how it ended."""
+    if run.state is RunState.KILLED:
+        return run.stop is None and (run.ended is None or run.ended.stopped_by is None)
+    return run.state in (RunState.FAILED, RunState.LOST, RunState.WAITING)
