@@ -29,6 +29,7 @@ _PACKAGE = re.compile(rb"(\S{1,200}) v(\S{1,100})(?: \([^)]*\))*(?:: (.*))?\Z")
 _LOCK = re.compile(rb"waiting for file lock on (.+?)(?: \(/.*\))?\Z")
 _SUITE = re.compile(rb"(.+?) \(.*\)\Z")
 _TEST_BINARY = re.compile(rb"`(?:\S* )*?(\S*/deps/(\S+)-[0-9a-f]{16}(?:\.exe)?)[ `]")
+_MAX_UNDECIDED_BYTES = 1 << 18
 _STATUS_AFTER = (b"     Running ", b"   Doc-tests ")
 
 
@@ -61,7 +62,7 @@ class _Stream:
 class CargoParser:
     """One run of cargo. Feeds of its streams may interleave in any way."""
 
-    def __init__(self, after: AfterBuild, *, is_split: bool, json: Json) -> None:
+    def __init__(self, after: AfterBuild, *, is_split: bool, json: Json, has_tests: bool | None = None) -> None:
         has_json = json != "none"
         self._streams: dict[e.Stream, _Stream] = {
             "out": _Stream(is_building=has_json or not is_split, has_json=has_json),
@@ -69,7 +70,9 @@ class CargoParser:
         }
         self._after = after
         self._has_json = has_json
-        self._has_tests: bool | None = None
+        self._has_tests = has_tests
+        """None: cargo has not said yet whether tests or a program follow."""
+        self._undecided = b""
         self._clock = UnitClock()
         self._versions: dict[str, str] = {}
         self._suites: dict[str, str] = {}
@@ -102,6 +105,9 @@ class CargoParser:
         return self._take(at)
 
     def _take(self, at: float) -> list[e.Event]:
+        if self._has_tests and self._undecided:
+            undecided, self._undecided = self._undecided, b""
+            self._after.read(undecided, at, self._events)
         self._after.count(at, self._events)
         events = [event for event in self._events if event is not None]
         self._events = []
@@ -188,8 +194,6 @@ class CargoParser:
             case Finished(is_success):
                 s.is_building = False
                 self._is_built = is_success
-                if self._has_tests is None:
-                    self._has_tests = False
                 self._events.append(e.BuildFinished(at, is_success))
             case e.DiagnosticEmitted() as found:
                 self._events.append(e.DiagnosticEmitted(
@@ -237,34 +241,43 @@ class CargoParser:
     def _read_after(self, block: bytes, at: float) -> None:
         """What follows the build: cargo's announcements of test binaries, and their own lines between them."""
         if b"     Running" not in block and b"   Doc-tests" not in block:
-            self._after.read(block, at, self._events)
+            self._read_tests(block, at)
             return
         pending: list[bytes] = []
         for line in block.split(b"\n"):
             text = strip_sgr_bytes(line)
-            if not text.startswith(_STATUS_AFTER):
+            if text.startswith(_STATUS_AFTER):
+                self._read_tests(b"\n".join(pending), at)
+                pending.clear()
+                self._announce(text)
+            else:
                 pending.append(line)
-                continue
-            self._after.read(b"\n".join(pending), at, self._events)
-            pending.clear()
-            self._announce(text)
-        if pending and self._has_tests is not False:
-            self._after.read(b"\n".join(pending), at, self._events)
+        self._read_tests(b"\n".join(pending), at)
+
+    def _read_tests(self, block: bytes, at: float) -> None:
+        """Whole lines, if tests follow. The announcement may be read later, for it may be in the other stream."""
+        if self._has_tests is None:
+            if block:
+                self._undecided = (self._undecided + block + b"\n")[:_MAX_UNDECIDED_BYTES]
+        elif self._has_tests and block:
+            self._after.read(block, at, self._events)
 
     def _announce(self, text: bytes) -> None:
         rest = text[_STATUS_COLUMNS + 1 :]
+        suite: str | None = None
         if text.startswith(b"   Doc-tests "):
-            self._has_tests = True
-            self._after.announce("Doc-tests " + plain(rest, 200))
+            suite = "Doc-tests " + plain(rest, 200)
         elif not rest.startswith(b"`"):
-            if found := _SUITE.match(rest):
-                self._has_tests = True
-                self._after.announce(plain(found[1], 200))
+            found = _SUITE.match(rest)
+            suite = plain(found[1], 200) if found else None
         elif found := _TEST_BINARY.match(rest):
+            suite = self._suites.get(plain(found[1]), plain(found[2], 200))
+        if suite is not None:
             self._has_tests = True
-            self._after.announce(self._suites.get(plain(found[1]), plain(found[2], 200)))
+            self._after.announce(suite)
         elif self._has_tests is None:
             self._has_tests = False
+            self._undecided = b""
 
 
 def _is_warning_with_place(event: e.Event | None) -> bool:

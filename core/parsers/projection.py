@@ -32,9 +32,10 @@ _COMMAND_STARTS = (
     b"error: process didn't exit successfully: `",
 )
 _ANY_SGR = re.compile(_SGR + rb"|\x1b(?:\[[0-9;]{0,12})?\Z")
-_OUR_ARGS = re.compile(
-    rb" --test-args --color --test-args always| --color always|(?<=`)/bin/sh [^`]*?/run/handoff\.sh'? "
-)
+_OUR_ARGS = re.compile(rb" --color always|(?<=`)/bin/sh [^`]*?/run/handoff\.sh'? ")
+_OUR_DOC_ARGS = b" --test-args --color --test-args always"
+_DOC_JSON, _DOC_HUMAN = b" --error-format json", b" --error-format human"
+_DOC_SIGN = b" --crate-type "
 
 _REPORT = re.compile(rb"\x1b\]9;4;[0-9;]{0,12}\x1b\\")
 _REPORT_BEGUN = re.compile(rb"\x1b(?:\](?:9(?:;(?:4(?:;[0-9;]{0,12}\x1b?)?)?)?)?)?\Z")
@@ -52,7 +53,7 @@ class Projection:
 
     `cut_json`: messages are ours, up to `build-finished`. `cut_progress`: the caller would have had no
     progress line. `cut_color_args`: take what we added (`--color always` of the test harness, the runner of
-    `core.run.handoff`) out of shown commands.
+    `core.run.handoff`, the message format of doc tests) out of shown commands.
     """
 
     __slots__ = (
@@ -85,7 +86,7 @@ class Projection:
         """What was held back, at the end of the log."""
         held, self._held = self._held, b""
         if self._is_over:
-            return _COMMAND_LINE.sub(_drop_color_args, held) if self._cut_color else held
+            return self._restore(held) if self._cut_color else held
         if self._cut_progress and (self._is_torn_progress(held) or _REPORT_BEGUN.match(held)):
             return b""
         return ERASE + held if self._owes_erase else held
@@ -254,9 +255,12 @@ class Projection:
             self._held = buf[tail:]
             buf = buf[:tail]
             self._state = _START
-        if _COLOR_WORD not in buf and _RUNNER_WORD not in buf:
+        if _COLOR_WORD not in buf and _RUNNER_WORD not in buf and _DOC_JSON not in buf:
             return buf
-        return buf[:line] + _COMMAND_LINE.sub(_drop_color_args, buf[line:])
+        return buf[:line] + self._restore(buf[line:])
+
+    def _restore(self, lines: bytes) -> bytes:
+        return _COMMAND_LINE.sub(_restore_doc_command if self._cut_json else _restore_command, lines)
 
 
 def _may_be_command(start: bytes, size: int) -> bool:
@@ -266,5 +270,13 @@ def _may_be_command(start: bytes, size: int) -> bool:
     return any(head.startswith(plain) or plain.startswith(head) for head in _COMMAND_STARTS)
 
 
-def _drop_color_args(line: "re.Match[bytes]") -> bytes:
+def _restore_command(line: "re.Match[bytes]") -> bytes:
+    """The command as plain cargo would have shown it. To rustdoc cargo gives `--color always` itself."""
+    if _DOC_SIGN in line[0]:
+        return line[0].replace(_OUR_DOC_ARGS, b"")
     return _OUR_ARGS.sub(b"", line[0])
+
+
+def _restore_doc_command(line: "re.Match[bytes]") -> bytes:
+    """The same where the messages are ours: rustdoc tests are then told to report in JSON."""
+    return _restore_command(line).replace(_DOC_JSON, _DOC_HUMAN) if _DOC_SIGN in line[0] else _restore_command(line)

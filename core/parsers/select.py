@@ -28,7 +28,7 @@ def make_parser(kind: Kind, *, is_split: bool, json: Json) -> Parser:
         case "cargo":
             return CargoParser(TestReader(), is_split=is_split, json=json)
         case "nextest":
-            return CargoParser(NextestReader(), is_split=is_split, json="none")
+            return CargoParser(NextestReader(), is_split=is_split, json="none", has_tests=True)
         case "generic":
             return GenericParser()
     raise ValueError(f"no parser of kind {kind!r}")

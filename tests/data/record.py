@@ -6,6 +6,7 @@ Each recording is a folder: `out.log` and `err.log` (one file of them where the 
 gave them, with machine paths replaced, and, where a plain twin was run, `plain_out.txt` and `plain_err.txt`.
 """
 
+import fcntl
 import hashlib
 import json
 import os
@@ -90,8 +91,8 @@ mod benches {
 """,
     "mac/Cargo.toml": '[package]\nname = "mac"\nversion = "0.2.0"\nedition = "2021"\n'
     "[lib]\nproc-macro = true\ndoctest = false\n",
-    "mac/src/lib.rs": "use proc_macro::TokenStream;\n/// Makes 42.\n#[proc_macro]\npub fn mk(_: TokenStream) -> TokenStream "
-    '{ "pub fn made() -> u64 { 42 }".parse().unwrap() }\n',
+    "mac/src/lib.rs": "use proc_macro::TokenStream;\n/// Makes 42.\n#[proc_macro]\n"
+    'pub fn mk(_: TokenStream) -> TokenStream { "pub fn made() -> u64 { 42 }".parse().unwrap() }\n',
     "script/Cargo.toml": '[package]\nname = "script"\nversion = "0.3.0"\nedition = "2021"\n'
     '[dependencies]\nmac = { path = "../mac" }\n',
     "script/build.rs": 'fn main() { println!("cargo::rerun-if-changed=build.rs"); println!("cargo::rustc-env=G=5"); '
@@ -140,6 +141,7 @@ class Bench:
         write(leaf, {".cargo-checksum.json": json.dumps({"files": sums, "package": "0" * 64})})
         config = f'[source.crates-io]\nreplace-with = "v"\n[source.v]\ndirectory = "{self.root}/vendor"\n'
         write(self.ws, {".cargo/config.toml": config})
+        subprocess.run(["cargo", "generate-lockfile", "--offline"], cwd=self.ws, env=self.env, check=True)
         write(self.root / "c", CMAKE)
         write(self.root / "bad", {"Cargo.toml": BROKEN_MANIFEST, "src/lib.rs": ""})
 
@@ -221,14 +223,17 @@ def record_cargo(bench: Bench, wanted: set[str]) -> None:
     rest: dict[str, tuple[list[str], int]] = {
         "json-full": (["cargo", "build", "-j1", "--message-format=json", *BAR, "--features", "app/noisy"], 2),
         "json-broken": (["cargo", "build", "-j1", "--message-format=json", *BAR, "--features", "app/broken"], 1),
-        "short": (
-            ["cargo", "build", "-j1", "--message-format=json-render-diagnostics,json-diagnostic-short", *BAR]
-            + ["--features", "app/noisy"], 1),
+        "short": (["cargo", "build", "-j1", f"{OURS[0]},json-diagnostic-short", *BAR, "--features", "app/noisy"], 1),
         "short-text": (["cargo", "build", "-j1", "--message-format=short", "--features", "app/broken"], 1),
         "text-noisy": (["cargo", "build", "-j1", "--features", "app/noisy", *BAR], 1),
         "nightly-bench": (cargo("+nightly bench -p util --features util/nightly", color="always"), 1),
         "nightly-times": (
             cargo("+nightly test -p util --features util/red -- --report-time -Zunstable-options"), 1),
+        "test-color": (
+            cargo("test -v --no-fail-fast -p util --features util/red -- --color always", color="always"), 1),
+        "test-abort": (cargo("test -v -p app --features app/red -- --color always", color="always"), 1),
+        "test-loud": (cargo("test -p util -- --nocapture --test-threads=1"), 1),
+        "test-doc": (cargo("test -p util --doc"), 2),
         "nextest": (["cargo", "nextest", "run", "--offline", "--no-fail-fast", "--features", "app/red"], 2),
         "nextest-color": (["cargo", "nextest", "run", "--offline", "--color=always"], 1),
     }  # fmt: skip
@@ -252,8 +257,6 @@ def record_cargo(bench: Bench, wanted: set[str]) -> None:
 
 def record_blocked(bench: Bench) -> None:
     """A build that waits for the lock on the target folder while we hold it."""
-    import fcntl
-
     bench.clean()
     lock = bench.ws / "target/debug/.cargo-lock"
     lock.parent.mkdir(parents=True)
@@ -292,8 +295,9 @@ def main() -> None:
         record_blocked(bench)
     if not wanted or "cmake" in wanted:
         record_others(bench)
-    leaks = [p for p in HERE.rglob("*") if p.is_file() and re.search(rb"/root/|/work/|/tmp/", p.read_bytes())]
-    print("machine paths in:", *leaks) if leaks else print("no machine paths")
+    machine = re.compile(rb"/(?:root|work|tmp)/")
+    leaks = [p for p in HERE.rglob("*") if p.is_file() and machine.search(p.read_bytes())]
+    sys.exit(f"machine paths in {leaks}" if leaks else 0)
 
 
 if __name__ == "__main__":
