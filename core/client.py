@@ -110,7 +110,8 @@ _spawned: set[int] = set()
 
 def _start(paths: Paths, idle_s: float) -> None:
     """A new session with nothing of ours: no stdio, no build's `DECK_RUN`, no cwd (the engine leaves it)."""
-    os.makedirs(paths.engine, 0o700, exist_ok=True)
+    for folder in (paths.state, paths.engine):  # a mode is for the last folder of a path only
+        os.makedirs(folder, 0o700, exist_ok=True)
     program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "engine.py")
     env = {name: value for name, value in os.environ.items() if not name.startswith("DECK_")}
     null = [(os.POSIX_SPAWN_OPEN, fd, "/dev/null", os.O_RDWR, 0) for fd in (0, 1, 2)]

@@ -26,7 +26,8 @@ def main(argv: list[str]) -> int:
 def _take_lock(folder: str) -> int | None:
     """The engine's lock, held until we end; None where another engine has it, or nothing can be written."""
     try:
-        os.makedirs(folder, 0o700, exist_ok=True)
+        for path in (os.path.dirname(folder), folder):  # a mode is for the last folder of a path only
+            os.makedirs(path, 0o700, exist_ok=True)
         fd = os.open(folder + "/lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

@@ -105,8 +105,10 @@ class Keeper:
         if now >= self._sweep_at:
             self._sweep_at = now + SWEEP_EVERY_S
             self._sweep_aside()
-        while self._jobs and self._monotonic() - now < WORK_S:
+        while self._jobs:
             self._advance(self._jobs[0])
+            if self._monotonic() - now > WORK_S:
+                break
         return bool(self._jobs)
 
     def _advance(self, job: Iterator[object]) -> None:

@@ -213,13 +213,16 @@ class WatchedRun:
         return Mark(self._parts.out.offset, self._err_offset, at, events, is_backlog, is_closing)
 
     def _read(self, mark: Mark | None) -> list[Chunk]:
-        """The next bytes of each log: up to the mark, or one step."""
+        """The next bytes of each log: up to the mark, or one step.
+
+        `err.log` comes first: what cargo says there was written before the last message in `out.log`.
+        """
         chunks: list[Chunk] = []
         names: tuple[e.Stream, ...] = ("out", "err")
         for name, log, end in zip(names, self.logs, (mark.out, mark.err) if mark else (None, None), strict=False):
             chunk = log.read(STEP_BYTES) if end is None else log.read_to(end)
             if chunk:
-                chunks.append((name, chunk, log.offset))
+                chunks.insert(0, (name, chunk, log.offset))
         return chunks
 
     def _digest(self, chunks: list[Chunk], at: float, again: Mark | None = None) -> list[e.Event]:
