@@ -1,0 +1,188 @@
+"""Units from /proc: what a command line says, what comes and goes, and that only new processes are read."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from core import events as e
+from core.watch.procs import (
+    ProcTable,
+    Unit,
+    changes,
+    is_compiler_or_script,
+    package_of,
+    read_parent,
+    survivors,
+    unit_of,
+)
+from tests.core.runs import until
+
+SERDE = {"CARGO_PKG_NAME": "serde-json", "CARGO_PKG_VERSION": "1.0.2"}
+
+
+@pytest.mark.parametrize(
+    ("line", "package", "expected"),
+    [
+        ("rustc --crate-name serde_json --crate-type lib", SERDE, Unit("serde-json", "serde-json", "1.0.2", "lib")),
+        ("/w/sccache /bin/rustc --crate-name x --crate-type lib", {}, Unit("x", "x", "", "lib")),
+        ("rustc --crate-name m --crate-type proc-macro", {}, Unit("m", "m", "", "proc-macro")),
+        (
+            "rustc --crate-name my_app --crate-type bin",
+            {"CARGO_PKG_NAME": "app", "CARGO_BIN_NAME": "my-app"},
+            Unit("my-app(bin)", "app", "", "bin"),
+        ),
+        (
+            "rustc --crate-name demo --crate-type bin --out-dir /t/debug/examples",
+            {"CARGO_PKG_NAME": "app"},
+            Unit("demo(example)", "app", "", "example"),
+        ),
+        ("rustc --crate-name cli --test", {"CARGO_PKG_NAME": "app"}, Unit("cli(test)", "app", "", "test")),
+        (
+            "rustc --crate-name build_script_build --crate-type bin",
+            {"CARGO_PKG_NAME": "ring"},
+            Unit("ring(build.rs)", "ring", "", "custom-build"),
+        ),
+        (
+            "/t/debug/build/ring-0123456789abcdef/build-script-build",
+            {},
+            Unit("ring(build)", "ring", "", "run-build-script"),
+        ),
+        ("rustdoc --crate-name serde_json", SERDE, Unit("serde-json(doc)", "serde-json", "1.0.2", "doc")),
+        ("rustc -vV", {}, None),
+        ("rustc - --crate-name ___ --print=file-names", {}, None),
+    ],
+)
+def test_a_unit_is_named_as_cargo_names_it(line: str, package: dict[str, str], expected: Unit | None) -> None:
+    words = line.encode().split()
+    assert is_compiler_or_script(words)
+    assert unit_of(words, package) == expected
+
+
+@pytest.mark.parametrize("line", ["cargo build", "cc -o x rustc.o", "sh -c rustc", "", "grep x rustc"])
+def test_other_programs_are_no_units(line: str) -> None:
+    assert not is_compiler_or_script(line.encode().split() or [b""])
+
+
+def test_of_an_environment_only_the_package_is_kept() -> None:
+    environ = b"API_TOKEN=hush\0CARGO_PKG_NAME=app\0CARGO_PKG_VERSION=1.2\0HOME=/root\0CARGO_BIN_NAME=b\0"
+    found = package_of(environ)
+    assert found == {"CARGO_PKG_NAME": "app", "CARGO_PKG_VERSION": "1.2", "CARGO_BIN_NAME": "b"}
+
+
+def test_what_comes_and_goes_becomes_events() -> None:
+    old, new = Unit("old(bin)", "old", "1", "bin"), Unit("new", "new", "1", "lib")
+    first, known = changes({}, [old], 10.0, is_finish_said=False)
+    assert first == [e.UnitStarted(10.0, "old(bin)", is_sampled=True)]
+    assert changes(known, [old], 11.0, is_finish_said=False) == ([], {"old(bin)": 10.0})
+    events, known = changes(known, [new], 12.5, is_finish_said=False)
+    assert events == [
+        e.UnitFinished(12.5, "old(bin)", "old", "", "bin", False, 2.5),
+        e.UnitStarted(12.5, "new", is_sampled=True),
+    ]
+    assert known == {"new": 12.5}
+
+
+def test_an_end_that_the_tool_will_tell_is_not_told_twice() -> None:
+    assert changes({"old": 1.0}, [], 2.0, is_finish_said=True) == ([], {})
+
+
+class FakeProc:
+    """A folder like /proc."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def add(self, pid: int, parent: int, words: str = "", environ: str = "") -> None:
+        folder = self.root / str(pid)
+        folder.mkdir()
+        (folder / "stat").write_text(f"{pid} (a ) b) S {parent} 1 1" + " 0" * 20)
+        (folder / "cmdline").write_bytes(words.replace(" ", "\0").encode() + b"\0")
+        (folder / "environ").write_bytes(environ.replace(" ", "\0").encode() + b"\0")
+
+    def remove(self, pid: int) -> None:
+        for file in (self.root / str(pid)).iterdir():
+            file.unlink()
+        (self.root / str(pid)).rmdir()
+
+
+def test_units_are_found_below_their_supervisor(tmp_path: Path) -> None:
+    proc = FakeProc(tmp_path)
+    proc.add(10, 1, "python")
+    proc.add(11, 10, "cargo build")
+    proc.add(12, 11, "rustc --crate-name mine", "CARGO_PKG_NAME=mine")
+    proc.add(20, 1, "python")
+    proc.add(21, 20, "rustc --crate-name other")
+    proc.add(30, 1, "rustc --crate-name foreign")
+    table = ProcTable(str(tmp_path))
+    table.look()
+    found = {run: [unit.name for unit in units] for run, units in table.units({"a": 10, "b": 20}).items()}
+    assert found == {"a": ["mine"], "b": ["other"]}
+    proc.remove(12)
+    table.look()
+    assert table.units({"a": 10}) == {"a": []}
+
+
+def test_a_process_that_becomes_a_compiler_later_is_seen(tmp_path: Path) -> None:
+    proc = FakeProc(tmp_path)
+    proc.add(10, 1, "python")
+    proc.add(11, 10, "cargo build")
+    table = ProcTable(str(tmp_path))
+    table.look()
+    assert table.units({"a": 10}) == {"a": []}
+    (tmp_path / "11" / "cmdline").write_bytes(b"rustc\0--crate-name\0late\0")
+    table.look()
+    assert [unit.name for unit in table.units({"a": 10})["a"]] == ["late"]
+
+
+def test_a_compiler_behind_a_wrapper_is_one_unit(tmp_path: Path) -> None:
+    proc = FakeProc(tmp_path)
+    proc.add(10, 1, "python")
+    proc.add(11, 10, "sccache rustc --crate-name x")
+    proc.add(12, 11, "rustc --crate-name x")
+    table = ProcTable(str(tmp_path))
+    table.look()
+    assert [unit.name for unit in table.units({"a": 10})["a"]] == ["x"]
+
+
+def test_a_known_process_is_not_read_again(tmp_path: Path) -> None:
+    proc = FakeProc(tmp_path)
+    proc.add(10, 1, "python")
+    proc.add(11, 10, "rustc --crate-name x")
+    table = ProcTable(str(tmp_path))
+    table.look()
+    table.units({"a": 10})
+    for name in ("stat", "cmdline", "environ"):
+        (tmp_path / "11" / name).unlink()
+    table.look()
+    assert [unit.name for unit in table.units({"a": 10})["a"]] == ["x"]
+
+
+def test_a_system_without_proc_has_no_units(tmp_path: Path) -> None:
+    table = ProcTable(str(tmp_path / "nothing"))
+    table.look()
+    assert table.units({"a": 10}) == {"a": []}
+    assert survivors("r1", 0, str(tmp_path / "nothing")) == ()
+
+
+def test_a_real_child_is_found_and_gone_when_it_ended() -> None:
+    command = [sys.executable, "-I", "-S", "-c", "input()", "rustc"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as child:
+        assert read_parent(f"/proc/{child.pid}/stat") == os.getpid()
+    assert read_parent(f"/proc/{child.pid}/stat") is None
+
+
+def test_survivors_are_told_by_their_environment_and_age() -> None:
+    code = "print('ready', flush=True); input()"
+    command = [sys.executable, "-I", "-S", "-c", code]
+    with subprocess.Popen(
+        command, env={"DECK_RUN": "r-procs-1"}, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == b"ready\n"
+        assert survivors("r-procs-1", 0) == (child.pid,)
+        assert survivors("r-procs-1", 1 << 60) == ()
+        assert survivors("r-procs", 0) == ()
+    until(lambda: survivors("r-procs-1", 0) == (), "the end of the child")
