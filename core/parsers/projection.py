@@ -32,7 +32,7 @@ _COMMAND_STARTS = (
     b"error: process didn't exit successfully: `",
 )
 _ANY_SGR = re.compile(_SGR + rb"|\x1b(?:\[[0-9;]{0,12})?\Z")
-_OUR_ARGS = re.compile(rb" --color always|(?<=`)/bin/sh [^`]*?/run/handoff\.sh'? ")
+_OUR_ARGS = re.compile(rb" --color always|(?<=`)/bin/sh [^`]*?/run/(?:handoff\.sh'?|color\.sh'? [^ `]*) ")
 _OUR_DOC_ARGS = b" --test-args --color --test-args always"
 _DOC_JSON, _DOC_HUMAN = b" --error-format json", b" --error-format human"
 _DOC_SIGN = b" --crate-type "
@@ -40,7 +40,7 @@ _DOC_SIGN = b" --crate-type "
 _REPORT = re.compile(rb"\x1b\]9;4;[0-9;]{0,12}\x1b\\")
 _REPORT_BEGUN = re.compile(rb"\x1b(?:\](?:9(?:;(?:4(?:;[0-9;]{0,12}\x1b?)?)?)?)?)?\Z")
 _COLOR_WORD = b"--color"
-_RUNNER_WORD = b"/handoff.sh"
+_RUNNER_WORDS = (b"/handoff.sh", b"/color.sh")
 _HEADER_COLUMNS = 12
 _ESC, _NEWLINE, _SPACE, _BRACE, _BRACKET = b"\x1b\n {["
 
@@ -255,7 +255,7 @@ class Projection:
             self._held = buf[tail:]
             buf = buf[:tail]
             self._state = _START
-        if _COLOR_WORD not in buf and _RUNNER_WORD not in buf and _DOC_JSON not in buf:
+        if _COLOR_WORD not in buf and not any(word in buf for word in _RUNNER_WORDS) and _DOC_JSON not in buf:
             return buf
         return buf[:line] + self._restore(buf[line:])
 

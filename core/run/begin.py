@@ -65,7 +65,19 @@ def is_recordable(words: tuple[str, ...], cwd: str, env: dict[str, str]) -> bool
 
     Not an external of unknown kind, and not a line that cargo will refuse: it would colour its error.
     """
-    return parse_cargo(words, cwd, env)[0].is_known
+    parsed = parse_cargo(words, cwd, env)[0]
+    toolchain = (parsed.toolchain or env.get("RUSTUP_TOOLCHAIN", "")).removeprefix("+")
+    if {"C", "Z"} & parsed.options.keys() and "nightly" not in toolchain:
+        return False
+    return parsed.is_known and (parsed.toolchain is None or _is_installed(toolchain, env))
+
+
+def _is_installed(toolchain: str, env: dict[str, str]) -> bool:
+    home = env.get("RUSTUP_HOME") or os.path.expanduser("~/.rustup")
+    try:
+        return any(name == toolchain or name.startswith(toolchain + "-") for name in os.listdir(home + "/toolchains"))
+    except OSError:
+        return False
 
 
 def begin(paths: Paths, request: Request) -> Begun:
@@ -94,7 +106,7 @@ def begin(paths: Paths, request: Request) -> Begun:
         composed = compose.compose(
             parsed, settings, request.caller, request.env,
             target_dir=chosen.path if chosen.source == "private" else None, can_hand_over=memory is not None,
-            has_own_harness=_has_own_harness(request.caller, parsed, root, cwd),
+            own_harnesses=_own_harnesses(request.caller, parsed, root, cwd),
         )  # fmt: skip
         if memory is not None and not composed.is_handoff:
             os.close(memory)
@@ -182,10 +194,10 @@ def _own_target(parsed: grammar.Parsed, settings: config.CargoConfig, cwd: str, 
     return target.Target(root + "/target", "default", "cargo's own")
 
 
-def _has_own_harness(caller: compose.Caller, parsed: grammar.Parsed, root: str | None, cwd: str) -> bool:
+def _own_harnesses(caller: compose.Caller, parsed: grammar.Parsed, root: str | None, cwd: str) -> frozenset[str]:
     if not caller.out_tty or root is None or parsed.command is None or parsed.command.after != "libtest":
-        return False
-    return harness.has_own_harness(parsed, root, cwd)
+        return frozenset()
+    return harness.own_harnesses(parsed, root, cwd)
 
 
 def _choose(paths: Paths, run: str, agent: str, checkout: str, own: target.Target) -> target.Target:

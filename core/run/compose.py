@@ -15,6 +15,7 @@ WIDE = 240
 """Columns of a progress line that only we read; narrower ones cut the names of units."""
 _WIDTH_VARIABLE = "__CARGO_TEST_TTY_WIDTH_DO_NOT_USE_THIS"
 """Cargo's own tests set it; a cargo without it cuts at 140 columns."""
+_NEXTEST_PROGRESS = "NEXTEST_SHOW_PROGRESS"
 _RUNS_NO_PROGRAM = ("build", "check", "clippy", "doc", "rustc", "rustdoc", "fix", "run")
 """`run` on a terminal hands over, and the program does not get it."""
 _NO_CAPTURE = ("--nocapture", "--no-capture")
@@ -60,7 +61,7 @@ class Composed(NamedTuple):
 
 
 def compose(parsed: Parsed, config: CargoConfig, caller: Caller, env: dict[str, str], *, target_dir: str | None,
-            can_hand_over: bool, has_own_harness: bool = False) -> Composed:  # fmt: skip
+            can_hand_over: bool, own_harnesses: frozenset[str] = frozenset()) -> Composed:  # fmt: skip
     """What to execute for a cargo command line."""
     command = parsed.command
     if command is None or not parsed.is_known or any(name in parsed.options for name in _UNTOUCHED):
@@ -87,14 +88,21 @@ def compose(parsed: Parsed, config: CargoConfig, caller: Caller, env: dict[str, 
     is_handoff = can_hand_over and command.name == "run" and caller.out_tty and not config.has_runner
     if is_handoff:
         ours += ["--config", handoff.runner_config()]
-    test_args = () if has_own_harness else _test_color(parsed, caller, env)
+    test_args = _test_color(parsed, caller, env)
+    has_runner = is_handoff
+    if test_args and own_harnesses:
+        has_runner = not config.has_runner
+        if has_runner:
+            ours += ["--config", handoff.color_config(own_harnesses)]
+        else:
+            test_args = ()
     return Composed(
         words=_insert(parsed, tuple(ours), test_args, dropped),
         json=json,
         cut_progress=has_progress and not shows_progress,
         has_progress=has_progress or shows_progress,
-        env=_diagnostic_width(command.name, caller),
-        cut_own_args=bool(test_args) or is_handoff,
+        env=_terminal_env(command.name, caller, env),
+        cut_own_args=bool(test_args) or has_runner,
         is_handoff=is_handoff,
         parser=command.parser,
     )  # fmt: skip
@@ -148,11 +156,14 @@ def _has_title_bar(env: Mapping[str, str]) -> bool:
     )
 
 
-def _diagnostic_width(command: str, caller: Caller) -> tuple[tuple[str, str], ...]:
-    """Diagnostics are cut to the terminal's width, which cargo asks of stderr: a file has none.
+def _terminal_env(command: str, caller: Caller, env: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """What makes a tool write into a file as it would to the caller's terminal.
 
-    Not where programs of the user run: a nested cargo would inherit it.
+    Diagnostics are cut to the terminal's width, which cargo asks of stderr: a file has none. Not where programs of
+    the user run: a nested cargo would inherit it. nextest counts tests in each line where it cannot draw its bar.
     """
+    if command == "nextest" and caller.err_tty and _NEXTEST_PROGRESS not in env:
+        return ((_NEXTEST_PROGRESS, "none"),)
     if not caller.err_tty or not caller.columns or command not in _RUNS_NO_PROGRAM:
         return ()
     return ((_WIDTH_VARIABLE, str(caller.columns)),)

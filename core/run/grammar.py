@@ -182,7 +182,9 @@ def _globals(words: tuple[str, ...], options: dict[str, list[str]]) -> None:
         name, _, value = word.lstrip("-").partition("=")
         if word in _GLOBAL_VALUES:
             value, i = (words[i + 1] if i + 1 < len(words) else ""), i + 1
-        if not word.startswith("+"):
+        if name in ("C", "Z"):
+            options.setdefault(name, []).append(value)
+        elif not word.startswith("+"):
             for long in ("quiet", "verbose") if not word.startswith("--") else (name,):
                 if word.startswith("--") or long[0] in name:
                     options.setdefault(long, []).append(value)

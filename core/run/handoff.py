@@ -21,14 +21,19 @@ class Handoff(NamedTuple):
     env: dict[str, str]
 
 
-def script() -> str:
-    """Path of the runner."""
-    return os.path.join(os.path.dirname(os.path.abspath(__file__)), "handoff.sh")
-
-
 def runner_config() -> str:
     """Value for cargo's `--config`: our runner on every target that has none of its own."""
-    return "target.'cfg(all())'.runner=['/bin/sh','" + script() + "']"
+    return _runner("handoff.sh")
+
+
+def color_config(own_harnesses: frozenset[str]) -> str:
+    """The same for a runner that keeps libtest's `--color` from the binaries named."""
+    return _runner("color.sh", ",".join(sorted(own_harnesses)))
+
+
+def _runner(script: str, *words: str) -> str:
+    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), script)
+    return "target.'cfg(all())'.runner=[" + ",".join(f"'{word}'" for word in ("/bin/sh", path, *words)) + "]"
 
 
 def open_memory() -> int | None:

@@ -1,7 +1,6 @@
-"""Whether a test or bench that would run has a harness of its own, which may not know libtest's `--color`.
+"""Which tests and benches that would run have a harness of their own, which may not know libtest's `--color`.
 
-Read from the manifests themselves, four folders deep: `cargo metadata` does not say it. In doubt the answer is yes:
-colour is lost, but no program gets an argument that it refuses.
+Read from the manifests themselves, four folders deep: `cargo metadata` does not say it.
 """
 
 import os
@@ -19,25 +18,26 @@ _KINDS = ("lib", "bins", "tests", "benches", "examples")
 _KEYS = {"lib": "lib", "bins": "bin", "tests": "test", "benches": "bench", "examples": "example"}
 
 
-def has_own_harness(parsed: Parsed, root: str, cwd: str) -> bool:
-    """Some target that this command line selects has `harness = false`."""
+def own_harnesses(parsed: Parsed, root: str, cwd: str) -> frozenset[str]:
+    """Names, as in the file names of the binaries, of the targets with `harness = false` that the line selects."""
     found = _manifests(root)
     if not found:
-        return False
+        return frozenset()
+    names: set[str] = set()
     options = parsed.options
     members = None if {"workspace", "all"} & options.keys() else _members(root, cwd)
     for folder, content in found:
         table = _parse(content)
         if table is None:
-            return True
+            continue  # cargo will refuse it
         if "package" in options:
             if _name(table) not in options["package"]:
                 continue
         elif members is not None and not any(fnmatch(folder, member) for member in members):
             continue
-        if any(_selects(parsed, kind, table) for kind in _KINDS):
-            return True
-    return False
+        for kind in _KINDS:
+            names.update(_selected(parsed, kind, table, os.path.basename(folder)))
+    return frozenset(name.replace("-", "_") for name in names)
 
 
 def _manifests(root: str) -> list[tuple[str, bytes]]:
@@ -71,22 +71,23 @@ def _members(root: str, cwd: str) -> list[str] | None:
     return [root] if "package" in table else None
 
 
-def _selects(parsed: Parsed, kind: str, table: dict[str, Any]) -> bool:
-    """The line runs a target of this kind that has a harness of its own."""
+def _selected(parsed: Parsed, kind: str, table: dict[str, Any], folder: str) -> list[str]:
+    """Targets of this kind with a harness of their own that the line runs."""
     targets = table.get(_KEYS[kind], [])
-    own = [t for t in (targets if isinstance(targets, list) else [targets]) if t.get("harness") is False]
+    listed = targets if isinstance(targets, list) else [targets]
+    own = [str(t.get("name") or _name(table) or folder) for t in listed if t.get("harness") is False]
     options = parsed.options
     if not own or "doc" in options:
-        return False
+        return []
     named = options.get(_KEYS[kind]) if kind != "lib" else None
     if named:
-        return any(not name or fnmatch(str(t.get("name", "")), name) for name in named for t in own)
+        return [name for name in own if any(not pattern or fnmatch(name, pattern) for pattern in named)]
     if kind in options or "all-targets" in options:
-        return True
+        return own
     if any(k in options or (k != "lib" and _KEYS[k] in options) for k in _KINDS):
-        return False  # others are selected
+        return []  # others are selected
     is_bench = parsed.command is not None and parsed.command.name == "bench"
-    return kind in (("lib", "bins", "benches") if is_bench else ("lib", "bins", "tests"))
+    return own if kind in (("lib", "bins", "benches") if is_bench else ("lib", "bins", "tests")) else []
 
 
 def _parse(content: bytes) -> dict[str, Any] | None:
