@@ -81,7 +81,7 @@ class LogFile:
     def extend(self, limit_bytes: int | None = None) -> bool:
         """Takes notice of what the log has become; True where something changed.
 
-        Reads at most about `limit_bytes` of log that no index covers; call again for more.
+        Reads at most `limit_bytes` of log that no index covers; call again for more.
         """
         if self._fd < 0:
             try:
@@ -161,7 +161,7 @@ class LogFile:
             if hole[0] == counter.offset:
                 self._keep(counter.skip_hole(hole[1]))
                 continue
-            chunk = os.pread(self._fd, min(_READ_BYTES, hole[0] - counter.offset), counter.offset)
+            chunk = os.pread(self._fd, min(_READ_BYTES, min(hole[0], end) - counter.offset), counter.offset)
             if not chunk:
                 return
             for record in counter.feed(chunk):

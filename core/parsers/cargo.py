@@ -30,6 +30,7 @@ _LOCK = re.compile(rb"waiting for file lock on (.+?)(?: \(/.*\))?\Z")
 _SUITE = re.compile(rb"(.+?) \(.*\)\Z")
 _TEST_BINARY = re.compile(rb"`(?:\S* )*?(\S*/deps/(\S+)-[0-9a-f]{16}(?:\.exe)?)[ `]")
 _MAX_UNDECIDED_BYTES = 1 << 18
+_MAX_TENTATIVE = 1000
 _STATUS_AFTER = (b"     Running ", b"   Doc-tests ")
 
 
@@ -43,6 +44,7 @@ class AfterBuild(Protocol):
     """Reads what follows the build."""
 
     def announce(self, suite: str) -> None: ...  # noqa: D102
+    def is_unannounced(self, block: bytes) -> bool: ...  # noqa: D102
     def read(self, block: bytes, at: float, events: list[e.Event | None]) -> None: ...  # noqa: D102
     def count(self, at: float, events: list[e.Event | None]) -> None: ...  # noqa: D102
 
@@ -50,13 +52,15 @@ class AfterBuild(Protocol):
 class _Stream:
     """Where one stream stands."""
 
-    __slots__ = ("diagnostics", "has_json", "is_building", "lines")
+    __slots__ = ("diagnostics", "has_json", "has_status", "is_building", "lines", "tentative")
 
     def __init__(self, *, is_building: bool, has_json: bool) -> None:
         self.lines = LineSplitter(keeps_messages=has_json)
         self.diagnostics = DiagnosticReader()
         self.is_building = is_building
         self.has_json = has_json
+        self.has_status = False
+        self.tentative: list[e.Event | None] = []
 
 
 class CargoParser:
@@ -73,13 +77,15 @@ class CargoParser:
         self._has_tests = has_tests
         """None: cargo has not said yet whether tests or a program follow."""
         self._undecided = b""
+        self._unannounced = b""
+        self._has_announcements = is_split
         self._clock = UnitClock()
         self._versions: dict[str, str] = {}
         self._suites: dict[str, str] = {}
         self._fresh_scripts: set[str] = set()
         self._is_waiting = False
         self._is_backlog = False
-        self._is_built = False
+        self._is_success: bool | None = None
         self._shown: Bar | None = None
         self._bar_at: int | None = None
         self._events: list[e.Event | None] = []
@@ -90,9 +96,13 @@ class CargoParser:
         if not s.is_building and self._has_tests is False:
             return []
         self._is_backlog = is_backlog
+        if stream == "out":
+            self._read_unannounced(at)
         block = s.lines.feed(chunk)
         if block:
             self._read(s, block[:-1], at)
+        if stream == "err":
+            self._read_unannounced(at)
         return self._take(at)
 
     def close(self, at: float) -> list[e.Event]:
@@ -101,7 +111,10 @@ class CargoParser:
             rest = s.lines.close()
             if rest:
                 self._read(s, rest, at)
-            s.diagnostics.end(at, self._events)
+            s.diagnostics.end(at, s.tentative)
+            self._events += filter(_is_warning_with_place if self._is_late(s) else None, s.tentative)
+            s.tentative = []
+        self._read_unannounced(at)
         return self._take(at)
 
     def _take(self, at: float) -> list[e.Event]:
@@ -118,7 +131,7 @@ class CargoParser:
         if s.is_building:
             lines = block.split(b"\n")
             for i, line in enumerate(lines):
-                (self._late if self._is_built else self._building)(s, line, at)
+                (self._late if self._is_late(s) else self._building)(s, line, at)
                 if not s.is_building:
                     block = b"\n".join(lines[i + 1 :])
                     break
@@ -151,20 +164,24 @@ class CargoParser:
         else:
             s.diagnostics.read(text, at, self._events)
 
-    def _late(self, s: _Stream, line: bytes, at: float) -> None:
-        """A line of stderr after the message that the build succeeded, before `Finished`, which `-q` leaves out.
+    def _is_late(self, s: _Stream) -> bool:
+        return self._is_success is True and not s.has_status and not s.has_json
 
-        It may be cargo's, read late, or the program's: only warnings with a place are still believed.
+    def _late(self, s: _Stream, line: bytes, at: float) -> None:
+        """A line of stderr, read after the message that the build succeeded, before any status line.
+
+        Either cargo's status lines are still to come, `Finished` at least, or it was told to be quiet and this is the
+        program's: until that is clear, only warnings with a place are believed.
         """
         text = strip_sgr_bytes(line.removeprefix(_ERASE))
-        if (found := parse_status(text)) and found[1] == b"Finished":
-            s.is_building = False
-        count = len(self._events)
-        if found:
-            s.diagnostics.end(at, self._events)
-        else:
-            s.diagnostics.read(text, at, self._events)
-        self._events[count:] = [event for event in self._events[count:] if _is_warning_with_place(event)]
+        if parse_status(text):
+            self._events += filter(_is_warning, s.tentative)
+            s.tentative = []
+            self._building(s, line, at)
+        elif text[:1] != b"[" and len(s.tentative) < _MAX_TENTATIVE:
+            s.diagnostics.read(text, at, s.tentative)
+            self._events += filter(_is_warning_with_place, s.tentative)
+            s.tentative = [event for event in s.tentative if not _is_warning_with_place(event)]
 
     def _resume(self, at: float) -> None:
         if self._is_waiting:
@@ -174,6 +191,9 @@ class CargoParser:
     def _bar(self, bar: Bar, at: float) -> None:
         """Only the last state of a batch becomes an event; it stays where it was said among the others."""
         gone = self._clock.move(bar, at, is_backlog=self._is_backlog)
+        if self._is_success is not None:
+            # The message that the build is over came by the other stream, and was read before this.
+            bar = Bar(bar.total if self._is_success else bar.done, bar.total, (), is_truncated=False)
         if not self._has_json:
             self._leave(gone, at)
         if bar == self._shown:
@@ -193,7 +213,7 @@ class CargoParser:
                 self._unit(unit, at)
             case Finished(is_success):
                 s.is_building = False
-                self._is_built = is_success
+                self._is_success = is_success
                 self._events.append(e.BuildFinished(at, is_success))
             case e.DiagnosticEmitted() as found:
                 self._events.append(e.DiagnosticEmitted(
@@ -217,6 +237,7 @@ class CargoParser:
 
     def _status(self, s: _Stream, word: bytes, rest: bytes, at: float) -> None:
         self._resume(at)
+        s.has_status = True
         match word:
             case b"Blocking":
                 if found := _LOCK.match(rest):
@@ -260,6 +281,16 @@ class CargoParser:
             if block:
                 self._undecided = (self._undecided + block + b"\n")[:_MAX_UNDECIDED_BYTES]
         elif self._has_tests and block:
+            if self._has_announcements and self._after.is_unannounced(block):
+                self._unannounced += block + b"\n"
+            else:
+                self._after.read(block, at, self._events)
+
+    def _read_unannounced(self, at: float) -> None:
+        """Tests whose binary was not announced yet when they were read; with `-q` cargo never announces."""
+        if self._unannounced:
+            self._has_announcements = not self._after.is_unannounced(self._unannounced)
+            block, self._unannounced = self._unannounced, b""
             self._after.read(block, at, self._events)
 
     def _announce(self, text: bytes) -> None:
@@ -278,6 +309,10 @@ class CargoParser:
         elif self._has_tests is None:
             self._has_tests = False
             self._undecided = b""
+
+
+def _is_warning(event: e.Event | None) -> bool:
+    return not isinstance(event, e.DiagnosticEmitted) or event.level == "warning"
 
 
 def _is_warning_with_place(event: e.Event | None) -> bool:

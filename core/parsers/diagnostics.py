@@ -10,7 +10,8 @@ from core.parsers.text import plain
 _HEADER = re.compile(rb"(error|warning)(?:\[([A-Za-z0-9_:-]{1,80})\])?: (.+)")
 _PLACE = re.compile(rb" *--> (.+?):([0-9]{1,9}):([0-9]{1,9})\Z")
 _SHORT = re.compile(
-    rb"([^\s:][^:]*):([0-9]{1,9}):(?:([0-9]{1,9}):)? (?:fatal )?(error|warning)(?:\[([A-Za-z0-9_:-]{1,80})\])?: (.+)"
+    rb"(?=[^:]*[./])([^\s:][^:]*):([0-9]{1,9}):(?:([0-9]{1,9}):)? "
+    rb"(?:fatal )?(error|warning)(?:\[([A-Za-z0-9_:-]{1,80})\])?: (.+)"
 )
 _LINT = re.compile(rb"`#\[(?:warn|deny|forbid)\(([A-Za-z0-9_:]{1,80})\)\]`")
 _CLIPPY = re.compile(rb"rust-clippy/[^\s#]*#([a-z0-9_]{1,80})")

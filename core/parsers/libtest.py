@@ -16,6 +16,7 @@ _RESULT = re.compile(
 _TEST = re.compile(rb"test (.+?)(?: - (?:should panic|compile fail|compile))? \.\.\. (.*)\Z")
 _OUTCOME = re.compile(rb"(ok|FAILED|ignored|bench:)(?:\Z|,| +<([0-9.]{1,12})s>\Z| +[0-9])")
 _RUNNING = re.compile(rb"running ([0-9]{1,9}) tests?\Z")
+_BEGINNINGS = re.compile(rb"(?m)^running [0-9]{1,9} tests?$")
 _TERSE_FAILED = b" --- FAILED"
 _STARTS = (b"test ", b"running ", b"failures:", b"ok", b"FAILED", b"ignored", b"    ")
 _OUTCOMES: dict[bytes, e.Outcome] = {b"ok": "ok", b"FAILED": "failed", b"ignored": "ignored", b"bench:": "ok"}
@@ -41,6 +42,10 @@ class TestReader:
     def announce(self, suite: str) -> None:
         """Cargo starts a test binary; what it prints may come in another stream, sooner or later."""
         self._announced.append(suite)
+
+    def is_unannounced(self, block: bytes) -> bool:
+        """More binaries begin in these lines than cargo has announced so far."""
+        return b"running " in block and len(_BEGINNINGS.findall(block)) > len(self._announced)
 
     def read(self, block: bytes, at: float, events: list[e.Event | None]) -> None:
         """Whole lines."""

@@ -29,6 +29,10 @@ class NextestReader:
     def announce(self, suite: str) -> None:
         """Nextest starts test binaries itself."""
 
+    def is_unannounced(self, block: bytes) -> bool:
+        """Never: each line names its binary."""
+        return False
+
     def read(self, block: bytes, at: float, events: list[e.Event | None]) -> None:
         """Whole lines."""
         for line in strip_sgr_bytes(block).split(b"\n"):

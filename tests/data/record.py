@@ -286,6 +286,9 @@ def record_others(bench: Bench) -> None:
 
 
 def main() -> None:
+    missing = [tool for tool in ("cargo", "cargo-nextest", "cmake", "ninja", "make") if shutil.which(tool) is None]
+    if missing:
+        sys.exit(f"not in PATH: {', '.join(missing)}")
     bench = Bench(Path(sys.argv[1]).resolve() / "code")
     wanted = set(sys.argv[2:])
     bench.make()
