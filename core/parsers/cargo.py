@@ -278,7 +278,7 @@ class CargoParser:
     def _read_tests(self, block: bytes, at: float) -> None:
         """Whole lines, if tests follow. The announcement may be read later, for it may be in the other stream."""
         if self._has_tests is None:
-            if block:
+            if block and len(self._undecided) < _MAX_UNDECIDED_BYTES:
                 self._undecided = (self._undecided + block + b"\n")[:_MAX_UNDECIDED_BYTES]
         elif self._has_tests and block:
             if self._has_announcements and self._after.is_unannounced(block):
