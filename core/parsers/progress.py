@@ -11,7 +11,8 @@ _KINDS = {
     "": "lib", "build.rs": "custom-build", "build": "run-build-script", "bin": "bin", "doc": "doc",
     "example": "example", "bench": "bench",
 }  # fmt: skip
-_CUT = b"..."
+_CUT = ("…".encode(), b"...")
+"""By locale."""
 
 
 class Bar(NamedTuple):

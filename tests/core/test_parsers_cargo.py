@@ -162,6 +162,12 @@ def test_the_last_state_of_a_batch_is_told_and_a_cut_name_is_not() -> None:
     bar = b"    Building [=> ] %d/300: serde, ring(build), tok...      \r"
     moved = only(of_text(bar % 3 + bar % 4 + b"\x1b[K"), e.ProgressMoved)
     assert moved == [e.ProgressMoved(1.0, 4, 300, ("serde", "ring(build)"), "units", True)]
+    unicode = bar.replace(b"...", "…".encode()) % 5
+    assert only(of_text(unicode), e.ProgressMoved) == [
+        e.ProgressMoved(1.0, 5, 300, ("serde", "ring(build)"), "units", True)
+    ]
+    alone = "    Building [=> ] 1/9: ring(bui…\r".encode()
+    assert only(of_text(alone), e.ProgressMoved) == [e.ProgressMoved(1.0, 1, 9, (), "units", True)]
 
 
 def test_a_finished_unit_is_not_put_back_in_flight_by_a_line_that_came_before() -> None:
