@@ -92,7 +92,9 @@ class Owner:
             if self._asks > 1 and number != signal.SIGHUP:
                 self.tell(b"k")
             else:
-                self.tell(b"i" if code == _SI_KERNEL else _ASKS[number])
+                # Of a terminal that hung up the kernel tells its session's leader alone: that may be us.
+                is_told = code == _SI_KERNEL and number != signal.SIGHUP
+                self.tell(b"i" if is_told else _ASKS[number])
         elif number == signal.SIGTSTP:
             if code != _SI_KERNEL:
                 self.tell(b"z")

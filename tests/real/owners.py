@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Callable
 from typing import NamedTuple
 
-from tests.real.product import COMMAND, Deck, Process, marked, process, read_json, until
+from tests.real.product import COMMAND, Deck, Process, end, marked, process, read_json, until
 from tests.real.ptys import Terminal
 from tests.real.samples import write_files
 
@@ -127,7 +127,7 @@ def run_trial(deck: Deck, cwd: str, way: str, kind: str, *, is_early: bool, ours
     WAYS[way](command(kind, marker, ours), cwd, env, wait)
     gone_s, survivors = _watch(marker, engine)
     for one in survivors:
-        os.kill(one.pid, signal.SIGKILL)
+        end(one, signal.SIGKILL)
     problem = "" if ours != COMMAND else _record_problem(deck, before)
     return Trial(way, gone_s, survivors, problem)
 

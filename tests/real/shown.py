@@ -38,7 +38,9 @@ _UNIT = re.compile(
     r"Replacing|Blocking|Downloaded|Downloading|Generated|Locking|Adding)\b"
 )
 _SINGLE = re.compile(r"(test [^ ].* \.\.\. |\s+(PASS|FAIL|SKIP|SLOW|START|TRY|SIGABRT) |\{\")")
-_DIAGNOSTIC = re.compile(r"(warning|error)(\[[A-Z]?\d+\])?: |\S+: (warning|error)(\[[A-Z]?\d+\])?: ")
+_DIAGNOSTIC = re.compile(
+    r"(warning|error)(\[[A-Z]?\d+\])?: |\S+: (warning|error)(\[[A-Z]?\d+\])?: |(For more|Some errors have)"
+)
 
 
 class Line(NamedTuple):

@@ -8,7 +8,7 @@ import time
 import uuid
 from typing import NamedTuple
 
-from tests.real.product import Deck, Process, process, read_json, until, with_argument
+from tests.real.product import Deck, Process, end, process, read_json, until, with_argument
 
 # Every leaf is called MARK-leaf, whatever it inherits: it is found by its argv alone.
 _TREE = r"""#!/bin/bash
@@ -101,7 +101,7 @@ def stop_trees(deck: Deck, script: str, kinds: list[tuple[str, ...]], env: dict[
     wall_s = (time.monotonic() - began) / len(runs)
     left = [one for marker in grown for one in with_argument(marker) if _outlived(one)]
     for one in left:
-        os.kill(one.pid, signal.SIGKILL)
+        end(one, signal.SIGKILL)
     return Stopped(wall_s, left, _problem(deck, runs, done))
 
 
