@@ -46,6 +46,7 @@ class UnitClock:
         self._left: dict[str, float | None] = {}
         self._finished: set[str] = set()
         self._done = 0
+        self._was_truncated = False
 
     def move(self, bar: Bar, at: float, *, is_backlog: bool) -> list[tuple[str, float | None]]:
         """Takes the next state; gives the units that left since the last, with their seconds, where that is sure."""
@@ -56,8 +57,11 @@ class UnitClock:
                 self._left[name] = _elapsed(self._since.pop(name), at)
             if 0 < len(left) <= bar.done - self._done:
                 gone = [(name, self._left[name]) for name in left]
+        # Where the last list was cut, a name that is new to us may have been in flight unseen.
+        since = None if is_backlog or self._was_truncated else at
         for name in bar.names:
-            self._since.setdefault(name, None if is_backlog else at)
+            self._since.setdefault(name, since)
+        self._was_truncated = bar.is_truncated
         self._done = max(self._done, bar.done)
         return gone
 

@@ -170,6 +170,14 @@ def test_the_last_state_of_a_batch_is_told_and_a_cut_name_is_not() -> None:
     assert only(of_text(alone), e.ProgressMoved) == [e.ProgressMoved(1.0, 1, 9, (), "units", True)]
 
 
+def test_a_unit_that_a_cut_line_may_have_hidden_gets_no_seconds() -> None:
+    parser = make_parser("cargo", is_split=False, json="none")
+    parser.feed("out", b"    Building [=> ] 1/9: a, b...\r", 10.0)
+    parser.feed("out", b"    Building [=> ] 1/9: a, bb\r", 11.0)
+    left = parser.feed("out", b"    Building [=> ] 3/9: c\r", 13.0)
+    assert [(u.name, u.elapsed_s) for u in only(left, e.UnitFinished)] == [("a", 3.0), ("bb", None)]
+
+
 def test_a_finished_unit_is_not_put_back_in_flight_by_a_line_that_came_before() -> None:
     known = board(events_of("build-one", 1 << 20)[:-1])
     assert known["in_flight"] == ()
