@@ -153,8 +153,8 @@ def _after_build(s: dict[str, Any], event: e.Event) -> None:
     match event:
         case e.BuildFinished():
             s["is_build_over"], s["in_flight"] = True, ()
-            if event.is_success and s["units_total"] is not None:
-                s["units_done"] = s["units_total"]
+            if event.is_success:
+                s["units_total"] = s["units_done"] = s["units_total"] or s["units_done"]
         case e.HandedOver():
             s["handed_to"] = event.program
         case e.TestSuiteStarted():

@@ -5,7 +5,7 @@ A pure function of (command line, cargo's settings, what the caller's streams ar
 
 import shlex
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from core.run import handoff
 from core.run.config import CargoConfig
@@ -47,7 +47,7 @@ class Composed(NamedTuple):
 
     words: tuple[str, ...]
     """After `cargo`."""
-    json: str
+    json: Literal["ours", "user", "none"]
     """`ours`, `user`, `none`: see docs/internals.md."""
     cut_progress: bool
     """The log has progress lines that the caller would not have had."""
@@ -57,7 +57,7 @@ class Composed(NamedTuple):
     cut_own_args: bool
     """Cargo shows arguments of ours in its `Running` lines."""
     is_handoff: bool
-    parser: str
+    parser: Literal["cargo", "nextest", "generic"]
 
 
 def compose(parsed: Parsed, config: CargoConfig, caller: Caller, env: dict[str, str], *, target_dir: str | None,
@@ -65,7 +65,7 @@ def compose(parsed: Parsed, config: CargoConfig, caller: Caller, env: dict[str, 
     """What to execute for a cargo command line."""
     command = parsed.command
     if command is None or not parsed.is_known or any(name in parsed.options for name in _UNTOUCHED):
-        parser = "generic" if command is None else command.parser
+        parser: Literal["cargo", "nextest", "generic"] = "generic" if command is None else command.parser
         given = parsed.options.get("message-format", [])
         return Composed(parsed.words, "user" if _is_json(given) else "none", False, False, (), False, False, parser)
     ours: list[str] = []
@@ -117,7 +117,7 @@ def _is_json(given: list[str]) -> bool:
     return any(value.startswith("json") for value in given)
 
 
-def _message_format(parsed: Parsed, ours: list[str]) -> str:
+def _message_format(parsed: Parsed, ours: list[str]) -> Literal["ours", "user", "none"]:
     """Choose the message format: the user's own JSON stays, everything else becomes ours."""
     assert parsed.command is not None
     if not parsed.command.has_json:

@@ -5,7 +5,7 @@ of our flags: clap prints the flags that were given in its usage line, so an err
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 _COMMON = (
     "future-incompat-report verbose quiet workspace all lib bins examples tests benches all-targets "
@@ -44,7 +44,7 @@ class Command(NamedTuple):
     """What follows `--`: `libtest`, `program`, `rustc`, `none`."""
     has_json: bool = True
     """Accepts `--message-format=json-render-diagnostics`."""
-    parser: str = "cargo"
+    parser: Literal["cargo", "nextest"] = "cargo"
 
 
 def _command(name: str, flags: str = "", values: str = "", **more: object) -> Command:
@@ -55,7 +55,7 @@ def _command(name: str, flags: str = "", values: str = "", **more: object) -> Co
         takes_words=int(str(more.get("words", 0))),
         after=str(more.get("after", "none")),
         has_json=bool(more.get("json", True)),
-        parser=str(more.get("parser", "cargo")),
+        parser="nextest" if more.get("parser") == "nextest" else "cargo",
     )
 
 

@@ -3,10 +3,9 @@
 import os
 import time
 
-from core.parsers.select import make_parser
-
 from core import events as e
 from core.clock import wall_clock
+from core.parsers.select import make_parser
 from core.paths import Paths
 from core.reduce import reduce_run
 from core.run import begin, compose, identity, owner

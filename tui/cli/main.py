@@ -1,27 +1,114 @@
-"""Which command line goes to which module; imports nothing else."""
+"""Which command line goes to which module. On the start-up path of every build: it imports nothing else."""
 
+import os
 import sys
+
+VERSION = "0.1.0"
+HELP = """\
+cargo deck: one screen for every agent's build
+
+  cargo deck                            the dashboard
+
+run builds (cargo's own arguments; output, exit code and terminal as plain cargo)
+  cargo deck build|check|test|clippy|run|doc|bench|nextest run …
+  cargo deck exec -- CMD …              cmake, ninja, make, nvcc, anything
+      --agent NAME                      who builds (else $AGENT_ID, the CI's name, the git worktree's)
+      --detach                          return at once with the run's id
+      --brief                           errors, counts and the log's path, nothing else
+  cargo deck run-all [NAME=]'CMD …' …   several at once
+  cargo deck shim install               plain `cargo build` goes through cargo-deck too
+
+look at them
+  cargo deck ps | top                   who builds what, and how far
+  cargo deck logs RUN [-f]              what it printed
+  cargo deck wait RUN…                  until they end; their exit code
+
+act on them (RUN: an id, the beginning of one, or an agent's name)
+  cargo deck stop RUN… [--kill]         all of its processes, nothing else
+  cargo deck restart RUN
+  cargo deck forget RUN… | sweep        remove what is over
+
+  cargo deck record RUN… -o FILE | replay FILE [--speed N]
+  cargo deck demo                       four agents build a sample workspace
+
+ps, top, logs, wait, stop, restart, forget, sweep, shim: --json. Every command: --help.
+"""
+_COMMANDS = {
+    "run-all": ("tui.cli.run_all", "main"),
+    "shim": ("tui.cli.shim", "main"),
+    "ps": ("tui.cli.listing", "main"),
+    "top": ("tui.cli.listing", "main_top"),
+    "logs": ("tui.cli.logs", "main"),
+    "wait": ("tui.cli.wait", "main"),
+    "stop": ("tui.cli.manage", "main_stop"),
+    "restart": ("tui.cli.manage", "main_restart"),
+    "forget": ("tui.cli.manage", "main_forget"),
+    "sweep": ("tui.cli.manage", "main_sweep"),
+    "record": ("tui.cli.record", "main_record"),
+    "replay": ("tui.cli.record", "main_replay"),
+    "demo": ("tui.cli.demo", "main"),
+    "_shim": ("tui.cli.build", "main_shim"),
+}
 
 
 def main(argv: list[str]) -> int:
-    """Run one command; its exit code."""
+    """Run one command; its exit code. Cargo starts us as `cargo-deck deck …`."""
     if argv[:1] == ["deck"]:
         argv = argv[1:]
-    if argv[:1] == ["_shim"]:
-        from tui.cli.build import main_shim
+    if not argv:
+        return _dashboard()
+    word = argv[0]
+    if word in ("-h", "--help", "help") and len(argv) == 1:
+        sys.stdout.write(HELP)
+        return 0
+    if word in ("-V", "--version") and len(argv) == 1:
+        sys.stdout.write(f"cargo-deck {VERSION}\n")
+        return 0
+    if word in _COMMANDS:
+        module, name = _COMMANDS[word]
+        return _call(module, name, argv[1:])
+    if word == "exec" or word.startswith(("-", "+")):
+        return _call("tui.cli.build", "main", argv)
+    return _cargo(word, argv)
 
-        return main_shim(argv[1:])
-    if argv[:1] == ["run-all"]:
-        from tui.cli.run_all import main as run_all
 
-        return run_all(argv[1:])
-    if argv[:1] == ["shim"]:
-        from tui.cli.shim import main as shim
+def _cargo(word: str, argv: list[str]) -> int:
+    """A cargo subcommand, an alias, an external; what looks like a slip of one of ours gets a hint."""
+    from core.run import grammar
 
-        return shim(argv[1:])
-    from tui.cli.build import main as build
+    if word not in grammar.COMMANDS and word not in grammar.ALIASES and word not in grammar.FOREIGN:
+        from core.run.begin import parse_cargo
 
-    return build(argv)
+        _, settings = parse_cargo(tuple(argv), os.getcwd(), dict(os.environ))
+        if word not in settings.aliases and not _is_external(word) and (meant := _slip_of(word)):
+            sys.stderr.write(f"cargo-deck: there is no command {word[:60]!r}: did you mean `cargo deck {meant}`?\n")
+            return 2
+    return _call("tui.cli.build", "main", argv)
+
+
+def _is_external(word: str) -> bool:
+    return any(
+        os.access(f"{folder}/cargo-{word}", os.X_OK) for folder in os.environ.get("PATH", "").split(":") if folder
+    )
+
+
+def _slip_of(word: str) -> str | None:
+    from difflib import get_close_matches
+
+    near = get_close_matches(word, [*_COMMANDS, "exec"], 1, 0.75)
+    return near[0] if near else None
+
+
+def _dashboard() -> int:
+    if sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM") != "dumb":
+        return _call("tui.app", "main", [])
+    return _call("tui.cli.listing", "main_top", ["--once"])
+
+
+def _call(module: str, name: str, argv: list[str]) -> int:
+    import importlib
+
+    return int(getattr(importlib.import_module(module), name)(argv))
 
 
 if __name__ == "__main__":

@@ -5,10 +5,9 @@ import re
 import shlex
 import sys
 
-from core.parsers.text import sanitise
-
 from core.errors import DeckError, UsageError
 from core.parsers.projection import Projection
+from core.parsers.text import sanitise
 from core.paths import Paths, find_paths
 from core.run import begin, compose, grammar, identity, owner
 

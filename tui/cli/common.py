@@ -1,0 +1,82 @@
+"""What the plain commands share: output, errors, runs by name."""
+
+import argparse
+import json
+import os
+import sys
+from typing import Any, NoReturn
+
+from core.attach import Reader
+from core.clock import wall_clock
+from core.errors import DeckError, UsageError
+from core.paths import Paths, find_paths
+from core.state import Board
+
+VERSION = 1
+"""Of every `--json` schema: see docs/json.md."""
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse whose errors are ours: one sentence, exit 2."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong with the command line and where help is."""
+        raise UsageError(f"{message}: see `cargo deck {self.prog.rpartition(' ')[2]} --help`")
+
+
+def make_parser(command: str, description: str, *, has_json: bool = True) -> Parser:
+    """A parser for one command."""
+    parser = Parser(prog=f"cargo deck {command}", description=description, allow_abbrev=False)
+    if has_json:
+        parser.add_argument("--json", action="store_true", help="one JSON object, see docs/json.md")
+    return parser
+
+
+def user_paths() -> Paths:
+    """The folders of this user."""
+    return find_paths(os.environ)
+
+
+def whole_board(paths: Paths) -> Board:
+    """Every run of the last 24 hours, read to the end."""
+    return Reader(paths, wall_clock).read_all()
+
+
+def print_json(schema: str, **fields: Any) -> None:
+    """One object with its schema and version."""
+    print_text(json.dumps({"schema": f"cargo-deck/{schema}", "version": VERSION, **fields}))
+
+
+def print_text(text: str) -> None:
+    """A line on stdout; a reader that is gone ends the program quietly."""
+    try:
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        raise SystemExit(141) from None
+
+
+def say(text: str) -> None:
+    """A sentence on stderr."""
+    sys.stderr.write(f"cargo-deck: {text}\n")
+
+
+def guarded(run: Any, argv: list[str]) -> int:
+    """Run a command; expected failures become a sentence and an exit code."""
+    try:
+        return int(run(argv))
+    except UsageError as error:
+        say(str(error))
+        return 2
+    except DeckError as error:
+        say(str(error))
+        return 125
+    except KeyboardInterrupt:
+        return 130
+
+
+def has_colour(stream: Any = None) -> bool:
+    """stdout is a terminal that shows colour, and nobody asked for none."""
+    target = sys.stdout if stream is None else stream
+    return bool(target.isatty()) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

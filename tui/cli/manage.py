@@ -1,0 +1,118 @@
+"""`cargo deck stop|restart|forget|sweep`: what is done to runs."""
+
+import time
+
+from core.client import request
+from core.clock import monotonic, wall_clock
+from core.paths import Paths
+from core.retention import Limits, plan_sweep, remove, scan
+from core.run import proctree
+from core.run.stop import find_holder, is_live, stop_run
+from core.runs import resolve_run
+from tui import format as f
+from tui.cli import common
+
+_SAY_AFTER_S = 2.5
+_ENGINE_ANSWERS_WITHIN_S = 15.0
+_NAP_S = 0.02
+
+
+def main_stop(argv: list[str]) -> int:
+    """Stop runs and wait until nothing of them lives; exit code."""
+    return common.guarded(_stop, argv)
+
+
+def main_restart(argv: list[str]) -> int:
+    """Start a run's command again; exit code."""
+    return common.guarded(_restart, argv)
+
+
+def main_forget(argv: list[str]) -> int:
+    """Remove runs that are over; exit code."""
+    return common.guarded(_forget, argv)
+
+
+def main_sweep(argv: list[str]) -> int:
+    """Remove what is past its time or over its cap; exit code."""
+    return common.guarded(_sweep, argv)
+
+
+def _stop(argv: list[str]) -> int:
+    parser = common.make_parser("stop", "Stops runs as Ctrl-C would, and waits until all their processes are gone.")
+    parser.add_argument("runs", nargs="+", metavar="RUN")
+    parser.add_argument("--kill", action="store_true", help="SIGKILL at once")
+    given = parser.parse_args(argv)
+    paths = common.user_paths()
+    outcomes = []
+    for run in [resolve_run(paths, word) for word in given.runs]:
+        was_live = stop_run(paths, run, kill=given.kill)
+        outcomes.append({"run": run, "was_live": was_live})
+    for outcome in outcomes:
+        run = str(outcome["run"])
+        _until_over(paths, run)
+        if not given.json:
+            common.print_text(f"{run}  {'stopped' if outcome['was_live'] else 'was over already'}")
+    if given.json:
+        common.print_json("stop", runs=outcomes)
+    return 0
+
+
+def _until_over(paths: Paths, run: str) -> None:
+    said_at = monotonic() + _SAY_AFTER_S
+    while is_live(paths, run):
+        if monotonic() > said_at:
+            said_at = monotonic() + _SAY_AFTER_S
+            holder = find_holder(paths, run)
+            alive = proctree.descendants(holder.supervisor.pid) if holder else []
+            names = ", ".join(f"{proctree.executable_name(p.pid)} {p.pid}" for p in alive[:8])
+            common.say(f"{run}: still alive: {names or 'its supervisor'}")
+        time.sleep(_NAP_S)
+
+
+def _restart(argv: list[str]) -> int:
+    parser = common.make_parser("restart", "Starts a run's command again, detached; a live one is stopped first.")
+    parser.add_argument("run", metavar="RUN")
+    given = parser.parse_args(argv)
+    paths = common.user_paths()
+    run = resolve_run(paths, given.run)
+    answer = request(paths, {"do": "restart", "run": run}, timeout_s=_ENGINE_ANSWERS_WITHIN_S)
+    if given.json:
+        common.print_json("restart", run=answer.get("run"), of=run)
+    else:
+        common.print_text(str(answer.get("run")))
+    return 0
+
+
+def _forget(argv: list[str]) -> int:
+    parser = common.make_parser("forget", "Removes runs that are over, with their logs.")
+    parser.add_argument("runs", nargs="+", metavar="RUN")
+    given = parser.parse_args(argv)
+    paths = common.user_paths()
+    forgotten = []
+    for run in [resolve_run(paths, word) for word in given.runs]:
+        request(paths, {"do": "forget", "run": run}, timeout_s=_ENGINE_ANSWERS_WITHIN_S)
+        forgotten.append(run)
+        if not given.json:
+            common.print_text(f"{run}  forgotten")
+    if given.json:
+        common.print_json("forget", runs=forgotten)
+    return 0
+
+
+def _sweep(argv: list[str]) -> int:
+    parser = common.make_parser("sweep", "Removes runs and private target dirs past their time or over their cap.")
+    parser.add_argument("--dry-run", action="store_true", help="only say what would go")
+    given = parser.parse_args(argv)
+    paths = common.user_paths()
+    removals = plan_sweep(tuple(scan(paths)), Limits(), wall_clock())
+    done = [r for r in removals if given.dry_run or remove(paths, r)]
+    total = sum(r.stored.size_bytes for r in done)
+    if given.json:
+        rows = [{"path": r.stored.path, "bytes": r.stored.size_bytes, "reason": r.reason} for r in done]
+        common.print_json("sweep", is_dry_run=given.dry_run, bytes=total, removed=rows)
+        return 0
+    for removal in done:
+        common.print_text(f"{f.size(removal.stored.size_bytes):>7}  {removal.stored.path}  {removal.reason}")
+    verb = "would free" if given.dry_run else "freed"
+    common.print_text(f"{verb} {f.size(total)} in {f.many(len(done), 'place')}")
+    return 0

@@ -1,0 +1,59 @@
+"""Values as text, one style everywhere: `0:48`, `1.3 G`, `84 %`. Pure."""
+
+from rich.cells import cell_len as cell_len
+from rich.cells import set_cell_size
+
+UNKNOWN = "–"
+ELLIPSIS = "…"
+_UNITS = "BKMGTP"
+
+
+def duration(seconds: float | None) -> str:
+    """`0:48`, `12:05`, `1:02:03`; `–` for None."""
+    if seconds is None:
+        return UNKNOWN
+    whole = max(0, int(seconds))
+    hours, minutes, rest = whole // 3600, whole // 60 % 60, whole % 60
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def size(count: float | None) -> str:
+    """Bytes in powers of 1,000: `512 B`, `1.3 G`; `–` for None."""
+    if count is None:
+        return UNKNOWN
+    value, unit = float(count), 0
+    while value >= 999.5 and unit < len(_UNITS) - 1:
+        value, unit = value / 1000, unit + 1
+    return f"{value:.1f} {_UNITS[unit]}" if unit and value < 9.95 else f"{value:.0f} {_UNITS[unit]}"
+
+
+def percent(share: float | None) -> str:
+    """`84 %` of a share 0..1; `–` for None."""
+    return UNKNOWN if share is None else f"{share * 100:.0f} %"
+
+
+def many(count: int, word: str) -> str:
+    """`1 error`, `2 errors`."""
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"
+
+
+def fit(text: str, width: int) -> str:
+    """Exactly `width` cells: padded, or cut on the right with `…`."""
+    if cell_len(text) <= width:
+        return set_cell_size(text, width)
+    return set_cell_size(text, width - 1) + ELLIPSIS if width > 0 else ""
+
+
+def cut_name(text: str, width: int) -> str:
+    """At most `width` cells, the end cut away: for names and commands."""
+    return text if cell_len(text) <= width else fit(text, width).rstrip()
+
+
+def cut_path(text: str, width: int) -> str:
+    """At most `width` cells, the beginning cut away: for paths."""
+    if cell_len(text) <= width:
+        return text
+    kept = text
+    while kept and cell_len(kept) > width - 1:
+        kept = kept[1:]
+    return ELLIPSIS + kept if width > 0 else ""
