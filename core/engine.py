@@ -16,6 +16,8 @@ def main(argv: list[str]) -> int:
     lock_fd = _take_lock(state + "/engine")
     if lock_fd is None:
         return 0
+    log_fd = os.open(state + "/engine/log", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    os.dup2(log_fd, 2)  # what nobody catches
     here = os.path.dirname(os.path.abspath(__file__))
     sys.path[:] = [os.path.dirname(here), *(path for path in sys.path if os.path.abspath(path) != here)]
     from core.engine_main import run

@@ -242,8 +242,13 @@ class Engine:
             supervisor = entry.run.supervisor()
             alive = procs.survivors(entry.run.run, supervisor[1] if supervisor else 0)
             return [e.RunLost(self._clock(), alive)]
-        handed = [e.HandedOver(entry.exit.ended.at, entry.exit.handed_to)] if entry.exit.handed_to else []
-        return [*handed, entry.exit.ended]
+        ended = entry.exit.ended
+        final: list[e.Event] = []
+        if ended.code == 0 and entry.run.record.json == "none":
+            final += procs.finished(entry.run.sampled, ended.at)
+        if entry.exit.handed_to:
+            final.append(e.HandedOver(ended.at, entry.exit.handed_to))
+        return [*final, ended]
 
     def _sample(self) -> None:
         """Look for compilers below runs that do not say what they do."""

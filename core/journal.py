@@ -18,6 +18,7 @@ from core.events import SCHEMA_VERSION, Event, from_record, to_record
 
 NAME = "events.jsonl"
 _READ_BYTES = 1 << 20
+_ENCODER = json.JSONEncoder(separators=(",", ":"), check_circular=False)
 
 
 class Mark(NamedTuple):
@@ -241,7 +242,7 @@ def _mark_record(mark: Mark) -> dict[str, Any]:
 
 
 def _line(record: dict[str, Any]) -> bytes:
-    return json.dumps(record, separators=(",", ":")).encode() + b"\n"
+    return _ENCODER.encode(record).encode() + b"\n"
 
 
 def _cut_torn_line(fd: int) -> None:

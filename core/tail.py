@@ -30,10 +30,10 @@ class LogTail:
         return self.size > self.offset
 
     def read(self, limit: int) -> bytes:
-        """The next bytes, at most `limit`; empty at the end."""
+        """The next bytes, at most `limit`, up to the size that `poll` saw; empty at the end."""
         if self._fd < 0 and not self.poll():
             return b""
-        chunk = os.pread(self._fd, limit, self.offset)
+        chunk = os.pread(self._fd, min(limit, max(0, self.size - self.offset)), self.offset)
         self.offset += len(chunk)
         return chunk
 
@@ -41,6 +41,7 @@ class LogTail:
         """The bytes up to offset `end`, as far as they are there."""
         if end < self.offset:
             self.offset = 0
+        self.poll()
         return self.read(end - self.offset) if end > self.offset else b""
 
     def close(self) -> None:

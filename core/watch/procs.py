@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from core import events as e
+from core.parsers.progress import left_unit
 
 _LOOKS = 3
 """A process is forked first and becomes a compiler later: its command line is read so often."""
@@ -126,7 +127,7 @@ def unit_of(words: Sequence[bytes], package: Mapping[str, str]) -> Unit | None:
 
 
 def changes(
-    before: dict[str, float], now: Iterable[Unit], at: float, *, is_finish_said: bool
+    before: Mapping[str, float], now: Iterable[Unit], at: float, *, is_finish_said: bool
 ) -> tuple[list[e.Event], dict[str, float]]:
     """Events of what came and went since the last look, and the units in flight: since when.
 
@@ -134,13 +135,15 @@ def changes(
     """
     alive = [unit.name for unit in now]
     events: list[e.Event] = []
-    for name, since in before.items():
-        if name not in alive and not is_finish_said:
-            package, _, form = name.rstrip(")").partition("(")
-            elapsed_s = max(0.0, at - since)
-            events.append(e.UnitFinished(at, name, package, "", form or "lib", False, elapsed_s))
+    if not is_finish_said:
+        events += finished({name: since for name, since in before.items() if name not in alive}, at)
     events += [e.UnitStarted(at, name, is_sampled=True) for name in alive if name not in before]
     return events, {name: before.get(name, at) for name in alive}
+
+
+def finished(units: Mapping[str, float], at: float) -> list[e.Event]:
+    """The ends of units that were in flight since the given moments."""
+    return [left_unit(name, max(0.0, at - since), {}, at) for name, since in units.items()]
 
 
 def survivors(run: str, since_ticks: int, root: str = "/proc") -> tuple[int, ...]:
