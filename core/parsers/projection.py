@@ -58,12 +58,15 @@ class Projection:
     """
 
     __slots__ = (
-        "_cut_color", "_cut_json", "_cut_progress", "_held", "_is_after_progress", "_is_over", "_owes_erase",
+        "_cut_color", "_cut_json", "_cut_progress", "_held", "_is_after_progress", "_is_over", "_is_ours", "_owes_erase",
         "_state",
     )  # fmt: skip
 
-    def __init__(self, *, cut_json: bool, cut_progress: bool, cut_color_args: bool = False) -> None:
+    def __init__(
+        self, *, cut_json: bool, cut_progress: bool, cut_color_args: bool = False, is_ours: bool = False
+    ) -> None:
         self._cut_json = cut_json
+        self._is_ours = cut_json or is_ours
         self._cut_progress = cut_progress
         self._cut_color = cut_color_args
         self._is_over = not (cut_json or cut_progress)
@@ -262,7 +265,7 @@ class Projection:
         return buf[:line] + self._restore(buf[line:])
 
     def _restore(self, lines: bytes) -> bytes:
-        return re.compile(_COMMAND_LINE).sub(_restore_doc_command if self._cut_json else _restore_command, lines)
+        return re.compile(_COMMAND_LINE).sub(_restore_doc_command if self._is_ours else _restore_command, lines)
 
 
 def _may_be_command(start: bytes, size: int) -> bool:

@@ -102,7 +102,7 @@ def compose(parsed: Parsed, config: CargoConfig, caller: Caller, env: dict[str, 
         cut_progress=has_progress and not shows_progress,
         has_progress=has_progress or shows_progress,
         env=_terminal_env(command.name, caller, env),
-        cut_own_args=bool(test_args) or has_runner,
+        cut_own_args=bool(test_args) or has_runner or (json == "ours" and _shows_commands(parsed)),
         is_handoff=is_handoff,
         parser=command.parser,
     )  # fmt: skip
@@ -143,6 +143,11 @@ def _shows_progress(parsed: Parsed, config: CargoConfig, caller: Caller, env: di
     if config.progress == "never" or is_quiet or not caller.err_tty:
         return False
     return env.get("TERM") != "dumb" and "CI" not in env and "TF_BUILD" not in env
+
+
+def _shows_commands(parsed: Parsed) -> bool:
+    """Test runs show rustdoc's command line with `-v`, and in it that messages are JSON."""
+    return parsed.command is not None and parsed.command.after == "libtest" and "verbose" in parsed.options
 
 
 def _has_title_bar(env: Mapping[str, str]) -> bool:

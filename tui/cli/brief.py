@@ -10,6 +10,7 @@ from core.paths import Paths
 from core.reduce import reduce_run
 from core.run import begin, compose, identity, owner
 from core.state import Run, RunState
+from tui import format as f
 
 PACE_S = (15.0, 60.0, 300.0, 900.0)
 """When progress is said; after the last one, every 15 minutes."""
@@ -87,12 +88,12 @@ def _counts(run: Run, ending: owner.Ending, elapsed_s: float) -> list[str]:
     how = f"signal {ending.signal}" if ending.signal is not None else f"exit {ending.code}"
     counts = ["ok" if ending.code == 0 else f"failed, {how}"]
     if run.errors or run.warnings:
-        counts.append(f"{run.errors} errors, {run.warnings} warnings")
+        counts.append(f"{f.many(run.errors, 'error')}, {f.many(run.warnings, 'warning')}")
     if run.units_built or run.units_fresh:
-        counts.append(f"{run.units_built} units built, {run.units_fresh} fresh")
+        counts.append(f"{f.many(run.units_built, 'unit')} built, {run.units_fresh} fresh")
     if run.suites or run.tests_passed or run.tests_failed:
         counts.append(f"tests: {run.tests_passed} passed, {run.tests_failed} failed, {run.tests_ignored} ignored")
-    counts.append(f"{int(elapsed_s) // 60}:{int(elapsed_s) % 60:02d}")
+    counts.append(f.duration(elapsed_s))
     return counts
 
 
