@@ -26,10 +26,9 @@ for kind in "$@"; do
     hidden) ( env -i setsid bash -c "( $leaf ) & exit" "$mark" & ) ;;
     worst) (trap '' TERM INT HUP; env -i setsid bash -c "( $leaf ) & exit" "$mark" & ) ;;
     namesake) NAMESAKE=$mark bash -c 'exec -a "$NAMESAKE-leaf" "$FAKE_CACHE" 600' & ;;
-    leaves) bash -c "sleep 0.02; $leaf" "$mark" & exit 0 ;;
   esac
 done
-wait
+exec -a "$mark-main" sleep 600
 """
 GENTLE = ("plain", "setsid", "double", "daemon", "env", "hidden")
 STUBBORN = ("ignores", "worst")
