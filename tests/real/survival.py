@@ -54,7 +54,6 @@ class Board:
 
     def __init__(self, deck: Deck) -> None:
         self._terminal = Terminal([COMMAND], cwd=deck.folder, env=deck.env, columns=160, rows=45)
-        self.shown = bytearray()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
@@ -66,7 +65,10 @@ class Board:
                 return
             if not chunk:
                 return
-            self.shown += chunk
+            self.seen(chunk)
+
+    def seen(self, chunk: bytes) -> None:
+        """What is done with what it draws: nothing."""
 
     @property
     def is_alive(self) -> bool:
