@@ -1,0 +1,55 @@
+# Every target sets up what it needs in .venv; afterwards the command is .venv/bin/cargo-deck.
+PYTHON ?= python3
+BIN := .venv/bin
+export PYTHONDONTWRITEBYTECODE :=
+
+.PHONY: setup demo run test test-long check format bench screenshots clean
+
+setup: .venv/.ready
+
+.venv/.ready: pyproject.toml requirements.lock
+	$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "cargo-deck needs Python 3.11 or newer: make PYTHON=python3.11 …")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	$(BIN)/python -m compileall -q core tui
+	touch $@
+
+demo: setup
+	$(BIN)/cargo-deck demo
+
+run: setup
+	$(BIN)/cargo-deck
+
+test: setup
+	$(BIN)/python -m pytest -q -n 2
+
+# The same trials with full counts: an hour or more.
+test-long: setup
+	$(BIN)/python -m bench.caller
+	$(BIN)/python -m bench.owner --trials 100
+	$(BIN)/python -m bench.stop --trials 1000
+	$(BIN)/python -m bench.kills --trials 100
+
+check: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: setup
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: setup
+	$(BIN)/python -m bench.overhead
+	$(BIN)/python -m bench.cpu_share
+	$(BIN)/python bench/bench_parsers.py
+	$(BIN)/python bench/bench_engine.py
+	$(BIN)/python bench/bench_board.py
+
+screenshots: setup
+	$(BIN)/python screenshots/make.py
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
