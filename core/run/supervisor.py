@@ -24,6 +24,8 @@ OWNER_GONE_KILL_AFTER_S = 1.0
 REQUEST_KILL_AFTER_S = 2.0
 LEFTOVER_KILL_AFTER_S = 1.0
 """The main process of an interrupted run has ended; what it left gets this long after SIGTERM."""
+OWNER_HEARD_WITHIN_MS = 60
+"""A build died of a signal: its owner, if it got the same one, is heard within this time."""
 _EXIT_RESERVE = 2048
 """Bytes set aside at the start, so that a full disk cannot lose the exit code."""
 
@@ -74,6 +76,8 @@ class _Supervisor:
         self.status: int | None = None
         """Wait status of the main process."""
         self.usage: object = None
+        self.is_disowned = False
+        """The owner let go, or is gone."""
         self.spared: set[int] = set()
         self.reserve_fd = self._reserve()
         self.child = 0
@@ -146,6 +150,8 @@ class _Supervisor:
             poll.register(self.job.owner_fd, select.POLLIN | select.POLLHUP)
         while True:
             self._reap()
+            if self.status is not None and self.stop is None:
+                self._hear_owner_out()
             if self.status is not None and (self.stop is None or not self._survivors()):
                 return
             self._escalate()
@@ -153,6 +159,7 @@ class _Supervisor:
                 if fd == self.wake_fd:
                     self._signals(os.read(fd, 64))
                 elif self._owner(os.read(fd, 64)):
+                    self.is_disowned = True
                     poll.unregister(fd)
 
     def _reap(self) -> None:
@@ -231,6 +238,23 @@ class _Supervisor:
                 case _:
                     pass
         return False
+
+    def _hear_owner_out(self) -> None:
+        """What ended the build may have been sent to the whole group: then its owner dies, or says so, just now."""
+        owner_fd, poll = self.job.owner_fd, select.poll()
+        if owner_fd is None or self.status is None or self.is_disowned:
+            return
+        poll.register(owner_fd, select.POLLIN | select.POLLHUP)
+        if not poll.poll(OWNER_HEARD_WITHIN_MS if os.WIFSIGNALED(self.status) else 0):
+            return
+        words = os.read(owner_fd, 64)
+        self.is_disowned = self._owner(words)
+        if not words:
+            self._begin("owner", OWNER_GONE_KILL_AFTER_S, first=signal.SIGTERM)
+        if self.stop is not None:
+            self.stop.sends = True
+            limit = time.monotonic() + LEFTOVER_KILL_AFTER_S
+            self.stop.kill_at = limit if self.stop.kill_at is None else self.stop.kill_at
 
     def _interrupted(self) -> None:
         if self.stop is None:
