@@ -22,6 +22,8 @@ _LONGEST_BLIND_NAP_S = 0.03
 _PIPE_CHUNK = 4096
 """A pipe that polls writable takes this much without blocking (PIPE_BUF)."""
 _READ_CHUNK = 1 << 18
+_ZEROS = bytes(4096)
+"""A hole in a log reads as at least a block of these."""
 WAKE_ENGINE_AFTER_S = 0.4
 """A run that is over before leaves its journal to the next engine."""
 
@@ -58,10 +60,30 @@ class Copier:
                 chunk = os.read(self.log, _READ_CHUNK)
                 if not chunk:
                     return moved
-                self.pending = self.projection.feed(chunk)
+                self.pending = self.projection.feed(self._without_hole(chunk) if _ZEROS in chunk else chunk)
                 moved = True
             if not self.flush():
                 return moved
+
+    def _without_hole(self, chunk: bytes) -> bytes:
+        """The chunk up to a hole that was punched while we were behind, and a line that says so; reading goes on
+        after the hole. Zeros that the program printed are no hole."""
+        end = os.lseek(self.log, 0, os.SEEK_CUR)
+        begin = end - len(chunk)
+        try:
+            hole = os.lseek(self.log, begin, os.SEEK_HOLE)
+        except OSError:
+            hole = end
+        if hole >= end:
+            os.lseek(self.log, end, os.SEEK_SET)
+            return chunk
+        try:
+            data = os.lseek(self.log, hole, os.SEEK_DATA)
+        except OSError:
+            data = os.fstat(self.log).st_size
+        os.lseek(self.log, data, os.SEEK_SET)
+        notice = f"\ncargo-deck: {data - hole} bytes of output were removed here: the log was over its cap\n"
+        return chunk[: hole - begin] + notice.encode()
 
     def finish(self) -> None:
         """Add what the projection still held back."""
