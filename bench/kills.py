@@ -41,7 +41,7 @@ def main() -> int:
     print(
         f"kills: {args.trials} trials ({len(adopted)} engines, {killed_boards} boards), {harmed} builds harmed, "
         f"{late} adopted later than {ADOPTED_S:.0f} s; after {statistics.median(adopted or [0]):.2f} s (median), "
-        f"{max(adopted, default=0):.2f} s (most); {dead_boards} boards died of an engine's death"
+        f"{max(adopted, default=0):.2f} s (most); {dead_boards} boards ended by themselves"
     )
     return 1 if harmed or late or dead_boards else 0
 

@@ -30,5 +30,7 @@ def test_the_wheel_has_one_top_level_name_and_works_beside_a_decoy(tmp_path: Pat
     env = {**os.environ, "PYTHONPATH": str(decoy), "XDG_STATE_HOME": str(tmp_path / "s")}
     shown = subprocess.run([*run, "--version"], cwd=decoy, env=env, capture_output=True, text=True, check=False)
     assert (shown.returncode, shown.stdout[:10], shown.stderr) == (0, "cargo-deck", "")
-    built = subprocess.run([*run, "exec", "--", "/bin/echo", "hi"], cwd=decoy, env=env, capture_output=True, check=False)
+    built = subprocess.run(
+        [*run, "exec", "--", "/bin/echo", "hi"], cwd=decoy, env=env, capture_output=True, check=False
+    )
     assert (built.returncode, built.stdout, built.stderr) == (0, b"hi\n", b"")
