@@ -35,12 +35,11 @@ def test_a_caller_sees_what_plain_cargo_shows(world: World, case: callers.Case, 
     # Each case takes one route here, all take both in the bench.
     route = "shim" if (CASES.index(case) + is_terminal) % 2 else "direct"
 
-    assert (
-        differences(
-            plain, world.run(case, route, is_terminal), is_terminal=is_terminal, is_drawn_narrow=case.is_drawn_narrow
-        )
-        == []
-    )
+    seen = world.run(case, route, is_terminal)
+
+    assert differences(plain, seen, is_terminal=is_terminal, is_drawn_narrow=case.is_drawn_narrow) == []
+    # What is no build at all may go straight to cargo; of a build that does, the comparison proves nothing.
+    assert seen.recorded or case.name in ("unknown external", "wrong flag")
 
 
 @pytest.mark.parametrize("fraud", _FRAUDS)
