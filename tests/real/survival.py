@@ -191,13 +191,13 @@ def _harms(deck: Deck, expected: Expected, code: int, before: set[str]) -> list[
         found.append(f"exit.json says {recorded}, not {expected.code}")
     for name, want in (("out", expected.out), ("err", expected.err)):
         with open(f"{deck.folder}/got.{name}", "rb") as got, open(f"{folder}/{name}.log", "rb") as log:
-            found += _text_harms(f"the caller's {name}", want, got.read())
+            found += text_harms(f"the caller's {name}", want, got.read())
             if expected.code == 7:
-                found += _text_harms(f"{name}.log", want, log.read())
+                found += text_harms(f"{name}.log", want, log.read())
     return found + _journal_harms(deck, os.path.basename(folder), expected)
 
 
-def _text_harms(what: str, want: bytes, got: bytes) -> list[str]:
+def text_harms(what: str, want: bytes, got: bytes) -> list[str]:
     """Bytes are equal; cargo's only without times and order."""
     if hashlib.sha256(want).digest() == hashlib.sha256(got).digest():
         return []

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.real.product import temporary_deck
-from tests.real.survival import ADOPTED_S, Board, Grounds, run_trial
+from tests.real.survival import ADOPTED_S, Board, Grounds, run_trial, text_harms
 
 
 @pytest.fixture(scope="module")
@@ -30,3 +30,11 @@ def test_board_and_engine_killed_together_harm_no_build(grounds: Grounds) -> Non
     trial = run_trial(grounds, random.Random(4), "both", board)
 
     assert trial.harms == []
+
+
+def test_a_log_without_its_last_byte_counts_as_harmed(grounds: Grounds) -> None:
+    expected = grounds.expected("program 1")
+
+    assert expected.code == 7
+    assert text_harms("out.log", expected.out, expected.out) == []
+    assert text_harms("out.log", expected.out, expected.out[:-1])
