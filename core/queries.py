@@ -87,16 +87,23 @@ def holder_of(board: Board, run: Run) -> Run | None:
     return candidates[0] if candidates else None
 
 
-def waits_text(board: Board, run: Run, now: float) -> str | None:
-    """Who waits for whom, as a colleague would say it; None where it does not wait."""
+def waits_on(board: Board, run: Run) -> str | None:
+    """Whom and what a run waits for, as a colleague would say it; None where it does not wait."""
     if run.waits_for is None:
         return None
     holder = holder_of(board, run)
-    whose = (
-        "" if holder is None else f"{holder.agent}'s build · " if holder.agent != run.agent else "its other build · "
-    )
-    since = max(0, int(now - (run.waits_since if run.waits_since is not None else now)))
-    return f"waits for {whose}{run.waits_for} lock · {since} s"
+    if holder is None:
+        return f"waits for the {run.waits_for} lock"
+    whose = f"{holder.agent}'s build" if holder.agent != run.agent else "its other build"
+    return f"waits for {whose} · {run.waits_for} lock"
+
+
+def waits_text(board: Board, run: Run, now: float) -> str | None:
+    """The same with how long."""
+    text = waits_on(board, run)
+    if text is None:
+        return None
+    return f"{text} · {max(0, int(now - (run.waits_since if run.waits_since is not None else now)))} s"
 
 
 def needs_attention(run: Run) -> bool:

@@ -1,6 +1,7 @@
 """The dashboard: wires a source of boards to screens, and keys to requests."""
 
 import os
+import sys
 from collections.abc import Iterable
 from functools import partial
 from typing import Any, ClassVar
@@ -9,8 +10,14 @@ from textual.app import App, SystemCommand
 from textual.binding import Binding
 from textual.screen import Screen
 
+from core import queries
+from core.attach import Reader
+from core.client import ensure_engine, request
+from core.clock import wall_clock
 from core.errors import DeckError
-from core.state import Board, Run
+from core.machine import Machine, look_around
+from core.paths import Paths, find_paths
+from core.state import Board, Run, RunState
 from tui import roster
 from tui.bindings import ACTIONS, bindings
 from tui.commands import DeckCommands
@@ -18,7 +25,7 @@ from tui.screens.board import BoardScreen
 from tui.screens.log import LogScreen
 from tui.source import Deck
 from tui.tail import Tails
-from tui.themes import FALLBACKS, THEMES
+from tui.themes import FALLBACKS, THEMES, has_unicode, pick_theme
 from tui.widgets.look import ASCII, UNICODE
 
 PULL_S = 0.1
@@ -67,6 +74,16 @@ class DeckApp(App[str]):
         self.set_class(self.deck.glyphs_are_ascii, "-ascii")
         if self._is_pulling:
             self.set_interval(PULL_S, self.pull)
+            self.run_worker(self._look_around, thread=True, group="machine", exit_on_error=False)
+
+    def _look_around(self) -> None:
+        machine = look_around(os.environ)
+        self.call_from_thread(self._tell_machine, machine)
+
+    def _tell_machine(self, machine: Machine) -> None:
+        for screen in self.screen_stack:
+            if isinstance(screen, BoardScreen):
+                screen.tell(machine)
 
     def pull(self) -> None:
         """Show the board as it is now."""
@@ -194,3 +211,51 @@ class DeckApp(App[str]):
 
     def action_interrupt(self) -> None:
         self.exit("interrupt")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Open the dashboard over this user's builds; exit code."""
+    paths = find_paths(os.environ)
+    deck = Deck(
+        source=Reader(paths, wall_clock),
+        paths=paths,
+        clock=wall_clock,
+        request=partial(request, paths, timeout_s=15.0),
+        wake=partial(_wake, paths),
+        glyphs_are_ascii=not has_unicode(os.environ),
+        theme=pick_theme(os.environ),
+    )
+    return run_app(DeckApp(deck))
+
+
+def run_app(app: DeckApp) -> int:
+    """Run the app until it is left, then say what goes on without it; exit code."""
+    app.run()
+    if app.return_code:
+        return app.return_code
+    for line in farewell(app.board, app.deck.paths):
+        sys.stdout.write(line + "\n")
+    return 0
+
+
+def farewell(board: Board, paths: Paths) -> list[str]:
+    """At most three lines: what goes on, what failed, where the logs are."""
+    live = [run for run in board.runs.values() if not run.state.is_over]
+    failed = [pane.run for pane in queries.panes(board) if pane.run.state is RunState.FAILED]
+    lines = []
+    if live:
+        names = ", ".join(run.agent for run in live[:6]) + (" …" if len(live) > 6 else "")
+        verb = "build goes on" if len(live) == 1 else "builds go on"
+        lines.append(f"{len(live)} {verb} ({names}): `cargo deck` shows them again")
+    if failed:
+        lines.append(f"failed: {failed[-1].agent}, log {paths.run(failed[-1].run)}/out.log")
+    if board.runs:
+        lines.append(f"logs: {paths.runs}")
+    return lines
+
+
+def _wake(paths: Paths) -> None:
+    try:
+        ensure_engine(paths)
+    except (DeckError, OSError):
+        pass  # the board says that figures are old

@@ -28,7 +28,13 @@ class Key:
     def binding(self) -> Binding:
         """As Textual wants it."""
         return Binding(
-            self.keys, self.action, self.word, show=False, tooltip=self.help, id=self.id, priority=self.id == "app.break"
+            self.keys,
+            self.action,
+            self.word,
+            show=False,
+            tooltip=self.help,
+            id=self.id,
+            priority=self.id == "app.break",
         )
 
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-from core.state import Board, Run, RunState
+from core import queries
+from core.state import Board, Run
 from tui.widgets.pane_grid import PaneState
 
 OLD_AFTER_S = 4.0
@@ -10,21 +11,20 @@ OLD_AFTER_S = 4.0
 
 
 def panes(board: Board, now: float, pending: Mapping[str, str]) -> tuple[PaneState, ...]:
-    """A pane an agent, in the order in which the agents first appeared: its newest live run, else its newest."""
-    by_agent: dict[str, list[Run]] = {}
-    for run in board.runs.values():
-        by_agent.setdefault(run.agent, []).append(run)
+    """A pane an agent, in the order in which the agents first appeared."""
     old = is_old(board, now)
-    return tuple(_pane(i, runs, old, pending) for i, runs in enumerate(by_agent.values(), 1))
-
-
-def _pane(number: int, runs: list[Run], is_board_old: bool, pending: Mapping[str, str]) -> PaneState:
-    live = [run for run in runs if not run.state.is_over]
-    shown = (live or runs)[-1]
-    return PaneState(
-        number=number, run=shown, others=max(0, len(live) - 1), eta_s=None, is_old=is_board_old and not shown.state.is_over,
-        pending=pending.get(shown.run),
-    )  # fmt: skip
+    return tuple(
+        PaneState(
+            number=number,
+            run=pane.run,
+            others=pane.others,
+            eta_s=queries.eta_s(pane.run, now),
+            is_old=old and not pane.run.state.is_over,
+            pending=pending.get(pane.run.run),
+            waits=queries.waits_on(board, pane.run),
+        )
+        for number, pane in enumerate(queries.panes(board), 1)
+    )
 
 
 def is_old(board: Board, now: float) -> bool:
@@ -33,7 +33,5 @@ def is_old(board: Board, now: float) -> bool:
 
 
 def needs_someone(run: Run) -> bool:
-    """Whether a person should look: it failed, died, waits, or nobody knows how it ended."""
-    if run.state is RunState.KILLED:
-        return run.stop is None
-    return run.state in (RunState.FAILED, RunState.LOST, RunState.WAITING)
+    """Whether a person should look."""
+    return queries.needs_attention(run)

@@ -1,12 +1,19 @@
-"""The last lines of runs' logs, read from the files themselves when they grew."""
+"""Lines of runs' logs as a person would have seen them, read from the files themselves when they grew."""
 
 import os
-from array import array
 
+from core.errors import DeckError
+from core.facts import read_record
+from core.logfile import LogFile
+from core.logfile_index import Classes, classes_of
+from core.parsers.text import sanitise
 from core.paths import Paths
 from core.state import Run
 
-_READ_BYTES = 64 << 10
+TAIL_LINES = 60
+"""So many last lines are kept for a pane."""
+_EXTEND_BYTES = 8 << 20
+"""A look reads so much of a log that no index covers; the rest comes with the next looks."""
 
 
 class Tails:
@@ -14,21 +21,32 @@ class Tails:
 
     def __init__(self, paths: Paths) -> None:
         self._paths = paths
+        self._logs: dict[tuple[str, str], LogFile | None] = {}
         self._seen: dict[str, tuple[tuple[int, ...], tuple[str, ...]]] = {}
 
     def __call__(self, run: Run, count: int) -> tuple[str, ...]:
-        """The last lines of a run's log, oldest first; the same object while the log did not grow."""
-        folder = self._paths.run(run.run)
-        names = [folder + "/out.log", folder + "/err.log"] if run.is_split else [folder + "/out.log"]
-        key = (count, *(_size(name) for name in names))
+        """The last lines of a run's log, oldest first; the same object while the log did not grow.
+
+        Of two streams, the one that was written last comes last.
+        """
+        streams = ("out", "err") if run.is_split else ("out",)
+        states = {stream: _state(self.path(run, stream)) for stream in streams}
+        key = tuple(number for state in states.values() for number in state)
         seen = self._seen.get(run.run)
         if seen is not None and seen[0] == key:
             return seen[1]
         lines: list[str] = []
-        for name in names:
-            lines += _tail(name, count)
-        self._seen[run.run] = key, tuple(lines[-count:])
-        return self._seen[run.run][1]
+        is_behind = False
+        for stream in sorted(streams, key=lambda name: states[name][1]):
+            log = self._log(run, stream)
+            if log is None:
+                continue
+            log.extend(_EXTEND_BYTES)
+            is_behind |= log.size_bytes < states[stream][0]
+            lines += [sanitise(line) for line in log.tail(TAIL_LINES)]
+        shown = tuple(line for line in lines if line.strip())[-TAIL_LINES:]
+        self._seen[run.run] = ((-1,) if is_behind else key), shown
+        return shown
 
     def path(self, run: Run, stream: str) -> str:
         """Where a log lies."""
@@ -36,51 +54,51 @@ class Tails:
 
     def store(self, run: Run, stream: str) -> "Lines":
         """A whole log, by line."""
-        return Lines(self.path(run, stream))
+        return Lines(self._open(run, stream))
+
+    def _log(self, run: Run, stream: str) -> LogFile | None:
+        key = (run.run, stream)
+        if self._logs.get(key) is None:
+            self._logs[key] = self._open(run, stream)
+        return self._logs[key]
+
+    def _open(self, run: Run, stream: str) -> LogFile | None:
+        folder = self._paths.run(run.run)
+        index = f"{folder}/lines{'.err' if stream == 'err' else ''}.idx"
+        try:
+            return LogFile(self.path(run, stream), index, self._classes(run, stream))
+        except (OSError, DeckError):
+            return None  # forgotten meanwhile, or not yet there
+
+    def _classes(self, run: Run, stream: str) -> Classes:
+        record = read_record(self._paths, run.run)
+        if record is None:
+            return classes_of(stream, is_split=run.is_split, json="none", parser="generic")
+        return classes_of(stream, is_split=run.is_split, json=record.json, parser=record.parser)
 
 
 class Lines:
-    """Lines of a file by number: offsets in memory, text on disk."""
+    """Lines of a log by number; text stays on disk."""
 
-    def __init__(self, path: str) -> None:
-        self._path = path
-        self._starts = array("Q", [0])
-        self._size = 0
+    def __init__(self, log: LogFile | None) -> None:
+        self._log = log
 
     def grow(self) -> int:
-        try:
-            with open(self._path, "rb") as file:
-                file.seek(self._size)
-                chunk = file.read()
-        except OSError:
+        """How many lines there are now."""
+        if self._log is None:
             return 0
-        at = chunk.find(b"\n")
-        while at >= 0:
-            self._starts.append(self._size + at + 1)
-            at = chunk.find(b"\n", at + 1)
-        self._size += len(chunk)
-        return len(self._starts) - (self._starts[-1] == self._size)
+        self._log.extend(_EXTEND_BYTES)
+        return self._log.shown_line_count
 
     def lines(self, first: int, count: int) -> list[str]:
-        starts = self._starts
-        end = starts[first + count] if first + count < len(starts) else self._size
-        with open(self._path, "rb") as file:
-            file.seek(starts[first])
-            return file.read(end - starts[first]).decode(errors="replace").removesuffix("\n").split("\n")
+        """Sanitised lines, colours kept; fewer at the end."""
+        return [] if self._log is None else [sanitise(line) for line in self._log.lines(first, count)]
 
 
-def _size(path: str) -> int:
+def _state(path: str) -> tuple[int, int]:
+    """Size and time of the last write, in nanoseconds."""
     try:
-        return os.stat(path).st_size
+        status = os.stat(path)
     except OSError:
-        return -1
-
-
-def _tail(path: str, count: int) -> list[str]:
-    try:
-        with open(path, "rb") as file:
-            file.seek(max(0, file.seek(0, 2) - _READ_BYTES))
-            content = file.read()
-    except OSError:
-        return []
-    return content.decode(errors="replace").rstrip("\n").split("\n")[-count:]
+        return -1, 0
+    return status.st_size, status.st_mtime_ns

@@ -2,12 +2,13 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.screen import Screen
 
+from core.machine import Machine
 from core.state import Board, Run
 from tui import roster
 from tui.bindings import ACTIONS, BOARD, bindings
@@ -20,7 +21,13 @@ from tui.widgets.status_line import Part, StatusLine
 from tui.widgets.welcome import Welcome
 
 _HINTS = tuple(key for key in (*BOARD, *ACTIONS) if key.is_hint and key.id != "app.leave")
-_WORDS = (("building", "building"), ("waiting", "waiting"), ("failed", "failed"), ("done", "done"), ("quiet", "stopped"))
+_WORDS = (
+    ("building", "building"),
+    ("waiting", "waiting"),
+    ("failed", "failed"),
+    ("done", "done"),
+    ("quiet", "stopped"),
+)
 
 
 class BoardScreen(Screen[None]):
@@ -71,6 +78,10 @@ class BoardScreen(Screen[None]):
             self._say_totals(board, is_old, live)
             self.query_one(KeyLine).hint(_HINTS, last=f"q leave ({live} go on)" if live else "q leave")
         self.grid.show(self._panes, now)
+
+    def tell(self, machine: Machine) -> None:
+        """Say what was found on this machine, where no build is known."""
+        self.query_one(Welcome).tell(machine)
 
     def _say_totals(self, board: Board, is_old: bool, live: int) -> None:
         counted = Counter(role_of(pane.run) for pane in self._panes)

@@ -42,6 +42,8 @@ class PaneView:
     """The figures are older than they should be."""
     pending: str | None = None
     """What was asked for and is not seen yet: `stopping`."""
+    waits: str | None = None
+    """Whom and what it waits for, in words; None: the run's own word is all that is known."""
 
 
 class _Pen:
@@ -131,14 +133,14 @@ def _bar(view: PaneView, pen: _Pen, width: int) -> list[Segment]:
 def _doing(view: PaneView, pen: _Pen, width: int) -> Strip:
     """What it compiles, what it waits for, or how it ended."""
     room = width - _MARGIN - 1
-    pieces = list(words.headline(view.run, view.now))
+    pieces = list(words.headline(view.run, view.now, view.waits))
     if not pieces:
         pieces = list(words.in_flight(view.run, view.now, lambda text: len(text) <= room))
     elif view.run.state is RunState.FAILED:
         pieces = [p for piece in pieces for p in (words.Piece(" · ", "dim"), piece)][1:]
-    return pen.row((pen.text(text, role) for text, role in pieces), width - 1 if width > 1 else width).adjust_cell_length(
-        width, pen.styles["text"]
-    )
+    return pen.row(
+        (pen.text(text, role) for text, role in pieces), width - 1 if width > 1 else width
+    ).adjust_cell_length(width, pen.styles["text"])
 
 
 def _vitals(view: PaneView, pen: _Pen, width: int) -> Strip:
@@ -171,7 +173,10 @@ def _log(view: PaneView, pen: _Pen, width: int, rows: int) -> list[Strip]:
 def _entry(view: PaneView, pen: _Pen, width: int) -> list[Strip]:
     """A pane as an entry of a list: agent, state, progress, elapsed; below it what it does."""
     run = view.run
-    right = [(f"{words.state_word(run, view.pending):>{_WORD + 1}}", pen.role), (f"{words.count(run):>{_COUNT}}", "number")]
+    right = [
+        (f"{words.state_word(run, view.pending):>{_WORD + 1}}", pen.role),
+        (f"{words.count(run):>{_COUNT}}", "number"),
+    ]
     elapsed = (f"{words.span(words.elapsed_s(run, view.now)):>{_ELAPSED}}", "number")
     fixed = [*right, elapsed] if width >= 40 else [right[0], elapsed]
     room = width - _MARGIN - sum(len(text) for text, _ in fixed)

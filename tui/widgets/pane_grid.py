@@ -31,6 +31,8 @@ class PaneState:
     eta_s: float | None
     is_old: bool
     pending: str | None
+    waits: str | None = None
+    """Whom and what it waits for, in words."""
 
 
 class PaneGrid(ScrollView, can_focus=True):
@@ -192,5 +194,5 @@ class PaneGrid(ScrollView, can_focus=True):
             number=pane.number, run=run, others=pane.others,
             tail=self._tail(run, slot.height) if shows_log else (),
             eta_s=pane.eta_s, now=run.started_at if run.state.is_over else self._now,
-            is_selected=index == self.selected, is_old=pane.is_old, pending=pane.pending,
+            is_selected=index == self.selected, is_old=pane.is_old, pending=pane.pending, waits=pane.waits,
         )  # fmt: skip

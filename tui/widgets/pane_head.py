@@ -30,7 +30,7 @@ class PaneHead(Widget):
         view = PaneView(
             number=pane.number, run=run, others=pane.others, tail=(), eta_s=pane.eta_s,
             now=run.started_at if run.state.is_over else float(int(now)), is_selected=False, is_old=pane.is_old,
-            pending=pane.pending,
+            pending=pane.pending, waits=pane.waits,
         )  # fmt: skip
         if view != self._view:
             self._view = view

@@ -32,5 +32,10 @@ def welcome_text(machine: Machine | None) -> Content:
         lines += [Content.assemble((f"  {name:<12}", "dim"), value) for name, value in machine.facts()]
     lines += [Content(""), Content.styled("Start something, in another terminal or with s", "bold")]
     lines += [Content.assemble("  ", (command, "bold $accent"), f"\n      {what}") for command, what in _COMMANDS]
-    lines += [Content(""), Content.assemble("  ", ("cargo deck demo", "bold $accent"), "\n      four agents build a small workspace while you watch")]
+    lines += [
+        Content(""),
+        Content.assemble(
+            "  ", ("cargo deck demo", "bold $accent"), "\n      four agents build a small workspace while you watch"
+        ),
+    ]
     return Content("\n").join(lines)

@@ -83,12 +83,11 @@ def _signal(number: int) -> str:
         return f"signal {number}"
 
 
-def headline(run: Run, now: float) -> Iterator[Piece]:
+def headline(run: Run, now: float, waits: str | None = None) -> Iterator[Piece]:
     """What a run does or how it ended: the pieces of one line, the most telling first."""
     match run.state:
         case RunState.WAITING:
-            yield Piece("waits for the lock on ", "waiting")
-            yield Piece(safe(run.waits_for or "–"), "strong")
+            yield Piece(safe(waits or f"waits for the {run.waits_for} lock"), "waiting")
             if run.waits_since is not None:
                 yield Piece(f"  {brief_span(now - run.waits_since)}", "waiting")
         case RunState.FAILED:
