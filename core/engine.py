@@ -22,7 +22,7 @@ def main(argv: list[str]) -> int:
     sys.path[:] = [os.path.dirname(here), *(path for path in sys.path if os.path.abspath(path) != here)]
     from core.engine_main import run
 
-    return run(state, cache, idle_s)
+    return run(state, cache, idle_s, lock_fd)
 
 
 def _take_lock(folder: str) -> int | None:

@@ -68,8 +68,11 @@ class _Open:
 class Engine:
     """All runs of one user."""
 
-    def __init__(self, paths: Paths, makers: adopt.Makers, *, clock: Clock, monotonic: Clock, keeper: Keeper) -> None:
+    def __init__(
+        self, paths: Paths, makers: adopt.Makers, *, clock: Clock, monotonic: Clock, keeper: Keeper, lock_fd: int = -1
+    ) -> None:
         self.paths = paths
+        self._lock_fd = lock_fd
         self._is_stopping = False
         self._makers = makers
         self._clock = clock
@@ -93,6 +96,9 @@ class Engine:
 
     def tick(self) -> float:
         """Do what there is to do, for at most a slice; how long to wait before the next tick."""
+        if self._is_dispossessed():
+            self.stop()
+            return 0.0
         self._discover()
         is_busy = self._read_logs()
         for name in list(self._open):
@@ -101,6 +107,17 @@ class Engine:
         self._beat()
         has_more = self._keeper.work([entry.run for entry in self._open.values()])
         return 0.0 if is_busy or has_more else self._pause_s()
+
+    def _is_dispossessed(self) -> bool:
+        """Our lock is not the one in the folder any more: the state was removed, and another engine may be at it."""
+        if self._lock_fd < 0:
+            return False
+        try:
+            there = os.stat(self.paths.engine + "/lock")
+        except OSError:
+            return True
+        held = os.fstat(self._lock_fd)
+        return (there.st_dev, there.st_ino) != (held.st_dev, held.st_ino)
 
     def stop(self) -> None:
         """End after this turn; builds and their logs are not concerned."""

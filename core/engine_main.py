@@ -20,12 +20,12 @@ from core.requests import Server
 from core.retention import Limits
 
 
-def run(state: str, cache: str, idle_s: float) -> int:
-    """Be the engine; the exit code. The caller holds the engine's lock."""
+def run(state: str, cache: str, idle_s: float, lock_fd: int) -> int:
+    """Be the engine; the exit code. `lock_fd` holds the engine's lock."""
     paths = Paths(state, cache)
     keeper = Keeper(paths, clock=wall_clock, monotonic=monotonic, limits=Limits(), reaps=True)
     try:
-        engine = Engine(paths, default_makers(), clock=wall_clock, monotonic=monotonic, keeper=keeper)
+        engine = Engine(paths, default_makers(), clock=wall_clock, monotonic=monotonic, keeper=keeper, lock_fd=lock_fd)
         actions = Actions(paths, status=lambda: _status(engine), shut_down=engine.stop)
         server = Server(paths.engine, actions.handle)
         with contextlib.closing(server):

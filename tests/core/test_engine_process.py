@@ -72,6 +72,14 @@ def test_of_two_engines_one_ends_quietly(paths: Paths) -> None:
     assert (second.returncode, second.stdout, second.stderr) == (0, b"", b"")
 
 
+def test_an_engine_whose_state_was_removed_ends_and_leaves_the_field_to_the_next(paths: Paths) -> None:
+    first = ping(paths)["pid"]
+    shutil.rmtree(paths.state)
+    assert ping(paths)["pid"] != first
+    until(lambda: not _is_running(first), "the end of the first engine")
+    assert ping(paths)["ok"]
+
+
 def test_a_dead_engines_socket_is_replaced(paths: Paths) -> None:
     first = ping(paths)["pid"]
     os.kill(first, signal.SIGKILL)
