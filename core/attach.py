@@ -19,6 +19,8 @@ SHOWN_FOR_S = 24 * 3600.0
 """A finished run stays on the board for so long, unless it is forgotten."""
 _LOOK_EVERY_S = 1.0
 """Between looks for new runs and at locks."""
+_ENGINE_CLOSES_WITHIN_S = 4.0
+"""An engine beats every two seconds, and writes the end of a run at most 0.3 s after it."""
 _READ_BUDGET_S = 0.05
 """A poll reads journals of finished runs for so long, newest first; the rest comes with the next polls."""
 
@@ -65,12 +67,17 @@ class _Entry:
         self.state = reduce_run(None, [record.started])
         return True
 
-    def look(self, paths: Paths, now: float) -> bool:
-        """Notice an end that no engine has written down; True where it is news."""
+    def look(self, paths: Paths, now: float, *, has_engine: bool) -> bool:
+        """Notice an end that no engine has written down; True where it is news.
+
+        A live engine gets a moment: it reads the log's last bytes first, and only then do the counts hold.
+        """
         if self.is_over or self.state is None or is_live(paths, self.run):
             found: tuple[e.Event, ...] = ()
         else:
             found = self._end(paths, now)
+            if has_engine and found and now - found[-1].at < _ENGINE_CLOSES_WITHIN_S:
+                found = self.late
         if found == self.late:
             return False
         self.late = found
@@ -106,8 +113,10 @@ class Reader:
         if monotonic() - self._looked_at >= _LOOK_EVERY_S:
             self._looked_at = monotonic()
             changed |= self._find_runs(now)
+            beat = self._beat()
+            has_engine = beat is not None and now - beat < _ENGINE_CLOSES_WITHIN_S
             for entry in self._entries.values():
-                changed |= entry.look(self._paths, now)
+                changed |= entry.look(self._paths, now, has_engine=has_engine)
         changed |= self._read()
         beat = self._beat()
         is_live_board = any(not run.state.is_over for run in self._board.runs.values())

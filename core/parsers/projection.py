@@ -58,7 +58,8 @@ class Projection:
     """
 
     __slots__ = (
-        "_cut_color", "_cut_json", "_cut_progress", "_held", "_is_after_progress", "_is_over", "_is_ours", "_owes_erase",
+        "_cut_color", "_cut_json", "_cut_progress", "_held", "_is_after_progress", "_is_ours", "_is_over",
+        "_owes_erase",
         "_state",
     )  # fmt: skip
 

@@ -18,7 +18,7 @@ def is_credential(name: str) -> bool:
 
 def safe_environment(env: dict[str, str]) -> dict[str, str | None]:
     """The environment with credentials as None (*set*), by name or by user info in a URL."""
-    secrets = _secrets(env)
+    secrets = secrets_of(env)
     safe: dict[str, str | None] = {}
     for name, value in env.items():
         hidden = is_credential(name) or _USER_INFO.search(value) or any(s in value for s in secrets)
@@ -29,7 +29,7 @@ def safe_environment(env: dict[str, str]) -> dict[str, str | None]:
 def safe_words(words: tuple[str, ...], env: dict[str, str]) -> tuple[str, ...]:
     """A command line with `***` for credentials: values of options and assignments with such names, user info of
     URLs, and the values of the environment's credentials wherever they stand."""
-    secrets = _secrets(env)
+    secrets = secrets_of(env)
     safe: list[str] = []
     hide_next = False
     for word in words:
@@ -51,7 +51,8 @@ def safe_words(words: tuple[str, ...], env: dict[str, str]) -> tuple[str, ...]:
     return tuple(safe)
 
 
-def _secrets(env: dict[str, str]) -> list[str]:
+def secrets_of(env: dict[str, str]) -> list[str]:
+    """Values that must not be written, longest first."""
     named = {value for name, value in env.items() if is_credential(name) and len(value) >= _SHORTEST}
     for value in env.values():
         named.update(part[:-1].rpartition(":")[2] for part in _USER_INFO.findall(value) if len(part) > _SHORTEST)

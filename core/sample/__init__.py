@@ -1,4 +1,4 @@
-"""The sample workspace: sixteen small crates of our own, half of them in a directory source that all checkouts share."""
+"""The sample workspace: sixteen small crates, half of them in a directory source that all checkouts share."""
 
 import hashlib
 import json

@@ -13,7 +13,7 @@ CORE = sorted(
     if path.name != "__init__.py" and "sample" not in path.parts
 )
 HOT = ("tui.cli.main", "tui.cli.build", "core.launch", "core.paths", "core.run.begin", "core.run.follow", "core.client")
-SLOW = ("argparse", "asyncio", "dataclasses", "pathlib", "subprocess", "textual", "rich", "psutil", "tomllib", "hashlib")
+HOT = ("tui.cli.main", "tui.cli.build", "core.launch", "core.run.begin", "core.run.follow", "core.client")
 
 
 def imported_by(*modules: str) -> set[str]:

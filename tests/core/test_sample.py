@@ -1,0 +1,50 @@
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from core import sample
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("sample")
+    sample.write_shared(str(folder / "shared"))
+    sample.write_checkout(str(folder / "a"), str(folder / "shared"))
+    return folder / "a"
+
+
+def cargo(folder: Path, *words: str) -> "subprocess.CompletedProcess[str]":
+    env = {k: v for k, v in os.environ.items() if not k.startswith(("CARGO_T", "CARGO_B", "RUSTC", "RUSTFLAGS"))}
+    done = subprocess.run(["cargo", *words], cwd=folder, env=env, capture_output=True, text=True, check=False)
+    return done
+
+
+def test_cargo_takes_the_workspace_and_its_shared_crates_offline(checkout: Path) -> None:
+    assert shutil.which("cargo"), "cargo is needed for these tests"
+    done = cargo(checkout, "metadata", "--offline", "--format-version", "1")
+    assert done.returncode == 0, done.stderr
+    packages = json.loads(done.stdout)["packages"]
+    ours = [p["name"] for p in packages if p["source"] is None]
+    shared = [p["name"] for p in packages if p["source"] is not None]
+    assert len(ours) == 8
+    assert len(shared) == 7
+    kinds = {kind for p in packages for t in p["targets"] for kind in t["kind"]}
+    assert {"lib", "bin", "proc-macro", "custom-build", "test"} <= kinds
+
+
+def test_the_broken_feature_gives_two_errors_with_places(checkout: Path) -> None:
+    done = cargo(checkout, *sample.BROKEN, "--offline", "--message-format=short")
+    assert done.returncode == 101
+    errors = [line for line in done.stderr.splitlines() if ": error[" in line]
+    assert [line.split("error[")[1][:5] for line in errors] == ["E0308", "E0425"]
+
+
+def test_two_checkouts_share_one_directory_source(checkout: Path) -> None:
+    other = checkout.parent / "b"
+    sample.write_checkout(str(other), str(checkout.parent / "shared"))
+    config = (other / ".cargo" / "config.toml").read_text()
+    assert config == (checkout / ".cargo" / "config.toml").read_text()
