@@ -151,9 +151,7 @@ def _story(one: Cast, index: int) -> Iterator[Step]:
             yield Step(step.at, run, e.OutputGrew(step.at, "out", lines, size))
 
 
-def _compile(
-    run: str, at: float, dice: random.Random, total: int, until: int, pace_s: float
-) -> Iterator[Step]:
+def _compile(run: str, at: float, dice: random.Random, total: int, until: int, pace_s: float) -> Iterator[Step]:
     """Units of a cargo build up to `until`, four at a time."""
     yield Step(at, run, e.TypicalRecalled(at, total * pace_s, (), 5))
     flying: list[str] = []
@@ -191,7 +189,9 @@ def _test(run: str, at: float, dice: random.Random) -> Iterator[Step]:
                      f"{Y}warning{END}: unused variable: `k`\n {B}-->{END} crates/engine/src/plan.rs:88:9\n"))  # fmt: skip
     yield from sorted(made, key=lambda step: step.at)
     at = max(step.at for step in made) + 2
-    yield Step(at, run, e.BuildFinished(at, True), f"{G}    Finished{END} `test` profile [unoptimized + debuginfo] target(s)\n")
+    yield Step(
+        at, run, e.BuildFinished(at, True), f"{G}    Finished{END} `test` profile [unoptimized + debuginfo] target(s)\n"
+    )
     yield Step(at, run, e.TestSuiteStarted(at, "unittests src/lib.rs", 400), "running 400 tests\n")
     for index in range(400):
         at += 0.1
@@ -215,7 +215,12 @@ def _fails(run: str, at: float, dice: random.Random) -> Iterator[Step]:
     for message in ("mismatched types", "cannot find value `edgs` in this scope"):
         yield Step(at, run, e.DiagnosticEmitted(
             at, "error", message, "E0308", "crates/router/src/lib.rs", 41, 18, ERROR, "router"), ERROR)  # fmt: skip
-    yield Step(at, run, e.BuildFinished(at, False), f"{R}error{END}: could not compile `router` (lib) due to 2 previous errors\n")
+    yield Step(
+        at,
+        run,
+        e.BuildFinished(at, False),
+        f"{R}error{END}: could not compile `router` (lib) due to 2 previous errors\n",
+    )
     yield Step(at + 0.1, run, e.RunEnded(at + 0.1, 101, None, 21.0, 60.0, 4.0, 900_000_000, None))
 
 
@@ -223,7 +228,9 @@ def _done(run: str, at: float, dice: random.Random) -> Iterator[Step]:
     made = list(_compile(run, at + 0.3, dice, 60, 59, 0.2))
     yield from made
     at = _last(made) + 1
-    yield Step(at, run, e.BuildFinished(at, True), f"{G}    Finished{END} `dev` profile [unoptimized + debuginfo] target(s)\n")
+    yield Step(
+        at, run, e.BuildFinished(at, True), f"{G}    Finished{END} `dev` profile [unoptimized + debuginfo] target(s)\n"
+    )
     yield Step(at + 0.1, run, e.RunEnded(at + 0.1, 0, None, 9.0, 30.0, 2.0, 400_000_000, None))
 
 

@@ -12,8 +12,10 @@ CORE = sorted(
     for path in (ROOT / "core").rglob("*.py")
     if path.name != "__init__.py" and "sample" not in path.parts
 )
-HOT = ("tui.cli.main", "tui.cli.build", "core.launch", "core.paths", "core.run.begin", "core.run.follow", "core.client")
 HOT = ("tui.cli.main", "tui.cli.build", "core.launch", "core.run.begin", "core.run.follow", "core.client")
+SLOW = (
+    "argparse", "asyncio", "dataclasses", "pathlib", "subprocess", "textual", "rich", "psutil", "tomllib", "hashlib",
+)  # fmt: skip
 
 
 def imported_by(*modules: str) -> set[str]:

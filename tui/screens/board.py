@@ -88,8 +88,12 @@ class BoardScreen(Screen[None]):
         parts = [Part(" cargo deck   ", "title")]
         for role, word in _WORDS:
             if counted[role]:
-                sign = {"building": self._glyphs.building, "waiting": self._glyphs.waiting,
-                        "failed": self._glyphs.failed, "done": self._glyphs.done}.get(role, self._glyphs.stopped)  # fmt: skip
+                sign = {
+                    "building": self._glyphs.building,
+                    "waiting": self._glyphs.waiting,
+                    "failed": self._glyphs.failed,
+                    "done": self._glyphs.done,
+                }.get(role, self._glyphs.stopped)
                 parts.append(Part(f"{sign} {counted[role]} {word}   ", role))
         right = [Part(self._note + " ", "dim")] if self._note else []
         if is_old and live and not self._note:

@@ -16,7 +16,7 @@ class Welcome(Static):
     """Shown while no build is known."""
 
     def __init__(self) -> None:
-        super().__init__("", id="welcome")
+        super().__init__(welcome_text(None), id="welcome")
 
     def tell(self, machine: Machine | None) -> None:
         """Say what was found on this machine; None: nobody looked yet."""
