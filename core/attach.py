@@ -43,8 +43,8 @@ class _Entry:
 
     def read(self, paths: Paths) -> bool:
         """Take what was added; True where something was."""
-        if self.state is None and not self._begin(paths):
-            return False
+        if self.state is None:
+            self._begin(paths)  # where `run.json` is lost, the journal begins with what the engine could guess
         first = not self.is_read
         self.is_read = True
         try:
@@ -60,12 +60,10 @@ class _Entry:
             self.is_over = self.state is not None and self.state.ended_at is not None
         return first or bool(events) or self.tail.is_restarted
 
-    def _begin(self, paths: Paths) -> bool:
+    def _begin(self, paths: Paths) -> None:
         record = read_record(paths, self.run)
-        if record is None:
-            return False
-        self.state = reduce_run(None, [record.started])
-        return True
+        if record is not None:
+            self.state = reduce_run(None, [record.started])
 
     def look(self, paths: Paths, now: float, *, has_engine: bool) -> bool:
         """Notice an end that no engine has written down; True where it is news.
@@ -110,15 +108,16 @@ class Reader:
         """The board now; the same object while nothing on it changed (a live run's second counts as a change)."""
         now = self._clock()
         changed = False
-        if monotonic() - self._looked_at >= _LOOK_EVERY_S:
+        is_due = monotonic() - self._looked_at >= _LOOK_EVERY_S
+        beat = self._beat()
+        if is_due:
             self._looked_at = monotonic()
             changed |= self._find_runs(now)
-            beat = self._beat()
+        changed |= self._read()
+        if is_due:
             has_engine = beat is not None and now - beat < _ENGINE_CLOSES_WITHIN_S
             for entry in self._entries.values():
                 changed |= entry.look(self._paths, now, has_engine=has_engine)
-        changed |= self._read()
-        beat = self._beat()
         is_live_board = any(not run.state.is_over for run in self._board.runs.values())
         if changed:
             self._board = Board(self._runs(), now, beat, self._notes())
@@ -129,7 +128,8 @@ class Reader:
     def read_all(self) -> Board:
         """The board with every run read, however many: for commands that look once."""
         self.poll()
-        while any(not entry.is_read and entry.state is not None for entry in self._entries.values()):
+        while any(not entry.is_read for entry in self._entries.values()):
+            self._looked_at = float("-inf")
             self.poll()
         return self._board
 

@@ -1,0 +1,81 @@
+"""What `--json` prints has exactly the fields that docs/json.md names."""
+
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.core.runs import exit_of, paths_in, start_python
+from tui.cli.main import main
+
+DOCS = (Path(__file__).parents[2] / "docs" / "json.md").read_text()
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A finished run, in folders that the commands look at."""
+    paths = paths_in(tmp_path)
+    started = start_python(paths, "print('one'); print('two')", agent="tester")
+    exit_of(paths, started)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    os.rename(tmp_path / "state", tmp_path / "cargo-deck")
+    monkeypatch.setattr("tui.cli.listing.ensure_engine", lambda paths: None)
+    return started
+
+
+def printed(capsys: pytest.CaptureFixture[str], *words: str) -> list[dict[str, Any]]:
+    main(list(words))
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def documented(heading: str) -> set[str]:
+    """Names in backticks in the first column of the table below a heading."""
+    part = DOCS.split(heading, 1)[1].split("\n## ")[0]
+    return {name for row in re.findall(r"^\| (`.*?) \|", part, re.M) for name in re.findall(r"`(\w+)`", row)}
+
+
+def test_ps_prints_what_is_documented(run: str, capsys: pytest.CaptureFixture[str]) -> None:
+    (found,) = printed(capsys, "ps", "--json")
+    assert (found["schema"], found["version"]) == ("cargo-deck/ps", 1)
+    (one,) = found["runs"]
+    assert one["run"] == run
+    assert one["state"] == "done"
+    assert one["exit"]["code"] == 0
+    listed = documented("A run:") - {"ps"}
+    assert set(one) == listed
+    for name in ("units", "tests", "exit", "bytes"):
+        assert all(f"`{key}`" in DOCS or f"`{name}.{key}`" in DOCS for key in one[name])
+
+
+def test_logs_print_numbered_lines(run: str, capsys: pytest.CaptureFixture[str]) -> None:
+    found = printed(capsys, "logs", "tester", "--json")
+    assert [(line["line"], line["text"]) for line in found] == [(0, "one"), (1, "two")]
+    assert set(found[0]) == {"schema", "version", "run", "stream", "line", "text"}
+
+
+def test_wait_says_how_a_run_ended(run: str, capsys: pytest.CaptureFixture[str]) -> None:
+    (found,) = printed(capsys, "wait", run[:15], "--json")
+    assert set(found) == {"schema", "version", "run", "agent", "code", "signal", "is_lost", "wall_s"}
+    assert found["code"] == 0
+
+
+def test_stop_and_sweep_say_what_they_did(run: str, capsys: pytest.CaptureFixture[str]) -> None:
+    (stopped,) = printed(capsys, "stop", run, "--json")
+    assert stopped["runs"] == [{"run": run, "was_live": False}]
+    (swept,) = printed(capsys, "sweep", "--dry-run", "--json")
+    assert set(swept) == {"schema", "version", "is_dry_run", "bytes", "removed"}
+
+
+@pytest.mark.parametrize("words", [("wait", "nobody"), ("logs", "nobody"), ("stop", "nobody"), ("restart", "nobody")])
+def test_an_unknown_run_is_a_sentence(words: tuple[str, ...], run: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(list(words)) == 2
+    assert "no run and no agent is called 'nobody'" in capsys.readouterr().err
+
+
+def test_a_bad_option_is_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["ps", "--nosuch"]) == 2
+    assert "see `cargo deck ps --help`" in capsys.readouterr().err
