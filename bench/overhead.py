@@ -114,6 +114,7 @@ def main() -> int:
     parser.add_argument("--edit", default="src/main.rs", help="the file of it that is newer before each build")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--self-check", action="store_true", help="plain cargo in place of ours")
+    parser.add_argument("--report-only", action="store_true", help="end well whatever the figures: for a noisy CI")
     args = parser.parse_args()
     # Compiled modules are cached at an installation: with this set by a developer, start-up would cost twice.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -135,7 +136,7 @@ def main() -> int:
             ours = ["cargo", "build"] if args.self_check else [COMMAND, "build"]
             is_good &= _builds(deck, edited, args.pairs, rng, ours)
     print(f"overhead: {'all within the bars' if is_good else 'a bar is MISSED'}")
-    return 0 if is_good else 1
+    return 0 if is_good or args.report_only else 1
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from textual.screen import Screen
 from core.state import Board, Run
 from tui import roster
 from tui.bindings import ACTIONS, LOG, bindings
+from tui.format import cut_path
 from tui.tail import Tails
 from tui.widgets.key_line import KeyLine
 from tui.widgets.log_view import LogView
@@ -85,10 +86,12 @@ class LogScreen(Screen[str]):
         else:
             left = f"{below} more below"
         name = {"out": "stdout", "err": "stderr"}[self._stream] + "  " if run.is_split else ""
-        path = self._tails.path(run, self._stream)
+        count = f"{view.line_count} lines "
+        room = self.size.width - len(left) - len(name) - len(count) - 6
+        path = cut_path(self._tails.path(run, self._stream), max(10, room))
         self.query_one("#where", StatusLine).say(
             (Part(f" {left}   ", "strong" if not view.is_following else "dim"), Part(name, "text"), Part(path, "dim")),
-            (Part(f"{view.line_count} lines ", "dim"),),
+            (Part(count, "dim"),),
         )
 
     def show_next_needing(self) -> None:
