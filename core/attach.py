@@ -1,28 +1,35 @@
 """A live Board over the files that engine and supervisors write; reads only, and needs neither of them alive."""
 
 import os
-from collections.abc import Mapping
+import time
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
 from core import events as e
 from core.clock import Clock, monotonic
 from core.errors import JournalError
-from core.facts import read_exit, read_record
+from core.facts import guess_record, read_exit, read_record
 from core.journal import JournalTail
 from core.paths import Paths
 from core.reduce import reduce_run
 from core.run.stop import is_live
+from core.skim import skim_run
 from core.state import Board, Run
 
 SHOWN_FOR_S = 24 * 3600.0
-"""A finished run stays on the board for so long, unless it is forgotten."""
+"""A finished run stays on the board for so long after its end, unless it is forgotten."""
 _LOOK_EVERY_S = 1.0
 """Between looks for new runs and at locks."""
 _ENGINE_CLOSES_WITHIN_S = 4.0
 """An engine beats every two seconds, and writes the end of a run at most 0.3 s after it."""
+_CLOSING_WAIT_S = 1.0
+"""Who looks once gives a live engine so long to write down the end of a run."""
 _READ_BUDGET_S = 0.05
 """A poll reads journals of finished runs for so long, newest first; the rest comes with the next polls."""
+_RECORD_WAIT_S = 5.0
+"""A run without a readable `run.json` is being started, for so long."""
+_RECORD_SCHEMA = 1
 
 
 class _Entry:
@@ -30,59 +37,114 @@ class _Entry:
 
     def __init__(self, paths: Paths, run: str) -> None:
         self.run = run
-        self.folder = paths.run(run)
-        self.tail = JournalTail(self.folder + "/events.jsonl")
+        self.is_open = False
+        """In the list of runs that are live or not yet closed."""
         self.state: Run | None = None
         """From `run.json` and the journal."""
         self.is_read = False
         self.is_over = False
         """The journal holds the end: nothing of it changes any more."""
+        self.is_closing = False
+        """It ended, and a live engine has not written that down yet."""
         self.late: tuple[e.Event, ...] = ()
         """What the journal does not say yet, found in the run's folder."""
         self.note: str | None = None
+        self._paths = paths
+        self._folder = paths.run(run)
+        self._tail = JournalTail(self._folder + "/events.jsonl")
+        self._is_refused = False
+        """The journal is not for us."""
+        self._is_looked_at = False
+        self._found_at = monotonic()
 
-    def read(self, paths: Paths) -> bool:
+    @property
+    def is_behind(self) -> bool:
+        """There is more to read at once."""
+        return not self.is_read or self._tail.is_behind
+
+    @property
+    def is_whole(self) -> bool:
+        """Read to its end; there will be no more."""
+        return self.is_over and not self._tail.is_behind
+
+    def read(self) -> bool:
         """Take what was added; True where something was."""
-        if self.state is None:
-            self._begin(paths)  # where `run.json` is lost, the journal begins with what the engine could guess
-        first = not self.is_read
-        self.is_read = True
+        before, note = self.state, self.note
+        first, self.is_read = not self.is_read, True
         try:
-            events = self.tail.poll()
+            if first and not self.is_open and self._skim():
+                return True
+            if self.state is None:
+                self._begin()
+            self._take(self._tail.poll())
         except JournalError as error:
-            is_new, self.note = self.note is None, str(error)
-            return first or is_new
-        if self.tail.is_restarted:
-            self.state = None
-            self._begin(paths)
-        if events:
+            self._is_refused, self.note = True, str(error)
+        return first or self.state is not before or self.note != note
+
+    def _skim(self) -> bool:
+        """The short way for a run that is over."""
+        try:
+            with open(self._tail.path, "rb") as file:
+                self.state = skim_run(file.read(), self._tail.path)
+        except OSError:
+            return False
+        self.is_over = self.state is not None
+        return self.is_over
+
+    def _begin(self) -> None:
+        record = read_record(self._paths, self.run)
+        if record is None:
+            if monotonic() - self._found_at < _RECORD_WAIT_S and self.is_open:
+                return
+            try:
+                at = os.stat(self._folder + "/out.log").st_mtime
+            except OSError:
+                return  # nothing was started
+            record = guess_record(self._paths, self.run, at)
+            self.note = f"run {self.run}: run.json is missing or cannot be read; `cargo deck forget` removes the run"
+        elif record.schema > _RECORD_SCHEMA:
+            self.note = (
+                f"run {self.run} was started by a newer cargo-deck (schema {record.schema}): update to see all of it"
+            )
+        self.state = reduce_run(None, [record.started])
+
+    def _take(self, events: Iterable[e.Event]) -> None:
+        if self._tail.is_restarted:
+            self._is_refused, self.note, self.state = False, None, None
+            self._begin()
+        if self._is_refused:
+            return
+        try:
             self.state = reduce_run(self.state, events)
-            self.is_over = self.state is not None and self.state.ended_at is not None
-        return first or bool(events) or self.tail.is_restarted
+        except (TypeError, ValueError, AttributeError):
+            self._is_refused = True
+            self.note = f"{self._tail.path} holds what is no event of cargo-deck: the run is shown as it was before"
+        self.is_over = self.state is not None and self.state.ended_at is not None
 
-    def _begin(self, paths: Paths) -> None:
-        record = read_record(paths, self.run)
-        if record is not None:
-            self.state = reduce_run(None, [record.started])
-
-    def look(self, paths: Paths, now: float, *, has_engine: bool) -> bool:
+    def look(self, now: float, *, has_engine: bool) -> bool:
         """Notice an end that no engine has written down; True where it is news.
 
         A live engine gets a moment: it reads the log's last bytes first, and only then do the counts hold.
         """
-        if self.is_over or self.state is None or is_live(paths, self.run):
+        self._is_looked_at = True
+        self.is_closing = False
+        if self.is_over or self.state is None or is_live(self._paths, self.run):
             found: tuple[e.Event, ...] = ()
         else:
-            found = self._end(paths, now)
-            if has_engine and found and now - found[-1].at < _ENGINE_CLOSES_WITHIN_S:
-                found = self.late
+            found = self._end(now)
+            if has_engine and found != self.late and now - found[-1].at < _ENGINE_CLOSES_WITHIN_S:
+                found, self.is_closing = self.late, True
         if found == self.late:
             return False
         self.late = found
         return True
 
-    def _end(self, paths: Paths, now: float) -> tuple[e.Event, ...]:
-        known = read_exit(paths, self.run)
+    def look_first(self, now: float, *, has_engine: bool) -> bool:
+        """`look`, where nobody did yet."""
+        return self.is_read and not self._is_looked_at and self.look(now, has_engine=has_engine)
+
+    def _end(self, now: float) -> tuple[e.Event, ...]:
+        known = read_exit(self._paths, self.run)
         if known is None:
             return self.late or (e.RunLost(now),)
         handed = (e.HandedOver(known.ended.at, known.handed_to),) if known.handed_to else ()
@@ -101,23 +163,25 @@ class Reader:
         self._clock = clock
         self._shown_for_s = shown_for_s
         self._entries: dict[str, _Entry] = {}
+        self._old: set[str] = set()
+        """Runs on disk that ended too long ago."""
         self._looked_at = float("-inf")
         self._board = Board(now=clock())
 
     def poll(self) -> Board:
         """The board now; the same object while nothing on it changed (a live run's second counts as a change)."""
-        now = self._clock()
+        return self._poll(waits_for_engine=True)
+
+    def _poll(self, *, waits_for_engine: bool) -> Board:
+        now, beat = self._clock(), self._beat()
+        has_engine = waits_for_engine and beat is not None and now - beat < _ENGINE_CLOSES_WITHIN_S
         changed = False
-        is_due = monotonic() - self._looked_at >= _LOOK_EVERY_S
-        beat = self._beat()
-        if is_due:
+        if is_due := monotonic() - self._looked_at >= _LOOK_EVERY_S:
             self._looked_at = monotonic()
             changed |= self._find_runs(now)
         changed |= self._read()
-        if is_due:
-            has_engine = beat is not None and now - beat < _ENGINE_CLOSES_WITHIN_S
-            for entry in self._entries.values():
-                changed |= entry.look(self._paths, now, has_engine=has_engine)
+        for entry in self._entries.values():
+            changed |= (entry.look if is_due else entry.look_first)(now, has_engine=has_engine)
         is_live_board = any(not run.state.is_over for run in self._board.runs.values())
         if changed:
             self._board = Board(self._runs(), now, beat, self._notes())
@@ -126,39 +190,58 @@ class Reader:
         return self._board
 
     def read_all(self) -> Board:
-        """The board with every run read, however many: for commands that look once."""
+        """The board with every run read, however many, and every end known: for commands that look once."""
         self.poll()
-        while any(not entry.is_read for entry in self._entries.values()):
-            self._looked_at = float("-inf")
+        while any(entry.is_behind for entry in self._entries.values()):
             self.poll()
+        ends = monotonic() + _CLOSING_WAIT_S
+        while any(entry.is_closing for entry in self._entries.values()):
+            time.sleep(0.02)
+            self._looked_at = float("-inf")
+            self._poll(waits_for_engine=monotonic() < ends)
         return self._board
 
     def _read(self) -> bool:
         ends = monotonic() + _READ_BUDGET_S
         changed = False
         for entry in reversed(self._entries.values()):
-            if entry.is_over or (entry.is_read and entry.late and monotonic() > ends):
+            if entry.is_whole or (entry.is_behind and not entry.is_open and monotonic() > ends):
                 continue
-            changed |= entry.read(self._paths)
-            if monotonic() > ends and entry.late:
-                break
+            changed |= entry.read()
         return changed
 
     def _find_runs(self, now: float) -> bool:
-        try:
-            names = os.listdir(self._paths.runs)
-        except OSError:
-            names = []
-        try:
-            live = set(os.listdir(self._paths.open))
-        except OSError:
-            live = set()
-        oldest = _stamp(now - self._shown_for_s)
-        wanted = sorted(name for name in names if name in live or name[:15] >= oldest)
-        if wanted == list(self._entries):
-            return False
+        names = {name for name in _names(self._paths.runs) if name[:1].isdigit()}
+        is_open = names & set(_names(self._paths.open))
+        self._old &= names
+        wanted = sorted(name for name in names if name in is_open or self._is_recent(name, now))
+        is_same = wanted == list(self._entries)
         self._entries = {name: self._entries.get(name) or _Entry(self._paths, name) for name in wanted}
-        return True
+        for name, entry in self._entries.items():
+            entry.is_open = name in is_open
+        return not is_same
+
+    def _is_recent(self, name: str, now: float) -> bool:
+        """It was started, or ended, not too long ago."""
+        if name in self._old:
+            return False
+        oldest = now - self._shown_for_s
+        if name[:15] >= time.strftime("%Y%m%d-%H%M%S", time.gmtime(max(0.0, oldest))):
+            return True
+        entry = self._entries.get(name)
+        ended_at = entry.state.ended_at if entry is not None and entry.state is not None else None
+        if (ended_at if ended_at is not None else self._last_sign(name)) >= oldest:
+            return True
+        self._old.add(name)
+        return False
+
+    def _last_sign(self, name: str) -> float:
+        for file in ("exit.json", "events.jsonl"):
+            try:
+                return os.stat(f"{self._paths.run(name)}/{file}").st_mtime
+            except OSError:
+                continue
+        return 0.0
 
     def _runs(self) -> Mapping[str, Run]:
         shown = ((name, entry.shown()) for name, entry in self._entries.items())
@@ -174,8 +257,8 @@ class Reader:
             return None
 
 
-def _stamp(at: float) -> str:
-    """The first part of a run id made at that time."""
-    import time
-
-    return time.strftime("%Y%m%d-%H%M%S", time.gmtime(max(0.0, at)))
+def _names(folder: str) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except OSError:
+        return []

@@ -21,6 +21,7 @@ class Record:
     has_progress: bool
     is_readable: bool = True
     """False: the file was missing or corrupt, and this is what could be guessed."""
+    schema: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,11 @@ def read_record(paths: Paths, run: str) -> Record | None:
         is_split=found.get("streams") == 2,
     )
     return Record(
-        started, _text(found, "parser") or "generic", _text(found, "json") or "none", bool(found.get("progress"))
+        started,
+        _text(found, "parser") or "generic",
+        _text(found, "json") or "none",
+        has_progress=bool(found.get("progress")),
+        schema=_integer(found, "schema") or 1,
     )
 
 

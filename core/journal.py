@@ -116,12 +116,14 @@ class JournalTail:
         self.skipped_lines = 0
         self.is_restarted = False
         """The last `poll` found another or a shorter file, and began again: forget the events before it."""
+        self.is_behind = False
+        """There is more to read: call `poll` again."""
         self._offset = 0
         """After the last newline that was read: a torn line may be cut off again."""
         self._seen = (0, 0, 0)
 
     def poll(self) -> list[Event]:
-        """New events since the last call; none while the journal is missing.
+        """New events since the last call, of about a megabyte at most; none while the journal is missing.
 
         Raises:
             JournalError: it was written by a newer version, or is no journal.
@@ -154,10 +156,13 @@ class JournalTail:
                 self._offset = self.skipped_lines = 0
             with open(self.path, "rb") as file:
                 file.seek(self._offset)
-                content = file.read()
+                content = file.read(_READ_BYTES)
+                while b"\n" not in content and (more := file.read(_READ_BYTES)):
+                    content += more
         except OSError:
             return b""
-        self._seen = seen
+        self.is_behind = self._offset + len(content) < status.st_size
+        self._seen = (seen[0], seen[1], 0) if self.is_behind else seen
         return content
 
 

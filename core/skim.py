@@ -8,7 +8,6 @@ import json
 import re
 from dataclasses import replace
 from types import MappingProxyType
-from typing import Any
 
 from core import events as e
 from core.journal import check_header
@@ -17,13 +16,13 @@ from core.state import Run
 
 _ENDS = (b'{"event":"RunEnded"', b'{"event":"RunLost"')
 _REPLACED = (b'{"event":"ProgressMoved"', b'{"event":"OutputGrew"', b'{"event":"TestsCounted"')
-"""Of these the last one says all; of `OutputGrew` the last of each log."""
+"""Of these the last one says all; of `OutputGrew` the last of each log, of `ProgressMoved` also the last total."""
 _SILENT = (b'{"mark":', b'{"event":"UnitStarted"', b'{"event":"TypicalRecalled"', b'{"event":"LockWait')
 _BUILD = b'{"event":"BuildFinished"'
 _UNIT = b'{"event":"UnitFinished"'
 _TEST = b'{"event":"TestFinished"'
 _FINISHED = re.compile(
-    rb'^\{"event":"UnitFinished","at":[^,]+,"name":("(?:[^"\\]|\\.)*"),.*"is_fresh":(true|false),"elapsed_s":([^,}]+)\}$',
+    rb'^\{"event":"UnitFinished","at":[^,]+,"name":"((?:[^"\\]|\\.)*)",.*"is_fresh":(true|false),"elapsed_s":([^,}]+)\}$',
     re.M,
 )
 
@@ -50,7 +49,8 @@ def skim_run(content: bytes, path: str) -> Run | None:
     try:
         for kept, before in parts:
             run = run and _with_units(run, finished[:before])
-            run = reduce_run(run, [event for line in kept if (event := e.from_record(json.loads(line))) is not None])
+            records = (json.loads(line) for line in kept if line)
+            run = reduce_run(run, [event for record in records if (event := e.from_record(record)) is not None])
         return run and _with_units(run, finished)
     except (ValueError, TypeError, AttributeError, RecursionError):
         return None
@@ -72,10 +72,10 @@ def _telling(lines: list[bytes]) -> tuple[list[tuple[list[bytes], int]], int]:
         if line.startswith(_SILENT) or (line.startswith(_TEST) and b'"outcome":"failed"' not in line):
             continue
         if line.startswith(_REPLACED):
-            key = b"err" if b'"stream":"err"' in line else line[10:15]
+            key = line[10:15] + (b"!" if b'"stream":"err"' in line or b'"total":null' in line else b"")
             if key in last:
                 holder, at = last[key]
-                holder[at] = b"{}"
+                holder[at] = b""
             last[key] = kept, len(kept)
         elif line.startswith(_BUILD):
             kept = []
@@ -86,13 +86,15 @@ def _telling(lines: list[bytes]) -> tuple[list[tuple[list[bytes], int]], int]:
 
 def _with_units(run: Run, finished: list[tuple[bytes, bytes, bytes]]) -> Run:
     fresh = sum(is_fresh == b"true" for _, is_fresh, _ in finished)
-    seconds: dict[str, Any] = {
-        json.loads(name): float(elapsed_s) for name, _, elapsed_s in finished if elapsed_s != b"null"
-    }
+    seconds = {_text(name): float(elapsed_s) for name, _, elapsed_s in finished if elapsed_s != b"null"}
     return replace(
         run,
         units_fresh=fresh,
         units_built=len(finished) - fresh,
-        units_done=run.units_done if run.progress_kind != "units" else max(run.units_done, len(finished)),
+        units_done=max(run.units_done, len(finished)),
         finished_s=MappingProxyType(seconds),
     )
+
+
+def _text(quoted: bytes) -> str:
+    return str(json.loads(b'"%s"' % quoted)) if b"\\" in quoted else quoted.decode()
