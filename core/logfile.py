@@ -74,6 +74,11 @@ class LogFile:
         return self._counter.shown_lines
 
     @property
+    def ended_line_count(self) -> int:
+        """The same without it: these do not change any more."""
+        return self._counter.shown_lines - self._counter.is_open
+
+    @property
     def size_bytes(self) -> int:
         """As of the last `extend`."""
         return self._counter.offset

@@ -52,6 +52,11 @@ class LineCounter:
         """Lines that a person would count, with the one that is not ended yet."""
         return self._shown + self._is_open
 
+    @property
+    def is_open(self) -> bool:
+        """The last shown line is not ended yet."""
+        return self._is_open
+
     def feed(self, chunk: bytes) -> list[Record]:
         """Takes the next bytes; gives the records that are due."""
         records: list[Record] = []

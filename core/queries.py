@@ -1,11 +1,20 @@
 """Values derived from a Board: panes, estimates, who waits for whom. Pure."""
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from core.state import Board, Run, RunState
 
+_TARGET_LOCKS = ("artifact directory", "build directory")
+_PROFILE_FOLDERS = {"dev": "debug", "test": "debug", "bench": "release"}
 _LEAST_ELAPSED_S = 1.0
 """Before this an observed speed means nothing."""
+
+_BY_URGENCY = (
+    RunState.FAILED, RunState.LOST, RunState.KILLED, RunState.WAITING, RunState.BUILDING, RunState.LINKING,
+    RunState.TESTING, RunState.RUNNING, RunState.QUEUED, RunState.DONE, RunState.STOPPED,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,19 +58,27 @@ def eta_s(run: Run, now: float) -> float | None:
         return None
     elapsed = elapsed_s(run, now)
     crates = dict(typical.crate_s)
-    left = {name: s for name, s in crates.items() if name not in run.finished_s}
-    for unit in run.in_flight:
-        if unit.name in left:
-            left[unit.name] = max(0.0, left[unit.name] - (now - unit.since))
-    done = sum(crates.get(name, s) for name, s in run.finished_s.items())
     total = sum(crates.values())
     if not crates or total <= 0:
         return max(0.0, typical.wall_s - elapsed)
-    usual = max(1.0, total / typical.wall_s) if typical.wall_s > 0 else 1.0
-    speed = done / elapsed if elapsed > _LEAST_ELAPSED_S and done > total * 0.05 else usual
     if run.units_total is not None and run.units_total <= run.units_done:
         return 0.0
-    return sum(left.values()) / max(speed, usual / 4)
+    done = sum(crates.get(name, s) for name, s in run.finished_s.items())
+    usual = max(1.0, total / typical.wall_s) if typical.wall_s > 0 else 1.0
+    speed = done / elapsed if elapsed > _LEAST_ELAPSED_S and done > total * 0.05 else usual
+    return _work_left_s(run, crates, now) / max(speed, usual / 4)
+
+
+def _work_left_s(run: Run, crates: dict[str, float], now: float) -> float:
+    """Compile seconds of what is not finished. Of the crates that wait for their turn some may be fresh: where
+    fewer units remain than crates are known, the known seconds count in that proportion."""
+    flying = {unit.name for unit in run.in_flight}
+    begun = sum(max(0.0, crates.get(unit.name, 0.0) - (now - unit.since)) for unit in run.in_flight)
+    ahead = [s for name, s in crates.items() if name not in run.finished_s and name not in flying]
+    if run.units_total is None or not ahead:
+        return begun + sum(ahead)
+    remaining = max(0, run.units_total - run.units_done - len(flying))
+    return begun + sum(ahead) * min(1.0, remaining / len(ahead))
 
 
 def fraction(run: Run) -> float | None:
@@ -72,19 +89,29 @@ def fraction(run: Run) -> float | None:
 
 
 def holder_of(board: Board, run: Run) -> Run | None:
-    """The live run that a waiting one probably waits for: same target dir, started before, not waiting itself."""
-    if run.waits_for is None or run.target_dir is None:
-        return None
-    if run.waits_for not in ("artifact directory", "build directory"):
+    """The live run that a waiting one probably waits for: it builds into the same folder, began before, and waits
+    for nobody itself. None where the lock is not one of a target dir, or no such run is ours."""
+    if run.target_dir is None or run.waits_for not in _TARGET_LOCKS:
         return None
     others = [
         other
         for other in board.runs.values()
-        if other.run != run.run and not other.state.is_over and other.target_dir == run.target_dir
+        if other.run != run.run
+        and other.target_dir == run.target_dir
+        and not (other.state.is_over or other.is_build_over)
     ]
-    free = [other for other in others if other.waits_for is None]
-    candidates = free or others
-    return candidates[0] if candidates else None
+    by_fit = sorted(others, key=lambda o: (o.waits_for is not None, _profile(o) != _profile(run), o.run))
+    return by_fit[0] if by_fit else None
+
+
+def _profile(run: Run) -> str:
+    """The folder of the target dir that a command builds into, as far as its words tell."""
+    words = run.command.split(" -- ")[0].replace("--profile=", "--profile ").split()
+    if "--profile" in words[:-1]:
+        named = words[words.index("--profile") + 1]
+        return _PROFILE_FOLDERS.get(named, named)
+    is_release = run.subcommand == "bench" or "--release" in words or "-r" in words
+    return "release" if is_release else "debug"
 
 
 def waits_on(board: Board, run: Run) -> str | None:
@@ -111,3 +138,9 @@ def needs_attention(run: Run) -> bool:
     if run.state is RunState.KILLED:
         return run.stop is None and (run.ended is None or run.ended.stopped_by is None)
     return run.state in (RunState.FAILED, RunState.LOST, RunState.WAITING)
+
+
+def summary(runs: Iterable[Run]) -> str:
+    """How many are in which state, what calls for attention first: `1 failed · 3 building`; empty without runs."""
+    counts = Counter(run.state for run in runs)
+    return " · ".join(f"{counts[state]} {state}" for state in _BY_URGENCY if counts[state])

@@ -6,11 +6,13 @@ from core.errors import UsageError
 from core.facts import read_record
 from core.paths import Paths
 
+_MAX_NAMED = 5
+
 
 def run_ids(paths: Paths) -> list[str]:
     """All runs on disk, oldest first."""
     try:
-        return sorted(os.listdir(paths.runs))
+        return sorted(name for name in os.listdir(paths.runs) if not name.startswith("."))
     except OSError:
         return []
 
@@ -27,14 +29,31 @@ def resolve_run(paths: Paths, word: str) -> str:
     starts = [run for run in ids if run.startswith(word)] if word else []
     if len(starts) == 1:
         return starts[0]
-    if not starts:
-        for run in reversed(ids):
-            record = read_record(paths, run)
-            if record is not None and record.started.agent == word:
-                return run
-    if starts:
-        raise UsageError(
-            f"{word!r} fits {len(starts)} runs, for example {starts[-1]} and {starts[0]}: write more of it"
-        )
-    known = f"the newest is {ids[-1]}" if ids else "there are none yet"
-    raise UsageError(f"no run and no agent is called {word!r} ({known}): see `cargo deck ps --all`")
+    agents: dict[str, str] = {}
+    for run in reversed(ids):
+        agent = _agent(paths, run)
+        if agent == word:
+            return run
+        agents.setdefault(agent, run)
+    raise UsageError(_several(paths, word, starts) if starts else _none(word, agents))
+
+
+def _agent(paths: Paths, run: str) -> str:
+    record = read_record(paths, run)
+    return record.started.agent if record is not None else "?"
+
+
+def _several(paths: Paths, word: str, starts: list[str]) -> str:
+    named = [f"{run} ({_agent(paths, run)})" for run in reversed(starts[-_MAX_NAMED:])]
+    more = f" and {len(starts) - _MAX_NAMED} older" if len(starts) > _MAX_NAMED else ""
+    return f"{word!r} fits {len(starts)} runs, write more of it: {', '.join(named)}{more}"
+
+
+def _none(word: str, agents: dict[str, str]) -> str:
+    """`agents`: the newest run of each, latest first."""
+    from difflib import get_close_matches
+
+    known = [name for name in agents if name != "?"]
+    near = get_close_matches(word, known, _MAX_NAMED) or known[:_MAX_NAMED]
+    hint = "there are no runs yet" if not agents else "agents: " + ", ".join(near) if near else "no agent is known"
+    return f"no run and no agent is called {word[:80]!r} ({hint}): see `cargo deck ps --all`"

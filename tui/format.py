@@ -3,6 +3,7 @@
 from rich.cells import cell_len as cell_len
 from rich.cells import set_cell_size
 
+_ASCII = str.maketrans("–…≈·●◷✗✓■○│×↓✖✔", "-~~-*~x+-.|xvx+")
 UNKNOWN = "–"
 ELLIPSIS = "…"
 _UNITS = "BKMGTP"
@@ -53,7 +54,12 @@ def cut_path(text: str, width: int) -> str:
     """At most `width` cells, the beginning cut away: for paths."""
     if cell_len(text) <= width:
         return text
-    kept = text
+    kept = text[-width:] if width > 0 else ""
     while kept and cell_len(kept) > width - 1:
         kept = kept[1:]
     return ELLIPSIS + kept if width > 0 else ""
+
+
+def ascii_only(text: str) -> str:
+    """The text for a terminal without Unicode: each of our signs by one that resembles it, others by `?`."""
+    return text.translate(_ASCII).encode("ascii", "replace").decode()

@@ -11,6 +11,7 @@ from core.clock import wall_clock
 from core.errors import DeckError, UsageError
 from core.paths import Paths, find_paths
 from core.state import Board
+from tui import format as f
 
 VERSION = 1
 """Of every `--json` schema: see docs/json.md."""
@@ -48,10 +49,18 @@ def print_json(schema: str, **fields: Any) -> None:
 
 
 def print_text(text: str) -> None:
-    """A line on stdout; a reader that is gone ends the program quietly."""
+    """A line on stdout, in characters that it can take."""
+    encoding = (sys.stdout.encoding or "ascii").lower()
+    if not encoding.startswith("utf"):
+        text = f.ascii_only(text)
+    print_bytes(text.encode("utf-8", "replace") + b"\n")
+
+
+def print_bytes(content: bytes) -> None:
+    """Bytes on stdout as they are; a reader that is gone ends the program quietly."""
     try:
-        sys.stdout.write(text + "\n")
-        sys.stdout.flush()
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         raise SystemExit(141) from None
@@ -71,6 +80,9 @@ def guarded(run: Any, argv: list[str]) -> int:
         return 2
     except DeckError as error:
         say(str(error))
+        return 125
+    except OSError as error:
+        say(f"{error.filename or argv}: {error.strerror or error}")
         return 125
     except KeyboardInterrupt:
         return 130

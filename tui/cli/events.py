@@ -59,7 +59,7 @@ class Changes:
 
 def plain(text: str) -> str:
     """Foreign text without anything that a terminal would obey."""
-    return strip_sgr(sanitise(text.encode("utf-8", "surrogateescape")))
+    return strip_sgr(sanitise(text.encode("utf-8", "replace")))
 
 
 def _error(run: Run) -> str:

@@ -1,32 +1,56 @@
 """`cargo deck ps` and `cargo deck top`: who builds what and how far, without a dashboard."""
 
+import os
 import shutil
 import sys
 import time
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple, NoReturn
 
 from core import queries
 from core.attach import Reader
 from core.client import ensure_engine
 from core.clock import wall_clock
 from core.errors import DeckError
-from core.parsers.text import sanitise, strip_sgr
 from core.paths import Paths
 from core.state import Board, Run, RunState
 from tui import format as f
 from tui.cli import common
+from tui.cli.events import Changes, plain
 
 _COLOURS = {
     RunState.FAILED: "31", RunState.KILLED: "31", RunState.LOST: "31", RunState.WAITING: "33",
     RunState.DONE: "32", RunState.STOPPED: "2",
 }  # fmt: skip
 _GLYPHS = {
-    RunState.FAILED: "✖", RunState.KILLED: "✖", RunState.LOST: "?", RunState.WAITING: "◷", RunState.DONE: "✔",
+    RunState.FAILED: "✗", RunState.KILLED: "✗", RunState.LOST: "?", RunState.WAITING: "◷", RunState.DONE: "✓",
     RunState.STOPPED: "■", RunState.QUEUED: "○",
 }  # fmt: skip
-_HEADINGS = ("run", "agent", "state", "done", "time", "left", "errors", "command")
+_EMPTY = "No builds. Start one: cargo deck build, or look at a demo: cargo deck demo"
 _RECENT_S = 3600.0
+_LEAST_COMMAND = 24
+_LEAST_WHERE = 12
 TOP_EVERY_S = 1.0
+
+
+_Widths = tuple[int, ...]
+
+
+class _Row(NamedTuple):
+    """Cells of the table, in its order."""
+
+    agent: str
+    state: str
+    done: str
+    time: str
+    left: str
+    failures: str
+    run: str
+    where: str
+    command: str
+
+
+_HEADING = _Row(*_Row._fields)
 
 
 def main(argv: list[str]) -> int:
@@ -46,12 +70,11 @@ def _ps(argv: list[str]) -> int:
     paths = common.user_paths()
     _wake_engine(paths)
     board = common.whole_board(paths)
-    runs = [run for run in board.runs.values() if given.all or is_recent(run, board.now)]
+    runs = _chosen(board, is_all=given.all)
     if given.json:
-        common.print_json("ps", now=board.now, engine_seen_at=board.engine_seen_at, notes=board.notes,
-                          runs=[run_record(board, run) for run in runs])  # fmt: skip
+        _print_json("ps", board, runs)
     else:
-        for line in table(board, runs):
+        for line in table(board, runs, _room()):
             common.print_text(line)
     return 0
 
@@ -63,35 +86,45 @@ def _top(argv: list[str]) -> int:
     given = parser.parse_args(argv)
     if given.once:
         return _ps([word for word in argv if word != "--once"])
-    paths = common.user_paths()
+    try:
+        _refresh(common.user_paths(), is_all=given.all, is_json=given.json)
+    except KeyboardInterrupt:
+        return 0  # the way to leave it
+
+
+def _refresh(paths: Paths, *, is_all: bool, is_json: bool) -> NoReturn:
     reader = Reader(paths, wall_clock)
+    changes = Changes(paths)
     board = reader.read_all()
-    said: dict[str, str] = {}
     height = 0
     while True:
         _wake_engine(paths)
-        runs = [run for run in board.runs.values() if given.all or is_recent(run, board.now)]
-        if given.json:
-            common.print_json("top", now=board.now, runs=[run_record(board, run) for run in runs])
+        runs = _chosen(board, is_all=is_all)
+        if is_json:
+            _print_json("top", board, runs)
         elif sys.stdout.isatty():
-            lines = table(board, runs)[: shutil.get_terminal_size().lines - 1]
-            common.print_text(
-                (f"\x1b[{height}A" if height else "") + "\n".join(f"{line}\x1b[K" for line in lines) + "\x1b[J"
-            )
-            height = len(lines)
+            height = _redraw(board, runs, height)
         else:
-            _print_changes(board, runs, said)
+            for line in changes.lines(board, tuple(run.run for run in runs)):
+                common.print_text(line)
         time.sleep(TOP_EVERY_S)
         board = reader.poll()
 
 
-def _print_changes(board: Board, runs: list[Run], said: dict[str, str]) -> None:
-    for run in runs:
-        progress = _done(run)
-        text = f"{run.agent}  {run.state}  {progress}  {_plain(run.command)}"
-        if said.get(run.run) != text:
-            said[run.run] = text
-            common.print_text(f"{f.duration(queries.elapsed_s(run, board.now)):>7}  {text}")
+def _redraw(board: Board, runs: list[Run], height: int) -> int:
+    """Draw over the last picture, which was so high; the height of this one."""
+    size = shutil.get_terminal_size()
+    lines = [*table(board, runs, size.columns), queries.summary(runs)]
+    if len(lines) > size.lines - 1:
+        kept = max(1, size.lines - 2)
+        lines = [*lines[:kept], f"… {len(lines) - kept} more lines: cargo deck ps"]
+    up = f"\x1b[{height}A" if height else ""
+    common.print_text(f"{up}\r" + "\n".join(f"{line}\x1b[K" for line in lines) + "\x1b[J")
+    return len(lines)
+
+
+def _chosen(board: Board, *, is_all: bool) -> list[Run]:
+    return [run for run in board.runs.values() if is_all or is_recent(run, board.now)]
 
 
 def is_recent(run: Run, now: float) -> bool:
@@ -99,42 +132,68 @@ def is_recent(run: Run, now: float) -> bool:
     return run.ended_at is None or now - run.ended_at < _RECENT_S
 
 
-def table(board: Board, runs: list[Run]) -> list[str]:
-    """The runs as aligned lines, a heading first; a sentence where there are none."""
-    if not runs:
-        return ["No builds. Start one: cargo deck build, or look at a demo: cargo deck demo"]
+def table(board: Board, runs: Sequence[Run], room: int | None) -> list[str]:
+    """The runs as aligned lines of at most `room` cells, a heading first; a sentence where there are none."""
     rows = [_row(board, run) for run in runs]
-    widths = [max(f.cell_len(row[i]) for row in (_HEADINGS, *rows)) for i in range(len(_HEADINGS))]
-    room = shutil.get_terminal_size((160, 24)).columns if sys.stdout.isatty() else 10_000
-    lines = [_line(_HEADINGS, widths, room)]
-    for run, row in zip(runs, rows, strict=True):
-        line = _line(row, widths, room)
-        colour = _COLOURS.get(run.state)
-        lines.append(f"\x1b[{colour}m{line}\x1b[0m" if colour and common.has_colour() else line)
-    lines += [f"note: {_plain(note)}" for note in board.notes]
-    return lines
+    widths = _widths([_HEADING, *rows], room)
+    lines = [
+        _line(_HEADING, widths, None),
+        *(_line(row, widths, run.state) for run, row in zip(runs, rows, strict=True)),
+    ]
+    notes = [f"note: {plain(note)}" for note in board.notes]
+    shown = lines if rows else [_EMPTY]
+    return [*shown, *(notes if room is None else (f.cut_name(note, room) for note in notes))]
 
 
-def _line(cells: tuple[str, ...], widths: list[int], room: int) -> str:
-    text = "  ".join(f.fit(cell, width) for cell, width in zip(cells, widths, strict=True)).rstrip()
-    return f.cut_name(text, room)
+def _widths(rows: Sequence[_Row], room: int | None) -> _Widths:
+    """Cells of each column, 0 for one that is left out: first the place, then the id give way to the command."""
+    widths = [max(f.cell_len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    if room is None:
+        return tuple(widths)
+    for name, least in (("where", _LEAST_WHERE), ("command", _LEAST_COMMAND), ("where", 0), ("run", 0), ("command", 8)):
+        at = _Row._fields.index(name)
+        excess = sum(widths) + 2 * (sum(map(bool, widths)) - 1) - room
+        if excess > 0:
+            widths[at] = max(min(widths[at], least), widths[at] - excess) if least else 0
+    return tuple(widths)
 
 
-def _row(board: Board, run: Run) -> tuple[str, ...]:
-    state = f"{_GLYPHS.get(run.state, '●')} {run.state}"
+def _line(row: _Row, widths: _Widths, state: RunState | None) -> str:
+    colour = _COLOURS.get(state) if state is not None and common.has_colour() else None
+    cells = []
+    for name, cell, width in zip(_Row._fields, row, widths, strict=True):
+        if width:
+            text = f.fit(f.cut_path(cell, width) if name == "where" else cell, width)
+            cells.append(f"\x1b[{colour}m{text}\x1b[0m" if colour and name == "state" else text)
+    return "  ".join(cells).rstrip()
+
+
+def _row(board: Board, run: Run) -> _Row:
     eta = queries.eta_s(run, board.now)
     waits = queries.waits_text(board, run, board.now)
-    command = _plain(run.command) + (f"   {_plain(waits)}" if waits else "")
-    return (
-        run.run,
-        run.agent,
-        state,
-        _done(run),
-        f.duration(queries.elapsed_s(run, board.now)),
-        f.UNKNOWN if eta is None else f"≈{f.duration(eta)}",
-        str(run.errors or run.tests_failed) if run.errors or run.tests_failed else f.UNKNOWN,
-        command,
+    return _Row(
+        agent=plain(run.agent),
+        state=f"{_GLYPHS.get(run.state, '●')} {run.state}{_how(run)}",
+        done=_done(run),
+        time=f.duration(queries.elapsed_s(run, board.now)),
+        left=f.UNKNOWN if eta is None else f"≈{f.duration(eta)}",
+        failures=_failures(run),
+        run=run.run,
+        where=plain(run.checkout),
+        command=plain(run.command) + (f"   {plain(waits)}" if waits else ""),
     )
+
+
+def _how(run: Run) -> str:
+    if run.ended is None or run.state not in (RunState.FAILED, RunState.KILLED):
+        return ""
+    return f" {run.ended.code}" if run.ended.signal is None else f" by {run.ended.signal}"
+
+
+def _failures(run: Run) -> str:
+    if run.errors:
+        return f.many(run.errors, "error")
+    return f.many(run.tests_failed, "test") if run.tests_failed else f.UNKNOWN
 
 
 def _done(run: Run) -> str:
@@ -145,13 +204,18 @@ def _done(run: Run) -> str:
     return f"{run.units_done}/{'?' if run.units_total is None else run.units_total}"
 
 
-def _plain(text: str) -> str:
-    return strip_sgr(sanitise(text.encode("utf-8", "surrogateescape")))
+def _room() -> int | None:
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def _print_json(schema: str, board: Board, runs: list[Run]) -> None:
+    records = [run_record(board, run) for run in runs]
+    common.print_json(schema, now=board.now, engine_seen_at=board.engine_seen_at, notes=board.notes, runs=records)
 
 
 def run_record(board: Board, run: Run) -> dict[str, Any]:
     """A run as `--json` gives it; fields as in docs/json.md."""
-    ended, first = run.ended, run.first_error
+    ended, first, holder = run.ended, run.first_error, queries.holder_of(board, run)
     return {
         "run": run.run, "agent": run.agent, "state": str(run.state), "command": run.command, "tool": run.tool,
         "subcommand": run.subcommand, "cwd": run.cwd, "checkout": run.checkout, "target_dir": run.target_dir,
@@ -162,6 +226,7 @@ def run_record(board: Board, run: Run) -> dict[str, Any]:
                   "fresh": run.units_fresh, "kind": run.progress_kind},
         "in_flight": [{"name": u.name, "since": u.since, "is_sampled": u.is_sampled} for u in run.in_flight],
         "waits_for": run.waits_for, "waits_since": run.waits_since,
+        "waits_on": None if holder is None else {"run": holder.run, "agent": holder.agent},
         "errors": run.errors, "warnings": run.warnings,
         "first_error": None if first is None else {
             "message": first.message, "code": first.code, "file": first.file, "line": first.line,
@@ -181,8 +246,9 @@ def run_record(board: Board, run: Run) -> dict[str, Any]:
 
 
 def _wake_engine(paths: Paths) -> None:
-    """Somebody looks: an engine should read what runs."""
+    """Somebody looks: an engine should read what runs, if anything does."""
     try:
-        ensure_engine(paths)
+        if os.listdir(paths.open):
+            ensure_engine(paths)
     except (DeckError, OSError):
         pass

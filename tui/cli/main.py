@@ -106,9 +106,7 @@ def _dashboard() -> int:
 
 
 def _call(module: str, name: str, argv: list[str]) -> int:
-    import importlib
-
-    return int(getattr(importlib.import_module(module), name)(argv))
+    return int(getattr(__import__(module, fromlist=(name,)), name)(argv))
 
 
 if __name__ == "__main__":

@@ -1,18 +1,26 @@
 """`cargo deck stop|restart|forget|sweep`: what is done to runs."""
 
+import contextlib
+import os
 import time
 
-from core.client import request
+from core.client import ensure_engine, request
 from core.clock import monotonic, wall_clock
+from core.errors import StateError, UsageError
 from core.paths import Paths
-from core.retention import Limits, plan_sweep, remove, scan
+from core.retention import Limits, plan_sweep, remove, remove_run, scan
 from core.run import proctree
 from core.run.stop import find_holder, is_live, stop_run
 from core.runs import resolve_run
 from tui import format as f
 from tui.cli import common
 
-_SAY_AFTER_S = 2.5
+_SAY_AFTER_S = 2.0
+"""A stop that takes longer says who is still alive."""
+_STARTS_WITHIN_S = 2.0
+"""A supervisor has written down who it is."""
+_CLOSED_WITHIN_S = 3.0
+"""An engine has put the end of a run into its journal."""
 _ENGINE_ANSWERS_WITHIN_S = 15.0
 _NAP_S = 0.02
 
@@ -43,10 +51,8 @@ def _stop(argv: list[str]) -> int:
     parser.add_argument("--kill", action="store_true", help="SIGKILL at once")
     given = parser.parse_args(argv)
     paths = common.user_paths()
-    outcomes = []
-    for run in [resolve_run(paths, word) for word in given.runs]:
-        was_live = stop_run(paths, run, kill=given.kill)
-        outcomes.append({"run": run, "was_live": was_live})
+    runs = list(dict.fromkeys(resolve_run(paths, word) for word in given.runs))
+    outcomes = [{"run": run, "was_live": _ask_to_stop(paths, run, kill=given.kill)} for run in runs]
     for outcome in outcomes:
         run = str(outcome["run"])
         _until_over(paths, run)
@@ -55,6 +61,22 @@ def _stop(argv: list[str]) -> int:
     if given.json:
         common.print_json("stop", runs=outcomes)
     return 0
+
+
+def _ask_to_stop(paths: Paths, run: str, *, kill: bool) -> bool:
+    """Tell the run's supervisor, also one that is still starting; False where the run was over.
+
+    Raises:
+        StateError: it is live and cannot be told.
+    """
+    ends = monotonic() + _STARTS_WITHIN_S
+    while not stop_run(paths, run, kill=kill):
+        if not is_live(paths, run):
+            return False
+        if monotonic() > ends:
+            raise StateError(f"run {run} is live, but its supervisor cannot be found: see {paths.open}/{run}")
+        time.sleep(_NAP_S)
+    return True
 
 
 def _until_over(paths: Paths, run: str) -> None:
@@ -75,6 +97,8 @@ def _restart(argv: list[str]) -> int:
     given = parser.parse_args(argv)
     paths = common.user_paths()
     run = resolve_run(paths, given.run)
+    if _ask_to_stop(paths, run, kill=False):
+        _until_over(paths, run)
     answer = request(paths, {"do": "restart", "run": run}, timeout_s=_ENGINE_ANSWERS_WITHIN_S)
     if given.json:
         common.print_json("restart", run=answer.get("run"), of=run)
@@ -88,15 +112,33 @@ def _forget(argv: list[str]) -> int:
     parser.add_argument("runs", nargs="+", metavar="RUN")
     given = parser.parse_args(argv)
     paths = common.user_paths()
-    forgotten = []
-    for run in [resolve_run(paths, word) for word in given.runs]:
-        request(paths, {"do": "forget", "run": run}, timeout_s=_ENGINE_ANSWERS_WITHIN_S)
-        forgotten.append(run)
+    runs = list(dict.fromkeys(resolve_run(paths, word) for word in given.runs))
+    for run in runs:
+        if is_live(paths, run):
+            raise UsageError(f"run {run} is not over yet: stop it first, with `cargo deck stop {run}`")
+    for run in runs:
+        _remove_run(paths, run)
         if not given.json:
             common.print_text(f"{run}  forgotten")
     if given.json:
-        common.print_json("forget", runs=forgotten)
+        common.print_json("forget", runs=runs)
     return 0
+
+
+def _remove_run(paths: Paths, run: str) -> None:
+    """Remove a run that is over. An engine closes it first; where none does (its journal is of a newer version,
+    the state is half broken), nobody else will."""
+    if os.path.exists(f"{paths.open}/{run}"):
+        ensure_engine(paths)
+    ends = monotonic() + _CLOSED_WITHIN_S
+    while os.path.exists(f"{paths.open}/{run}") and monotonic() < ends:
+        time.sleep(_NAP_S)
+    if is_live(paths, run):
+        raise UsageError(f"run {run} is not over yet: stop it first")
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(f"{paths.open}/{run}")
+    if not remove_run(paths, run):
+        raise StateError(f"{paths.run(run)} cannot be removed: see its permissions")
 
 
 def _sweep(argv: list[str]) -> int:
@@ -106,6 +148,9 @@ def _sweep(argv: list[str]) -> int:
     paths = common.user_paths()
     removals = plan_sweep(tuple(scan(paths)), Limits(), wall_clock())
     done = [r for r in removals if given.dry_run or remove(paths, r)]
+    for removal in removals:
+        if removal not in done:
+            common.say(f"{removal.stored.path} cannot be removed, or is in use again")
     total = sum(r.stored.size_bytes for r in done)
     if given.json:
         rows = [{"path": r.stored.path, "bytes": r.stored.size_bytes, "reason": r.reason} for r in done]
