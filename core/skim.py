@@ -5,7 +5,6 @@ them; where they are not, or the run's end is not the last of them, there is no 
 """
 
 import json
-import re
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -14,17 +13,24 @@ from core.journal import check_header
 from core.reduce import reduce_run
 from core.state import Run
 
-_ENDS = (b'{"event":"RunEnded"', b'{"event":"RunLost"')
-_REPLACED = (b'{"event":"ProgressMoved"', b'{"event":"OutputGrew"', b'{"event":"TestsCounted"')
-"""Of these the last one says all; of `OutputGrew` the last of each log, of `ProgressMoved` also the last total."""
-_SILENT = (b'{"mark":', b'{"event":"UnitStarted"', b'{"event":"TypicalRecalled"', b'{"event":"LockWait')
-_BUILD = b'{"event":"BuildFinished"'
-_UNIT = b'{"event":"UnitFinished"'
-_TEST = b'{"event":"TestFinished"'
-_FINISHED = re.compile(
-    rb'^\{"event":"UnitFinished","at":[^,]+,"name":"((?:[^"\\]|\\.)*)",.*"is_fresh":(true|false),"elapsed_s":([^,}]+)\}$',
-    re.M,
-)
+_CLASS = slice(10, 22)
+"""Where a line of the form `{"event":"…` has the beginning of the class."""
+_SILENT, _REPLACED, _UNIT, _TEST, _BUILD = range(5)
+_KINDS = {
+    name.ljust(12, b'"')[:12]: kind
+    for kind, names in (
+        (_SILENT, (b"UnitStarted", b"TypicalRecalled", b"LockWaitBegan", b"LockWaitEnded")),
+        (_REPLACED, (b"ProgressMoved", b"OutputGrew", b"TestsCounted")),
+        (_UNIT, (b"UnitFinished",)),
+        (_TEST, (b"TestFinished",)),
+        (_BUILD, (b"BuildFinished",)),
+    )
+    for name in names
+}
+_KINDS[b'OutputGrew",'] = _KINDS.pop(b'OutputGrew""')
+
+Part = tuple[list[bytes], int]
+"""Lines that tell something, and how many units had finished before them."""
 
 
 def skim_run(content: bytes, path: str) -> Run | None:
@@ -39,62 +45,63 @@ def skim_run(content: bytes, path: str) -> Run | None:
     if len(lines) < 3:
         return None
     check_header(lines[0], path)
-    if not lines[-2].startswith(_ENDS):
+    if not lines[-2].startswith((b'{"event":"RunEnded"', b'{"event":"RunLost"')):
         return None
-    finished = _FINISHED.findall(content)
     parts, units = _telling(lines[1:-1])
-    if len(finished) != units:
-        return None
     run: Run | None = None
     try:
         for kept, before in parts:
-            run = run and _with_units(run, finished[:before])
+            run = run and _with_units(run, units[:before])
             records = (json.loads(line) for line in kept if line)
             run = reduce_run(run, [event for record in records if (event := e.from_record(record)) is not None])
-        return run and _with_units(run, finished)
+        return run and _with_units(run, units)
     except (ValueError, TypeError, AttributeError, RecursionError):
         return None
 
 
-def _telling(lines: list[bytes]) -> tuple[list[tuple[list[bytes], int]], int]:
-    """Lines that the last state depends on, in order; and how many units finished.
+def _telling(lines: list[bytes]) -> tuple[list[Part], list[bytes]]:
+    """Lines that the last state depends on, in order, and those of finished units.
 
-    In parts, each with the number of units finished before it: the end of a build phase looks at their count.
+    In parts, because the end of a build phase looks at how many units there were.
     """
     kept: list[bytes] = []
-    parts = [(kept, 0)]
+    parts, units = [(kept, 0)], []
     last: dict[bytes, tuple[list[bytes], int]] = {}
-    units = 0
     for line in lines:
-        if line.startswith(_UNIT):
-            units += 1
+        kind = _KINDS.get(line[_CLASS])
+        if kind == _UNIT:
+            units.append(line)
             continue
-        if line.startswith(_SILENT) or (line.startswith(_TEST) and b'"outcome":"failed"' not in line):
+        if kind == _SILENT or line.startswith(b'{"mark":') or (kind == _TEST and b'"outcome":"failed"' not in line):
             continue
-        if line.startswith(_REPLACED):
-            key = line[10:15] + (b"!" if b'"stream":"err"' in line or b'"total":null' in line else b"")
+        if kind == _REPLACED:  # of each log, and with and without a total, the last says all
+            key = line[_CLASS] + (b"!" if b'"stream":"err"' in line or b'"total":null' in line else b"")
             if key in last:
                 holder, at = last[key]
                 holder[at] = b""
             last[key] = kept, len(kept)
-        elif line.startswith(_BUILD):
+        elif kind == _BUILD:
             kept = []
-            parts.append((kept, units))
+            parts.append((kept, len(units)))
         kept.append(line)
     return parts, units
 
 
-def _with_units(run: Run, finished: list[tuple[bytes, bytes, bytes]]) -> Run:
-    fresh = sum(is_fresh == b"true" for _, is_fresh, _ in finished)
-    seconds = {_text(name): float(elapsed_s) for name, _, elapsed_s in finished if elapsed_s != b"null"}
+def _with_units(run: Run, units: list[bytes]) -> Run:
+    built = [line for line in units if b'"is_fresh":true' not in line]
+    seconds = (_seconds(line) for line in built)
     return replace(
         run,
-        units_fresh=fresh,
-        units_built=len(finished) - fresh,
-        units_done=max(run.units_done, len(finished)),
-        finished_s=MappingProxyType(seconds),
+        units_fresh=len(units) - len(built),
+        units_built=len(built),
+        units_done=max(run.units_done, len(units)),
+        finished_s=MappingProxyType({name: elapsed_s for name, elapsed_s in seconds if elapsed_s is not None}),
     )
 
 
-def _text(quoted: bytes) -> str:
-    return str(json.loads(b'"%s"' % quoted)) if b"\\" in quoted else quoted.decode()
+def _seconds(line: bytes) -> tuple[str, float | None]:
+    """Name and seconds of a finished unit. Raises ValueError where the line is not as we write it."""
+    name = line.partition(b',"name":"')[2].partition(b'","package":"')[0]
+    elapsed_s = line.rpartition(b'"elapsed_s":')[2][:-1]
+    text = str(json.loads(b'"%s"' % name)) if b"\\" in name else name.decode()
+    return text, None if elapsed_s == b"null" else float(elapsed_s)

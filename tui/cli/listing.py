@@ -114,13 +114,23 @@ def _refresh(paths: Paths, *, is_all: bool, is_json: bool) -> NoReturn:
 def _redraw(board: Board, runs: list[Run], height: int) -> int:
     """Draw over the last picture, which was so high; the height of this one."""
     size = shutil.get_terminal_size()
-    lines = [*table(board, runs, size.columns), queries.summary(runs)]
-    if len(lines) > size.lines - 1:
-        kept = max(1, size.lines - 2)
-        lines = [*lines[:kept], f"… {len(lines) - kept} more lines: cargo deck ps"]
+    others = len(board.notes) + 3  # heading, summary, the cursor's own line
+    kept = _most_wanted(runs, max(1, size.lines - others))
+    lines = [*table(board, kept, size.columns), f.cut_name(_foot(runs, kept), size.columns)][: max(1, size.lines - 1)]
     up = f"\x1b[{height}A" if height else ""
     common.print_text(f"{up}\r" + "\n".join(f"{line}\x1b[K" for line in lines) + "\x1b[J")
     return len(lines)
+
+
+def _most_wanted(runs: list[Run], room: int) -> list[Run]:
+    """As many as there is room for, in their order: what is live rather than what is over, new rather than old."""
+    wanted = sorted(runs, key=lambda run: (run.state.is_over, -run.started_at))[:room]
+    return [run for run in runs if run in wanted]
+
+
+def _foot(runs: list[Run], kept: list[Run]) -> str:
+    more = f"   … {len(runs) - len(kept)} more: cargo deck ps" if len(kept) < len(runs) else ""
+    return queries.summary(runs) + more
 
 
 def _chosen(board: Board, *, is_all: bool) -> list[Run]:
@@ -150,11 +160,15 @@ def _widths(rows: Sequence[_Row], room: int | None) -> _Widths:
     widths = [max(f.cell_len(cell) for cell in column) for column in zip(*rows, strict=True)]
     if room is None:
         return tuple(widths)
+    natural = widths[_Row._fields.index("command")]
     for name, least in (("where", _LEAST_WHERE), ("command", _LEAST_COMMAND), ("where", 0), ("run", 0), ("command", 8)):
         at = _Row._fields.index(name)
         excess = sum(widths) + 2 * (sum(map(bool, widths)) - 1) - room
         if excess > 0:
             widths[at] = max(min(widths[at], least), widths[at] - excess) if least else 0
+    command = _Row._fields.index("command")
+    spare = room - sum(widths) - 2 * (sum(map(bool, widths)) - 1)
+    widths[command] = max(widths[command], min(widths[command] + spare, natural))
     return tuple(widths)
 
 
@@ -173,7 +187,7 @@ def _row(board: Board, run: Run) -> _Row:
     waits = queries.waits_text(board, run, board.now)
     return _Row(
         agent=plain(run.agent),
-        state=f"{_GLYPHS.get(run.state, '●')} {run.state}{_how(run)}",
+        state=f"{_glyph(run)} {run.state}{_how(run)}",
         done=_done(run),
         time=f.duration(queries.elapsed_s(run, board.now)),
         left=f.UNKNOWN if eta is None else f"≈{f.duration(eta)}",
@@ -182,6 +196,12 @@ def _row(board: Board, run: Run) -> _Row:
         where=plain(run.checkout),
         command=plain(run.command) + (f"   {plain(waits)}" if waits else ""),
     )
+
+
+def _glyph(run: Run) -> str:
+    if run.state is RunState.KILLED and not queries.needs_attention(run):
+        return _GLYPHS[RunState.STOPPED]
+    return _GLYPHS.get(run.state, "●")
 
 
 def _how(run: Run) -> str:
