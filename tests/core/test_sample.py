@@ -31,7 +31,7 @@ def test_cargo_takes_the_workspace_and_its_shared_crates_offline(checkout: Path)
     ours = [p["name"] for p in packages if p["source"] is None]
     shared = [p["name"] for p in packages if p["source"] is not None]
     assert len(ours) == 8
-    assert len(shared) == 7
+    assert len(shared) == 8
     kinds = {kind for p in packages for t in p["targets"] for kind in t["kind"]}
     assert {"lib", "bin", "proc-macro", "custom-build", "test"} <= kinds
 
