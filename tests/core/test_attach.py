@@ -1,3 +1,4 @@
+import fcntl
 import json
 import os
 from pathlib import Path
@@ -113,3 +114,110 @@ def test_runs_of_yesterday_and_vanished_folders_leave_the_board(paths: Paths) ->
 
 def test_an_unreadable_state_folder_is_an_empty_board() -> None:
     assert Reader(Paths("/dev/null/x", "/dev/null/y"), lambda: NOW).read_all().runs == {}
+
+
+def test_a_long_run_is_shown_for_a_day_after_its_end_not_after_its_start(paths: Paths) -> None:
+    old = write_run(paths, ENDED, at=NOW - 50 * 3600)
+    recent = write_run(paths, ENDED, at=NOW - 50 * 3600)
+    for run, ago_s in ((old, 25 * 3600.0), (recent, 23 * 3600.0)):
+        exit_json = Path(paths.run(run), "exit.json")
+        exit_json.write_text("{}")
+        os.utime(exit_json, (NOW - ago_s, NOW - ago_s))
+    assert list(reader(paths).read_all().runs) == [recent]
+
+
+def test_a_live_run_is_shown_however_old(paths: Paths) -> None:
+    run = write_run(paths, at=NOW - 50 * 3600)
+    os.makedirs(paths.open)
+    with open(f"{paths.open}/{run}", "wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert reader(paths).read_all().runs[run].state is RunState.BUILDING
+
+
+def test_a_run_whose_record_is_corrupt_is_shown_with_a_note(paths: Paths) -> None:
+    run = write_run(paths)
+    Path(paths.run(run), "run.json").write_text('{"schema": 1, "run"')
+    Path(paths.run(run), "out.log").write_text("hello\n")
+    board = reader(paths).read_all()
+    assert board.runs[run].agent == "?"
+    assert [run in note and "run.json" in note for note in board.notes] == [True]
+
+
+def test_a_folder_in_which_nothing_was_started_is_no_run(paths: Paths) -> None:
+    os.makedirs(paths.run(new_run_id(NOW - 60)))
+    os.makedirs(paths.run("lost+found"))
+    board = reader(paths).read_all()
+    assert (dict(board.runs), board.notes) == ({}, ())
+
+
+def test_a_record_of_a_newer_version_is_shown_as_far_as_it_is_understood(paths: Paths) -> None:
+    run = write_run(paths)
+    path = Path(paths.run(run), "run.json")
+    path.write_text(json.dumps({**json.loads(path.read_text()), "schema": 2, "news": []}))
+    board = reader(paths).read_all()
+    assert board.runs[run].agent == "a"
+    assert ["schema 2" in note for note in board.notes] == [True]
+
+
+def test_events_with_values_of_a_strange_kind_are_a_note(paths: Paths) -> None:
+    run = write_run(paths, e.ProgressMoved(NOW - 55, 3, 9, (), "units"))
+    source = reader(paths)
+    assert source.read_all().runs[run].units_done == 3
+    with open(paths.run(run) + "/events.jsonl", "a") as file:
+        file.write('{"event":"ProgressMoved","at":1,"done":"many","total":[],"in_flight":7,"kind":"units"}\n')
+    board = source.poll()
+    assert board.runs[run].units_done == 3
+    assert len(board.notes) == 1
+
+
+def test_a_journal_that_was_put_aside_is_read_from_its_new_beginning(paths: Paths) -> None:
+    run = write_run(paths)
+    path = Path(paths.run(run), "events.jsonl")
+    whole = path.read_text()
+    path.write_text("no journal\n")
+    os.makedirs(paths.open)
+    with open(f"{paths.open}/{run}", "wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        source = reader(paths)
+        assert len(source.read_all().notes) == 1
+        path.rename(path.with_suffix(".bad"))
+        moved = e.to_record(e.ProgressMoved(NOW - 55, 5, 9, (), "units"))
+        path.write_text(whole + json.dumps(moved) + "\n")
+        board = source.poll()
+    assert board.notes == ()
+    assert board.runs[run].units_done == 5
+
+
+def test_a_long_journal_is_read_over_several_polls(paths: Paths) -> None:
+    moved = [e.ProgressMoved(NOW - 55, n, 30_000, ("some-crate",), "units") for n in range(20_000)]
+    run = write_run(paths, *moved)
+    os.makedirs(paths.open)
+    with open(f"{paths.open}/{run}", "wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        source = reader(paths)
+        first = source.poll().runs[run].units_done
+        assert 0 < first < 19_999
+        assert source.read_all().runs[run].units_done == 19_999
+
+
+def test_a_live_engine_is_given_time_to_write_the_last_counts(paths: Paths) -> None:
+    run = write_run(paths)
+    Path(paths.run(run), "exit.json").write_text(json.dumps({"code": 0, "ended": NOW - 0.1, "wall_s": 3.0}))
+    os.makedirs(paths.engine)
+    beat = Path(paths.engine, "beat")
+    beat.touch()
+    os.utime(beat, (NOW - 1, NOW - 1))
+    source = reader(paths)
+    assert source.poll().runs[run].state is RunState.BUILDING
+    os.utime(beat, (NOW - 60, NOW - 60))
+    assert reader(paths).poll().runs[run].state is RunState.DONE
+
+
+def test_who_looks_once_does_not_wait_for_an_engine_that_hangs(paths: Paths) -> None:
+    run = write_run(paths)
+    Path(paths.run(run), "exit.json").write_text(json.dumps({"code": 0, "ended": NOW - 0.1, "wall_s": 3.0}))
+    os.makedirs(paths.engine)
+    beat = Path(paths.engine, "beat")
+    beat.touch()
+    os.utime(beat, (NOW, NOW))
+    assert reader(paths).read_all().runs[run].state is RunState.DONE
