@@ -46,7 +46,6 @@ bench: setup
 	$(BIN)/python -m bench.cpu_share
 	$(BIN)/python bench/bench_parsers.py
 	$(BIN)/python bench/bench_engine.py
-	$(BIN)/python bench/bench_board.py
 
 screenshots: setup
 	$(BIN)/python screenshots/make.py

@@ -15,10 +15,10 @@ from tui.source import Deck  # noqa: E402
 
 RECORDING = HERE.parent / "tests" / "journals" / "demo.deckrec"
 SHOTS = (  # name, columns, lines, seconds into the recording, theme
-    ("board", 120, 40, 5.2, "deck-dark"),
-    ("narrow", 80, 24, 5.2, "deck-dark"),
-    ("light", 120, 40, 5.2, "deck-light"),
-    ("wide", 200, 60, 9.0, "deck-dark"),
+    ("board", 120, 40, 8.0, "deck-dark"),
+    ("narrow", 80, 24, 8.0, "deck-dark"),
+    ("light", 120, 40, 8.0, "deck-light"),
+    ("wide", 200, 60, 12.0, "deck-dark"),
 )
 
 

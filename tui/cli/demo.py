@@ -38,7 +38,7 @@ class Job:
 
 JOBS = (
     Job("claude-1", ("test", "--workspace"), "claude-1"),
-    Job("claude-2", ("build", "--release", "--bins"), "claude-2"),
+    Job("claude-2", ("build", "--release", "--bin", "orchard-gateway"), "claude-2"),
     Job("codex", sample.BROKEN, "codex", is_planned_to_fail=True),
     Job("ci", ("check", "--workspace", "--all-targets", "--target-dir", "target"), "claude-1"),
 )
