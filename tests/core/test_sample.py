@@ -17,15 +17,16 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "a"
 
 
-def cargo(folder: Path, *words: str) -> "subprocess.CompletedProcess[str]":
+def cargo(folder: Path, *words: str, **more: str) -> "subprocess.CompletedProcess[str]":
     env = {k: v for k, v in os.environ.items() if not k.startswith(("CARGO_T", "CARGO_B", "RUSTC", "RUSTFLAGS"))}
-    done = subprocess.run(["cargo", *words], cwd=folder, env=env, capture_output=True, text=True, check=False)
-    return done
+    return subprocess.run(
+        ["cargo", *words], cwd=folder, env={**env, **more}, capture_output=True, text=True, check=False
+    )
 
 
 def test_cargo_takes_the_workspace_and_its_shared_crates_offline(checkout: Path) -> None:
     assert shutil.which("cargo"), "cargo is needed for these tests"
-    done = cargo(checkout, "metadata", "--offline", "--format-version", "1")
+    done = cargo(checkout, "metadata", "--offline", "--locked", "--format-version", "1")
     assert done.returncode == 0, done.stderr
     packages = json.loads(done.stdout)["packages"]
     ours = [p["name"] for p in packages if p["source"] is None]
@@ -41,6 +42,14 @@ def test_the_broken_feature_gives_two_errors_with_places(checkout: Path) -> None
     assert done.returncode == 101
     errors = [line for line in done.stderr.splitlines() if ": error[" in line]
     assert [line.split("error[")[1][:5] for line in errors] == ["E0308", "E0425"]
+
+
+def test_a_late_frost_fails_one_test_on_request(checkout: Path) -> None:
+    words = ("test", "--offline", "--locked", "-p", "orchard-rules", "--lib")
+    asked, plain = cargo(checkout, *words, ORCHARD_FROST="1"), cargo(checkout, *words)
+    assert (asked.returncode, plain.returncode) == (101, 0), plain.stderr
+    assert "1 passed; 1 failed" in asked.stdout
+    assert "2 passed; 0 failed" in plain.stdout
 
 
 def test_two_checkouts_share_one_directory_source(checkout: Path) -> None:

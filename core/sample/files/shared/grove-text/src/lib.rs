@@ -7,15 +7,16 @@ grove_series::series! {
     PrintedBee, PrintedMoth, PrintedAphid, PrintedMite,
 }
 
-/// How many kinds of series there are.
-pub const KINDS: usize = 22;
-
-/// A number that depends on a few of them, so that nothing is optimised away.
-pub fn checksum(seed: u32) -> f64 {
-    let mut series = PrintedSoil::default();
-    for row in 0..seed {
-        series.record(row % 7, f64::from(row) * 0.37);
-    }
-    series.quantile(0.5).unwrap_or_default() + series.rows().len() as f64
+/// A bar of `width` columns that is full at `most`.
+pub fn bar(value: f64, most: f64, width: usize) -> String {
+    let filled = ((value / most).clamp(0.0, 1.0) * width as f64).round() as usize;
+    format!("{:<width$}", "#".repeat(filled))
 }
 
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn half_a_bar_is_half_full() {
+        assert_eq!(super::bar(5.0, 10.0, 6), "###   ");
+    }
+}

@@ -9,17 +9,17 @@ grove_series::series! {
     IngestedSeed, IngestedGraft, IngestedPrune, IngestedThin,
 }
 
-/// Lines that were understood, of those that came.
+/// Lines of known sensors, of those that came.
 pub fn ingest(lines: &[&str]) -> usize {
-    let strange = lines.iter().filter(|line| line.is_empty()).count();
-    lines.iter().filter(|line| line.split(' ').count() == 3).count()
+    let noise = lines.iter().filter(|line| grove_codec::Line::read(line).is_none()).count();
+    let known = |line: &grove_codec::Line| orchard_schema::at(line.site).any(|sensor| sensor.number == line.number);
+    lines.iter().filter_map(|line| grove_codec::Line::read(line)).filter(known).count()
 }
 
 #[cfg(test)]
 mod tests {
     #[test]
-    fn it_does_what_it_says() {
-        assert_eq!(super::ingest(&["mast 2 7.5", "noise"]), 1);
+    fn noise_and_unknown_sensors_are_left_out() {
+        assert_eq!(super::ingest(&["mast 2 7.5", "noise", "cellar 1 4.0"]), 1);
     }
 }
-

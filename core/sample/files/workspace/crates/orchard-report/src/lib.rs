@@ -8,16 +8,21 @@ grove_series::series! {
     ReportedRust, ReportedMould, ReportedBloom, ReportedBud, ReportedFruit, ReportedStone,
 }
 
-/// The first line of the report.
-pub fn headline(week: u32) -> String {
-    format!("week {week}: {:.1}", orchard_store::kept(week) + grove_text::checksum(week))
+/// The first line of the report: what was usual up to a week.
+pub fn headline(week: u32, samples: &[f64]) -> String {
+    let mut season = orchard_store::Season::default();
+    for &sample in samples {
+        season.keep(sample);
+    }
+    let usual = season.usual().unwrap_or_default();
+    format!("week {week}: {usual:.1} [{}]", grove_text::bar(usual, 100.0, 20))
 }
 
 #[cfg(test)]
 mod tests {
     #[test]
-    fn it_does_what_it_says() {
-        assert!(super::headline(9).starts_with("week 9: "));
+    fn the_headline_shows_what_was_usual() {
+        let headline = super::headline(9, &[50.0, 50.0, 51.0, 49.0]);
+        assert_eq!(headline, "week 9: 50.0 [##########          ]");
     }
 }
-

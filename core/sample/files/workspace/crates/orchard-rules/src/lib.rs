@@ -19,6 +19,11 @@ pub fn dry_week(rows: &[f64]) -> u32 {
     total + reserve(rows.len())
 }
 
+/// The row that is watered first, of some `(row, moisture)`.
+pub fn first_row(moistures: &[(u32, f64)]) -> Option<String> {
+    grove_sched::driest(moistures)
+}
+
 #[cfg(test)]
 mod tests {
     #[test]
@@ -31,4 +36,3 @@ mod tests {
         assert!(std::env::var_os("ORCHARD_FROST").is_none(), "ORCHARD_FROST is set: the blossom froze");
     }
 }
-

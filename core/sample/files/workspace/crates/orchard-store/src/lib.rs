@@ -9,16 +9,31 @@ grove_series::series! {
     StoredSeed, StoredGraft, StoredPrune, StoredThin,
 }
 
-/// Rows of a season that are kept.
-pub fn kept(rows: u32) -> f64 {
-    grove_stats::checksum(rows) + grove_filter::checksum(rows / 2)
+/// A season's readings of one sensor, in the order they came.
+#[derive(Clone, Debug, Default)]
+pub struct Season {
+    samples: Vec<f64>,
+}
+
+impl Season {
+    pub fn keep(&mut self, sample: f64) {
+        self.samples.push(sample);
+    }
+
+    /// What was usual: spikes of a loose cable do not count.
+    pub fn usual(&self) -> Option<f64> {
+        grove_stats::middle(&grove_filter::smooth(&self.samples, 3))
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::Season;
+
     #[test]
-    fn it_does_what_it_says() {
-        assert!(super::kept(40) > 0.0);
+    fn a_loose_cable_is_not_usual() {
+        let mut season = Season::default();
+        [7.0, 7.5, 999.0, 7.5, 8.0].into_iter().for_each(|sample| season.keep(sample));
+        assert_eq!(season.usual(), Some(7.5));
     }
 }
-
