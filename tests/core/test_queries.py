@@ -64,3 +64,48 @@ def test_who_needs_somebody() -> None:
     assert [queries.needs_attention(run) for run in (failed, stopped, crashed, run_of("x", "4"))] == [
         True, False, True, False,
     ]  # fmt: skip
+
+
+def test_who_is_past_its_build_or_in_another_profile_holds_no_lock() -> None:
+    testing = run_of("tests", "1", e.BuildFinished(50.0, True))
+    release = replace(run_of("release", "2"), command="build --release -p x")
+    debug = run_of("debug", "3")
+    waiting = run_of("b", "4", e.LockWaitBegan(69.0, "build directory"))
+    assert queries.holder_of(board(testing, release, debug, waiting), waiting) is debug
+    assert queries.holder_of(board(testing, release, waiting), waiting) is release
+    assert queries.holder_of(board(testing, waiting), waiting) is None
+
+
+@pytest.mark.parametrize(
+    ("command", "folder"),
+    [("build --profile=dev", "debug"), ("test --profile dist", "dist"), ("run -r", "release"), ("run -- -r", "debug")],
+)
+def test_a_holder_builds_with_the_same_profile(command: str, folder: str) -> None:
+    others = [replace(run_of(name, name), command=f"build --profile {name}") for name in ("debug", "dist", "release")]
+    waiting = replace(run_of("w", "z", e.LockWaitBegan(69.0, "artifact directory")), command=command)
+    holder = queries.holder_of(board(*others, waiting), waiting)
+    assert holder is not None
+    assert holder.agent == folder
+
+
+def test_crates_that_may_be_fresh_count_in_proportion() -> None:
+    typical = e.TypicalRecalled(0.0, 100.0, tuple((f"c{n}", 1.0) for n in range(100)), 5)
+    run = run_of("x", "1", typical, e.ProgressMoved(1.0, 90, 100, ("c90", "c91"), "units"))
+    assert queries.eta_s(run, 1.0) == pytest.approx(2.0 + 8.0)
+
+
+def test_an_estimate_ends_with_the_units() -> None:
+    typical = e.TypicalRecalled(0.0, 20.0, (("a", 10.0),), 3)
+    assert queries.eta_s(run_of("x", "1", typical, e.ProgressMoved(1.0, 3, 3, (), "units")), 4.0) == 0.0
+    assert queries.eta_s(run_of("x", "1", typical, e.BuildFinished(2.0, True)), 4.0) is None
+
+
+def test_elapsed_time_never_runs_backwards() -> None:
+    assert queries.elapsed_s(run_of("x", "1", at=50.0), 20.0) == 0.0
+    assert queries.elapsed_s(run_of("x", "1", ENDED), 500.0) == 9.0
+
+
+def test_a_summary_begins_with_what_needs_somebody() -> None:
+    failed = run_of("x", "1", e.RunEnded(1.0, 101, None, 1.0, 1.0, 1.0, 1, None))
+    assert queries.summary([run_of("x", "2"), failed, run_of("x", "3")]) == "1 failed · 2 building"
+    assert queries.summary([]) == ""

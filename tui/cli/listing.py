@@ -28,8 +28,11 @@ _GLYPHS = {
 }  # fmt: skip
 _EMPTY = "No builds. Start one: cargo deck build, or look at a demo: cargo deck demo"
 _RECENT_S = 3600.0
-_LEAST_COMMAND = 24
-_LEAST_WHERE = 12
+_GIVES_WAY = (
+    ("where", 12), ("command", 24), ("where", 0), ("run", 0), ("command", 8), ("failures", 0), ("left", 0),
+    ("done", 0), ("command", 0), ("agent", 4),
+)  # fmt: skip
+"""Columns in the order in which they get narrower, down to so many cells; 0: they are left out."""
 TOP_EVERY_S = 1.0
 
 
@@ -156,19 +159,20 @@ def table(board: Board, runs: Sequence[Run], room: int | None) -> list[str]:
 
 
 def _widths(rows: Sequence[_Row], room: int | None) -> _Widths:
-    """Cells of each column, 0 for one that is left out: first the place, then the id give way to the command."""
+    """Cells of each column, 0 for one that is left out."""
     widths = [max(f.cell_len(cell) for cell in column) for column in zip(*rows, strict=True)]
     if room is None:
         return tuple(widths)
     natural = widths[_Row._fields.index("command")]
-    for name, least in (("where", _LEAST_WHERE), ("command", _LEAST_COMMAND), ("where", 0), ("run", 0), ("command", 8)):
+    for name, least in _GIVES_WAY:
         at = _Row._fields.index(name)
         excess = sum(widths) + 2 * (sum(map(bool, widths)) - 1) - room
         if excess > 0:
             widths[at] = max(min(widths[at], least), widths[at] - excess) if least else 0
     command = _Row._fields.index("command")
     spare = room - sum(widths) - 2 * (sum(map(bool, widths)) - 1)
-    widths[command] = max(widths[command], min(widths[command] + spare, natural))
+    if widths[command]:
+        widths[command] = max(widths[command], min(widths[command] + spare, natural))
     return tuple(widths)
 
 

@@ -1,0 +1,17 @@
+"""Plain commands in folders of their own, beside no engine unless a test wants one."""
+
+from pathlib import Path
+
+import pytest
+
+from core.paths import Paths
+
+
+def user_folders(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Paths:
+    """Folders below `folder` that the commands take for the user's; nobody wakes an engine for them."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(folder))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
+    monkeypatch.delenv("DECK_RUN", raising=False)
+    for module in ("listing", "manage"):
+        monkeypatch.setattr(f"tui.cli.{module}.ensure_engine", lambda paths: None)
+    return Paths(f"{folder}/cargo-deck", f"{folder}/cache/cargo-deck")
