@@ -27,6 +27,9 @@ _CLOSING_WAIT_S = 1.0
 """Who looks once gives a live engine so long to write down the end of a run."""
 _READ_BUDGET_S = 0.05
 """A poll reads journals of finished runs for so long, newest first; the rest comes with the next polls."""
+_SKETCH_BUDGET_S = 0.15
+"""For so long it at least learns whose the others are and whether they ended (0.2 ms each)."""
+_NO_LIMIT_S = float("inf")
 _RECORD_WAIT_S = 5.0
 """A run without a readable `run.json` is being started, for so long."""
 _RECORD_SCHEMA = 1
@@ -80,6 +83,11 @@ class _Entry:
         except JournalError as error:
             self._is_refused, self.note = True, str(error)
         return first or self.state is not before or self.note != note
+
+    def sketch(self) -> None:
+        """Know who it is, while there is no time to read more."""
+        if self.state is None and not self.is_read:
+            self._begin()
 
     def _skim(self) -> bool:
         """The short way for a run that is over."""
@@ -141,7 +149,7 @@ class _Entry:
 
     def look_first(self, now: float, *, has_engine: bool) -> bool:
         """`look`, where nobody did yet."""
-        return self.is_read and not self._is_looked_at and self.look(now, has_engine=has_engine)
+        return self.state is not None and not self._is_looked_at and self.look(now, has_engine=has_engine)
 
     def _end(self, now: float) -> tuple[e.Event, ...]:
         known = read_exit(self._paths, self.run)
@@ -170,16 +178,16 @@ class Reader:
 
     def poll(self) -> Board:
         """The board now; the same object while nothing on it changed (a live run's second counts as a change)."""
-        return self._poll(waits_for_engine=True)
+        return self._poll(_READ_BUDGET_S)
 
-    def _poll(self, *, waits_for_engine: bool) -> Board:
+    def _poll(self, budget_s: float, *, waits_for_engine: bool = True) -> Board:
         now, beat = self._clock(), self._beat()
         has_engine = waits_for_engine and beat is not None and now - beat < _ENGINE_CLOSES_WITHIN_S
         changed = False
         if is_due := monotonic() - self._looked_at >= _LOOK_EVERY_S:
             self._looked_at = monotonic()
             changed |= self._find_runs(now)
-        changed |= self._read()
+        changed |= self._read(budget_s)
         for entry in self._entries.values():
             changed |= (entry.look if is_due else entry.look_first)(now, has_engine=has_engine)
         is_live_board = any(not run.state.is_over for run in self._board.runs.values())
@@ -191,23 +199,27 @@ class Reader:
 
     def read_all(self) -> Board:
         """The board with every run read, however many, and every end known: for commands that look once."""
-        self.poll()
+        self._poll(_NO_LIMIT_S)
         while any(entry.is_behind for entry in self._entries.values()):
-            self.poll()
+            self._poll(_NO_LIMIT_S)
         ends = monotonic() + _CLOSING_WAIT_S
         while any(entry.is_closing for entry in self._entries.values()):
             time.sleep(0.02)
             self._looked_at = float("-inf")
-            self._poll(waits_for_engine=monotonic() < ends)
+            self._poll(_NO_LIMIT_S, waits_for_engine=monotonic() < ends)
         return self._board
 
-    def _read(self) -> bool:
-        ends = monotonic() + _READ_BUDGET_S
+    def _read(self, budget_s: float) -> bool:
+        began = monotonic()
         changed = False
         for entry in reversed(self._entries.values()):
-            if entry.is_whole or (entry.is_behind and not entry.is_open and monotonic() > ends):
+            if entry.is_whole:
                 continue
-            changed |= entry.read()
+            spent_s = monotonic() - began
+            if entry.is_open or not entry.is_behind or spent_s < budget_s:
+                changed |= entry.read()
+            elif spent_s < _SKETCH_BUDGET_S:
+                entry.sketch()
         return changed
 
     def _find_runs(self, now: float) -> bool:

@@ -221,3 +221,17 @@ def test_who_looks_once_does_not_wait_for_an_engine_that_hangs(paths: Paths) -> 
     beat.touch()
     os.utime(beat, (NOW, NOW))
     assert reader(paths).read_all().runs[run].state is RunState.DONE
+
+
+def test_the_first_board_has_every_agent_and_state_whatever_was_read(
+    paths: Paths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.attach._READ_BUDGET_S", 0.0)
+    runs = [write_run(paths, ENDED, at=NOW - 900 + n, agent=f"a{n}") for n in range(5)]
+    for run in runs:
+        Path(paths.run(run), "exit.json").write_text(json.dumps({"code": 1, "ended": NOW - 50, "wall_s": 3.0}))
+    source = reader(paths)
+    first = source.poll()
+    assert [run.agent for run in first.runs.values()] == ["a0", "a1", "a2", "a3", "a4"]
+    assert {run.state for run in first.runs.values()} == {RunState.FAILED}
+    assert {run.state for run in source.read_all().runs.values()} == {RunState.DONE}
