@@ -34,6 +34,10 @@ _MAX_TENTATIVE = 1000
 _STATUS_AFTER = (b"     Running ", b"   Doc-tests ")
 
 
+_REPEATED = frozenset((b"   Compiling ", b"    Checking ", b" Documenting "))
+_HEAD_BYTES = 13
+
+
 def parse_status(line: bytes) -> "re.Match[bytes] | None":
     """Word and rest of a status line: a word of cargo's, right-aligned in twelve columns."""
     found = _STATUS.match(line)
@@ -130,7 +134,12 @@ class CargoParser:
     def _read(self, s: _Stream, block: bytes, at: float) -> None:
         if s.is_building:
             lines = block.split(b"\n")
+            before = b""
             for i, line in enumerate(lines):
+                head = line[:_HEAD_BYTES]
+                if head == before and head in _REPEATED and self._has_json:
+                    continue  # only the first of several in a row says something: units come by message
+                before = head
                 (self._late if self._is_late(s) else self._building)(s, line, at)
                 if not s.is_building:
                     block = b"\n".join(lines[i + 1 :])
