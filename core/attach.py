@@ -160,7 +160,7 @@ class _Entry:
 
     def shown(self) -> Run | None:
         """The run, with what the journal does not say yet."""
-        return reduce_run(self.state, self.late) if self.late else self.state
+        return reduce_run(self.state, self.late) if self.late and not self.is_over else self.state
 
 
 class Reader:
