@@ -101,6 +101,8 @@ class Copier:
                     at += os.write(self.fd, data[at : at + _PIPE_CHUNK])
                 else:
                     at += os.write(self.fd, data[at:])
+        except BlockingIOError:
+            pass  # the caller made its end non-blocking, and it is full
         except OSError:
             self.is_closed = True
         self.pending = b"" if self.is_closed else bytes(data[at:])

@@ -38,6 +38,25 @@ def test_a_reader_that_is_gone_is_noticed_and_does_not_end_us(tmp_path: Path) ->
     os.close(write)
 
 
+def test_a_pipe_that_the_caller_made_non_blocking_loses_nothing(tmp_path: Path) -> None:
+    log = tmp_path / "out.log"
+    content = os.urandom(500_000)
+    log.write_bytes(content)
+    read, write = os.pipe()
+    os.set_blocking(write, False)
+    job = copier(log, write)
+    job.may_block = False  # what poll says of a socket that takes a part
+    seen = b""
+    while job.step() or job.pending:
+        assert not job.is_closed
+        seen += os.read(read, 65536)
+    os.close(write)
+    while chunk := os.read(read, 65536):
+        seen += chunk
+    assert seen == content
+    os.close(read)
+
+
 def test_a_hole_that_was_punched_before_we_read_it_is_said(tmp_path: Path) -> None:
     log, out = tmp_path / "out.log", tmp_path / "copy"
     block = 4096

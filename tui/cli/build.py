@@ -9,6 +9,8 @@ from core.paths import Paths, find_paths
 from core.run import begin, compose, follow, grammar, handoff, identity, owner
 
 _PLAIN_WORDS = frozenset(("-h", "--help", "-V", "--version", "--list", "--explain"))
+_MANY_OPEN = 16
+"""So many runs that no journal has closed yet: an engine is started for them, however short they are."""
 EXIT_USAGE = 2
 EXIT_OURS = 125
 
@@ -56,7 +58,7 @@ def _split_own(argv: list[str]) -> tuple[tuple[str, ...], dict[str, str]]:
 
 def _run(words: tuple[str, ...], own: dict[str, str]) -> int:
     env = dict(os.environ)
-    cwd = os.getcwd()
+    _open_stdio()
     tool = "exec" if words[:1] == ("exec",) else "cargo"
     if tool == "exec":
         words = words[1:]
@@ -64,6 +66,7 @@ def _run(words: tuple[str, ...], own: dict[str, str]) -> int:
     if env.get("DECK_RUN") or (tool == "cargo" and _is_plain(words)):
         return _plain(tool, words, env)
     try:
+        cwd = os.getcwd()
         agent = identity.find_agent(own.get("agent"), env, cwd)
         if agent.warning:
             _say(agent.warning, 0)
@@ -113,11 +116,17 @@ def _plain(tool: str, words: tuple[str, ...], env: dict[str, str]) -> int:
         return _say(f"could not execute {program}: {error.strerror}", 127)
 
 
+def _open_stdio() -> None:
+    """Standard streams that the caller closed become /dev/null: else our own files would get their numbers."""
+    for fd in (0, 1, 2):
+        try:
+            os.fstat(fd)
+        except OSError:
+            os.open("/dev/null", os.O_RDWR)
+
+
 def _caller() -> compose.Caller:
-    try:
-        out, err = os.fstat(1), os.fstat(2)
-    except OSError:
-        return compose.Caller(out_tty=False, err_tty=False, is_one_stream=False, columns=0)
+    out, err = os.fstat(1), os.fstat(2)
     err_tty = os.isatty(2)
     same = (out.st_dev, out.st_ino, out.st_rdev) == (err.st_dev, err.st_ino, err.st_rdev)
     columns = os.get_terminal_size(2).columns if err_tty else 0
@@ -143,7 +152,10 @@ def _follow(paths: Paths, begun: begin.Begun) -> int:
         stops_when_closed=begun.program in ("run", "test", "bench", "nextest") or composed.parser == "generic",
         wake_engine=lambda: _wake_engine(paths),
     )
-    os._exit(_finish(begun, follower.run()))  # the interpreter's own end would cost 5 ms
+    ending = follower.run()
+    if len(os.listdir(paths.open)) > _MANY_OPEN:
+        _wake_engine(paths)
+    os._exit(_finish(begun, ending))  # the interpreter's own end would cost 5 ms
 
 
 def _finish(begun: begin.Begun, ending: owner.Ending) -> int:
