@@ -1,35 +1,91 @@
 """The demo as a newcomer runs it: real builds, no terminal."""
 
+import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+from core.paths import find_paths
+from tui.cli.demo import prepare
+
+NOON = 1_700_000_000.0
 ROOT = Path(__file__).parents[2]
 
 
-def deck(tmp_path: Path, *words: str, path: str | None = None) -> "subprocess.CompletedProcess[str]":
-    env = {**os.environ, "XDG_STATE_HOME": str(tmp_path / "s"), "XDG_CACHE_HOME": str(tmp_path / "c")}
-    env["PATH"] = path or env["PATH"]
+def environment(tmp_path: Path) -> dict[str, str]:
+    return {**os.environ, "XDG_STATE_HOME": str(tmp_path / "s"), "XDG_CACHE_HOME": str(tmp_path / "c")}
+
+
+def deck(tmp_path: Path, *words: str, **more: str) -> "subprocess.CompletedProcess[str]":
     argv = [sys.executable, "-m", "tui.cli.main", *words]
+    env = {**environment(tmp_path), **more}
     return subprocess.run(
         argv, cwd=ROOT, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=280
     )
+
+
+def runs(tmp_path: Path) -> dict[str, dict[str, Any]]:
+    return {run["agent"]: run for run in json.loads(deck(tmp_path, "ps", "--json", "--all").stdout)["runs"]}
 
 
 def test_the_demo_goes_as_planned_and_can_be_looked_at_afterwards(tmp_path: Path) -> None:
     done = deck(tmp_path, "demo")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "As planned" in done.stdout
-    assert "error[E0308]: mismatched types  crates/orchard-rules/src/lib.rs" in done.stdout
-    listed = deck(tmp_path, "ps").stdout
-    assert [listed.count(word) for word in ("✔ done", "✖ failed")] == [3, 1]
-    assert "11 passed" not in listed
+    assert "error[E0308]: mismatched types  crates/orchard-rules/src/lib.rs:18:22" in done.stdout
+    assert "waits    for claude-1's build" in done.stdout
+    found = runs(tmp_path)
+    assert {agent: run["state"] for agent, run in found.items()} == {
+        "claude-1": "done", "claude-2": "done", "codex": "failed", "ci": "done",
+    }  # fmt: skip
+    assert {agent: run["errors"] for agent, run in found.items() if run["errors"]} == {"codex": 2}
+    log = (tmp_path / "s" / "cargo-deck" / "runs" / found["claude-1"]["run"] / "out.log").read_bytes()
+    passed = sum(line.startswith(b"test ") and b" ... " in line and b"ok" in line for line in log.splitlines())
+    assert found["claude-1"]["tests"]["passed"] == passed > 10
     assert "E0425" in deck(tmp_path, "logs", "codex").stdout
 
 
+def test_ctrl_c_stops_the_builds_of_a_plain_demo(tmp_path: Path) -> None:
+    argv = [sys.executable, "-m", "tui.cli.main", "demo", "--plain"]
+    with subprocess.Popen(
+        argv, cwd=ROOT, env=environment(tmp_path), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
+    ) as demo:
+        assert demo.stdout is not None
+        starts = 0
+        while starts < 4:
+            line = demo.stdout.readline()
+            assert line, "the demo ended before it had started four builds"
+            starts += "  starts   " in line
+        demo.send_signal(signal.SIGINT)
+        demo.stdout.read()
+    assert demo.returncode == 130
+    deck(tmp_path, "wait", "claude-1", "claude-2", "codex", "ci")
+    assert {run["state"] for run in runs(tmp_path).values()} == {"stopped"}
+
+
+def test_a_cache_folder_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "c").write_text("a file\n")
+    done = deck(tmp_path, "demo")
+    assert done.returncode == 125
+    assert "cannot write the sample workspace" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "s" / "cargo-deck" / "runs").exists()
+
+
+def test_scratch_folders_go_after_a_day_unless_they_are_to_be_kept(tmp_path: Path) -> None:
+    paths = find_paths(environment(tmp_path))
+    old, kept = prepare(paths, NOON), prepare(paths, NOON + 1, keep=True)
+    for folder in (old, kept):
+        os.utime(folder, (NOON, NOON))
+    new = prepare(paths, NOON + 86_500)
+    assert {str(path) for path in Path(paths.cache, "demo").iterdir()} == {kept, new}
+
+
 def test_without_cargo_the_recording_is_played(tmp_path: Path) -> None:
-    done = deck(tmp_path, "demo", path="/nonexistent")
+    done = deck(tmp_path, "demo", PATH="/nonexistent")
     assert done.returncode == 0, done.stderr
     assert "cargo was not found on PATH" in done.stderr
     assert "codex     failed   exit 101 · 2 errors" in done.stdout

@@ -2,19 +2,19 @@
 
 import os
 import shutil
+import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from core import sample
 from core.attach import Reader
 from core.client import ensure_engine
 from core.clock import monotonic, wall_clock
-from core.errors import DeckError
+from core.errors import DeckError, StateError
 from core.paths import Paths
 from core.run import begin
-from core.run.stop import stop_run
 from core.state import Board, Run, RunState
 from tui.cli import common
 from tui.cli.events import Changes
@@ -22,6 +22,8 @@ from tui.cli.events import Changes
 _KEEP_S = 24 * 3600.0
 """Scratch folders of earlier demos are removed after a day."""
 _PULL_S = 0.2
+_NOT_PASSED_ON = frozenset({"CARGO_TARGET_DIR", "CARGO_BUILD_TARGET_DIR", "DECK_RUN"})
+"""Each checkout keeps its own target dir, and the builds are not a part of whatever run this is in."""
 _LIMIT_S = 1800.0
 
 
@@ -36,13 +38,20 @@ class Job:
     is_planned_to_fail: bool = False
 
 
-JOBS = (
-    Job("claude-1", ("test", "--workspace"), "claude-1"),
-    Job("claude-2", ("build", "--release", "--bin", "orchard-gateway"), "claude-2"),
-    Job("codex", sample.BROKEN, "codex", is_planned_to_fail=True),
-    Job("ci", ("check", "--workspace", "--all-targets", "--target-dir", "target"), "claude-1"),
-)
-"""The fourth checks in the first one's checkout and target dir, so that somebody waits for somebody."""
+_LINT = ("clippy", "--workspace", "--all-targets", "--target-dir", "target")
+_CHECK = ("check", *_LINT[1:])
+"""Where clippy is not installed."""
+_CHECKOUTS = ("claude-1", "claude-2", "codex")
+
+
+def jobs(*, has_clippy: bool) -> tuple[Job, ...]:
+    """What is built; the fourth uses the first one's checkout and target dir, so that somebody waits for somebody."""
+    return (
+        Job("claude-1", ("test", "--workspace"), "claude-1"),
+        Job("claude-2", ("build", "--release", "--bin", "orchard-gateway"), "claude-2"),
+        Job("codex", sample.BROKEN, "codex", is_planned_to_fail=True),
+        Job("ci", _LINT if has_clippy else _CHECK, "claude-1"),
+    )
 
 
 def main(argv: list[str]) -> int:
@@ -56,12 +65,13 @@ def _demo(argv: list[str]) -> int:
     parser.add_argument("--keep", action="store_true", help="leave the scratch folder (else removed a day later)")
     given = parser.parse_args(argv)
     has_screen = sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM") != "dumb" and not given.plain
-    if begin.find_cargo(dict(os.environ)) is None:
+    cargo = begin.find_cargo(dict(os.environ))
+    if cargo is None:
         return _replay(plain=not has_screen)
     paths = common.user_paths()
     folder = prepare(paths, wall_clock(), keep=given.keep)
     common.print_text(f"sample workspace: {folder}")
-    runs = start_jobs(paths, folder)
+    runs = start_jobs(paths, folder, jobs(has_clippy=_has_clippy(cargo, folder)))
     ensure_engine(paths)
     if has_screen:
         from tui.app import main as open_board
@@ -71,32 +81,71 @@ def _demo(argv: list[str]) -> int:
 
 
 def prepare(paths: Paths, now: float, *, keep: bool = False) -> str:
-    """Write the sample into a new scratch folder; the folder. Old ones go."""
+    """Write the sample into a new scratch folder; the folder. Old ones go.
+
+    Raises:
+        StateError: the folder cannot be written.
+    """
     base = paths.cache + "/demo"
-    os.makedirs(base, 0o700, exist_ok=True)
-    for name in os.listdir(base):
-        path = os.path.join(base, name)
-        if now - os.stat(path).st_mtime > _KEEP_S and not os.path.exists(path + "/keep"):
+    try:
+        os.makedirs(base, 0o700, exist_ok=True)
+        _remove_old(base, now)
+        return _write(base, now, keep=keep)
+    except (OSError, shutil.Error) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise StateError(f"cannot write the sample workspace below {base}: {reason}; set XDG_CACHE_HOME") from error
+
+
+def _remove_old(base: str, now: float) -> None:
+    with os.scandir(base) as entries:
+        old = [entry.path for entry in entries if now - entry.stat().st_mtime > _KEEP_S]
+    for path in old:
+        if not os.path.exists(path + "/keep"):
             shutil.rmtree(path, ignore_errors=True)
+
+
+def _write(base: str, now: float, *, keep: bool) -> str:
     folder = os.path.join(base, time.strftime("%Y%m%d-%H%M%S", time.localtime(now)) + f"-{os.getpid()}")
     os.mkdir(folder)
     if keep:
         open(folder + "/keep", "wb").close()
     sample.write_shared(folder + "/shared")
-    for checkout in dict.fromkeys(job.checkout for job in JOBS):
+    for checkout in _CHECKOUTS:
         sample.write_checkout(f"{folder}/{checkout}", folder + "/shared")
     return folder
 
 
-def start_jobs(paths: Paths, folder: str) -> dict[str, Job]:
-    """Start the four builds, detached; the jobs by run id."""
-    env = {name: value for name, value in os.environ.items() if name not in ("CARGO_TARGET_DIR", "DECK_RUN")}
+def start_jobs(paths: Paths, folder: str, todo: tuple[Job, ...]) -> dict[str, Job]:
+    """Start the builds, detached; the jobs by run id. All or none.
+
+    Raises:
+        StateError, SpawnError: one could not be started.
+    """
+    env = {name: value for name, value in os.environ.items() if name not in _NOT_PASSED_ON}
     runs: dict[str, Job] = {}
-    for job in JOBS:
-        cwd = f"{folder}/{job.checkout}"
-        run = begin.start_detached(paths, agent=job.agent, cwd=cwd, words=job.words, tool="cargo", env=env)
-        runs[run] = job
+    try:
+        for job in todo:
+            cwd = f"{folder}/{job.checkout}"
+            run = begin.start_detached(paths, agent=job.agent, cwd=cwd, words=job.words, tool="cargo", env=env)
+            runs[run] = job
+    except (DeckError, KeyboardInterrupt):
+        _stop(runs)
+        raise
     return runs
+
+
+def _stop(runs: Iterable[str]) -> None:
+    from tui.cli.manage import main_stop
+
+    if names := list(runs):
+        main_stop(names)
+
+
+def _has_clippy(cargo: str, folder: str) -> bool:
+    """Asked, not looked for: rustup leaves a `cargo-clippy` on PATH that only says how to install it."""
+    words = [cargo, "clippy", "--version"]
+    asked = subprocess.run(words, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    return asked.returncode == 0
 
 
 def _stream(paths: Paths, runs: dict[str, Job]) -> int:
@@ -108,8 +157,7 @@ def _stream(paths: Paths, runs: dict[str, Job]) -> int:
             for line in changes.lines(board, tuple(runs)):
                 common.print_text(line)
     except KeyboardInterrupt:
-        for run in runs:
-            stop_run(paths, run)
+        _stop(runs)
         raise
     return _verdict(board, runs)
 
