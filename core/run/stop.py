@@ -4,12 +4,16 @@ import fcntl
 import json
 import os
 import signal
+import time
 from typing import NamedTuple
 
-from core.clock import wall_clock
+from core.clock import monotonic, wall_clock
 from core.errors import StateError
 from core.paths import Paths
 from core.run import proctree
+
+
+_STARTS_WITHIN_S = 2.0
 
 
 class Holder(NamedTuple):
@@ -57,7 +61,7 @@ def stop_run(paths: Paths, run: str, *, kill: bool = False, by: str = "request")
     Raises:
         StateError: the run is live but its supervisor cannot be signalled.
     """
-    holder = find_holder(paths, run)
+    holder = _starting_holder(paths, run)
     if holder is None:
         return False
     _note_ask(paths, run, kill=kill, by=by)
@@ -67,6 +71,14 @@ def stop_run(paths: Paths, run: str, *, kill: bool = False, by: str = "request")
         raise StateError(f"run {run} could not be asked to stop: its supervisor, pid {holder.supervisor.pid}, "
                          "belongs to another user")  # fmt: skip
     return True
+
+
+def _starting_holder(paths: Paths, run: str) -> Holder | None:
+    """The supervisor; one that is just starting (its lock is there before its pid) gets a moment."""
+    ends = monotonic() + _STARTS_WITHIN_S
+    while (holder := find_holder(paths, run)) is None and is_live(paths, run) and monotonic() < ends:
+        time.sleep(0.005)
+    return holder
 
 
 def _note_ask(paths: Paths, run: str, *, kill: bool, by: str) -> None:

@@ -98,11 +98,11 @@ class _Supervisor:
         os.set_blocking(self.wake_fd, False)
         self.child = start_child(self.job)
         os.setsid()
-        self._write_lock_file()
         for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
             signal.signal(number, lambda *_: None)
         signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        self._write_lock_file()  # only now may somebody signal us
         self._let_go(wake_write)
         self._loop()
         self._write_exit()

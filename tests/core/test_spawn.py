@@ -191,3 +191,11 @@ def test_two_runs_of_one_agent_share_a_target_dir(tmp_path: Path) -> None:
     assert {c.source for c in chosen} == {"default"}
     for slot in slots:
         os.close(slot.lock_fd)
+
+
+def test_a_stop_in_a_run_s_first_moment_is_not_lost(tmp_path: Path) -> None:
+    paths = paths_in(tmp_path)
+    for _ in range(20):
+        run = start_python(paths, "import time; time.sleep(60)")
+        assert stop_run(paths, run)
+        assert exit_of(paths, run)["stopped_by"] == "request"
