@@ -12,7 +12,6 @@ from core.errors import StateError
 from core.paths import Paths
 from core.run import proctree
 
-
 _STARTS_WITHIN_S = 2.0
 
 
