@@ -1,6 +1,8 @@
 """The dashboard: wires a source of boards to screens, and keys to requests."""
 
+import asyncio
 import os
+import signal
 import sys
 from collections.abc import Iterable
 from functools import partial
@@ -35,7 +37,7 @@ _DOING = {"stop": "stopping", "kill": "killing", "restart": "restarts", "forget"
 
 
 class DeckApp(App[str]):
-    """cargo-deck's dashboard; its return value says how it was left (`key`, `interrupt`)."""
+    """cargo-deck's dashboard; its return value says how it was left (`key`, `interrupt`, `signal`)."""
 
     TITLE = "cargo deck"
     CSS_PATH: ClassVar[list[str]] = [  # type: ignore[assignment]
@@ -73,6 +75,8 @@ class DeckApp(App[str]):
     def on_mount(self) -> None:
         self.set_class(self.deck.glyphs_are_ascii, "-ascii")
         if self._is_pulling:
+            for number in (signal.SIGTERM, signal.SIGHUP):  # Textual would die and leave the terminal as it is
+                asyncio.get_running_loop().add_signal_handler(number, self.exit, "signal")
             self.set_interval(PULL_S, self.pull)
             self.run_worker(self._look_around, thread=True, group="machine", exit_on_error=False)
 
@@ -199,7 +203,8 @@ class DeckApp(App[str]):
     def action_help(self) -> None:
         from tui.screens.help import HelpScreen
 
-        self.push_screen(HelpScreen(is_log=isinstance(self.screen, LogScreen)))
+        is_log = isinstance(self.screen, LogScreen)
+        self.push_screen(HelpScreen(is_log=is_log, is_ascii=self.glyphs.is_ascii))
 
     def action_next_theme(self) -> None:
         names = [theme.name for theme in THEMES]

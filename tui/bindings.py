@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from textual.binding import Binding
 
+_IN_ASCII = {"↵": "enter", "←": "left", "↓": "down", "↑": "up", "→": "right", "⇧tab": "shift-tab", "1–9": "1-9"}
+
 
 @dataclass(frozen=True, slots=True)
 class Key:
@@ -24,6 +26,12 @@ class Key:
     """It is named in the footer."""
     group: str = "Builds"
     in_palette: bool = True
+
+    def label(self, *, is_ascii: bool) -> str:
+        """The key as it is printed, in words where the terminal has no arrows."""
+        if not is_ascii:
+            return self.shown
+        return " ".join(_IN_ASCII.get(word, word) for word in self.shown.split(" "))
 
     def binding(self) -> Binding:
         """As Textual wants it."""

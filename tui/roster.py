@@ -21,7 +21,7 @@ def panes(board: Board, now: float, pending: Mapping[str, str]) -> tuple[PaneSta
             eta_s=queries.eta_s(pane.run, now),
             is_old=old and not pane.run.state.is_over,
             pending=pending.get(pane.run.run),
-            waits=queries.waits_on(board, pane.run),
+            waits=queries.waits_text(board, pane.run, now),
         )
         for number, pane in enumerate(queries.panes(board), 1)
     )

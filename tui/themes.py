@@ -78,6 +78,8 @@ TERMINAL = Theme(
         "state-failed": "ansi_red",
         "state-done": "ansi_green",
         "state-quiet": "ansi_bright_black",
+        "ansi-background": "ansi_default",
+        "ansi-foreground": "ansi_default",
         "border-blurred": "ansi_bright_black",
         "block-cursor-foreground": "ansi_black",
         "block-cursor-background": "ansi_white",

@@ -10,7 +10,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from tui.bindings import ACTIONS, BOARD, LOG, Key
+from tui.bindings import ACTIONS, BOARD, LOG
 
 
 class HelpScreen(ModalScreen[None]):
@@ -22,15 +22,19 @@ class HelpScreen(ModalScreen[None]):
         Binding("k,up", "scroll(-1)", "up", id="help.up", tooltip="Scroll up"),
     ]
 
-    def __init__(self, *, is_log: bool) -> None:
+    def __init__(self, *, is_log: bool, is_ascii: bool = False) -> None:
         super().__init__()
+        self._is_ascii = is_ascii
         self._keys = (*(LOG if is_log else BOARD), *ACTIONS)
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(classes="dialog help"):
             for group, keys in groupby(sorted(self._keys, key=lambda k: k.group), key=lambda k: k.group):
                 yield Static(group, classes="dialog-title", markup=False)
-                yield Static(Content("\n").join(_line(key) for key in keys), classes="help-keys")
+                yield Static(
+                    Content("\n").join(_line(key.label(is_ascii=self._is_ascii), key.help) for key in keys),
+                    classes="help-keys",
+                )
 
     def action_close(self) -> None:
         self.dismiss()
@@ -39,5 +43,5 @@ class HelpScreen(ModalScreen[None]):
         self.query_one(VerticalScroll).scroll_relative(y=lines, animate=False)
 
 
-def _line(key: Key) -> Content:
-    return Content.assemble((f"{key.shown:>5}  ", "bold"), key.help)
+def _line(label: str, help_text: str) -> Content:
+    return Content.assemble((f"{label:>9}  ", "bold"), help_text)

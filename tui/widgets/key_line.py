@@ -11,7 +11,7 @@ class KeyLine(StatusLine):
         """Show hints for these keys, and `last` (what leaving does) at the right."""
         left: list[Part] = [Part(" ", "text")]
         for key in keys:
-            left.append(Part(f"{key.shown} {key.word}", "dim", _click(key)))
+            left.append(Part(f"{key.label(is_ascii=self._glyphs.is_ascii)} {key.word}", "dim", _click(key)))
             left.append(Part("  ", "text"))
         self.say(tuple(left), (Part(f"{last} ", "dim", "app.leave"),))
 

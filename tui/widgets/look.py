@@ -8,6 +8,7 @@ from rich.segment import Segment
 from rich.style import Style
 
 from core.state import Run, RunState
+from tui.format import ascii_only
 
 
 class Glyphs(NamedTuple):
@@ -86,7 +87,7 @@ class Look:
 
     def drawable(self, text: str) -> str:
         """The text in characters that the terminal can draw."""
-        return text.encode("ascii", "replace").decode() if self.glyphs.is_ascii else text
+        return ascii_only(text) if self.glyphs.is_ascii else text
 
 
 def make_look(glyphs: Glyphs, style_of: Callable[[str], Style]) -> Look:

@@ -8,7 +8,9 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
+from core import queries
 from core.state import Run, RunState
+from tui import format as f
 from tui.widgets import words
 from tui.widgets.ansi import clip, line_segments, safe
 from tui.widgets.look import Look, pad, role_of
@@ -18,6 +20,8 @@ _COUNT = 9
 _ETA = 8
 _WORD = 8
 _ELAPSED = 7
+_ROWS_WITH_GAP = 6
+"""A pane of fewer rows shows a line of the log instead of the blank one below it."""
 _MARGIN = 2
 """Cells left of the text: the edge and a blank."""
 
@@ -43,7 +47,7 @@ class PaneView:
     pending: str | None = None
     """What was asked for and is not seen yet: `stopping`."""
     waits: str | None = None
-    """Whom and what it waits for, in words; None: the run's own word is all that is known."""
+    """Whom and what it waits for and how long, in words; None: it does not."""
 
 
 class _Pen:
@@ -72,7 +76,7 @@ def draw(view: PaneView, width: int, height: int, look: Look) -> list[Strip]:
     pen = _Pen(view, look)
     if height <= LIST_ROWS:
         return _entry(view, pen, width)[:height]
-    gap = 1 if height >= 5 else 0
+    gap = 1 if height >= _ROWS_WITH_GAP else 0
     rows = [_title(view, pen, width), _progress(view, pen, width), _doing(view, pen, width)]
     room = height - gap - len(rows)
     if room > 0:
@@ -89,7 +93,7 @@ def _title(view: PaneView, pen: _Pen, width: int) -> Strip:
     """Number, glyph, agent, command; state and elapsed at the right, in columns that stay."""
     run = view.run
     right = f"{words.state_word(run, view.pending):>{_WORD}}"
-    elapsed = f"{words.span(words.elapsed_s(run, view.now)):>{_ELAPSED}} "
+    elapsed = f"{f.duration(queries.elapsed_s(run, view.now)):>{_ELAPSED}} "
     room = width - _MARGIN - len(right) - len(elapsed) - 1
     number = f"{view.number:<2}"
     more = f" +{view.others}" if view.others else ""
@@ -119,13 +123,13 @@ def _eta(view: PaneView, pen: _Pen) -> str:
         return words.outcome(view.run)
     if view.eta_s is None or view.run.handed_to is not None:
         return "–"
-    return pen.look.glyphs.about + words.span(view.eta_s)
+    return pen.look.glyphs.about + f.duration(view.eta_s)
 
 
 def _bar(view: PaneView, pen: _Pen, width: int) -> list[Segment]:
     """A bar in half cells over its track."""
-    glyphs, done = pen.look.glyphs, words.fraction(view.run)
-    halves = round((done or 0.0) * width * 2)
+    glyphs, done = pen.look.glyphs, words.share_done(view.run)
+    halves = round(done * width * 2)
     filled = glyphs.bar * (halves // 2) + (glyphs.half if halves % 2 else "")
     return [pen.text(filled, pen.role), pen.text(glyphs.track * (width - len(filled)), "track")]
 
@@ -133,8 +137,9 @@ def _bar(view: PaneView, pen: _Pen, width: int) -> list[Segment]:
 def _doing(view: PaneView, pen: _Pen, width: int) -> Strip:
     """What it compiles, what it waits for, or how it ended."""
     room = width - _MARGIN - 1
-    pieces = list(words.headline(view.run, view.now, view.waits))
-    if not pieces:
+    if view.waits is not None:
+        pieces = [words.Piece(words.waits(safe(view.waits), room), "waiting")]
+    elif not (pieces := list(words.headline(view.run))):
         pieces = list(words.in_flight(view.run, view.now, lambda text: len(text) <= room))
     elif view.run.state is RunState.FAILED:
         pieces = [p for piece in pieces for p in (words.Piece(" · ", "dim"), piece)][1:]
@@ -177,7 +182,7 @@ def _entry(view: PaneView, pen: _Pen, width: int) -> list[Strip]:
         (f"{words.state_word(run, view.pending):>{_WORD + 1}}", pen.role),
         (f"{words.count(run):>{_COUNT}}", "number"),
     ]
-    elapsed = (f"{words.span(words.elapsed_s(run, view.now)):>{_ELAPSED}}", "number")
+    elapsed = (f"{f.duration(queries.elapsed_s(run, view.now)):>{_ELAPSED}}", "number")
     fixed = [*right, elapsed] if width >= 40 else [right[0], elapsed]
     room = width - _MARGIN - sum(len(text) for text, _ in fixed)
     left = [pen.text(f"{view.number:<2}", "dim"), pen.text(pen.look.glyph(run) + " ", pen.role)]

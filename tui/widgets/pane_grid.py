@@ -32,7 +32,7 @@ class PaneState:
     is_old: bool
     pending: str | None
     waits: str | None = None
-    """Whom and what it waits for, in words."""
+    """Whom and what it waits for and how long, in words."""
 
 
 class PaneGrid(ScrollView, can_focus=True):

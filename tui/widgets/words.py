@@ -4,7 +4,9 @@ from collections.abc import Callable, Iterator
 from signal import Signals
 from typing import NamedTuple
 
+from core import queries
 from core.state import Run, RunState
+from tui import format as f
 from tui.widgets.ansi import safe
 
 SILENT_AFTER_S = 60.0
@@ -26,17 +28,9 @@ class Piece(NamedTuple):
     role: str
 
 
-def span(seconds: float) -> str:
-    """A span of time as `0:48`, `12:05`, `1:02:05`."""
-    whole = max(0, int(seconds))
-    minutes, second = divmod(whole, 60)
-    hours, minute = divmod(minutes, 60)
-    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
-
-
 def brief_span(seconds: float) -> str:
     """A span beside a name: `12s`, then as `1:02`."""
-    return f"{max(0, int(seconds))}s" if seconds < 60 else span(seconds)
+    return f"{max(0, int(seconds))}s" if seconds < 60 else f.duration(seconds)
 
 
 def state_word(run: Run, pending: str | None) -> str:
@@ -46,16 +40,9 @@ def state_word(run: Run, pending: str | None) -> str:
     return run.state.value
 
 
-def elapsed_s(run: Run, now: float) -> float:
-    """Seconds a run has taken, or took."""
-    return (run.ended_at if run.ended_at is not None else now) - run.started_at
-
-
-def fraction(run: Run) -> float | None:
-    """How much is done, 0..1; None: not known."""
-    if run.units_total:
-        return min(1.0, run.units_done / run.units_total)
-    return 1.0 if run.state is RunState.DONE else None
+def share_done(run: Run) -> float:
+    """How much of the bar is filled, 0..1."""
+    return 1.0 if run.state is RunState.DONE else queries.fraction(run) or 0.0
 
 
 def count(run: Run) -> str:
@@ -83,13 +70,9 @@ def _signal(number: int) -> str:
         return f"signal {number}"
 
 
-def headline(run: Run, now: float, waits: str | None = None) -> Iterator[Piece]:
+def headline(run: Run) -> Iterator[Piece]:
     """What a run does or how it ended: the pieces of one line, the most telling first."""
     match run.state:
-        case RunState.WAITING:
-            yield Piece(safe(waits or f"waits for the {run.waits_for} lock"), "waiting")
-            if run.waits_since is not None:
-                yield Piece(f"  {brief_span(now - run.waits_since)}", "waiting")
         case RunState.FAILED:
             yield from _tally(run)
         case RunState.DONE:
@@ -106,26 +89,25 @@ def headline(run: Run, now: float, waits: str | None = None) -> Iterator[Piece]:
 
 def _tally(run: Run) -> Iterator[Piece]:
     counted = [
-        ("failed", _many(run.errors, "error")),
-        ("failed", f"{_many(run.tests_failed, 'test')} failed" if run.tests_failed else ""),
-        ("text", _many(run.warnings, "warning")),
+        (run.errors, f.many(run.errors, "error"), "failed"),
+        (run.tests_failed, f"{f.many(run.tests_failed, 'test')} failed", "failed"),
+        (run.warnings, f.many(run.warnings, "warning"), "text"),
     ]
-    said = [Piece(text, role) for role, text in counted if text]
+    said = [Piece(text, role) for number, text, role in counted if number]
     yield from said or [Piece("it said no error: the log's end tells more", "text")]
-
-
-def _many(number: int, word: str) -> str:
-    return f"{number} {word}{'' if number == 1 else 's'}" if number else ""
 
 
 def _done(run: Run) -> str:
     if run.tests_passed or run.tests_ignored:
         skipped = f", {run.tests_ignored} ignored" if run.tests_ignored else ""
-        return f"{_many(run.tests_passed, 'test')} passed{skipped}"
+        return f"{f.many(run.tests_passed, 'test')} passed{skipped}"
     if run.handed_to is not None:
         return f"{safe(run.handed_to)} ran in the caller's terminal"
-    if run.units_built or run.units_fresh:
-        return f"{run.units_built} built, {run.units_fresh} were there"
+    if run.units_built:
+        fresh = f", {run.units_fresh} were fresh" if run.units_fresh else ""
+        return f"{f.many(run.units_built, 'unit')} built{fresh}"
+    if run.units_fresh:
+        return f"nothing was left to build: all {run.units_fresh} were fresh"
     return "nothing was left to do" if run.tool == "cargo" else "it ended well"
 
 
@@ -137,7 +119,8 @@ def _stopped(run: Run) -> str:
 
 
 def _lost(run: Run) -> str:
-    alive = f"; {_many(len(run.survivors), 'process').replace('ss', 'sse', 1)} left" if run.survivors else ""
+    left = len(run.survivors)
+    alive = f"; {left} process{'' if left == 1 else 'es'} left" if left else ""
     return f"its supervisor died, how it ended is unknown{alive}"
 
 
@@ -155,15 +138,22 @@ def facts(run: Run, now: float) -> Iterator[Fact]:
         yield Fact("failed", f"{run.tests_failed:>3}", "failed" if run.tests_failed else "number")
     quiet_s = now - max(run.output_at or 0.0, run.started_at)
     if not run.state.is_over and run.handed_to is None and quiet_s >= SILENT_AFTER_S:
-        yield Fact("silent", span(quiet_s), "number")
+        yield Fact("silent", f.duration(quiet_s), "number")
 
 
 def error_lines(run: Run) -> tuple[str, ...]:
-    """The first thing that went wrong, as text: an error as the compiler said it, else the failed tests."""
-    if run.first_error is not None:
-        lines = run.first_error.rendered.rstrip("\n").split("\n")
-        return tuple(line for line in lines if line.strip()) or (run.first_error.message,)
-    return tuple(f"test {test.name} ... failed  ({test.suite})" for test in run.failed_tests)
+    """What went wrong, the first error first, as the compiler said it; else the failed tests."""
+    lines: list[str] = []
+    for error in (d for d in run.diagnostics if d.level == "error"):
+        said = [line for line in error.rendered.split("\n") if line.strip()] or [error.message]
+        lines += ["", *said] if lines else said
+    return tuple(lines) or tuple(f"test {test.name} ... failed  ({test.suite})" for test in run.failed_tests)
+
+
+def waits(text: str, width: int) -> str:
+    """Whom a run waits for, cut so that the seconds at its end stay."""
+    whom, dot, how_long = text.rpartition(" · ")
+    return f.cut_name(whom, width - len(dot + how_long)) + dot + how_long
 
 
 def in_flight(run: Run, now: float, fits: Callable[[str], bool]) -> Iterator[Piece]:
