@@ -119,7 +119,8 @@ def _redraw(board: Board, runs: list[Run], height: int) -> int:
     size = shutil.get_terminal_size()
     others = len(board.notes) + 3  # heading, summary, the cursor's own line
     kept = _most_wanted(runs, max(1, size.lines - others))
-    lines = [*table(board, kept, size.columns), f.cut_name(_foot(runs, kept), size.columns)][: max(1, size.lines - 1)]
+    room = size.columns - 1  # in the last column, erasing to the end of the line would take its character away
+    lines = [*table(board, kept, room), f.cut_name(_foot(runs, kept), room)][: max(1, size.lines - 1)]
     up = f"\x1b[{height}A" if height else ""
     common.print_text(f"{up}\r" + "\n".join(f"{line}\x1b[K" for line in lines) + "\x1b[J")
     return len(lines)
