@@ -21,6 +21,8 @@ from tui.widgets.status_line import Part, StatusLine
 from tui.widgets.welcome import Welcome
 
 _HINTS = tuple(key for key in (*BOARD, *ACTIONS) if key.is_hint and key.id != "app.leave")
+_FIRST_HINTS = tuple(key for key in _HINTS if key.id in ("run.start", "app.help", "app.palette"))
+"""While there is no build to act on."""
 _WORDS = (
     ("building", "building"),
     ("waiting", "waiting"),
@@ -76,7 +78,8 @@ class BoardScreen(Screen[None]):
             self.set_class(not self._panes, "-empty")
             live = sum(not run.state.is_over for run in board.runs.values())
             self._say_totals(board, is_old, live)
-            self.query_one(KeyLine).hint(_HINTS, last=f"q leave ({live} go on)" if live else "q leave")
+            hints = _HINTS if self._panes else _FIRST_HINTS
+            self.query_one(KeyLine).hint(hints, last=f"q leave ({live} go on)" if live else "q leave")
         self.grid.show(self._panes, now)
 
     def tell(self, machine: Machine) -> None:

@@ -41,6 +41,11 @@ def line_segments(line: str, width: int, base: Style) -> list[Segment]:
     return segments
 
 
+def columns_of(line: str) -> int:
+    """How many cells a log line takes when it is not cut."""
+    return cell_len(_clean(_SGR.sub("", line), 0))
+
+
 def clip(text: str, width: int) -> str:
     """The text cut to a width in cells."""
     if len(text) <= width and (text.isascii() or cell_len(text) <= width):

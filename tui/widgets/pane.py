@@ -12,7 +12,7 @@ from core import queries
 from core.state import Run, RunState
 from tui import format as f
 from tui.widgets import words
-from tui.widgets.ansi import clip, line_segments, safe
+from tui.widgets.ansi import clip, columns_of, line_segments, safe
 from tui.widgets.look import Look, pad, role_of
 
 LIST_ROWS = 2
@@ -40,7 +40,7 @@ class PaneView:
     eta_s: float | None
     """Seconds until it is done, from history; None: not known."""
     now: float
-    """Whole seconds since the epoch; elapsed times are measured to here."""
+    """Seconds since the epoch, whole seconds after the run's start; times are measured to here."""
     is_selected: bool
     is_old: bool = False
     """The figures are older than they should be."""
@@ -48,6 +48,11 @@ class PaneView:
     """What was asked for and is not seen yet: `stopping`."""
     waits: str | None = None
     """Whom and what it waits for and how long, in words; None: it does not."""
+
+
+def whole_second(run: Run, now: float) -> float:
+    """The moment to draw a run at: it moves once a second, and with the run's own seconds; not after its end."""
+    return run.started_at + (0 if run.state.is_over else int(now - run.started_at))
 
 
 class _Pen:
@@ -166,13 +171,21 @@ def _log(view: PaneView, pen: _Pen, width: int, rows: int) -> list[Strip]:
     room = width - _MARGIN - 1
     error = words.error_lines(view.run) if view.run.state is RunState.FAILED else ()
     if error:
-        shown = [[pen.text(clip(safe(line), room), "strong" if i == 0 else "text")] for i, line in enumerate(error)]
-        lines = shown[:rows]
+        lines = [
+            [pen.text(_cut(safe(line), room, pen), "text" if i else "strong")] for i, line in enumerate(error[:rows])
+        ]
     else:
-        base = pen.styles["text"]
-        lines = [line_segments(pen.look.drawable(line), room, base) for line in view.tail[-rows:]]
+        lines = [_log_line(line, room, pen) for line in view.tail[-rows:]]
     drawn = [pen.row(line, width) for line in lines]
     return [*drawn, *(pen.row((), width) for _ in range(rows - len(drawn)))]
+
+
+def _log_line(line: str, width: int, pen: _Pen) -> list[Segment]:
+    """A line of the log in its own colours; a sign at its end says that there is more."""
+    text, base = pen.look.drawable(line), pen.styles["text"]
+    if len(line) <= width or columns_of(text) <= width:
+        return line_segments(text, width, base)
+    return [*line_segments(text, width - 1, base), pen.text(pen.look.glyphs.cut, "dim")]
 
 
 def _entry(view: PaneView, pen: _Pen, width: int) -> list[Strip]:

@@ -14,7 +14,7 @@ from textual.strip import Strip
 from core.state import Run
 from tui.widgets.layout import Places, Slot, arrange
 from tui.widgets.look import ROLES, Glyphs, Look, make_look
-from tui.widgets.pane import LIST_ROWS, PaneView, draw
+from tui.widgets.pane import LIST_ROWS, PaneView, draw, whole_second
 
 Tail = Callable[[Run, int], tuple[str, ...]]
 """The last lines of a run's log; the same object while the log did not grow."""
@@ -81,12 +81,18 @@ class PaneGrid(ScrollView, can_focus=True):
 
     def show(self, panes: Sequence[PaneState], now: float) -> None:
         """Show these panes at this moment; what did not change is not painted."""
-        if len(panes) != len(self._panes):
-            self._panes = panes
-            self.selected = min(self.selected, max(0, len(panes) - 1))
+        before, self._panes, self._now = self._panes, panes, now
+        if [pane.run.agent for pane in panes] != [pane.run.agent for pane in before]:
+            self._keep_selected(before)
             self._arrange()
-        self._panes, self._now = panes, float(int(now))
         self._redraw()
+
+    def _keep_selected(self, before: Sequence[PaneState]) -> None:
+        """The same agent stays highlighted where panes came or went; where it went, its place."""
+        agents = [pane.run.agent for pane in self._panes]
+        chosen = before[self.selected].run.agent if self.selected < len(before) else ""
+        last = max(0, len(agents) - 1)
+        self.set_reactive(PaneGrid.selected, agents.index(chosen) if chosen in agents else min(self.selected, last))
 
     def select_run(self, run: str) -> None:
         """Highlight the pane of a run, if there is one."""
@@ -193,6 +199,6 @@ class PaneGrid(ScrollView, can_focus=True):
         return PaneView(
             number=pane.number, run=run, others=pane.others,
             tail=self._tail(run, slot.height) if shows_log else (),
-            eta_s=pane.eta_s, now=run.started_at if run.state.is_over else self._now,
+            eta_s=pane.eta_s, now=whole_second(run, self._now),
             is_selected=index == self.selected, is_old=pane.is_old, pending=pane.pending, waits=pane.waits,
         )  # fmt: skip

@@ -6,7 +6,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from tui.widgets.look import ROLES, Glyphs, Look, make_look
-from tui.widgets.pane import PaneView, draw
+from tui.widgets.pane import PaneView, draw, whole_second
 from tui.widgets.pane_grid import PaneState
 
 ROWS = 4
@@ -29,7 +29,7 @@ class PaneHead(Widget):
         run = pane.run
         view = PaneView(
             number=pane.number, run=run, others=pane.others, tail=(), eta_s=pane.eta_s,
-            now=run.started_at if run.state.is_over else float(int(now)), is_selected=False, is_old=pane.is_old,
+            now=whole_second(run, now), is_selected=False, is_old=pane.is_old,
             pending=pane.pending, waits=pane.waits,
         )  # fmt: skip
         if view != self._view:
