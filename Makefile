@@ -47,6 +47,7 @@ bench: setup
 	$(BIN)/python -m bench.cpu_share
 	$(BIN)/python bench/bench_parsers.py
 	$(BIN)/python bench/bench_engine.py
+	$(BIN)/python -m bench.bench_board
 
 screenshots: setup
 	$(BIN)/python screenshots/make.py
