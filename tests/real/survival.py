@@ -132,7 +132,8 @@ def run_trial(grounds: Grounds, rng: random.Random, victim: str, board: Board | 
     if board and victim in ("board", "both"):
         board.kill()
     is_killed = bool(victim in ("engine", "both") and engine and end(engine, signal.SIGKILL))
-    adopted_s = _adopted_s(deck, engine, sizes) if is_killed and engine else None
+    has_work = is_killed and sizes  # with no run open there is nothing to adopt, and `ps` starts no engine
+    adopted_s = _adopted_s(deck, engine, sizes) if has_work and engine else None
     code = caller.wait(60)
     return Trial(victim, kind, _harms(deck, expected, code, before), adopted_s)
 
