@@ -35,8 +35,10 @@ class Stage:
         self.asked.append(message)
         return {"ok": True}
 
-    def app(self) -> DeckApp:
-        deck = Deck(self, self.paths, clock=lambda: self.now, request=self.request, theme="deck-dark")
+    def app(self, *, is_ascii: bool = False) -> DeckApp:
+        deck = Deck(
+            self, self.paths, clock=lambda: self.now, request=self.request, theme="deck-dark", glyphs_are_ascii=is_ascii
+        )
         return DeckApp(deck, is_pulling=False)
 
 

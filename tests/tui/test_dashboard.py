@@ -3,20 +3,13 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
-from textual.pilot import Pilot
 
 from core.state import Board, RunState
 from tests.tui.conftest import Stage
+from tests.tui.screen_text import text_of
 from tui.screens.board import BoardScreen
 from tui.screens.log import LogScreen
 from tui.widgets.pane_grid import PaneGrid
-
-
-def text_of(pilot: Pilot[Any]) -> str:
-    """What is on the screen, as text."""
-    screen = pilot.app.screen
-    lines = screen._compositor.render_strips(pilot.app.size)
-    return "\n".join("".join(segment.text for segment in strip) for strip in lines)
 
 
 async def test_every_agent_has_a_pane_with_its_state_and_command(stage: Stage) -> None:

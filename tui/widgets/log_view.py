@@ -9,6 +9,7 @@ from textual.strip import Strip
 
 from tui.widgets.ansi import line_segments
 from tui.widgets.look import ROLES, Glyphs, Look, make_look, pad
+from tui.widgets.scroll_bar import draw_in_ascii
 
 LINE_COLUMNS = 4096
 """A line is drawn up to here."""
@@ -85,6 +86,10 @@ class LogView(ScrollView, can_focus=True):
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         super().watch_scroll_y(old_value, new_value)
         self.is_following = new_value >= self.max_scroll_y or (self.is_following and new_value >= old_value)
+
+    def on_mount(self) -> None:
+        if self._glyphs.is_ascii:
+            draw_in_ascii(self)
 
     def on_resize(self) -> None:
         self._strips.clear()

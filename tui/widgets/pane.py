@@ -22,6 +22,8 @@ _WORD = 8
 _ELAPSED = 7
 _ROWS_WITH_GAP = 6
 """A pane of fewer rows shows a line of the log instead of the blank one below it."""
+_LEAST_WITH_WORD = 24
+"""A list of fewer columns leaves the state to its sign."""
 _MARGIN = 2
 """Cells left of the text: the edge and a blank."""
 
@@ -196,7 +198,9 @@ def _entry(view: PaneView, pen: _Pen, width: int) -> list[Strip]:
         (f"{words.count(run):>{_COUNT}}", "number"),
     ]
     elapsed = (f"{f.duration(queries.elapsed_s(run, view.now)):>{_ELAPSED}}", "number")
-    fixed = [*right, elapsed] if width >= 40 else [right[0], elapsed]
+    fixed = [*right, elapsed] if width >= 40 else [right[0], elapsed] if width >= 32 else right[:1]
+    if width < _LEAST_WITH_WORD:
+        fixed = []
     room = width - _MARGIN - sum(len(text) for text, _ in fixed)
     left = [pen.text(f"{view.number:<2}", "dim"), pen.text(pen.look.glyph(run) + " ", pen.role)]
     left.append(pen.text(_cut(safe(run.agent), max(1, room - 4), pen), "title"))

@@ -15,6 +15,7 @@ from core.state import Run
 from tui.widgets.layout import Places, Slot, arrange
 from tui.widgets.look import ROLES, Glyphs, Look, make_look
 from tui.widgets.pane import LIST_ROWS, PaneView, draw, whole_second
+from tui.widgets.scroll_bar import draw_in_ascii
 
 Tail = Callable[[Run, int], tuple[str, ...]]
 """The last lines of a run's log; the same object while the log did not grow."""
@@ -100,6 +101,10 @@ class PaneGrid(ScrollView, can_focus=True):
             if pane.run.run == run:
                 self.selected = index
 
+    def on_mount(self) -> None:
+        if self._glyphs.is_ascii:
+            draw_in_ascii(self)
+
     def on_resize(self) -> None:
         self._arrange()
         self._redraw()
@@ -114,9 +119,14 @@ class PaneGrid(ScrollView, can_focus=True):
     def watch_selected(self, selected: int) -> None:
         self._redraw()
         if selected < len(self._places.slots):
-            slot = self._places.slots[selected]
-            self.scroll_to_region(Region(slot.x, slot.y, slot.width, slot.height), animate=False)
+            self._scroll_into_view(self._places.slots[selected])
         self.post_message(self.Selected())
+
+    def _scroll_into_view(self, slot: Slot) -> None:
+        top, room = self.scroll_offset.y, self.size.height
+        wanted = min(max(top, slot.y + slot.height - room), slot.y)
+        if wanted != top:
+            self.scroll_to(y=wanted, animate=False, immediate=True, force=True)
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         super().watch_scroll_y(old_value, new_value)

@@ -1,0 +1,268 @@
+"""The dashboard where it is easily got wrong: little room, other terminals, hostile text, refusals, panes that go."""
+
+from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
+
+import pytest
+from textual.widgets import Input, Static
+
+from core import events as e
+from core import queries
+from core.errors import EngineError
+from core.state import Board, InFlight, Run, RunState
+from tests.scene import ERROR
+from tests.tui.conftest import Stage
+from tests.tui.screen_text import text_of
+from tui.app import farewell
+from tui.screens.board import BoardScreen
+from tui.screens.log import LogScreen
+from tui.screens.start import StartScreen
+from tui.themes import THEMES
+from tui.widgets import words
+
+HOSTILE = "\x1b]52;c;aGFjaw==\x07\x9b31m\x1b[2J[bold]x[/bold]\x1b]0;title\x1b\\ [link=https://x]"
+
+
+def in_state(stage: Stage, state: RunState) -> Run:
+    return next(run for run in stage.board.runs.values() if run.state is state)
+
+
+def show(stage: Stage, *changed: Run, without: str = "") -> None:
+    """Put another board on the stage."""
+    runs = {name: run for name, run in stage.board.runs.items() if name != without}
+    runs.update((run.run, run) for run in changed)
+    stage.board = Board(MappingProxyType(runs), stage.now, stage.now)
+
+
+def controls(text: str) -> list[str]:
+    return [c for c in text if (ord(c) < 32 and c != "\n") or 0x7F <= ord(c) < 0xA0]
+
+
+@pytest.mark.parametrize("theme", [theme.name for theme in THEMES])
+@pytest.mark.parametrize(
+    ("key", "shown"),
+    [("s", "Start a build"), ("question_mark", "Show all keys"), ("ctrl+p", "build: stop"), ("X", "Kill"),
+     ("enter", "follows the end")],
+)  # fmt: skip
+async def test_every_screen_opens_in_every_theme(stage: Stage, theme: str, key: str, shown: str) -> None:
+    app = stage.app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        app.theme = theme
+        await pilot.press(key)
+        await pilot.pause()
+        assert shown in text_of(pilot)
+        await pilot.press("escape")
+        await pilot.pause()
+        assert isinstance(app.screen, BoardScreen)
+
+
+async def test_four_agents_on_a_small_terminal_show_the_error_and_last_lines(stage: Stage) -> None:
+    live = in_state(stage, RunState.BUILDING)
+    _append(stage, live, "this is the last line\n")
+    async with stage.app().run_test(size=(80, 24)) as pilot:
+        shown = text_of(pilot)
+        assert ERROR.splitlines()[0] in shown
+        assert "this is the last line" in shown
+        for run in stage.board.runs.values():
+            assert run.agent in shown
+
+
+@pytest.mark.parametrize("size", [(60, 20), (80, 24), (120, 40)])
+async def test_how_long_a_run_waits_is_never_cut_off(stage: Stage, size: tuple[int, int]) -> None:
+    waiting = in_state(stage, RunState.WAITING)
+    text = queries.waits_text(stage.board, waiting, stage.now)
+    assert text is not None
+    async with stage.app().run_test(size=size) as pilot:
+        assert text.rpartition(" · ")[2] in text_of(pilot)
+
+
+def test_a_wait_that_does_not_fit_loses_its_lock_before_its_seconds() -> None:
+    cut = words.waits("waits for claude-1's build · build directory lock · 31 s", 40)
+    assert cut.startswith("waits for claude-1's build")
+    assert cut.endswith("… · 31 s")
+    assert len(cut) == 40
+
+
+async def test_hostile_output_and_crate_names_are_shown_as_text(stage: Stage) -> None:
+    live = in_state(stage, RunState.BUILDING)
+    _append(stage, live, HOSTILE + " the end\n")
+    show(stage, replace(live, in_flight=(InFlight(HOSTILE, stage.now - 3),), agent="[red]a[/red]"))
+    async with stage.app().run_test(size=(200, 60)) as pilot:
+        shown = text_of(pilot)
+        assert shown.count("[bold]x[/bold]") >= 2
+        assert "[red]a[/red]" in shown
+        assert "the end" in shown
+        assert not controls(shown)
+
+
+async def test_a_hostile_error_is_shown_as_text(stage: Stage) -> None:
+    failed = in_state(stage, RunState.FAILED)
+    error = e.DiagnosticEmitted(stage.now, "error", HOSTILE, None, None, None, None, HOSTILE + " first", None)
+    show(stage, replace(failed, diagnostics=(error,)))
+    async with stage.app().run_test(size=(120, 40)) as pilot:
+        assert "[bold]x[/bold]" in text_of(pilot)
+        assert not controls(text_of(pilot))
+
+
+async def test_the_highlight_stays_with_its_agent_when_another_goes(stage: Stage) -> None:
+    app = stage.app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("3")
+        assert app.chosen is not None
+        agent = app.chosen.agent
+        show(stage, without=next(iter(stage.board.runs)))
+        app.pull()
+        await pilot.pause()
+        assert app.chosen is not None
+        assert app.chosen.agent == agent
+
+
+async def test_a_forgotten_run_closes_its_log(stage: Stage) -> None:
+    app = stage.app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("1", "enter")
+        assert isinstance(app.screen, LogScreen)
+        show(stage, without=next(iter(stage.board.runs)))
+        app.pull()
+        await pilot.pause()
+        assert isinstance(app.screen, BoardScreen)
+
+
+async def test_a_refusal_is_shown_as_the_engine_said_it(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(message: dict[str, object]) -> dict[str, object]:
+        raise EngineError(f"run {message['run'] and 'x'} is [not] ours")
+
+    monkeypatch.setattr(stage, "request", refuse)
+    app = stage.app()
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        await pilot.press(str(_place(stage, in_state(stage, RunState.BUILDING))), "x")
+        await app.workers.wait_for_complete()
+        await pilot.pause()
+        assert "run x is [not] ours" in text_of(pilot)
+        app.pull()
+        await pilot.pause()
+        assert "stopping" not in text_of(pilot)
+
+
+async def test_restart_and_forget_are_asked_only_where_they_make_sense(stage: Stage) -> None:
+    live, over = in_state(stage, RunState.BUILDING), in_state(stage, RunState.FAILED)
+    show(stage, replace(live, is_owned=True))
+    app = stage.app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press(str(_place(stage, live)), "f", "r")
+        await app.workers.wait_for_complete()
+        assert stage.asked == []
+        await pilot.press(str(_place(stage, over)), "r", "f")
+        await app.workers.wait_for_complete()
+        assert stage.asked == [{"do": "restart", "run": over.run}, {"do": "forget", "run": over.run}]
+
+
+async def test_the_start_dialog_asks_for_what_was_typed(stage: Stage, tmp_path: Path) -> None:
+    app = stage.app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("s")
+        for name, value in (("cwd", str(tmp_path)), ("agent", "me"), ("command", "cargo test -p 'a b'")):
+            app.screen.query_one(f"#{name}", Input).value = value
+        await pilot.press("enter")
+        await app.workers.wait_for_complete()
+        assert stage.asked == [
+            {"do": "start", "agent": "me", "cwd": str(tmp_path), "argv": ["test", "-p", "a b"], "tool": "cargo"}
+        ]
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "complaint"),
+    [("cwd", "/nowhere/at/all", "no folder"), ("agent", "a b", "letters"), ("command", "cargo 'x", "quotes"),
+     ("command", "cargo", "what should be built")],
+)  # fmt: skip
+async def test_the_start_dialog_says_what_cannot_be_used(
+    stage: Stage, tmp_path: Path, field: str, value: str, complaint: str
+) -> None:
+    app = stage.app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("s")
+        for name, good in (("cwd", str(tmp_path)), ("agent", "me"), ("command", "cargo build"), (field, value)):
+            app.screen.query_one(f"#{name}", Input).value = good
+        await pilot.press("enter")
+        assert isinstance(app.screen, StartScreen)
+        assert complaint in str(app.screen.query_one("#complaint", Static).render())
+        assert app.screen.focused is app.screen.query_one(f"#{field}")
+        assert stage.asked == []
+
+
+async def test_a_silent_engine_is_said_and_one_is_woken(stage: Stage) -> None:
+    woken: list[float] = []
+    app = stage.app()
+    app.deck = replace(app.deck, wake=lambda: woken.append(stage.now))
+    async with app.run_test(size=(120, 40)) as pilot:
+        assert "figures may be old" not in text_of(pilot)
+        stage.now += 10
+        app.pull()
+        app.pull()
+        await app.workers.wait_for_complete()
+        await pilot.pause()
+        assert "figures may be old" in text_of(pilot)
+        assert woken == [stage.now]
+
+
+async def test_the_log_screen_follows_what_is_appended(stage: Stage) -> None:
+    live = in_state(stage, RunState.BUILDING)
+    app = stage.app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press(str(_place(stage, live)), "enter")
+        _append(stage, live, "brand new line\n")
+        app.pull()
+        await pilot.pause()
+        assert "brand new line" in text_of(pilot)
+        await pilot.press("g")
+        app.pull()
+        await pilot.pause()
+        assert "brand new line" not in text_of(pilot)
+        assert "more below" in text_of(pilot)
+
+
+async def test_ascii_terminals_get_nothing_else(stage: Stage) -> None:
+    app = stage.app(is_ascii=True)
+    async with app.run_test(size=(120, 40)) as pilot:
+        assert text_of(pilot).isascii()
+        for key in ("question_mark", "s", "enter"):
+            await pilot.press(key)
+            await pilot.pause()
+            assert text_of(pilot).isascii()
+            await pilot.press("escape")
+
+
+@pytest.mark.parametrize("agents", [1, 3, 9, 30])
+@pytest.mark.parametrize("size", [(20, 5), (40, 20), (80, 24), (200, 60)])
+async def test_any_number_of_agents_fits_any_terminal(stage: Stage, agents: int, size: tuple[int, int]) -> None:
+    run = in_state(stage, RunState.BUILDING)
+    runs = {f"{run.run}{n:02}": replace(run, run=f"{run.run}{n:02}", agent=f"agent-{n}") for n in range(agents)}
+    stage.board = Board(MappingProxyType(runs), stage.now, stage.now)
+    app = stage.app()
+    async with app.run_test(size=size) as pilot:
+        lines = text_of(pilot).split("\n")
+        assert len(lines) == size[1]
+        await pilot.press("shift+tab")
+        await pilot.pause()
+        assert app.chosen is not None
+        assert app.chosen.agent == f"agent-{agents - 1}"
+        assert f"agent-{agents - 1}" in text_of(pilot)
+
+
+def test_the_farewell_says_what_goes_on_and_where_the_logs_are_in_three_lines(stage: Stage) -> None:
+    lines = farewell(stage.board, stage.paths)
+    assert len(lines) == 3
+    assert "go on" in lines[0]
+    assert f"{stage.paths.run(in_state(stage, RunState.FAILED).run)}/out.log" in lines[1]
+    assert stage.paths.runs in lines[2]
+    assert farewell(Board(), stage.paths) == []
+
+
+def _append(stage: Stage, run: Run, text: str) -> None:
+    with open(Path(stage.paths.run(run.run), "out.log"), "a") as log:
+        log.write(text)
+
+
+def _place(stage: Stage, run: Run) -> int:
+    return list(stage.board.runs).index(run.run) + 1
