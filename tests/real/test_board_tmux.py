@@ -1,6 +1,7 @@
 """The dashboard in a real terminal: tmux, real runs, real keys."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -8,16 +9,38 @@ from pathlib import Path
 
 import pytest
 
+from core.paths import Paths
 from core.run.stop import is_live
 from tests.core.runs import until
-from tests.real.product import COMMAND
+from tests.real.product import COMMAND, with_argument
 
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PROGRAM = """
 import time
 for n in range(10**6):
     print('line', n, '\\x1b]0;title\\x07[bold]', flush=True)
     time.sleep(0.1)
 """
+
+
+CRASH = """
+import sys
+sys.path.insert(0, "{ROOT}")
+from core.paths import Paths
+from core.state import Board
+from tui.app import DeckApp
+from tui.source import Deck
+class Breaks:
+    count = 0
+    def poll(self):
+        self.count += 1
+        if self.count > 5:
+            raise RuntimeError("it broke")
+        return Board()
+app = DeckApp(Deck(Breaks(), Paths("/nowhere", "/nowhere"), lambda: 0.0, dict))
+app.run()
+sys.exit(app.return_code)
+""".replace("{ROOT}", ROOT)
 
 
 class Terminal:
@@ -47,6 +70,19 @@ class Terminal:
     def keys(self, *names: str) -> None:
         self("send-keys", *names)
 
+    def modes(self) -> str:
+        """Whether the other screen is shown, and whether somebody wants the mouse."""
+        return self("display-message", "-p", "#{alternate_on} #{mouse_any_flag}").strip()
+
+    def signal_board(self, number: str) -> None:
+        shell = self("display-message", "-p", "#{pane_pid}").strip()
+        subprocess.run(["pkill", f"-{number}", "-P", shell], check=True)
+
+    def engine_pid(self) -> int:
+        """0: none lives."""
+        found = [one.pid for one in with_argument(self.state) if any("engine.py" in word for word in one.argv)]
+        return found[0] if found else 0
+
     def shows(self, text: str) -> str:
         return str(until(lambda: seen if text in (seen := self("capture-pane", "-p")) else None, f"{text!r} on screen"))
 
@@ -56,6 +92,7 @@ def terminal(tmp_path: Path) -> Iterator[Terminal]:
     terminal = Terminal(tmp_path)
     yield terminal
     terminal("kill-server")
+    subprocess.run([COMMAND, "stop", "--kill", "speaker"], env=terminal.env, capture_output=True, check=False)
 
 
 def test_a_run_is_watched_zoomed_stopped_and_left(terminal: Terminal) -> None:
@@ -83,7 +120,41 @@ def test_a_run_is_watched_zoomed_stopped_and_left(terminal: Terminal) -> None:
     terminal.shows("120")
 
 
-def _is_live(terminal: Terminal, run: str) -> bool:
-    from core.paths import Paths
+@pytest.mark.parametrize("number", ["TERM", "HUP"])
+def test_a_signal_leaves_the_terminal_as_it_was(terminal: Terminal, number: str) -> None:
+    terminal.type(f"{COMMAND}; echo code $?")
+    terminal.shows("No builds yet.")
+    assert terminal.modes() == "1 1"
+    terminal.signal_board(number)
+    terminal.shows("code 0")
+    assert terminal.modes() == "0 0"
+    terminal.type("stty -a | grep -o ' echo '")
+    terminal.shows(" echo ")
 
+
+def test_a_failure_of_ours_leaves_the_terminal_as_it_was(terminal: Terminal, tmp_path: Path) -> None:
+    (tmp_path / "crash.py").write_text(CRASH)
+    terminal.type(f"{sys.executable} {tmp_path}/crash.py; echo code $?")
+    terminal.shows("code 1")
+    assert "it broke" in terminal.shows("it broke")
+    assert terminal.modes() == "0 0"
+
+
+def test_a_killed_engine_is_started_again_by_the_open_board(terminal: Terminal) -> None:
+    subprocess.run(
+        [COMMAND, "exec", "--detach", "--agent", "speaker", "--", sys.executable, "-c", PROGRAM],
+        env=terminal.env, capture_output=True, check=True,
+    )  # fmt: skip
+    terminal.type(COMMAND)
+    terminal.shows("line 2")
+    first = terminal.engine_pid()
+    os.kill(first, signal.SIGKILL)
+    until(lambda: terminal.engine_pid() not in (0, first), "another engine")
+    terminal.keys("X")
+    terminal.shows("Kill speaker's build?")
+    terminal.keys("y")
+    terminal.shows("killed")
+
+
+def _is_live(terminal: Terminal, run: str) -> bool:
     return is_live(Paths(terminal.state, terminal.state), run)
