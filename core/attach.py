@@ -174,6 +174,8 @@ class Reader:
         self._old: set[str] = set()
         """Runs on disk that ended too long ago."""
         self._looked_at = float("-inf")
+        self._opened = 0
+        """When the list of open runs last changed, in nanoseconds: a new run is shown at once."""
         self._board = Board(now=clock())
 
     def poll(self) -> Board:
@@ -184,8 +186,10 @@ class Reader:
         now, beat = self._clock(), self._beat()
         has_engine = waits_for_engine and beat is not None and now - beat < _ENGINE_CLOSES_WITHIN_S
         changed = False
-        if is_due := monotonic() - self._looked_at >= _LOOK_EVERY_S:
+        opened = self._opened_at()
+        if is_due := monotonic() - self._looked_at >= _LOOK_EVERY_S or opened != self._opened:
             self._looked_at = monotonic()
+            self._opened = opened
             changed |= self._find_runs(now)
         changed |= self._read(budget_s)
         for entry in self._entries.values():
@@ -261,6 +265,12 @@ class Reader:
 
     def _notes(self) -> tuple[str, ...]:
         return tuple(entry.note for entry in self._entries.values() if entry.note)
+
+    def _opened_at(self) -> int:
+        try:
+            return os.stat(self._paths.open).st_mtime_ns
+        except OSError:
+            return 0
 
     def _beat(self) -> float | None:
         try:

@@ -152,7 +152,8 @@ def test_top_redraws_in_place_and_leaves_with_ctrl_c(paths: Paths, sleeper: Call
     run = sleeper()
     screen = pyte.Screen(80, 5)
     stream = pyte.ByteStream(screen)
-    terminal = Terminal(TOP, cwd=str(ROOT), env={**os.environ, "TERM": "xterm"}, columns=80, rows=5)
+    own = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "LINES")}  # snapshots leave theirs behind
+    terminal = Terminal(TOP, cwd=str(ROOT), env={**own, "TERM": "xterm"}, columns=80, rows=5)
     frames = 0
     try:
         while frames < 3:
