@@ -8,6 +8,7 @@ import json
 import os
 import re
 import zipfile
+import zlib
 from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -149,7 +150,9 @@ def unpack(file: str, folder: str) -> tuple[Paths, tuple[str, ...]]:
             runs = tuple(str(run) for run in about["runs"])
             for run in runs:
                 _take_out(archive, run, f"{folder}/runs/{run}")
-    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile, NotImplementedError) as error:
+    except OSError as error:
+        raise RecordingError(f"cannot read {file}: {error.strerror or error}") from error
+    except (ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error, RuntimeError, EOFError) as error:
         raise RecordingError(f"{file} is no recording of cargo-deck, or is damaged ({error})") from error
     return Paths(folder, folder + "/cache"), runs
 
@@ -159,6 +162,8 @@ def _take_out(archive: zipfile.ZipFile, run: str, folder: str) -> None:
         raise ValueError(f"bad run id {run!r}")
     os.makedirs(folder)
     names = set(archive.namelist())
+    if f"{run}/events.jsonl" not in names:
+        raise ValueError(f"run {run} has no journal in it")
     for name in _FILES:
         if f"{run}/{name}" not in names:
             continue

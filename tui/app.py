@@ -116,6 +116,8 @@ class DeckApp(App[str]):
         wake = self.deck.wake
         if wake is None or now - self._woken_at < WAKE_S or not roster.is_old(self.board, now):
             return
+        if self._woken_at and not roster.live_count(self.board):
+            return  # nothing to observe: it ended because it was idle
         self._woken_at = now
         self.run_worker(wake, thread=True, group="wake", exclusive=True, exit_on_error=False)
 
@@ -139,8 +141,11 @@ class DeckApp(App[str]):
         try:
             self.deck.request(message)
         except DeckError as error:
-            self.pending.pop(message.get("run", ""), None)
-            self.notify(str(error), title=f"could not {message['do']}", severity="error", markup=False)
+            self.call_from_thread(self._tell_refusal, message, str(error))
+
+    def _tell_refusal(self, message: dict[str, Any], why: str) -> None:
+        self.pending.pop(message.get("run", ""), None)
+        self.notify(why, title=f"could not {message['do']}", severity="error", markup=False)
 
     def action_start(self) -> None:
         from tui.screens.start import StartScreen, Wanted

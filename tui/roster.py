@@ -32,6 +32,11 @@ def is_old(board: Board, now: float) -> bool:
     return board.engine_seen_at is None or now - board.engine_seen_at > OLD_AFTER_S
 
 
+def live_count(board: Board) -> int:
+    """How many builds go on."""
+    return sum(not run.state.is_over for run in board.runs.values())
+
+
 def needs_someone(run: Run) -> bool:
     """Whether a person should look."""
     return queries.needs_attention(run)

@@ -71,6 +71,23 @@ def test_a_file_that_is_no_recording_is_said(paths: Paths, tmp_path: Path) -> No
         unpack(str(file), str(tmp_path / "out"))
 
 
+def test_a_missing_file_is_said(tmp_path: Path) -> None:
+    with pytest.raises(RecordingError, match=r"cannot read .*nothing: No such file"):
+        unpack(str(tmp_path / "nothing"), str(tmp_path / "out"))
+
+
+@pytest.mark.parametrize("place", [0.2, 0.5, 0.8])
+def test_a_damaged_recording_is_said(paths: Paths, tmp_path: Path, place: float) -> None:
+    file = tmp_path / "x"
+    record(paths, [RUN], str(file), {})
+    content = bytearray(file.read_bytes())
+    at = int(len(content) * place)
+    content[at : at + 40] = b"\xff" * 40
+    file.write_bytes(content)
+    with pytest.raises(RecordingError, match="no recording"):
+        unpack(str(file), str(tmp_path / "out"))
+
+
 def test_a_newer_recording_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "x"
     with zipfile.ZipFile(file, "w") as archive:

@@ -206,6 +206,20 @@ async def test_a_silent_engine_is_said_and_one_is_woken(stage: Stage) -> None:
         assert woken == [stage.now]
 
 
+async def test_an_idle_engine_is_left_to_end(stage: Stage) -> None:
+    woken: list[float] = []
+    show(stage, *(replace(run, state=RunState.DONE) for run in stage.board.runs.values()))
+    stage.board = replace(stage.board, engine_seen_at=None)
+    app = stage.app()
+    app.deck = replace(app.deck, wake=lambda: woken.append(stage.now))
+    async with app.run_test(size=(120, 40)):
+        for _ in range(3):
+            stage.now += 60
+            app.pull()
+            await app.workers.wait_for_complete()
+        assert len(woken) == 1
+
+
 async def test_the_log_screen_follows_what_is_appended(stage: Stage) -> None:
     live = in_state(stage, RunState.BUILDING)
     app = stage.app()

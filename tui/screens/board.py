@@ -76,10 +76,12 @@ class BoardScreen(Screen[None]):
             self._shown = shown
             self._panes = roster.panes(board, now, pending)
             self.set_class(not self._panes, "-empty")
-            live = sum(not run.state.is_over for run in board.runs.values())
+            live = roster.live_count(board)
             self._say_totals(board, is_old, live)
             hints = _HINTS if self._panes else _FIRST_HINTS
-            self.query_one(KeyLine).hint(hints, last=f"q leave ({live} go on)" if live else "q leave")
+            self.query_one(KeyLine).hint(
+                hints, last=f"q leave ({live} go on)" if live and not self._note else "q leave"
+            )
         self.grid.show(self._panes, now)
 
     def tell(self, machine: Machine) -> None:
