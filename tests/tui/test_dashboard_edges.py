@@ -206,6 +206,17 @@ async def test_a_silent_engine_is_said_and_one_is_woken(stage: Stage) -> None:
         assert woken == [stage.now]
 
 
+@pytest.mark.parametrize("columns", [60, 120])
+async def test_runs_that_cannot_be_shown_are_said(stage: Stage, columns: int) -> None:
+    notes = ("run 2026-x was started by a newer cargo-deck (schema 9): update to see \x1b[2J all of it", "another")
+    stage.board = replace(stage.board, notes=notes)
+    async with stage.app().run_test(size=(columns, 40)) as pilot:
+        line = text_of(pilot).split("\n")[1]
+        assert "run 2026-x was started" in line
+        assert "and 1 more" in line
+        assert not controls(line)
+
+
 async def test_an_idle_engine_is_left_to_end(stage: Stage) -> None:
     woken: list[float] = []
     show(stage, *(replace(run, state=RunState.DONE) for run in stage.board.runs.values()))

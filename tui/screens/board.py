@@ -12,8 +12,10 @@ from core.machine import Machine
 from core.state import Board, Run
 from tui import roster
 from tui.bindings import ACTIONS, BOARD, bindings
+from tui.format import cut_name
 from tui.screens.log import LogScreen
 from tui.tail import Tails
+from tui.widgets.ansi import safe
 from tui.widgets.key_line import KeyLine
 from tui.widgets.look import Glyphs, role_of
 from tui.widgets.pane_grid import PaneGrid, PaneState
@@ -49,6 +51,7 @@ class BoardScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         yield StatusLine(self._glyphs, id="totals")
+        yield StatusLine(self._glyphs, id="note")
         yield PaneGrid(self._glyphs, self._tails)
         yield Welcome()
         yield KeyLine(self._glyphs, id="keys")
@@ -78,6 +81,7 @@ class BoardScreen(Screen[None]):
             self.set_class(not self._panes, "-empty")
             live = roster.live_count(board)
             self._say_totals(board, is_old, live)
+            self._say_notes(board.notes)
             hints = _HINTS if self._panes else _FIRST_HINTS
             self.query_one(KeyLine).hint(
                 hints, last=f"q leave ({live} go on)" if live and not self._note else "q leave"
@@ -104,6 +108,12 @@ class BoardScreen(Screen[None]):
         if is_old and live and not self._note:
             right.append(Part("the engine does not answer: figures may be old ", "waiting"))
         self.query_one("#totals", StatusLine).say(tuple(parts), tuple(right))
+
+    def _say_notes(self, notes: tuple[str, ...]) -> None:
+        """What cannot be shown and why, in the row that is blank otherwise."""
+        more = f"  (and {len(notes) - 1} more: cargo deck ps)" if len(notes) > 1 else ""
+        said = cut_name(safe(notes[0]), max(1, self.size.width - len(more) - 2)) + more if notes else ""
+        self.query_one("#note", StatusLine).say((Part(f" {said}", "waiting"),))
 
     def show_next_needing(self) -> None:
         """Highlight the next pane that a person should look at."""
