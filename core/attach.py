@@ -24,7 +24,7 @@ _LOOK_EVERY_S = 1.0
 _ENGINE_CLOSES_WITHIN_S = 4.0
 """An engine beats every two seconds, and writes the end of a run at most 0.3 s after it."""
 _CLOSING_WAIT_S = 1.0
-"""Who looks once gives a live engine so long to write down the end of a run."""
+"""Who looks once gives a live engine so long to write down the ends of runs, however old they are."""
 _READ_BUDGET_S = 0.05
 """A poll reads journals of finished runs for so long, newest first; the rest comes with the next polls."""
 _SKETCH_BUDGET_S = 0.15
@@ -129,10 +129,11 @@ class _Entry:
             self.note = f"{self._tail.path} holds what is no event of cargo-deck: the run is shown as it was before"
         self.is_over = self.state is not None and self.state.ended_at is not None
 
-    def look(self, now: float, *, has_engine: bool) -> bool:
+    def look(self, now: float, closes_within_s: float) -> bool:
         """Notice an end that no engine has written down; True where it is news.
 
-        A live engine gets a moment: it reads the log's last bytes first, and only then do the counts hold.
+        A live engine gets a moment: it reads the log's last bytes first, and only then do the counts hold. An end
+        older than `closes_within_s` it will not write down.
         """
         self._is_looked_at = True
         self.is_closing = False
@@ -140,16 +141,16 @@ class _Entry:
             found: tuple[e.Event, ...] = ()
         else:
             found = self._end(now)
-            if has_engine and found != self.late and now - found[-1].at < _ENGINE_CLOSES_WITHIN_S:
+            if found != self.late and not self._is_refused and abs(now - found[-1].at) < closes_within_s:
                 found, self.is_closing = self.late, True
         if found == self.late:
             return False
         self.late = found
         return True
 
-    def look_first(self, now: float, *, has_engine: bool) -> bool:
+    def look_first(self, now: float, closes_within_s: float) -> bool:
         """`look`, where nobody did yet."""
-        return self.state is not None and not self._is_looked_at and self.look(now, has_engine=has_engine)
+        return self.state is not None and not self._is_looked_at and self.look(now, closes_within_s)
 
     def _end(self, now: float) -> tuple[e.Event, ...]:
         known = read_exit(self._paths, self.run)
@@ -180,11 +181,12 @@ class Reader:
 
     def poll(self) -> Board:
         """The board now; the same object while nothing on it changed (a live run's second counts as a change)."""
-        return self._poll(_READ_BUDGET_S)
+        return self._poll(_READ_BUDGET_S, _ENGINE_CLOSES_WITHIN_S)
 
-    def _poll(self, budget_s: float, *, waits_for_engine: bool = True) -> Board:
+    def _poll(self, budget_s: float, closes_within_s: float) -> Board:
         now, beat = self._clock(), self._beat()
-        has_engine = waits_for_engine and beat is not None and now - beat < _ENGINE_CLOSES_WITHIN_S
+        if beat is None or now - beat >= _ENGINE_CLOSES_WITHIN_S:
+            closes_within_s = 0.0
         changed = False
         opened = self._opened_at()
         if is_due := monotonic() - self._looked_at >= _LOOK_EVERY_S or opened != self._opened:
@@ -193,7 +195,7 @@ class Reader:
             changed |= self._find_runs(now)
         changed |= self._read(budget_s)
         for entry in self._entries.values():
-            changed |= (entry.look if is_due else entry.look_first)(now, has_engine=has_engine)
+            changed |= (entry.look if is_due else entry.look_first)(now, closes_within_s)
         is_live_board = any(not run.state.is_over for run in self._board.runs.values())
         if changed:
             self._board = Board(self._runs(), now, beat, self._notes())
@@ -203,14 +205,14 @@ class Reader:
 
     def read_all(self) -> Board:
         """The board with every run read, however many, and every end known: for commands that look once."""
-        self._poll(_NO_LIMIT_S)
+        self._poll(_NO_LIMIT_S, _NO_LIMIT_S)
         while any(entry.is_behind for entry in self._entries.values()):
-            self._poll(_NO_LIMIT_S)
+            self._poll(_NO_LIMIT_S, _NO_LIMIT_S)
         ends = monotonic() + _CLOSING_WAIT_S
         while any(entry.is_closing for entry in self._entries.values()):
             time.sleep(0.02)
             self._looked_at = float("-inf")
-            self._poll(_NO_LIMIT_S, waits_for_engine=monotonic() < ends)
+            self._poll(_NO_LIMIT_S, _NO_LIMIT_S if monotonic() < ends else 0.0)
         return self._board
 
     def _read(self, budget_s: float) -> bool:

@@ -235,3 +235,43 @@ def test_the_first_board_has_every_agent_and_state_whatever_was_read(
     assert [run.agent for run in first.runs.values()] == ["a0", "a1", "a2", "a3", "a4"]
     assert {run.state for run in first.runs.values()} == {RunState.FAILED}
     assert {run.state for run in source.read_all().runs.values()} == {RunState.DONE}
+
+
+def unclosed(paths: Paths) -> str:
+    """A run that ended a while ago, too short for an engine; one is there by now."""
+    run = write_run(paths)
+    Path(paths.run(run), "exit.json").write_text(json.dumps({"code": 101, "ended": NOW - 50, "wall_s": 3.0}))
+    os.makedirs(paths.engine)
+    beat = Path(paths.engine, "beat")
+    beat.touch()
+    os.utime(beat, (NOW, NOW))
+    return run
+
+
+def test_who_looks_once_has_the_counts_of_a_run_that_no_engine_had_read(
+    paths: Paths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = unclosed(paths)
+    error = e.DiagnosticEmitted(NOW - 51, "error", "no", None, "a.rs", 1, 1, "error: no")
+
+    def close_it(seconds: float) -> None:
+        with open(paths.run(run) + "/events.jsonl", "a") as journal:
+            journal.writelines(json.dumps(e.to_record(event)) + "\n" for event in (error, ENDED))
+
+    monkeypatch.setattr("core.attach.time.sleep", close_it)
+    assert reader(paths).read_all().runs[run].errors == 1
+
+
+def test_nobody_waits_for_an_engine_to_close_a_journal_that_it_cannot_read(
+    paths: Paths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = unclosed(paths)
+    Path(paths.run(run), "events.jsonl").write_text('{"schema": 999, "run": "x"}\n')
+    monkeypatch.setattr("core.attach.time.sleep", lambda seconds: pytest.fail("it waited"))
+    assert reader(paths).read_all().runs[run].state is RunState.FAILED
+
+
+def test_an_end_in_the_future_is_an_end(paths: Paths) -> None:
+    run = write_run(paths)
+    Path(paths.run(run), "exit.json").write_text(json.dumps({"code": 0, "ended": NOW + 9000, "wall_s": 3.0}))
+    assert reader(paths).poll().runs[run].state is RunState.DONE

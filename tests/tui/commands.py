@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from core.errors import EngineError
 from core.paths import Paths
 
 
@@ -14,4 +15,9 @@ def user_folders(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Paths:
     monkeypatch.delenv("DECK_RUN", raising=False)
     for module in ("listing", "manage"):
         monkeypatch.setattr(f"tui.cli.{module}.ensure_engine", lambda paths: None)
+    monkeypatch.setattr("tui.cli.listing.request", no_engine)
     return Paths(f"{folder}/cargo-deck", f"{folder}/cache/cargo-deck")
+
+
+def no_engine(*args: object, **kwargs: object) -> None:
+    raise EngineError("no engine here")

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.core.runs import exit_of, paths_in, start_python
+from tests.tui.commands import no_engine
 from tui.cli.main import main
 
 DOCS = (Path(__file__).parents[2] / "docs" / "json.md").read_text()
@@ -24,6 +25,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     os.rename(tmp_path / "state", tmp_path / "cargo-deck")
     monkeypatch.setattr("tui.cli.listing.ensure_engine", lambda paths: None)
+    monkeypatch.setattr("tui.cli.listing.request", no_engine)
     return started
 
 

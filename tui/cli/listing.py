@@ -9,10 +9,11 @@ from typing import Any, NamedTuple, NoReturn
 
 from core import queries
 from core.attach import Reader
-from core.client import ensure_engine
+from core.client import ensure_engine, request
 from core.clock import wall_clock
 from core.errors import DeckError
 from core.paths import Paths
+from core.run.stop import is_live
 from core.state import Board, Run, RunState
 from tui import format as f
 from tui.cli import common
@@ -34,6 +35,7 @@ _GIVES_WAY = (
 )  # fmt: skip
 """Columns in the order in which they get narrower, down to so many cells; 0: they are left out."""
 TOP_EVERY_S = 1.0
+_ENGINE_ANSWERS_WITHIN_S = 1.0
 
 
 _Widths = tuple[int, ...]
@@ -72,6 +74,7 @@ def _ps(argv: list[str]) -> int:
     given = parser.parse_args(argv)
     paths = common.user_paths()
     _wake_engine(paths)
+    _have_ends_read(paths)
     board = common.whole_board(paths)
     runs = _chosen(board, is_all=given.all)
     if given.json:
@@ -275,5 +278,14 @@ def _wake_engine(paths: Paths) -> None:
     try:
         if os.listdir(paths.open):
             ensure_engine(paths)
-    except (DeckError, OSError):
+    except OSError:
         pass
+
+
+def _have_ends_read(paths: Paths) -> None:
+    """Runs too short for an engine are over, and no journal says what they printed: one is there when we look."""
+    try:
+        if not all(is_live(paths, run) for run in os.listdir(paths.open)):
+            request(paths, {"do": "ping"}, timeout_s=_ENGINE_ANSWERS_WITHIN_S)
+    except (DeckError, OSError):
+        pass  # the counts stay unknown
