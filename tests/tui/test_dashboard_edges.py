@@ -217,6 +217,15 @@ async def test_runs_that_cannot_be_shown_are_said(stage: Stage, columns: int) ->
         assert not controls(line)
 
 
+async def test_a_narrow_list_still_says_who_failed_why_and_who_waits(stage: Stage) -> None:
+    async with stage.app().run_test(size=(44, 20)) as pilot:
+        shown = text_of(pilot)
+        assert "✗ 1" in shown
+        assert "◷ 1" in shown
+        assert ERROR.splitlines()[0][:30] in shown
+        assert "waits for" in shown
+
+
 async def test_an_idle_engine_is_left_to_end(stage: Stage) -> None:
     woken: list[float] = []
     show(stage, *(replace(run, state=RunState.DONE) for run in stage.board.runs.values()))

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding
+from textual.geometry import Size
 from textual.screen import Screen
 
 from core.machine import Machine
@@ -17,6 +18,7 @@ from tui.screens.log import LogScreen
 from tui.tail import Tails
 from tui.widgets.ansi import safe
 from tui.widgets.key_line import KeyLine
+from tui.widgets.layout import LIST_COLUMNS
 from tui.widgets.look import Glyphs, role_of
 from tui.widgets.pane_grid import PaneGrid, PaneState
 from tui.widgets.status_line import Part, StatusLine
@@ -47,7 +49,7 @@ class BoardScreen(Screen[None]):
         self._panes: tuple[PaneState, ...] = ()
         self.is_ready = False
         """Its widgets are there."""
-        self._shown: tuple[Board, bool, dict[str, str]] | None = None
+        self._shown: tuple[Board, bool, dict[str, str], Size] | None = None
 
     def compose(self) -> ComposeResult:
         yield StatusLine(self._glyphs, id="totals")
@@ -74,7 +76,7 @@ class BoardScreen(Screen[None]):
     def show(self, board: Board, now: float, pending: Mapping[str, str]) -> None:
         """Show a board at a moment."""
         is_old = roster.is_old(board, now)
-        shown = (board, is_old, dict(pending))
+        shown = (board, is_old, dict(pending), self.size)
         if shown != self._shown:
             self._shown = shown
             self._panes = roster.panes(board, now, pending)
@@ -103,7 +105,10 @@ class BoardScreen(Screen[None]):
                     "failed": self._glyphs.failed,
                     "done": self._glyphs.done,
                 }.get(role, self._glyphs.stopped)
-                parts.append(Part(f"{sign} {counted[role]} {word}   ", role))
+                said = (
+                    f"{sign} {counted[role]} {word}" if self.size.width >= LIST_COLUMNS else f"{sign} {counted[role]}"
+                )
+                parts.append(Part(said + "   ", role))
         right = [Part(self._note + " ", "dim")] if self._note else []
         if is_old and live and not self._note:
             right.append(Part("the engine does not answer: figures may be old ", "waiting"))

@@ -206,8 +206,17 @@ def _entry(view: PaneView, pen: _Pen, width: int) -> list[Strip]:
     left.append(pen.text(_cut(safe(run.agent), max(1, room - 4), pen), "title"))
     left = pad(left, room, pen.styles["text"])
     first = pen.row([*left, *(pen.text(text, role) for text, role in fixed)], width)
-    second = pen.row([pen.text("    " + _cut(safe(run.command), width - _MARGIN - 5, pen), "dim")], width)
+    text, role = _matter(view, width - _MARGIN - 5)
+    second = pen.row([pen.text("    " + _cut(text, width - _MARGIN - 5, pen), role)], width)
     return [first, second]
+
+
+def _matter(view: PaneView, room: int) -> words.Piece:
+    """The one thing to say of a run below its name."""
+    if view.waits is not None:
+        return words.Piece(words.waits(safe(view.waits), room), "waiting")
+    error = words.error_lines(view.run) if view.run.state is RunState.FAILED else ()
+    return words.Piece(safe(error[0]), "text") if error else words.Piece(safe(view.run.command), "dim")
 
 
 def _cut(text: str, width: int, pen: _Pen) -> str:
