@@ -69,6 +69,10 @@ def is_recordable(words: tuple[str, ...], cwd: str, env: dict[str, str]) -> bool
     toolchain = (parsed.toolchain or env.get("RUSTUP_TOOLCHAIN", "")).removeprefix("+")
     if {"C", "Z"} & parsed.options.keys() and "nightly" not in toolchain:
         return False
+    if parsed.command is not None and parsed.command.name in ("nextest", "clippy"):
+        folders = (*env.get("PATH", "").split(":"), (env.get("CARGO_HOME") or os.path.expanduser("~/.cargo")) + "/bin")
+        if not any(os.access(f"{folder}/cargo-{parsed.command.name}", os.X_OK) for folder in folders if folder):
+            return False  # cargo will say that there is no such command
     return parsed.is_known and (parsed.toolchain is None or _is_installed(toolchain, env))
 
 
