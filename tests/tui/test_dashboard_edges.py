@@ -226,6 +226,14 @@ async def test_a_narrow_list_still_says_who_failed_why_and_who_waits(stage: Stag
         assert "waits for" in shown
 
 
+async def test_panes_of_three_rows_still_show_the_first_error(stage: Stage) -> None:
+    failed = in_state(stage, RunState.FAILED)
+    runs = (replace(failed, run=f"{failed.run}{n}", agent=f"agent-{n}") for n in range(7))
+    stage.board = Board(MappingProxyType({run.run: run for run in runs}), stage.now, stage.now)
+    async with stage.app().run_test(size=(80, 24)) as pilot:
+        assert text_of(pilot).count(ERROR.splitlines()[0]) == 7
+
+
 async def test_an_idle_engine_is_left_to_end(stage: Stage) -> None:
     woken: list[float] = []
     show(stage, *(replace(run, state=RunState.DONE) for run in stage.board.runs.values()))

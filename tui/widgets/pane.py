@@ -24,6 +24,8 @@ _ROWS_WITH_GAP = 6
 """A pane of fewer rows shows a line of the log instead of the blank one below it."""
 _LEAST_WITH_WORD = 24
 """A list of fewer columns leaves the state to its sign."""
+_HEAD_ROWS = 3
+"""Title, progress, and what it does."""
 _MARGIN = 2
 """Cells left of the text: the edge and a blank."""
 
@@ -84,8 +86,8 @@ def draw(view: PaneView, width: int, height: int, look: Look) -> list[Strip]:
     if height <= LIST_ROWS:
         return _entry(view, pen, width)[:height]
     gap = 1 if height >= _ROWS_WITH_GAP else 0
-    rows = [_title(view, pen, width), _progress(view, pen, width), _doing(view, pen, width)]
-    room = height - gap - len(rows)
+    room = height - gap - _HEAD_ROWS
+    rows = [_title(view, pen, width), _progress(view, pen, width), _doing(view, pen, width, has_log=room > 1)]
     if room > 0:
         rows.append(_vitals(view, pen, width))
         room -= 1
@@ -141,18 +143,22 @@ def _bar(view: PaneView, pen: _Pen, width: int) -> list[Segment]:
     return [pen.text(filled, pen.role), pen.text(glyphs.track * (width - len(filled)), "track")]
 
 
-def _doing(view: PaneView, pen: _Pen, width: int) -> Strip:
-    """What it compiles, what it waits for, or how it ended."""
-    room = width - _MARGIN - 1
+def _doing(view: PaneView, pen: _Pen, width: int, *, has_log: bool) -> Strip:
+    """What it compiles, what it waits for, or how it ended; with the error where no row below has it."""
+    room = max(0, width - _MARGIN - 1)
     if view.waits is not None:
         pieces = [words.Piece(words.waits(safe(view.waits), room), "waiting")]
     elif not (pieces := list(words.headline(view.run))):
         pieces = list(words.in_flight(view.run, view.now, lambda text: len(text) <= room))
     elif view.run.state is RunState.FAILED:
+        if not has_log:
+            pieces += [words.Piece(safe(line), "strong") for line in words.error_lines(view.run)[:1]]
         pieces = [p for piece in pieces for p in (words.Piece(" · ", "dim"), piece)][1:]
-    return pen.row(
-        (pen.text(text, role) for text, role in pieces), width - 1 if width > 1 else width
-    ).adjust_cell_length(width, pen.styles["text"])
+    drawn: list[Segment] = []
+    for text, role in pieces:
+        drawn.append(pen.text(_cut(text, room, pen), role))
+        room -= drawn[-1].cell_length
+    return pen.row(drawn, width)
 
 
 def _vitals(view: PaneView, pen: _Pen, width: int) -> Strip:

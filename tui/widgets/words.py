@@ -120,8 +120,8 @@ def _stopped(run: Run) -> str:
 
 def _lost(run: Run) -> str:
     left = len(run.survivors)
-    alive = f"; {left} process{'' if left == 1 else 'es'} left" if left else ""
-    return f"its supervisor died, how it ended is unknown{alive}"
+    alive = f" · {left} process{'' if left == 1 else 'es'} left" if left else ""
+    return f"its supervisor died, exit unknown{alive}"
 
 
 def facts(run: Run, now: float) -> Iterator[Fact]:
