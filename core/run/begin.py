@@ -35,6 +35,11 @@ class Begun(NamedTuple):
     program: str
     """Canonical subcommand, or the program of `exec`."""
 
+    @property
+    def stops_when_closed(self) -> bool:
+        """It is a program that would get SIGPIPE where its reader is gone; cargo would not end."""
+        return self.program in ("run", "test", "bench", "nextest") or self.composed.parser == "generic"
+
 
 def find_cargo(env: dict[str, str]) -> str | None:
     """The real cargo on PATH: our shim is passed over. None where there is none."""
@@ -43,6 +48,26 @@ def find_cargo(env: dict[str, str]) -> str | None:
         if folder and os.access(path, os.X_OK) and os.path.isfile(path) and not is_shim(path):
             return path
     return None
+
+
+def need_program(request: Request) -> str:
+    """What is to be executed: the real cargo, or the program that `exec` names.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if request.tool == "cargo":
+        cargo = find_cargo(request.env)
+        if cargo is None:
+            raise UsageError(
+                "cargo was not found on PATH: install Rust (https://rustup.rs), or add ~/.cargo/bin to PATH"
+            )
+        return cargo
+    if not request.words:
+        raise UsageError("exec needs a command: cargo deck exec -- ninja -C build")
+    if not is_program(request.words[0], request.cwd, request.env):
+        raise UsageError(f"{request.words[0]}: no such program on PATH")
+    return request.words[0]
 
 
 def is_shim(path: str) -> bool:
@@ -93,9 +118,7 @@ def begin(paths: Paths, request: Request) -> Begun:
     """
     if request.tool == "exec":
         return _begin_exec(paths, request)
-    cargo = find_cargo(request.env)
-    if cargo is None:
-        raise UsageError("cargo was not found on PATH: install Rust (https://rustup.rs), or add ~/.cargo/bin to PATH")
+    cargo = need_program(request)
     parsed, settings = parse_cargo(request.words, request.cwd, request.env)
     cwd = os.path.normpath(os.path.join(request.cwd, parsed.value("C") or "."))
     root = identity.workspace_root(cwd, parsed.value("manifest-path"))
@@ -147,11 +170,7 @@ def begin(paths: Paths, request: Request) -> Begun:
 
 
 def _begin_exec(paths: Paths, request: Request) -> Begun:
-    if not request.words:
-        raise UsageError("exec needs a command: cargo deck exec -- ninja -C build")
-    program = request.words[0]
-    if not _is_program(program, request.cwd, request.env):
-        raise UsageError(f"{program}: no such program on PATH")
+    program = need_program(request)
     checkout = identity.workspace_root(request.cwd, None) or identity.git_root(request.cwd) or request.cwd
     slot = spawn.take_slot(paths, request.agent.name, None)
     composed = compose.Composed(request.words, "none", False, False, (), False, False, "generic")
@@ -180,10 +199,16 @@ def _begin_exec(paths: Paths, request: Request) -> Begun:
     return Begun(started, composed, target.Target(None, "none", ""), None, order.subcommand)
 
 
-def _is_program(program: str, cwd: str, env: dict[str, str]) -> bool:
+def is_program(program: str, cwd: str, env: dict[str, str]) -> bool:
+    """It can be executed: a path, or a name on PATH."""
     if "/" in program:
-        return os.access(os.path.join(cwd, program), os.X_OK)
-    return any(os.access(f"{folder}/{program}", os.X_OK) for folder in env.get("PATH", "").split(":") if folder)
+        return _is_executable(os.path.join(cwd, program))
+    folders = env.get("PATH", "").split(":") if program else ()
+    return any(_is_executable(f"{folder}/{program}") for folder in folders if folder)
+
+
+def _is_executable(path: str) -> bool:
+    return os.access(path, os.X_OK) and os.path.isfile(path)
 
 
 def _own_target(parsed: grammar.Parsed, settings: config.CargoConfig, cwd: str, root: str | None) -> target.Target:

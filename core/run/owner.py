@@ -49,6 +49,7 @@ class Owner:
         self._watches_parent = _watches_parent()
         self._folder_fd = -1
         self._old_mask = signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED | {signal.SIGIO})
+        self._reap()  # whose end came before the mask: no signal tells it again
 
     def watch(self, folder: str) -> bool:
         """Have naps end when a file in `folder` grows (dnotify, Linux); False where the system cannot say."""

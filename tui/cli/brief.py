@@ -2,48 +2,69 @@
 
 import os
 import time
+from collections.abc import Callable
 
 from core import events as e
 from core.clock import wall_clock
+from core.parsers.projection import Projection
 from core.parsers.select import make_parser
-from core.paths import Paths
+from core.parsers.text import plain
 from core.reduce import reduce_run
-from core.run import begin, compose, identity, owner
+from core.run import begin, compose, owner
+from core.run.follow import WAKE_ENGINE_AFTER_S
 from core.state import Run, RunState
 from tui import format as f
+from tui.cli.stdout import Stdout
 
 PACE_S = (15.0, 60.0, 300.0, 900.0)
 """When progress is said; after the last one, every 15 minutes."""
 MAX_ERRORS = 20
+LAST_LINES = 10
+_MOST_LAST_BYTES = 1 << 20
 _NAP_S = 0.1
 
 
-def run_brief(paths: Paths, tool: str, words: tuple[str, ...], agent: identity.Agent) -> int:
-    """Run a build and print its outcome in few lines; the build's own exit code.
-
-    Raises:
-        DeckError: it could not be started.
-    """
-    request = begin.Request(tool, words, agent, os.getcwd(), dict(os.environ), compose.NOBODY, is_owned=True)
-    begun = begin.begin(paths, request)
-    watch = _Watch(begun, agent.name)
+def follow_brief(begun: begin.Begun, agent: str, wake_engine: Callable[[], None]) -> int:
+    """Wait for a build and print its outcome in few lines; the build's own exit code."""
     holder = owner.Owner([begun.started])
-    started, said = time.monotonic(), 0
+    watch, out = _Watch(begun, agent), Stdout()
+    clock = Pace(time.monotonic())
+    is_awake = False
     while holder.live:
         holder.nap(_NAP_S)
         watch.read()
-        elapsed = time.monotonic() - started
-        if elapsed >= _due(said):
-            said += 1
-            _print(_progress_line(watch.run, elapsed))
-    watch.read()
-    holder.close()
+        elapsed_s = time.monotonic() - clock.began
+        if not is_awake and elapsed_s >= WAKE_ENGINE_AFTER_S:
+            is_awake = True
+            wake_engine()
+        if clock.is_due(elapsed_s):
+            out.add(progress_line(watch.run, elapsed_s) + "\n")
+        out.flush()
     ending = holder.endings[begun.started.run]
-    for line in outcome_lines(watch.finished(), ending, time.monotonic() - started, begun.started.folder):
-        _print(line)
+    lines = outcome_lines(watch.finished(), ending, time.monotonic() - clock.began, begun)
+    out.add("".join(f"{line}\n" for line in lines))
+    while not out.flush():
+        holder.die_if_asked(_NAP_S)
+    holder.close()
     if ending.signal is not None:
         owner.die_of(ending.signal)
     return ending.code if ending.code is not None else 125
+
+
+class Pace:
+    """When progress is said: after 15 s, 1, 5 and 15 minutes, then every 15 minutes."""
+
+    def __init__(self, began: float) -> None:
+        self.began = began
+        self._said = 0
+
+    def is_due(self, elapsed_s: float) -> bool:
+        """Something is to be said now; once for each moment, and once where several passed unseen."""
+        is_due = False
+        while elapsed_s >= _due(self._said):
+            self._said += 1
+            is_due = True
+        return is_due
 
 
 def _due(said: int) -> float:
@@ -71,22 +92,49 @@ class _Watch:
         return self.run
 
 
-def outcome_lines(run: Run, ending: owner.Ending, elapsed_s: float, folder: str) -> list[str]:
+def outcome_lines(run: Run, ending: owner.Ending, elapsed_s: float, begun: begin.Begun) -> list[str]:
     """What is said at the end."""
-    lines: list[str] = []
-    errors = [d for d in run.diagnostics if d.level == "error"]
-    lines += [error.rendered.rstrip() for error in errors[:MAX_ERRORS]]
-    if len(errors) > MAX_ERRORS or run.errors > len(errors):
-        lines.append(f"… and {run.errors - min(len(errors), MAX_ERRORS)} more errors")
-    lines += [f"test failed: {test.name} ({test.suite})" for test in run.failed_tests[:MAX_ERRORS]]
+    log = begun.started.folder + "/out.log"
+    if not ending.record:
+        return ["the supervisor of this build died: how it ended is unknown", f"log: {log}"]
+    errors = [d for d in run.diagnostics if d.level == "error"][:MAX_ERRORS]
+    lines = [_plain(line) for error in errors for line in error.rendered.rstrip().splitlines()]
+    if run.errors > len(errors):
+        lines.append(f"… and {f.many(run.errors - len(errors), 'more error')}")
+    failed = run.failed_tests[:MAX_ERRORS]
+    lines += [_plain(f"test failed: {test.name} ({test.suite})") for test in failed]
+    if run.tests_failed > len(failed) > 0:
+        lines.append(f"… and {f.many(run.tests_failed - len(failed), 'more failed test')}")
+    if not lines and ending.code != 0:
+        lines = _last_lines(log, begun.composed)
     lines.append(" · ".join(_counts(run, ending, elapsed_s)))
-    lines.append(f"log: {folder}/out.log")
-    return lines
+    if begun.target.source == "private" and ending.code == 0:
+        lines.append(f"binaries: {begun.target.path}")
+    return [*lines, f"log: {log}"]
+
+
+def _last_lines(log: str, composed: compose.Composed) -> list[str]:
+    """Where nothing in it is known for an error, the end of the log."""
+    projection = Projection(cut_json=composed.json == "ours", cut_progress=composed.cut_progress)
+    try:
+        with open(log, "rb") as file:
+            if file.seek(0, os.SEEK_END) > _MOST_LAST_BYTES:
+                file.seek(-_MOST_LAST_BYTES, os.SEEK_END)
+                file.readline()
+            else:
+                file.seek(0)
+            content = projection.feed(file.read()) + projection.close()
+    except OSError:
+        return []
+    return [plain(line) for line in content.split(b"\n") if line.strip()][-LAST_LINES:]
+
+
+def _plain(text: str) -> str:
+    return plain(text.encode("utf-8", "replace"))
 
 
 def _counts(run: Run, ending: owner.Ending, elapsed_s: float) -> list[str]:
-    how = f"signal {ending.signal}" if ending.signal is not None else f"exit {ending.code}"
-    counts = ["ok" if ending.code == 0 else f"failed, {how}"]
+    counts = ["ok" if ending.code == 0 else _how(ending)]
     if run.errors or run.warnings:
         counts.append(f"{f.many(run.errors, 'error')}, {f.many(run.warnings, 'warning')}")
     if run.units_built or run.units_fresh:
@@ -97,14 +145,21 @@ def _counts(run: Run, ending: owner.Ending, elapsed_s: float) -> list[str]:
     return counts
 
 
-def _progress_line(run: Run, elapsed_s: float) -> str:
-    total = "?" if run.units_total is None else str(run.units_total)
+def _how(ending: owner.Ending) -> str:
+    word = "stopped" if ending.record.get("stopped_by") else "failed"
+    return f"{word}, " + (f"signal {ending.signal}" if ending.signal is not None else f"exit {ending.code}")
+
+
+def progress_line(run: Run, elapsed_s: float) -> str:
+    """How far a build is, in one line: `60 s: building 12/40: serde, syn`."""
+    words = [f"{int(elapsed_s)} s:", RunState.WAITING.value if run.waits_for else run.state.value]
+    if run.waits_for:
+        words.append(f"for the {run.waits_for} lock")
+    if run.progress_kind == "percent":
+        words.append(f"{run.units_done} %")
+    elif run.units_done or run.units_total is not None:
+        words.append(f"{run.units_done}/{'?' if run.units_total is None else run.units_total}")
+    if run.tests_passed or run.tests_failed:
+        words.append(f"tests: {run.tests_passed} passed, {run.tests_failed} failed")
     flight = ", ".join(unit.name for unit in run.in_flight[:3])
-    state = RunState.WAITING.value if run.waits_for else run.state.value
-    wait = f" for {run.waits_for}" if run.waits_for else ""
-    where = f": {flight}" if flight else ""
-    return f"{int(elapsed_s)} s: {state}{wait} {run.units_done}/{total}{where}"
-
-
-def _print(text: str) -> None:
-    os.write(1, text.encode("utf-8", "backslashreplace") + b"\n")
+    return _plain(" ".join(words) + (f": {flight}" if flight else ""))

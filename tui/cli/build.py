@@ -70,15 +70,13 @@ def _run(words: tuple[str, ...], own: dict[str, str]) -> int:
         agent = identity.find_agent(own.get("agent"), env, cwd)
         if agent.warning:
             _say(agent.warning, 0)
-        if "brief" in own and "detach" not in own:
-            from tui.cli.brief import run_brief
-
-            return run_brief(find_paths(env), tool, words, agent)
-        caller = compose.NOBODY if "detach" in own else _caller()
+        caller = compose.NOBODY if "detach" in own or "brief" in own else _caller()
         if tool == "cargo" and caller.has_terminal and not begin.is_recordable(words, cwd, env):
             return _plain(tool, words, env)
         request = begin.Request(tool, words, agent, cwd, env, caller, is_owned="detach" not in own)
         paths = find_paths(env)
+        if "brief" in own:  # slow to import: before there is a build to own
+            from tui.cli.brief import follow_brief
         begun = begin.begin(paths, request)
     except UsageError as error:
         return _say(str(error), 127 if "PATH" in str(error) else EXIT_USAGE)
@@ -91,6 +89,8 @@ def _run(words: tuple[str, ...], own: dict[str, str]) -> int:
         _wake_engine(paths)
         os.write(1, begun.started.run.encode() + b"\n")
         return 0
+    if "brief" in own:
+        return follow_brief(begun, agent.name, wake_engine=lambda: _wake_engine(paths))
     return _follow(paths, begun)
 
 
@@ -149,7 +149,7 @@ def _follow(paths: Paths, begun: begin.Begun) -> int:
     follower = follow.Follower(
         started,
         tuple(views),
-        stops_when_closed=begun.program in ("run", "test", "bench", "nextest") or composed.parser == "generic",
+        stops_when_closed=begun.stops_when_closed,
         wake_engine=lambda: _wake_engine(paths),
     )
     ending = follower.run()

@@ -106,7 +106,10 @@ def _dashboard() -> int:
 
 
 def _call(module: str, name: str, argv: list[str]) -> int:
-    return int(getattr(__import__(module, fromlist=(name,)), name)(argv))
+    try:
+        return int(getattr(__import__(module, fromlist=(name,)), name)(argv))
+    except KeyboardInterrupt:
+        return 130
 
 
 if __name__ == "__main__":

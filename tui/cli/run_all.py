@@ -1,15 +1,18 @@
 """`cargo deck run-all [NAME=]'CMD …' …`: several builds at once, a pane each, one exit code."""
 
+import contextlib
 import os
 import re
 import shlex
 import sys
 
+from core.client import ensure_engine
 from core.errors import DeckError, UsageError
 from core.parsers.projection import Projection
 from core.parsers.text import sanitise
 from core.paths import Paths, find_paths
 from core.run import begin, compose, grammar, identity, owner
+from tui.cli.stdout import Stdout
 
 _HELP = """\
 usage: cargo deck run-all [--detach] [NAME=]'CMD …' …
@@ -24,31 +27,34 @@ and returns.
 """
 _NAMED = re.compile(r"([A-Za-z0-9._-]{1,64})=(?=\S)")
 _NAP_S = 0.05
+_PAUSE_S = 0.004
+"""Between two copies of a flood."""
+_READ_BYTES = 1 << 18
 
 
 def main(argv: list[str]) -> int:
     """Start the commands and follow them to their ends; exit code."""
+    if not argv or argv[0] in ("-h", "--help"):
+        sys.stdout.write(_HELP)
+        return 0 if argv else 2
     is_detached = "--detach" in argv
     given = [word for word in argv if word != "--detach"]
-    if given[:1] in (["-h"], ["--help"]) or not given:
-        sys.stdout.write(_HELP)
-        return 0 if given else 2
     try:
         jobs = [_job(word, n, is_detached=is_detached) for n, word in enumerate(given, 1)]
-        names = [job.agent.name for job in jobs]
-        if len(set(names)) < len(names):
-            raise UsageError("two commands have the same name: give each its own, as in a='build' b='test'")
+        _refuse_what_cannot_start(jobs)
         return _run(find_paths(os.environ), jobs, is_detached=is_detached)
     except UsageError as error:
-        os.write(2, f"cargo-deck: {error}\n".encode())
-        return 2
-    except DeckError as error:
-        os.write(2, f"cargo-deck: {error}\n".encode())
-        return 125
+        return _say(str(error), 2)
+    except (DeckError, OSError) as error:
+        return _say(str(error), 125)
+    except KeyboardInterrupt:  # before they were ours to stop: their pipes end with us
+        return 130
 
 
 def _job(word: str, number: int, *, is_detached: bool) -> begin.Request:
     env, cwd = dict(os.environ), os.getcwd()
+    if word.startswith("-"):
+        raise UsageError(f"run-all does not know {word[:60]!r}: see `cargo deck run-all --help`")
     named = _NAMED.match(word)
     name = named[1] if named else f"job-{number}"
     try:
@@ -60,12 +66,37 @@ def _job(word: str, number: int, *, is_detached: bool) -> begin.Request:
     tool = "exec"
     if words[0] == "cargo":
         tool, words = "cargo", words[1:]
-    elif words[0] in grammar.COMMANDS or words[0] in grammar.ALIASES or words[0].startswith("+"):
-        tool = "cargo"
     elif words[0] == "exec":
         words = words[2:] if words[1:2] == ("--",) else words[1:]
+    elif _is_cargos(words, cwd, env):
+        tool = "cargo"
     agent = identity.find_agent(name, env, cwd)
     return begin.Request(tool, words, agent, cwd, env, compose.NOBODY, is_owned=not is_detached)
+
+
+def _is_cargos(words: tuple[str, ...], cwd: str, env: dict[str, str]) -> bool:
+    """A subcommand of cargo's own; where no program has that name, also an alias or an external."""
+    word = words[0]
+    if word in grammar.COMMANDS or word in grammar.ALIASES or word.startswith("+"):
+        return True
+    if begin.is_program(word, cwd, env):
+        return False
+    return begin.is_program(f"cargo-{word}", cwd, env) or word in begin.parse_cargo(words, cwd, env)[1].aliases
+
+
+def _refuse_what_cannot_start(jobs: list[begin.Request]) -> None:
+    """Before any of them is started.
+
+    Raises:
+        UsageError: there is no command, two have the same name, or one names no program.
+    """
+    names = [job.agent.name for job in jobs]
+    if not names:
+        raise UsageError("run-all needs commands: cargo deck run-all 'build' 'test -p engine'")
+    if len(set(names)) < len(names):
+        raise UsageError("two commands have the same name: give each its own, as in a='build' b='test'")
+    for job in jobs:
+        begin.need_program(job)
 
 
 def _run(paths: Paths, jobs: list[begin.Request], *, is_detached: bool) -> int:
@@ -74,81 +105,95 @@ def _run(paths: Paths, jobs: list[begin.Request], *, is_detached: bool) -> int:
     begun: list[begin.Begun] = []
     try:
         begun.extend(begin.begin(paths, job) for job in jobs)
-    except DeckError:
-        for run in begun:  # owned ones end with their pipe; detached ones were asked for
-            if run.started.owner_fd >= 0:
-                os.close(run.started.owner_fd)
-        raise
-    _wake_engine(paths)
-    if is_detached:
-        for run in begun:
-            sys.stdout.write(run.started.run + "\n")
-        return 0
-    return _follow(jobs, begun)
+    finally:  # where one could not be started: owned ones end with us, the detached ones go on
+        if is_detached:
+            sys.stdout.write("".join(f"{run.started.run}\n" for run in begun))
+            sys.stdout.flush()
+    ensure_engine(paths)
+    return 0 if is_detached else _follow(jobs, begun)
 
 
 def _follow(jobs: list[begin.Request], begun: list[begin.Begun]) -> int:
     width = max(len(job.agent.name) for job in jobs)
     tails = [_Tail(job.agent.name.ljust(width), run) for job, run in zip(jobs, begun, strict=True)]
-    holder = owner.Owner([run.started for run in begun])
-    ended: list[str] = []
+    out, holder = Stdout(), owner.Owner([run.started for run in begun])
+    is_told = False
     while holder.live:
-        for tail in tails:
-            tail.copy()
-        holder.nap(_NAP_S)
-        ended += [run for run in holder.endings if run not in ended]
-    for tail in tails:
-        tail.copy()
-        tail.finish()
+        is_busy = _copy(tails, out)
+        if out.is_closed and not is_told:
+            is_told = True
+            _end_what_needs_a_reader(holder, begun)
+        holder.nap(_PAUSE_S if is_busy else _NAP_S)
+    while _copy(tails, out) or out.pending:
+        holder.die_if_asked(_PAUSE_S)
+    out.add("".join(tail.finish() for tail in tails))
+    while not out.flush():
+        holder.die_if_asked(_PAUSE_S)
     holder.close()
-    return _summary(jobs, begun, holder, ended)
+    return _summary(jobs, begun, holder.endings)
 
 
-def _summary(jobs: list[begin.Request], begun: list[begin.Begun], holder: owner.Owner, ended: list[str]) -> int:
+def _copy(tails: list["_Tail"], out: Stdout) -> bool:
+    """Take what was printed since, once the reader took what was before; True where there may be more."""
+    if not out.flush():
+        return True
+    if out.is_closed:
+        return False
+    has_more = [tail.copy(out) for tail in tails]
+    out.flush()
+    return any(has_more)
+
+
+def _end_what_needs_a_reader(holder: owner.Owner, begun: list[begin.Begun]) -> None:
+    closed = {run.started.run for run in begun if run.stops_when_closed}
+    for run in holder.live.values():
+        if run.run in closed:
+            with contextlib.suppress(OSError):  # its supervisor is gone
+                os.write(run.owner_fd, b"p")
+
+
+def _summary(jobs: list[begin.Request], begun: list[begin.Begun], endings: dict[str, owner.Ending]) -> int:
     names = {run.started.run: job.agent.name for job, run in zip(jobs, begun, strict=True)}
-    logs = {run.started.run: run.started.folder + "/out.log" for run in begun}
-    first_failed: tuple[str, int] | None = None
-    for run in ended:
-        ending = holder.endings[run]
-        code = 128 + ending.signal if ending.signal is not None else ending.code
-        if code is None:
-            code = 125
-        if code and first_failed is None:
-            first_failed = (run, code)
-    done = sum(1 for run in ended if holder.endings[run].code == 0)
-    if first_failed is None:
-        os.write(2, f"cargo-deck: all {done} done\n".encode())
-        return 0
-    run, code = first_failed
-    text = f"{done} of {len(ended)} done; the first that failed: {names[run]} (exit {code}), log {logs[run]}"
-    os.write(2, f"cargo-deck: {text}\n".encode())
-    return code
+    in_order = sorted(endings.items(), key=lambda item: float(str(item[1].record.get("ended", 0.0))))
+    failed = [run for run, ending in in_order if ending.code != 0]
+    if not failed:
+        return _say(f"all {len(endings)} done", 0)
+    first = endings[failed[0]]
+    if first.signal is not None:
+        code, how = 128 + first.signal, f"signal {first.signal}"
+    else:
+        code, how = (125, "its supervisor died") if first.code is None else (first.code, f"exit {first.code}")
+    log = next(run.started.folder for run in begun if run.started.run == failed[0]) + "/out.log"
+    done = len(endings) - len(failed)
+    return _say(f"{done} of {len(endings)} done; the first that failed: {names[failed[0]]} ({how}), log {log}", code)
 
 
 class _Tail:
-    """Copies the lines of one run behind its name."""
+    """The lines of one run behind its name."""
 
     def __init__(self, label: str, begun: begin.Begun) -> None:
-        self.label = label
-        self.log = os.open(begun.started.folder + "/out.log", os.O_RDONLY)
-        self.projection = Projection(cut_json=begun.composed.json == "ours", cut_progress=begun.composed.cut_progress)
-        self.rest = b""
+        self._label = label
+        self._log = os.open(begun.started.folder + "/out.log", os.O_RDONLY | os.O_CLOEXEC)
+        self._projection = Projection(cut_json=begun.composed.json == "ours", cut_progress=begun.composed.cut_progress)
+        self._rest = b""
 
-    def copy(self) -> None:
-        while chunk := os.read(self.log, 1 << 18):
-            self._lines(self.projection.feed(chunk))
+    def copy(self, out: Stdout) -> bool:
+        """Hand on lines that were added; False where nothing was."""
+        chunk = os.read(self._log, _READ_BYTES)
+        out.add(self._lines(self._projection.feed(chunk)))
+        return bool(chunk)
 
-    def finish(self) -> None:
-        self._lines(self.projection.close() + (b"" if self.rest == b"" else b"\n"))
+    def finish(self) -> str:
+        """What was held back, and a last line without an end."""
+        shown = self._lines(self._projection.close())
+        return shown + (self._lines(b"\n") if self._rest else "")
 
-    def _lines(self, text: bytes) -> None:
-        *lines, self.rest = (self.rest + text).split(b"\n")
-        if lines:
-            shown = "".join(f"{self.label} │ {sanitise(line)}\n" for line in lines)
-            os.write(1, shown.encode("utf-8", "replace"))
+    def _lines(self, text: bytes) -> str:
+        *lines, self._rest = (self._rest + text).split(b"\n")
+        return "".join(f"{self._label} │ {sanitise(line)}\n" for line in lines)
 
 
-def _wake_engine(paths: Paths) -> None:
-    from core.client import ensure_engine
-
-    ensure_engine(paths)
+def _say(text: str, code: int) -> int:
+    with contextlib.suppress(OSError):
+        os.write(2, f"cargo-deck: {text}\n".encode("utf-8", "backslashreplace"))
+    return code
