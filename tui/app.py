@@ -17,23 +17,27 @@ from core.attach import Reader
 from core.client import ensure_engine, request
 from core.clock import wall_clock
 from core.errors import DeckError
+from core.load import Load, LoadMeter
 from core.machine import Machine, look_around
 from core.paths import Paths, find_paths
 from core.state import Board, Run, RunState
 from tui import roster
 from tui.bindings import ACTIONS, bindings
-from tui.commands import DeckCommands
+from tui.screens.base import DeckScreen
 from tui.screens.board import BoardScreen
-from tui.screens.log import LogScreen
 from tui.source import Deck
+from tui.tabs import TABS
 from tui.tail import Tails
 from tui.themes import FALLBACKS, THEMES, has_unicode, pick_theme
+from tui.view import View
 from tui.widgets.look import ASCII, UNICODE
 
 PULL_S = 0.1
 WAKE_S = 2.0
 """How often the engine is looked for, once it gave no sign of life."""
 _DOING = {"stop": "stopping", "kill": "killing", "restart": "restarts", "forget": "forgetting"}
+_LEAST_LOAD_CHANGE = 0.02
+"""A machine whose load moved by less looks as before."""
 
 
 class DeckApp(App[str]):
@@ -44,7 +48,7 @@ class DeckApp(App[str]):
         "../styles/base.tcss", "../styles/board.tcss", "../styles/log.tcss", "../styles/modals.tcss",
     ]  # fmt: skip
     BINDINGS: ClassVar[list[Binding]] = bindings(ACTIONS)  # type: ignore[assignment]
-    COMMANDS: ClassVar[set[Any]] = {DeckCommands}
+    DEFAULT_MODE = TABS[0].name
     ENABLE_COMMAND_PALETTE = True
     PAUSE_GC_ON_SCROLL = True
 
@@ -55,22 +59,43 @@ class DeckApp(App[str]):
         self.glyphs = ASCII if deck.glyphs_are_ascii else UNICODE
         self.tails = Tails(deck.paths)
         self.board = Board()
+        self.view = View(self.board, 0.0)
+        """What is shown."""
         self.pending: dict[str, tuple[str, Run]] = {}
         """What was asked for, by run, and how the run was then: said until the run changes."""
+        self.machine: Machine | None = None
+        """What was found on this machine; None: nobody looked yet."""
         self._is_pulling = is_pulling
         self._woken_at = 0.0
+        for tab in TABS:
+            self.add_mode(tab.name, partial(self._make_screen, tab.name))
         for theme in THEMES:
             self.register_theme(theme)
         self.theme = deck.theme
 
-    def get_default_screen(self) -> Screen[Any]:
-        return BoardScreen(self.glyphs, self.tails, self.deck.note)
+    def _make_screen(self, tab: str) -> Screen[Any]:
+        """The screen of a tab; its module is imported when it is first looked at."""
+        match tab:
+            case "logs":
+                from tui.screens.logs import LogsScreen
+
+                return LogsScreen()
+            case "history":
+                from tui.screens.history import HistoryScreen
+
+                return HistoryScreen()
+            case _:
+                return BoardScreen()
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         return dict(FALLBACKS)
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         return ()
+
+    def delay_update(self, delay: float = 0.0) -> None:
+        """Textual hides 50 ms of a change of screens; ours need no hiding."""
+        super().delay_update(0.0)
 
     def on_mount(self) -> None:
         self.set_class(self.deck.glyphs_are_ascii, "-ascii")
@@ -81,13 +106,7 @@ class DeckApp(App[str]):
             self.run_worker(self._look_around, thread=True, group="machine", exit_on_error=False)
 
     def _look_around(self) -> None:
-        machine = look_around(os.environ)
-        self.call_from_thread(self._tell_machine, machine)
-
-    def _tell_machine(self, machine: Machine) -> None:
-        for screen in self.screen_stack:
-            if isinstance(screen, BoardScreen):
-                screen.tell(machine)
+        self.machine = look_around(os.environ)
 
     def pull(self) -> None:
         """Show the board as it is now."""
@@ -97,14 +116,33 @@ class DeckApp(App[str]):
             self.board = board
             self._settle(board)
         self._wake_engine(now)
-        for screen in reversed(self.screen_stack):
-            if isinstance(screen, BoardScreen | LogScreen):
-                if screen.is_ready:
-                    screen.show(board, now, self._words())
-                return
+        self.view = View(board, float(int(now)), self._words(), self._load(int(now)))
+        self.show_now()
+
+    def show_now(self) -> None:
+        """Show the view on the screen that is seen, if it is one of ours."""
+        screen = self.front
+        if screen is not None and screen.is_ready:
+            screen.show_frame(self.view)
+
+    @property
+    def front(self) -> DeckScreen[Any] | None:
+        """The uppermost screen that is not a dialog."""
+        return next((screen for screen in reversed(self.screen_stack) if isinstance(screen, DeckScreen)), None)
 
     def _words(self) -> dict[str, str]:
         return {run: word for run, (word, _) in self.pending.items()}
+
+    def _load(self, second: int) -> Load | None:
+        """How busy the machine is: looked at once a second, and as before while hardly anything changed."""
+        shown = self.view.load
+        if self.deck.load is None or second == int(self.view.now):
+            return shown
+        load = self.deck.load()
+        if load is None or shown is None or load.cpu is None or shown.cpu is None:
+            return load
+        moved = abs(load.cpu - shown.cpu), abs(load.used_bytes - shown.used_bytes) / load.total_bytes
+        return load if max(moved) >= _LEAST_LOAD_CHANGE else shown
 
     def _settle(self, board: Board) -> None:
         """What was asked for is seen once the run is another."""
@@ -124,10 +162,7 @@ class DeckApp(App[str]):
     @property
     def chosen(self) -> Run | None:
         """The run that actions are about: the highlighted pane's, or the one whose log is open."""
-        for screen in reversed(self.screen_stack):
-            if isinstance(screen, BoardScreen | LogScreen):
-                return screen.chosen
-        return None
+        return self.front.chosen if self.front is not None else None
 
     def ask(self, message: dict[str, Any], *, word: str = "") -> None:
         """Send a request off the event loop; its refusal is shown as a sentence."""
@@ -146,6 +181,24 @@ class DeckApp(App[str]):
     def _tell_refusal(self, message: dict[str, Any], why: str) -> None:
         self.pending.pop(message.get("run", ""), None)
         self.notify(why, title=f"could not {message['do']}", severity="error", markup=False)
+
+    def action_tab(self, name: str) -> None:
+        self.switch_mode(name)
+
+    def action_next_tab(self, by: int) -> None:
+        names = [tab.name for tab in TABS]
+        self.switch_mode(names[(names.index(self.current_mode) + by) % len(names)])
+
+    def action_press(self, key: str) -> None:
+        self.simulate_key(key)
+
+    def action_command_palette(self) -> None:
+        from textual.command import CommandPalette
+
+        from tui.commands import DeckCommands
+
+        if not CommandPalette.is_open(self):  # type: ignore[arg-type]
+            self.push_screen(CommandPalette([DeckCommands], id="--command-palette"))
 
     def action_start(self) -> None:
         from tui.screens.start import StartScreen, Wanted
@@ -200,16 +253,14 @@ class DeckApp(App[str]):
         return run
 
     def action_attention(self) -> None:
-        for screen in reversed(self.screen_stack):
-            if isinstance(screen, BoardScreen | LogScreen):
-                screen.show_next_needing()
-                return
+        if self.front is not None:
+            self.front.show_next_needing()
 
     def action_help(self) -> None:
         from tui.screens.help import HelpScreen
 
-        is_log = isinstance(self.screen, LogScreen)
-        self.push_screen(HelpScreen(is_log=is_log, is_ascii=self.glyphs.is_ascii))
+        keys = self.front.KEYS if self.front is not None else ()
+        self.push_screen(HelpScreen((*keys, *ACTIONS), is_ascii=self.glyphs.is_ascii))
 
     def action_next_theme(self) -> None:
         names = [theme.name for theme in THEMES]
@@ -232,6 +283,7 @@ def main(argv: list[str] | None = None) -> int:
         clock=wall_clock,
         request=partial(request, paths, timeout_s=15.0),
         wake=partial(_wake, paths),
+        load=LoadMeter().sample,
         glyphs_are_ascii=not has_unicode(os.environ),
         theme=pick_theme(os.environ),
     )

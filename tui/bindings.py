@@ -24,7 +24,7 @@ class Key:
     """One sentence without a full stop, for help, tooltip and palette."""
     is_hint: bool = False
     """It is named in the footer."""
-    group: str = "Builds"
+    group: str = "Build"
     in_palette: bool = True
 
     def label(self, *, is_ascii: bool) -> str:
@@ -52,6 +52,12 @@ ACTIONS = (
     Key("run.kill", "X,shift+x", "kill", "X", "kill", "Kill the highlighted build and all its processes"),
     Key("run.restart", "r", "restart", "r", "restart", "Start the highlighted build again", True),
     Key("run.forget", "f", "forget", "f", "forget", "Take a finished build off the board; its logs stay"),
+    Key("tab.board", "f1", "tab('board')", "F1", "board", "Show the board: a pane an agent", group="Dashboard"),
+    Key("tab.logs", "f2", "tab('logs')", "F2", "logs", "Show the logs of all agents in one", group="Dashboard"),
+    Key("tab.history", "f3", "tab('history')", "F3", "history", "Show past runs, compare two", group="Dashboard"),
+    Key("tab.next", "right_square_bracket", "next_tab(1)", "]", "next tab", "Show the next tab", group="Dashboard"),
+    Key("tab.previous", "left_square_bracket", "next_tab(-1)", "[", "previous tab", "Show the tab before",
+        group="Dashboard"),
     Key("board.attention", "exclamation_mark", "attention", "!", "next needing you",
         "Go to the next build that failed, waits or was lost", True, "Board"),
     Key("app.help", "question_mark", "help", "?", "help", "Show all keys", True, "Dashboard"),
@@ -79,8 +85,14 @@ BOARD = (
     Key("board.number", "1,2,3,4,5,6,7,8,9", "number", "1–9", "pane", "Highlight a pane by its number",
         group="Board", in_palette=False),
 )  # fmt: skip
+RUN = (
+    Key("run.back", "escape,z", "back", "esc", "back", "Go back to the board", True, "Run"),
+    Key("run.next", "tab", "neighbour(1)", "tab", "next", "Show the next agent's run", group="Run"),
+    Key("run.previous", "shift+tab", "neighbour(-1)", "⇧tab", "previous", "Show the previous agent's run",
+        group="Run"),
+    Key("run.swap", "o", "swap", "o", "other log", "Switch between stdout and stderr", group="Run"),
+)  # fmt: skip
 LOG = (
-    Key("log.back", "escape,enter,z", "back", "esc", "back", "Go back to the board", True, "Log"),
     Key("log.follow", "f,G,end", "follow", "f", "follow", "Follow the end of the log", True, "Log"),
     Key("log.home", "g,home", "home", "g", "top", "Go to the beginning of the log", group="Log"),
     Key("log.down", "j,down", "scroll(1)", "↓ j", "down", "Scroll a line down", group="Log", in_palette=False),
@@ -89,11 +101,8 @@ LOG = (
         in_palette=False),
     Key("log.page_up", "pageup,ctrl+u", "page(-1)", "pgup", "page up", "Scroll a page up", group="Log",
         in_palette=False),
-    Key("log.next", "tab", "neighbour(1)", "tab", "next", "Show the next agent's log", group="Log"),
-    Key("log.previous", "shift+tab", "neighbour(-1)", "⇧tab", "previous", "Show the previous agent's log",
-        group="Log"),
-    Key("log.swap", "o", "swap", "o", "other log", "Switch between stdout and stderr", group="Log"),
 )  # fmt: skip
+"""Of every log, wherever it is shown."""
 
 
 def bindings(keys: tuple[Key, ...]) -> list[Binding]:

@@ -1,25 +1,27 @@
 """The palette: every action that has a name, in words that can be searched."""
 
 from functools import partial
+from typing import TYPE_CHECKING, cast
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
-from tui.bindings import ACTIONS, BOARD, LOG, Key
+from tui.bindings import ACTIONS, Key
 
-_NAMESPACE = {"Builds": "build", "Board": "board", "Log": "log", "Dashboard": "deck"}
+if TYPE_CHECKING:
+    from tui.app import DeckApp
 
 
 def title_of(key: Key) -> str:
-    """How the palette names an action: `build: stop`."""
-    return f"{_NAMESPACE[key.group]}: {key.word}"
+    """How the palette names an action: `log: follow`."""
+    return f"{key.group.lower()}: {key.word}"
 
 
 class DeckCommands(Provider):
     """The actions that make sense on the screen below the palette."""
 
     def _keys(self) -> list[Key]:
-        local = LOG if self.screen.has_class("-log") else BOARD
-        return [key for key in (*ACTIONS, *local) if key.in_palette]
+        front = cast("DeckApp", self.app).front
+        return [key for key in (*ACTIONS, *(front.KEYS if front is not None else ())) if key.in_palette]
 
     async def discover(self) -> Hits:
         """All of them, before anything is typed."""
@@ -36,4 +38,4 @@ class DeckCommands(Provider):
                 yield Hit(score, matcher.highlight(title), partial(self._run, key), help=f"{key.help}  ({key.shown})")
 
     async def _run(self, key: Key) -> None:
-        await self.app.run_action(key.action, default_namespace=self.screen if key in LOG + BOARD else self.app)
+        self.app.simulate_key(key.keys.split(",")[0])

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from core.clock import Clock
+from core.load import Load
 from core.paths import Paths
 from core.state import Board
 
@@ -31,6 +32,8 @@ class Deck:
     request: Request
     wake: Callable[[], None] | None = None
     """Makes sure that an engine runs; None: none is needed (a recording)."""
+    load: Callable[[], Load | None] | None = None
+    """How busy the machine is now; None: that is not shown."""
     note: str = ""
     """Said in the header: `recording ×4`."""
     glyphs_are_ascii: bool = False

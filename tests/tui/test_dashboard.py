@@ -8,7 +8,7 @@ from core.state import Board, RunState
 from tests.tui.conftest import Stage
 from tests.tui.screen_text import text_of
 from tui.screens.board import BoardScreen
-from tui.screens.log import LogScreen
+from tui.screens.run import RunScreen
 from tui.widgets.pane_grid import PaneGrid
 
 
@@ -60,7 +60,7 @@ async def test_keys_move_the_highlight_open_a_log_and_come_back(stage: Stage) ->
         assert chosen is not None
         assert chosen.run == list(stage.board.runs)[2]
         await pilot.press("enter")
-        assert isinstance(app.screen, LogScreen)
+        assert isinstance(app.screen, RunScreen)
         assert chosen.agent in text_of(pilot)
         await pilot.press("escape")
         assert isinstance(app.screen, BoardScreen)

@@ -16,7 +16,7 @@ from tests.tui.conftest import Stage
 from tests.tui.screen_text import text_of
 from tui.app import farewell
 from tui.screens.board import BoardScreen
-from tui.screens.log import LogScreen
+from tui.screens.run import RunScreen
 from tui.screens.start import StartScreen
 from tui.themes import THEMES
 from tui.widgets import words
@@ -122,7 +122,7 @@ async def test_a_forgotten_run_closes_its_log(stage: Stage) -> None:
     app = stage.app()
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("1", "enter")
-        assert isinstance(app.screen, LogScreen)
+        assert isinstance(app.screen, RunScreen)
         show(stage, without=next(iter(stage.board.runs)))
         app.pull()
         await pilot.pause()

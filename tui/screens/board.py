@@ -1,31 +1,27 @@
 """The board: a pane an agent."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable
 from typing import ClassVar
 
-from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.geometry import Size
-from textual.screen import Screen
+from textual.widget import Widget
 
-from core.machine import Machine
 from core.state import Board, Run
 from tui import roster
-from tui.bindings import ACTIONS, BOARD, bindings
+from tui.bindings import BOARD, Key, bindings
 from tui.format import cut_name
-from tui.screens.log import LogScreen
-from tui.tail import Tails
+from tui.screens.base import DeckScreen
+from tui.view import View
 from tui.widgets.ansi import safe
-from tui.widgets.key_line import KeyLine
 from tui.widgets.layout import LIST_COLUMNS
-from tui.widgets.look import Glyphs, role_of
+from tui.widgets.look import role_of
 from tui.widgets.pane_grid import PaneGrid, PaneState
 from tui.widgets.status_line import Part, StatusLine
 from tui.widgets.welcome import Welcome
 
-_HINTS = tuple(key for key in (*BOARD, *ACTIONS) if key.is_hint and key.id != "app.leave")
-_FIRST_HINTS = tuple(key for key in _HINTS if key.id in ("run.start", "app.help", "app.palette"))
+_FIRST_HINTS = ("run.start", "app.help", "app.palette")
 """While there is no build to act on."""
 _WORDS = (
     ("building", "building"),
@@ -36,32 +32,25 @@ _WORDS = (
 )
 
 
-class BoardScreen(Screen[None]):
-    """All agents' panes, a line of totals above, keys below."""
+class BoardScreen(DeckScreen[None]):
+    """All agents' panes, a line of totals above."""
 
+    KEYS = BOARD
     BINDINGS: ClassVar[list[Binding]] = bindings(BOARD)  # type: ignore[assignment]
+    TAB = "board"
 
-    def __init__(self, glyphs: Glyphs, tails: Tails, note: str) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._glyphs = glyphs
-        self._tails = tails
-        self._note = note
         self._panes: tuple[PaneState, ...] = ()
-        self.is_ready = False
-        """Its widgets are there."""
-        self._shown: tuple[Board, bool, dict[str, str], Size] | None = None
+        self._shown: tuple[View, Size] | None = None
 
-    def compose(self) -> ComposeResult:
-        yield StatusLine(self._glyphs, id="totals")
-        yield StatusLine(self._glyphs, id="note")
-        yield PaneGrid(self._glyphs, self._tails)
+    def body(self) -> Iterable[Widget]:
+        yield StatusLine(self.deck.glyphs, id="totals")
+        yield PaneGrid(self.deck.glyphs, self.deck.tails)
         yield Welcome()
-        yield KeyLine(self._glyphs, id="keys")
 
-    def on_mount(self) -> None:
-        self.is_ready = True
+    def begin(self) -> None:
         self.grid.focus()
-        self.app.pull()  # type: ignore[attr-defined]
 
     @property
     def grid(self) -> PaneGrid:
@@ -73,52 +62,43 @@ class BoardScreen(Screen[None]):
         """The run of the highlighted pane."""
         return self.grid.chosen
 
-    def show(self, board: Board, now: float, pending: Mapping[str, str]) -> None:
-        """Show a board at a moment."""
-        is_old = roster.is_old(board, now)
-        shown = (board, is_old, dict(pending), self.size)
+    def show(self, view: View) -> None:
+        shown = (view, self.size)
         if shown != self._shown:
             self._shown = shown
-            self._panes = roster.panes(board, now, pending)
+            self._panes = roster.panes(view.board, view.now, view.pending)
             self.set_class(not self._panes, "-empty")
-            live = roster.live_count(board)
-            self._say_totals(board, is_old, live)
-            self._say_notes(board.notes)
-            hints = _HINTS if self._panes else _FIRST_HINTS
-            self.query_one(KeyLine).hint(
-                hints, last=f"q leave ({live} go on)" if live and not self._note else "q leave"
-            )
-        self.grid.show(self._panes, now)
+            self._say_totals(view)
+            if not self._panes:
+                self.query_one(Welcome).tell(self.deck.machine)
+        self.grid.show(self._panes, view.now)
 
-    def tell(self, machine: Machine) -> None:
-        """Say what was found on this machine, where no build is known."""
-        self.query_one(Welcome).tell(machine)
+    def hints(self, view: View) -> tuple[Key, ...]:
+        hints = super().hints(view)
+        return hints if self._panes else tuple(key for key in hints if key.id in _FIRST_HINTS)
 
-    def _say_totals(self, board: Board, is_old: bool, live: int) -> None:
+    def _say_totals(self, view: View) -> None:
+        """How many build, wait, failed; at the right what cannot be trusted or shown."""
         counted = Counter(role_of(pane.run) for pane in self._panes)
-        parts = [Part(" cargo deck   ", "title")]
+        is_narrow = self.size.width < LIST_COLUMNS
+        parts = [Part(" ", "text")]
         for role, word in _WORDS:
             if counted[role]:
-                sign = {
-                    "building": self._glyphs.building,
-                    "waiting": self._glyphs.waiting,
-                    "failed": self._glyphs.failed,
-                    "done": self._glyphs.done,
-                }.get(role, self._glyphs.stopped)
-                said = (
-                    f"{sign} {counted[role]} {word}" if self.size.width >= LIST_COLUMNS else f"{sign} {counted[role]}"
-                )
-                parts.append(Part(said + "   ", role))
-        right = [Part(self._note + " ", "dim")] if self._note else []
-        if is_old and live and not self._note:
-            right.append(Part("the engine does not answer: figures may be old ", "waiting"))
-        self.query_one("#totals", StatusLine).say(tuple(parts), tuple(right))
+                sign = self.deck.glyphs.of_role(role)
+                parts.append(Part(f"{sign} {counted[role]}{'' if is_narrow else ' ' + word}   ", role))
+        self.query_one("#totals", StatusLine).say(tuple(parts), self._warning(view))
 
-    def _say_notes(self, notes: tuple[str, ...]) -> None:
-        """What cannot be shown and why, in the row that is blank otherwise."""
-        more = f"  (and {len(notes) - 1} more: cargo deck ps)" if len(notes) > 1 else ""
-        said = cut_name(safe(notes[0]), max(1, self.size.width - len(more) - 2)) + more if notes else ""
-        self.query_one("#note", StatusLine).say((Part(f" {said}", "waiting"),))
+    def _warning(self, view: View) -> tuple[Part, ...]:
+        board = view.board
+        if board.notes:
+            return (Part(self._note(board), "waiting"),)
+        is_stale = roster.is_old(board, view.now) and roster.live_count(board) and not self.deck.deck.note
+        return (Part("the engine does not answer: figures may be old ", "waiting"),) if is_stale else ()
+
+    def _note(self, board: Board) -> str:
+        """What cannot be shown and why."""
+        more = f" (and {len(board.notes) - 1} more: cargo deck ps) " if len(board.notes) > 1 else " "
+        return cut_name(safe(board.notes[0]), max(1, self.size.width * 2 // 3 - len(more))) + more
 
     def show_next_needing(self) -> None:
         """Highlight the next pane that a person should look at."""
@@ -147,8 +127,10 @@ class BoardScreen(Screen[None]):
         self._open(message.run)
 
     def _open(self, run: str) -> None:
+        from tui.screens.run import RunScreen
+
         def back(last: str | None) -> None:
             if last:
                 self.grid.select_run(last)
 
-        self.app.push_screen(LogScreen(self._glyphs, self._tails, run), back)
+        self.app.push_screen(RunScreen(run), back)

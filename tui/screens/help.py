@@ -10,7 +10,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from tui.bindings import ACTIONS, BOARD, LOG
+from tui.bindings import Key
 
 
 class HelpScreen(ModalScreen[None]):
@@ -22,10 +22,10 @@ class HelpScreen(ModalScreen[None]):
         Binding("k,up", "scroll(-1)", "up", id="help.up", tooltip="Scroll up"),
     ]
 
-    def __init__(self, *, is_log: bool, is_ascii: bool = False) -> None:
+    def __init__(self, keys: tuple[Key, ...], *, is_ascii: bool = False) -> None:
         super().__init__()
         self._is_ascii = is_ascii
-        self._keys = (*(LOG if is_log else BOARD), *ACTIONS)
+        self._keys = keys
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(classes="dialog help"):

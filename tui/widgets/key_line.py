@@ -11,11 +11,7 @@ class KeyLine(StatusLine):
         """Show hints for these keys, and `last` (what leaving does) at the right."""
         left: list[Part] = [Part(" ", "text")]
         for key in keys:
-            left.append(Part(f"{key.label(is_ascii=self._glyphs.is_ascii)} {key.word}", "dim", _click(key)))
+            label = key.label(is_ascii=self.glyphs.is_ascii)
+            left.append(Part(f"{label} {key.word}", "dim", f"app.press({key.keys.split(',')[0]!r})"))
             left.append(Part("  ", "text"))
         self.say(tuple(left), (Part(f"{last} ", "dim", "app.leave"),))
-
-
-def _click(key: Key) -> str:
-    owner = "app" if key.id.partition(".")[0] in ("run", "app") else "screen"
-    return f"{owner}.{key.action}"

@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from typing import ClassVar, Protocol
 
+from textual.binding import Binding
 from textual.geometry import Size
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from tui.bindings import LOG, bindings
 from tui.widgets.ansi import line_segments
-from tui.widgets.look import ROLES, Glyphs, Look, make_look, pad
-from tui.widgets.scroll_bar import draw_in_ascii
+from tui.widgets.look import Glyphs, pad
+from tui.widgets.painted import PaintedScroll
 
 LINE_COLUMNS = 4096
 """A line is drawn up to here."""
@@ -25,15 +26,13 @@ class LineStore(Protocol):
         """Sanitised lines, SGR kept; fewer at the end."""
 
 
-class LogView(ScrollView, can_focus=True):
+class LogView(PaintedScroll):
     """Lines of a store, following its end until one scrolls up."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"deck--selected", *(f"deck--{role}" for role in ROLES)}
+    BINDINGS: ClassVar[list[Binding]] = bindings(LOG)  # type: ignore[assignment]
 
     def __init__(self, glyphs: Glyphs) -> None:
-        super().__init__(id="log")
-        self._glyphs = glyphs
-        self._look: Look | None = None
+        super().__init__(glyphs, id="log")
         self._store: LineStore | None = None
         self._lines = 0
         self._strips: dict[int, Strip] = {}
@@ -87,39 +86,45 @@ class LogView(ScrollView, can_focus=True):
         super().watch_scroll_y(old_value, new_value)
         self.is_following = new_value >= self.max_scroll_y or (self.is_following and new_value >= old_value)
 
-    def on_mount(self) -> None:
-        if self._glyphs.is_ascii:
-            draw_in_ascii(self)
-
     def on_resize(self) -> None:
         self._strips.clear()
         self.virtual_size = Size(self.size.width, self._lines)
         if self.is_following:
             self.follow()
 
-    def notify_style_update(self) -> None:
-        super().notify_style_update()
-        self._look = None
+    def forget_drawn(self) -> None:
         self._strips.clear()
 
+    def action_follow(self) -> None:
+        self.follow()
+
+    def action_home(self) -> None:
+        self.scroll_home(animate=False)
+        self.leave_end()
+
+    def action_scroll(self, lines: int) -> None:
+        self.scroll_relative(y=lines, animate=False)
+
+    def action_page(self, pages: int) -> None:
+        self.scroll_relative(y=pages * max(1, self.size.height - 1), animate=False)
+
     def render_line(self, y: int) -> Strip:
-        look = self._look = self._look or make_look(self._glyphs, self.get_component_rich_style)
-        base = look.plain["text"]
+        base = self.base
         number, width = y + self.scroll_offset.y, self.size.width
         if number >= self._lines or self._store is None:
             return Strip.blank(width, base)
         if number not in self._strips:
-            self._read(number, look)
+            self._read(number)
         strip = self._strips.get(number)
         return strip if strip is not None else Strip.blank(width, base)
 
-    def _read(self, first: int, look: Look) -> None:
+    def _read(self, first: int) -> None:
         """Draw the lines from one on, as many as the screen holds; lines far away are dropped."""
         if self._store is None:
             return
-        base, width, height = look.plain["text"], self.size.width, max(1, self.size.height)
+        base, width, height = self.base, self.size.width, max(1, self.size.height)
         if len(self._strips) > 8 * height:
             self._strips.clear()
         for offset, line in enumerate(self._store.lines(first, height)):
-            segments = line_segments(look.drawable(line), width - 1, base)
+            segments = line_segments(self.look.drawable(line), width - 1, base)
             self._strips[first + offset] = Strip(pad(segments, width, base), width)

@@ -1,6 +1,6 @@
 """How roles of text look: glyphs, and the styles that the stylesheet gives them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -32,12 +32,23 @@ class Glyphs(NamedTuple):
     down: str
     is_ascii: bool = False
 
+    def of_role(self, role: str) -> str:
+        """The sign of a group of states."""
+        signs = {"building": self.building, "waiting": self.waiting, "failed": self.failed, "done": self.done}
+        return signs.get(role, self.stopped)
+
+    def graph(self, shares: Iterable[float]) -> str:
+        """Small bars, one a share 0..1."""
+        bars = ".:-=+*#%" if self.is_ascii else "▁▂▃▄▅▆▇█"
+        return "".join(bars[min(7, max(0, int(share * 8)))] for share in shares)
+
 
 UNICODE = Glyphs("●", "◷", "✗", "✓", "■", "?", "○", "▎", "█", "━", "╸", "━", " · ", "…", "≈", "↓")
 ASCII = Glyphs("*", "~", "x", "+", "-", "?", ".", "|", "#", "=", "=", "-", ", ", "~", "~", "v", is_ascii=True)
 
 ROLES = (
     "text", "strong", "dim", "track", "bar", "building", "waiting", "failed", "done", "quiet", "number", "title",
+    "lit",
 )  # fmt: skip
 """What a piece of text is; `deck--ROLE` in the stylesheet says how it looks."""
 
@@ -69,6 +80,10 @@ class Look:
     glyphs: Glyphs
     plain: Mapping[str, Style]
     selected: Mapping[str, Style]
+    found: Style
+    """What a search found."""
+    match: Style
+    """The one of them that one stands at."""
 
     def styles(self, is_selected: bool) -> Mapping[str, Style]:
         """Style of each role."""
@@ -96,7 +111,7 @@ def make_look(glyphs: Glyphs, style_of: Callable[[str], Style]) -> Look:
     back = style_of("deck--selected")
     plain = {role: base + _foreground(style_of(f"deck--{role}")) for role in ROLES}
     selected = {role: style + Style(bgcolor=back.bgcolor) for role, style in plain.items()}
-    return Look(glyphs, plain, selected)
+    return Look(glyphs, plain, selected, style_of("deck--found"), style_of("deck--match"))
 
 
 def _foreground(style: Style) -> Style:

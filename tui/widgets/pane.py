@@ -55,8 +55,8 @@ class PaneView:
 
 
 def whole_second(run: Run, now: float) -> float:
-    """The moment to draw a run at: it moves once a second, and with the run's own seconds; not after its end."""
-    return run.started_at + (0 if run.state.is_over else int(now - run.started_at))
+    """The moment to draw a run at: the board's second; the same for ever after the run's end."""
+    return run.started_at if run.state.is_over else float(int(now))
 
 
 class _Pen:

@@ -2,20 +2,18 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 from textual import events
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.reactive import reactive
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from core.state import Run
 from tui.widgets.layout import Places, Slot, arrange
-from tui.widgets.look import ROLES, Glyphs, Look, make_look
+from tui.widgets.look import Glyphs
+from tui.widgets.painted import PaintedScroll
 from tui.widgets.pane import LIST_ROWS, PaneView, draw, whole_second
-from tui.widgets.scroll_bar import draw_in_ascii
 
 Tail = Callable[[Run, int], tuple[str, ...]]
 """The last lines of a run's log; the same object while the log did not grow."""
@@ -36,10 +34,9 @@ class PaneState:
     """Whom and what it waits for and how long, in words."""
 
 
-class PaneGrid(ScrollView, can_focus=True):
+class PaneGrid(PaintedScroll):
     """The agents' panes."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"deck--selected", *(f"deck--{role}" for role in ROLES)}
     selected: reactive[int] = reactive(0)
     """Index of the highlighted pane."""
 
@@ -54,13 +51,11 @@ class PaneGrid(ScrollView, can_focus=True):
         """Another pane is highlighted."""
 
     def __init__(self, glyphs: Glyphs, tail: Tail) -> None:
-        super().__init__(id="panes")
-        self._glyphs = glyphs
+        super().__init__(glyphs, id="panes")
         self._tail = tail
         self._panes: Sequence[PaneState] = ()
         self._now = 0.0
         self._places: Places = arrange(80, 24, 0)
-        self._look: Look | None = None
         self._views: dict[int, PaneView] = {}
         self._rows: dict[int, list[Strip]] = {}
 
@@ -101,17 +96,11 @@ class PaneGrid(ScrollView, can_focus=True):
             if pane.run.run == run:
                 self.selected = index
 
-    def on_mount(self) -> None:
-        if self._glyphs.is_ascii:
-            draw_in_ascii(self)
-
     def on_resize(self) -> None:
         self._arrange()
         self._redraw()
 
-    def notify_style_update(self) -> None:
-        super().notify_style_update()
-        self._look = None
+    def forget_drawn(self) -> None:
         self._views.clear()
         if self.is_mounted:
             self._redraw()
@@ -155,7 +144,7 @@ class PaneGrid(ScrollView, can_focus=True):
                     self.post_message(self.Opened(self._panes[index].run.run))
 
     def render_line(self, y: int) -> Strip:
-        if self._look is None:
+        if not self._views:
             self._redraw()
         row = y + self.scroll_offset.y
         width = self.size.width
@@ -164,16 +153,7 @@ class PaneGrid(ScrollView, can_focus=True):
             for index, slot in enumerate(self._places.slots)
             if slot.y <= row < slot.y + slot.height and index in self._rows
         ]
-        return Strip.join(parts).adjust_cell_length(width, self._base) if parts else Strip.blank(width, self._base)
-
-    @property
-    def _base(self):  # type: ignore[no-untyped-def]
-        return self._current_look().plain["text"]
-
-    def _current_look(self) -> Look:
-        if self._look is None:
-            self._look = make_look(self._glyphs, self.get_component_rich_style)
-        return self._look
+        return Strip.join(parts).adjust_cell_length(width, self.base) if parts else self.blank()
 
     def _arrange(self) -> None:
         room = self.scrollable_content_region.size
@@ -196,7 +176,7 @@ class PaneGrid(ScrollView, can_focus=True):
             return
         self._views[index] = view
         before = self._rows.get(index, ())
-        rows = draw(view, slot.width, slot.height, self._current_look())
+        rows = draw(view, slot.width, slot.height, self.look)
         self._rows[index] = rows
         for offset, strip in enumerate(rows):
             if offset >= len(before) or strip != before[offset]:

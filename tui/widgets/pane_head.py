@@ -1,26 +1,20 @@
 """The first rows of a pane, on top of its log."""
 
-from typing import ClassVar
-
 from textual.strip import Strip
-from textual.widget import Widget
 
-from tui.widgets.look import ROLES, Glyphs, Look, make_look
+from tui.widgets.look import Glyphs
+from tui.widgets.painted import Painted
 from tui.widgets.pane import PaneView, draw, whole_second
 from tui.widgets.pane_grid import PaneState
 
 ROWS = 4
 
 
-class PaneHead(Widget):
+class PaneHead(Painted):
     """Title, progress, what it does, its numbers."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"deck--selected", *(f"deck--{role}" for role in ROLES)}
-
     def __init__(self, glyphs: Glyphs) -> None:
-        super().__init__(id="head")
-        self._glyphs = glyphs
-        self._look: Look | None = None
+        super().__init__(glyphs, id="head")
         self._view: PaneView | None = None
         self._drawn: tuple[tuple[PaneView, int], list[Strip]] | None = None
 
@@ -36,15 +30,13 @@ class PaneHead(Widget):
             self._view = view
             self.refresh()
 
-    def notify_style_update(self) -> None:
-        super().notify_style_update()
-        self._look = self._drawn = None
+    def forget_drawn(self) -> None:
+        self._drawn = None
 
     def render_line(self, y: int) -> Strip:
-        look = self._look = self._look or make_look(self._glyphs, self.get_component_rich_style)
         if self._view is None:
-            return Strip.blank(self.size.width, look.plain["text"])
+            return self.blank()
         key = (self._view, self.size.width)
         if self._drawn is None or self._drawn[0] != key:
-            self._drawn = key, draw(self._view, self.size.width, ROWS, look)
+            self._drawn = key, draw(self._view, self.size.width, ROWS, self.look)
         return self._drawn[1][y]

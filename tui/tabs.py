@@ -1,0 +1,15 @@
+"""The main screens, in the order of their tabs."""
+
+from typing import NamedTuple
+
+
+class Tab(NamedTuple):
+    """A main screen."""
+
+    name: str
+    """Of the mode that shows it."""
+    word: str
+    key: str
+
+
+TABS = (Tab("board", "Board", "f1"), Tab("logs", "Logs", "f2"), Tab("history", "History", "f3"))

@@ -1,0 +1,21 @@
+"""What screens are shown: the board at a moment, and what the machine does."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from core.load import Load
+from core.state import Board
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One moment."""
+
+    board: Board
+    now: float
+    """Seconds since the epoch."""
+    pending: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """What was asked for and is not seen yet, by run: `stopping`."""
+    load: Load | None = None
+    """Of the machine; None: not measured (yet), or a recording is shown."""

@@ -1,0 +1,61 @@
+"""Widgets that draw their own rows in the roles of the stylesheet."""
+
+from typing import ClassVar
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+from textual.widget import Widget
+
+from tui.widgets.look import ROLES, Glyphs, Look, make_look
+from tui.widgets.scroll_bar import draw_in_ascii
+
+_CLASSES = {"deck--selected", "deck--match", "deck--found", *(f"deck--{role}" for role in ROLES)}
+
+
+class Painted(Widget):
+    """Rows of segments in the roles of `tui.widgets.look`."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = _CLASSES
+
+    def __init__(self, glyphs: Glyphs, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id, classes=classes)
+        self.glyphs = glyphs
+        self._look: Look | None = None
+
+    @property
+    def look(self) -> Look:
+        """Styles and signs, read from the stylesheet once."""
+        if self._look is None:
+            self._look = make_look(self.glyphs, self.get_component_rich_style)
+        return self._look
+
+    @property
+    def base(self) -> Style:
+        """How blanks look."""
+        return self.look.plain["text"]
+
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        self._look = None
+        self.forget_drawn()
+
+    def forget_drawn(self) -> None:
+        """Called when colours changed: what was drawn is to be drawn again."""
+
+    def segment(self, text: str, role: str) -> Segment:
+        """Text in a role, in characters that the terminal can draw."""
+        return Segment(self.look.drawable(text), self.look.plain[role])
+
+    def blank(self) -> Strip:
+        """An empty row."""
+        return Strip.blank(self.size.width, self.base)
+
+
+class PaintedScroll(Painted, ScrollView, can_focus=True):
+    """The same for what scrolls: `render_line` over a virtual size."""
+
+    def on_mount(self) -> None:
+        if self.glyphs.is_ascii:
+            draw_in_ascii(self)
