@@ -21,6 +21,7 @@ from core.load import Load, LoadMeter
 from core.machine import Machine, look_around
 from core.paths import Paths, find_paths
 from core.state import Board, Run, RunState
+from tui import format as f
 from tui import roster
 from tui.bindings import ACTIONS, bindings
 from tui.screens.base import DeckScreen
@@ -181,6 +182,30 @@ class DeckApp(App[str]):
     def _tell_refusal(self, message: dict[str, Any], why: str) -> None:
         self.pending.pop(message.get("run", ""), None)
         self.notify(why, title=f"could not {message['do']}", severity="error", markup=False)
+
+    def copy_text(self, text: str, what: str = "") -> None:
+        """Copy to where a person can paste it; a toast says what really happened to `what` (`3 lines`)."""
+        self._clipboard = text  # what ctrl+v of an input pastes
+        what = what or f.many(len(text.splitlines()), "line")
+        self.run_worker(partial(self._copy, text, what), thread=True, group="copy", exit_on_error=False)
+
+    def _copy(self, text: str, what: str) -> None:
+        from tui.clipboard import Clipboard, look_around
+
+        board = Clipboard(look_around(os.environ), f"{self.deck.paths.state}/copied.txt", self._send)
+        try:
+            said, severity = board.copy(text, what), "information"
+        except OSError as error:
+            said, severity = f"could not copy {what}: {error.filename}: {error.strerror}", "error"
+        self.call_from_thread(self.notify, said, severity=severity, markup=False)
+
+    def _send(self, sequence: str) -> None:
+        """Write a control sequence to the terminal."""
+        if self._driver is not None:
+            self._driver.write(sequence)
+
+    def copy_to_clipboard(self, text: str) -> None:
+        self.copy_text(text)
 
     def action_tab(self, name: str) -> None:
         self.switch_mode(name)
