@@ -114,6 +114,24 @@ class LogFile:
         record = Record(self._offsets[at], self._shown[at], bool(self._trusted[at]))
         return _LineReader(self._fd, self._holes, self.size_bytes, self._classes).read(record, first, count)
 
+    def block(self, line: int, size: int) -> tuple[int, int, bytes]:
+        """Whole lines around one: numbers of the first and of the one behind the last, and what is shown of about
+        `size` raw bytes, ends kept. The last line of the log may lack its end. Empty: there is no such line.
+        """
+        if self._fd < 0 or not 0 <= line < self.shown_line_count:
+            return line, line, b""
+        at = bisect_right(self._shown, line) - 1
+        offsets, is_trusted, end = self._offsets, self._trusted[at], at + 1
+        while end < len(offsets) and self._trusted[end] == is_trusted and offsets[end] - offsets[at] < size:
+            end += 1
+        stop = offsets[end] if end < len(offsets) else self.size_bytes
+        first, after = self._shown[at], self._shown[end] if end < len(offsets) else self.shown_line_count
+        if any(hole[0] < stop and hole[1] > offsets[at] for hole in self._holes):
+            return first, after, b"".join(text + b"\n" for text in self.lines(first, after - first))
+        text = os.pread(self._fd, stop - offsets[at], offsets[at])
+        projection = make_projection(self._classes) if is_trusted else None
+        return first, after, text if projection is None else projection.feed(text)
+
     def tail(self, count: int) -> list[bytes]:
         """The last shown lines, at most `count`."""
         total = self.shown_line_count

@@ -16,6 +16,10 @@ _UNSAFE = re.compile(f"({_SGR})|{_STRINGS}|{_OTHERS}|{_CONTROLS}|{_BIDI}")
 _SGR_TEXT = re.compile(_SGR)
 _SGR_BYTES = re.compile(_SGR.encode())
 _PRINTABLE = re.compile(rb"[\t\x20-\x7e]*\Z")
+_CONTROL_BYTES = bytes(number for number in range(0x20) if number not in b"\t\n") + b"\x7f"
+_ODD = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f]|{_BIDI}")
+_REDRAWN = re.compile(rb"(?m)^[^\n]*\r(?!\r*(?:\n|\Z))")
+_RETURNS = re.compile(rb"\r+(?=\n|\Z)")
 
 
 def sanitise(line: bytes, columns: int | None = None) -> str:
@@ -44,6 +48,26 @@ def plain(line: bytes, columns: int | None = None) -> str:
     """The line as text without any escape."""
     text = strip_sgr(sanitise(line))
     return text if columns is None else cut(text, columns)
+
+
+def plain_block(block: bytes, *, is_hasty: bool = False) -> bytes | str:
+    """Whole lines with their ends, each as `plain` gives it, a redrawn one (`\\r`) in its last state.
+
+    Bytes where all of it is ASCII: they are searched twice as fast. 0.6 ms for 1 MB, a tenth of it with `is_hasty`:
+    then control characters that are no escape may be left in it.
+    """
+    if b"\r" in block:
+        block = _RETURNS.sub(b"", _REDRAWN.sub(b"", block))
+    if block.isascii():
+        ascii_text = strip_sgr_bytes(block)
+        is_escaping = b"\x1b" in ascii_text
+        if not is_escaping and (is_hasty or len(ascii_text.translate(None, _CONTROL_BYTES)) == len(ascii_text)):
+            return ascii_text
+    else:
+        text = strip_sgr(block.decode("utf-8", "replace"))
+        if not _ODD.search(text):
+            return text
+    return "\n".join(plain(line) for line in block.split(b"\n"))
 
 
 def cut(text: str, columns: int) -> str:
