@@ -163,7 +163,7 @@ class Search:
 
     def __init__(self, log: Searchable, pattern: Pattern) -> None:
         self.pattern = pattern
-        self.lines = array("Q")
+        self.lines = array("I")
         """Numbers of the lines that match, ascending."""
         self._log = log
         self._next = 0
@@ -192,29 +192,37 @@ class Search:
             return False
         while self.lines and self.lines[-1] >= self._next:
             self.lines.pop()  # the last line was looked at before it was whole
-        found = array("Q", [first + number for number in find_lines(self.pattern, block)])
+        found = array("I", [first + number for number in find_lines(self.pattern, block)])
         self.lines.extend(found[bisect_left(found, self._next) :])
         is_last = after >= self._log.shown_line_count
         self._next = after - 1 if is_last else after
         return not is_last
 
-    def first_from(self, line: int) -> int | None:
+    def hunt(self, line: int) -> Iterator[int | None]:
         """The first line at or after one that matches, found without looking through those before it.
 
+        Gives None after each part that was looked through in vain, then the line; nothing more at the end of the log.
         In haste: a line with control characters in the middle of what is looked for is left to `step`.
         """
         at = bisect_left(self.lines, line)
         if at < len(self.lines):
-            return self.lines[at]
+            yield self.lines[at]
+            return
         line = max(line, self._next)
         while True:
             first, after, block = self._log.block(line, BLOCK_BYTES)
             if not block:
-                return None
-            for number in find_lines(self.pattern, block, is_hasty=True):
-                if first + number >= line:
-                    return first + number
+                return
+            found = find_lines(self.pattern, block, is_hasty=True)
+            if (at := bisect_left(found, line - first)) < len(found):
+                yield first + found[at]
+                return
+            yield None
             line = after
+
+    def first_from(self, line: int) -> int | None:
+        """The same at once; None: there is none."""
+        return next((found for found in self.hunt(line) if found is not None), None)
 
     def after(self, line: int) -> int | None:
         """The next line that matches, of those found so far; round the end."""
