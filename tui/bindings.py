@@ -1,6 +1,7 @@
 """Every key of the dashboard: what it does, its name for keymaps, and its line in the help."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 
 from textual.binding import Binding
 
@@ -33,6 +34,14 @@ class Key:
             return self.shown
         return " ".join(_IN_ASCII.get(word, word) for word in self.shown.split(" "))
 
+    def with_keys(self, keys: str) -> "Key":
+        """The same action on other keys."""
+        if keys == self.keys:
+            return self
+        from tui.key_names import label_of
+
+        return replace(self, keys=keys, shown=label_of(keys))
+
     def binding(self) -> Binding:
         """As Textual wants it."""
         return Binding(
@@ -46,12 +55,31 @@ class Key:
         )
 
 
+def rebound(keys: Iterable[Key], keymap: Mapping[str, str]) -> tuple[Key, ...]:
+    """The keys as a keymap (keys by id) changes them."""
+    return tuple(key.with_keys(keymap[key.id]) if key.id in keymap else key for key in keys)
+
+
+def reachable(keys: Iterable[Key]) -> tuple[Key, ...]:
+    """The keys, nearest first, without those that a nearer action has taken; one may be left without any."""
+    taken: set[str] = set()
+    found = []
+    for key in keys:
+        own = key.keys.split(",")
+        left = ",".join(name for name in own if name not in taken)
+        found.append(key.with_keys(left))
+        taken.update(own)
+    return tuple(found)
+
+
 ACTIONS = (
     Key("run.start", "s", "start", "s", "start", "Start a build: folder, agent, command", True),
     Key("run.stop", "x", "stop", "x", "stop", "Stop the highlighted build as Ctrl-C would", True),
     Key("run.kill", "X,shift+x", "kill", "X", "kill", "Kill the highlighted build and all its processes"),
     Key("run.restart", "r", "restart", "r", "restart", "Start the highlighted build again", True),
     Key("run.forget", "f", "forget", "f", "forget", "Take a finished build off the board; its logs stay"),
+    Key("run.rename", "N,shift+n", "rename", "N", "rename", "Give the agent another name in the dashboard"),
+    Key("run.copy", "c", "copy_command", "c", "copy command", "Copy the command line, with its folder"),
     Key("tab.board", "f1", "tab('board')", "F1", "board", "Show the board: a pane an agent", group="Dashboard"),
     Key("tab.logs", "f2", "tab('logs')", "F2", "logs", "Show the logs of all agents in one", group="Dashboard"),
     Key("tab.history", "f3", "tab('history')", "F3", "history", "Show past runs, compare two", group="Dashboard"),
@@ -60,16 +88,46 @@ ACTIONS = (
         group="Dashboard"),
     Key("board.attention", "exclamation_mark", "attention", "!", "next needing you",
         "Go to the next build that failed, waits or was lost", True, "Board"),
+    Key("board.sort", "O,shift+o", "next_sort", "O", "order", "Order the panes: appearance, name, state",
+        group="Board"),
+    Key("board.layout", "L,shift+l", "next_layout", "L", "layout", "Lay the panes out: auto, list, 1, 2 or 3 columns",
+        group="Board"),
     Key("app.help", "question_mark", "help", "?", "help", "Show all keys", True, "Dashboard"),
-    Key("app.palette", "ctrl+p", "command_palette", "^p", "all actions", "Find any action by its name", True,
+    Key("app.palette", "ctrl+p,colon", "command_palette", "^p", "all actions", "Find any action by its name", True,
         "Dashboard", in_palette=False),
     Key("app.theme", "T,shift+t", "next_theme", "T", "theme", "Change colours: dark, light, the terminal's own",
+        group="Dashboard"),
+    Key("app.suspend", "ctrl+z", "suspend_process", "^z", "to the shell", "Go to the shell; fg comes back",
         group="Dashboard"),
     Key("app.leave", "q", "leave", "q", "leave", "Leave the dashboard; builds go on", True, "Dashboard"),
     Key("app.break", "ctrl+c", "interrupt", "^c", "leave", "Leave the dashboard; builds go on", group="Dashboard",
         in_palette=False),
 )  # fmt: skip
 """What works wherever one is."""
+
+START = (
+    Key("start.leave", "escape", "leave", "esc", "leave", "Start nothing", group="Start"),
+    Key("start.next", "tab", "app.focus_next", "tab", "next", "Go to the next field", group="Start"),
+    Key("start.previous", "shift+tab", "app.focus_previous", "⇧tab", "previous", "Go to the field before",
+        group="Start"),
+    Key("start.older", "up", "recall(1)", "↑", "older", "Take what was entered here before", group="Start"),
+    Key("start.newer", "down", "recall(-1)", "↓", "newer", "Take what was entered here later", group="Start"),
+)  # fmt: skip
+RENAME = (Key("rename.leave", "escape", "leave", "esc", "leave", "Leave the name as it is", group="Rename"),)
+CONFIRM = (
+    Key("confirm.yes", "y,Y,shift+y", "answer(True)", "y", "yes", "Do it", group="Question"),
+    Key("confirm.no", "n,N,shift+n,escape,q", "answer(False)", "n", "no", "Leave it as it is", group="Question"),
+    Key("confirm.other", "left,right,h,l,tab,shift+tab", "app.focus_next", "← →", "other", "Go to the other choice",
+        group="Question"),
+)  # fmt: skip
+HELP = (
+    Key("help.close", "escape", "close", "esc", "close", "Show all keys again, then go back", group="Help"),
+    Key("help.down", "down", "scroll(1)", "↓", "down", "Scroll a line down", group="Help"),
+    Key("help.up", "up", "scroll(-1)", "↑", "up", "Scroll a line up", group="Help"),
+    Key("help.page_down", "pagedown,ctrl+d", "page(1)", "pgdn", "page down", "Scroll a page down", group="Help"),
+    Key("help.page_up", "pageup,ctrl+u", "page(-1)", "pgup", "page up", "Scroll a page up", group="Help"),
+)  # fmt: skip
+"""Of the dialogs."""
 
 BOARD = (
     Key("board.open", "enter,z", "open", "↵", "open", "Show the log of the highlighted build in full", True, "Board"),
@@ -93,14 +151,39 @@ RUN = (
     Key("run.swap", "o", "swap", "o", "other log", "Switch between stdout and stderr", group="Run"),
 )  # fmt: skip
 LOG = (
+    Key("log.search", "slash", "search", "/", "search", "Search by a regular expression", True, "Log"),
+    Key("log.next_found", "n", "found(1)", "n", "next", "Go to the next line that was found", group="Log"),
+    Key("log.previous_found", "N,shift+n", "found(-1)", "N", "previous", "Go to the line found before", group="Log"),
+    Key("log.filter", "backslash", "filter", "\\", "filter", "Show only the lines that were found, or all again",
+        group="Log"),
+    Key("log.case", "alt+c", "case", "alt+c", "case", "Search: capitals as typed, always, or never told apart",
+        group="Log"),
+    Key("log.next_error", "e", "error(1)", "e", "error", "Go to the next error", True, "Log"),
+    Key("log.previous_error", "E,shift+e", "error(-1)", "E", "error before", "Go to the error before", group="Log"),
     Key("log.follow", "f,G,end", "follow", "f", "follow", "Follow the end of the log", True, "Log"),
     Key("log.home", "g,home", "home", "g", "top", "Go to the beginning of the log", group="Log"),
+    Key("log.line", "colon", "line", ":", "line", "Go to a line by its number", group="Log"),
     Key("log.down", "j,down", "scroll(1)", "↓ j", "down", "Scroll a line down", group="Log", in_palette=False),
     Key("log.up", "k,up", "scroll(-1)", "↑ k", "up", "Scroll a line up", group="Log", in_palette=False),
     Key("log.page_down", "pagedown,ctrl+d,space", "page(1)", "pgdn", "page down", "Scroll a page down", group="Log",
         in_palette=False),
     Key("log.page_up", "pageup,ctrl+u", "page(-1)", "pgup", "page up", "Scroll a page up", group="Log",
         in_palette=False),
+    Key("log.right", "l,right", "sideways(1)", "→ l", "right", "Scroll long lines to the right", group="Log",
+        in_palette=False),
+    Key("log.left", "h,left", "sideways(-1)", "← h", "left", "Scroll long lines to the left", group="Log",
+        in_palette=False),
+    Key("log.wrap", "w", "wrap", "w", "wrap", "Wrap long lines, or cut them", group="Log"),
+    Key("log.times", "t", "times", "t", "times", "Show when each line came", group="Log"),
+    Key("log.mark", "m", "mark", "m", "mark", "Mark the current line, or take its mark away", group="Log"),
+    Key("log.next_mark", "apostrophe", "next_mark", "'", "next mark", "Go to the next marked line", group="Log"),
+    Key("log.select", "v", "select", "v", "select", "Select lines: j and k extend, y copies, esc ends", group="Log"),
+    Key("log.copy", "y", "copy", "y", "copy", "Copy what is selected, else the current line", group="Log"),
+    Key("log.copy_all", "Y,shift+y", "copy_all", "Y", "copy all", "Copy all lines that are shown", group="Log"),
+    Key("log.bare", "F,shift+f", "bare", "F", "text alone",
+        "Show text alone on the whole screen, for the terminal's own selection", group="Log"),
+    Key("log.pager", "p", "pager", "p", "pager", "Open the log in $PAGER at this line", group="Log"),
+    Key("log.editor", "P,shift+p", "editor", "P", "editor", "Open the log in $EDITOR at this line", group="Log"),
 )  # fmt: skip
 """Of every log, wherever it is shown."""
 
@@ -115,3 +198,19 @@ def bindings(keys: tuple[Key, ...]) -> list[Binding]:
         for digit in key.keys.split(",")
     ]
     return plain + digits
+
+
+SCREENS: Mapping[str, tuple[Key, ...]] = {
+    "board": (*BOARD, *ACTIONS),
+    "run": (*LOG, *RUN, *ACTIONS),
+    "start": START,
+    "rename": RENAME,
+    "question": CONFIRM,
+    "help": HELP,
+}
+"""What each screen listens to, nearest first: a key must not be given twice on one of them."""
+
+
+def every_id() -> tuple[str, ...]:
+    """The ids that a keymap may use, sorted."""
+    return tuple(sorted({str(one.id) for keys in SCREENS.values() for one in bindings(keys)}))

@@ -2,6 +2,7 @@
 
 import os
 
+from core.clock import monotonic
 from core.errors import DeckError
 from core.facts import read_record
 from core.logfile import LogFile
@@ -14,6 +15,8 @@ TAIL_LINES = 60
 """So many last lines are kept for a pane."""
 _EXTEND_BYTES = 8 << 20
 """A look reads so much of a log that no index covers; the rest comes with the next looks."""
+_GROW_BYTES, _GROW_S = 2 << 20, 0.008
+"""A log that is open in full is read on for so long a look."""
 
 
 class Tails:
@@ -83,16 +86,29 @@ class Lines:
     def __init__(self, log: LogFile | None) -> None:
         self._log = log
 
-    def grow(self) -> int:
-        """How many lines there are now."""
+    @property
+    def shown_line_count(self) -> int:
+        """As of the last `grow`."""
+        return 0 if self._log is None else self._log.shown_line_count
+
+    def grow(self) -> bool:
+        """Take notice of what was added; True where something was. Takes 8 ms at most, the rest comes later."""
         if self._log is None:
-            return 0
-        self._log.extend(_EXTEND_BYTES)
-        return self._log.shown_line_count
+            return False
+        ends, is_longer = monotonic() + _GROW_S, False
+        while self._log.extend(_GROW_BYTES):
+            is_longer = True
+            if monotonic() >= ends:
+                break
+        return is_longer
 
     def lines(self, first: int, count: int) -> list[str]:
         """Sanitised lines, colours kept; fewer at the end."""
         return [] if self._log is None else [sanitise(line) for line in self._log.lines(first, count)]
+
+    def block(self, line: int, size: int) -> tuple[int, int, bytes]:
+        """Whole lines around one, as they stand in the log."""
+        return (line, line, b"") if self._log is None else self._log.block(line, size)
 
 
 def _state(path: str) -> tuple[int, int]:

@@ -1,130 +1,118 @@
-"""A whole log, drawn from its file: only the lines on screen are read."""
+"""A log that text can be selected in, with the mouse or by lines."""
 
-from collections.abc import Sequence
-from typing import ClassVar, Protocol
+from textual import events
 
-from textual.binding import Binding
-from textual.geometry import Size
-from textual.strip import Strip
+from core.parsers.text import strip_sgr
+from tui.widgets.log_canvas import LineStore as LineStore
+from tui.widgets.log_canvas import LogCanvas
+from tui.widgets.log_rows import place_at
+from tui.widgets.log_selection import Place, Selection
 
-from tui.bindings import LOG, bindings
-from tui.widgets.ansi import line_segments
-from tui.widgets.look import Glyphs, pad
-from tui.widgets.painted import PaintedScroll
-
-LINE_COLUMNS = 4096
-"""A line is drawn up to here."""
+_COPY_LINES = 10_000
+"""Read at once when many lines are copied."""
+MAX_COPY_BYTES = 64 << 20
+"""More than this is copied to nowhere: the file itself is named."""
 
 
-class LineStore(Protocol):
-    """Lines by number, on disk."""
+class LogView(LogCanvas):
+    """The mouse selects in this view alone; lines are selected by moving on from where one stands."""
 
-    def grow(self) -> int:
-        """How many lines there are now."""
-
-    def lines(self, first: int, count: int) -> Sequence[str]:
-        """Sanitised lines, SGR kept; fewer at the end."""
-
-
-class LogView(PaintedScroll):
-    """Lines of a store, following its end until one scrolls up."""
-
-    BINDINGS: ClassVar[list[Binding]] = bindings(LOG)  # type: ignore[assignment]
-
-    def __init__(self, glyphs: Glyphs) -> None:
-        super().__init__(glyphs, id="log")
-        self._store: LineStore | None = None
-        self._lines = 0
-        self._strips: dict[int, Strip] = {}
-        self.is_following = True
-
-    def open(self, store: LineStore) -> None:
-        """Show another log, at its end."""
-        self._store, self._lines = store, 0
-        self.is_following = True
-        self._strips.clear()
-        self.grow()
-        self.refresh()
-
-    def grow(self) -> None:
-        """Look whether the log got longer."""
-        if self._store is None:
+    def select_lines(self) -> None:
+        """Begin to select whole lines, at the current one; once more: stop."""
+        if self.selection is not None:
+            self.clear_selection()
             return
-        lines = self._store.grow()
-        if lines == self._lines:
+        line = self.current if self.current in self.visible_lines else self.top_line
+        if self.count:
+            self.selection = Selection(Place(line or 0, 0), Place(line or 0, 0), is_lines=True)
+            self.is_following = False
+            self.redraw()
+
+    def extend_selection(self, by: int) -> None:
+        """Move the loose end of selected lines, and keep it on screen."""
+        if self.selection is None:
             return
-        self._strips.pop(self._lines - 1, None)
-        is_shorter = lines < self._lines
-        self._lines = lines
-        if is_shorter:
-            self._strips.clear()
-        self.virtual_size = Size(self.size.width, lines)
-        if self.is_following:
-            self.follow()
-        self.refresh()
+        index = min(max(0, self._index_of(self.selection.head.line) + by), self.count - 1)
+        line = self._line_at(index)
+        self.selection = self.selection.to(Place(line, 0))
+        seen = self.visible_lines
+        if line not in seen:
+            self.move(by if abs(by) > 1 or not seen else line - (seen[-1] if line > seen[-1] else seen[0]))
+            self.is_following = False
+        self.redraw()
 
-    @property
-    def line_count(self) -> int:
-        """Lines there are."""
-        return self._lines
+    def clear_selection(self) -> None:
+        """Select nothing."""
+        if self.selection is not None:
+            self.selection = None
+            self.redraw()
 
-    @property
-    def lines_below(self) -> int:
-        """Lines below what is visible."""
-        return max(0, self._lines - self.scroll_offset.y - self.size.height)
+    def selected_text(self) -> str | None:
+        """What is selected, without colours; else the current line; None: there is neither."""
+        if self.selection is None:
+            return None if self.current is None else self._text(self.current, self.current)
+        first, last = self.selection.first, self.selection.last
+        if self.selection.is_lines:
+            return self._text(first.line, last.line)
+        if first.line == last.line:
+            return self.plain(first.line)[first.character : last.character + 1]
+        head = self.plain(first.line)[first.character :]
+        tail = self.plain(last.line)[: last.character + 1]
+        between = self._text(first.line + 1, last.line - 1) if last.line - first.line > 1 else ""
+        return "\n".join([head, *([between] if between else []), tail])
 
-    def follow(self) -> None:
-        """Keep to the end from now on."""
-        self.is_following = True
-        self.scroll_end(animate=False, immediate=True)
+    def all_text(self) -> str | None:
+        """All that is shown; None: it is too much to hold."""
+        return self._text(0, self._lines - 1) if self.count else None
 
-    def leave_end(self) -> None:
-        """Stay where one is."""
+    def _text(self, first: int, last: int) -> str | None:
+        """Shown lines from one to another."""
+        parts: list[str] = []
+        size, index, end = 0, self._index_of(first), self._index_of(last)
+        while self._store is not None and index <= end and index < self.count:
+            many = min(_COPY_LINES, end + 1 - index) if self._only is None else 1
+            lines = [strip_sgr(line) for line in self._store.lines(self._line_at(index), many)]
+            parts += lines
+            size += sum(map(len, lines))
+            if size > MAX_COPY_BYTES:
+                return None
+            index += max(1, len(lines))
+        return "\n".join(parts)
+
+    # The mouse selects in this view alone
+
+    def on_mouse_down(self, event: events.MouseDown) -> None:
+        place = self._place_under(event)
+        if place is None or event.button != 1:
+            return
+        self.selection = Selection(place, place)
         self.is_following = False
+        self.capture_mouse()
 
-    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
-        super().watch_scroll_y(old_value, new_value)
-        self.is_following = new_value >= self.max_scroll_y or (self.is_following and new_value >= old_value)
-
-    def on_resize(self) -> None:
-        self._strips.clear()
-        self.virtual_size = Size(self.size.width, self._lines)
-        if self.is_following:
-            self.follow()
-
-    def forget_drawn(self) -> None:
-        self._strips.clear()
-
-    def action_follow(self) -> None:
-        self.follow()
-
-    def action_home(self) -> None:
-        self.scroll_home(animate=False)
-        self.leave_end()
-
-    def action_scroll(self, lines: int) -> None:
-        self.scroll_relative(y=lines, animate=False)
-
-    def action_page(self, pages: int) -> None:
-        self.scroll_relative(y=pages * max(1, self.size.height - 1), animate=False)
-
-    def render_line(self, y: int) -> Strip:
-        base = self.base
-        number, width = y + self.scroll_offset.y, self.size.width
-        if number >= self._lines or self._store is None:
-            return Strip.blank(width, base)
-        if number not in self._strips:
-            self._read(number)
-        strip = self._strips.get(number)
-        return strip if strip is not None else Strip.blank(width, base)
-
-    def _read(self, first: int) -> None:
-        """Draw the lines from one on, as many as the screen holds; lines far away are dropped."""
-        if self._store is None:
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        if self.selection is None or not event.button or self.app.mouse_captured is not self:
             return
-        base, width, height = self.base, self.size.width, max(1, self.size.height)
-        if len(self._strips) > 8 * height:
-            self._strips.clear()
-        for offset, line in enumerate(self._store.lines(first, height)):
-            segments = line_segments(self.look.drawable(line), width - 1, base)
-            self._strips[first + offset] = Strip(pad(segments, width, base), width)
+        if event.y < 0 or event.y >= self.size.height:
+            self.move(-1 if event.y < 0 else 1)
+            self.is_following = False
+        place = self._place_under(event)
+        if place is not None and place != self.selection.head:
+            self.selection = self.selection.to(place)
+            self.redraw()
+
+    def on_mouse_up(self, event: events.MouseUp) -> None:
+        if self.app.mouse_captured is not self:
+            return
+        self.release_mouse()
+        if self.selection is not None and self.selection.anchor == self.selection.head:
+            self.current, self.selection = self.selection.head.line, None
+        self.redraw()
+
+    def _place_under(self, event: events.MouseEvent) -> Place | None:
+        """The character under the pointer; beside the text, the nearest one."""
+        rows = self._visible()
+        if not rows:
+            return None
+        row = rows[min(max(0, event.y), len(rows) - 1)]
+        cell = max(0, event.x - self.gutter.left - self.pen.margin)
+        return Place(row.line, row.first + place_at(row.text, cell))

@@ -30,6 +30,8 @@ class Glyphs(NamedTuple):
     cut: str
     about: str
     down: str
+    here: str
+    mark: str
     is_ascii: bool = False
 
     def of_role(self, role: str) -> str:
@@ -43,8 +45,8 @@ class Glyphs(NamedTuple):
         return "".join(bars[min(7, max(0, int(share * 8)))] for share in shares)
 
 
-UNICODE = Glyphs("●", "◷", "✗", "✓", "■", "?", "○", "▎", "█", "━", "╸", "━", " · ", "…", "≈", "↓")
-ASCII = Glyphs("*", "~", "x", "+", "-", "?", ".", "|", "#", "=", "=", "-", ", ", "~", "~", "v", is_ascii=True)
+UNICODE = Glyphs("●", "◷", "✗", "✓", "■", "?", "○", "▎", "█", "━", "╸", "━", " · ", "…", "≈", "↓", "▸", "◆")
+ASCII = Glyphs("*", "~", "x", "+", "-", "?", ".", "|", "#", "=", "=", "-", ", ", "~", "~", "v", ">", "#", is_ascii=True)
 
 ROLES = (
     "text", "strong", "dim", "track", "bar", "building", "waiting", "failed", "done", "quiet", "number", "title",
@@ -84,6 +86,8 @@ class Look:
     """What a search found."""
     match: Style
     """The one of them that one stands at."""
+    picked: Style
+    """What is selected."""
 
     def styles(self, is_selected: bool) -> Mapping[str, Style]:
         """Style of each role."""
@@ -111,7 +115,7 @@ def make_look(glyphs: Glyphs, style_of: Callable[[str], Style]) -> Look:
     back = style_of("deck--selected")
     plain = {role: base + _foreground(style_of(f"deck--{role}")) for role in ROLES}
     selected = {role: style + Style(bgcolor=back.bgcolor) for role, style in plain.items()}
-    return Look(glyphs, plain, selected, style_of("deck--found"), style_of("deck--match"))
+    return Look(glyphs, plain, selected, style_of("deck--found"), style_of("deck--match"), style_of("deck--picked"))
 
 
 def _foreground(style: Style) -> Style:

@@ -11,7 +11,7 @@ from textual.widget import Widget
 from tui.widgets.look import ROLES, Glyphs, Look, make_look
 from tui.widgets.scroll_bar import draw_in_ascii
 
-_CLASSES = {"deck--selected", "deck--match", "deck--found", *(f"deck--{role}" for role in ROLES)}
+_CLASSES = {"deck--selected", "deck--match", "deck--found", "deck--picked", *(f"deck--{role}" for role in ROLES)}
 
 
 class Painted(Widget):

@@ -1,0 +1,375 @@
+"""A window over a log: which of its lines are on screen, and how they get there. Only those are read."""
+
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
+from typing import ClassVar, Protocol
+
+from textual import events
+from textual.geometry import Size
+from textual.message import Message
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from core.search import Pattern, Searchable
+from tui.widgets.log_pen import LogPen, Row
+from tui.widgets.log_selection import Selection
+from tui.widgets.look import Glyphs
+from tui.widgets.painted import PaintedScroll
+
+SIDEWAYS = 16
+"""Cells of a step to the side."""
+
+
+class LineStore(Searchable, Protocol):
+    """Lines by number, on disk."""
+
+    def grow(self) -> bool:
+        """Take notice of what was added; True where something was, if only to the last line."""
+
+    def lines(self, first: int, count: int) -> Sequence[str]:
+        """Sanitised lines, SGR kept; fewer at the end."""
+
+
+class LogCanvas(PaintedScroll):
+    """Lines of a store, following its end until one scrolls up.
+
+    Positions are lines, not rows of the screen: a resize or a change of wrapping keeps the line at the top.
+    """
+
+    ALLOW_SELECT: ClassVar[bool] = False
+
+    class Moved(Message):
+        """Another part is seen, or another line is the current one."""
+
+    def __init__(self, glyphs: Glyphs) -> None:
+        super().__init__(glyphs, id="log")
+        self.is_following = True
+        self.wraps = False
+        self.is_bare = False
+        """Text alone: no signs before it, so that the terminal's own selection takes nothing else."""
+        self.stamp: Callable[[int], str] | None = None
+        """Text before each line, of a fixed width: its time."""
+        self.pattern: Pattern | None = None
+        """What is highlighted."""
+        self.current: int | None = None
+        """The line that one stands at: found, clicked, or gone to."""
+        self.marks: set[int] = set()
+        self.selection: Selection | None = None
+        self._store: LineStore | None = None
+        self._lines = 0
+        self._only: Sequence[int] | None = None
+        self._top, self._skip, self._left = 0, 0, 0
+        self._rows: list[Row] | None = None
+        self._laid: dict[int, list[Row]] = {}
+
+    # What is shown
+
+    def open(self, store: LineStore) -> None:
+        """Show another log, at its end."""
+        self._store, self._lines, self._only = store, 0, None
+        self._top = self._skip = self._left = 0
+        self.current, self.selection = None, None
+        self.marks.clear()
+        self.is_following = True
+        self.redraw()
+        self.grow()
+
+    def grow(self) -> None:
+        """Look whether the log got longer; what is on screen is painted again only where it changed."""
+        if self._store is None or not self._store.grow():
+            return
+        before, self._lines = self._lines, self._store.shown_line_count
+        if self._lines < before:
+            self.redraw()
+        for line in range(max(0, before - 1), min(before, self._lines)):
+            self._laid.pop(line, None)
+        if self._only is None:
+            self._reach(before)
+
+    def _reach(self, before: int) -> None:
+        """The shown lines are more than they were."""
+        if self.is_following or before <= self._top + self._height:
+            self._refresh_rows()
+        self._tell_size()
+
+    def show_only(self, lines: Sequence[int] | None) -> None:
+        """Show these lines alone (ascending; more may come to it), or all of them; one stays where one was."""
+        at = self.top_line
+        self._only = lines
+        self._top, self._skip = (at if lines is None else bisect_left(lines, at)), 0
+        if self.is_following:
+            self.follow()
+        self.redraw()
+        self._tell_size()
+
+    @property
+    def is_filtered(self) -> bool:
+        """Not all lines are shown."""
+        return self._only is not None
+
+    def lines_found(self, before: int) -> None:
+        """There are more of the lines that are shown alone than so many."""
+        if self._only is not None:
+            self._reach(before)
+
+    @property
+    def line_count(self) -> int:
+        """Lines there are."""
+        return self._lines
+
+    @property
+    def count(self) -> int:
+        """Lines that are shown: all, or some of them."""
+        return self._lines if self._only is None else len(self._only)
+
+    @property
+    def top_line(self) -> int:
+        """Number of the line at the top of the screen."""
+        return self._line_at(self._top) if self._top < self.count else 0
+
+    @property
+    def lines_below(self) -> int:
+        """Shown lines below the screen."""
+        rows = self._visible()
+        return max(0, self.count - 1 - self._index_of(rows[-1].line)) if rows else 0
+
+    @property
+    def visible_lines(self) -> range:
+        """Numbers of the first and last line on screen."""
+        rows = self._visible()
+        return range(rows[0].line, rows[-1].line + 1) if rows else range(0)
+
+    def _line_at(self, index: int) -> int:
+        return index if self._only is None else self._only[index]
+
+    def _index_of(self, line: int) -> int:
+        return line if self._only is None else bisect_left(self._only, line)
+
+    # Where one is
+
+    def follow(self) -> None:
+        """Keep to the end from now on."""
+        self.is_following = True
+        self._refresh_rows()
+
+    def leave_end(self) -> None:
+        """Stay where one is."""
+        self.is_following = False
+
+    def go_to(self, line: int) -> None:
+        """Make a line the current one, a third below the top where it was not seen."""
+        if not self.count:
+            return
+        index = min(max(0, self._index_of(line)), self.count - 1)
+        self.current = self._line_at(index)
+        self.is_following = False
+        if self.current not in [row.line for row in self._visible()]:
+            self._top, self._skip = max(0, index - self._height // 3), 0
+        self._show_sideways()
+        self.redraw()
+
+    def _show_sideways(self) -> None:
+        """What is found in the current line is not left of the screen or right of it."""
+        text = self.plain(self.current) if self.current is not None else ""
+        found = self.pattern.line.search(text) if self.pattern is not None and not self.wraps else None
+        columns = self.pen.columns
+        if found is not None and not self._left <= found.start() < self._left + columns - 1:
+            self._left = max(0, found.start() - columns // 2)
+
+    def move(self, rows: int) -> None:
+        """Scroll by rows of the screen; at the end it follows again."""
+        self._visible()
+        self.is_following = False
+        if self.wraps:
+            self._move_wrapped(rows)
+        else:
+            self._top = self._top + rows
+        self._clamp()
+        if rows > 0 and self._is_at_end():
+            self.is_following = True
+        self._refresh_rows()
+
+    def _move_wrapped(self, rows: int) -> None:
+        self._skip += rows
+        while self._skip < 0 and self._top > 0:
+            self._top -= 1
+            self._skip += len(self._lay(self._top))
+        while self._top < self.count and self._skip >= (many := len(self._lay(self._top))):
+            self._top += 1
+            self._skip -= many
+        self._skip = max(0, self._skip)
+
+    def _clamp(self) -> None:
+        """Neither above the first line nor so far down that rows stay empty."""
+        end = self._end()
+        self._top, self._skip = max((0, 0), min((self._top, self._skip), end))
+
+    def _is_at_end(self) -> bool:
+        return (self._top, self._skip) >= self._end()
+
+    def _end(self) -> tuple[int, int]:
+        """Top line, and rows of it above the screen, when the last row is at the bottom."""
+        if not self.wraps:
+            return max(0, self.count - self._height), 0
+        index, room = self.count, self._height
+        while index > 0 and room > 0:
+            index -= 1
+            room -= len(self._lay(index))
+        return index, max(0, -room)
+
+    def sideways(self, steps: int) -> None:
+        """Scroll to the side, where lines are not wrapped."""
+        if not self.wraps:
+            self._left = max(0, self._left + steps * SIDEWAYS)
+            self.redraw()
+
+    def show_wrapped(self, wraps: bool) -> None:
+        """Wrap long lines, or cut them at the screen's edge."""
+        self.wraps = wraps
+        self._skip = self._left = 0
+        self.redraw()
+
+    def highlight(self, pattern: Pattern | None) -> None:
+        """Show what a pattern matches."""
+        self.pattern = pattern
+        self.redraw()
+
+    def show_stamps(self, stamp: Callable[[int], str] | None) -> None:
+        """Show a time before each line, or none."""
+        self.stamp = stamp
+        self.redraw()
+
+    def show_bare(self, is_bare: bool) -> None:
+        """Show text without signs and scroll bar."""
+        self.is_bare = is_bare
+        self.set_class(is_bare, "-bare")
+        self.redraw()
+
+    def toggle_mark(self) -> None:
+        """Mark the current line, or take its mark away."""
+        if self.count:
+            self.current = self.current if self.current is not None else self.top_line
+            self.marks ^= {self.current}
+            self.redraw()
+
+    def go_to_next_mark(self) -> bool:
+        """Go to the next marked line, round the end; False: there is none."""
+        at = self.current if self.current is not None else self.top_line - 1
+        line = min(self.marks, key=lambda mark: (mark <= at, mark), default=None)
+        if line is not None:
+            self.go_to(line)
+        return line is not None
+
+    # Drawing
+
+    def redraw(self) -> None:
+        """Draw all rows again: they look otherwise."""
+        self._laid.clear()
+        self._refresh_rows()
+
+    def _refresh_rows(self) -> None:
+        self._rows = None
+        self.refresh()
+        self.post_message(self.Moved())
+
+    def forget_drawn(self) -> None:
+        self._laid.clear()
+        self._rows = None
+
+    def on_resize(self) -> None:
+        self._skip = 0
+        self.redraw()
+        self._tell_size()
+
+    @property
+    def _height(self) -> int:
+        return max(1, self.scrollable_content_region.height)
+
+    @property
+    def pen(self) -> LogPen:
+        """How lines are drawn now."""
+        width = self.scrollable_content_region.width
+        return LogPen(
+            look=self.look, width=width, wraps=self.wraps, left=self._left, stamp=self.stamp, pattern=self.pattern,
+            current=self.current, marks=self.marks, selection=self.selection, has_gutter=not self.is_bare,
+        )  # fmt: skip
+
+    def _visible(self) -> list[Row]:
+        """The rows on screen."""
+        if self._rows is None:
+            if self.is_following:
+                self._top, self._skip = self._end()
+            self._clamp()
+            self._rows = self._collect()
+            self._place_bar()
+        return self._rows
+
+    def _collect(self) -> list[Row]:
+        rows: list[Row] = []
+        index, height = self._top, self._height
+        while len(rows) < height and index < self.count:
+            rows += self._lay(index)[self._skip if index == self._top else 0 :]
+            index += 1
+        return rows[:height]
+
+    def render_line(self, y: int) -> Strip:
+        rows = self._visible()
+        return rows[y].strip if y < len(rows) else self.blank()
+
+    def _lay(self, index: int) -> list[Row]:
+        """The rows of a shown line; neighbours are read with it."""
+        line = self._line_at(index)
+        if line not in self._laid and self._store is not None:
+            if len(self._laid) > 16 * self._height:
+                self._laid.clear()
+            count = self._height if self._only is None else 1
+            for offset, text in enumerate(self._store.lines(line, count)):
+                self._laid.setdefault(line + offset, self.pen.rows(line + offset, text))
+        if line not in self._laid:  # cut from the log meanwhile
+            self._laid[line] = self.pen.rows(line, "")
+        return self._laid[line]
+
+    def plain(self, line: int) -> str:
+        """What is drawn of a line."""
+        found = self._store.lines(line, 1) if self._store is not None else ()
+        return self.pen.text(found[0]) if found else ""
+
+    # The scroll bar: always there, so that a log that grows moves nothing else
+
+    def _tell_size(self) -> None:
+        size = Size(self.scrollable_content_region.width, self.count)
+        if size != self.virtual_size:
+            self.set_reactive(ScrollView.virtual_size, size)
+            self.vertical_scrollbar.window_virtual_size = size.height
+            self.vertical_scrollbar.window_size = self._height
+
+    def _place_bar(self) -> None:
+        at = float(min(self._top, max(0, self.count - self._height)))
+        self.set_reactive(ScrollView.scroll_y, at)
+        self.set_reactive(ScrollView.scroll_target_y, at)
+        if self.vertical_scrollbar.position != at:
+            self.vertical_scrollbar.position = at
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """The bar was dragged."""
+        super().watch_scroll_y(old_value, new_value)
+        self.is_following = False
+        self._top, self._skip = round(new_value), 0
+        self.is_following = self._is_at_end()
+        self._refresh_rows()
+
+    def _on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        event.stop()
+        event.prevent_default()
+        self._wheel(event, 1)
+
+    def _on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        event.stop()
+        event.prevent_default()
+        self._wheel(event, -1)
+
+    def _wheel(self, event: events.MouseEvent, way: int) -> None:
+        if event.shift or event.ctrl:
+            self.sideways(way)
+        else:
+            self.move(3 * way)

@@ -1,0 +1,108 @@
+"""Draws a line of a log: gutter, time, colours, what was found in it, what is selected. Pure."""
+
+from collections.abc import Callable, Container
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from rich.segment import Segment
+from textual.strip import Strip
+
+from core.search import Pattern
+from tui.widgets.log_rows import Span, restyle, row_starts, scrolled, segments_of, strip_of, take, text_of
+from tui.widgets.log_selection import Selection
+from tui.widgets.look import Look
+
+_GUTTER = 2
+"""Cells left of the text: marks, and where one stands."""
+_MAX_HIGHLIGHTS = 200
+"""Of a line; a pattern that matches every character would paint thousands."""
+
+
+class Row(NamedTuple):
+    """A row of the screen: part of a line, or all of it."""
+
+    line: int
+    first: int
+    """Character of the line that it begins with."""
+    text: str
+    strip: Strip
+
+
+@dataclass(frozen=True, slots=True)
+class LogPen:
+    """How lines are drawn."""
+
+    look: Look
+    width: int
+    """Cells of a row."""
+    wraps: bool
+    left: int
+    """Cells that are left of the screen, where lines are not wrapped."""
+    stamp: Callable[[int], str] | None
+    pattern: Pattern | None
+    current: int | None
+    marks: Container[int]
+    selection: Selection | None
+    has_gutter: bool
+
+    @property
+    def margin(self) -> int:
+        """Cells before the text."""
+        stamp = len(self.stamp(0)) if self.stamp is not None else 0
+        return (_GUTTER if self.has_gutter else 0) + stamp
+
+    @property
+    def columns(self) -> int:
+        """Cells for the text."""
+        return max(1, self.width - self.margin)
+
+    def text(self, raw: str) -> str:
+        """What is drawn of a line, without colours."""
+        return text_of(segments_of(self.look.drawable(raw), self.look.plain["text"]))
+
+    def rows(self, line: int, raw: str) -> list[Row]:
+        """The rows of a line."""
+        segments = segments_of(self.look.drawable(raw), self.look.plain["text"])
+        text = text_of(segments)
+        if spans := [*self._found(line, text), *self._selected(line, text)]:
+            segments = restyle(segments, spans)
+        if not self.wraps:
+            cut = Segment(self.look.glyphs.cut, self.look.plain["dim"])
+            shown, first = scrolled(segments, self.left, self.columns, cut)
+            return [self._row(line, first, shown, text[first:])]
+        starts = row_starts(text, self.columns)
+        parts = zip(starts, [*starts[1:], len(text)], strict=True)
+        return [self._row(line, a, take(segments, a, b), text[a:b]) for a, b in parts]
+
+    def _row(self, line: int, first: int, segments: list[Segment], text: str) -> Row:
+        head = self._head(line, is_first=first == 0 or not self.wraps)
+        return Row(line, first, text, strip_of([*head, *segments], self.width, self.look.plain["text"]))
+
+    def _head(self, line: int, *, is_first: bool) -> list[Segment]:
+        """Gutter and time; blank where a wrapped line goes on."""
+        styles, glyphs = self.look.plain, self.look.glyphs
+        if not is_first:
+            return [Segment(" " * self.margin, styles["text"])]
+        head: list[Segment] = []
+        if self.has_gutter:
+            sign = glyphs.here if line == self.current else glyphs.mark if line in self.marks else " "
+            head.append(Segment(f"{sign} ", styles["lit"]))
+        if self.stamp is not None:
+            head.append(Segment(self.stamp(line), styles["dim"]))
+        return head
+
+    def _found(self, line: int, text: str) -> list[Span]:
+        if self.pattern is None:
+            return []
+        style = self.look.match if line == self.current else self.look.found
+        spans: list[Span] = []
+        for found in self.pattern.line.finditer(text):
+            if found.end() > found.start():
+                spans.append(Span(found.start(), found.end(), style))
+            if len(spans) >= _MAX_HIGHLIGHTS:
+                break
+        return spans
+
+    def _selected(self, line: int, text: str) -> list[Span]:
+        span = self.selection.span(line, len(text)) if self.selection is not None else None
+        return [Span(*span, self.look.picked)] if span is not None else []
