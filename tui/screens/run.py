@@ -9,16 +9,14 @@ from textual.widget import Widget
 from core.state import Run
 from tui import roster
 from tui.bindings import LOG, RUN, bindings
-from tui.format import cut_path
-from tui.screens.base import DeckScreen
+from tui.screens.log_host import LogHost
 from tui.view import View
-from tui.widgets.log_view import LogView
+from tui.widgets.log_panel import LogPanel, LogSource
 from tui.widgets.pane_grid import PaneState
 from tui.widgets.pane_head import PaneHead
-from tui.widgets.status_line import Part, StatusLine
 
 
-class RunScreen(DeckScreen[str]):
+class RunScreen(LogHost[str]):
     """One run; gives back which run was looked at last."""
 
     KEYS = (*RUN, *LOG)
@@ -34,23 +32,17 @@ class RunScreen(DeckScreen[str]):
 
     def body(self) -> Iterable[Widget]:
         yield PaneHead(self.deck.glyphs)
-        yield LogView(self.deck.glyphs)
-        yield StatusLine(self.deck.glyphs, id="where")
+        yield LogPanel(self.deck.glyphs)
 
     def begin(self) -> None:
-        self.view.focus()
-
-    @property
-    def view(self) -> LogView:
-        """The log."""
-        return self.query_one(LogView)
+        self.panel.view.focus()
 
     @property
     def chosen(self) -> Run | None:
         return self._run
 
     def show(self, view: View) -> None:
-        self._panes = roster.panes(view.board, view.now, view.pending)
+        self._panes = roster.panes(view)
         run = view.board.runs.get(self._run_id)
         if run is None:
             self.dismiss(self._run_id)
@@ -59,34 +51,25 @@ class RunScreen(DeckScreen[str]):
         self._run = run
         if is_new:
             self._stream = "err" if run.is_split and run.err_bytes >= run.out_bytes else "out"
-            self.view.open(self.deck.tails.store(run, self._stream))
+            self._open(run)
         self.query_one(PaneHead).show(self._pane(run), view.now)
-        self.view.grow()
-        self._say_where(run)
+        self.panel.is_live = not run.state.is_over
+        self.panel.grow()
 
     def _pane(self, run: Run) -> PaneState:
         return next((p for p in self._panes if p.run.run == run.run), PaneState(0, run, 0, None, False, None))
 
-    def _say_where(self, run: Run) -> None:
-        below, view = self.view.lines_below, self.view
-        if view.is_following:
-            left = "follows the end" if not run.state.is_over else "end of the log"
-        else:
-            left = f"{below} more below"
-        name = {"out": "stdout", "err": "stderr"}[self._stream] + "  " if run.is_split else ""
-        count = f"{view.line_count} lines "
-        room = self.size.width - len(left) - len(name) - len(count) - 6
-        path = cut_path(self.deck.tails.path(run, self._stream), max(10, room))
-        self.query_one("#where", StatusLine).say(
-            (Part(f" {left}   ", "strong" if not view.is_following else "dim"), Part(name, "text"), Part(path, "dim")),
-            (Part(count, "dim"),),
-        )
+    def _open(self, run: Run) -> None:
+        """Show the log of a stream."""
+        tails, stream = self.deck.tails, self._stream
+        name = {"out": "stdout", "err": "stderr"}[stream] if run.is_split else ""
+        self.panel.open(LogSource(tails.store(run, stream), tails.path(run, stream), name))
 
     def show_next_needing(self) -> None:
         """Show the next run that a person should look at."""
         self._go(1, needing=True)
 
-    def action_back(self) -> None:
+    def go_back(self) -> None:
         self.dismiss(self._run_id)
 
     def action_neighbour(self, by: int) -> None:
@@ -95,8 +78,7 @@ class RunScreen(DeckScreen[str]):
     def action_swap(self) -> None:
         if self._run is not None and self._run.is_split:
             self._stream = "err" if self._stream == "out" else "out"
-            self.view.open(self.deck.tails.store(self._run, self._stream))
-            self._say_where(self._run)
+            self._open(self._run)
 
     def _go(self, by: int, *, needing: bool = False) -> None:
         runs = [pane.run.run for pane in self._panes if not needing or roster.needs_someone(pane.run)]
