@@ -15,6 +15,7 @@ from tui.tail import Lines
 from tui.themes import DARK, FALLBACKS
 from tui.widgets.log_panel import LogPanel, LogSource
 from tui.widgets.look import UNICODE
+from tui.widgets.painted import PaintedScreen
 
 STYLES = Path(__file__).parents[2] / "styles"
 
@@ -34,6 +35,9 @@ class Log(App[None]):
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         return dict(FALLBACKS)
+
+    def get_default_screen(self) -> PaintedScreen[None]:
+        return PaintedScreen()
 
     def compose(self) -> ComposeResult:
         yield LogPanel(UNICODE)

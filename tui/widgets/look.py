@@ -75,9 +75,9 @@ def role_of(run: Run) -> str:
     return _ROLE_OF_STATE[run.state]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Look:
-    """Styles by role, with and without the background of a selected pane, and glyphs."""
+    """Styles by role, with and without the background of a selected pane, and glyphs. Each is equal to itself alone."""
 
     glyphs: Glyphs
     plain: Mapping[str, Style]

@@ -1,26 +1,30 @@
 """Widgets that draw their own rows in the roles of the stylesheet."""
 
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 from rich.segment import Segment
 from rich.style import Style
+from textual.geometry import Region
+from textual.screen import Screen
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui.widgets.look import ROLES, Glyphs, Look, make_look
+from tui.widgets.look import ROLES, UNICODE, Glyphs, Look, make_look
 from tui.widgets.scroll_bar import draw_in_ascii
 
-_CLASSES = {"deck--selected", "deck--match", "deck--found", "deck--picked", *(f"deck--{role}" for role in ROLES)}
+Result = TypeVar("Result")
 
 
-class Painted(Widget):
-    """Rows of segments in the roles of `tui.widgets.look`."""
+class PaintedScreen(Screen[Result]):
+    """A screen whose widgets draw in roles: it holds their styles, so that they are matched once and not per widget."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = _CLASSES
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "deck--selected", "deck--match", "deck--found", "deck--picked", *(f"deck--{role}" for role in ROLES),
+    }  # fmt: skip
 
-    def __init__(self, glyphs: Glyphs, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
-        super().__init__(id=id, classes=classes)
+    def __init__(self, glyphs: Glyphs = UNICODE) -> None:
+        super().__init__()
         self.glyphs = glyphs
         self._look: Look | None = None
 
@@ -31,15 +35,37 @@ class Painted(Widget):
             self._look = make_look(self.glyphs, self.get_component_rich_style)
         return self._look
 
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        self._look = None
+
+
+class Painted(Widget):
+    """Rows of segments in the roles of `tui.widgets.look`."""
+
+    def __init__(self, glyphs: Glyphs, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id, classes=classes)
+        self.glyphs = glyphs
+        self._look: Look | None = None
+
+    @property
+    def look(self) -> Look:
+        """Styles and signs of the screen; on a screen that has none, as bare as can be."""
+        screen = self.screen
+        look = screen.look if isinstance(screen, PaintedScreen) else make_look(self.glyphs, lambda _: Style())
+        if look is not self._look:
+            self._look = look
+            self.forget_drawn()
+        return look
+
     @property
     def base(self) -> Style:
         """How blanks look."""
         return self.look.plain["text"]
 
-    def notify_style_update(self) -> None:
-        super().notify_style_update()
-        self._look = None
-        self.forget_drawn()
+    def render_lines(self, crop: Region) -> list[Strip]:
+        _ = self.look  # the screen's may be another by now
+        return super().render_lines(crop)
 
     def forget_drawn(self) -> None:
         """Called when colours changed: what was drawn is to be drawn again."""

@@ -1,7 +1,9 @@
 """One pane as lines of segments: a pure function of a run, its last lines, and the room."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 from rich.cells import cell_len
 from rich.segment import Segment
@@ -50,6 +52,8 @@ class PaneView:
     """The figures are older than they should be."""
     pending: str | None = None
     """What was asked for and is not seen yet: `stopping`."""
+    alive: str = ""
+    """Who is left while it is being stopped, in words."""
     waits: str | None = None
     """Whom and what it waits for and how long, in words; None: it does not."""
 
@@ -59,14 +63,22 @@ def whole_second(run: Run, now: float) -> float:
     return run.started_at if run.state.is_over else float(int(now))
 
 
-class _Pen:
+class _Pen(NamedTuple):
     """Puts pieces of text on one line, in the styles of a pane."""
 
-    def __init__(self, view: PaneView, look: Look) -> None:
-        self.look = look
-        self.styles = look.styles(view.is_selected)
-        self.edge = look.glyphs.selected_edge if view.is_selected else look.glyphs.edge
-        self.role = role_of(view.run)
+    look: Look
+    role: str
+    is_selected: bool
+
+    @property
+    def styles(self) -> Mapping[str, Style]:
+        """Style of each role."""
+        return self.look.styles(self.is_selected)
+
+    @property
+    def edge(self) -> str:
+        """The pane's left edge."""
+        return self.look.glyphs.selected_edge if self.is_selected else self.look.glyphs.edge
 
     def text(self, text: str, role: str) -> Segment:
         return Segment(self.look.drawable(text), self.styles[role])
@@ -82,7 +94,7 @@ class _Pen:
 
 def draw(view: PaneView, width: int, height: int, look: Look) -> list[Strip]:
     """The pane's rows, each exactly `width` cells; a blank last one where there is room for it."""
-    pen = _Pen(view, look)
+    pen = _Pen(look, role_of(view.run), view.is_selected)
     if height <= LIST_ROWS:
         return _entry(view, pen, width)[:height]
     gap = 1 if height >= _ROWS_WITH_GAP else 0
@@ -146,7 +158,9 @@ def _bar(view: PaneView, pen: _Pen, width: int) -> list[Segment]:
 def _doing(view: PaneView, pen: _Pen, width: int, *, has_log: bool) -> Strip:
     """What it compiles, what it waits for, or how it ended; with the error where no row below has it."""
     room = max(0, width - _MARGIN - 1)
-    if view.waits is not None:
+    if view.alive and not view.run.state.is_over:
+        pieces = [words.Piece(safe(view.alive), "waiting")]
+    elif view.waits is not None:
         pieces = [words.Piece(words.waits(safe(view.waits), room), "waiting")]
     elif not (pieces := list(words.headline(view.run))):
         pieces = list(words.in_flight(view.run, view.now, lambda text: len(text) <= room))
@@ -172,20 +186,24 @@ def _vitals(view: PaneView, pen: _Pen, width: int) -> Strip:
     return pen.row(pieces, width)
 
 
-def _log(view: PaneView, pen: _Pen, width: int, rows: int) -> list[Strip]:
+def _log(view: PaneView, pen: _Pen, width: int, rows: int) -> Sequence[Strip]:
     """The first error of a run that failed, else the last lines; always as many rows as there are."""
     if rows <= 0:
-        return []
+        return ()
+    error = words.error_lines(view.run)[:rows] if view.run.state is RunState.FAILED else ()
+    return _log_rows(error or view.tail[-rows:], bool(error), pen, width, rows)
+
+
+@lru_cache(maxsize=64)
+def _log_rows(lines: tuple[str, ...], is_error: bool, pen: _Pen, width: int, rows: int) -> tuple[Strip, ...]:
+    """Lines as rows: most of the time a pane changes above them alone."""
     room = width - _MARGIN - 1
-    error = words.error_lines(view.run) if view.run.state is RunState.FAILED else ()
-    if error:
-        lines = [
-            [pen.text(_cut(safe(line), room, pen), "text" if i else "strong")] for i, line in enumerate(error[:rows])
-        ]
+    if is_error:
+        drawn = [[pen.text(_cut(safe(line), room, pen), "text" if i else "strong")] for i, line in enumerate(lines)]
     else:
-        lines = [_log_line(line, room, pen) for line in view.tail[-rows:]]
-    drawn = [pen.row(line, width) for line in lines]
-    return [*drawn, *(pen.row((), width) for _ in range(rows - len(drawn)))]
+        drawn = [_log_line(line, room, pen) for line in lines]
+    blank = [pen.row((), width)] * (rows - len(drawn))
+    return (*(pen.row(line, width) for line in drawn), *blank)
 
 
 def _log_line(line: str, width: int, pen: _Pen) -> list[Segment]:
@@ -219,6 +237,8 @@ def _entry(view: PaneView, pen: _Pen, width: int) -> list[Strip]:
 
 def _matter(view: PaneView, room: int) -> words.Piece:
     """The one thing to say of a run below its name."""
+    if view.alive and not view.run.state.is_over:
+        return words.Piece(safe(view.alive), "waiting")
     if view.waits is not None:
         return words.Piece(words.waits(safe(view.waits), room), "waiting")
     error = words.error_lines(view.run) if view.run.state is RunState.FAILED else ()
