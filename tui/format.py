@@ -1,5 +1,7 @@
 """Values as text, one style everywhere: `0:48`, `1.3 G`, `84 %`. Pure."""
 
+import time
+
 from rich.cells import cell_len as cell_len
 from rich.cells import set_cell_size
 
@@ -16,6 +18,11 @@ def duration(seconds: float | None) -> str:
     whole = max(0, int(seconds))
     hours, minutes, rest = whole // 3600, whole // 60 % 60, whole % 60
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def clock(at: float | None) -> str:
+    """`14:03:07` of a moment in seconds since the epoch, local time; as wide for None."""
+    return time.strftime("%H:%M:%S", time.localtime(at)) if at is not None else f"{UNKNOWN:^8}"
 
 
 def size(count: float | None) -> str:

@@ -6,9 +6,11 @@ from typing import ClassVar
 from textual.binding import Binding
 from textual.widget import Widget
 
+from core.stamps import Stamps
 from core.state import Run
 from tui import roster
 from tui.bindings import LOG, RUN, bindings
+from tui.format import clock
 from tui.screens.log_host import LogHost
 from tui.view import View
 from tui.widgets.log_panel import LogPanel, LogSource
@@ -29,6 +31,7 @@ class RunScreen(LogHost[str]):
         self._stream = "out"
         self._panes: tuple[PaneState, ...] = ()
         self._run: Run | None = None
+        self._stamps: Stamps | None = None
 
     def body(self) -> Iterable[Widget]:
         yield PaneHead(self.deck.glyphs)
@@ -53,6 +56,8 @@ class RunScreen(LogHost[str]):
             self._stream = "err" if run.is_split and run.err_bytes >= run.out_bytes else "out"
             self._open(run)
         self.query_one(PaneHead).show(self._pane(run), view.now)
+        if self._stamps is not None and self._stamps.grow():
+            self.panel.times_came()
         self.panel.is_live = not run.state.is_over
         self.panel.grow()
 
@@ -63,7 +68,16 @@ class RunScreen(LogHost[str]):
         """Show the log of a stream."""
         tails, stream = self.deck.tails, self._stream
         name = {"out": "stdout", "err": "stderr"}[stream] if run.is_split else ""
-        self.panel.open(LogSource(tails.store(run, stream), tails.path(run, stream), name))
+        stamps = self._stamps = Stamps(self.deck.deck.paths.run(run.run) + "/events.jsonl")
+        stamps.grow()
+        self.panel.open(
+            LogSource(
+                tails.store(run, stream),
+                tails.path(run, stream),
+                name,
+                stamp=lambda line: clock(stamps.time_of(stream, line)) + "  ",
+            )  # fmt: skip
+        )
 
     def show_next_needing(self) -> None:
         """Show the next run that a person should look at."""

@@ -122,6 +122,11 @@ class LogPanel(Vertical):
             self._work_soon()
         self._say()
 
+    def times_came(self) -> None:
+        """It is known when some more of the lines came."""
+        if self.view.stamp is not None:
+            self.view.redraw()
+
     def go_to(self, line: int) -> None:
         """Make a line the current one and show it."""
         self.view.go_to(line)
