@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -116,11 +116,11 @@ class _Entry:
             )
         self.state = reduce_run(None, [record.started])
 
-    def _take(self, events: Iterable[e.Event]) -> None:
+    def _take(self, events: Sequence[e.Event]) -> None:
         if self._tail.is_restarted:
             self._is_refused, self.note, self.state = False, None, None
             self._begin()
-        if self._is_refused:
+        if self._is_refused or not events:
             return
         try:
             self.state = reduce_run(self.state, events)

@@ -22,7 +22,7 @@ class Stamps:
         self._times = {b"out": array("d"), b"err": array("d")}
 
     def grow(self) -> bool:
-        """Read what was added to the journal; True where times are known that were not. One `stat` where nothing was."""
+        """Read what was added to the journal; True where more times are known. One `stat` where nothing was."""
         before = sum(map(len, self._counts.values()))
         self._read()
         return sum(map(len, self._counts.values())) != before

@@ -70,14 +70,11 @@ class RunScreen(LogHost[str]):
         name = {"out": "stdout", "err": "stderr"}[stream] if run.is_split else ""
         stamps = self._stamps = Stamps(self.deck.deck.paths.run(run.run) + "/events.jsonl")
         stamps.grow()
-        self.panel.open(
-            LogSource(
-                tails.store(run, stream),
-                tails.path(run, stream),
-                name,
-                stamp=lambda line: clock(stamps.time_of(stream, line)) + "  ",
-            )  # fmt: skip
-        )
+
+        def stamp(line: int) -> str:
+            return clock(stamps.time_of(stream, line)) + "  "
+
+        self.panel.open(LogSource(tails.store(run, stream), tails.path(run, stream), name, stamp))
 
     def show_next_needing(self) -> None:
         """Show the next run that a person should look at."""
