@@ -48,6 +48,10 @@ bench: setup
 	$(BIN)/python bench/bench_parsers.py
 	$(BIN)/python bench/bench_engine.py
 	$(BIN)/python -m bench.bench_board
+	$(BIN)/python -m bench.throughput
+	$(BIN)/python -m bench.writer
+	$(BIN)/python -m bench.key_paint
+	$(BIN)/python -m bench.full_state
 
 screenshots: setup
 	$(BIN)/python screenshots/make.py

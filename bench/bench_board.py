@@ -15,7 +15,7 @@ import time
 from bench.bench_engine import cpu_s
 from bench.feeds import LINE_BYTES, Feed, Gate, log_of
 from bench.figures import Figures, share, spread
-from bench.watched import PAINTED, Watched, changed_rows, draw, watched
+from bench.watched import PAINTED, Watched, changed_rows, draw, rest_together, watched
 from tests.real.product import COMMAND, Deck, temporary_deck
 
 EMPTY = [sys.executable, "-c", "from textual.app import App; App().run()"]
@@ -61,9 +61,7 @@ def _names(agents: int) -> list[bytes]:
 def cpu_points(programs: list[Watched], seconds: float) -> list[float]:
     """Percent of one core that each takes within the same seconds."""
     before, began = [cpu_s(one.pid) for one in programs], time.monotonic()
-    while time.monotonic() - began < seconds:
-        for one in programs:
-            one.rest(0.05)
+    rest_together(programs, seconds)
     took_s = time.monotonic() - began
     return [100 * (cpu_s(one.pid) - was_s) / took_s for one, was_s in zip(programs, before, strict=True)]
 

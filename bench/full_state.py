@@ -2,7 +2,7 @@
 
 `python -m bench.full_state [--starts 15] [--keys 100]`. The live agents are real detached runs. Of the finished ones
 half are real runs of a feed, which hold the lines; the others are builds of `tests.scene`, told anew in journals and
-logs as if they had just ended. Starts and keys take turns between the two states.
+logs as if they had just ended. Starts and keys take turns between the states.
 """
 
 import argparse
@@ -12,13 +12,14 @@ import random
 import statistics
 import sys
 import time
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import NamedTuple
 
 from bench.bench_board import SILENT, start
 from bench.feeds import Gate, ended
 from bench.figures import Figures, share, spread
-from bench.watched import Drawn, Watched, watched
+from bench.watched import Drawn, Watched, rest_together, watched
 from core import events as e
 from core.journal import JournalWriter
 from tests.real.product import COMMAND, Deck, temporary_deck
@@ -27,6 +28,9 @@ from tests.scene import many, run_id, steps, write_until
 START_RATIO, KEY_RATIO = 1.5, 1.1
 HELP = "find a key"
 """On the help screen alone."""
+EMPTY, FEW, FULL = "empty", "12 agents alone", "full state"
+PANES = 12
+"""As many as the screen shows: what a key costs with nothing behind them."""
 _VISIBLE = 8
 _SCENE_S = 600.0
 
@@ -66,7 +70,7 @@ def retell(deck: Deck, agents: int, runs: int) -> None:
             told.setdefault(step.run, []).append(step.event)
     for index, one in enumerate(cast):
         old = run_id(index, one.begins_s)
-        now = time.time() - 3600 - 60 * index
+        now = time.time() - 6 * 3600 + 60 * index
         stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(now))
         _retell_one(deck, old, f"{stamp}-{index:03}-{index + 41000:04x}", f"agent-{index % agents + 1}", told[old], now)
 
@@ -99,31 +103,31 @@ def starts(figures: Figures, states: list[State], count: int) -> None:
                 took_ms = 1000 * (program.until(*state.wanted) - program.began)
             if number:  # The first of each wakes the engine and warms the caches.
                 taken[state.name].append(took_ms)
-    empty, full = (taken[state.name] for state in states)
-    ratio = statistics.median(full) / statistics.median(empty)
-    figures.at_most("first paint, full state × empty", ratio, START_RATIO, "{:.2f}",
-                    f"{spread(full)} ms, empty {spread(empty)} ms, {count} starts each in turn")  # fmt: skip
+    for name, values in taken.items():
+        figures.note(f"first paint, {name}", f"{spread(values)} ms, {count} starts each in turn")
+    ratio = statistics.median(taken[FULL]) / statistics.median(taken[EMPTY])
+    figures.at_most("first paint, full state × empty", ratio, START_RATIO, "{:.2f}")
 
 
 def keys(figures: Figures, states: list[State], count: int, dice: random.Random) -> None:
-    """From `?` to the help, from Enter back to the board."""
-    with watched([COMMAND], states[0].deck) as empty, watched([COMMAND], states[1].deck) as full:
-        programs = {"empty": empty, "full": full}
-        presses: dict[str, list[float]] = {"empty": [], "full": []}
-        for program in programs.values():
-            program.rest(3.0)
+    """From `?` to the help, from Enter back to the board; all dashboards are open, one key at a time."""
+    presses: dict[str, list[float]] = {state.name: [] for state in states}
+    with ExitStack() as stack:
+        programs = {state.name: stack.enter_context(watched([COMMAND], state.deck)) for state in states}
+        shown = list(programs.values())
+        rest_together(shown, 3.0)
         for number in range(count):
-            for name in dice.sample(sorted(programs), 2):
+            for name in dice.sample(sorted(programs), len(programs)):
                 presses[name].append(programs[name].type("\r" if number % 2 else "?"))
-                for program in programs.values():
-                    program.rest(dice.uniform(0.1, 0.2))
+                rest_together(shown, dice.uniform(0.2, 0.3))
     taken = {name: [1000 * one for one in _latencies_s(programs[name], presses[name])] for name in programs}
-    medians, tails = ({n: share(values, part) for n, values in taken.items()} for part in (0.5, 0.95))
-    more = (
-        f"median {medians['full']:.1f} ms, empty {medians['empty']:.1f}; p95 {tails['full']:.1f}, {tails['empty']:.1f}"
-    )
-    name = "key to paint, full state × empty, medians"
-    figures.at_most(name, medians["full"] / medians["empty"], KEY_RATIO, "{:.2f}", f"{more}; {count} keys each in turn")
+    for first, what in enumerate(("help", "board")):
+        medians = {name: statistics.median(values[first::2]) for name, values in taken.items()}
+        for name, values in taken.items():
+            figures.note(
+                f"key to {what}, {name}", f"{spread(values[first::2])} ms, p95 {share(values[first::2], 0.95):.0f}"
+            )
+        figures.at_most(f"key to {what}, full state × {FEW}", medians[FULL] / medians[FEW], KEY_RATIO, "{:.2f}")
 
 
 def _latencies_s(program: Watched, presses: list[float]) -> list[float]:
@@ -152,12 +156,18 @@ def main() -> int:
     args = parser.parse_args()
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     figures = Figures()
-    with temporary_deck() as empty, temporary_deck() as full:
+    with temporary_deck() as empty, temporary_deck() as few, temporary_deck() as full:
+        for number in range(PANES):
+            start(few, f"agent-{number + 1}", sys.executable, "-c", SILENT)
         fill(full, args.agents, args.finished, args.lines)
         found = [run["state"] for run in full.json("ps", "--json", "--all")["runs"]]
         figures.note("state", ", ".join(f"{found.count(one)} {one}" for one in sorted(set(found))))
         names = tuple(b"agent-%d" % (number + 1) for number in range(min(args.agents, _VISIBLE)))
-        states = [State("empty", empty, (b"help",)), State("full", full, (b"help", *names))]
+        states = [
+            State(EMPTY, empty, (b"help",)),
+            State(FEW, few, (b"help", *names)),
+            State(FULL, full, (b"help", *names)),
+        ]
         starts(figures, states, args.starts)
         keys(figures, states, args.keys, random.Random(args.seed))
     return figures.end("full_state")

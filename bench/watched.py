@@ -59,18 +59,23 @@ class Watched:
         """What comes within so long. Raises SystemExit where the program ends by itself."""
         ends = time.monotonic() + seconds
         while (left_s := ends - time.monotonic()) > 0:
-            for key, _ in self._selector.select(left_s):
-                try:
-                    text = os.read(key.fd, 1 << 16)
-                except OSError:  # EIO: the program is gone
-                    if self._is_closing:
-                        return
-                    raise SystemExit("the program has ended:\n" + "\n".join(draw(self).display)) from None
-                chunk = Chunk(time.monotonic(), text)
-                self.chunks.append(chunk)
-                if _ASKS in text:
-                    os.write(self.terminal.master, _KNOWS)
-                yield chunk
+            if self._selector.select(left_s):
+                if not self.take():
+                    return
+                yield self.chunks[-1]
+
+    def take(self) -> bool:
+        """Read once; False at the end."""
+        try:
+            text = os.read(self.terminal.master, 1 << 16)
+        except OSError:  # EIO: the program is gone
+            if self._is_closing:
+                return False
+            raise SystemExit("the program has ended:\n" + "\n".join(draw(self).display)) from None
+        self.chunks.append(Chunk(time.monotonic(), text))
+        if _ASKS in text:
+            os.write(self.terminal.master, _KNOWS)
+        return True
 
     def rest(self, seconds: float) -> None:
         """Read on for so long."""
@@ -122,6 +127,17 @@ def watched(
         yield program
     finally:
         program.close()
+
+
+def rest_together(programs: Sequence[Watched], seconds: float) -> None:
+    """Read on for so long from all, each chunk as it comes."""
+    ends = time.monotonic() + seconds
+    with selectors.DefaultSelector() as selector:
+        for program in programs:
+            selector.register(program.terminal.master, selectors.EVENT_READ, program)
+        while (left_s := ends - time.monotonic()) > 0:
+            for key, _ in selector.select(left_s):
+                key.data.take()
 
 
 class Drawn:
