@@ -89,6 +89,10 @@ class Look:
     picked: Style
     """What is selected."""
 
+    def is_like(self, other: "Look") -> bool:
+        """All looks the same."""
+        return all(getattr(self, name) == getattr(other, name) for name in self.__slots__)
+
     def styles(self, is_selected: bool) -> Mapping[str, Style]:
         """Style of each role."""
         return self.selected if is_selected else self.plain

@@ -27,17 +27,21 @@ class PaintedScreen(Screen[Result]):
         super().__init__()
         self.glyphs = glyphs
         self._look: Look | None = None
+        self._is_stale = False
 
     @property
     def look(self) -> Look:
-        """Styles and signs, read from the stylesheet once."""
-        if self._look is None:
-            self._look = make_look(self.glyphs, self.get_component_rich_style)
+        """Styles and signs, read from the stylesheet; the same object while they are the same."""
+        if self._look is None or self._is_stale:
+            look = make_look(self.glyphs, self.get_component_rich_style)
+            if self._look is None or not look.is_like(self._look):
+                self._look = look
+            self._is_stale = False
         return self._look
 
     def notify_style_update(self) -> None:
         super().notify_style_update()
-        self._look = None
+        self._is_stale = True  # often it is only the focus that went elsewhere
 
 
 class Painted(Widget):
