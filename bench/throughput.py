@@ -53,6 +53,8 @@ def one_run(figures: Figures, lines: int, rng: random.Random, jumps: int) -> Non
             nothing_dropped(figures, deck, gate, feed, board)
             walk(board)
             memory(figures, deck, board, lines)
+            if lines >= max(RSS_MB):
+                by_key(figures, board, feed, [rng.randrange(lines) for _ in range(jumps // 4)])
         if lines >= max(RSS_MB):
             by_number(figures, deck, feed, [rng.randrange(lines) for _ in range(jumps)])
 
@@ -139,6 +141,21 @@ def by_number(figures: Figures, deck: Deck, feed: Feed, numbers: list[int]) -> N
         reader.close()
     more = f"95 % {share(taken_ms, 0.95):.1f} ms of {len(numbers)}, opening included"
     figures.at_most(f"  {PAGE_LINES} lines from any number, ms", max(taken_ms), JUMP_MS, "{:.1f}", more)
+
+
+def by_key(figures: Figures, board: Watched, feed: Feed, numbers: list[int]) -> None:
+    """From Enter after `:` and a number to that line on the terminal."""
+    taken_ms = []
+    for number in numbers:
+        for keys in (":", str(number + 1)):
+            board.type(keys)
+            board.rest(0.15)
+        first, pressed = len(board.chunks), board.type("\r")
+        shown = board.until(b"line %09d of %s" % (number + 1, feed.word.encode()), limit_s=5, since=first)
+        taken_ms.append(1000 * (shown - pressed))
+        board.rest(0.1)
+    more = f"median {share(taken_ms, 0.5):.1f}, 95 % {share(taken_ms, 0.95):.1f} ms of {len(numbers)}"
+    figures.at_most("  key `:`: any line on the screen, ms", max(taken_ms), JUMP_MS, "{:.1f}", more)
 
 
 def main() -> int:
