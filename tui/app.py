@@ -1,6 +1,7 @@
 """The dashboard: wires a source of boards to screens, and keys to requests."""
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -8,11 +9,10 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Any, ClassVar
 
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.binding import Binding
 from textual.screen import Screen
 
-from core import queries
 from core.attach import Reader
 from core.client import ensure_engine, request
 from core.clock import wall_clock
@@ -20,28 +20,37 @@ from core.errors import DeckError
 from core.load import Load, LoadMeter
 from core.machine import Machine, look_around
 from core.paths import Paths, find_paths
-from core.state import Board, Run, RunState
+from core.pulse import Pulse
+from core.state import Board
 from tui import format as f
 from tui import roster
-from tui.bindings import ACTIONS, bindings
-from tui.screens.base import DeckScreen
+from tui.bindings import ACTIONS, bindings, reachable
+from tui.farewell import crash_notice, farewell
+from tui.guardian import guarded_terminal
+from tui.notice import Watch, sequences
+from tui.preferences import Preferences
+from tui.run_actions import RunActions
 from tui.screens.board import BoardScreen
 from tui.source import Deck
 from tui.tabs import TABS
 from tui.tail import Tails
-from tui.themes import FALLBACKS, THEMES, has_unicode, pick_theme
+from tui.themes import FALLBACKS, has_unicode, pick_theme
 from tui.view import View
 from tui.widgets.look import ASCII, UNICODE
 
 PULL_S = 0.1
+QUIET_PULL_S = 0.2
+_TICKS_UNTIL_QUIET = 30
 WAKE_S = 2.0
 """How often the engine is looked for, once it gave no sign of life."""
-_DOING = {"stop": "stopping", "kill": "killing", "restart": "restarts", "forget": "forgetting"}
+EXIT_OURS = 125
+_SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+"""Of these Textual would die and leave the terminal as it is."""
 _LEAST_LOAD_CHANGE = 0.02
 """A machine whose load moved by less looks as before."""
 
 
-class DeckApp(App[str]):
+class DeckApp(RunActions):
     """cargo-deck's dashboard; its return value says how it was left (`key`, `interrupt`, `signal`)."""
 
     TITLE = "cargo deck"
@@ -55,24 +64,24 @@ class DeckApp(App[str]):
 
     def __init__(self, deck: Deck, *, is_pulling: bool = True) -> None:
         """A dashboard over `deck`; without `is_pulling` nothing moves until `pull` is called."""
-        super().__init__()
-        self.deck = deck
-        self.glyphs = ASCII if deck.glyphs_are_ascii else UNICODE
+        super().__init__(deck)
+        is_ascii = {"yes": True, "no": False}.get(self.settings.ascii, deck.glyphs_are_ascii)
+        self.glyphs = ASCII if is_ascii else UNICODE
         self.tails = Tails(deck.paths)
-        self.board = Board()
         self.view = View(self.board, 0.0)
         """What is shown."""
-        self.pending: dict[str, tuple[str, Run]] = {}
-        """What was asked for, by run, and how the run was then: said until the run changes."""
+        self.crash: BaseException | None = None
+        """The fault of ours that ended it."""
         self.machine: Machine | None = None
         """What was found on this machine; None: nobody looked yet."""
         self._is_pulling = is_pulling
+        self._quiet_ticks = 0
         self._woken_at = 0.0
-        for tab in TABS:
-            self.add_mode(tab.name, partial(self._make_screen, tab.name))
-        for theme in THEMES:
-            self.register_theme(theme)
-        self.theme = deck.theme
+        self._watch = Watch(deck.clock())
+        self.animation_level = "none"
+
+    def get_default_screen(self) -> Screen[Any]:
+        return BoardScreen()
 
     def _make_screen(self, tab: str) -> Screen[Any]:
         """The screen of a tab; its module is imported when it is first looked at."""
@@ -99,15 +108,55 @@ class DeckApp(App[str]):
         super().delay_update(0.0)
 
     def on_mount(self) -> None:
-        self.set_class(self.deck.glyphs_are_ascii, "-ascii")
+        for tab in TABS:  # not earlier: Textual parses all styles anew for a first screen that is a mode's
+            self.add_mode(tab.name, partial(self._make_screen, tab.name))
+        self.set_class(self.glyphs.is_ascii, "-ascii")
+        self.call_after_refresh(self.complain)
         if self._is_pulling:
-            for number in (signal.SIGTERM, signal.SIGHUP):  # Textual would die and leave the terminal as it is
+            for number in _SIGNALS:
                 asyncio.get_running_loop().add_signal_handler(number, self.exit, "signal")
-            self.set_interval(PULL_S, self.pull)
+            self._tick()
+            self.call_after_refresh(self._settle_memory)
             self.run_worker(self._look_around, thread=True, group="machine", exit_on_error=False)
+
+    def _settle_memory(self) -> None:
+        """What is there after the first paint stays: the collector need not walk it again (5 ms each time)."""
+        gc.collect()
+        gc.freeze()
+
+    def _look_again(self) -> None:
+        self.look_at_settings()
+        self.look_at_survivors()
 
     def _look_around(self) -> None:
         self.machine = look_around(os.environ)
+
+    def _tick(self) -> None:
+        """Pull where something moved, and once a second: times go on. Where nothing moves, it looks less often.
+
+        On the bare loop: a timer of Textual's costs as much as the look.
+        """
+        try:
+            is_quiet = not self._look_for_news()
+        except Exception as error:  # as Textual treats a fault in a handler
+            self._handle_exception(error)
+            return
+        self._quiet_ticks = self._quiet_ticks + 1 if is_quiet else 0
+        pause_s = QUIET_PULL_S if self._quiet_ticks > _TICKS_UNTIL_QUIET else PULL_S
+        asyncio.get_running_loop().call_later(pause_s, self._tick)
+
+    def _look_for_news(self) -> bool:
+        """Pull where it is due; True where something moved."""
+        now, pulse = self.deck.clock(), self.deck.pulse
+        is_new_second = int(now) != int(self.view.now)
+        if is_new_second:
+            self._look_again()
+            if pulse is not None:
+                pulse.look_for_files()
+        has_moved = pulse is None or pulse.has_moved() or bool(self.pending)
+        if has_moved or is_new_second:
+            self.pull()
+        return has_moved
 
     def pull(self) -> None:
         """Show the board as it is now."""
@@ -115,9 +164,18 @@ class DeckApp(App[str]):
         board = self.deck.source.poll()
         if board is not self.board:
             self.board = board
-            self._settle(board)
+            self._announce(board)
+        self.settle(board, now)
         self._wake_engine(now)
-        self.view = View(board, float(int(now)), self._words(), self._load(int(now)))
+        self.view = View(
+            board,
+            float(int(now)),
+            self.pending_words(),
+            self._load(int(now)),
+            self.alive,
+            self.sort,
+            self.layout_of_panes,
+        )
         self.show_now()
 
     def show_now(self) -> None:
@@ -125,14 +183,6 @@ class DeckApp(App[str]):
         screen = self.front
         if screen is not None and screen.is_ready:
             screen.show_frame(self.view)
-
-    @property
-    def front(self) -> DeckScreen[Any] | None:
-        """The uppermost screen that is not a dialog."""
-        return next((screen for screen in reversed(self.screen_stack) if isinstance(screen, DeckScreen)), None)
-
-    def _words(self) -> dict[str, str]:
-        return {run: word for run, (word, _) in self.pending.items()}
 
     def _load(self, second: int) -> Load | None:
         """How busy the machine is: looked at once a second, and as before while hardly anything changed."""
@@ -145,12 +195,6 @@ class DeckApp(App[str]):
         moved = abs(load.cpu - shown.cpu), abs(load.used_bytes - shown.used_bytes) / load.total_bytes
         return load if max(moved) >= _LEAST_LOAD_CHANGE else shown
 
-    def _settle(self, board: Board) -> None:
-        """What was asked for is seen once the run is another."""
-        for run, (_, before) in list(self.pending.items()):
-            if board.runs.get(run) is not before:
-                del self.pending[run]
-
     def _wake_engine(self, now: float) -> None:
         wake = self.deck.wake
         if wake is None or now - self._woken_at < WAKE_S or not roster.is_old(self.board, now):
@@ -159,29 +203,6 @@ class DeckApp(App[str]):
             return  # nothing to observe: it ended because it was idle
         self._woken_at = now
         self.run_worker(wake, thread=True, group="wake", exclusive=True, exit_on_error=False)
-
-    @property
-    def chosen(self) -> Run | None:
-        """The run that actions are about: the highlighted pane's, or the one whose log is open."""
-        return self.front.chosen if self.front is not None else None
-
-    def ask(self, message: dict[str, Any], *, word: str = "") -> None:
-        """Send a request off the event loop; its refusal is shown as a sentence."""
-        run = self.board.runs.get(message.get("run", ""))
-        if run is not None and word:
-            self.pending[run.run] = (word, run)
-            self.pull()
-        self.run_worker(partial(self._request, message), thread=True, group="request", exit_on_error=False)
-
-    def _request(self, message: dict[str, Any]) -> None:
-        try:
-            self.deck.request(message)
-        except DeckError as error:
-            self.call_from_thread(self._tell_refusal, message, str(error))
-
-    def _tell_refusal(self, message: dict[str, Any], why: str) -> None:
-        self.pending.pop(message.get("run", ""), None)
-        self.notify(why, title=f"could not {message['do']}", severity="error", markup=False)
 
     def copy_text(self, text: str, what: str = "") -> None:
         """Copy to where a person can paste it; a toast says what really happened to `what` (`3 lines`)."""
@@ -192,17 +213,26 @@ class DeckApp(App[str]):
     def _copy(self, text: str, what: str) -> None:
         from tui.clipboard import Clipboard, look_around
 
-        board = Clipboard(look_around(os.environ), f"{self.deck.paths.state}/copied.txt", self._send)
+        situation = look_around(os.environ, self.settings.copy)
+        board = Clipboard(situation, f"{self.deck.paths.state}/copied.txt", self._send)
         try:
-            said, severity = board.copy(text, what), "information"
+            tell = partial(self.notify, board.copy(text, what), markup=False)
         except OSError as error:
-            said, severity = f"could not copy {what}: {error.filename}: {error.strerror}", "error"
-        self.call_from_thread(self.notify, said, severity=severity, markup=False)
+            why = f"could not copy {what}: {error.filename}: {error.strerror}"
+            tell = partial(self.notify, why, severity="error", markup=False)
+        self.call_from_thread(tell)
 
     def _send(self, sequence: str) -> None:
         """Write a control sequence to the terminal."""
         if self._driver is not None:
             self._driver.write(sequence)
+
+    def _announce(self, board: Board) -> None:
+        """Ring or notify for what ended just now, as far as the settings say so."""
+        for ended in self._watch.ended(board):
+            wanted = sequences(ended, bell=self.settings.bell, osc9=self.settings.osc9, is_in_tmux="TMUX" in os.environ)
+            if wanted:
+                self._send(wanted)
 
     def copy_to_clipboard(self, text: str) -> None:
         self.copy_text(text)
@@ -225,58 +255,6 @@ class DeckApp(App[str]):
         if not CommandPalette.is_open(self):  # type: ignore[arg-type]
             self.push_screen(CommandPalette([DeckCommands], id="--command-palette"))
 
-    def action_start(self) -> None:
-        from tui.screens.start import StartScreen, Wanted
-
-        def start(wanted: Wanted | None) -> None:
-            if wanted is not None:
-                self.ask(wanted.message())
-
-        newest = max(self.board.runs.values(), key=lambda run: run.run, default=None)
-        self.push_screen(StartScreen(Wanted.after(newest, os.getcwd())), start)
-
-    def action_stop(self) -> None:
-        run = self._live()
-        if run is not None:
-            self.ask({"do": "stop", "run": run.run, "kill": False}, word=_DOING["stop"])
-
-    def action_kill(self) -> None:
-        run = self._live()
-        if run is None:
-            return
-        from tui.screens.confirm import ConfirmScreen
-
-        def kill(is_sure: bool | None) -> None:
-            if is_sure:
-                self.ask({"do": "stop", "run": run.run, "kill": True}, word=_DOING["kill"])
-
-        self.push_screen(
-            ConfirmScreen(f"Kill {run.agent}'s build?", run.command, "All its processes get SIGKILL at once."), kill
-        )
-
-    def action_restart(self) -> None:
-        run = self.chosen
-        if run is None:
-            self.notify("There is no build to start again: s starts one.")
-        elif run.is_owned and not run.state.is_over:
-            self.notify("Its caller waits for it: stop it there, or with x.", severity="warning")
-        else:
-            self.ask({"do": "restart", "run": run.run}, word=_DOING["restart"])
-
-    def action_forget(self) -> None:
-        run = self.chosen
-        if run is not None and not run.state.is_over:
-            self.notify("It still runs: x stops it first.")
-        elif run is not None:
-            self.ask({"do": "forget", "run": run.run}, word=_DOING["forget"])
-
-    def _live(self) -> Run | None:
-        run = self.chosen
-        if run is None or run.state.is_over:
-            self.notify("No build runs here." if run is None else f"{run.agent}'s build is over.", markup=False)
-            return None
-        return run
-
     def action_attention(self) -> None:
         if self.front is not None:
             self.front.show_next_needing()
@@ -285,12 +263,13 @@ class DeckApp(App[str]):
         from tui.screens.help import HelpScreen
 
         keys = self.front.KEYS if self.front is not None else ()
-        self.push_screen(HelpScreen((*keys, *ACTIONS), is_ascii=self.glyphs.is_ascii))
+        self.push_screen(HelpScreen(reachable(self.as_bound((*keys, *ACTIONS))), is_ascii=self.glyphs.is_ascii))
 
-    def action_next_theme(self) -> None:
-        names = [theme.name for theme in THEMES]
-        at = names.index(self.theme) if self.theme in names else -1
-        self.theme = names[(at + 1) % len(names)]
+    def _fatal_error(self) -> None:
+        """A fault of ours: Textual would print the traceback with the values of all variables."""
+        self.crash = sys.exc_info()[1] or self._exception
+        self._return_code = EXIT_OURS
+        self._close_messages_no_wait()
 
     def action_leave(self) -> None:
         self.exit("key")
@@ -309,36 +288,27 @@ def main(argv: list[str] | None = None) -> int:
         request=partial(request, paths, timeout_s=15.0),
         wake=partial(_wake, paths),
         load=LoadMeter().sample,
+        pulse=Pulse(paths),
         glyphs_are_ascii=not has_unicode(os.environ),
         theme=pick_theme(os.environ),
+        preferences=Preferences.of_user(os.environ, paths),
     )
     return run_app(DeckApp(deck))
 
 
 def run_app(app: DeckApp) -> int:
     """Run the app until it is left, then say what goes on without it; exit code."""
-    app.run()
-    if app.return_code:
-        return app.return_code
-    for line in farewell(app.board, app.deck.paths):
-        sys.stdout.write(line + "\n")
-    return 0
-
-
-def farewell(board: Board, paths: Paths) -> list[str]:
-    """At most three lines: what goes on, what failed, where the logs are."""
-    live = [run for run in board.runs.values() if not run.state.is_over]
-    failed = [pane.run for pane in queries.panes(board) if pane.run.state is RunState.FAILED]
-    lines = []
-    if live:
-        names = ", ".join(run.agent for run in live[:6]) + (" …" if len(live) > 6 else "")
-        verb = "build goes on" if len(live) == 1 else "builds go on"
-        lines.append(f"{len(live)} {verb} ({names}): `cargo deck` shows them again")
-    if failed:
-        lines.append(f"failed: {failed[-1].agent}, log {paths.run(failed[-1].run)}/out.log")
-    if board.runs:
-        lines.append(f"logs: {paths.runs}")
-    return lines
+    with guarded_terminal():
+        app.run()
+    if app.crash is not None:
+        sys.stderr.write(crash_notice(app.crash, app.deck.paths) + "\n")
+        return EXIT_OURS
+    try:
+        sys.stdout.writelines(line + "\n" for line in farewell(app.board, app.deck.paths))
+        sys.stdout.flush()
+    except OSError:
+        pass  # the terminal is gone
+    return app.return_code or 0
 
 
 def _wake(paths: Paths) -> None:

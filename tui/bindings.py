@@ -211,6 +211,9 @@ SCREENS: Mapping[str, tuple[Key, ...]] = {
 """What each screen listens to, nearest first: a key must not be given twice on one of them."""
 
 
+BY_ID: Mapping[str, Key] = {key.id: key for keys in SCREENS.values() for key in keys}
+
+
 def every_id() -> tuple[str, ...]:
     """The ids that a keymap may use, sorted."""
     return tuple(sorted({str(one.id) for keys in SCREENS.values() for one in bindings(keys)}))

@@ -135,7 +135,12 @@ class Clipboard:
 def sequence(encoded: str, *, is_in_tmux: bool) -> str:
     """OSC 52 for a terminal; inside tmux wrapped so that it passes through (`allow-passthrough`)."""
     plain = f"\x1b]52;c;{encoded}\x07"
-    return "\x1bPtmux;" + plain.replace("\x1b", "\x1b\x1b") + "\x1b\\" if is_in_tmux else plain
+    return through_tmux(plain) if is_in_tmux else plain
+
+
+def through_tmux(sequence: str) -> str:
+    """The sequence so that tmux hands it on to the terminal, where its `allow-passthrough` is on."""
+    return "\x1bPtmux;" + sequence.replace("\x1b", "\x1b\x1b") + "\x1b\\"
 
 
 def _feed(words: Sequence[str], content: bytes) -> bool:

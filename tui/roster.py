@@ -1,17 +1,18 @@
 """Which panes the board has, and how its builds are doing, from the frozen Board alone."""
 
-from collections.abc import Mapping
-
 from core import queries
 from core.state import Board, Run
+from tui.survivors import in_words
+from tui.view import View
 from tui.widgets.pane_grid import PaneState
 
 OLD_AFTER_S = 4.0
 """The engine beats every two seconds: older figures are shown as old."""
 
 
-def panes(board: Board, now: float, pending: Mapping[str, str]) -> tuple[PaneState, ...]:
-    """A pane an agent, in the order in which the agents first appeared."""
+def panes(view: View) -> tuple[PaneState, ...]:
+    """A pane an agent, in the order that was chosen."""
+    board, now = view.board, view.now
     old = is_old(board, now)
     return tuple(
         PaneState(
@@ -20,11 +21,28 @@ def panes(board: Board, now: float, pending: Mapping[str, str]) -> tuple[PaneSta
             others=pane.others,
             eta_s=queries.eta_s(pane.run, now),
             is_old=old and not pane.run.state.is_over,
-            pending=pending.get(pane.run.run),
+            pending=view.pending.get(pane.run.run),
             waits=queries.waits_text(board, pane.run, now),
+            alive=in_words(view.alive.get(pane.run.run, ())),
         )
-        for number, pane in enumerate(queries.panes(board), 1)
+        for number, pane in enumerate(_in_order(queries.panes(board), view.sort), 1)
     )
+
+
+def _in_order(panes: tuple[queries.Pane, ...], sort: str) -> list[queries.Pane]:
+    """By appearance, name or state; equals keep the order in which the agents appeared."""
+    match sort:
+        case "name":
+            return sorted(panes, key=lambda pane: pane.agent.lower())
+        case "state":
+            return sorted(panes, key=lambda pane: _urgency(pane.run))
+        case _:
+            return list(panes)
+
+
+def _urgency(run: Run) -> int:
+    """Few steps, so that panes change places seldom: needs somebody, runs, is over."""
+    return 0 if needs_someone(run) else 2 if run.state.is_over else 1
 
 
 def is_old(board: Board, now: float) -> bool:

@@ -1,13 +1,15 @@
 """What the dashboard stands on: a board that is pulled, logs on disk, and somebody who does what is asked."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from core.clock import Clock
 from core.load import Load
 from core.paths import Paths
+from core.pulse import Pulse
 from core.state import Board
+from tui.preferences import Preferences
 
 Request = Callable[[dict[str, Any]], dict[str, Any]]
 """Asks the engine (`{"do": "stop", "run": …}`) and waits for its answer. Raises DeckError with a sentence."""
@@ -34,7 +36,13 @@ class Deck:
     """Makes sure that an engine runs; None: none is needed (a recording)."""
     load: Callable[[], Load | None] | None = None
     """How busy the machine is now; None: that is not shown."""
+    pulse: Pulse | None = None
+    """Tells whether anything moved; None: look each time."""
     note: str = ""
     """Said in the header: `recording ×4`."""
     glyphs_are_ascii: bool = False
+    """The locale draws nothing else."""
     theme: str = "deck-dark"
+    """What suits the terminal."""
+    preferences: Preferences = field(default_factory=Preferences)
+    """What the person wants."""

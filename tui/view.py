@@ -19,3 +19,9 @@ class View:
     """What was asked for and is not seen yet, by run: `stopping`."""
     load: Load | None = None
     """Of the machine; None: not measured (yet), or a recording is shown."""
+    alive: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    """Names of the processes that still live, by run that is being stopped."""
+    sort: str = "appearance"
+    """Order of the panes: `appearance`, `name`, `state`."""
+    layout: str = "fit"
+    """Of the panes: `fit`, `list`, or how many columns."""

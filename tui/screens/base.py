@@ -4,13 +4,13 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar, TypeVar, cast
 
 from textual.app import ComposeResult
-from textual.screen import Screen
 from textual.widget import Widget
 
 from core.state import Run
 from tui.bindings import ACTIONS, Key
 from tui.view import View
 from tui.widgets.key_line import KeyLine
+from tui.widgets.painted import PaintedScreen
 from tui.widgets.tab_line import TabLine
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 
-class DeckScreen(Screen[Result]):
+class DeckScreen(PaintedScreen[Result]):
     """A screen of the dashboard. A subclass names its keys, composes its body, and shows views."""
 
     KEYS: ClassVar[tuple[Key, ...]] = ()
@@ -38,6 +38,7 @@ class DeckScreen(Screen[Result]):
         return cast("DeckApp", self.app)
 
     def compose(self) -> ComposeResult:
+        self.glyphs = self.deck.glyphs
         yield TabLine(self.deck.glyphs, self.TAB, self.deck.deck.note)
         yield from self.body()
         yield KeyLine(self.deck.glyphs, id="keys")
@@ -57,7 +58,7 @@ class DeckScreen(Screen[Result]):
     def show_frame(self, view: View) -> None:
         """Show a view: the frame's part, then the screen's own."""
         self.query_one(TabLine).show(view.load)
-        self.query_one(KeyLine).hint(self.hints(view), last=self.leaving(view))
+        self.query_one(KeyLine).hint(self.deck.as_bound(self.hints(view)), last=self.leaving(view))
         self.show(view)
 
     def show(self, view: View) -> None:
@@ -70,7 +71,8 @@ class DeckScreen(Screen[Result]):
     def leaving(self, view: View) -> str:
         """What the last line says at its right end."""
         live = sum(not run.state.is_over for run in view.board.runs.values())
-        return f"q leave ({live} go on)" if live and not self.deck.deck.note else "q leave"
+        leave = f"{self.deck.label_of('app.leave')} leave"
+        return f"{leave} ({live} go on)" if live and not self.deck.deck.note else leave
 
     @property
     def chosen(self) -> Run | None:

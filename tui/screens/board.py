@@ -66,11 +66,12 @@ class BoardScreen(DeckScreen[None]):
         shown = (view, self.size)
         if shown != self._shown:
             self._shown = shown
-            self._panes = roster.panes(view.board, view.now, view.pending)
+            self._panes = roster.panes(view)
             self.set_class(not self._panes, "-empty")
             self._say_totals(view)
             if not self._panes:
                 self.query_one(Welcome).tell(self.deck.machine)
+        self.grid.lay_out(view.layout)
         self.grid.show(self._panes, view.now)
 
     def hints(self, view: View) -> tuple[Key, ...]:
@@ -98,7 +99,7 @@ class BoardScreen(DeckScreen[None]):
     def _note(self, board: Board) -> str:
         """What cannot be shown and why."""
         more = f" (and {len(board.notes) - 1} more: cargo deck ps) " if len(board.notes) > 1 else " "
-        return cut_name(safe(board.notes[0]), max(1, self.size.width * 2 // 3 - len(more))) + more
+        return cut_name(safe(board.notes[0]), max(1, self.size.width * 3 // 4 - len(more))) + more
 
     def show_next_needing(self) -> None:
         """Highlight the next pane that a person should look at."""

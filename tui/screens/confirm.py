@@ -8,17 +8,14 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
+from tui.bindings import CONFIRM, bindings
 from tui.widgets.ansi import safe
 
 
 class ConfirmScreen(ModalScreen[bool]):
     """Asks; true means yes. The first choice that has the focus is no."""
 
-    BINDINGS: ClassVar[list[Binding]] = [  # type: ignore[assignment]
-        Binding("y", "answer(True)", "yes", id="confirm.yes", tooltip="Do it"),
-        Binding("n,escape,q", "answer(False)", "no", id="confirm.no", tooltip="Leave it as it is"),
-        Binding("left,right,h,l,tab", "app.focus_next", "other", id="confirm.other", tooltip="The other choice"),
-    ]
+    BINDINGS: ClassVar[list[Binding]] = bindings(CONFIRM)  # type: ignore[assignment]
 
     def __init__(self, question: str, about: str, consequence: str) -> None:
         super().__init__()

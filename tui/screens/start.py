@@ -9,9 +9,12 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
+from textual.suggester import SuggestFromList
 from textual.widgets import Button, Input, Label, Static
 
 from core.state import Run
+from tui.bindings import START, bindings
+from tui.remembered import Remembered
 
 _AGENT_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
 
@@ -26,12 +29,12 @@ class Wanted:
     """As typed: `cargo build -p engine`, `build -p engine`, `cmake --build out`."""
 
     @staticmethod
-    def after(newest: Run | None, cwd: str) -> "Wanted":
-        """What the dialog suggests: the newest build again."""
+    def after(newest: Run | None, agent: str, cwd: str) -> "Wanted":
+        """What the dialog suggests to who never used it: the newest build again."""
         if newest is None:
             return Wanted(cwd, os.path.basename(cwd) or "me", "cargo build")
         command = newest.command if newest.tool != "cargo" else f"cargo {newest.command}"
-        return Wanted(newest.cwd, newest.agent, command)
+        return Wanted(newest.cwd, agent, command)
 
     def message(self) -> dict[str, Any]:
         """The request for the engine."""
@@ -61,23 +64,26 @@ class Wanted:
 class StartScreen(ModalScreen[Wanted | None]):
     """Asks for folder, agent and command; gives None when it was left."""
 
-    BINDINGS: ClassVar[list[Binding]] = [  # type: ignore[assignment]
-        Binding("escape", "leave", "leave", id="start.leave", tooltip="Start nothing"),
-        Binding("down", "app.focus_next", "next", id="start.next", tooltip="The next field"),
-        Binding("up", "app.focus_previous", "previous", id="start.previous", tooltip="The field before"),
-    ]
+    BINDINGS: ClassVar[list[Binding]] = bindings(START)  # type: ignore[assignment]
 
-    def __init__(self, suggested: Wanted) -> None:
+    def __init__(self, suggested: Wanted, memory: Remembered) -> None:
         super().__init__()
-        self._suggested = suggested
+        self._before = {
+            "command": _with(memory.commands, suggested.command),
+            "agent": _with(memory.agents, suggested.agent),
+            "cwd": _with(memory.folders, suggested.cwd),
+        }
+        """What was entered before, by field, newest first; what the dialog suggests is among it."""
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog start"):
             yield Static("Start a build", classes="dialog-title")
             for name, label in (("command", "command"), ("agent", "agent"), ("cwd", "folder")):
+                before = self._before[name]
                 with Horizontal(classes="field"):
                     yield Label(label)
-                    yield Input(getattr(self._suggested, name), id=name, compact=True)
+                    suggester = SuggestFromList(before, case_sensitive=True)
+                    yield Input(before[0], id=name, compact=True, suggester=suggester)
             yield Static("", id="complaint", markup=False)
             with Horizontal(classes="dialog-buttons"):
                 yield Button("Leave (esc)", id="leave", compact=True)
@@ -98,6 +104,16 @@ class StartScreen(ModalScreen[Wanted | None]):
     def action_leave(self) -> None:
         self.dismiss(None)
 
+    def action_recall(self, by: int) -> None:
+        """Show the entry before or after the one that the field shows; the newest for one that is new."""
+        field = self.focused
+        if not isinstance(field, Input) or field.id not in self._before:
+            return
+        before = self._before[field.id]
+        at = before.index(field.value) + by if field.value in before else 0
+        field.value = before[min(max(at, 0), len(before) - 1)]
+        field.cursor_position = len(field.value)
+
     def _start(self) -> None:
         value = {name: self.query_one(f"#{name}", Input).value.strip() for name in ("cwd", "agent", "command")}
         wanted = Wanted(**value)
@@ -108,3 +124,7 @@ class StartScreen(ModalScreen[Wanted | None]):
         field, why = complaint
         self.query_one("#complaint", Static).update(why)
         self.query_one(f"#{field}").focus()
+
+
+def _with(entries: tuple[str, ...], suggested: str) -> tuple[str, ...]:
+    return entries if suggested in entries else (*entries, suggested)

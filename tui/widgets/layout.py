@@ -35,13 +35,14 @@ class Places:
     is_list: bool
 
 
-def arrange(width: int, height: int, panes: int) -> Places:
-    """Places for a number of panes in a room, in reading order."""
+def arrange(width: int, height: int, panes: int, layout: str = "fit") -> Places:
+    """Places for a number of panes in a room, in reading order. `layout`: `fit`, `list`, or how many columns (fewer
+    where the room is too narrow for them)."""
     if not panes:
         return Places((), 1, 0, is_list=False)
-    if width < LIST_COLUMNS or height < MIN_PANE_ROWS:
+    if layout == "list" or width < LIST_COLUMNS or height < MIN_PANE_ROWS:
         return _list(width, height, panes)
-    columns = _columns(width, height, panes)
+    columns = _columns(width, height, panes) if layout == "fit" else _wanted(int(layout), width, panes)
     rows = -(-panes // columns)
     visible_rows = min(rows, max(1, height // MIN_PANE_ROWS), max(1, MAX_VISIBLE // columns))
     edges = [height * i // visible_rows for i in range(visible_rows + 1)]
@@ -55,6 +56,11 @@ def arrange(width: int, height: int, panes: int) -> Places:
         for i in range(panes)
     )  # fmt: skip
     return Places(slots, columns, edges[-1], is_list=False)
+
+
+def _wanted(columns: int, width: int, panes: int) -> int:
+    """The columns that were asked for, as far as panes and room go."""
+    return max(1, min(columns, panes, width // MIN_PANE_COLUMNS))
 
 
 def _columns(width: int, height: int, panes: int) -> int:

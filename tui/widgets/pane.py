@@ -16,6 +16,7 @@ from tui import format as f
 from tui.widgets import words
 from tui.widgets.ansi import clip, columns_of, line_segments, safe
 from tui.widgets.look import Look, pad, role_of
+from tui.widgets.words import Piece
 
 LIST_ROWS = 2
 _COUNT = 9
@@ -64,7 +65,7 @@ def whole_second(run: Run, now: float) -> float:
 
 
 class _Pen(NamedTuple):
-    """Puts pieces of text on one line, in the styles of a pane."""
+    """Draws rows in the styles of a pane."""
 
     look: Look
     role: str
@@ -75,115 +76,114 @@ class _Pen(NamedTuple):
         """Style of each role."""
         return self.look.styles(self.is_selected)
 
-    @property
-    def edge(self) -> str:
-        """The pane's left edge."""
-        return self.look.glyphs.selected_edge if self.is_selected else self.look.glyphs.edge
-
-    def text(self, text: str, role: str) -> Segment:
-        return Segment(self.look.drawable(text), self.styles[role])
-
-    def row(self, pieces: Iterable[Segment], width: int) -> Strip:
-        """A whole row: edge, pieces cut to the room, blanks."""
-        base: Style = self.styles["text"]
-        strip = Strip([self.text(self.edge, self.role), self.text(" ", "text"), *pieces])
+    def row(self, segments: Iterable[Segment], width: int) -> Strip:
+        """A whole row: edge, segments cut to the room, blanks."""
+        glyphs, styles = self.look.glyphs, self.styles
+        edge = glyphs.selected_edge if self.is_selected else glyphs.edge
+        strip = Strip([Segment(edge, styles[self.role]), Segment(" ", styles["text"]), *segments])
         if strip.cell_length > width:
             strip = strip.crop(0, width)
-        return Strip(pad(list(strip), width, base), width)
+        return Strip(pad(list(strip), width, styles["text"]), width)
+
+
+@lru_cache(maxsize=512)
+def _row(pen: _Pen, pieces: tuple[Piece, ...], width: int) -> Strip:
+    """Words as a row. Most rows of a pane are as they were a second ago: those are not drawn again."""
+    styles, drawable = pen.styles, pen.look.drawable
+    return pen.row([Segment(drawable(text), styles[role]) for text, role in pieces], width)
 
 
 def draw(view: PaneView, width: int, height: int, look: Look) -> list[Strip]:
     """The pane's rows, each exactly `width` cells; a blank last one where there is room for it."""
     pen = _Pen(look, role_of(view.run), view.is_selected)
     if height <= LIST_ROWS:
-        return _entry(view, pen, width)[:height]
+        return [_row(pen, pieces, width) for pieces in _entry(view, look, width)[:height]]
     gap = 1 if height >= _ROWS_WITH_GAP else 0
     room = height - gap - _HEAD_ROWS
-    rows = [_title(view, pen, width), _progress(view, pen, width), _doing(view, pen, width, has_log=room > 1)]
+    said = [_title(view, look, width), _progress(view, look, width), _doing(view, look, width, has_log=room > 1)]
     if room > 0:
-        rows.append(_vitals(view, pen, width))
+        said.append(_vitals(view, width))
         room -= 1
     if room > 3:
-        rows.append(pen.row((), width))
+        said.append(())
         room -= 1
+    rows = [_row(pen, pieces, width) for pieces in said]
     rows += _log(view, pen, width, room)
-    return [*rows, *(Strip.blank(width, look.plain["text"]) for _ in range(gap))]
+    return [*rows, *[_blank(look, width)] * gap]
 
 
-def _title(view: PaneView, pen: _Pen, width: int) -> Strip:
+@lru_cache(maxsize=16)
+def _blank(look: Look, width: int) -> Strip:
+    return Strip.blank(width, look.plain["text"])
+
+
+def _title(view: PaneView, look: Look, width: int) -> tuple[Piece, ...]:
     """Number, glyph, agent, command; state and elapsed at the right, in columns that stay."""
     run = view.run
     right = f"{words.state_word(run, view.pending):>{_WORD}}"
     elapsed = f"{f.duration(queries.elapsed_s(run, view.now)):>{_ELAPSED}} "
     room = width - _MARGIN - len(right) - len(elapsed) - 1
-    number = f"{view.number:<2}"
     more = f" +{view.others}" if view.others else ""
-    agent = _cut(safe(run.agent), max(6, room // 2 - 4), pen) + more
-    left = [
-        pen.text(number, "dim"), pen.text(pen.look.glyph(run) + " ", pen.role), pen.text(agent, "title"),
-        pen.text("  ", "text"),
-    ]  # fmt: skip
-    used = sum(s.cell_length for s in left)
-    left.append(pen.text(_cut(safe(run.command), room - used, pen), "text"))
-    left = pad(left, room + 1, pen.styles["text"])
-    return pen.row([*left, pen.text(right, pen.role), pen.text(elapsed, "number")], width)
+    number, sign = f"{view.number:<2}", look.glyph(run) + " "
+    agent = _cut(safe(run.agent), max(6, room // 2 - 4), look) + more
+    used = len(number) + len(sign) + cell_len(agent) + 2
+    command = _cut(safe(run.command), room - used, look)
+    return (
+        Piece(number, "dim"), Piece(sign, role_of(run)), Piece(agent, "title"), Piece("  ", "text"),
+        Piece(f.fit(command, room + 1 - used), "text"), Piece(right, role_of(run)), Piece(elapsed, "number"),
+    )  # fmt: skip
 
 
-def _progress(view: PaneView, pen: _Pen, width: int) -> Strip:
-    run = view.run
+def _progress(view: PaneView, look: Look, width: int) -> tuple[Piece, ...]:
+    """A bar in half cells over its track, the count, what is probably left."""
+    run, glyphs = view.run, look.glyphs
     count = f"{words.count(run):>{_COUNT}}"
-    eta = f"{_eta(view, pen):>{_ETA}} "
+    eta = f"{_eta(view, look):>{_ETA}} "
     room = max(0, width - _MARGIN - len(count) - len(eta) - 2)
-    bar = _bar(view, pen, room)
+    halves = round(words.share_done(run) * room * 2)
+    filled = glyphs.bar * (halves // 2) + (glyphs.half if halves % 2 else "")
     role = "dim" if view.is_old else "number"
-    return pen.row([*bar, pen.text(" ", "text"), pen.text(count, role), pen.text(" " + eta, role)], width)
+    track = glyphs.track * (room - len(filled))
+    return Piece(filled, role_of(run)), Piece(track, "track"), Piece(f" {count} {eta}", role)
 
 
-def _eta(view: PaneView, pen: _Pen) -> str:
+def _eta(view: PaneView, look: Look) -> str:
     if view.run.state.is_over:
         return words.outcome(view.run)
     if view.eta_s is None or view.run.handed_to is not None:
         return "–"
-    return pen.look.glyphs.about + f.duration(view.eta_s)
+    return look.glyphs.about + f.duration(view.eta_s)
 
 
-def _bar(view: PaneView, pen: _Pen, width: int) -> list[Segment]:
-    """A bar in half cells over its track."""
-    glyphs, done = pen.look.glyphs, words.share_done(view.run)
-    halves = round(done * width * 2)
-    filled = glyphs.bar * (halves // 2) + (glyphs.half if halves % 2 else "")
-    return [pen.text(filled, pen.role), pen.text(glyphs.track * (width - len(filled)), "track")]
-
-
-def _doing(view: PaneView, pen: _Pen, width: int, *, has_log: bool) -> Strip:
+def _doing(view: PaneView, look: Look, width: int, *, has_log: bool) -> tuple[Piece, ...]:
     """What it compiles, what it waits for, or how it ended; with the error where no row below has it."""
     room = max(0, width - _MARGIN - 1)
     if view.alive and not view.run.state.is_over:
-        pieces = [words.Piece(safe(view.alive), "waiting")]
+        pieces = [Piece(safe(view.alive), "waiting")]
     elif view.waits is not None:
-        pieces = [words.Piece(words.waits(safe(view.waits), room), "waiting")]
+        pieces = [Piece(words.waits(safe(view.waits), room), "waiting")]
     elif not (pieces := list(words.headline(view.run))):
         pieces = list(words.in_flight(view.run, view.now, lambda text: len(text) <= room))
     elif view.run.state is RunState.FAILED:
         if not has_log:
-            pieces += [words.Piece(safe(line), "strong") for line in words.error_lines(view.run)[:1]]
-        pieces = [p for piece in pieces for p in (words.Piece(" · ", "dim"), piece)][1:]
-    drawn: list[Segment] = []
+            pieces += [Piece(safe(line), "strong") for line in words.error_lines(view.run)[:1]]
+        pieces = [p for piece in pieces for p in (Piece(" · ", "dim"), piece)][1:]
+    said: list[Piece] = []
     for text, role in pieces:
-        drawn.append(pen.text(_cut(text, room, pen), role))
-        room -= drawn[-1].cell_length
-    return pen.row(drawn, width)
+        said.append(Piece(_cut(text, room, look), role))
+        room -= cell_len(said[-1].text)
+    return tuple(said)
 
 
-def _vitals(view: PaneView, pen: _Pen, width: int) -> Strip:
-    pieces: list[Segment] = []
+def _vitals(view: PaneView, width: int) -> tuple[Piece, ...]:
+    pieces: list[Piece] = []
     room = width - _MARGIN
     for label, number, role in words.facts(view.run, view.now):
         room -= len(label) + len(number) + 4
         if room < 0:
             break
-        pieces += [pen.text(label + " ", "dim"), pen.text(number, role), pen.text("   ", "text")]
-    return pen.row(pieces, width)
+        pieces += [Piece(label + " ", "dim"), Piece(number, role), Piece("   ", "text")]
+    return tuple(pieces)
 
 
 def _log(view: PaneView, pen: _Pen, width: int, rows: int) -> Sequence[Strip]:
@@ -197,56 +197,53 @@ def _log(view: PaneView, pen: _Pen, width: int, rows: int) -> Sequence[Strip]:
 @lru_cache(maxsize=64)
 def _log_rows(lines: tuple[str, ...], is_error: bool, pen: _Pen, width: int, rows: int) -> tuple[Strip, ...]:
     """Lines as rows: most of the time a pane changes above them alone."""
-    room = width - _MARGIN - 1
+    room, look = width - _MARGIN - 1, pen.look
     if is_error:
-        drawn = [[pen.text(_cut(safe(line), room, pen), "text" if i else "strong")] for i, line in enumerate(lines)]
+        drawn = [
+            _row(pen, (Piece(_cut(safe(line), room, look), "text" if i else "strong"),), width)
+            for i, line in enumerate(lines)
+        ]
     else:
-        drawn = [_log_line(line, room, pen) for line in lines]
-    blank = [pen.row((), width)] * (rows - len(drawn))
-    return (*(pen.row(line, width) for line in drawn), *blank)
+        drawn = [pen.row(_log_line(line, room, pen), width) for line in lines]
+    return (*drawn, *[_row(pen, (), width)] * (rows - len(drawn)))
 
 
 def _log_line(line: str, width: int, pen: _Pen) -> list[Segment]:
     """A line of the log in its own colours; a sign at its end says that there is more."""
-    text, base = pen.look.drawable(line), pen.styles["text"]
+    text, styles = pen.look.drawable(line), pen.styles
     if len(line) <= width or columns_of(text) <= width:
-        return line_segments(text, width, base)
-    return [*line_segments(text, width - 1, base), pen.text(pen.look.glyphs.cut, "dim")]
+        return line_segments(text, width, styles["text"])
+    return [*line_segments(text, width - 1, styles["text"]), Segment(pen.look.glyphs.cut, styles["dim"])]
 
 
-def _entry(view: PaneView, pen: _Pen, width: int) -> list[Strip]:
+def _entry(view: PaneView, look: Look, width: int) -> list[tuple[Piece, ...]]:
     """A pane as an entry of a list: agent, state, progress, elapsed; below it what it does."""
     run = view.run
-    right = [
-        (f"{words.state_word(run, view.pending):>{_WORD + 1}}", pen.role),
-        (f"{words.count(run):>{_COUNT}}", "number"),
-    ]
-    elapsed = (f"{f.duration(queries.elapsed_s(run, view.now)):>{_ELAPSED}}", "number")
-    fixed = [*right, elapsed] if width >= 40 else [right[0], elapsed] if width >= 32 else right[:1]
+    state = Piece(f"{words.state_word(run, view.pending):>{_WORD + 1}}", role_of(run))
+    count = Piece(f"{words.count(run):>{_COUNT}}", "number")
+    elapsed = Piece(f"{f.duration(queries.elapsed_s(run, view.now)):>{_ELAPSED}}", "number")
+    fixed = [state, count, elapsed] if width >= 40 else [state, elapsed] if width >= 32 else [state]
     if width < _LEAST_WITH_WORD:
         fixed = []
     room = width - _MARGIN - sum(len(text) for text, _ in fixed)
-    left = [pen.text(f"{view.number:<2}", "dim"), pen.text(pen.look.glyph(run) + " ", pen.role)]
-    left.append(pen.text(_cut(safe(run.agent), max(1, room - 4), pen), "title"))
-    left = pad(left, room, pen.styles["text"])
-    first = pen.row([*left, *(pen.text(text, role) for text, role in fixed)], width)
+    agent = f.fit(_cut(safe(run.agent), max(1, room - 4), look), max(1, room - 4))
+    first = (Piece(f"{view.number:<2}", "dim"), Piece(look.glyph(run) + " ", role_of(run)), Piece(agent, "title"))
     text, role = _matter(view, width - _MARGIN - 5)
-    second = pen.row([pen.text("    " + _cut(text, width - _MARGIN - 5, pen), role)], width)
-    return [first, second]
+    return [(*first, *fixed), (Piece("    " + _cut(text, width - _MARGIN - 5, look), role),)]
 
 
-def _matter(view: PaneView, room: int) -> words.Piece:
+def _matter(view: PaneView, room: int) -> Piece:
     """The one thing to say of a run below its name."""
     if view.alive and not view.run.state.is_over:
-        return words.Piece(safe(view.alive), "waiting")
+        return Piece(safe(view.alive), "waiting")
     if view.waits is not None:
-        return words.Piece(words.waits(safe(view.waits), room), "waiting")
+        return Piece(words.waits(safe(view.waits), room), "waiting")
     error = words.error_lines(view.run) if view.run.state is RunState.FAILED else ()
-    return words.Piece(safe(error[0]), "text") if error else words.Piece(safe(view.run.command), "dim")
+    return Piece(safe(error[0]), "text") if error else Piece(safe(view.run.command), "dim")
 
 
-def _cut(text: str, width: int, pen: _Pen) -> str:
+def _cut(text: str, width: int, look: Look) -> str:
     """A name cut at its right end."""
     if width <= 0:
         return ""
-    return text if cell_len(text) <= width else clip(text, width - 1) + pen.look.glyphs.cut
+    return text if cell_len(text) <= width else clip(text, width - 1) + look.glyphs.cut

@@ -30,6 +30,8 @@ class PaneState:
     eta_s: float | None
     is_old: bool
     pending: str | None
+    alive: str = ""
+    """Who is left while it is being stopped, in words."""
     waits: str | None = None
     """Whom and what it waits for and how long, in words."""
 
@@ -55,6 +57,7 @@ class PaneGrid(PaintedScroll):
         self._tail = tail
         self._panes: Sequence[PaneState] = ()
         self._now = 0.0
+        self._layout = "fit"
         self._places: Places = arrange(80, 24, 0)
         self._views: dict[int, PaneView] = {}
         self._rows: dict[int, list[Strip]] = {}
@@ -82,6 +85,13 @@ class PaneGrid(PaintedScroll):
             self._keep_selected(before)
             self._arrange()
         self._redraw()
+
+    def lay_out(self, layout: str) -> None:
+        """Arrange the panes so: `fit`, `list`, or how many columns."""
+        if layout != self._layout:
+            self._layout = layout
+            self._arrange()
+            self._redraw()
 
     def _keep_selected(self, before: Sequence[PaneState]) -> None:
         """The same agent stays highlighted where panes came or went; where it went, its place."""
@@ -157,7 +167,7 @@ class PaneGrid(PaintedScroll):
 
     def _arrange(self) -> None:
         room = self.scrollable_content_region.size
-        self._places = arrange(room.width, room.height, len(self._panes))
+        self._places = arrange(room.width, room.height, len(self._panes), self._layout)
         self._views.clear()
         self._rows.clear()
         self.virtual_size = Size(room.width, self._places.height)
@@ -179,8 +189,9 @@ class PaneGrid(PaintedScroll):
         rows = draw(view, slot.width, slot.height, self.look)
         self._rows[index] = rows
         for offset, strip in enumerate(rows):
-            if offset >= len(before) or strip != before[offset]:
-                self.refresh(Region(slot.x, slot.y + offset - self.scroll_offset.y, slot.width, 1))
+            start, end = changed_cells(before[offset], strip) if offset < len(before) else (0, slot.width)
+            if start < end:
+                self.refresh(Region(slot.x + start, slot.y + offset - self.scroll_offset.y, end - start, 1))
 
     def _view(self, index: int, slot: Slot) -> PaneView:
         pane = self._panes[index]
@@ -191,4 +202,21 @@ class PaneGrid(PaintedScroll):
             tail=self._tail(run, slot.height) if shows_log else (),
             eta_s=pane.eta_s, now=whole_second(run, self._now),
             is_selected=index == self.selected, is_old=pane.is_old, pending=pane.pending, waits=pane.waits,
+            alive=pane.alive,
         )  # fmt: skip
+
+
+def changed_cells(before: Strip, after: Strip) -> tuple[int, int]:
+    """From which cell to which a row is another; the same number twice: it is not."""
+    if before is after:
+        return 0, 0
+    old, new = list(before), list(after)
+    start = 0
+    while old and new and old[0] == new[0]:
+        start += new.pop(0).cell_length
+        old.pop(0)
+    end = max(before.cell_length, after.cell_length)
+    while old and new and old[-1] == new[-1]:
+        end -= new.pop().cell_length
+        old.pop()
+    return (start, end) if old or new else (0, 0)

@@ -24,7 +24,7 @@ class PaneHead(Painted):
         view = PaneView(
             number=pane.number, run=run, others=pane.others, tail=(), eta_s=pane.eta_s,
             now=whole_second(run, now), is_selected=False, is_old=pane.is_old,
-            pending=pane.pending, waits=pane.waits,
+            pending=pane.pending, waits=pane.waits, alive=pane.alive,
         )  # fmt: skip
         if view != self._view:
             self._view = view

@@ -35,8 +35,10 @@ def brief_span(seconds: float) -> str:
 
 def state_word(run: Run, pending: str | None) -> str:
     """One word for where a run stands; what was asked for comes before what is seen."""
-    if not run.state.is_over and (pending or run.stop is not None):
-        return pending or ("killing" if run.stop is not None and run.stop.is_kill else "stopping")
+    if pending:
+        return pending
+    if run.stop is not None and not run.state.is_over:
+        return "killing" if run.stop.is_kill else "stopping"
     return run.state.value
 
 

@@ -1,0 +1,273 @@
+"""The person's settings: `config.toml`, read so that what is wrong in it is said with its line and stops nothing.
+
+Few have the file, and all wait for the first paint: what parses it (12 ms) is imported where there is one.
+"""
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple
+
+from tui import bindings
+from tui.key_names import normal_keys
+
+Value = str | bool
+When = Literal["never", "failure", "end"]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the dashboard does differently for this person."""
+
+    theme: str = "auto"
+    """`dark`, `light`, `terminal`; `auto`: as it was left, else what suits the terminal."""
+    ascii: Literal["auto", "yes", "no"] = "auto"
+    """Draw in ASCII; `auto`: where the locale is not UTF-8."""
+    pager: str = ""
+    """Command that shows a whole log; empty: `$PAGER`, else less."""
+    editor: str = ""
+    """Command that opens a place in the sources; empty: `$VISUAL`, `$EDITOR`."""
+    bell: When = "never"
+    """Ring when a build failed, or whenever one ended."""
+    osc9: When = "never"
+    """The same as a notification of the terminal's desktop (OSC 9)."""
+    sort: str = "auto"
+    """Order of panes: `appearance`, `name`, `state`; `auto`: as it was left."""
+    layout: str = "auto"
+    """`fit`, `list`, `1`, `2`, `3` columns; `auto`: as it was left."""
+    wrap: bool = False
+    """Logs open with long lines wrapped."""
+    timestamps: bool = False
+    """Logs open with a time before each line."""
+    copy: Literal["auto", "desktop", "osc52", "file"] = "auto"
+    """How text is copied: see `tui.clipboard`."""
+    keys: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """Keys by action id, comma separated, as Textual names them."""
+
+
+class Option(NamedTuple):
+    """One setting of the file, but for the keys."""
+
+    path: str
+    """`notify.bell`: table and name."""
+    allowed: tuple[Value, ...]
+    """Empty: any text."""
+    about: str
+    """A comment for the file."""
+
+    @property
+    def name(self) -> str:
+        """Of the field in Settings."""
+        return self.path.rpartition(".")[2]
+
+
+_WHEN = ("never", "failure", "end")
+OPTIONS = (
+    Option("theme", ("auto", "dark", "light", "terminal"), "auto: as you left it, else what suits the terminal"),
+    Option("ascii", ("auto", "yes", "no"), "no character beyond ASCII; auto: where the locale is not UTF-8"),
+    Option("pager", (), "shows a whole log; empty: $PAGER, else less"),
+    Option("editor", (), "opens a place in the sources; empty: $VISUAL, $EDITOR"),
+    Option("notify.bell", _WHEN, "rings the terminal when a build failed, or ended"),
+    Option("notify.osc9", _WHEN, "the same as a desktop notification, where the terminal knows OSC 9"),
+    Option("board.sort", ("auto", "appearance", "name", "state"), "order of the panes; auto: as you left it"),
+    Option("board.layout", ("auto", "fit", "list", "1", "2", "3"), "panes side by side; auto: as you left it"),
+    Option("log.wrap", (False, True), "long lines go on in the next row"),
+    Option("log.timestamps", (False, True), "a time before each line"),
+    Option("log.copy", ("auto", "desktop", "osc52", "file"), "where copied text goes; auto: the surest way there is"),
+)
+_BY_PATH = {option.path: option for option in OPTIONS}
+_KEY = re.compile(r"""\s*((?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*'))*)\s*=""")
+_AT_LINE = re.compile(r" \(at line (\d+), column \d+\)| \(at end of document\)")
+
+
+class Complaint(NamedTuple):
+    """Something in the file that cannot be used."""
+
+    line: int
+    """1..; 0: the file as a whole."""
+    why: str
+    """What is wrong and what to do."""
+
+    def sentence(self, path: str) -> str:
+        """With file and line."""
+        return f"{path}, line {self.line}: {self.why}" if self.line else f"{path}: {self.why}"
+
+
+def config_path(env: Mapping[str, str]) -> str:
+    """Where the file is, by the XDG base directory specification."""
+    base = env.get("XDG_CONFIG_HOME", "")
+    home = env.get("HOME") or os.path.expanduser("~")
+    return (base if base.startswith("/") else home + "/.config") + "/cargo-deck/config.toml"
+
+
+def load(path: str) -> tuple[Settings, tuple[Complaint, ...]]:
+    """The settings in a file, and what cannot be used of it; no file is no complaint."""
+    try:
+        with open(path, "rb") as file:
+            text = file.read().decode()
+    except FileNotFoundError:
+        return Settings(), ()
+    except (OSError, UnicodeDecodeError) as error:
+        why = "it is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else error.strerror
+        return Settings(), (Complaint(0, f"it cannot be read: {why}"),)
+    return parse(text)
+
+
+def parse(text: str) -> tuple[Settings, tuple[Complaint, ...]]:
+    """The settings in a text. What is wrong keeps its default; what is right applies."""
+    import tomllib
+
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        return Settings(), (_not_toml(str(error), text),)
+    keys = table.pop("keys", {})
+    complaints: list[Complaint] = []
+    found: dict[str, Any] = {}
+    for path, value in _flat(table):
+        if (why := _why_not(path, value)) is None:
+            found[_BY_PATH[path].name] = value
+        else:
+            complaints.append(Complaint(_line_of(text, path), why))
+    keymap, bad_keys = _keymap(keys)
+    complaints += [Complaint(_line_of(text, path), why) for path, why in bad_keys]
+    return replace(Settings(), **found, keys=MappingProxyType(keymap)), tuple(sorted(complaints))
+
+
+def default_text() -> str:
+    """A file that changes nothing and explains everything."""
+    lines = ["# cargo deck's settings. Each line shows the default: remove the # and change it.", ""]
+    table = ""
+    for option in OPTIONS:
+        head, _, name = option.path.rpartition(".")
+        if head != table:
+            lines += ["", f"[{head}]"]
+            table = head
+        choices = f" ({', '.join(_toml(value) for value in option.allowed)})" if option.allowed else ""
+        lines += [f"# {option.about}{choices}", f"# {name} = {_toml(getattr(Settings(), name))}"]
+    lines += ["", "[keys]", "# Comma separated; names as in: a, A, ?, ctrl+k, f5, space, pagedown, shift+tab"]
+    defaults = {str(one.id): one for keys in bindings.SCREENS.values() for one in bindings.bindings(keys)}
+    lines += [f"# {name} = {_toml(defaults[name].key)}  # {defaults[name].tooltip}" for name in bindings.every_id()]
+    return "\n".join(lines) + "\n"
+
+
+def _toml(value: Value) -> str:
+    return f'"{value}"' if isinstance(value, str) else str(value).lower()
+
+
+def _flat(table: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+    """Every value with its dotted path: `[a] b.c = 1` and `[a.b] c = 1` are one."""
+    for name, value in table.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{before}{name}.")
+        else:
+            yield before + name, value
+
+
+def _why_not(path: str, value: object) -> str | None:
+    """What is wrong with a setting; None: nothing."""
+    option = _BY_PATH.get(path)
+    if option is None:
+        if any(known.startswith(path + ".") for known in _BY_PATH):
+            return f"{path} is a table: write [{path}] on a line of its own"
+        return f"there is no setting {path}{_hint(path, tuple(_BY_PATH))}"
+    if not option.allowed:
+        return None if isinstance(value, str) else f'{path} is text: write it as "…"'
+    if any(value is one or (isinstance(one, str) and value == one) for one in option.allowed):
+        return None
+    return f"{path} is one of {', '.join(_toml(one) for one in option.allowed)}"
+
+
+def _hint(word: str, known: tuple[str, ...]) -> str:
+    from difflib import get_close_matches
+
+    near = get_close_matches(word, known, 1, 0.6)
+    return f": did you mean {near[0]}?" if near else ": `cargo deck config default` lists all"
+
+
+def _keymap(keys: object) -> tuple[dict[str, str], list[tuple[str, str]]]:
+    """The keymap of the table `keys`, and what is wrong in it, by path."""
+    if not isinstance(keys, dict):
+        return {}, [("keys", "keys is a table: write [keys] on a line of its own")]
+    known = bindings.every_id()
+    keymap: dict[str, str] = {}
+    wrong: list[tuple[str, str]] = []
+    for name, value in _flat(keys):
+        if name not in known:
+            wrong.append((f"keys.{name}", f"there is no action {name}{_hint(name, known)}"))
+        elif not isinstance(value, str) or not value.strip():
+            wrong.append((f"keys.{name}", f'{name} needs keys: write {name} = "a" or "a,ctrl+b"'))
+        else:
+            try:
+                keymap[name] = normal_keys(value)
+            except ValueError as error:
+                why = f"there is no key {str(error)!r}: keys are written like a, A, ?, ctrl+k, f5, space, shift+tab"
+                wrong.append((f"keys.{name}", why))
+    return _without_clashes(keymap, wrong)
+
+
+def _without_clashes(
+    keymap: dict[str, str], wrong: list[tuple[str, str]]
+) -> tuple[dict[str, str], list[tuple[str, str]]]:
+    """The keymap without what would take a key twice on one screen; an action that is left out has its own keys
+    again, which may clash in turn."""
+    kept = dict(keymap)
+    while clash := next(_clashes(kept), None):
+        name, other, key, screen = clash
+        del kept[name]
+        wrong = [*wrong, (f"keys.{name}", f"{key} is already {other} on the {screen} screen: give one of them another")]
+    return kept, wrong
+
+
+def _clashes(keymap: Mapping[str, str]) -> Iterator[tuple[str, str, str, str]]:
+    """(action that the person moved, other action, key, screen) for each key that has two actions on one screen."""
+    for screen, keys in bindings.SCREENS.items():
+        owners: dict[str, str] = {}
+        for one in bindings.bindings(keys):
+            name = str(one.id)
+            for key in keymap.get(name, one.key).split(","):
+                other = owners.setdefault(key, name)
+                if other == name or not {name, other} & keymap.keys():
+                    continue  # a default key of the screen comes before one that works everywhere
+                yield (name, other, key, screen) if name in keymap else (other, name, key, screen)
+
+
+def _not_toml(error: str, text: str) -> Complaint:
+    place = _AT_LINE.search(error)
+    line = int(place[1]) if place and place[1] else len(text.rstrip().splitlines()) or 1
+    said = _AT_LINE.sub("", error)
+    return Complaint(line, f"this is not TOML: {said[:1].lower()}{said[1:]}; until it is mended, nothing here applies")
+
+
+def _line_of(text: str, path: str) -> int:
+    """The line that sets a dotted path (tomllib does not say); 0 where it cannot be found."""
+    table: tuple[str, ...] = ()
+    wanted = tuple(path.split("."))
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.lstrip().startswith("["):
+            table = _parts(line.split("#")[0])
+            here = table
+        elif key := _KEY.match(line):
+            here = (*table, *_parts(f"{key[1]} = 0"))
+        else:
+            continue
+        if here == wanted:
+            return number
+    return 0
+
+
+def _parts(line: str) -> tuple[str, ...]:
+    """The words of one table header or key, quotes and spaces as TOML has them; a quoted `a.b` is two."""
+    import tomllib
+
+    try:
+        level: object = tomllib.loads(line)
+    except tomllib.TOMLDecodeError:
+        return ()
+    found: list[str] = []
+    while isinstance(level, dict) and level:
+        name, level = next(iter(level.items()))
+        found += name.split(".")
+    return tuple(found)

@@ -1,0 +1,221 @@
+"""What a person does to runs: start, stop, kill, restart, forget, rename, copy. Each is said on the pane at once, until
+the board shows that it has really happened."""
+
+import os
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from core.errors import DeckError
+from core.run.mask import MASK, safe_words
+from core.state import Board, Run
+from tui import survivors
+from tui.personal import PersonalApp
+from tui.screens.base import DeckScreen
+
+if TYPE_CHECKING:
+    from tui.source import Deck
+
+SEEN_WITHIN_S = 20.0
+"""What was asked for and is not seen by then is not said any longer."""
+_WORDS = {"stop": "stopping", "kill": "killing", "restart": "restarts", "forget": "removing"}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Something that was asked for and is not seen yet."""
+
+    what: str
+    """`stop`, `kill`, `restart`, `forget`."""
+    run: Run
+    """As it was then."""
+    at: float
+    """Seconds since the epoch."""
+
+    @property
+    def word(self) -> str:
+        """For the pane: `stopping`."""
+        return _WORDS[self.what]
+
+    def has_happened(self, board: Board) -> bool:
+        """The board shows it."""
+        run = board.runs.get(self.run.run)
+        if run is None:
+            return True
+        match self.what:
+            case "stop":
+                return run.state.is_over or run.stop is not None
+            case "kill":
+                return run.state.is_over or (run.stop is not None and run.stop.is_kill)
+            case "restart":
+                newer = (one for one in board.runs.values() if one.run > run.run and one.cwd == run.cwd)
+                return any(one.command == run.command for one in newer)
+            case _:
+                return False  # a run that was forgotten is gone
+
+
+class RunActions(PersonalApp):
+    """The part of the dashboard that asks for things."""
+
+    def __init__(self, deck: "Deck") -> None:
+        super().__init__(deck)
+        self.board = Board()
+        self.pending: dict[str, Asked] = {}
+        """What was asked for, by run."""
+        self.alive: Mapping[str, tuple[str, ...]] = {}
+        """Names of the processes that still live, by run that is being stopped."""
+
+    def pull(self) -> None:
+        """Show the board as it is now."""
+        raise NotImplementedError
+
+    def copy_text(self, text: str, what: str = "") -> None:
+        """Copy to where a person can paste it."""
+        raise NotImplementedError
+
+    @property
+    def front(self) -> DeckScreen[Any] | None:
+        """The uppermost screen that is not a dialog."""
+        return next((screen for screen in reversed(self.screen_stack) if isinstance(screen, DeckScreen)), None)
+
+    @property
+    def chosen(self) -> Run | None:
+        """The run that actions are about: the highlighted pane's, or the one whose log is open."""
+        return self.front.chosen if self.front is not None else None
+
+    def ask(self, message: dict[str, Any], *, what: str = "") -> None:
+        """Send a request off the event loop; its refusal is shown as a sentence."""
+        run = self.board.runs.get(message.get("run", ""))
+        if run is not None and what:
+            self.pending[run.run] = Asked(what, run, self.deck.clock())
+            self.pull()
+        self.run_worker(partial(self._request, message), thread=True, group="request", exit_on_error=False)
+
+    def _request(self, message: dict[str, Any]) -> None:
+        try:
+            self.deck.request(message)
+        except DeckError as error:
+            self.call_from_thread(self._tell_refusal, message, str(error))
+
+    def _tell_refusal(self, message: dict[str, Any], why: str) -> None:
+        self.pending.pop(message.get("run", ""), None)
+        self.notify(why, title=f"could not {message['do']}", severity="error", markup=False)
+        self.pull()
+
+    def settle(self, board: Board, now: float) -> None:
+        """Forget what was asked for once it is seen, or is not to be expected any more."""
+        for run, asked in list(self.pending.items()):
+            if asked.has_happened(board) or now - asked.at > SEEN_WITHIN_S:
+                del self.pending[run]
+
+    def pending_words(self) -> dict[str, str]:
+        """What is said of runs until it is seen: `stopping`."""
+        return {run: asked.word for run, asked in self.pending.items()}
+
+    def look_at_survivors(self) -> None:
+        """Off the event loop, and only while something is being stopped: see who is still alive."""
+        stopping = [run.run for run in self.board.runs.values() if self._is_stopping(run)]
+        if stopping:
+            self.run_worker(partial(self._look, stopping), thread=True, group="survivors", exclusive=True,
+                            exit_on_error=False)  # fmt: skip
+        elif self.alive:
+            self.alive = {}
+
+    def _is_stopping(self, run: Run) -> bool:
+        asked = self.pending.get(run.run)
+        is_asked = asked is not None and asked.what in ("stop", "kill")
+        return not run.state.is_over and (run.stop is not None or is_asked)
+
+    def _look(self, runs: list[str]) -> None:
+        self.alive = survivors.look(self.deck.paths, runs)
+
+    def action_start(self) -> None:
+        from tui.screens.start import StartScreen, Wanted
+
+        def start(wanted: Wanted | None) -> None:
+            if wanted is None:
+                return
+            self.ask(wanted.message())
+            self.notify(f"{wanted.agent}: {wanted.command}", title="starts", markup=False, timeout=3)
+            if not _has_credentials(wanted.command):
+                self.remember(lambda memory: memory.having_started(wanted.cwd, wanted.agent, wanted.command))
+
+        newest = max(self.board.runs.values(), key=lambda run: run.run, default=None)
+        agent = self.names.true_name(newest) if newest is not None else ""
+        self.push_screen(StartScreen(Wanted.after(newest, agent, os.getcwd()), self.remembered), start)
+
+    def action_stop(self) -> None:
+        run = self._live()
+        if run is not None:
+            self.ask({"do": "stop", "run": run.run, "kill": False}, what="stop")
+
+    def action_kill(self) -> None:
+        run = self._live()
+        if run is None:
+            return
+        from tui.screens.confirm import ConfirmScreen
+
+        def kill(is_sure: bool | None) -> None:
+            if is_sure:
+                self.ask({"do": "stop", "run": run.run, "kill": True}, what="kill")
+
+        self.push_screen(
+            ConfirmScreen(f"Kill {run.agent}'s build?", run.command, "All its processes get SIGKILL at once."), kill
+        )
+
+    def action_restart(self) -> None:
+        run = self.chosen
+        if run is None:
+            self.notify("There is no build to start again: s starts one.")
+        elif run.is_owned and not run.state.is_over:
+            self.notify("Its caller waits for it: stop it there, or with x.", severity="warning")
+        else:
+            self.ask({"do": "restart", "run": run.run}, what="restart")
+
+    def action_forget(self) -> None:
+        run = self.chosen
+        if run is not None and not run.state.is_over:
+            self.notify("It still runs: x stops it first.")
+        elif run is not None:
+            self.ask({"do": "forget", "run": run.run}, what="forget")
+
+    def _live(self) -> Run | None:
+        run = self.chosen
+        if run is None or run.state.is_over:
+            self.notify("No build runs here." if run is None else f"{run.agent}'s build is over.", markup=False)
+            return None
+        return run
+
+    def action_rename(self) -> None:
+        run = self.chosen
+        if run is None:
+            return
+        from tui.screens.rename import RenameScreen
+
+        agent = self.names.true_name(run)
+
+        def rename(name: str | None) -> None:
+            if name is not None:
+                self.remember(lambda memory: memory.calling(agent, name))
+                self.names.call(self.remembered.names)
+                self.pull()
+
+        self.push_screen(RenameScreen(agent, self.remembered.names.get(agent, agent)), rename)
+
+    def action_copy_command(self) -> None:
+        run = self.chosen
+        if run is not None:
+            masked = f" (credentials are {MASK})" if MASK in run.command else ""
+            self.copy_text(command_line(run), f"the command line{masked}")
+
+
+def command_line(run: Run) -> str:
+    """What does the same in a shell: `cd ~/src/app && cargo build`. Credentials are masked, as in `run.json`."""
+    return f"cd {shlex.quote(run.cwd)} && {'cargo ' if run.tool == 'cargo' else ''}{run.command}"
+
+
+def _has_credentials(command: str) -> bool:
+    words = tuple(shlex.split(command))
+    return safe_words(words, dict(os.environ)) != words
