@@ -187,6 +187,19 @@ LOG = (
 )  # fmt: skip
 """Of every log, wherever it is shown."""
 
+TABLE = (
+    Key("table.open", "enter", "open", "↵", "open", "Open the chosen row", group="List"),
+    Key("table.down", "j,down", "step(1)", "↓ j", "down", "Choose the row below", group="List", in_palette=False),
+    Key("table.up", "k,up", "step(-1)", "↑ k", "up", "Choose the row above", group="List", in_palette=False),
+    Key("table.page_down", "pagedown,ctrl+d,space", "page(1)", "pgdn", "page down", "Go down by a page", group="List",
+        in_palette=False),
+    Key("table.page_up", "pageup,ctrl+u", "page(-1)", "pgup", "page up", "Go up by a page", group="List",
+        in_palette=False),
+    Key("table.first", "g,home", "first", "g", "first", "Choose the first row", group="List", in_palette=False),
+    Key("table.last", "G,end", "last", "G", "last", "Choose the last row", group="List", in_palette=False),
+)  # fmt: skip
+"""Of every list with columns."""
+
 
 def bindings(keys: tuple[Key, ...]) -> list[Binding]:
     """Textual's form of a list of keys. `board.number` has one binding a digit."""
@@ -203,6 +216,7 @@ def bindings(keys: tuple[Key, ...]) -> list[Binding]:
 SCREENS: Mapping[str, tuple[Key, ...]] = {
     "board": (*BOARD, *ACTIONS),
     "run": (*LOG, *RUN, *ACTIONS),
+    "list": TABLE,
     "start": START,
     "rename": RENAME,
     "question": CONFIRM,
