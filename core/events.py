@@ -1,7 +1,9 @@
 """Facts about runs, in the past tense, and their form in a journal."""
 
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any, ClassVar, Literal
+
+from core.values import dataclass
 
 SCHEMA_VERSION = 1
 """First line of every journal: `{"schema": 1, "run": ID}`. A reader refuses a larger number."""

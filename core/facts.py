@@ -4,11 +4,11 @@ import errno
 import fcntl
 import json
 import os
-from dataclasses import dataclass
 from typing import Any
 
 from core import events as e
 from core.paths import Paths
+from core.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

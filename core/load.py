@@ -2,7 +2,8 @@
 
 import os
 from collections import deque
-from dataclasses import dataclass
+
+from core.values import dataclass
 
 HISTORY = 8
 """So many last samples are given, for small graphs."""

@@ -2,9 +2,9 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from core.state import Board, Run, RunState
+from core.values import dataclass
 
 _TARGET_LOCKS = ("artifact directory", "build directory")
 _PROFILE_FOLDERS = {"dev": "debug", "test": "debug", "bench": "release"}

@@ -1,11 +1,12 @@
 """What is known of all runs at one moment: the Board."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from types import MappingProxyType
 
 from core import events as e
+from core.values import dataclass
 
 MAX_DIAGNOSTICS = 500
 """Kept per run; further ones are counted only."""

@@ -7,7 +7,7 @@ import signal
 import sys
 from collections.abc import Iterable
 from functools import partial
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import SystemCommand
 from textual.binding import Binding
@@ -18,7 +18,6 @@ from core.client import ensure_engine, request
 from core.clock import wall_clock
 from core.errors import DeckError
 from core.load import Load, LoadMeter
-from core.machine import Machine, look_around
 from core.paths import Paths, find_paths
 from core.pulse import Pulse
 from core.state import Board
@@ -38,8 +37,13 @@ from tui.themes import FALLBACKS, has_unicode, pick_theme
 from tui.view import View
 from tui.widgets.look import ASCII, UNICODE
 
+if TYPE_CHECKING:
+    from core.machine import Machine
+
 PULL_S = 0.1
 QUIET_PULL_S = 0.2
+SETTLED_S = 0.7
+"""From the start until there is what stays."""
 _TICKS_UNTIL_QUIET = 30
 WAKE_S = 2.0
 """How often the engine is looked for, once it gave no sign of life."""
@@ -54,9 +58,7 @@ class DeckApp(RunActions):
     """cargo-deck's dashboard; its return value says how it was left (`key`, `interrupt`, `signal`)."""
 
     TITLE = "cargo deck"
-    CSS_PATH: ClassVar[list[str]] = [  # type: ignore[assignment]
-        "../styles/base.tcss", "../styles/board.tcss", "../styles/log.tcss", "../styles/modals.tcss",
-    ]  # fmt: skip
+    CSS_PATH: ClassVar[list[str]] = ["../styles/base.tcss", "../styles/board.tcss"]  # type: ignore[assignment]
     BINDINGS: ClassVar[list[Binding]] = bindings(ACTIONS)  # type: ignore[assignment]
     DEFAULT_MODE = TABS[0].name
     ENABLE_COMMAND_PALETTE = True
@@ -116,19 +118,22 @@ class DeckApp(RunActions):
             for number in _SIGNALS:
                 asyncio.get_running_loop().add_signal_handler(number, self.exit, "signal")
             self._tick()
-            self.call_after_refresh(self._settle_memory)
+            self.set_timer(SETTLED_S, self._settle_memory)
             self.run_worker(self._look_around, thread=True, group="machine", exit_on_error=False)
 
     def _settle_memory(self) -> None:
         """What is there after the first paint stays: the collector need not walk it again (5 ms each time)."""
         gc.collect()
         gc.freeze()
+        gc.enable()
 
     def _look_again(self) -> None:
         self.look_at_settings()
         self.look_at_survivors()
 
     def _look_around(self) -> None:
+        from core.machine import look_around
+
         self.machine = look_around(os.environ)
 
     def _tick(self) -> None:

@@ -6,10 +6,11 @@ Few have the file, and all wait for the first paint: what parses it (12 ms) is i
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
+from core.values import dataclass
 from tui import bindings
 from tui.key_names import normal_keys
 

@@ -1,10 +1,9 @@
 """A bell or a desktop notification when a build ends: only for ends that happen while the dashboard is open."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from core.state import Board, Run, RunState
-from tui.clipboard import through_tmux
+from core.values import dataclass
 from tui.config import When
 from tui.widgets.ansi import safe
 
@@ -51,6 +50,8 @@ def sequences(ended: Ended, *, bell: When, osc9: When, is_in_tmux: bool) -> str:
     """What to send to the terminal; empty: nothing is wanted."""
     wanted = BELL if _is_wanted(bell, ended) else ""
     if _is_wanted(osc9, ended):
+        from tui.clipboard import through_tmux
+
         sequence = f"\x1b]9;{ended.text()}\x07"
         wanted += through_tmux(sequence) if is_in_tmux else sequence
     return wanted

@@ -34,8 +34,19 @@ class PersonalApp(App[str]):
         self.layout_of_panes = self.preferences.layout()
         for theme in THEMES:
             self.register_theme(theme)
-        self.theme = self.preferences.theme(deck.theme)
+        self._begin_with(self.preferences.theme(deck.theme))
         self.set_keymap(dict(self.settings.keys))
+
+    def _begin_with(self, name: str) -> None:
+        """The first theme. Set as later ones are, it would have Textual parse all styles twice (10 ms)."""
+        if self.available_themes[name].ansi:
+            self.theme = name
+            return
+        self.set_reactive(PersonalApp.theme, name)
+        self.stylesheet.set_variables(self.get_css_variables())
+        is_dark = self.current_theme.dark
+        classes = {"-theme-textual-dark": False, f"-theme-{name}": True, "-dark-mode": is_dark}
+        self.update_classes({**classes, "-light-mode": not is_dark}, update=False)
 
     @property
     def settings(self) -> Settings:

@@ -4,9 +4,11 @@ import fcntl
 import json
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import field, fields, replace
 from types import MappingProxyType
 from typing import Any
+
+from core.values import dataclass
 
 _MOST = 20
 """Entries of one field of the start dialog."""

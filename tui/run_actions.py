@@ -4,13 +4,13 @@ the board shows that it has really happened."""
 import os
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from core.errors import DeckError
 from core.run.mask import MASK, safe_words
 from core.state import Board, Run
+from core.values import dataclass
 from tui import survivors
 from tui.personal import PersonalApp
 from tui.screens.base import DeckScreen

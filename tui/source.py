@@ -1,7 +1,7 @@
 """What the dashboard stands on: a board that is pulled, logs on disk, and somebody who does what is asked."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Protocol
 
 from core.clock import Clock
@@ -9,6 +9,7 @@ from core.load import Load
 from core.paths import Paths
 from core.pulse import Pulse
 from core.state import Board
+from core.values import dataclass
 from tui.preferences import Preferences
 
 Request = Callable[[dict[str, Any]], dict[str, Any]]

@@ -1,11 +1,12 @@
 """What screens are shown: the board at a moment, and what the machine does."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import MappingProxyType
 
 from core.load import Load
 from core.state import Board
+from core.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from core.state import Board, InFlight, Run, RunState
 from tests.scene import ERROR
 from tests.tui.conftest import Stage
 from tests.tui.screen_text import text_of
-from tui.app import farewell
+from tui.farewell import farewell
 from tui.screens.board import BoardScreen
 from tui.screens.run import RunScreen
 from tui.screens.start import StartScreen

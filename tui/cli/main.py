@@ -1,5 +1,6 @@
 """Which command line goes to which module. On the start-up path of every build: it imports nothing else."""
 
+import gc
 import os
 import sys
 
@@ -101,6 +102,7 @@ def _slip_of(word: str) -> str | None:
 
 def _dashboard() -> int:
     if sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM") != "dumb":
+        gc.disable()  # until the first paint: what is imported stays anyway, and walking it takes 20 of 240 ms
         return _call("tui.app", "main", [])
     return _call("tui.cli.listing", "main_top", ["--once"])
 

@@ -5,14 +5,14 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
 from tui.bindings import CONFIRM, bindings
+from tui.screens.dialog import Dialog
 from tui.widgets.ansi import safe
 
 
-class ConfirmScreen(ModalScreen[bool]):
+class ConfirmScreen(Dialog[bool]):
     """Asks; true means yes. The first choice that has the focus is no."""
 
     BINDINGS: ClassVar[list[Binding]] = bindings(CONFIRM)  # type: ignore[assignment]

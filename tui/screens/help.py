@@ -8,15 +8,15 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from tui.bindings import HELP, Key, bindings
+from tui.screens.dialog import Dialog
 
 _LABEL_COLUMNS = 9
 
 
-class HelpScreen(ModalScreen[None]):
+class HelpScreen(Dialog[None]):
     """Keys of the screen below, then those that work everywhere."""
 
     BINDINGS: ClassVar[list[Binding]] = bindings(HELP)  # type: ignore[assignment]

@@ -5,10 +5,10 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from tui.bindings import RENAME, bindings
+from tui.screens.dialog import Dialog
 from tui.widgets.ansi import safe
 
 LONGEST = 40
@@ -22,7 +22,7 @@ def complaint(name: str) -> str:
     return "" if name.isprintable() else "letters, digits, signs and spaces only"
 
 
-class RenameScreen(ModalScreen[str | None]):
+class RenameScreen(Dialog[str | None]):
     """Asks for a name; gives the agent's own one for an empty answer, None when it was left."""
 
     BINDINGS: ClassVar[list[Binding]] = bindings(RENAME)  # type: ignore[assignment]

@@ -23,6 +23,7 @@ class RunScreen(LogHost[str]):
 
     KEYS = (*RUN, *LOG)
     BINDINGS: ClassVar[list[Binding]] = bindings(RUN)  # type: ignore[assignment]
+    CSS_PATH = "../../styles/log.tcss"
     TAB = "board"
 
     def __init__(self, run: str) -> None:

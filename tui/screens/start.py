@@ -8,13 +8,13 @@ from typing import Any, ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
-from textual.screen import ModalScreen
 from textual.suggester import SuggestFromList
 from textual.widgets import Button, Input, Label, Static
 
 from core.state import Run
 from tui.bindings import START, bindings
 from tui.remembered import Remembered
+from tui.screens.dialog import Dialog
 
 _AGENT_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
 
@@ -61,7 +61,7 @@ class Wanted:
         return None
 
 
-class StartScreen(ModalScreen[Wanted | None]):
+class StartScreen(Dialog[Wanted | None]):
     """Asks for folder, agent and command; gives None when it was left."""
 
     BINDINGS: ClassVar[list[Binding]] = bindings(START)  # type: ignore[assignment]

@@ -1,13 +1,13 @@
 """How roles of text look: glyphs, and the styles that the stylesheet gives them."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from rich.segment import Segment
 from rich.style import Style
 
 from core.state import Run, RunState
+from core.values import dataclass
 from tui.format import ascii_only
 
 

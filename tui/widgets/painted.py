@@ -68,8 +68,15 @@ class Painted(Widget):
         return self.look.plain["text"]
 
     def render_lines(self, crop: Region) -> list[Strip]:
+        """The rows, as they are: these widgets have no border and no padding to add, and keep what they drew."""
         _ = self.look  # the screen's may be another by now
-        return super().render_lines(crop)
+        rows = [self.render_line(y) for y in crop.line_range]
+        if crop.column_span != (0, self.size.width):
+            rows = [row.crop(crop.x, crop.right) for row in rows]
+        background = self.background_colors[1]
+        for line_filter in self.get_line_filters():
+            rows = [row.apply_filter(line_filter, background) for row in rows]
+        return rows
 
     def forget_drawn(self) -> None:
         """Called when colours changed: what was drawn is to be drawn again."""

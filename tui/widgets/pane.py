@@ -1,7 +1,6 @@
 """One pane as lines of segments: a pure function of a run, its last lines, and the room."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -12,6 +11,7 @@ from textual.strip import Strip
 
 from core import queries
 from core.state import Run, RunState
+from core.values import dataclass
 from tui import format as f
 from tui.widgets import words
 from tui.widgets.ansi import clip, columns_of, line_segments, safe

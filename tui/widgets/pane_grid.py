@@ -1,7 +1,6 @@
 """All panes in one widget: rows are cached, and only rows that changed are painted again."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from textual import events
 from textual.geometry import Region, Size
@@ -10,6 +9,7 @@ from textual.reactive import reactive
 from textual.strip import Strip
 
 from core.state import Run
+from core.values import dataclass
 from tui.widgets.layout import Places, Slot, arrange
 from tui.widgets.look import Glyphs
 from tui.widgets.painted import PaintedScroll

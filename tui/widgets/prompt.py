@@ -53,7 +53,7 @@ class Prompt(Horizontal):
         with self.prevent(Input.Changed):
             self.input.value = ""
         self.display = True
-        self.input.focus()
+        self.screen.set_focus(self.input)  # now: what is typed right after the key belongs here
 
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()

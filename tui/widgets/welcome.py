@@ -1,9 +1,13 @@
 """What the board says before the first build: what is here, how to begin."""
 
+from typing import TYPE_CHECKING
+
 from textual.content import Content
 from textual.widgets import Static
 
-from core.machine import Machine
+if TYPE_CHECKING:
+    from core.machine import Machine
+
 
 _COMMANDS = (
     ("cargo deck build", "build here; the same arguments as cargo's own"),
@@ -18,12 +22,12 @@ class Welcome(Static):
     def __init__(self) -> None:
         super().__init__(welcome_text(None), id="welcome")
 
-    def tell(self, machine: Machine | None) -> None:
+    def tell(self, machine: "Machine | None") -> None:
         """Say what was found on this machine; None: nobody looked yet."""
         self.update(welcome_text(machine))
 
 
-def welcome_text(machine: Machine | None) -> Content:
+def welcome_text(machine: "Machine | None") -> Content:
     """The words, with what was found in between."""
     lines = [Content.styled("No builds yet.", "bold"), Content(""), Content.styled("On this machine", "bold")]
     if machine is None:
