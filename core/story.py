@@ -164,6 +164,8 @@ class _Draft:
             began = self._take_back(event.name)
         if began is None and event.elapsed_s is not None:
             began = event.at - event.elapsed_s
+        if began is not None and began >= event.at:
+            began = None  # told of in one breath
         span = Span(event.name, event.package, event.version, event.kind, began, event.at, is_done=True)
         self.closed.append(span)
 

@@ -116,7 +116,8 @@ def test_a_plan_names_what_was_added_without_values_of_the_environment() -> None
     record = {
         "plan": [{"setting": "target-dir", "value": "/t", "reason": "no other agent"}], "typed": ["test"],
         "launch": {"argv": ["cargo", "test"], "env": {"B": "2", "A": "1"}, "unset": ["C"], "path_front": ["/f"],
-                   "wrappers": ["sccache"]}, "target_dir": "/t", "target_source": "private", "env": {"X": "1", "T": None},
+                   "wrappers": ["sccache"]}, "target_dir": "/t", "target_source": "private",
+        "env": {"X": "1", "T": None},
     }  # fmt: skip
     plan = plan_of(record)
     assert [(one.setting, one.value, one.reason) for one in plan.settings] == [("target-dir", "/t", "no other agent")]
