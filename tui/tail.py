@@ -51,6 +51,23 @@ class Tails:
         self._seen[run.run] = ((-1,) if is_behind else key), shown
         return shown
 
+    def line_count(self, run: Run) -> int:
+        """How many lines the log has that was written last."""
+        log = self._last_written(run)
+        return log.shown_line_count if log is not None else 0
+
+    def lines(self, run: Run, first: int, count: int) -> tuple[str, ...]:
+        """Lines of the log that was written last, from one on."""
+        log = self._last_written(run)
+        if log is None:
+            return ()
+        log.extend(_EXTEND_BYTES)
+        return tuple(sanitise(line) for line in log.lines(first, count))
+
+    def _last_written(self, run: Run) -> LogFile | None:
+        streams = ("out", "err") if run.is_split else ("out",)
+        return self._log(run, max(streams, key=lambda stream: _state(self.path(run, stream))[1]))
+
     def path(self, run: Run, stream: str) -> str:
         """Where a log lies."""
         return f"{self._paths.run(run.run)}/{stream}.log"

@@ -12,6 +12,7 @@ from textual.widgets import Input, Static
 
 from tui.bindings import HELP, Key, bindings
 from tui.screens.dialog import Dialog
+from tui.widgets.scroll_bar import draw_in_ascii
 
 _LABEL_COLUMNS = 9
 
@@ -33,6 +34,8 @@ class HelpScreen(Dialog[None]):
                 yield Static(self._content(""), id="found")
 
     def on_mount(self) -> None:
+        if self._is_ascii:
+            draw_in_ascii(self.query_one(VerticalScroll))
         self.query_one("#wanted").focus()
 
     def on_input_changed(self, event: Input.Changed) -> None:

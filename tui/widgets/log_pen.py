@@ -88,7 +88,7 @@ class LogPen:
             sign = glyphs.here if line == self.current else glyphs.mark if line in self.marks else " "
             head.append(Segment(f"{sign} ", styles["lit"]))
         if self.stamp is not None:
-            head.append(Segment(self.stamp(line), styles["dim"]))
+            head.append(Segment(self.look.drawable(self.stamp(line)), styles["dim"]))
         return head
 
     def _found(self, line: int, text: str) -> list[Span]:

@@ -44,6 +44,8 @@ class PaneView:
     """Further live runs of the same agent."""
     tail: tuple[str, ...]
     """The last lines of its log: sanitised, SGR kept, oldest first."""
+    lines_below: int | None
+    """Lines below those, where it was scrolled back; None: they are the last."""
     eta_s: float | None
     """Seconds until it is done, from history; None: not known."""
     now: float
@@ -100,16 +102,24 @@ def draw(view: PaneView, width: int, height: int, look: Look) -> list[Strip]:
         return [_row(pen, pieces, width) for pieces in _entry(view, look, width)[:height]]
     gap = 1 if height >= _ROWS_WITH_GAP else 0
     room = height - gap - _HEAD_ROWS
+    shown = log_rows(height)[1]
     said = [_title(view, look, width), _progress(view, look, width), _doing(view, look, width, has_log=room > 1)]
     if room > 0:
         said.append(_vitals(view, width))
-        room -= 1
-    if room > 3:
+    if room - shown > 1:
         said.append(())
-        room -= 1
     rows = [_row(pen, pieces, width) for pieces in said]
-    rows += _log(view, pen, width, room)
+    rows += _log(view, pen, width, shown)
     return [*rows, *[_blank(look, width)] * gap]
+
+
+def log_rows(height: int) -> tuple[int, int]:
+    """The first row of a pane's log, and how many there are."""
+    room = height - (1 if height >= _ROWS_WITH_GAP else 0) - _HEAD_ROWS - 1
+    if height <= LIST_ROWS or room <= 0:
+        return height, 0
+    rows = room - 1 if room > 3 else room
+    return _HEAD_ROWS + 1 + room - rows, rows
 
 
 @lru_cache(maxsize=16)
@@ -190,6 +200,9 @@ def _log(view: PaneView, pen: _Pen, width: int, rows: int) -> Sequence[Strip]:
     """The first error of a run that failed, else the last lines; always as many rows as there are."""
     if rows <= 0:
         return ()
+    if view.lines_below is not None:
+        more = _row(pen, (Piece(f"{view.lines_below:,} more {pen.look.glyphs.down}", "lit"),), width)
+        return [*_log_rows(view.tail, False, pen, width, rows - 1), more]
     error = words.error_lines(view.run)[:rows] if view.run.state is RunState.FAILED else ()
     return _log_rows(error or view.tail[-rows:], bool(error), pen, width, rows)
 

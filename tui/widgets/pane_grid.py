@@ -1,6 +1,7 @@
 """All panes in one widget: rows are cached, and only rows that changed are painted again."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Protocol
 
 from textual import events
 from textual.geometry import Region, Size
@@ -13,10 +14,22 @@ from core.values import dataclass
 from tui.widgets.layout import Places, Slot, arrange
 from tui.widgets.look import Glyphs
 from tui.widgets.painted import PaintedScroll
-from tui.widgets.pane import LIST_ROWS, PaneView, draw, whole_second
+from tui.widgets.pane import PaneView, draw, log_rows, whole_second
 
-Tail = Callable[[Run, int], tuple[str, ...]]
-"""The last lines of a run's log; the same object while the log did not grow."""
+WHEEL_LINES = 3
+
+
+class Tail(Protocol):
+    """Where the lines of a pane come from."""
+
+    def __call__(self, run: Run, count: int) -> tuple[str, ...]:
+        """The last lines of a run's log; the same object while the log did not grow."""
+
+    def line_count(self, run: Run) -> int:
+        """How many lines the log has that was written last."""
+
+    def lines(self, run: Run, first: int, count: int) -> tuple[str, ...]:
+        """Lines of it from one on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +74,10 @@ class PaneGrid(PaintedScroll):
         self._places: Places = arrange(80, 24, 0)
         self._views: dict[int, PaneView] = {}
         self._rows: dict[int, list[Strip]] = {}
+        self._joined: dict[int, Strip] = {}
+        """Rows of the canvas, over all panes side by side."""
+        self._held: dict[str, int] = {}
+        """Panes that were scrolled back: the first line that is shown, by run."""
 
     @property
     def chosen(self) -> Run | None:
@@ -112,6 +129,7 @@ class PaneGrid(PaintedScroll):
 
     def forget_drawn(self) -> None:
         self._views.clear()
+        self._joined.clear()
         if self.is_mounted:
             self._redraw()
 
@@ -142,34 +160,74 @@ class PaneGrid(PaintedScroll):
         if self._panes:
             self.selected = (self.selected + by) % len(self._panes)
 
-    def on_click(self, event: events.Click) -> None:
+    def _pane_under(self, event: events.MouseEvent) -> tuple[int, int] | None:
+        """Index of the pane under the pointer, and the row of it."""
         place = event.get_content_offset(self)
         if place is None:
-            return
+            return None
         x, y = place.x, place.y + self.scroll_offset.y
-        for index, slot in enumerate(self._places.slots):
+        for index, slot in enumerate(self._places.slots[: len(self._panes)]):
             if slot.x <= x < slot.x + slot.width and slot.y <= y < slot.y + slot.height:
-                self.selected = index
-                if event.chain > 1:
-                    self.post_message(self.Opened(self._panes[index].run.run))
+                return index, y - slot.y
+        return None
+
+    def on_click(self, event: events.Click) -> None:
+        if (found := self._pane_under(event)) is not None:
+            self.selected = found[0]
+            if event.chain > 1:
+                self.post_message(self.Opened(self._panes[found[0]].run.run))
+
+    def _on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        if self._scroll_log(event, -WHEEL_LINES):
+            event.stop()
+            event.prevent_default()
+
+    def _on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        if self._scroll_log(event, WHEEL_LINES):
+            event.stop()
+            event.prevent_default()
+
+    def _scroll_log(self, event: events.MouseEvent, by: int) -> bool:
+        """Scroll the log of the pane under the pointer, without choosing it; False: the board scrolls instead."""
+        found = self._pane_under(event)
+        if found is None:
+            return False
+        index, row = found
+        run, slot = self._panes[index].run, self._places.slots[index]
+        first_row, rows = log_rows(slot.height)
+        last = self._tail.line_count(run) - rows
+        at = self._held.get(run.run, last)
+        if row < first_row or rows <= 0 or last <= 0 or (by > 0 and at >= last):
+            return False
+        self._held[run.run] = max(0, at + by)
+        if at + by >= last:
+            del self._held[run.run]
+        self._redraw()
+        return True
 
     def render_line(self, y: int) -> Strip:
         if not self._views:
             self._redraw()
         row = y + self.scroll_offset.y
-        width = self.size.width
+        strip = self._joined.get(row)
+        if strip is None:
+            strip = self._joined[row] = self._join(row)
+        return strip
+
+    def _join(self, row: int) -> Strip:
         parts = [
             self._rows[index][row - slot.y]
             for index, slot in enumerate(self._places.slots)
             if slot.y <= row < slot.y + slot.height and index in self._rows
         ]
-        return Strip.join(parts).adjust_cell_length(width, self.base) if parts else self.blank()
+        return Strip.join(parts).adjust_cell_length(self.size.width, self.base) if parts else self.blank()
 
     def _arrange(self) -> None:
         room = self.scrollable_content_region.size
         self._places = arrange(room.width, room.height, len(self._panes), self._layout)
         self._views.clear()
         self._rows.clear()
+        self._joined.clear()
         self.virtual_size = Size(room.width, self._places.height)
         self.refresh()
 
@@ -191,19 +249,29 @@ class PaneGrid(PaintedScroll):
         for offset, strip in enumerate(rows):
             start, end = changed_cells(before[offset], strip) if offset < len(before) else (0, slot.width)
             if start < end:
+                self._joined.pop(slot.y + offset, None)
                 self.refresh(Region(slot.x + start, slot.y + offset - self.scroll_offset.y, end - start, 1))
 
     def _view(self, index: int, slot: Slot) -> PaneView:
         pane = self._panes[index]
         run = pane.run
-        shows_log = slot.height > LIST_ROWS
+        tail, below = self._lines_of(run, slot.height)
         return PaneView(
-            number=pane.number, run=run, others=pane.others,
-            tail=self._tail(run, slot.height) if shows_log else (),
+            number=pane.number, run=run, others=pane.others, tail=tail, lines_below=below,
             eta_s=pane.eta_s, now=whole_second(run, self._now),
             is_selected=index == self.selected, is_old=pane.is_old, pending=pane.pending, waits=pane.waits,
             alive=pane.alive,
         )  # fmt: skip
+
+    def _lines_of(self, run: Run, height: int) -> tuple[tuple[str, ...], int | None]:
+        """What a pane shows of its log, and how many lines come below that; None: it shows the end."""
+        rows = log_rows(height)[1]
+        if rows <= 0:
+            return (), None
+        first = self._held.get(run.run)
+        if first is None:
+            return self._tail(run, height), None
+        return self._tail.lines(run, first, rows - 1), max(0, self._tail.line_count(run) - first - rows + 1)
 
 
 def changed_cells(before: Strip, after: Strip) -> tuple[int, int]:

@@ -22,7 +22,7 @@ class PaneHead(Painted):
         """Show a pane's head at a moment."""
         run = pane.run
         view = PaneView(
-            number=pane.number, run=run, others=pane.others, tail=(), eta_s=pane.eta_s,
+            number=pane.number, run=run, others=pane.others, tail=(), lines_below=None, eta_s=pane.eta_s,
             now=whole_second(run, now), is_selected=False, is_old=pane.is_old,
             pending=pane.pending, waits=pane.waits, alive=pane.alive,
         )  # fmt: skip

@@ -128,19 +128,21 @@ def _lost(run: Run) -> str:
 
 def facts(run: Run, now: float) -> Iterator[Fact]:
     """The run's numbers, labels first; which ones does not change while it runs, but for tests."""
+    yield Fact("errors", f"{run.errors:>3}", "failed" if run.errors else "number")
+    yield Fact("warnings", f"{run.warnings:>3}", "number")
+    if run.suite is not None or run.tests_passed or run.tests_failed:
+        yield Fact("passed", f"{run.tests_passed:>5}", "number")
+        yield Fact("failed", f"{run.tests_failed:>3}", "failed" if run.tests_failed else "number")
     if run.tool == "cargo":
         yield Fact("built", f"{run.units_built:>4}", "number")
         yield Fact("fresh", f"{run.units_fresh:>4}", "number")
     else:
         yield Fact("lines", f"{run.out_lines + run.err_lines:>6}", "number")
-    yield Fact("warnings", f"{run.warnings:>3}", "number")
-    yield Fact("errors", f"{run.errors:>3}", "failed" if run.errors else "number")
-    if run.suite is not None or run.tests_passed or run.tests_failed:
-        yield Fact("passed", f"{run.tests_passed:>5}", "number")
-        yield Fact("failed", f"{run.tests_failed:>3}", "failed" if run.tests_failed else "number")
     quiet_s = now - max(run.output_at or 0.0, run.started_at)
     if not run.state.is_over and run.handed_to is None and quiet_s >= SILENT_AFTER_S:
         yield Fact("silent", f.duration(quiet_s), "number")
+    for vital in ("hit", "cpu", "mem"):
+        yield Fact(vital, f.UNKNOWN, "dim")
 
 
 def error_lines(run: Run) -> tuple[str, ...]:

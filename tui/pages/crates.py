@@ -1,0 +1,228 @@
+"""Crates: when each unit was compiled, how long that took and usually takes, and the chain that ended the build."""
+
+from collections.abc import Iterable
+
+from core.chain import RESOLUTION_S, Chain
+from core.story import Span, Wait
+from tui import format as f
+from tui.pages.scene import Content, Scene, seconds, words_of
+from tui.widgets.table_view import Cell, Column, Row, lay_out
+
+_NICE_S = (10, 20, 30, 60, 120, 180, 300, 600, 900, 1200, 1800, 3600, 7200, 14400, 28800, 86400)
+"""The axis of a live run ends at one of these, so that its bars do not shrink each second."""
+_MUCH_OVER = 1.2
+_NAME_CELLS = (12, 28)
+_BAR = 1
+_SECONDS, _USUAL, _CHANGE = 7, 7, 8
+_CHAIN_NAMES = 12
+
+
+def content(scene: Scene) -> Content:
+    """The page."""
+    columns = _columns(scene)
+    width = dict(lay_out(columns, scene.width - 2)).get(_BAR, 0)
+    axis = _Axis(scene, width)
+    columns = (columns[0], columns[_BAR]._replace(title=axis.title), *columns[2:])
+    chained = {id(link.span) for link in scene.chain.links} if scene.chain is not None else set()
+    units = [
+        (span, _unit_row(f"u{index}", span, scene, axis, is_chained=id(span) in chained))
+        for index, span in enumerate(scene.story.spans)
+    ]
+    waits = [_wait_row(f"w{index}", wait, scene, axis) for index, wait in enumerate(scene.story.waits)]
+    return Content(_summary(scene), columns, _ordered(units, waits, scene), _nothing(scene))
+
+
+def _columns(scene: Scene) -> tuple[Column, ...]:
+    name = min(_NAME_CELLS[1], max(_NAME_CELLS[0], scene.width // 3))
+    return (
+        Column("unit", name), Column("", 0), Column("took", _SECONDS, is_right=True),
+        Column("usually", _USUAL, is_right=True), Column("change", _CHANGE, is_right=True),
+    )  # fmt: skip
+
+
+class _Axis:
+    """The run's time across a column."""
+
+    def __init__(self, scene: Scene, width: int) -> None:
+        self.began = scene.story.began if scene.story.began is not None else scene.run.started_at
+        end = scene.story.ended if scene.story.ended is not None else scene.run.ended_at
+        self.length_s = end - self.began if end is not None else _nice(scene, scene.now - self.began)
+        self.length_s = max(0.1, self.length_s)
+        self.width = width
+        self._glyphs = scene.glyphs
+
+    @property
+    def title(self) -> str:
+        """Its ends."""
+        first, last = "0:00", f.duration(round(self.length_s))
+        blanks = self.width - len(first) - len(last)
+        return first + " " * blanks + last if blanks > 0 else first
+
+    def cell(self, at: float) -> int:
+        """The cell of a moment."""
+        return min(max(0, self.width - 1), max(0, int((at - self.began) / self.length_s * self.width)))
+
+    def bar(self, began: float | None, ended: float, sign: str) -> str:
+        """A bar between two moments, at least a cell; a dot at its end where its beginning was not seen."""
+        if not self.width:
+            return ""
+        last = self.cell(ended)
+        if began is None:
+            return " " * last + ("." if self._glyphs.is_ascii else "·")
+        first = self.cell(began)
+        return " " * first + sign * max(1, last - first + (self.cell(ended) < ended_cell(self, ended)))
+
+
+def ended_cell(axis: _Axis, ended: float) -> float:
+    """Where a moment falls, in cells and parts of them."""
+    return (ended - axis.began) / axis.length_s * axis.width
+
+
+def _nice(scene: Scene, elapsed_s: float) -> float:
+    wanted = max(elapsed_s, scene.story.typical_wall_s or 0.0)
+    return next((float(nice) for nice in _NICE_S if nice >= wanted), wanted)
+
+
+def _unit_row(key: str, span: Span, scene: Scene, axis: _Axis, *, is_chained: bool) -> Row:
+    role = _role(span)
+    took = _took(span, scene.now)
+    usual = scene.story.typical_s.get(span.name)
+    sign = scene.glyphs.bar if span.kind != "run-build-script" else ("-" if scene.glyphs.is_ascii else "─")
+    mark = scene.glyphs.mark + " " if is_chained else "  "
+    ended = span.ended if span.ended is not None else scene.now
+    change, change_role = _change(span, took, usual)
+    return Row(key, (
+        Cell(mark + span.name, "strong" if is_chained or span.ended is None else "text"),
+        Cell(axis.bar(span.began, ended, sign), role),
+        Cell(seconds(took), role if span.ended is None else "number"),
+        Cell(seconds(usual), "dim"),
+        Cell(change, change_role),
+    ))  # fmt: skip
+
+
+def _wait_row(key: str, wait: Wait, scene: Scene, axis: _Axis) -> Row:
+    ended = wait.ended if wait.ended is not None else scene.now
+    took = ended - wait.began
+    sign = "." if scene.glyphs.is_ascii else "┄"
+    return Row(key, (
+        Cell(f"{scene.glyphs.waiting} {wait.what}", "waiting"), Cell(axis.bar(wait.began, ended, sign), "waiting"),
+        Cell(seconds(took if took > 0 else None), "waiting"), Cell(""), Cell(""),
+    ))  # fmt: skip
+
+
+def _role(span: Span) -> str:
+    if span.ended is None:
+        return "building"
+    return "done" if span.is_done else "quiet"
+
+
+def _took(span: Span, now: float) -> float | None:
+    if span.ended is None and span.began is not None:
+        return max(0.0, now - span.began)
+    return span.elapsed_s
+
+
+def _change(span: Span, took: float | None, usual: float | None) -> tuple[str, str]:
+    """How much more or less than usual; of a running unit that is below it, what is left."""
+    if took is None or usual is None:
+        return f.UNKNOWN, "dim"
+    if span.ended is None and took < usual:
+        return f"≈{seconds(usual - took)}", "building"
+    is_much = took > usual * _MUCH_OVER and took - usual > 2 * RESOLUTION_S
+    return ("+" if took >= usual else "-") + seconds(abs(took - usual)), "waiting" if is_much else "dim"
+
+
+def _ordered(units: list[tuple[Span, Row]], waits: list[Row], scene: Scene) -> list[Row]:
+    if scene.sort == "start":
+        both = [(span.began or span.ended or 0.0, row) for span, row in units]
+        both += [(wait.began, row) for wait, row in zip(scene.story.waits, waits, strict=True)]
+        return [row for _, row in sorted(both, key=lambda pair: pair[0])]
+    flying = [row for span, row in units if span.ended is None]
+    closed = [(span.elapsed_s, row) for span, row in units if span.ended is not None]
+    closed.sort(key=lambda pair: -1.0 if pair[0] is None else pair[0], reverse=True)
+    long = [row for wait, row in zip(scene.story.waits, waits, strict=True) if wait.ended is None]
+    return [*long, *flying, *(row for _, row in closed), *(row for row in waits if row not in long)]
+
+
+def _summary(scene: Scene) -> tuple:  # type: ignore[type-arg]
+    spans = scene.story.spans
+    done, flying = sum(span.is_done for span in spans), sum(span.ended is None for span in spans)
+    parts = [(f"{done} compiled", "text"), (f"{scene.story.fresh} fresh", "dim")]
+    if flying:
+        parts.append((f"{flying} running", "building"))
+    if other := len(spans) - done - flying:
+        parts.append((f"{other} not finished", "quiet"))
+    return words_of([*parts, (f"by {scene.sort}", "dim")], scene.glyphs.dot)
+
+
+def _nothing(scene: Scene) -> str:
+    if scene.story.trouble:
+        return scene.story.trouble
+    if scene.run.tool != "cargo":
+        return f"{scene.run.subcommand} does not say which units it compiles."
+    return "No unit was compiled." if scene.run.state.is_over else "No unit is named yet."
+
+
+def detail(scene: Scene, key: str | None) -> tuple[Cell, ...]:
+    """What is known of a unit, then of the chain."""
+    index = int(key[1:]) if key is not None else -1
+    lines: tuple[Cell, ...] = ()
+    if key is not None and key[0] == "u" and index < len(scene.story.spans):
+        lines = (*_about(scene.story.spans[index], scene), Cell(""))
+    elif key is not None and key[0] == "w" and index < len(scene.story.waits):
+        lines = (Cell(_about_wait(scene.story.waits[index], scene)), Cell(""))
+    return (*lines, *_about_chain(scene))
+
+
+def _about(span: Span, scene: Scene) -> Iterable[Cell]:
+    began = scene.story.began if scene.story.began is not None else scene.run.started_at
+    package = f"  {span.package} {span.version}  {span.kind}" if span.package else ""
+    yield Cell(f"{span.name}{package}", "strong")
+    if span.began is None:
+        yield Cell(f"its start was not seen; it was there {seconds((span.ended or 0.0) - began)} into the run")
+    else:
+        end = "still runs" if span.ended is None else f"took {seconds(span.elapsed_s)} (± {RESOLUTION_S} s)"
+        yield Cell(f"began {seconds(span.began - began)} into the run, {end}")
+    if span.ended is not None and not span.is_done:
+        yield Cell("not finished: it failed, or the build ended first", "waiting")
+    usual = scene.story.typical_s.get(span.name)
+    runs = f.many(scene.story.typical_runs, "earlier run")
+    yield Cell(f"usually {seconds(usual)}, the median of {runs}" if usual is not None else "usually –: no earlier run", "dim")
+
+
+def _about_wait(wait: Wait, scene: Scene) -> str:
+    if wait.ended is None:
+        return f"waits for the lock on the {wait.what} since {seconds(scene.now - wait.began)}"
+    took = wait.ended - wait.began
+    return f"waited for the lock on the {wait.what}: " + (seconds(took) if took > 0 else "so short that it was not timed")
+
+
+def _about_chain(scene: Scene) -> Iterable[Cell]:
+    chain = scene.chain
+    if not scene.story.spans:
+        return
+    if chain is None or not chain.links:
+        yield Cell("Chain that ends the build –: known when the build is over.", "dim")
+        return
+    mark = scene.glyphs.mark
+    yield Cell(f"{mark} Chain that ended the build: {f.many(len(chain.links), 'unit')}, {seconds(chain.seconds)}", "strong")
+    yield Cell(_names(chain))
+    yield Cell(_derived(scene, chain), "dim")
+
+
+def _names(chain: Chain) -> str:
+    names = [f"{link.span.name} {seconds(link.span.elapsed_s)}" for link in chain.links]
+    if len(names) > _CHAIN_NAMES:
+        names = [*names[:2], f"{len(names) - _CHAIN_NAMES} more", *names[2 - _CHAIN_NAMES :]]
+    return " > ".join(names)
+
+
+def _derived(scene: Scene, chain: Chain) -> str:
+    how = f"Derived from times in the log: each began when the one before it had finished (± {RESOLUTION_S} s). "
+    if not scene.knows_needs:
+        return how + "Which unit needed which is not known: Cargo.lock cannot be read."
+    return how + (
+        f"By Cargo.lock {chain.count('needs')} had to wait for it; {chain.count('free')} did not need it "
+        "and may have waited for a core. Less time between units is not claimed: cargo may begin a crate "
+        "before the one it needs is complete."
+    )
