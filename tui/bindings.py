@@ -79,7 +79,7 @@ ACTIONS = (
     Key("run.stop", "x", "stop", "x", "stop", "Stop the highlighted build as Ctrl-C would", True),
     Key("run.kill", "X,shift+x", "kill", "X", "kill", "Kill the highlighted build and all its processes"),
     Key("run.restart", "r", "restart", "r", "restart", "Start the highlighted build again", True),
-    Key("run.forget", "f", "forget", "f", "forget", "Take a finished build off the board, and remove its logs"),
+    Key("run.forget", "f", "forget", "f", "forget", "Forget a finished build: its pane and its logs go"),
     Key("run.rename", "N,shift+n", "rename", "N", "rename", "Give the agent another name in the dashboard"),
     Key("run.copy", "c", "copy_command", "c", "copy command", "Copy the command line, with its folder"),
     Key("tab.board", "f1", "tab('board')", "F1", "board", "Show the board: a pane an agent", group="Dashboard"),

@@ -1,11 +1,13 @@
 """Crates: when each unit was compiled, how long that took and usually takes, and the chain that ended the build."""
 
 from collections.abc import Iterable
+from math import ceil
 
 from core.chain import RESOLUTION_S, Chain
 from core.story import Span, Wait
 from tui import format as f
 from tui.pages.scene import Content, Scene, seconds, words_of
+from tui.widgets.status_line import Part
 from tui.widgets.table_view import Cell, Column, Row, lay_out
 
 _NICE_S = (10, 20, 30, 60, 120, 180, 300, 600, 900, 1200, 1800, 3600, 7200, 14400, 28800, 86400)
@@ -58,24 +60,19 @@ class _Axis:
         blanks = self.width - len(first) - len(last)
         return first + " " * blanks + last if blanks > 0 else first
 
-    def cell(self, at: float) -> int:
-        """The cell of a moment."""
-        return min(max(0, self.width - 1), max(0, int((at - self.began) / self.length_s * self.width)))
+    def _place(self, at: float) -> float:
+        """Where a moment falls, in cells."""
+        return min(max(0.0, (at - self.began) / self.length_s), 1.0) * self.width
 
     def bar(self, began: float | None, ended: float, sign: str) -> str:
         """A bar between two moments, at least a cell; a dot at its end where its beginning was not seen."""
         if not self.width:
             return ""
-        last = self.cell(ended)
+        stop = max(1, ceil(self._place(ended)))
         if began is None:
-            return " " * last + ("." if self._glyphs.is_ascii else "·")
-        first = self.cell(began)
-        return " " * first + sign * max(1, last - first + (self.cell(ended) < ended_cell(self, ended)))
-
-
-def ended_cell(axis: _Axis, ended: float) -> float:
-    """Where a moment falls, in cells and parts of them."""
-    return (ended - axis.began) / axis.length_s * axis.width
+            return " " * (stop - 1) + ("." if self._glyphs.is_ascii else "·")
+        first = min(int(self._place(began)), self.width - 1)
+        return " " * first + sign * max(1, stop - first)
 
 
 def _nice(scene: Scene, elapsed_s: float) -> float:
@@ -144,7 +141,7 @@ def _ordered(units: list[tuple[Span, Row]], waits: list[Row], scene: Scene) -> l
     return [*long, *flying, *(row for _, row in closed), *(row for row in waits if row not in long)]
 
 
-def _summary(scene: Scene) -> tuple:  # type: ignore[type-arg]
+def _summary(scene: Scene) -> tuple[Part, ...]:
     spans = scene.story.spans
     done, flying = sum(span.is_done for span in spans), sum(span.ended is None for span in spans)
     parts = [(f"{done} compiled", "text"), (f"{scene.story.fresh} fresh", "dim")]
@@ -187,14 +184,18 @@ def _about(span: Span, scene: Scene) -> Iterable[Cell]:
         yield Cell("not finished: it failed, or the build ended first", "waiting")
     usual = scene.story.typical_s.get(span.name)
     runs = f.many(scene.story.typical_runs, "earlier run")
-    yield Cell(f"usually {seconds(usual)}, the median of {runs}" if usual is not None else "usually –: no earlier run", "dim")
+    yield Cell(
+        f"usually {seconds(usual)}, the median of {runs}" if usual is not None else "usually –: no earlier run", "dim"
+    )
 
 
 def _about_wait(wait: Wait, scene: Scene) -> str:
     if wait.ended is None:
         return f"waits for the lock on the {wait.what} since {seconds(scene.now - wait.began)}"
     took = wait.ended - wait.began
-    return f"waited for the lock on the {wait.what}: " + (seconds(took) if took > 0 else "so short that it was not timed")
+    return f"waited for the lock on the {wait.what}: " + (
+        seconds(took) if took > 0 else "so short that it was not timed"
+    )
 
 
 def _about_chain(scene: Scene) -> Iterable[Cell]:
@@ -205,7 +206,9 @@ def _about_chain(scene: Scene) -> Iterable[Cell]:
         yield Cell("Chain that ends the build –: known when the build is over.", "dim")
         return
     mark = scene.glyphs.mark
-    yield Cell(f"{mark} Chain that ended the build: {f.many(len(chain.links), 'unit')}, {seconds(chain.seconds)}", "strong")
+    yield Cell(
+        f"{mark} Chain that ended the build: {f.many(len(chain.links), 'unit')}, {seconds(chain.seconds)}", "strong"
+    )
     yield Cell(_names(chain))
     yield Cell(_derived(scene, chain), "dim")
 

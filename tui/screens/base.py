@@ -58,8 +58,8 @@ class DeckScreen(PaintedScreen[Result]):
     def show_frame(self, view: View) -> None:
         """Show a view: the frame's part, then the screen's own."""
         self.query_one(TabLine).show(view.load)
-        self.query_one(KeyLine).hint(self.deck.as_bound(self.hints(view)), last=self.leaving(view))
         self.show(view)
+        self.query_one(KeyLine).hint(self.deck.as_bound(self.hints(view)), last=self.leaving(view))
 
     def show(self, view: View) -> None:
         """Show a view. Called ten times a second: what did not change must cost nothing."""
