@@ -85,6 +85,16 @@ def find_output(
     return header, tuple(kept)
 
 
+def find_text(lines: Lines, stamps: Stamps, stream: str, at: float | None, text: str) -> int | None:
+    """First line that holds a text: among those that came at a moment (None: nobody knows when), else at all."""
+    if at is not None:
+        first = max(0, stamps.lines_until(stream, at - 0.001) - 1)
+        for number, line in _numbered(lines, first, stamps.lines_until(stream, at) + 1):
+            if text in line:
+                return number
+    return next((number for number, line in _numbered(lines, 0, MAX_LINES) if text in line), None)
+
+
 def _begins(line: str, test: e.TestFinished) -> bool:
     if found := _HEADER.match(line):
         return found[1] == test.name

@@ -1,7 +1,7 @@
 """Values derived from a Board: panes, estimates, who waits for whom. Pure."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from core.state import Board, Run, RunState
 from core.values import dataclass
@@ -57,7 +57,7 @@ def eta_s(run: Run, now: float) -> float | None:
     if typical is None or run.state.is_over or run.is_build_over:
         return None
     elapsed = elapsed_s(run, now)
-    crates = dict(typical.crate_s)
+    crates = run.typical_s
     total = sum(crates.values())
     if not crates or total <= 0:
         return max(0.0, typical.wall_s - elapsed)
@@ -69,7 +69,7 @@ def eta_s(run: Run, now: float) -> float | None:
     return _work_left_s(run, crates, now) / max(speed, usual / 4)
 
 
-def _work_left_s(run: Run, crates: dict[str, float], now: float) -> float:
+def _work_left_s(run: Run, crates: Mapping[str, float], now: float) -> float:
     """Compile seconds of what is not finished. Of the crates that wait for their turn some may be fresh: where
     fewer units remain than crates are known, the known seconds count in that proportion."""
     flying = {unit.name for unit in run.in_flight}

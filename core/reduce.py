@@ -85,6 +85,7 @@ def _apply(s: dict[str, Any], finished: dict[str, float], event: e.Event) -> Non
             _after_build(s, event)
         case e.TypicalRecalled():
             s["typical"] = event
+            s["typical_s"] = MappingProxyType(dict(event.crate_s))
         case e.LogCut():
             s["cut_bytes"] += event.removed_bytes
         case e.StopAsked():

@@ -95,6 +95,8 @@ class Run:
     is_build_over: bool = False
     handed_to: str | None = None
     typical: e.TypicalRecalled | None = None
+    typical_s: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    """Median seconds of each unit when it was compiled before, by unit name."""
     finished_s: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     """Seconds of each unit that was compiled, by unit name."""
     stop: e.StopAsked | None = None

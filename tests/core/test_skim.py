@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import replace
+from types import MappingProxyType
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,7 @@ def both(path: str) -> tuple[Run | None, Run | None]:
     with open(path, "rb") as file:
         skimmed = skim_run(file.read(), path)
     read = reduce_run(None, read_journal(path).events)
-    return skimmed, read and replace(read, typical=None)
+    return skimmed, read and replace(read, typical=None, typical_s=MappingProxyType({}))
 
 
 def said(name: str) -> list[e.Event]:

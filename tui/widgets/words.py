@@ -9,6 +9,8 @@ from core.state import Run, RunState
 from tui import format as f
 from tui.widgets.ansi import safe
 
+LEAST_TYPICAL_S = 1.5
+"""What usually takes less is over before one has read how long it takes."""
 SILENT_AFTER_S = 60.0
 """A live build that prints nothing for so long says so."""
 
@@ -165,6 +167,9 @@ def in_flight(run: Run, now: float, fits: Callable[[str], bool]) -> Iterator[Pie
     line = ""
     for index, unit in enumerate(run.in_flight):
         age = ("≈" if unit.is_sampled else "") + brief_span(now - unit.since)
+        usual = run.typical_s.get(unit.name)
+        if usual is not None and usual >= LEAST_TYPICAL_S:
+            age += f"/{brief_span(usual)}"
         name = safe(unit.name)
         rest = len(run.in_flight) - index - 1
         longer = f"{line}{' · ' if line else ''}{name} {age}"
