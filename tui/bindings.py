@@ -147,10 +147,23 @@ BOARD = (
 )  # fmt: skip
 RUN = (
     Key("run.back", "escape,z", "back", "esc", "back", "Go back to the board", True, "Run"),
-    Key("run.next", "tab", "neighbour(1)", "tab", "next", "Show the next agent's run", group="Run"),
-    Key("run.previous", "shift+tab", "neighbour(-1)", "⇧tab", "previous", "Show the previous agent's run",
+    Key("run.other", "tab", "other(1)", "tab", "other side", "Go from the log to the list beside it, and back", True,
+        "Run"),
+    Key("run.other_back", "shift+tab", "other(-1)", "⇧tab", "other side", "The same the other way round", group="Run"),
+    Key("run.beside", "i", "beside", "i", "list", "Show the list beside the log, or the log alone", group="Run"),
+    Key("run.crates", "1", "side('crates')", "1", "crates", "Show when each crate was compiled", group="Run"),
+    Key("run.errors", "2", "side('errors')", "2", "errors", "Show errors and warnings", group="Run"),
+    Key("run.tests", "3", "side('tests')", "3", "tests", "Show tests, failed ones first", group="Run"),
+    Key("run.plan", "4", "side('plan')", "4", "plan", "Show what was decided for this run, and why", group="Run"),
+    Key("run.why", "5", "side('why')", "5", "why", "Show why crates were compiled again", group="Run"),
+    Key("run.processes", "6", "side('processes')", "6", "processes", "Show who is alive in this run", group="Run"),
+    Key("run.order", "O,shift+o", "order", "O", "order", "Order crates by seconds or by their start", group="Run"),
+    Key("run.edit", "o", "edit", "o", "open", "Open the file of the chosen error or test in your editor", group="Run"),
+    Key("run.retry", "R,shift+r", "retry", "R", "retry", "Run the chosen test again, alone", group="Run"),
+    Key("run.next", "greater_than_sign", "neighbour(1)", ">", "next", "Show the next agent's run", group="Run"),
+    Key("run.previous", "less_than_sign", "neighbour(-1)", "<", "previous", "Show the previous agent's run",
         group="Run"),
-    Key("run.swap", "o", "swap", "o", "other log", "Switch between stdout and stderr", group="Run"),
+    Key("run.swap", "d", "swap", "d", "other log", "Switch between stdout and stderr", group="Run"),
 )  # fmt: skip
 LOG = (
     Key("log.search", "slash", "search", "/", "search", "Search by a regular expression", True, "Log"),

@@ -2,6 +2,8 @@
 
 import os
 import shlex
+import subprocess
+from collections.abc import Mapping
 
 _PLUS = ("vi", "vim", "nvim", "view", "nano", "pico", "ed", "joe", "mcedit", "ne", "gedit", "less")
 """`+LINE FILE`."""
@@ -35,3 +37,15 @@ def argv_for(editor: str, file: str, line: int, column: int) -> list[str]:
     if name in _IDES:
         return [*argv, "--line", str(line), "--column", str(column), file]
     return [*argv, file]
+
+
+def open_file(env: Mapping[str, str], file: str, line: int, column: int, *, wanted: str = "") -> str | None:
+    """Open a file in the person's editor and wait for its end; a sentence where that could not be done."""
+    try:
+        argv = argv_for(wanted or env.get("VISUAL") or env.get("EDITOR") or "vi", file, line, column)
+        subprocess.run(argv, check=False)
+    except OSError as error:
+        return f"could not start {argv[0]}: {error.strerror}. $EDITOR names the editor"
+    except ValueError as error:
+        return f"the editor's name cannot be read ({error}). $EDITOR names the editor"
+    return None

@@ -25,9 +25,9 @@ def content(scene: Scene) -> Content:
     width = dict(lay_out(columns, scene.width - 2)).get(_BAR, 0)
     axis = _Axis(scene, width)
     columns = (columns[0], columns[_BAR]._replace(title=axis.title), *columns[2:])
-    chained = {id(link.span) for link in scene.chain.links} if scene.chain is not None else set()
+    chained = {link.span for link in scene.chain.links} if scene.chain is not None else set()
     units = [
-        (span, _unit_row(f"u{index}", span, scene, axis, is_chained=id(span) in chained))
+        (span, _unit_row(f"u{index}", span, scene, axis, is_chained=span in chained))
         for index, span in enumerate(scene.story.spans)
     ]
     waits = [_wait_row(f"w{index}", wait, scene, axis) for index, wait in enumerate(scene.story.waits)]

@@ -1,0 +1,159 @@
+"""All that is known of one run beside its log. What takes long is done by methods that a thread may call."""
+
+from collections.abc import Callable, Sequence
+
+from core import events as e
+from core.chain import Chain, find_chain, read_needs
+from core.log_place import find_diagnostic, find_output, find_text
+from core.paths import Paths
+from core.stamps import Stamps
+from core.state import Run
+from core.story import Span, StoryReader, read_plan
+from core.watch import run_processes
+from core.watch.run_processes import RunProcess
+from tui.pages import errors, tests
+from tui.pages.scene import SORTS, Scene
+from tui.tail import Lines
+from tui.widgets.look import Glyphs
+
+Store = Callable[[Run, str], Lines]
+"""Opens a log of a run anew."""
+Place = tuple[str, int]
+"""Stream, number of a line."""
+
+
+class Dossier:
+    """One run."""
+
+    def __init__(self, paths: Paths, run: str, store: Store) -> None:
+        self._paths = paths
+        self._run_id = run
+        self._store = store
+        self._reader = StoryReader(paths, run)
+        self.plan = read_plan(paths, run)
+        self.sort = SORTS[0]
+        self.is_caught_up = False
+        """The journal was read to its end once; what is added since is little."""
+        self.chain: Chain | None = None
+        self.knows_needs = False
+        self._chained: tuple[Span, ...] = ()
+        self.processes: Sequence[RunProcess] | None = None
+        self.outputs: dict[str, Sequence[str] | None] = {}
+        self._output_state = (False, 0)
+
+    def scene(self, run: Run, now: float, glyphs: Glyphs) -> Scene:
+        """What is known at a moment."""
+        story = self._reader.poll() if self.is_caught_up else self._reader.story
+        state = run.state.is_over, len(story.suites)
+        if state != self._output_state:  # what was not in the log may be by now
+            self._output_state = state
+            self.outputs = {key: lines for key, lines in self.outputs.items() if lines is not None}
+        if run.state.is_over:
+            self.processes = ()
+        return Scene(
+            run=run, story=story, plan=self.plan, now=run.ended_at or now, chain=self.chain,
+            knows_needs=self.knows_needs, processes=self.processes, outputs=dict(self.outputs), sort=self.sort,
+            folder=self._paths.run(self._run_id), glyphs=glyphs,
+        )  # fmt: skip
+
+    def lacks_chain(self, run: Run) -> bool:
+        """All units are done, and nobody looked how they followed one another."""
+        spans = self._reader.story.spans
+        is_over = run.state.is_over or run.is_build_over
+        return self.is_caught_up and is_over and bool(spans) and spans != self._chained
+
+    # For threads
+
+    def catch_up(self) -> None:
+        """Read the whole journal: 50 ms a megabyte."""
+        self._reader.poll()
+        while self._reader.is_behind:
+            self._reader.poll()
+        self.is_caught_up = True
+
+    def derive_chain(self, checkout: str) -> None:
+        """Find the chain that ended the build; reads `Cargo.lock`."""
+        spans = self._reader.story.spans
+        needs = read_needs(checkout)
+        self.chain, self.knows_needs = find_chain(spans, needs), needs is not None
+        self._chained = spans
+
+    def look_at_processes(self) -> None:
+        """Read /proc."""
+        self.processes = run_processes.look(self._paths, self._run_id)
+
+    def read_output(self, scene: Scene, key: str) -> None:
+        """Find what a failed test printed."""
+        test = tests.chosen(scene, key)
+        if test is not None:
+            stream = _test_stream(scene.run)
+            found = find_output(self._lines(scene.run, stream), self._stamps(), stream, test, tests.earlier(scene, key))
+            self.outputs[key] = None if found is None else found[1]
+
+    def find(self, scene: Scene, page: str, key: str) -> Place | None:
+        """Where in the log the thing stands that a row of a page is about."""
+        match page:
+            case "errors":
+                return self._place_of_diagnostic(scene, key)
+            case "tests":
+                return self._place_of_test(scene, key)
+            case "crates":
+                return self._place_of_unit(scene, key)
+            case _:
+                return None
+
+    def _place_of_diagnostic(self, scene: Scene, key: str) -> Place | None:
+        one = errors.chosen(scene, key)
+        if one is None:
+            return None
+        stream = _message_stream(scene.run)
+        lines = self._lines(scene.run, stream)
+        line = find_diagnostic(lines, self._stamps(), stream, one, errors.earlier(scene, key))
+        return None if line is None else (stream, line)
+
+    def _place_of_test(self, scene: Scene, key: str) -> Place | None:
+        stream, stamps = _test_stream(scene.run), self._stamps()
+        lines, test = self._lines(scene.run, stream), tests.chosen(scene, key)
+        if test is not None and test.outcome == "failed":
+            found = find_output(lines, stamps, stream, test, tests.earlier(scene, key))
+            if found is not None:
+                return stream, found[0]
+        told: e.TestFinished | e.TestSuiteStarted | None = test
+        if test is None and key[0] == "s" and int(key[1:]) < len(scene.story.suites):
+            told = scene.story.suites[int(key[1:])]
+        line = find_text(lines, stamps, stream, told.at, told.name) if told is not None else None
+        return None if line is None else (stream, line)
+
+    def _place_of_unit(self, scene: Scene, key: str) -> Place | None:
+        stream, index = _message_stream(scene.run), int(key[1:])
+        lines, stamps = self._lines(scene.run, stream), self._stamps()
+        line = None
+        if key[0] == "w" and index < len(scene.story.waits):
+            wait = scene.story.waits[index]
+            line = find_text(lines, stamps, stream, wait.began, f"file lock on {wait.what}")
+        elif key[0] == "u" and index < len(scene.story.spans):
+            span = scene.story.spans[index]
+            name = f" {span.package} v{span.version}" if span.package else f" {span.name.partition('(')[0]} v"
+            line = find_text(lines, stamps, stream, None, name)
+        return None if line is None else (stream, line)
+
+    def _lines(self, run: Run, stream: str) -> Lines:
+        lines = self._store(run, stream)
+        while lines.grow():
+            pass
+        return lines
+
+    def _stamps(self) -> Stamps:
+        stamps = Stamps(self._paths.run(self._run_id) + "/events.jsonl")
+        stamps.grow()
+        return stamps
+
+
+def _message_stream(run: Run) -> str:
+    """Where cargo speaks."""
+    return "err" if run.is_split else "out"
+
+
+def _test_stream(run: Run) -> str:
+    """Where the results of tests stand: nextest writes them beside its messages."""
+    return "err" if run.is_split and run.subcommand == "nextest" else "out"
