@@ -71,11 +71,15 @@ def _before(span: Span, closed: Sequence[Span], ends: Sequence[float], needs: Ne
     if span.began is None:
         return None, "start"
     first, last = bisect_left(ends, span.began - RESOLUTION_S), bisect_right(ends, span.began + RESOLUTION_S)
-    # One that began later cannot have held it, and going back in time the walk ends.
-    found = [one for one in closed[first:last] if one is not span and (one.began is None or one.began < span.began)]
+    found = [one for one in closed[first:last] if one is not span and _can_precede(one, span.began)]
     needed = [one for one in found if needs is not None and _is_needed(one, span, needs)]
     chosen = max(needed or found, key=lambda one: one.elapsed_s or 0.0, default=None)
     return chosen, "needs" if needed else "free" if found else "start"
+
+
+def _can_precede(one: Span, began: float) -> bool:
+    """It began earlier (so that the walk back ends); where nobody saw its start, at least it was there."""
+    return one.began < began if one.began is not None else one.ended is not None and one.ended <= began
 
 
 def _is_needed(one: Span, by: Span, needs: Needs) -> bool:

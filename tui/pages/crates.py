@@ -15,7 +15,7 @@ _NICE_S = (10, 20, 30, 60, 120, 180, 300, 600, 900, 1200, 1800, 3600, 7200, 1440
 _MUCH_OVER = 1.2
 _NAME_CELLS = (12, 28)
 _BAR = 1
-_SECONDS, _USUAL, _CHANGE = 7, 7, 8
+_SECONDS, _USUAL, _CHANGE = 6, 7, 8
 _CHAIN_NAMES = 12
 
 
@@ -35,11 +35,11 @@ def content(scene: Scene) -> Content:
 
 
 def _columns(scene: Scene) -> tuple[Column, ...]:
-    name = min(_NAME_CELLS[1], max(_NAME_CELLS[0], scene.width // 3))
-    return (
-        Column("unit", name), Column("", 0), Column("took", _SECONDS, is_right=True),
-        Column("usually", _USUAL, is_right=True), Column("change", _CHANGE, is_right=True),
-    )  # fmt: skip
+    name = min(_NAME_CELLS[1], max(_NAME_CELLS[0], scene.width * 2 // 5))
+    columns = (Column("unit", name), Column("", 0), Column("took", _SECONDS, is_right=True))
+    if not scene.story.typical_s:
+        return columns
+    return (*columns, Column("usually", _USUAL, is_right=True), Column("change", _CHANGE, is_right=True))
 
 
 class _Axis:
@@ -91,7 +91,7 @@ def _unit_row(key: str, span: Span, scene: Scene, axis: _Axis, *, is_chained: bo
     return Row(key, (
         Cell(mark + span.name, "strong" if is_chained or span.ended is None else "text"),
         Cell(axis.bar(span.began, ended, sign), role),
-        Cell(seconds(took), role if span.ended is None else "number"),
+        Cell(seconds(took), change_role if span.ended is None and usual is not None else "number"),
         Cell(seconds(usual), "dim"),
         Cell(change, change_role),
     ))  # fmt: skip
@@ -182,11 +182,19 @@ def _about(span: Span, scene: Scene) -> Iterable[Cell]:
         yield Cell(f"began {seconds(span.began - began)} into the run, {end}")
     if span.ended is not None and not span.is_done:
         yield Cell("not finished: it failed, or the build ended first", "waiting")
-    usual = scene.story.typical_s.get(span.name)
-    runs = f.many(scene.story.typical_runs, "earlier run")
-    yield Cell(
-        f"usually {seconds(usual)}, the median of {runs}" if usual is not None else "usually –: no earlier run", "dim"
-    )
+    yield Cell(_about_usual(span, scene), "dim")
+
+
+def _about_usual(span: Span, scene: Scene) -> str:
+    usual, took = scene.story.typical_s.get(span.name), _took(span, scene.now)
+    if usual is None:
+        return "usually –: no earlier run compiled it"
+    said = f"usually {seconds(usual)}, the median of {f.many(scene.story.typical_runs, 'earlier run')}"
+    if took is None:
+        return said
+    if span.ended is None and took < usual:
+        return f"{said}: ≈{seconds(usual - took)} left"
+    return f"{said}: {seconds(abs(took - usual))} {'more' if took >= usual else 'less'}"
 
 
 def _about_wait(wait: Wait, scene: Scene) -> str:
@@ -225,7 +233,6 @@ def _derived(scene: Scene, chain: Chain) -> str:
     if not scene.knows_needs:
         return how + "Which unit needed which is not known: Cargo.lock cannot be read."
     return how + (
-        f"By Cargo.lock {chain.count('needs')} had to wait for it; {chain.count('free')} did not need it "
-        "and may have waited for a core. Less time between units is not claimed: cargo may begin a crate "
-        "before the one it needs is complete."
+        f"By Cargo.lock {chain.count('needs')} needed it; {chain.count('free')} did not, and may have waited "
+        "for a core. Units may overlap otherwise: cargo can begin a crate before the one it needs is complete."
     )

@@ -3,7 +3,7 @@
 import shlex
 from collections.abc import Iterator
 
-from tui.format import UNKNOWN
+from tui.format import UNKNOWN, cut_path
 from tui.pages.scene import Content, Scene, words_of
 from tui.widgets.table_view import Cell, Column, Row
 
@@ -14,12 +14,26 @@ _SOURCES = {
 
 def content(scene: Scene) -> Content:
     """The page."""
-    columns = (Column("setting", min(18, max(10, scene.width // 4))), Column("value", 0))
+    columns = (Column("setting", _name_cells(scene)), Column("value", 0))
     found = _entries(scene)
-    rows = [Row(f"p{index}", (Cell(name), Cell(value, "strong"))) for index, (name, value, _) in enumerate(found)]
+    rows = [
+        Row(f"p{index}", (Cell(name), Cell(_short(value, scene), "strong")))
+        for index, (name, value, _) in enumerate(found)
+    ]
     count = len(scene.plan.settings)
     said = f"{count} decided by cargo-deck" if count else "nothing was changed"
     return Content(words_of([(said, "text")], scene.glyphs.dot), columns, rows, "How it was started is not recorded.")
+
+
+def _name_cells(scene: Scene) -> int:
+    return min(18, max(11, scene.width // 4))
+
+
+def _short(value: str, scene: Scene) -> str:
+    """Of a path, its end matters most."""
+    return (
+        cut_path(value, scene.width - _name_cells(scene) - 4) if value.startswith("/") and " " not in value else value
+    )
 
 
 def _entries(scene: Scene) -> list[tuple[str, str, str]]:

@@ -62,9 +62,7 @@ def words_of(parts: Sequence[tuple[str, str]], dot: str) -> tuple[Part, ...]:
     """A line of (text, role), dots between."""
     line = [Part(" ", "text")]
     for index, (text, role) in enumerate(parts):
-        if index:
-            line.append(Part(dot, "dim"))
-        line.append(Part(text, role))
+        line.append(Part(dot + text if index else text, role))
     return tuple(line)
 
 

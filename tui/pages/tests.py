@@ -13,8 +13,10 @@ _SUITE_CELLS = (12, 26)
 
 def content(scene: Scene) -> Content:
     """The page."""
-    suite = min(_SUITE_CELLS[1], max(_SUITE_CELLS[0], scene.width // 3))
-    columns = (Column("", 1), Column("test", 0), Column("suite", suite), Column("took", 7, is_right=True))
+    suite = min(_SUITE_CELLS[1], max(_SUITE_CELLS[0], scene.width // 4))
+    columns: tuple[Column, ...] = (Column("", 1), Column("test", 0), Column("suite", suite))
+    if any(test.elapsed_s is not None for test in scene.story.tests):  # libtest tells none on stable
+        columns = (*columns, Column("took", 6, is_right=True))
     keyed = [(f"t{index}", test) for index, test in enumerate(scene.story.tests)]
     keyed.sort(key=lambda pair: _ORDER[pair[1].outcome])
     rows = [_row(key, test, scene) for key, test in keyed]

@@ -20,7 +20,7 @@ from tui.widgets.painted import PaintedScroll
 _GAP = 2
 _GUTTER = 2
 _HEADER = 1
-_LEAST_REST = 12
+_LEAST_REST = 10
 """Cells of the column that takes the rest: before it has fewer, others are left out, the last ones first."""
 
 
