@@ -1,6 +1,7 @@
 """Values as text, one style everywhere: `0:48`, `1.3 G`, `84 %`. Pure."""
 
 import time
+from collections.abc import Iterator
 
 from rich.cells import cell_len as cell_len
 from rich.cells import set_cell_size
@@ -65,6 +66,19 @@ def cut_path(text: str, width: int) -> str:
     while kept and cell_len(kept) > width - 1:
         kept = kept[1:]
     return ELLIPSIS + kept if width > 0 else ""
+
+
+def wrapped(text: str, width: int) -> Iterator[str]:
+    """The text in rows of at most so many cells, cut between words where there are any."""
+    while cell_len(text) > width:
+        part = set_cell_size(text, width).rstrip("\0") if not text[: width + 1].isascii() else text[:width]
+        space = part.rfind(" ")
+        if text[len(part) : len(part) + 1] != " " and space > width // 3:
+            part = part[:space]
+        part = part or text[:1]
+        yield part
+        text = text[len(part) :].lstrip(" ")
+    yield text
 
 
 def ascii_only(text: str) -> str:

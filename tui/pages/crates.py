@@ -14,6 +14,8 @@ _NICE_S = (10, 20, 30, 60, 120, 180, 300, 600, 900, 1200, 1800, 3600, 7200, 1440
 """The axis of a live run ends at one of these, so that its bars do not shrink each second."""
 _MUCH_OVER = 1.2
 _NAME_CELLS = (12, 28)
+_WIDE = 60
+"""From here there is room for what is usual."""
 _BAR = 1
 _SECONDS, _USUAL, _CHANGE = 6, 7, 8
 _CHAIN_NAMES = 12
@@ -35,9 +37,11 @@ def content(scene: Scene) -> Content:
 
 
 def _columns(scene: Scene) -> tuple[Column, ...]:
-    name = min(_NAME_CELLS[1], max(_NAME_CELLS[0], scene.width * 2 // 5))
+    has_usual = bool(scene.story.typical_s) and scene.width >= _WIDE
+    share = scene.width // 3 if has_usual else scene.width * 2 // 5
+    name = min(_NAME_CELLS[1], max(_NAME_CELLS[0], share))
     columns = (Column("unit", name), Column("", 0), Column("took", _SECONDS, is_right=True))
-    if not scene.story.typical_s:
+    if not has_usual:
         return columns
     return (*columns, Column("usually", _USUAL, is_right=True), Column("change", _CHANGE, is_right=True))
 

@@ -11,7 +11,7 @@ _LARGE_BYTES = 1 << 30
 def content(scene: Scene) -> Content:
     """The page."""
     columns = (
-        Column("process", 0), Column("cpu", 7, is_right=True), Column("RSS", 7, is_right=True),
+        Column("process", 0), Column("cpu", 6, is_right=True), Column("RSS", 5, is_right=True),
         Column("pid", 7, is_right=True),
     )  # fmt: skip
     rows = [

@@ -244,17 +244,19 @@ class TableView(PaintedScroll):
             return self._line(tuple(Cell(column.title, "dim") for column in self._columns), is_chosen=False)
         index = y - _HEADER + self.scroll_offset.y
         if index >= len(self._rows):
-            return self._line_of_words() if index == 0 else self.blank()
+            return self._words_instead(index) if not self._rows else self.blank()
         row, is_chosen = self._rows[index], index == self._index
         drawn = self._drawn.get(index)
         if drawn is None or drawn[0] is not row or drawn[1] != is_chosen:
             drawn = self._drawn[index] = row, is_chosen, self._line(row.cells, is_chosen=is_chosen)
         return drawn[2]
 
-    def _line_of_words(self) -> Strip:
-        room = max(0, self.size.width - _GUTTER)
-        words = Segment(" " * _GUTTER + self.look.drawable(f.cut_name(safe(self._empty), room)), self.look.plain["dim"])
-        return Strip([words]).adjust_cell_length(self.size.width, self.base)
+    def _words_instead(self, index: int) -> Strip:
+        """A row of what is said where there are no rows."""
+        lines = list(f.wrapped(safe(self._empty), max(1, self.size.width - _GUTTER)))
+        if index >= len(lines):
+            return self.blank()
+        return Strip([self.segment(" " * _GUTTER + lines[index], "dim")]).adjust_cell_length(self.size.width, self.base)
 
     def _line(self, cells: tuple[Cell, ...], *, is_chosen: bool) -> Strip:
         look = self.look

@@ -3,12 +3,11 @@
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from rich.cells import cell_len
 from textual.geometry import Size
 from textual.strip import Strip
 
-from tui.format import cut_name
-from tui.widgets.ansi import clip, safe
+from tui.format import cut_name, wrapped
+from tui.widgets.ansi import safe
 from tui.widgets.look import Glyphs
 from tui.widgets.painted import PaintedScroll
 from tui.widgets.table_view import Cell
@@ -70,16 +69,3 @@ class TextView(PaintedScroll):
 def _parts(line: Cell | Frame, width: int) -> Iterator[str]:
     text = safe(line.text)
     return iter((cut_name(text, width),)) if isinstance(line, Frame) else wrapped(text, width)
-
-
-def wrapped(text: str, width: int) -> Iterator[str]:
-    """The text in rows of at most so many cells, cut between words where there are any."""
-    while cell_len(text) > width:
-        part = clip(text, width)
-        space = part.rfind(" ")
-        if text[len(part) : len(part) + 1] != " " and space > width // 3:
-            part = part[:space]
-        part = part or text[:1]
-        yield part
-        text = text[len(part) :].lstrip(" ")
-    yield text
