@@ -1,6 +1,6 @@
 """Goes to what is searched in a log, forth and back, while the rest is still being looked through."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from time import perf_counter
 
 from core.search import STEP_S, Search
@@ -15,7 +15,6 @@ class Finder:
         """What was wanted last is nowhere in the log."""
         self._from = 0
         self._way = 0
-        self._hunt: Iterator[int | None] | None = None
 
     @property
     def is_busy(self) -> bool:
@@ -25,34 +24,22 @@ class Finder:
     def want(self, line: int, way: int) -> None:
         """Look for the next match: at or after a line (`way` 1), or before it (-1), round the ends."""
         self._from, self._way, self.is_vain = line, way, False
-        self._hunt = self.search.hunt(line) if way > 0 else None
 
     def work(self, for_s: float = STEP_S, clock: Callable[[], float] = perf_counter) -> int | None:
         """Look on for a moment; the wanted line, once, when it is found."""
-        ends = clock() + for_s
-        if self._hunt is not None:
-            for line in self._hunt:
-                if line is not None:
-                    return self._found(line)
-                if clock() >= ends:
-                    return None
-            self._hunt = None  # none up to the end: the first of the log is wanted, and a step will meet it
-        while not self.search.is_done:
-            self.search.step(for_s / 4, clock)
-            if clock() >= ends:
-                break
-        return self._settle()
+        line = self._settle()
+        if line is None and not self.search.is_done:
+            self.search.step(for_s, clock)
+            line = self._settle()
+        return line
 
     def _settle(self) -> int | None:
         """The wanted line, where enough was looked at to know it."""
-        search = self.search
-        if self._way > 0 and (search.lines or search.is_done):
-            return self._found(search.after(self._from - 1))
-        if self._way < 0 and (search.is_done or search.looked_at >= self._from > 0 < search.rank(self._from - 1)):
-            return self._found(search.before(self._from))
-        return None
-
-    def _found(self, line: int | None) -> int | None:
-        self.is_vain = line is None
-        self._way, self._hunt = 0, None
+        if not self._way:
+            return None
+        known = self.search.next_known if self._way > 0 else self.search.previous_known
+        line = known(self._from)
+        if line is not None or self.search.is_done:
+            self.is_vain = line is None
+            self._way = 0
         return line

@@ -4,7 +4,7 @@ import re
 import signal
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from time import perf_counter
@@ -12,7 +12,7 @@ from types import FrameType
 from typing import AnyStr, NamedTuple, Protocol
 
 from core.errors import DeckError
-from core.parsers.text import plain_block
+from core.parsers.text import has_controls, plain_block
 
 BLOCK_BYTES = 1 << 18
 """Of a log at once: it stays in the nearer caches of the processor."""
@@ -159,24 +159,29 @@ def _places(text: bytes, word: bytes) -> Iterator[int]:
 
 
 class Search:
-    """Which lines of a log match, as far as it was looked through. The log may grow meanwhile."""
+    """Which lines of a log match, as far as it was looked through. The log may grow meanwhile.
 
-    def __init__(self, log: Searchable, pattern: Pattern) -> None:
+    It is looked through from some line to the end, then from the first line on: who searches wants the next match
+    first. Plain text is looked at in haste; in the end the blocks that have control characters in them are done again.
+    """
+
+    def __init__(self, log: Searchable, pattern: Pattern, start: int = 0) -> None:
         self.pattern = pattern
         self.lines = array("I")
-        """Numbers of the lines that match, ascending."""
+        """Numbers of the lines that match, ascending, of what was looked at."""
         self._log = log
-        self._next = 0
-
-    @property
-    def looked_at(self) -> int:
-        """Lines that were looked at, from the first."""
-        return self._next
+        self._start = self._next = min(start, max(0, log.shown_line_count - 1))
+        self._count = 0
+        """Lines there were when the end was reached."""
+        self._head = 0
+        """Lines that were looked at from the first on, until that meets the start."""
+        self._doubtful: list[int] = []
+        """First lines of blocks that were looked at in haste."""
 
     @property
     def is_done(self) -> bool:
-        """All lines that there are were looked at, but for the last: it may not be whole."""
-        return self._next >= max(0, self._log.shown_line_count - 1)
+        """All lines that there are were looked at."""
+        return self._count >= self._log.shown_line_count and self._head >= self._start and not self._doubtful
 
     def step(self, for_s: float = STEP_S, clock: Callable[[], float] = perf_counter) -> bool:
         """Look on for a moment; True where more lines match. Raises SearchError where the pattern takes too long."""
@@ -186,53 +191,57 @@ class Search:
         return len(self.lines) != before
 
     def _take_block(self) -> bool:
-        """Look through the next lines; True where there are more behind them."""
-        first, after, block = self._log.block(self._next, BLOCK_BYTES)
+        """Look through some more lines; True where there is more to do."""
+        count = self._log.shown_line_count
+        if self._count < count:
+            self._next = self._look_at(self._next, count)
+            if self._next == count:
+                self._count = count
+                self._next -= 1  # the last line may not be whole: with the next one it is looked at again
+        elif self._head < self._start:
+            self._head = self._look_at(self._head, self._start)
+        elif self._doubtful:
+            self._look_again(self._doubtful.pop())
+        return not self.is_done
+
+    def _look_at(self, line: int, end: int) -> int:
+        """Look at the lines of a block, from one on; the next line, at most `end`."""
+        first, after, block = self._log.block(line, BLOCK_BYTES)
         if not block:
-            return False
-        while self.lines and self.lines[-1] >= self._next:
-            self.lines.pop()  # the last line was looked at before it was whole
-        found = array("I", [first + number for number in find_lines(self.pattern, block)])
-        self.lines.extend(found[bisect_left(found, self._next) :])
-        is_last = after >= self._log.shown_line_count
-        self._next = after - 1 if is_last else after
-        return not is_last
+            return end
+        after = min(after, end)
+        self._put(line, after, (first + found for found in find_lines(self.pattern, block, is_hasty=True)))
+        if b"\x1b" not in block:
+            self._doubtful.append(line)
+        return after
 
-    def hunt(self, line: int) -> Iterator[int | None]:
-        """The first line at or after one that matches, found without looking through those before it.
+    def _look_again(self, line: int) -> None:
+        """The same without haste, where haste may have overlooked something."""
+        first, after, block = self._log.block(line, BLOCK_BYTES)
+        if has_controls(block):
+            after = min(after, self._start if line < self._start else self._next + 1)
+            self._put(line, after, (first + found for found in find_lines(self.pattern, block)))
 
-        Gives None after each part that was looked through in vain, then the line; nothing more at the end of the log.
-        In haste: a line with control characters in the middle of what is looked for is left to `step`.
-        """
+    def _put(self, line: int, after: int, found: Iterable[int]) -> None:
+        """Keep what was found from a line on and before another, instead of what was known of these."""
+        lines = self.lines
+        low, high = bisect_left(lines, line), bisect_left(lines, after)
+        lines[low:high] = array("I", [number for number in found if line <= number < after])
+
+    def next_known(self, line: int) -> int | None:
+        """The first line at or after one that matches; None: not known (yet)."""
         at = bisect_left(self.lines, line)
-        if at < len(self.lines):
-            yield self.lines[at]
-            return
-        line = max(line, self._next)
-        while True:
-            first, after, block = self._log.block(line, BLOCK_BYTES)
-            if not block:
-                return
-            found = find_lines(self.pattern, block, is_hasty=True)
-            if (at := bisect_left(found, line - first)) < len(found):
-                yield first + found[at]
-                return
-            yield None
-            line = after
+        if at == len(self.lines):
+            return self.lines[0] if self.lines and self.is_done else None
+        is_near = line >= self._start or self.lines[at] < self._head or self._head >= self._start
+        return self.lines[at] if is_near else None
 
-    def first_from(self, line: int) -> int | None:
-        """The same at once; None: there is none."""
-        return next((found for found in self.hunt(line) if found is not None), None)
-
-    def after(self, line: int) -> int | None:
-        """The next line that matches, of those found so far; round the end."""
-        if not self.lines:
-            return None
-        return self.lines[bisect_right(self.lines, line) % len(self.lines)]
-
-    def before(self, line: int) -> int | None:
-        """The one before, round the beginning."""
-        return self.lines[bisect_left(self.lines, line) - 1] if self.lines else None
+    def previous_known(self, line: int) -> int | None:
+        """The last line before one that matches; None: not known (yet)."""
+        at = bisect_left(self.lines, line) - 1
+        if self.is_done:
+            return self.lines[at] if self.lines else None
+        return self.lines[at] if at >= 0 and self._start <= self.lines[at] and line <= self._next else None
 
     def rank(self, line: int) -> int:
         """Which of the matching lines it is, from 1; 0: none at or before it."""

@@ -54,20 +54,24 @@ def plain_block(block: bytes, *, is_hasty: bool = False) -> bytes | str:
     """Whole lines with their ends, each as `plain` gives it, a redrawn one (`\\r`) in its last state.
 
     Bytes where all of it is ASCII: they are searched twice as fast. 0.6 ms for 1 MB, a tenth of it with `is_hasty`:
-    then control characters that are no escape may be left in it.
+    then control characters may be left in it, where there is no escape (see `has_controls`).
     """
     if b"\r" in block:
         block = _RETURNS.sub(b"", _REDRAWN.sub(b"", block))
     if block.isascii():
         ascii_text = strip_sgr_bytes(block)
-        is_escaping = b"\x1b" in ascii_text
-        if not is_escaping and (is_hasty or len(ascii_text.translate(None, _CONTROL_BYTES)) == len(ascii_text)):
+        if (is_hasty and ascii_text is block) or not has_controls(ascii_text):
             return ascii_text
     else:
         text = strip_sgr(block.decode("utf-8", "replace"))
         if not _ODD.search(text):
             return text
     return "\n".join(plain(line) for line in block.split(b"\n"))
+
+
+def has_controls(block: bytes) -> bool:
+    """It holds control characters besides tabs and line ends."""
+    return len(block.translate(None, _CONTROL_BYTES)) != len(block)
 
 
 def cut(text: str, columns: int) -> str:

@@ -23,7 +23,7 @@ def found_by(finder: Finder, line: int, way: int) -> int | None:
 
 
 def test_the_next_match_is_found_before_the_log_is_looked_through(tmp_path: Path) -> None:
-    finder = Finder(Search(big_log(tmp_path), compile_pattern("needle")))
+    finder = Finder(Search(big_log(tmp_path), compile_pattern("needle"), 40000))
     assert found_by(finder, 40000, 1) == 45000
     assert not finder.search.is_done
 

@@ -47,18 +47,25 @@ def test_every_line_that_matches_is_found_and_no_other(text: str, tmp_path: Path
     log = log_of(tmp_path, b"\n".join(rng.choice(LINES) for _ in range(3000)) + b"\n")
     search = Search(log, compile_pattern(text))
     assert found_by(search) == expected(log, text)
-    assert search.first_from(0) == (search.lines[0] if search.lines else None)
+    assert search.next_known(0) == (search.lines[0] if search.lines else None)
+
+
+@pytest.mark.parametrize("start", [0, 1, 1500, 2999, 99999])
+@pytest.mark.parametrize("text", ["error", "x{3,}", "error.or", "größer", "^$"])
+def test_it_does_not_matter_where_the_search_begins(text: str, start: int, tmp_path: Path) -> None:
+    rng = random.Random(text)
+    log = log_of(tmp_path, b"\n".join(rng.choice(LINES) for _ in range(30000)))
+    assert found_by(Search(log, compile_pattern(text), start)) == expected(log, text)
 
 
 def test_lines_are_found_over_many_blocks_and_from_the_middle_of_one(tmp_path: Path) -> None:
     log = log_of(tmp_path, b"".join(b"%06d %s\n" % (i, b"needle" if i % 997 == 0 else b"hay" * 20) for i in range(60000)))
     search = Search(log, compile_pattern("needle"))
-    assert search.first_from(30000) == 997 * 31
     assert found_by(search) == [i for i in range(60000) if i % 997 == 0]
-    assert search.after(997) == 997 * 2
-    assert search.before(997) == 0
-    assert search.after(59999) == 0
-    assert search.before(0) == 997 * 60
+    assert search.next_known(998) == 997 * 2
+    assert search.previous_known(997) == 0
+    assert search.next_known(59999) == 0
+    assert search.previous_known(0) == 997 * 60
     assert search.rank(997) == 2
 
 
@@ -70,7 +77,6 @@ def test_a_log_that_grows_is_looked_through_to_its_new_end(tmp_path: Path) -> No
         file.write(b"ee\nfour three\nfi")
     log.extend()
     assert found_by(search) == [2, 3]
-    assert search.looked_at == 4
 
 
 def test_the_open_last_line_is_found_once(tmp_path: Path) -> None:

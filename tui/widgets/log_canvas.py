@@ -58,6 +58,8 @@ class LogCanvas(PaintedScroll):
         self._store: LineStore | None = None
         self._lines = 0
         self._only: Sequence[int] | None = None
+        self._told = 0
+        """How many of these there were when they were drawn."""
         self._top, self._skip, self._left = 0, 0, 0
         self._rows: list[Row] | None = None
         self._laid: dict[int, list[Row]] = {}
@@ -95,7 +97,7 @@ class LogCanvas(PaintedScroll):
     def show_only(self, lines: Sequence[int] | None) -> None:
         """Show these lines alone (ascending; more may come to it), or all of them; one stays where one was."""
         at = self.top_line
-        self._only = lines
+        self._only, self._told = lines, len(lines) if lines is not None else 0
         self._top, self._skip = (at if lines is None else bisect_left(lines, at)), 0
         if self.is_following:
             self.follow()
@@ -107,10 +109,14 @@ class LogCanvas(PaintedScroll):
         """Not all lines are shown."""
         return self._only is not None
 
-    def lines_found(self, before: int) -> None:
-        """There are more of the lines that are shown alone than so many."""
-        if self._only is not None:
-            self._reach(before)
+    def lines_found(self, top: int) -> None:
+        """There may be more of the lines that are shown alone, above and below; `top` was the line at the top."""
+        if self._only is None or len(self._only) == self._told:
+            return
+        before, self._told = self._told, len(self._only)
+        if not self.is_following:
+            self._top, self._skip = bisect_left(self._only, top), 0
+        self._reach(before)
 
     @property
     def line_count(self) -> int:
@@ -138,6 +144,12 @@ class LogCanvas(PaintedScroll):
         """Numbers of the first and last line on screen."""
         rows = self._visible()
         return range(rows[0].line, rows[-1].line + 1) if rows else range(0)
+
+    @property
+    def here(self) -> int:
+        """Where one is: the current line if it is on screen, else the one at the top."""
+        is_seen = any(row.line == self.current for row in self._visible())
+        return self.current if is_seen and self.current is not None else self.top_line
 
     def _line_at(self, index: int) -> int:
         return index if self._only is None else self._only[index]
@@ -248,13 +260,13 @@ class LogCanvas(PaintedScroll):
     def toggle_mark(self) -> None:
         """Mark the current line, or take its mark away."""
         if self.count:
-            self.current = self.current if self.current is not None else self.top_line
+            self.current = self.here
             self.marks ^= {self.current}
             self.redraw()
 
     def go_to_next_mark(self) -> bool:
         """Go to the next marked line, round the end; False: there is none."""
-        at = self.current if self.current is not None else self.top_line - 1
+        at = self.here if self.here == self.current else self.here - 1
         line = min(self.marks, key=lambda mark: (mark <= at, mark), default=None)
         if line is not None:
             self.go_to(line)

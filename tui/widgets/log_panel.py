@@ -7,7 +7,9 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
 from textual.message import Message
+from textual.timer import Timer
 
+from core.clock import monotonic
 from core.errors_in_logs import ERRORS
 from core.finder import Finder
 from core.search import Search, SearchError, compile_pattern
@@ -20,6 +22,10 @@ from tui.widgets.look import Glyphs
 from tui.widgets.prompt import Prompt
 from tui.widgets.status_line import Part, StatusLine
 
+_TYPED_S = 0.006
+"""After the last of keys that come together a search begins."""
+_SAY_S = 0.1
+"""Between two counts that are said while a search goes on."""
 _NEXT_STEP_S = 0.001
 """Between two steps of a search: keys and paints come first."""
 _CASES = (None, True, False)
@@ -78,6 +84,9 @@ class LogPanel(Vertical):
         self._left_at = 0
         """How many lines there were when the end was left."""
         self._is_working = False
+        self._typed = ""
+        self._typing: Timer | None = None
+        self._said_at = 0.0
         self.is_live = True
         """Its end may move."""
 
@@ -141,7 +150,7 @@ class LogPanel(Vertical):
     # Search
 
     def action_search(self) -> None:
-        self._origin = self.view.top_line if self.view.current is None else self.view.current
+        self._origin = self.view.here
         self.prompt.ask("search", "/")
 
     def action_line(self) -> None:
@@ -150,14 +159,24 @@ class LogPanel(Vertical):
     def on_prompt_typed(self, event: Prompt.Typed) -> None:
         event.stop()
         if event.kind == "search":
-            self._search_for(event.text)
-            if self._finder is not None and event.text:
-                self._finder.want(self._origin, 1)
-                self._work_soon()
+            self._typed = event.text
+            if self._typing is not None:
+                self._typing.stop()
+            self._typing = self.set_timer(_TYPED_S, self._search_typed)
+
+    def _search_typed(self) -> None:
+        """Go to the first match of what has been typed, from where one was."""
+        self._typing = None
+        self._search_for(self._typed)
+        if self._finder is not None:
+            self._finder.want(self._origin, 1)
 
     def on_prompt_closed(self, event: Prompt.Closed) -> None:
         event.stop()
         self.view.focus()
+        if self._typing is not None:
+            self._typing.stop()
+            self._search_typed()
         if event.kind == "line":
             self._go_to_number(event.text or "")
         elif event.text is None:
@@ -181,7 +200,7 @@ class LogPanel(Vertical):
         if text and self._source is not None:
             try:
                 pattern = compile_pattern(text, is_case_sensitive=self._case)
-                self._finder = Finder(Search(self._source.store, pattern))
+                self._finder = Finder(Search(self._source.store, pattern, self._origin))
             except SearchError as error:
                 self._trouble = str(error)
         self.view.highlight(pattern)
@@ -198,14 +217,14 @@ class LogPanel(Vertical):
         if self._source is None:
             return
         if self._errors is None:
-            self._errors = Finder(Search(self._source.store, ERRORS))
+            self._errors = Finder(Search(self._source.store, ERRORS, self.view.here))
         self._go(self._errors, way)
 
     def _go(self, finder: Finder, way: int) -> None:
         """Go to the next or previous line that a finder finds."""
         view = self.view
-        at = view.current if view.current is not None else (view.top_line - 1 if way > 0 else view.top_line)
-        finder.want(at + 1 if way > 0 else at, way)
+        is_at_current = view.here == view.current
+        finder.want(view.here + 1 if way > 0 and is_at_current else view.here, way)
         self._work_soon()
 
     def action_case(self) -> None:
@@ -229,24 +248,29 @@ class LogPanel(Vertical):
     def _work(self) -> None:
         """A step of what is being searched; the next one soon, while there is more."""
         self._is_working = False
-        for finder in (self._finder, self._errors):
-            if finder is None or not finder.is_busy:
-                continue
-            before = len(finder.search.lines)
-            try:
-                line = finder.work()
-            except SearchError as error:
-                self._give_up(str(error))
-                return
-            if finder is self._finder and len(finder.search.lines) != before:
-                self.view.lines_found(before)
-            if line is not None:
-                self.view.go_to(line)
-            elif finder is self._errors and finder.is_vain:
-                finder.is_vain = False
-                self.notify("No error in this log.")
+        try:
+            top = self.view.top_line
+            line = self._work_on(self._finder)
+            self.view.lines_found(top)
+            if line is None:
+                line = self._work_on(self._errors)
+        except SearchError as error:
+            self._give_up(str(error))
+            return
+        if line is not None:
+            self.view.go_to(line)
+        if self._errors is not None and self._errors.is_vain:
+            self._errors.is_vain = False
+            self.notify("No error in this log.")
+        if any(finder is not None and finder.is_busy for finder in (self._finder, self._errors)):
             self._work_soon()
-        self._say()
+        if line is not None or not self._is_working or monotonic() - self._said_at >= _SAY_S:
+            self._say()
+
+    @staticmethod
+    def _work_on(finder: Finder | None) -> int | None:
+        """A step of one search; the line to go to, if one was wanted and is found."""
+        return finder.work() if finder is not None and finder.is_busy else None
 
     def _give_up(self, why: str) -> None:
         self._finder, self._trouble = None, why
@@ -257,6 +281,7 @@ class LogPanel(Vertical):
 
     def _say(self) -> None:
         """The line below the log."""
+        self._said_at = monotonic()
         left = (*self._said_of_search(), *self._said_of_place())
         source = self._source
         count = many(self.view.line_count, "line").replace(str(self.view.line_count), f"{self.view.line_count:,}", 1)
@@ -366,9 +391,8 @@ class LogPanel(Vertical):
         self._open_in("editor")
 
     def _open_in(self, program: str) -> None:
-        line = self.view.current if self.view.current is not None else self.view.top_line
         if self._source is not None:
-            self.post_message(self.OpenAsked(program, line, self._source))
+            self.post_message(self.OpenAsked(program, self.view.here, self._source))
 
     def step_back(self) -> bool:
         """Undo the last thing that Escape undoes; False: there is none."""

@@ -22,9 +22,8 @@ class LogView(LogCanvas):
         if self.selection is not None:
             self.clear_selection()
             return
-        line = self.current if self.current in self.visible_lines else self.top_line
         if self.count:
-            self.selection = Selection(Place(line or 0, 0), Place(line or 0, 0), is_lines=True)
+            self.selection = Selection(Place(self.here, 0), Place(self.here, 0), is_lines=True)
             self.is_following = False
             self.redraw()
 
