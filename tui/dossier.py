@@ -11,7 +11,7 @@ from core.state import Run
 from core.story import Span, StoryReader, read_plan
 from core.watch import run_processes
 from core.watch.run_processes import RunProcess
-from tui.pages import errors, tests
+from tui.pages import crates, errors, tests
 from tui.pages.scene import SORTS, Scene
 from tui.tail import Lines
 from tui.widgets.look import Glyphs
@@ -125,14 +125,12 @@ class Dossier:
         return None if line is None else (stream, line)
 
     def _place_of_unit(self, scene: Scene, key: str) -> Place | None:
-        stream, index = _message_stream(scene.run), int(key[1:])
+        stream = _message_stream(scene.run)
         lines, stamps = self._lines(scene.run, stream), self._stamps()
         line = None
-        if key[0] == "w" and index < len(scene.story.waits):
-            wait = scene.story.waits[index]
+        if (wait := crates.chosen_wait(scene, key)) is not None:
             line = find_text(lines, stamps, stream, wait.began, f"file lock on {wait.what}")
-        elif key[0] == "u" and index < len(scene.story.spans):
-            span = scene.story.spans[index]
+        elif (span := crates.chosen(scene, key)) is not None:
             name = f" {span.package} v{span.version}" if span.package else f" {span.name.partition('(')[0]} v"
             line = find_text(lines, stamps, stream, None, name)
         return None if line is None else (stream, line)

@@ -4,11 +4,13 @@ from pathlib import Path
 from typing import ClassVar
 
 import pytest
+from rich.cells import cell_len
 from textual.app import App, ComposeResult
 from textual.geometry import Region
 from textual.pilot import Pilot
 
 from tests.tui.screen_text import text_of
+from tui.format import wrapped
 from tui.themes import DARK, FALLBACKS
 from tui.widgets.look import ASCII, UNICODE
 from tui.widgets.painted import PaintedScreen
@@ -169,3 +171,20 @@ def test_a_narrow_list_leaves_out_its_last_columns_first() -> None:
     assert lay_out(COLUMNS, 12) == ((0, 12),)
     assert lay_out((Column("a", 10), Column("b", 8)), 12) == ((0, 10),)
     assert lay_out((Column("a", 10),), 4) == ((0, 4),)
+
+
+async def test_what_is_said_instead_of_rows_goes_on_in_the_next_row() -> None:
+    app = Listing()
+    async with app.run_test(size=(20, 6)) as pilot:
+        app.table.say_empty("Nothing was compiled here so far.")
+        await pilot.pause()
+        assert [line.strip() for line in rows_of(pilot)[1:4]] == ["Nothing was", "compiled here so", "far."]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "a b", "one two three four five", "x" * 25, "宽" * 12, "ab 宽宽宽宽宽宽", "    indented text"]
+)
+def test_wrapped_text_fits_and_loses_nothing_but_blanks(text: str) -> None:
+    rows = list(wrapped(text, 10))
+    assert all(cell_len(row) <= 10 for row in rows)
+    assert "".join(rows).replace(" ", "") == text.replace(" ", "")

@@ -1,12 +1,15 @@
 """Crates: when each unit was compiled, how long that took and usually takes, and the chain that ended the build."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 from math import ceil
+from typing import NamedTuple
 
 from core.chain import RESOLUTION_S, Chain
 from core.story import Span, Wait
 from tui import format as f
 from tui.pages.scene import Content, Scene, seconds, words_of
+from tui.widgets.look import Glyphs
 from tui.widgets.status_line import Part
 from tui.widgets.table_view import Cell, Column, Row, lay_out
 
@@ -25,13 +28,10 @@ def content(scene: Scene) -> Content:
     """The page."""
     columns = _columns(scene)
     width = dict(lay_out(columns, scene.width - 2)).get(_BAR, 0)
-    axis = _Axis(scene, width)
+    axis = _axis(scene, width)
     columns = (columns[0], columns[_BAR]._replace(title=axis.title), *columns[2:])
     chained = {link.span for link in scene.chain.links} if scene.chain is not None else set()
-    units = [
-        (span, _unit_row(f"u{index}", span, scene, axis, is_chained=span in chained))
-        for index, span in enumerate(scene.story.spans)
-    ]
+    units = [(span, _unit_row(span, scene, axis, is_chained=span in chained)) for span in scene.story.spans]
     waits = [_wait_row(f"w{index}", wait, scene, axis) for index, wait in enumerate(scene.story.waits)]
     return Content(_summary(scene), columns, _ordered(units, waits, scene), _nothing(scene))
 
@@ -46,16 +46,14 @@ def _columns(scene: Scene) -> tuple[Column, ...]:
     return (*columns, Column("usually", _USUAL, is_right=True), Column("change", _CHANGE, is_right=True))
 
 
-class _Axis:
+class _Axis(NamedTuple):
     """The run's time across a column."""
 
-    def __init__(self, scene: Scene, width: int) -> None:
-        self.began = scene.story.began if scene.story.began is not None else scene.run.started_at
-        end = scene.story.ended if scene.story.ended is not None else scene.run.ended_at
-        self.length_s = end - self.began if end is not None else _nice(scene, scene.now - self.began)
-        self.length_s = max(0.1, self.length_s)
-        self.width = width
-        self._glyphs = scene.glyphs
+    began: float
+    length_s: float
+    width: int
+    """In cells."""
+    dot: str
 
     @property
     def title(self) -> str:
@@ -74,9 +72,20 @@ class _Axis:
             return ""
         stop = max(1, ceil(self._place(ended)))
         if began is None:
-            return " " * (stop - 1) + ("." if self._glyphs.is_ascii else "·")
+            return " " * (stop - 1) + self.dot
         first = min(int(self._place(began)), self.width - 1)
         return " " * first + sign * max(1, stop - first)
+
+
+def _axis(scene: Scene, width: int) -> _Axis:
+    began = _began(scene)
+    end = scene.story.ended if scene.story.ended is not None else scene.run.ended_at
+    length_s = end - began if end is not None else _nice(scene, scene.now - began)
+    return _Axis(began, max(0.1, length_s), width, "." if scene.glyphs.is_ascii else "·")
+
+
+def _began(scene: Scene) -> float:
+    return scene.story.began if scene.story.began is not None else scene.run.started_at
 
 
 def _nice(scene: Scene, elapsed_s: float) -> float:
@@ -84,21 +93,33 @@ def _nice(scene: Scene, elapsed_s: float) -> float:
     return next((float(nice) for nice in _NICE_S if nice >= wanted), wanted)
 
 
-def _unit_row(key: str, span: Span, scene: Scene, axis: _Axis, *, is_chained: bool) -> Row:
-    role = _role(span)
-    took = _took(span, scene.now)
+def _unit_row(span: Span, scene: Scene, axis: _Axis, *, is_chained: bool) -> Row:
     usual = scene.story.typical_s.get(span.name)
-    sign = scene.glyphs.bar if span.kind != "run-build-script" else ("-" if scene.glyphs.is_ascii else "─")
-    mark = scene.glyphs.mark + " " if is_chained else "  "
-    ended = span.ended if span.ended is not None else scene.now
-    change, change_role = _change(span, took, usual)
-    return Row(key, (
-        Cell(mark + span.name, "strong" if is_chained or span.ended is None else "text"),
-        Cell(axis.bar(span.began, ended, sign), role),
-        Cell(seconds(took), change_role if span.ended is None and usual is not None else "number"),
-        Cell(seconds(usual), "dim"),
-        Cell(change, change_role),
+    if span.ended is not None:
+        return _closed_row(span, usual, axis, scene.glyphs, is_chained)
+    took = _took(span, scene.now)
+    change, role = _change(span, took, usual)
+    return Row(_key(span), (
+        Cell("  " + span.name, "strong"), Cell(axis.bar(span.began, scene.now, scene.glyphs.bar), "building"),
+        Cell(seconds(took), role if usual is not None else "number"), Cell(seconds(usual), "dim"), Cell(change, role),
     ))  # fmt: skip
+
+
+@lru_cache(maxsize=1 << 13)
+def _closed_row(span: Span, usual: float | None, axis: _Axis, glyphs: Glyphs, is_chained: bool) -> Row:
+    """Of a unit that does not change any more: 10 µs, which count where there are thousands."""
+    sign = glyphs.bar if span.kind != "run-build-script" else ("-" if glyphs.is_ascii else "─")
+    change, role = _change(span, span.elapsed_s, usual)
+    return Row(_key(span), (
+        Cell((glyphs.mark + " " if is_chained else "  ") + span.name, "strong" if is_chained else "text"),
+        Cell(axis.bar(span.began, span.ended or 0.0, sign), "done" if span.is_done else "quiet"),
+        Cell(seconds(span.elapsed_s), "number"), Cell(seconds(usual), "dim"), Cell(change, role),
+    ))  # fmt: skip
+
+
+def _key(span: Span) -> str:
+    """The same as long as the unit is known; no two of a name begin together."""
+    return f"u{span.began if span.began is not None else span.ended} {span.name}"
 
 
 def _wait_row(key: str, wait: Wait, scene: Scene, axis: _Axis) -> Row:
@@ -109,12 +130,6 @@ def _wait_row(key: str, wait: Wait, scene: Scene, axis: _Axis) -> Row:
         Cell(f"{scene.glyphs.waiting} {wait.what}", "waiting"), Cell(axis.bar(wait.began, ended, sign), "waiting"),
         Cell(seconds(took if took > 0 else None), "waiting"), Cell(""), Cell(""),
     ))  # fmt: skip
-
-
-def _role(span: Span) -> str:
-    if span.ended is None:
-        return "building"
-    return "done" if span.is_done else "quiet"
 
 
 def _took(span: Span, now: float) -> float | None:
@@ -164,19 +179,29 @@ def _nothing(scene: Scene) -> str:
     return "No unit was compiled." if scene.run.state.is_over else "No unit is named yet."
 
 
+def chosen(scene: Scene, key: str | None) -> Span | None:
+    """The unit of a row."""
+    return next((span for span in scene.story.spans if _key(span) == key), None)
+
+
+def chosen_wait(scene: Scene, key: str | None) -> Wait | None:
+    """The wait of a row."""
+    index = int(key[1:]) if key is not None and key[0] == "w" else -1
+    return scene.story.waits[index] if 0 <= index < len(scene.story.waits) else None
+
+
 def detail(scene: Scene, key: str | None) -> tuple[Cell, ...]:
     """What is known of a unit, then of the chain."""
-    index = int(key[1:]) if key is not None else -1
     lines: tuple[Cell, ...] = ()
-    if key is not None and key[0] == "u" and index < len(scene.story.spans):
-        lines = (*_about(scene.story.spans[index], scene), Cell(""))
-    elif key is not None and key[0] == "w" and index < len(scene.story.waits):
-        lines = (Cell(_about_wait(scene.story.waits[index], scene)), Cell(""))
+    if (span := chosen(scene, key)) is not None:
+        lines = (*_about(span, scene), Cell(""))
+    elif (wait := chosen_wait(scene, key)) is not None:
+        lines = (Cell(_about_wait(wait, scene)), Cell(""))
     return (*lines, *_about_chain(scene))
 
 
 def _about(span: Span, scene: Scene) -> Iterable[Cell]:
-    began = scene.story.began if scene.story.began is not None else scene.run.started_at
+    began = _began(scene)
     package = f"  {span.package} {span.version}  {span.kind}" if span.package else ""
     yield Cell(f"{span.name}{package}", "strong")
     if span.began is None:

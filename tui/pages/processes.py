@@ -28,7 +28,7 @@ def content(scene: Scene) -> Content:
 def _summary(scene: Scene) -> tuple[Part, ...]:
     found = scene.processes
     if not found:
-        return words_of([("RSS – cpu –", "dim")], scene.glyphs.dot)
+        return words_of(_in_all(scene), scene.glyphs.dot)
     parts = [
         (f"{len(found)} process{'' if len(found) == 1 else 'es'}", "text"),
         (f"cpu {seconds(sum(one.cpu_s for one in found))}", "dim"),
@@ -37,6 +37,15 @@ def _summary(scene: Scene) -> tuple[Part, ...]:
     if scene.run.stop is not None:
         parts.insert(0, ("still alive while it stops", "waiting"))
     return words_of(parts, scene.glyphs.dot)
+
+
+def _in_all(scene: Scene) -> list[tuple[str, str]]:
+    """What is left to say when nobody lives."""
+    ended = scene.run.ended
+    if ended is None:
+        return [(f"cpu {f.UNKNOWN}", "dim"), (f"RSS {f.UNKNOWN}", "dim")]
+    largest = f.size(ended.largest_process_bytes or None)
+    return [(f"cpu {seconds(ended.user_s + ended.sys_s)} in all", "text"), (f"largest process {largest}", "dim")]
 
 
 def _nothing(scene: Scene) -> str:

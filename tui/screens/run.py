@@ -15,7 +15,7 @@ from core.retry import retry_words
 from core.stamps import Stamps
 from core.state import Run, RunState
 from tui import roster
-from tui.bindings import LOG, RUN, bindings
+from tui.bindings import BY_ID, LOG, RUN, Key, bindings
 from tui.dossier import Dossier, Place
 from tui.format import clock
 from tui.pages import errors, tests
@@ -29,6 +29,8 @@ from tui.widgets.side import Side
 
 TWO_PAGES_BELOW = 110
 """Columns: on a narrower screen log and list are two pages."""
+_PAGE_KEYS = {"crates": ("run.order",), "errors": ("run.edit",), "tests": ("run.retry", "run.edit")}
+"""Hints of a page."""
 _PANICKED = re.compile(r"panicked at (?:'.*', )?(\S[^:]*):(\d+):(\d+)")
 
 
@@ -111,6 +113,15 @@ class RunScreen(LogHost[str]):
             return clock(stamps.time_of(stream, line)) + "  "
 
         self.panel.open(LogSource(tails.store(run, stream), tails.path(run, stream), name, stamp))
+
+    def hints(self, view: View) -> tuple[Key, ...]:
+        """In the list, its own keys instead of the log's."""
+        hints = super().hints(view)
+        if not self.side.has_focus_within:
+            return hints
+        own = [BY_ID[name] for name in ("table.open", *_PAGE_KEYS.get(self.side.page, ()))]
+        kept = [key for key in hints if key.group != "Log"]
+        return (*kept[:2], *own, *kept[2:])
 
     # What stands beside the log
 
