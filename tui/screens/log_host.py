@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from typing import TypeVar
+from typing import TypedDict, TypeVar
 
 from core.parsers.text import strip_sgr
 from tui.screens.base import DeckScreen
@@ -12,8 +12,21 @@ Result = TypeVar("Result")
 _LINES = 2000
 
 
+class LogOptions(TypedDict):
+    """Options of a LogPanel."""
+
+    wraps: bool
+    shows_times: bool
+
+
 class LogHost(DeckScreen[Result]):
     """Copies, opens pager and editor, gives the log the whole screen."""
+
+    @property
+    def log_options(self) -> LogOptions:
+        """How logs open, as the settings say."""
+        settings = self.deck.settings
+        return {"wraps": settings.wrap, "shows_times": settings.timestamps}
 
     @property
     def panel(self) -> LogPanel:

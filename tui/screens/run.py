@@ -57,7 +57,7 @@ class RunScreen(LogHost[str]):
     def body(self) -> Iterable[Widget]:
         yield PaneHead(self.deck.glyphs)
         with Horizontal(id="halves"):
-            yield LogPanel(self.deck.glyphs)
+            yield LogPanel(self.deck.glyphs, **self.log_options)
             yield Side(self.deck.glyphs)
 
     def begin(self) -> None:

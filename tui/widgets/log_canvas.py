@@ -1,16 +1,15 @@
 """A window over a log: which of its lines are on screen, and how they get there. Only those are read."""
 
-from bisect import bisect_left
 from collections.abc import Callable, Sequence
-from typing import ClassVar, Protocol
+from typing import ClassVar
 
-from textual import events
 from textual.geometry import Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from core.search import Pattern, Searchable
+from core.search import Pattern
+from tui.widgets.log_lines import LineStore, ShownLines
 from tui.widgets.log_pen import LogPen, Row
 from tui.widgets.log_selection import Selection
 from tui.widgets.look import Glyphs
@@ -18,16 +17,6 @@ from tui.widgets.painted import PaintedScroll
 
 SIDEWAYS = 16
 """Cells of a step to the side."""
-
-
-class LineStore(Searchable, Protocol):
-    """Lines by number, on disk."""
-
-    def grow(self) -> bool:
-        """Take notice of what was added; True where something was, if only to the last line."""
-
-    def lines(self, first: int, count: int) -> Sequence[str]:
-        """Sanitised lines, SGR kept; fewer at the end."""
 
 
 class LogCanvas(PaintedScroll):
@@ -55,9 +44,7 @@ class LogCanvas(PaintedScroll):
         """The line that one stands at: found, clicked, or gone to."""
         self.marks: set[int] = set()
         self.selection: Selection | None = None
-        self._store: LineStore | None = None
-        self._lines = 0
-        self._only: Sequence[int] | None = None
+        self.lines = ShownLines()
         self._told = 0
         """How many of these there were when they were drawn."""
         self._top, self._skip, self._left = 0, 0, 0
@@ -68,7 +55,7 @@ class LogCanvas(PaintedScroll):
 
     def open(self, store: LineStore) -> None:
         """Show another log, at its end."""
-        self._store, self._lines, self._only = store, 0, None
+        self.lines = ShownLines(store)
         self._top = self._skip = self._left = 0
         self.current, self.selection = None, None
         self.marks.clear()
@@ -78,14 +65,14 @@ class LogCanvas(PaintedScroll):
 
     def grow(self) -> None:
         """Look whether the log got longer; what is on screen is painted again only where it changed."""
-        if self._store is None or not self._store.grow():
+        before = self.lines.grow()
+        if before is None:
             return
-        before, self._lines = self._lines, self._store.shown_line_count
-        if self._lines < before:
+        if self.lines.total < before:
             self.redraw()
-        for line in range(max(0, before - 1), min(before, self._lines)):
+        for line in range(max(0, before - 1), min(before, self.lines.total)):
             self._laid.pop(line, None)
-        if self._only is None:
+        if not self.is_filtered:
             self._reach(before)
 
     def _reach(self, before: int) -> None:
@@ -97,8 +84,8 @@ class LogCanvas(PaintedScroll):
     def show_only(self, lines: Sequence[int] | None) -> None:
         """Show these lines alone (ascending; more may come to it), or all of them; one stays where one was."""
         at = self.top_line
-        self._only, self._told = lines, len(lines) if lines is not None else 0
-        self._top, self._skip = (at if lines is None else bisect_left(lines, at)), 0
+        self.lines.only, self._told = lines, len(lines) if lines is not None else 0
+        self._top, self._skip = self.lines.place(at), 0
         if self.is_following:
             self.follow()
         self.redraw()
@@ -107,37 +94,37 @@ class LogCanvas(PaintedScroll):
     @property
     def is_filtered(self) -> bool:
         """Not all lines are shown."""
-        return self._only is not None
+        return self.lines.only is not None
 
     def lines_found(self, top: int) -> None:
         """There may be more of the lines that are shown alone, above and below; `top` was the line at the top."""
-        if self._only is None or len(self._only) == self._told:
+        if not self.is_filtered or self.count == self._told:
             return
-        before, self._told = self._told, len(self._only)
+        before, self._told = self._told, self.count
         if not self.is_following:
-            self._top, self._skip = bisect_left(self._only, top), 0
+            self._top, self._skip = self.lines.place(top), 0
         self._reach(before)
 
     @property
     def line_count(self) -> int:
         """Lines there are."""
-        return self._lines
+        return self.lines.total
 
     @property
     def count(self) -> int:
         """Lines that are shown: all, or some of them."""
-        return self._lines if self._only is None else len(self._only)
+        return self.lines.count
 
     @property
     def top_line(self) -> int:
         """Number of the line at the top of the screen."""
-        return self._line_at(self._top) if self._top < self.count else 0
+        return self.lines.at(self._top) if self._top < self.count else 0
 
     @property
     def lines_below(self) -> int:
         """Shown lines below the screen."""
         rows = self._visible()
-        return max(0, self.count - 1 - self._index_of(rows[-1].line)) if rows else 0
+        return max(0, self.count - 1 - self.lines.place(rows[-1].line)) if rows else 0
 
     @property
     def visible_lines(self) -> range:
@@ -150,12 +137,6 @@ class LogCanvas(PaintedScroll):
         """Where one is: the current line if it is on screen, else the one at the top."""
         is_seen = any(row.line == self.current for row in self._visible())
         return self.current if is_seen and self.current is not None else self.top_line
-
-    def _line_at(self, index: int) -> int:
-        return index if self._only is None else self._only[index]
-
-    def _index_of(self, line: int) -> int:
-        return line if self._only is None else bisect_left(self._only, line)
 
     # Where one is
 
@@ -172,8 +153,8 @@ class LogCanvas(PaintedScroll):
         """Make a line the current one, a third below the top where it was not seen."""
         if not self.count:
             return
-        index = min(max(0, self._index_of(line)), self.count - 1)
-        self.current = self._line_at(index)
+        index = min(max(0, self.lines.place(line)), self.count - 1)
+        self.current = self.lines.at(index)
         self.is_following = False
         if self.current not in [row.line for row in self._visible()]:
             self._top, self._skip = max(0, index - self._height // 3), 0
@@ -330,12 +311,11 @@ class LogCanvas(PaintedScroll):
 
     def _lay(self, index: int) -> list[Row]:
         """The rows of a shown line; neighbours are read with it."""
-        line = self._line_at(index)
-        if line not in self._laid and self._store is not None:
+        line = self.lines.at(index)
+        if line not in self._laid:
             if len(self._laid) > 16 * self._height:
                 self._laid.clear()
-            count = self._height if self._only is None else 1
-            for offset, text in enumerate(self._store.lines(line, count)):
+            for offset, text in enumerate(self.lines.read(line, self._height)):
                 self._laid.setdefault(line + offset, self.pen.rows(line + offset, text))
         if line not in self._laid:  # cut from the log meanwhile
             self._laid[line] = self.pen.rows(line, "")
@@ -343,7 +323,7 @@ class LogCanvas(PaintedScroll):
 
     def plain(self, line: int) -> str:
         """What is drawn of a line."""
-        found = self._store.lines(line, 1) if self._store is not None else ()
+        found = self.lines.read(line, 1)
         return self.pen.text(found[0]) if found else ""
 
     # The scroll bar: always there, so that a log that grows moves nothing else
@@ -369,19 +349,3 @@ class LogCanvas(PaintedScroll):
         self._top, self._skip = round(new_value), 0
         self.is_following = self._is_at_end()
         self._refresh_rows()
-
-    def _on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        event.stop()
-        event.prevent_default()
-        self._wheel(event, 1)
-
-    def _on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        event.stop()
-        event.prevent_default()
-        self._wheel(event, -1)
-
-    def _wheel(self, event: events.MouseEvent, way: int) -> None:
-        if event.shift or event.ctrl:
-            self.sideways(way)
-        else:
-            self.move(3 * way)

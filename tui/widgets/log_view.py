@@ -3,7 +3,6 @@
 from textual import events
 
 from core.parsers.text import strip_sgr
-from tui.widgets.log_canvas import LineStore as LineStore
 from tui.widgets.log_canvas import LogCanvas
 from tui.widgets.log_rows import place_at
 from tui.widgets.log_selection import Place, Selection
@@ -31,8 +30,8 @@ class LogView(LogCanvas):
         """Move the loose end of selected lines, and keep it on screen."""
         if self.selection is None:
             return
-        index = min(max(0, self._index_of(self.selection.head.line) + by), self.count - 1)
-        line = self._line_at(index)
+        index = min(max(0, self.lines.place(self.selection.head.line) + by), self.count - 1)
+        line = self.lines.at(index)
         self.selection = self.selection.to(Place(line, 0))
         seen = self.visible_lines
         if line not in seen:
@@ -62,15 +61,15 @@ class LogView(LogCanvas):
 
     def all_text(self) -> str | None:
         """All that is shown; None: it is too much to hold."""
-        return self._text(0, self._lines - 1) if self.count else None
+        return self._text(0, self.lines.total - 1) if self.count else None
 
     def _text(self, first: int, last: int) -> str | None:
         """Shown lines from one to another."""
         parts: list[str] = []
-        size, index, end = 0, self._index_of(first), self._index_of(last)
-        while self._store is not None and index <= end and index < self.count:
-            many = min(_COPY_LINES, end + 1 - index) if self._only is None else 1
-            lines = [strip_sgr(line) for line in self._store.lines(self._line_at(index), many)]
+        size, index, end = 0, self.lines.place(first), self.lines.place(last)
+        while index <= end and index < self.count:
+            many = min(_COPY_LINES, end + 1 - index)
+            lines = [strip_sgr(line) for line in self.lines.read(self.lines.at(index), many)]
             parts += lines
             size += sum(map(len, lines))
             if size > MAX_COPY_BYTES:
@@ -115,3 +114,19 @@ class LogView(LogCanvas):
         row = rows[min(max(0, event.y), len(rows) - 1)]
         cell = max(0, event.x - self.gutter.left - self.pen.margin)
         return Place(row.line, row.first + place_at(row.text, cell))
+
+    def _on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        event.stop()
+        event.prevent_default()
+        self._wheel(event, 1)
+
+    def _on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        event.stop()
+        event.prevent_default()
+        self._wheel(event, -1)
+
+    def _wheel(self, event: events.MouseEvent, way: int) -> None:
+        if event.shift or event.ctrl:
+            self.sideways(way)
+        else:
+            self.move(3 * way)
