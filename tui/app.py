@@ -105,9 +105,9 @@ class DeckApp(RunActions):
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         return ()
 
-    def delay_update(self, delay: float = 0.0) -> None:
+    def delay_update(self, delay: float = 0.001) -> None:
         """Textual hides 50 ms of a change of screens; ours need no hiding."""
-        super().delay_update(0.0)
+        super().delay_update(0.001)
 
     def on_mount(self) -> None:
         for tab in TABS:  # not earlier: Textual parses all styles anew for a first screen that is a mode's

@@ -7,7 +7,7 @@ from core.chain import Chain, find_chain, read_needs
 from core.log_place import find_diagnostic, find_output, find_text
 from core.paths import Paths
 from core.stamps import Stamps
-from core.state import Run
+from core.state import Run, RunState
 from core.story import Span, StoryReader, read_plan
 from core.watch import run_processes
 from core.watch.run_processes import RunProcess
@@ -59,7 +59,7 @@ class Dossier:
     def lacks_chain(self, run: Run) -> bool:
         """All units are done, and nobody looked how they followed one another."""
         spans = self._reader.story.spans
-        is_over = run.state.is_over or run.is_build_over
+        is_over = run.is_build_over or run.state in (RunState.DONE, RunState.FAILED)
         return self.is_caught_up and is_over and bool(spans) and spans != self._chained
 
     # For threads

@@ -240,7 +240,8 @@ def _about_chain(scene: Scene) -> Iterable[Cell]:
     if not scene.story.spans:
         return
     if chain is None or not chain.links:
-        yield Cell("Chain that ends the build –: known when the build is over.", "dim")
+        why = "it did not come to its end" if scene.run.state.is_over else "known when the build is over"
+        yield Cell(f"Chain that ends the build –: {why}.", "dim")
         return
     mark = scene.glyphs.mark
     yield Cell(

@@ -99,7 +99,13 @@ class BoardScreen(DeckScreen[None]):
     def _note(self, board: Board) -> str:
         """What cannot be shown and why."""
         more = f" (and {len(board.notes) - 1} more: cargo deck ps) " if len(board.notes) > 1 else " "
-        return cut_name(safe(board.notes[0]), max(1, (self.size.width if self.size.width < 80 else self.size.width * 3 // 4) - len(more) - 1)) + more
+        return (
+            cut_name(
+                safe(board.notes[0]),
+                max(1, (self.size.width if self.size.width < 80 else self.size.width * 3 // 4) - len(more) - 1),
+            )
+            + more
+        )
 
     def show_next_needing(self) -> None:
         """Highlight the next pane that a person should look at."""

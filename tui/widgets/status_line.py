@@ -42,7 +42,7 @@ class StatusLine(Painted):
     def render_line(self, y: int) -> Strip:
         base, width = self.base, self.size.width
         right = [self._part(part) for part in self._right]
-        room = width - sum(s.cell_length for s in right)
+        room = width - sum(s.cell_length for s in right) - (1 if right else 0)
         left: list[Segment] = []
         for part in self._left:
             room -= cell_len(part.text)
