@@ -418,6 +418,29 @@ async def test_tab_moves_between_log_and_list_and_the_list_can_be_put_away(stage
         assert log.region.width > beside + 30
 
 
+async def test_the_board_shows_at_once_what_happened_while_a_run_was_looked_at(stage: Stage) -> None:
+    run = play(stage, journal()[:8])
+    app = stage.app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await opened(pilot)
+        stage.board = replace(stage.board, runs=MappingProxyType({RUN: replace(run, command="check --brand-new")}))
+        app.pull()
+        await pilot.press("escape")
+        assert isinstance(app.screen, BoardScreen)
+        assert "check --brand-new" in text_of(pilot)
+
+
+async def test_a_run_that_was_stopped_claims_no_chain(stage: Stage) -> None:
+    stopped = e.RunEnded(T0 + 14, None, 2, 14.0, 20.0, 1.0, 0, "request")
+    play(stage, [*journal()[:8], stopped])
+    async with stage.app().run_test(size=(200, 60)) as pilot:
+        shown = await opened(pilot, "1")
+        assert "it did not come to its end" in shown
+        assert "◆" not in shown
+        assert "1 compiled · 1 fresh · 1 not finished" in shown
+        assert "cpu 21.0 s in all · largest process –" in await opened(pilot, "6")
+
+
 async def test_a_click_on_a_tab_shows_its_page(stage: Stage) -> None:
     play(stage, journal())
     async with stage.app().run_test(size=(120, 40)) as pilot:

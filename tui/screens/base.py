@@ -52,6 +52,11 @@ class DeckScreen(PaintedScreen[Result]):
         self.begin()
         self.deck.pull()
 
+    def on_screen_resume(self) -> None:
+        """It is seen again: what happened meanwhile is shown at once."""
+        if self.is_ready:
+            self.deck.show_now()
+
     def begin(self) -> None:
         """Called once, when the widgets are there and before the first view."""
 
