@@ -219,7 +219,7 @@ class DeckApp(RunActions):
         from tui.clipboard import Clipboard, look_around
 
         situation = look_around(os.environ, self.settings.copy)
-        board = Clipboard(situation, f"{self.deck.paths.state}/copied.txt", self._send)
+        board = Clipboard(situation, f"{self.folder}/copied.txt", self._send)
         try:
             tell = partial(self.notify, board.copy(text, what), markup=False)
         except OSError as error:
@@ -302,12 +302,14 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def run_app(app: DeckApp) -> int:
-    """Run the app until it is left, then say what goes on without it; exit code."""
+    """Run the app until it is left, then say what goes on without it (of a recording: nothing); exit code."""
     with guarded_terminal():
         app.run()
     if app.crash is not None:
-        sys.stderr.write(crash_notice(app.crash, app.deck.paths) + "\n")
+        sys.stderr.write(crash_notice(app.crash, app.folder) + "\n")
         return EXIT_OURS
+    if app.deck.note:
+        return app.return_code or 0
     try:
         sys.stdout.writelines(line + "\n" for line in farewell(app.board, app.deck.paths))
         sys.stdout.flush()

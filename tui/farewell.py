@@ -25,13 +25,13 @@ def farewell(board: Board, paths: Paths) -> list[str]:
     return lines
 
 
-def crash_notice(error: BaseException, paths: Paths) -> str:
+def crash_notice(error: BaseException, folder: str) -> str:
     """A sentence on a fault of ours; the traceback (no values of variables: they may be secret) goes to a file."""
     what = safe(f"{type(error).__name__}: {error}")[:200]
     said = f"cargo-deck: the dashboard failed ({what}); builds go on."
-    path = f"{paths.state}/crash.txt"
+    path = f"{folder}/crash.txt"
     try:
-        os.makedirs(paths.state, mode=0o700, exist_ok=True)
+        os.makedirs(folder, mode=0o700, exist_ok=True)
         with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "w") as file:
             file.writelines(traceback.format_exception(error))
     except OSError as failure:

@@ -54,6 +54,11 @@ class PersonalApp(App[str]):
         return self.preferences.settings
 
     @property
+    def folder(self) -> str:
+        """Where files of the dashboard itself go; a recording's own folder is gone when it ends."""
+        return self.preferences.folder or self.deck.paths.state
+
+    @property
     def remembered(self) -> Remembered:
         """What is remembered of the last time."""
         return self.preferences.memory

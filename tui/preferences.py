@@ -22,6 +22,8 @@ class Preferences:
         self.complaints: tuple[Complaint, ...] = ()
         """What is wrong in the file."""
         self.memory = remembered.read(memory_file) if memory_file else Remembered()
+        self.folder = os.path.dirname(memory_file)
+        """Where the memory is; empty: nowhere."""
         self._memory_file = memory_file
         self._stamp: tuple[int, int, int] | None = None
         self.reload()

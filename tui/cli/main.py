@@ -30,9 +30,10 @@ act on them (RUN: an id, the beginning of one, or an agent's name)
   cargo deck forget RUN… | sweep        remove what is over
 
   cargo deck record RUN… -o FILE | replay FILE [--speed N]
+  cargo deck config [default]           check config.toml, print one; docs/config.md
   cargo deck demo                       four agents build a sample workspace
 
-ps, top, logs, wait, stop, restart, forget, sweep, shim: --json. Every command: --help.
+ps, top, logs, wait, stop, restart, forget, sweep, shim, config: --json. Every command: --help.
 """
 _COMMANDS = {
     "run-all": ("tui.cli.run_all", "main"),
@@ -48,6 +49,7 @@ _COMMANDS = {
     "record": ("tui.cli.record", "main_record"),
     "replay": ("tui.cli.record", "main_replay"),
     "demo": ("tui.cli.demo", "main"),
+    "config": ("tui.cli.config", "main"),
     "_shim": ("tui.cli.build", "main_shim"),
 }
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from core.clock import monotonic
 from core.errors import EngineError, UsageError
+from core.paths import find_paths
 from core.record import record, unpack
 from core.replay import Replay
 from core.runs import resolve_run
@@ -72,7 +73,8 @@ def _in_lines(source: Replay) -> int:
 
 
 def _on_board(source: Replay, paths: Any, speed: float) -> int:
-    from tui.app import DeckApp
+    from tui.app import DeckApp, run_app
+    from tui.preferences import Preferences
     from tui.source import Deck
     from tui.themes import has_unicode, pick_theme
 
@@ -84,10 +86,9 @@ def _on_board(source: Replay, paths: Any, speed: float) -> int:
         note=f"recording ×{speed:g}",
         glyphs_are_ascii=not has_unicode(os.environ),
         theme=pick_theme(os.environ),
+        preferences=Preferences.of_user(os.environ, find_paths(os.environ)),
     )
-    app = DeckApp(deck)
-    app.run()
-    return app.return_code or 0
+    return run_app(DeckApp(deck))
 
 
 def _refuse(message: dict[str, Any]) -> dict[str, Any]:
