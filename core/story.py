@@ -1,12 +1,14 @@
 """What one run did, unit by unit: read from its journal and `run.json` when somebody looks at it."""
 
 import json
+from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
 from core import events as e
+from core.clock import Clock
 from core.errors import JournalError
 from core.journal import JournalTail
 from core.paths import Paths
@@ -224,9 +226,13 @@ def tell(events: Iterable[e.Event]) -> Story:
 class StoryReader:
     """Follows one run's journal; cheap while nothing was added."""
 
-    def __init__(self, paths: Paths, run: str) -> None:
+    def __init__(self, paths: Paths, run: str, clock: Clock | None = None) -> None:
+        """`clock`: of a recording, whose journal says more than has happened by then; None: all is told."""
         self._tail = JournalTail(paths.run(run) + "/events.jsonl")
+        self._clock = clock
         self._draft = _Draft()
+        self._ahead: deque[e.Event] = deque()
+        """Read, and not yet to be told."""
         self.story = Story()
         """As of the last `poll`."""
 
@@ -243,11 +249,15 @@ class StoryReader:
             if not self.story.trouble:
                 self.story = Story(trouble=str(error))
             return self.story
-        if self._tail.is_restarted:
+        if is_new := self._tail.is_restarted:
             self._draft = _Draft()
-        if events or self._tail.is_restarted:
-            for event in events:
-                self._draft.take(event)
+            self._ahead.clear()
+        self._ahead.extend(events)
+        until = self._clock() if self._clock is not None else float("inf")
+        while self._ahead and self._ahead[0].at <= until:
+            self._draft.take(self._ahead.popleft())
+            is_new = True
+        if is_new:
             self.story = self._draft.story()
         return self.story
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 from core import events as e
 from core.chain import Chain, find_chain, read_needs
+from core.clock import Clock
 from core.log_place import find_diagnostic, find_output, find_text
 from core.paths import Paths
 from core.stamps import Stamps
@@ -25,11 +26,12 @@ Place = tuple[str, int]
 class Dossier:
     """One run."""
 
-    def __init__(self, paths: Paths, run: str, store: Store) -> None:
+    def __init__(self, paths: Paths, run: str, store: Store, clock: Clock | None = None) -> None:
+        """`clock`: of a recording."""
         self._paths = paths
         self._run_id = run
         self._store = store
-        self._reader = StoryReader(paths, run)
+        self._reader = StoryReader(paths, run, clock)
         self.plan = read_plan(paths, run)
         self.sort = SORTS[0]
         self.is_caught_up = False

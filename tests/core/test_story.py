@@ -88,6 +88,19 @@ def test_what_is_read_bit_by_bit_is_what_is_read_at_once(tmp_path: Path) -> None
     assert len(story.tests) == sum(isinstance(event, e.TestFinished) for event in events)
 
 
+def test_of_a_recording_only_what_has_happened_by_then_is_told(tmp_path: Path) -> None:
+    events = [flying(1.0, "a"), finished(2.0, "a"), flying(3.0, "b"), finished(4.0, "b")]
+    paths = Paths(str(tmp_path), "")
+    Path(paths.run("r")).mkdir(parents=True)
+    JournalWriter(paths.run("r") + "/events.jsonl", "r").append(events)
+    now = [0.0]
+    reader = StoryReader(paths, "r", lambda: now[0])
+    for count in range(5):
+        now[0] = float(count)
+        assert reader.poll() == tell(events[:count])
+        assert reader.poll() is reader.story
+
+
 def test_a_journal_of_a_newer_version_is_said_and_not_read(tmp_path: Path) -> None:
     paths = Paths(str(tmp_path), "")
     Path(paths.run("r")).mkdir(parents=True)

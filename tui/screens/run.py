@@ -14,10 +14,10 @@ from textual.widget import Widget
 from core.retry import retry_words
 from core.stamps import Stamps
 from core.state import Run, RunState
+from tui import format as f
 from tui import roster
 from tui.bindings import BY_ID, LOG, RUN, Key, bindings
 from tui.dossier import Dossier, Place
-from tui.format import clock
 from tui.pages import errors, tests
 from tui.pages.scene import SORTS
 from tui.screens.log_host import LogHost
@@ -94,7 +94,9 @@ class RunScreen(LogHost[str]):
 
     def _begin_run(self, run: Run) -> None:
         self._stream = "err" if run.is_split and run.err_bytes >= run.out_bytes else "out"
-        self._dossier = Dossier(self.deck.deck.paths, run.run, self.deck.tails.store)
+        deck = self.deck.deck
+        clock = deck.clock if deck.note else None
+        self._dossier = Dossier(deck.paths, run.run, self.deck.tails.store, clock)
         self._busy.clear()
         self._open(run)
         self.side.show_page(_first_page(run))
@@ -110,7 +112,7 @@ class RunScreen(LogHost[str]):
         stamps.grow()
 
         def stamp(line: int) -> str:
-            return clock(stamps.time_of(stream, line)) + "  "
+            return f.clock(stamps.time_of(stream, line)) + "  "
 
         self.panel.open(LogSource(tails.store(run, stream), tails.path(run, stream), name, stamp))
 
