@@ -5,6 +5,7 @@ Few have the file, and all wait for the first paint: what parses it (12 ms) is i
 
 import os
 import re
+import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import field, replace
 from types import MappingProxyType
@@ -54,7 +55,7 @@ class Option(NamedTuple):
     path: str
     """`notify.bell`: table and name."""
     allowed: tuple[Value, ...]
-    """Empty: any text."""
+    """Empty: a command."""
     about: str
     """A comment for the file."""
 
@@ -175,10 +176,20 @@ def _why_not(path: str, value: object) -> str | None:
             return f"{path} is a table: write [{path}] on a line of its own"
         return f"there is no setting {path}{_hint(path, tuple(_BY_PATH))}"
     if not option.allowed:
-        return None if isinstance(value, str) else f'{path} is text: write it as "…"'
+        return _why_no_command(path, value)
     if any(value is one or (isinstance(one, str) and value == one) for one in option.allowed):
         return None
     return f"{path} is one of {', '.join(_toml(one) for one in option.allowed)}"
+
+
+def _why_no_command(path: str, value: object) -> str | None:
+    if not isinstance(value, str):
+        return f'{path} is a command: write it as "…"'
+    try:
+        shlex.split(value)
+    except ValueError as error:
+        return f"{path} cannot be read as a command: {error.args[0].lower()}"
+    return None
 
 
 def _hint(word: str, known: tuple[str, ...]) -> str:
@@ -223,16 +234,16 @@ def _without_clashes(
 
 
 def _clashes(keymap: Mapping[str, str]) -> Iterator[tuple[str, str, str, str]]:
-    """(action that the person moved, other action, key, screen) for each key that has two actions on one screen."""
+    """(action that the person moved, other action, key, screen) for each key that has two actions on one screen. By
+    default some have: what is nearer comes first. That is no clash."""
     for screen, keys in bindings.SCREENS.items():
         owners: dict[str, str] = {}
-        for one in bindings.bindings(keys):
-            name = str(one.id)
-            for key in keymap.get(name, one.key).split(","):
+        own = {str(one.id): one.key.split(",") for one in bindings.bindings(keys)}
+        for name, usual in own.items():
+            for key in keymap[name].split(",") if name in keymap else usual:
                 other = owners.setdefault(key, name)
-                if other == name or not {name, other} & keymap.keys():
-                    continue  # a default key of the screen comes before one that works everywhere
-                yield (name, other, key, screen) if name in keymap else (other, name, key, screen)
+                if other != name and not (key in usual and key in own[other]):
+                    yield (name, other, key, screen) if name in keymap else (other, name, key, screen)
 
 
 def _not_toml(error: str, text: str) -> Complaint:

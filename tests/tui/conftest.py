@@ -7,6 +7,7 @@ from core.paths import Paths
 from core.state import Board
 from tests.scene import T0, board_at, write_until
 from tui.app import DeckApp
+from tui.preferences import Preferences
 from tui.source import Deck
 
 
@@ -35,10 +36,11 @@ class Stage:
         self.asked.append(message)
         return {"ok": True}
 
-    def app(self, *, is_ascii: bool = False) -> DeckApp:
+    def app(self, *, is_ascii: bool = False, preferences: Preferences | None = None) -> DeckApp:
         deck = Deck(
-            self, self.paths, clock=lambda: self.now, request=self.request, theme="deck-dark", glyphs_are_ascii=is_ascii
-        )
+            self, self.paths, clock=lambda: self.now, request=self.request, theme="deck-dark",
+            glyphs_are_ascii=is_ascii, preferences=preferences or Preferences(),
+        )  # fmt: skip
         return DeckApp(deck, is_pulling=False)
 
 
