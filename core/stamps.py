@@ -63,3 +63,12 @@ class Stamps:
         """How many lines had come at a moment."""
         index = bisect_right(self._times[stream.encode()], at)
         return self._counts[stream.encode()][index - 1] if index else 0
+
+    def parts(self, stream: str, since: int) -> list[tuple[float, int, int]]:
+        """Time, first line and number of lines of each note from number `since` on, as they were made."""
+        counts, times = self._counts[stream.encode()], self._times[stream.encode()]
+        found = []
+        for index in range(since, len(counts)):
+            first = counts[index - 1] if index else 0
+            found.append((times[index], first, counts[index] - first))
+        return found

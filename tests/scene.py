@@ -111,7 +111,7 @@ def write_until(folder: str, seconds: float, cast: tuple[Cast, ...] = FOUR) -> N
         if step.text:
             logs.setdefault(step.run, []).append(step.text)
         if step.event is not None:
-            journals[step.run].append(json.dumps(e.to_record(step.event)))
+            journals[step.run].append(json.dumps(e.to_record(step.event), separators=(",", ":")))
     for run, lines in journals.items():
         os.makedirs(f"{folder}/{run}", exist_ok=True)
         with open(f"{folder}/{run}/events.jsonl", "w") as file:

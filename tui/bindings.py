@@ -202,6 +202,13 @@ LOG = (
 )  # fmt: skip
 """Of every log, wherever it is shown."""
 
+LOGS = (
+    Key("logs.open", "enter", "open", "↵", "open", "Show the run of the current line, there", True, "Logs"),
+    Key("logs.only", "1,2,3,4,5,6,7,8,9,0", "number", "1–9", "only", "Leave an agent's lines out, or have them; 0: all",
+        group="Logs", in_palette=False),
+    Key("logs.results", "L,shift+l", "results", "L", "list", "List all lines that were found", True, "Logs"),
+    Key("logs.back", "escape", "back", "esc", "back", "Undo the last view, then go back to the board", group="Logs"),
+)  # fmt: skip
 TABLE = (
     Key("table.open", "enter", "open", "↵", "open", "Open the chosen row", group="List"),
     Key("table.down", "j,down", "step(1)", "↓ j", "down", "Choose the row below", group="List", in_palette=False),
@@ -217,12 +224,12 @@ TABLE = (
 
 
 def bindings(keys: tuple[Key, ...]) -> list[Binding]:
-    """Textual's form of a list of keys. `board.number` has one binding a digit."""
-    plain = [key.binding() for key in keys if key.id != "board.number"]
+    """Textual's form of a list of keys. The action `number` has one binding a digit."""
+    plain = [key.binding() for key in keys if key.action != "number"]
     digits = [
         Binding(digit, f"number({digit})", key.word, show=False, tooltip=key.help, id=f"{key.id}.{digit}")
         for key in keys
-        if key.id == "board.number"
+        if key.action == "number"
         for digit in key.keys.split(",")
     ]
     return plain + digits
@@ -231,6 +238,7 @@ def bindings(keys: tuple[Key, ...]) -> list[Binding]:
 SCREENS: Mapping[str, tuple[Key, ...]] = {
     "board": (*BOARD, *ACTIONS),
     "run": (*LOG, *RUN, *ACTIONS),
+    "logs": (*LOG, *LOGS, *ACTIONS),
     "list": TABLE,
     "start": START,
     "rename": RENAME,

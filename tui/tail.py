@@ -74,7 +74,11 @@ class Tails:
 
     def store(self, run: Run, stream: str) -> "Lines":
         """A whole log, by line."""
-        return Lines(self._open(run, stream))
+        return Lines(self.open(run, stream))
+
+    def open(self, run: Run, stream: str) -> LogFile | None:
+        """A log of a run, not yet read; None: there is none (any more)."""
+        return self._open(run, stream)
 
     def _log(self, run: Run, stream: str) -> LogFile | None:
         key = (run.run, stream)

@@ -3,12 +3,12 @@ from pathlib import Path
 from core.finder import Finder
 from core.logfile import LogFile
 from core.search import Search, compile_pattern
-from tests.core.test_search import log_of
+from tests.core.test_search import log_of, numbered
 
 
 def big_log(folder: Path) -> LogFile:
     """60,000 lines of several blocks; every 9,000th matches."""
-    return log_of(folder, b"".join(b"%06d %s\n" % (i, b"needle" if i % 9000 == 0 else b"hay" * 20) for i in range(60000)))
+    return log_of(folder, numbered(60000, 9000))
 
 
 def found_by(finder: Finder, line: int, way: int) -> int | None:

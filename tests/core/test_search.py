@@ -10,15 +10,22 @@ from core.parsers.text import plain
 from core.search import Search, SearchError, compile_pattern
 
 LINES = [
-    b"   Compiling serde v1.0.1", b"error[E0308]: mismatched types", b"", b"  --> src/lib.rs:4:9", b"\x1b[1m\x1b[31merror\x1b[0m: bad",
-    "größer → als".encode(), b"err\x07or", b"Error: ABC", b"a\tb", b"10 %\r 20 %\r100 % done", b"tail\r", b"\xff\xfe broken",
-    b"x" * 500, b"warning: unused variable: `k`", b"\x1b]0;title\x07after", b"(paren) [brackets] {braces} a+b",
+    b"   Compiling serde v1.0.1", b"error[E0308]: mismatched types", b"", b"  --> src/lib.rs:4:9", b"a\tb",
+    b"\x1b[1m\x1b[31merror\x1b[0m: bad", "größer → als".encode(), b"err\x07or", b"Error: ABC",
+    b"10 %\r 20 %\r100 % done", b"tail\r", b"\xff\xfe broken", b"x" * 500, b"warning: unused variable: `k`",
+    b"\x1b]0;title\x07after", b"(paren) [brackets] {braces} a+b",
 ]  # fmt: skip
 PATTERNS = [
-    "error", "ERROR", "Error", r"error\[E0308\]", r"error\[e\d+\]", "^error", "types$", "error|warning", "(error|warning)",
-    r"\bbad\b", ".", "", "x{3,}", "xx*", "a?b", r"[a-c]\t[a-c]", "größer", "GRÖSSER", r"\d+ % done", "^$", "(?i)abc", "[^x]",
-    r"\x61", r"a\+b", r"\(paren\)", "colou?r", "serde v1", r"lib\.rs:\d+", "[A-Z]", "10 %", "b(a)d", "(a|(b))c?",
+    "error", "ERROR", "Error", r"error\[E0308\]", r"error\[e\d+\]", "^error", "types$", "error|warning",
+    "(error|warning)", r"\bbad\b", ".", "", "x{3,}", "xx*", "a?b", r"[a-c]\t[a-c]", "größer", "GRÖSSER",
+    r"\d+ % done", "^$", "(?i)abc", "[^x]", r"\x61", r"a\+b", r"\(paren\)", "colou?r", "serde v1",
+    r"lib\.rs:\d+", "[A-Z]", "10 %", "b(a)d", "(a|(b))c?",
 ]  # fmt: skip
+
+
+def numbered(lines: int, needle_every: int) -> bytes:
+    """Numbered lines, some of which have a needle, in many blocks."""
+    return b"".join(b"%06d %s\n" % (n, b"hay" * 20 if n % needle_every else b"needle") for n in range(lines))
 
 
 def log_of(folder: Path, text: bytes) -> LogFile:
@@ -59,7 +66,7 @@ def test_it_does_not_matter_where_the_search_begins(text: str, start: int, tmp_p
 
 
 def test_lines_are_found_over_many_blocks_and_from_the_middle_of_one(tmp_path: Path) -> None:
-    log = log_of(tmp_path, b"".join(b"%06d %s\n" % (i, b"needle" if i % 997 == 0 else b"hay" * 20) for i in range(60000)))
+    log = log_of(tmp_path, numbered(60000, 997))
     search = Search(log, compile_pattern("needle"))
     assert found_by(search) == [i for i in range(60000) if i % 997 == 0]
     assert search.next_known(998) == 997 * 2

@@ -2,8 +2,8 @@
 
 import os
 from dataclasses import replace
-from types import MappingProxyType
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 

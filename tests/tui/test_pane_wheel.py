@@ -18,6 +18,11 @@ def prepared(stage: Stage) -> tuple[int, str]:
     return index, run.run
 
 
+def append(stage: Stage, run: str, numbers: range) -> None:
+    with open(f"{stage.paths.run(run)}/out.log", "a") as log:
+        log.writelines(f"numbered {n:03}\n" for n in numbers)
+
+
 async def wheel(pilot: Pilot[str], index: int, kind: type[MouseScrollUp] | type[MouseScrollDown], *, row: int) -> None:
     slot = pilot.app.query_one(PaneGrid)._places.slots[index]
     await pilot._post_mouse_events([kind], PaneGrid, offset=(slot.x + 5, slot.y + row))
@@ -51,8 +56,7 @@ async def test_a_pane_that_was_scrolled_back_stays_where_it_is_while_lines_come(
     async with app.run_test(size=(120, 40)) as pilot:
         row = log_rows(app.query_one(PaneGrid)._places.slots[index].height)[0]
         await wheel(pilot, index, MouseScrollUp, row=row)
-        with open(f"{stage.paths.run(run)}/out.log", "a") as log:
-            log.writelines(f"numbered {n:03}\n" for n in range(300, 400))
+        append(stage, run, range(300, 400))
         app.pull()
         app.pull()
         await pilot.pause()

@@ -42,10 +42,12 @@ class RunScreen(LogHost[str]):
     CSS_PATH: ClassVar[list[str]] = ["../../styles/log.tcss", "../../styles/run.tcss"]  # type: ignore[assignment]
     TAB = "board"
 
-    def __init__(self, run: str) -> None:
+    def __init__(self, run: str, *, stream: str = "", line: int | None = None) -> None:
+        """A run's screen; at a line (from 0) of a stream, else at the end of the one that says more."""
         super().__init__()
         self._run_id = run
-        self._stream = "out"
+        self._stream = stream
+        self._line = line
         self._panes: tuple[PaneState, ...] = ()
         self._run: Run | None = None
         self._now = 0.0
@@ -93,13 +95,17 @@ class RunScreen(LogHost[str]):
             self._show_side(is_new_second=is_new_second)
 
     def _begin_run(self, run: Run) -> None:
-        self._stream = "err" if run.is_split and run.err_bytes >= run.out_bytes else "out"
+        if not self._stream or not run.is_split:
+            self._stream = "err" if run.is_split and run.err_bytes >= run.out_bytes else "out"
         deck = self.deck.deck
         clock = deck.clock if deck.note else None
         self._dossier = Dossier(deck.paths, run.run, self.deck.tails.store, clock)
         self._busy.clear()
         self._open(run)
         self.side.show_page(_first_page(run))
+        if self._line is not None:
+            self.panel.go_to(self._line)
+            self._line = None
 
     def _pane(self, run: Run) -> PaneState:
         return next((p for p in self._panes if p.run.run == run.run), PaneState(0, run, 0, None, False, None))
@@ -325,7 +331,7 @@ class RunScreen(LogHost[str]):
             self.notify("Nothing needs you.")
             return
         at = runs.index(self._run_id) if self._run_id in runs else -1
-        self._run_id, self._run = runs[(at + by) % len(runs)], None
+        self._run_id, self._run, self._stream = runs[(at + by) % len(runs)], None, ""
         self.deck.pull()
 
 

@@ -38,6 +38,8 @@ class LogCanvas(PaintedScroll):
         """Text alone: no signs before it, so that the terminal's own selection takes nothing else."""
         self.stamp: Callable[[int], str] | None = None
         """Text before each line, of a fixed width: its time."""
+        self.label: Callable[[int], tuple[str, str]] | None = None
+        """Whose each line is, in a fixed width, and the role of that."""
         self.pattern: Pattern | None = None
         """What is highlighted."""
         self.current: int | None = None
@@ -283,8 +285,9 @@ class LogCanvas(PaintedScroll):
         """How lines are drawn now."""
         width = self.scrollable_content_region.width
         return LogPen(
-            look=self.look, width=width, wraps=self.wraps, left=self._left, stamp=self.stamp, pattern=self.pattern,
-            current=self.current, marks=self.marks, selection=self.selection, has_gutter=not self.is_bare,
+            look=self.look, width=width, wraps=self.wraps, left=self._left, stamp=self.stamp, label=self.label,
+            pattern=self.pattern, current=self.current, marks=self.marks, selection=self.selection,
+            has_gutter=not self.is_bare,
         )  # fmt: skip
 
     def _visible(self) -> list[Row]:

@@ -26,6 +26,8 @@ class LogSource(NamedTuple):
     """Said before the path: `stderr`."""
     stamp: Callable[[int], str] | None = None
     """When a line came, in a fixed width; None: nobody knows."""
+    label: Callable[[int], tuple[str, str]] | None = None
+    """Whose a line is, in a fixed width, and the role of that; None: all are of one."""
 
 
 class LogPanel(SearchPanel):
@@ -80,6 +82,7 @@ class LogPanel(SearchPanel):
         """Show another log, at its end."""
         self._source = source
         self.view.stamp = source.stamp if self._shows_times else None
+        self.view.label = source.label
         self.view.open(source.store)
         self.search_again()
         self.say()

@@ -4,6 +4,7 @@ from collections.abc import Callable, Container
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from rich.cells import cell_len
 from rich.segment import Segment
 from textual.strip import Strip
 
@@ -39,6 +40,8 @@ class LogPen:
     left: int
     """Cells that are left of the screen, where lines are not wrapped."""
     stamp: Callable[[int], str] | None
+    label: Callable[[int], tuple[str, str]] | None
+    """Whose a line is, in a fixed width, and the role of that."""
     pattern: Pattern | None
     current: int | None
     marks: Container[int]
@@ -49,7 +52,8 @@ class LogPen:
     def margin(self) -> int:
         """Cells before the text."""
         stamp = len(self.stamp(0)) if self.stamp is not None else 0
-        return (_GUTTER if self.has_gutter else 0) + stamp
+        label = cell_len(self.label(0)[0]) if self.label is not None else 0
+        return (_GUTTER if self.has_gutter else 0) + stamp + label
 
     @property
     def columns(self) -> int:
@@ -89,6 +93,9 @@ class LogPen:
             head.append(Segment(f"{sign} ", styles["lit"]))
         if self.stamp is not None:
             head.append(Segment(self.look.drawable(self.stamp(line)), styles["dim"]))
+        if self.label is not None:
+            text, role = self.label(line)
+            head.append(Segment(self.look.drawable(text), styles[role]))
         return head
 
     def _found(self, line: int, text: str) -> list[Span]:

@@ -64,6 +64,11 @@ class SearchPanel(Vertical):
         return self.query_one(Prompt)
 
     @property
+    def found_lines(self) -> Sequence[int]:
+        """Numbers of the lines that were found so far, ascending."""
+        return self._finder.search.lines if self._finder is not None else ()
+
+    @property
     def store(self) -> LineStore | None:
         """The lines."""
         return None

@@ -50,7 +50,7 @@ ASCII = Glyphs("*", "~", "x", "+", "-", "?", ".", "|", "#", "=", "=", "-", ", ",
 
 ROLES = (
     "text", "strong", "dim", "track", "bar", "building", "waiting", "failed", "done", "quiet", "number", "title",
-    "lit",
+    "lit", "who-0", "who-1", "who-2", "who-3", "who-4", "who-5",
 )  # fmt: skip
 """What a piece of text is; `deck--ROLE` in the stylesheet says how it looks."""
 
