@@ -171,7 +171,7 @@ async def test_hostile_names_are_text_in_dialogs(stage: Stage) -> None:
     app = stage.app()
     async with app.run_test(size=(120, 40)) as pilot:
         for key, text in (("X", "[bold]x[/bold]"), ("N", "[red]a"), ("s", "[bold]x[/bold]")):
-            await pilot.press(place(stage, live), key)
+            await pilot.press(place(stage, hostile), key)
             await pilot.pause()
             shown = text_of(pilot)
             assert text in shown
