@@ -1,5 +1,6 @@
 """All keys: those of the screen below first; typing finds one."""
 
+import textwrap
 from collections.abc import Iterator
 from itertools import groupby
 from typing import ClassVar
@@ -14,7 +15,7 @@ from tui.bindings import HELP, Key, bindings
 from tui.screens.dialog import Dialog
 from tui.widgets.scroll_bar import draw_in_ascii
 
-_LABEL_COLUMNS = 9
+_LABEL_COLUMNS = 7
 
 
 class HelpScreen(Dialog[None]):
@@ -31,23 +32,42 @@ class HelpScreen(Dialog[None]):
         with Vertical(classes="dialog help"):
             yield Input(placeholder="type to find a key", id="wanted", compact=True)
             with VerticalScroll(can_focus=False):
-                yield Static(self._content(""), id="found")
+                yield Static("", id="found")
 
     def on_mount(self) -> None:
         if self._is_ascii:
             draw_in_ascii(self.query_one(VerticalScroll))
         self.query_one("#wanted").focus()
 
-    def on_input_changed(self, event: Input.Changed) -> None:
-        self.query_one("#found", Static).update(self._content(event.value))
+    def on_input_changed(self) -> None:
+        self._show()
         self.query_one(VerticalScroll).scroll_home(animate=False)
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._show)
 
     def on_input_submitted(self) -> None:
         self.dismiss()
 
-    def _content(self, wanted: str) -> Content:
-        lines = list(_lines(self._matching(wanted), is_ascii=self._is_ascii))
-        return Content("\n").join(lines) if lines else Content("No key does that. esc shows all again.")
+    def _show(self) -> None:
+        found = self.query_one("#found", Static)
+        keys = self._matching(self.query_one("#wanted", Input).value)
+        lines = list(self._lines(keys, found.size.width))
+        found.update(Content("\n").join(lines) if lines else "No key does that. esc shows all again.")
+
+    def _lines(self, keys: list[Key], width: int) -> Iterator[Content]:
+        """A heading a group, in the order in which the groups appear; the lines of a key in two columns."""
+        order = list(dict.fromkeys(key.group for key in keys))
+        by_group = groupby(sorted(keys, key=lambda key: order.index(key.group)), key=lambda key: key.group)
+        for index, (group, members) in enumerate(by_group):
+            if index:
+                yield Content("")
+            yield Content.styled(group, "$deck-dim")
+            for key in members:
+                label, indent = self._label(key), " " * (_LABEL_COLUMNS + 2)
+                first, *more = textwrap.wrap(key.help, max(12, width - len(indent)))
+                yield Content.assemble((f"{label:>{_LABEL_COLUMNS}}  ", "bold $deck-strong"), first)
+                yield from (Content(indent + line) for line in more)
 
     def _matching(self, wanted: str) -> list[Key]:
         """Keys whose label, name or sentence has all the words; a key by its very label comes alone."""
@@ -73,16 +93,3 @@ class HelpScreen(Dialog[None]):
     def action_page(self, pages: int) -> None:
         scroll = self.query_one(VerticalScroll)
         scroll.scroll_relative(y=pages * max(1, scroll.size.height - 1), animate=False)
-
-
-def _lines(keys: list[Key], *, is_ascii: bool) -> Iterator[Content]:
-    """A heading a group, in the order in which the groups appear, and a line a key."""
-    order = list(dict.fromkeys(key.group for key in keys))
-    by_group = groupby(sorted(keys, key=lambda key: order.index(key.group)), key=lambda key: key.group)
-    for index, (group, members) in enumerate(by_group):
-        if index:
-            yield Content("")
-        yield Content.styled(group, "bold")
-        for key in members:
-            label = key.label(is_ascii=is_ascii)
-            yield Content.assemble((f"{label:>{_LABEL_COLUMNS}}  ", "bold"), Content(key.help))

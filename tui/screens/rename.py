@@ -34,7 +34,7 @@ class RenameScreen(Dialog[str | None]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
             yield Static(f"Call {safe(self._agent)}", classes="dialog-title", markup=False)
-            yield Input(self._name_before, id="name", placeholder=self._agent, compact=True)
+            yield Input(safe(self._name_before), id="name", placeholder=safe(self._agent), compact=True)
             yield Static("", id="complaint", markup=False)
             about = f"Here only: commands and requests know it as {safe(self._agent)}. Empty: its own name again."
             yield Static(about, classes="dialog-about", markup=False)

@@ -15,6 +15,7 @@ from core.state import Run
 from tui.bindings import START, bindings
 from tui.remembered import Remembered
 from tui.screens.dialog import Dialog
+from tui.widgets.ansi import safe
 
 _AGENT_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
 
@@ -127,4 +128,5 @@ class StartScreen(Dialog[Wanted | None]):
 
 
 def _with(entries: tuple[str, ...], suggested: str) -> tuple[str, ...]:
-    return entries if suggested in entries else (*entries, suggested)
+    """The entries and what is suggested, as they can be shown: a field draws its text as it is."""
+    return tuple(dict.fromkeys(safe(entry) for entry in (*entries, suggested)))
