@@ -6,9 +6,10 @@ from array import array
 from bisect import bisect_right
 
 _GREW = re.compile(
-    rb'^\{"event":"OutputGrew","at":([0-9.]{1,20}),"stream":"(out|err)","shown_lines":([0-9]{1,10}),', re.MULTILINE
+    rb'^\{"event": ?"OutputGrew", ?"at": ?([0-9.]{1,20}), ?"stream": ?"(out|err)", ?"shown_lines": ?([0-9]{1,10}),',
+    re.MULTILINE,
 )
-"""As `core.journal` writes it."""
+"""As `core.journal` and recordings write it."""
 _BYTES = 1 << 20
 
 
@@ -64,11 +65,11 @@ class Stamps:
         index = bisect_right(self._times[stream.encode()], at)
         return self._counts[stream.encode()][index - 1] if index else 0
 
-    def parts(self, stream: str, since: int) -> list[tuple[float, int, int]]:
-        """Time, first line and number of lines of each note from number `since` on, as they were made."""
+    def parts(self, stream: str, since: int, until: float) -> list[tuple[float, int, int]]:
+        """Time, first line and number of lines of each note from number `since` on that was made by a moment."""
         counts, times = self._counts[stream.encode()], self._times[stream.encode()]
         found = []
-        for index in range(since, len(counts)):
+        for index in range(since, bisect_right(times, until)):
             first = counts[index - 1] if index else 0
             found.append((times[index], first, counts[index] - first))
         return found

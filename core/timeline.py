@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from core.clock import Clock
 from core.logfile import LogFile
 from core.parsers.text import sanitise
 from core.stamps import Stamps
@@ -48,9 +49,10 @@ class Timeline:
     no line changes its number.
     """
 
-    def __init__(self, open_log: Callable[[str, str], LogFile | None]) -> None:
-        """`open_log` opens the log of a run's stream."""
+    def __init__(self, open_log: Callable[[str, str], LogFile | None], clock: Clock | None = None) -> None:
+        """`open_log` opens the log of a run's stream; `clock`: of a recording, which knows more than has happened."""
         self._open_log = open_log
+        self._clock = clock
         self._logs: OrderedDict[int, LogFile] = OrderedDict()
         self._sources: list[_Source] = []
         self._known: set[str] = set()
@@ -99,11 +101,12 @@ class Timeline:
         for source in self._sources:
             if not source.is_over:
                 source.stamps.grow()
+        until = self._clock() if self._clock is not None else float("inf")
         parts: list[tuple[float, int, int, int]] = []
         for index, source in enumerate(self._sources):
             if source.agent in self._hidden:
                 continue
-            new = source.stamps.parts(source.stream, source.taken)
+            new = source.stamps.parts(source.stream, source.taken, until)
             source.taken += len(new)
             parts += [(at, index, first, count) for at, first, count in new]
         for at, index, first, count in sorted(parts):

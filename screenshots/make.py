@@ -4,6 +4,9 @@ import asyncio
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any, NamedTuple
+
+from textual.pilot import Pilot
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
@@ -13,33 +16,52 @@ from core.paths import Paths  # noqa: E402
 from core.record import unpack  # noqa: E402
 from core.replay import Replay  # noqa: E402
 from tui.app import DeckApp  # noqa: E402
-from tui.screens.board import BoardScreen  # noqa: E402
 from tui.source import Deck  # noqa: E402
+from tui.widgets.log_panel import LogPanel  # noqa: E402
 
+STATE = "~/.local/state/cargo-deck"
 RECORDING = HERE.parent / "tests" / "journals" / "demo.deckrec"
-SHOTS = (  # name, columns, lines, seconds into the recording, theme
-    ("board", 120, 40, 8.0, "deck-dark"),
-    ("narrow", 80, 24, 8.0, "deck-dark"),
-    ("light", 120, 40, 8.0, "deck-light"),
-    ("wide", 200, 60, 12.0, "deck-dark"),
+BUSY_S = 8.0
+"""Into the recording: four agents, one has failed, one waits."""
+
+
+class Shot(NamedTuple):
+    """A picture."""
+
+    name: str
+    columns: int
+    rows: int
+    keys: tuple[str, ...] = ()
+    seconds: float = BUSY_S
+    theme: str = "deck-dark"
+
+
+SHOTS = (
+    Shot("board", 120, 40),
+    Shot("run", 160, 44, ("4", "enter")),
+    Shot("search", 120, 34, ("1", "enter", "i", "slash", *"compiling", "enter"), 14.0),
+    Shot("all-logs", 120, 40, ("f2", "slash", *"error", "enter", "L"), 14.0),
+    Shot("narrow", 40, 24),
+    Shot("light", 120, 40, theme="deck-light"),
+    Shot("wide", 200, 60, seconds=12.0),
 )
-
-
 MACHINE = Machine(
     cores=16, memory_bytes=64 << 30, cargo="1.95.0", toolchains=("stable-x86_64-unknown-linux-gnu",),
     linkers=("mold", "ld.lld", "ld"), nvcc="/usr/local/cuda/bin/nvcc",
 )  # fmt: skip
 
 
-async def shoot(name: str, columns: int, lines: int, seconds: float, theme: str) -> None:
-    """One picture of the board as it was so long after the first start."""
+async def shoot(shot: Shot) -> None:
+    """One picture of the dashboard as it was so long after the first start."""
     with tempfile.TemporaryDirectory() as folder:
         paths, runs = unpack(str(RECORDING), folder)
         clock = [0.0]
         replay = Replay(paths, runs, lambda: clock[0])
-        clock[0] = seconds
-        deck = Deck(replay, paths, clock=replay.now, request=lambda message: message, theme=theme)
-        await keep(DeckApp(deck, is_pulling=False), name, (columns, lines))
+        clock[0] = shot.seconds
+        deck = Deck(
+            replay, paths, clock=replay.now, request=lambda message: message, theme=shot.theme, is_recording=True
+        )
+        await keep(DeckApp(deck, is_pulling=False), shot)
 
 
 async def shoot_empty() -> None:
@@ -47,24 +69,37 @@ async def shoot_empty() -> None:
     with tempfile.TemporaryDirectory() as folder:
         paths = Paths(folder, folder + "/cache")
         deck = Deck(Replay(paths, (), lambda: 0.0), paths, clock=lambda: 0.0, request=lambda message: message)
-        await keep(DeckApp(deck, is_pulling=False), "empty", (80, 24))
+        await keep(DeckApp(deck, is_pulling=False), Shot("empty", 80, 24))
 
 
-async def keep(app: DeckApp, name: str, size: tuple[int, int]) -> None:
-    """Write down what an app shows."""
-    async with app.run_test(size=size) as pilot:
-        if isinstance(app.screen, BoardScreen):
-            app.screen.tell(MACHINE)
-        await pilot.pause()
+async def keep(app: DeckApp, shot: Shot) -> None:
+    """Write down what an app shows after some keys."""
+    app.machine = MACHINE
+    async with app.run_test(size=(shot.columns, shot.rows)) as pilot:
+        for key in shot.keys:
+            await pilot.press(key)
+            await settle(app, pilot)
+        for panel in app.screen.query(LogPanel):
+            if panel._source is not None and panel._source.path:
+                panel._source = panel._source._replace(path=panel._source.path.replace(app.deck.paths.state, STATE))
+        await settle(app, pilot)
         svg = app.export_screenshot(title="cargo deck")
-    (HERE / f"{name}.svg").write_text(svg, encoding="utf-8")
-    print(HERE / f"{name}.svg")
+    (HERE / f"{shot.name}.svg").write_text(svg, encoding="utf-8")
+    print(HERE / f"{shot.name}.svg")
+
+
+async def settle(app: DeckApp, pilot: Pilot[Any]) -> None:
+    """Wait until what a key began is done."""
+    for _ in range(3):
+        await app.workers.wait_for_complete()
+        app.pull()
+        await pilot.pause(0.05)
 
 
 def main() -> None:
     """Make all of them."""
     for shot in SHOTS:
-        asyncio.run(shoot(*shot))
+        asyncio.run(shoot(shot))
     asyncio.run(shoot_empty())
 
 

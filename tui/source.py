@@ -39,6 +39,7 @@ class Deck:
     """How busy the machine is now; None: that is not shown."""
     pulse: Pulse | None = None
     """Tells whether anything moved; None: look each time."""
+    is_recording: bool = False
     note: str = ""
     """Said in the header: `recording ×4`."""
     glyphs_are_ascii: bool = False
@@ -47,3 +48,8 @@ class Deck:
     """What suits the terminal."""
     preferences: Preferences = field(default_factory=Preferences)
     """What the person wants."""
+
+    @property
+    def recording_clock(self) -> Clock | None:
+        """The clock of a recording, whose files say more than has happened by then; None: nothing is known early."""
+        return self.clock if self.is_recording else None

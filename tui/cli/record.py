@@ -83,6 +83,7 @@ def _on_board(source: Replay, paths: Any, speed: float) -> int:
         paths=paths,
         clock=source.now,
         request=_refuse,
+        is_recording=True,
         note=f"recording ×{speed:g}",
         glyphs_are_ascii=not has_unicode(os.environ),
         theme=pick_theme(os.environ),

@@ -37,7 +37,7 @@ class LogsScreen(LogHost[None]):
 
     def __init__(self) -> None:
         super().__init__()
-        self._timeline = Timeline(self._open_log)
+        self._timeline = Timeline(self._open_log, self._recording_clock)
         self._runs: dict[str, Run] = {}
         self._hidden: frozenset[str] = frozenset()
         self._label_columns = 0
@@ -88,6 +88,10 @@ class LogsScreen(LogHost[None]):
         if columns != self._label_columns:
             self._label_columns = columns
             self.panel.view.redraw()
+
+    def _recording_clock(self) -> float:
+        clock = self.deck.deck.recording_clock
+        return clock() if clock is not None else float("inf")
 
     def _is_over(self, run: str) -> bool:
         return run in self._runs and self._runs[run].state.is_over

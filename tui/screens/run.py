@@ -98,7 +98,7 @@ class RunScreen(LogHost[str]):
         if not self._stream or not run.is_split:
             self._stream = "err" if run.is_split and run.err_bytes >= run.out_bytes else "out"
         deck = self.deck.deck
-        clock = deck.clock if deck.note else None
+        clock = deck.recording_clock
         self._dossier = Dossier(deck.paths, run.run, self.deck.tails.store, clock)
         self._busy.clear()
         self._open(run)
