@@ -33,7 +33,8 @@ def crash_notice(error: BaseException, folder: str) -> str:
     try:
         os.makedirs(folder, mode=0o700, exist_ok=True)
         with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "w") as file:
-            file.writelines(traceback.format_exception(error))
+            lines = "".join(traceback.format_exception(error)).splitlines()
+            file.writelines(safe(line) + "\n" for line in lines)
     except OSError as failure:
         return f"{said} Its traceback could not be written to {path}: {failure.strerror}"
     return f"{said} Its traceback is in {path}"

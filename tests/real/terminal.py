@@ -1,0 +1,66 @@
+"""A terminal of its own for the dashboard: tmux, driven by keys and read as text."""
+
+import os
+import subprocess
+from pathlib import Path
+
+from tests.core.runs import until
+from tests.real.product import with_argument
+
+
+class Terminal:
+    """One tmux window of its own server."""
+
+    def __init__(self, folder: Path) -> None:
+        self.socket = str(folder / "tmux")
+        self.env = {
+            **{k: v for k, v in os.environ.items() if not k.startswith("TMUX") and k != "NO_COLOR"},
+            "XDG_STATE_HOME": str(folder / "s"), "XDG_CACHE_HOME": str(folder / "c"),
+            "XDG_CONFIG_HOME": str(folder / "config"),
+            "TERM": "xterm-256color", "LC_ALL": "C.UTF-8", "PS1": "$ ",
+        }  # fmt: skip
+        self.state = f"{folder}/s/cargo-deck"
+        self("new-session", "-d", "-x", "120", "-y", "40", "bash --norc --noprofile")
+
+    def __call__(self, *words: str) -> str:
+        done = subprocess.run(
+            ["tmux", "-S", self.socket, "-f", "/dev/null", *words],
+            env=self.env, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        return done.stdout
+
+    def type(self, text: str) -> None:
+        self("send-keys", "-l", text)
+        self("send-keys", "Enter")
+
+    def settings(self, text: str) -> None:
+        """Write config.toml."""
+        folder = Path(self.env["XDG_CONFIG_HOME"], "cargo-deck")
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "config.toml").write_text(text)
+
+    def keys(self, *names: str) -> None:
+        self("send-keys", *names)
+
+    def modes(self) -> str:
+        """Whether the other screen is shown, somebody wants the mouse, the cursor is seen, lines wrap."""
+        return self("display-message", "-p", "#{alternate_on} #{mouse_any_flag} #{cursor_flag} #{wrap_flag}").strip()
+
+    def signal_board(self, number: str) -> None:
+        shell = self("display-message", "-p", "#{pane_pid}").strip()
+        subprocess.run(["pkill", f"-{number}", "-P", shell], check=True)
+
+    def engine_pid(self) -> int:
+        """0: none lives."""
+        found = [one.pid for one in with_argument(self.state) if any("engine.py" in word for word in one.argv)]
+        return found[0] if found else 0
+
+    def has_modes(self, modes: str) -> None:
+        until(lambda: self.modes() == modes, f"terminal modes {modes}")
+
+    def shows(self, text: str) -> str:
+        return str(until(lambda: seen if text in (seen := self("capture-pane", "-p")) else None, f"{text!r} on screen"))
+
+    def says(self, text: str) -> None:
+        """The same, wherever the lines of it were broken."""
+        until(lambda: text in " ".join(self("capture-pane", "-p").split()), f"{text!r} on screen")
