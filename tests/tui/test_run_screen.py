@@ -62,6 +62,7 @@ def journal() -> list[e.Event]:
     """A test run of 30 s: a lock is waited for, two units are compiled, one is fresh, a test fails."""
     at = T0
     lines, size = LOG.count("\n"), len(LOG)
+    built = LOG[: LOG.index("    Finished")].count("\n")
     return [
         e.RunStarted(at, RUN, "ada", "test -p app filter", "cargo", "test", "/home/ada/app", "/home/ada/app", "/t",
                      False, False, False),
@@ -71,7 +72,7 @@ def journal() -> list[e.Event]:
         e.UnitFinished(at + 4, "libc", "libc", "0.2.0", "lib", True, None),
         e.UnitFinished(at + 10, "leaf", "leaf", "1.0.0", "lib", False, 6.0),
         e.ProgressMoved(at + 10, 2, 3, ("app",), "units"),
-        e.OutputGrew(at + 12, "out", lines, size),
+        e.OutputGrew(at + 12, "out", built, LOG.index("    Finished")),
         e.UnitDirtied(at + 12, "leaf", "the file `src/lib.rs` has changed"),
         e.DiagnosticEmitted(at + 12, "warning", "unused variable: `k`", "unused_variables", "src/a.rs", 88, 9, WARNING),
         e.DiagnosticEmitted(at + 12, "error", "mismatched types", "E0308", "src/b.rs", 41, 18, ERROR),
@@ -83,6 +84,7 @@ def journal() -> list[e.Event]:
         e.TestFinished(at + 22, "tells", "tests/cli.rs", "ok", None),
         e.TestFinished(at + 22, "waits", "tests/cli.rs", "ignored", None),
         e.TestsCounted(at + 22, 2, 1, 1),
+        e.OutputGrew(at + 22, "out", lines, size),
         e.RunEnded(at + 30, 101, None, 30.0, 60.0, 4.0, 900_000_000, None),
     ]  # fmt: skip
 
