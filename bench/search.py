@@ -1,7 +1,8 @@
 """Search in a log of a million lines, in the real dashboard: first hit, full count, and whether keys are still obeyed.
 
 `python -m bench.search [--lines 1000000] [--rounds 5]`. The log lies there in plain text and as coloured cargo output.
-From the top of it a pattern is pasted; the clock runs from there to the bytes that show the line, or the count. Each round has patterns of its own, so that nothing is remembered from the last.
+From the top of it a pattern is pasted; the clock runs from there to the bytes that show the line, or the count. Each
+round has patterns of its own, so that nothing is remembered from the last.
 """
 
 import argparse

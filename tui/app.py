@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Iterable
 from functools import partial
+from types import FrameType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import SystemCommand
@@ -48,6 +49,8 @@ _TICKS_UNTIL_QUIET = 30
 WAKE_S = 2.0
 """How often the engine is looked for, once it gave no sign of life."""
 EXIT_OURS = 125
+GRACE_S = 3
+"""From a signal to the end."""
 _SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 """Of these Textual would die and leave the terminal as it is."""
 _LEAST_LOAD_CHANGE = 0.02
@@ -115,8 +118,9 @@ class DeckApp(RunActions):
         self.set_class(self.glyphs.is_ascii, "-ascii")
         self.call_after_refresh(self.complain)
         if self._is_pulling:
+            leave = partial(_leave, asyncio.get_running_loop(), self)
             for number in _SIGNALS:
-                asyncio.get_running_loop().add_signal_handler(number, self.exit, "signal")
+                signal.signal(number, leave)
             self._tick()
             self.set_timer(SETTLED_S, self._settle_memory)
             self.run_worker(self._look_around, thread=True, group="machine", exit_on_error=False)
@@ -281,6 +285,16 @@ class DeckApp(RunActions):
 
     def action_interrupt(self) -> None:
         self.exit("interrupt")
+
+
+def _leave(loop: asyncio.AbstractEventLoop, app: DeckApp, number: int, frame: FrameType | None) -> None:
+    """Leave by a signal; if the terminal is gone and Textual waits for it for ever, die.
+
+    Not a handler of the loop's: that may be what waits.
+    """
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.alarm(GRACE_S)
+    loop.call_soon_threadsafe(app.exit, "signal")
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -1,4 +1,4 @@
-"""How every screen looks, at the sizes that people have."""
+"""How logs look, at the sizes that people have."""
 
 from typing import Any
 
@@ -16,11 +16,6 @@ VIEWS: dict[str, tuple[str, ...]] = {
     "search": ("1", "enter", *SEARCH),
     "all-logs": ("f2", "g", "t"),
     "found": ("f2", *SEARCH, "enter", "L"),
-    "help": ("question_mark",),
-    "start": ("s",),
-    "rename": ("N",),
-    "kill": ("1", "X"),
-    "palette": ("ctrl+p",),
 }
 
 
