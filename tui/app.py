@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import SystemCommand
 from textual.binding import Binding
+from textual.driver import Driver
 from textual.screen import Screen
 
 from core.attach import Reader
@@ -25,6 +26,7 @@ from core.state import Board
 from tui import format as f
 from tui import roster
 from tui.bindings import ACTIONS, bindings, reachable
+from tui.driver import DeckDriver
 from tui.farewell import crash_notice, farewell
 from tui.guardian import guarded_terminal
 from tui.notice import Watch, sequences
@@ -84,6 +86,9 @@ class DeckApp(RunActions):
         self._woken_at = 0.0
         self._watch = Watch(deck.clock())
         self.animation_level = "none"
+
+    def get_driver_class(self) -> type[Driver]:
+        return DeckDriver
 
     def get_default_screen(self) -> Screen[Any]:
         return BoardScreen()

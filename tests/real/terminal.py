@@ -8,6 +8,12 @@ from tests.core.runs import until
 from tests.real.product import with_argument
 
 
+def children(pid: int) -> list[int]:
+    """Of all threads of a process."""
+    found = (path.read_text().split() for path in Path(f"/proc/{pid}/task").glob("*/children"))
+    return [int(one) for part in found for one in part]
+
+
 class Terminal:
     """One tmux window of its own server."""
 
@@ -45,6 +51,11 @@ class Terminal:
     def modes(self) -> str:
         """Whether the other screen is shown, somebody wants the mouse, the cursor is seen, lines wrap."""
         return self("display-message", "-p", "#{alternate_on} #{mouse_any_flag} #{cursor_flag} #{wrap_flag}").strip()
+
+    def board_pid(self) -> int:
+        """The process that the shell runs in the foreground."""
+        shell = self("display-message", "-p", "#{pane_pid}").strip()
+        return children(int(shell))[0]
 
     def signal_board(self, number: str) -> None:
         shell = self("display-message", "-p", "#{pane_pid}").strip()

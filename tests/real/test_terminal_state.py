@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.core.runs import until
-from tests.real.product import COMMAND, with_argument
-from tests.real.terminal import Terminal
+from tests.real.product import COMMAND, process
+from tests.real.terminal import Terminal, children
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 AS_BEFORE = "0 0 1 1"
@@ -46,11 +46,29 @@ def test_a_signal_leaves_the_terminal_as_it_was(terminal: Terminal, number: str,
     terminal.type(f"{COMMAND}; echo code $?")
     terminal.shows("No builds yet.")
     assert terminal.modes() == IN_USE
+    (guardian,) = (pid for pid in children(terminal.board_pid()) if _is_guardian(pid))
     terminal.signal_board(number)
     terminal.shows(f"code {code}")
     terminal.has_modes(AS_BEFORE)
     types_and_sees(terminal)
-    until(lambda: not with_argument("cargo-deck-guardian"), "the end of the guardian")
+    until(lambda: not _is_guardian(guardian), "the end of the guardian")
+
+
+def _is_guardian(pid: int) -> bool:
+    one = process(pid)
+    return one is not None and "cargo-deck-guardian" in one.argv
+
+
+@pytest.mark.parametrize("trial", range(3))
+def test_a_terminal_that_is_closed_ends_its_dashboard(terminal: Terminal, trial: int) -> None:
+    speak(terminal)
+    terminal.type(COMMAND)
+    terminal.shows("said")
+    board = terminal.board_pid()
+    terminal.keys("c", "x", "g")
+    terminal("new-session", "-d", "sleep 1000")  # else the server would go with it
+    terminal("kill-session", "-t", "0")
+    until(lambda: process(board) is None, "the end of the dashboard")
 
 
 def test_a_fault_of_ours_is_a_sentence_and_a_file(terminal: Terminal, tmp_path: Path) -> None:
@@ -80,6 +98,24 @@ def test_ctrl_z_gives_the_shell_and_fg_comes_back(terminal: Terminal) -> None:
         terminal.has_modes(IN_USE)
     terminal.keys("q")
     terminal.has_modes(AS_BEFORE)
+
+
+def test_a_stop_without_notice_is_got_over(terminal: Terminal) -> None:
+    terminal.type(COMMAND)
+    terminal.shows("No builds yet.")
+    terminal.signal_board("STOP")
+    terminal.shows("Stopped")
+    terminal.type("fg")
+    until(lambda: "Stopped" not in terminal("capture-pane", "-p"), "the dashboard alone")
+    terminal.shows("No builds yet.")
+    terminal.has_modes(IN_USE)
+    terminal.keys("?")
+    terminal.shows("type to find a key")
+    terminal.keys("Escape")
+    terminal.shows("No builds yet.")
+    terminal.keys("q")
+    terminal.has_modes(AS_BEFORE)
+    types_and_sees(terminal)
 
 
 def test_a_key_is_moved_while_the_board_is_open_and_a_mistake_is_said(terminal: Terminal) -> None:
