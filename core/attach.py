@@ -179,6 +179,11 @@ class Reader:
         """When the list of open runs last changed, in nanoseconds: a new run is shown at once."""
         self._board = Board(now=clock())
 
+    @property
+    def is_behind(self) -> bool:
+        """There are runs that were not read yet: the next polls do it."""
+        return any(entry.is_behind for entry in self._entries.values())
+
     def poll(self) -> Board:
         """The board now; the same object while nothing on it changed (a live run's second counts as a change)."""
         return self._poll(_READ_BUDGET_S, _ENGINE_CLOSES_WITHIN_S)

@@ -209,6 +209,17 @@ LOGS = (
     Key("logs.results", "L,shift+l", "results", "L", "list", "List all lines that were found", True, "Logs"),
     Key("logs.back", "escape", "back", "esc", "back", "Undo the last view, then go back to the board", group="Logs"),
 )  # fmt: skip
+HISTORY = (
+    Key("history.compare", "d", "compare", "d", "compare",
+        "Compare the two marked runs, or this one with the last of its kind", True, "History"),
+    Key("history.mark", "m", "mark", "m", "mark", "Mark a run for a comparison", True, "History"),
+    Key("history.filter", "slash", "filter", "/", "filter", "Show only runs with these words", True, "History"),
+    Key("history.order", "O,shift+o", "order", "O", "order", "Newest, longest, or most compiled first", True,
+        "History"),
+    Key("history.back", "escape", "back", "esc", "back", "Undo filter and marks, then go back to the board",
+        group="History"),
+)  # fmt: skip
+COMPARE = (Key("compare.back", "escape", "back", "esc", "back", "Go back to the history", True, "Comparison"),)
 TABLE = (
     Key("table.open", "enter", "open", "↵", "open", "Open the chosen row", group="List"),
     Key("table.down", "j,down", "step(1)", "↓ j", "down", "Choose the row below", group="List", in_palette=False),
@@ -239,6 +250,8 @@ SCREENS: Mapping[str, tuple[Key, ...]] = {
     "board": (*BOARD, *ACTIONS),
     "run": (*LOG, *RUN, *ACTIONS),
     "logs": (*LOG, *LOGS, *ACTIONS),
+    "history": (*TABLE, *HISTORY, *ACTIONS),
+    "compare": (*TABLE, *COMPARE, *ACTIONS),
     "list": TABLE,
     "start": START,
     "rename": RENAME,

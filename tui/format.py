@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from rich.cells import cell_len as cell_len
 from rich.cells import set_cell_size
 
-_ASCII = str.maketrans("–…≈·●◷✗✓■○│×↓✖✔", "-~~-*~x+-.|xvx+")
+_ASCII = str.maketrans("–…≈·●◷✗✓■○│×↓✖✔−±", "-~~-*~x+-.|xvx+-~")
 UNKNOWN = "–"
 ELLIPSIS = "…"
 _UNITS = "BKMGTP"
@@ -24,6 +24,23 @@ def duration(seconds: float | None) -> str:
 def clock(at: float | None) -> str:
     """`14:03:07` of a moment in seconds since the epoch, local time; as wide for None."""
     return time.strftime("%H:%M:%S", time.localtime(at)) if at is not None else f"{UNKNOWN:^8}"
+
+
+def moment(at: float, now: float) -> str:
+    """When something was, local time: `14:03:07` today, else `21 Nov 14:03`."""
+    then, today = time.localtime(at), time.localtime(now)
+    return time.strftime("%H:%M:%S" if then[:3] == today[:3] else "%d %b %H:%M", then)
+
+
+def seconds(value: float) -> str:
+    """`4.1 s`, from a minute on `1:04`."""
+    return f"{value:.1f} s" if value < 60 else duration(value)
+
+
+def change(value: float, *, is_span: bool = True) -> str:
+    """How much more: `+1.2 s`, `−3`, `±0`."""
+    shown = f"{abs(value):.1f} s" if is_span else f"{abs(value):,.0f}"
+    return f"±{shown}" if float(shown.split()[0].replace(",", "")) == 0 else f"{'+' if value > 0 else '−'}{shown}"
 
 
 def size(count: float | None) -> str:

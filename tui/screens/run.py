@@ -42,10 +42,14 @@ class RunScreen(LogHost[str]):
     CSS_PATH: ClassVar[list[str]] = ["../../styles/log.tcss", "../../styles/run.tcss"]  # type: ignore[assignment]
     TAB = "board"
 
-    def __init__(self, run: str, *, stream: str = "", line: int | None = None) -> None:
-        """A run's screen; at a line (from 0) of a stream, else at the end of the one that says more."""
+    def __init__(self, run: str, *, stream: str = "", line: int | None = None, known: Run | None = None) -> None:
+        """A run's screen; at a line (from 0) of a stream, else at the end of the one that says more.
+
+        `known`: the run itself, where it may not be on the board any more.
+        """
         super().__init__()
         self._run_id = run
+        self._known = known
         self._stream = stream
         self._line = line
         self._panes: tuple[PaneState, ...] = ()
@@ -79,6 +83,8 @@ class RunScreen(LogHost[str]):
     def show(self, view: View) -> None:
         self._panes = roster.panes(view)
         run = view.board.runs.get(self._run_id)
+        if run is None and self._known is not None and self._known.run == self._run_id:
+            run = self._known
         if run is None:
             self.dismiss(self._run_id)
             return
