@@ -38,7 +38,6 @@ from tui.tabs import TABS
 from tui.tail import Tails
 from tui.themes import FALLBACKS, has_unicode, pick_theme
 from tui.view import View
-from tui.widgets.look import ASCII, UNICODE
 
 if TYPE_CHECKING:
     from core.machine import Machine
@@ -72,8 +71,6 @@ class DeckApp(RunActions):
     def __init__(self, deck: Deck, *, is_pulling: bool = True) -> None:
         """A dashboard over `deck`; without `is_pulling` nothing moves until `pull` is called."""
         super().__init__(deck)
-        is_ascii = {"yes": True, "no": False}.get(self.settings.ascii, deck.glyphs_are_ascii)
-        self.glyphs = ASCII if is_ascii else UNICODE
         self.tails = Tails(deck.paths)
         self.view = View(self.board, 0.0)
         """What is shown."""

@@ -12,6 +12,7 @@ from tui.names import NamedSource
 from tui.preferences import LAYOUTS, SORTS
 from tui.remembered import Change, Remembered
 from tui.themes import THEMES
+from tui.widgets.look import ASCII, UNICODE
 
 if TYPE_CHECKING:
     from tui.source import Deck
@@ -29,6 +30,8 @@ class PersonalApp(App[str]):
         self.names = NamedSource(deck.source)
         self.names.call(self.remembered.names)
         self.deck = replace(deck, source=self.names)
+        is_ascii = {"yes": True, "no": False}.get(self.settings.ascii, deck.glyphs_are_ascii)
+        self.glyphs = ASCII if is_ascii else UNICODE
         self.sort = self.preferences.sort()
         """Order of the panes."""
         self.layout_of_panes = self.preferences.layout()
@@ -69,7 +72,7 @@ class PersonalApp(App[str]):
 
     def label_of(self, name: str) -> str:
         """The key of an action, by its id, as it is printed."""
-        return self.as_bound((BY_ID[name],))[0].label(is_ascii=self.deck.glyphs_are_ascii)
+        return self.as_bound((BY_ID[name],))[0].label(is_ascii=self.glyphs.is_ascii)
 
     def remember(self, how: Change) -> None:
         """Change what is remembered; written off the event loop."""

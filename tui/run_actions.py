@@ -168,16 +168,17 @@ class RunActions(PersonalApp):
     def action_restart(self) -> None:
         run = self.chosen
         if run is None:
-            self.notify("There is no build to start again: s starts one.")
+            self.notify(f"There is no build to start again: {self.label_of('run.start')} starts one.", markup=False)
         elif run.is_owned and not run.state.is_over:
-            self.notify("Its caller waits for it: stop it there, or with x.", severity="warning")
+            stop = self.label_of("run.stop")
+            self.notify(f"Its caller waits for it: stop it there, or with {stop}.", severity="warning", markup=False)
         else:
             self.ask({"do": "restart", "run": run.run}, what="restart")
 
     def action_forget(self) -> None:
         run = self.chosen
         if run is not None and not run.state.is_over:
-            self.notify("It still runs: x stops it first.")
+            self.notify(f"It still runs: {self.label_of('run.stop')} stops it first.", markup=False)
         elif run is not None:
             self.ask({"do": "forget", "run": run.run}, what="forget")
 

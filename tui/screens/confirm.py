@@ -27,8 +27,8 @@ class ConfirmScreen(Dialog[bool]):
             yield Static(safe(self._about), classes="dialog-about", markup=False)
             yield Static(self._consequence, markup=False)
             with Horizontal(classes="dialog-buttons"):
-                yield Button("No (n)", id="no", compact=True)
-                yield Button("Yes (y)", id="yes", variant="error", compact=True)
+                yield Button(f"No ({self.key('confirm.no')})", id="no", compact=True)
+                yield Button(f"Yes ({self.key('confirm.yes')})", id="yes", variant="error", compact=True)
 
     def on_mount(self) -> None:
         self.query_one("#no").focus()

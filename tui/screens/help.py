@@ -53,7 +53,8 @@ class HelpScreen(Dialog[None]):
         found = self.query_one("#found", Static)
         keys = self._matching(self.query_one("#wanted", Input).value)
         lines = list(self._lines(keys, found.size.width))
-        found.update(Content("\n").join(lines) if lines else "No key does that. esc shows all again.")
+        nothing = Content(f"No key does that. {self.key('help.close')} shows all again.")
+        found.update(Content("\n").join(lines) if lines else nothing)
 
     def _lines(self, keys: list[Key], width: int) -> Iterator[Content]:
         """A heading a group, in the order in which the groups appear; the lines of a key in two columns."""

@@ -87,7 +87,7 @@ class StartScreen(Dialog[Wanted | None]):
                     yield Input(before[0], id=name, compact=True, suggester=suggester)
             yield Static("", id="complaint", markup=False)
             with Horizontal(classes="dialog-buttons"):
-                yield Button("Leave (esc)", id="leave", compact=True)
+                yield Button(f"Leave ({self.key('start.leave')})", id="leave", compact=True)
                 yield Button("Start (enter)", id="start", variant="primary", compact=True)
 
     def on_mount(self) -> None:
