@@ -76,6 +76,8 @@ class PaneGrid(PaintedScroll):
         self._rows: dict[int, list[Strip]] = {}
         self._joined: dict[int, Strip] = {}
         """Rows of the canvas, over all panes side by side."""
+        self._arranged_for = Size(0, 0)
+        self._is_painting = False
         self._held: dict[str, int] = {}
         """Panes that were scrolled back: the first line that is shown, by run."""
 
@@ -124,8 +126,11 @@ class PaneGrid(PaintedScroll):
                 self.selected = index
 
     def on_resize(self) -> None:
-        self._arrange()
-        self._redraw()
+        if self._arranged_for != self.scrollable_content_region.size:
+            self._arrange()
+            self._redraw()
+        elif self._places.height > self._arranged_for.height:
+            self.refresh(layout=True)  # for its scroll bar
 
     def forget_drawn(self) -> None:
         self._views.clear()
@@ -205,6 +210,18 @@ class PaneGrid(PaintedScroll):
         self._redraw()
         return True
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        if self._arranged_for != self.scrollable_content_region.size:
+            self._arrange_while_painting()
+        return super().render_lines(crop)
+
+    def _arrange_while_painting(self) -> None:
+        """The first paint comes before the first resize: without this it would be blank, and a second one needed."""
+        self._is_painting = True
+        self._arrange()
+        self._redraw()
+        self._is_painting = False
+
     def render_line(self, y: int) -> Strip:
         if not self._views:
             self._redraw()
@@ -223,13 +240,17 @@ class PaneGrid(PaintedScroll):
         return Strip.join(parts).adjust_cell_length(self.size.width, self.base) if parts else self.blank()
 
     def _arrange(self) -> None:
-        room = self.scrollable_content_region.size
+        room = self._arranged_for = self.scrollable_content_region.size
         self._places = arrange(room.width, room.height, len(self._panes), self._layout)
         self._views.clear()
         self._rows.clear()
         self._joined.clear()
-        self.virtual_size = Size(room.width, self._places.height)
-        self.refresh()
+        size = Size(room.width, self._places.height)
+        if self._is_painting:
+            self.set_reactive(PaneGrid.virtual_size, size)
+        else:
+            self.virtual_size = size
+            self.refresh()
 
     def _redraw(self) -> None:
         """Draw the visible panes that changed; ask for a repaint of their changed rows."""
@@ -250,6 +271,8 @@ class PaneGrid(PaintedScroll):
             start, end = changed_cells(before[offset], strip) if offset < len(before) else (0, slot.width)
             if start < end:
                 self._joined.pop(slot.y + offset, None)
+                if self._is_painting:
+                    continue
                 self.refresh(Region(slot.x + start, slot.y + offset - self.scroll_offset.y, end - start, 1))
 
     def _view(self, index: int, slot: Slot) -> PaneView:
