@@ -16,7 +16,7 @@ from core.parsers.text import has_controls, plain_block
 
 BLOCK_BYTES = 1 << 18
 """Of a log at once: it stays in the nearer caches of the processor."""
-STEP_S = 0.006
+STEP_S = 0.01
 """How long a step takes, about: a frame has 16 ms."""
 PATIENCE_S = 0.4
 """A block that takes longer to search has a pattern that backtracks for ever."""

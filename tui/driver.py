@@ -4,7 +4,12 @@ import asyncio
 import os
 from typing import IO, Any, cast
 
+from textual import constants
 from textual.drivers.linux_driver import LinuxDriver
+
+_ESCAPE_S = 0.04
+"""So long it waits for what may follow an Esc (the keys of a terminal begin with one, and come in one piece, over ssh
+too); Textual's 0.1 s can be seen. Who set `ESCDELAY` keeps it."""
 
 
 class _Patient:
@@ -35,6 +40,8 @@ class DeckDriver(LinuxDriver):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
+        if "ESCDELAY" not in os.environ:
+            constants.ESCAPE_DELAY = _ESCAPE_S  # type: ignore[misc]
         self._file = cast("Any", _Patient(cast("IO[str]", self._file)))
 
     def _sigcont_application(self, *_: object) -> None:
