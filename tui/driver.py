@@ -1,15 +1,20 @@
-"""Textual's driver, for terminals that go away and processes that are stopped without notice."""
+"""Textual's driver, for terminals that go away, processes that are stopped without notice, and keys that count."""
 
 import asyncio
 import os
+import select
+from codecs import getincrementaldecoder
+from time import monotonic
 from typing import IO, Any, cast
 
 from textual import constants
+from textual._xterm_parser import XTermParser
 from textual.drivers.linux_driver import LinuxDriver
 
 _ESCAPE_S = 0.04
-"""So long it waits for what may follow an Esc (the keys of a terminal begin with one, and come in one piece, over ssh
-too); Textual's 0.1 s can be seen. Who set `ESCDELAY` keeps it."""
+"""So long it waits for what may follow an Esc (other keys begin with one too, and come in one piece, over ssh as well).
+Textual's 0.1 to 0.2 s can be seen. Who set `ESCDELAY` keeps it."""
+_READ_BYTES = 1 << 16
 
 
 class _Patient:
@@ -36,13 +41,52 @@ class _Patient:
 
 
 class DeckDriver(LinuxDriver):
-    """Survives the end of its terminal, and a SIGSTOP."""
+    """Survives the end of its terminal and a SIGSTOP; sleeps while no key is pressed, where Textual's looks ten times
+    a second."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
+        self._file = cast("Any", _Patient(cast("IO[str]", self._file)))
+        self._woken, self._wake = os.pipe()
+        os.set_blocking(self._woken, False)
         if "ESCDELAY" not in os.environ:
             constants.ESCAPE_DELAY = _ESCAPE_S  # type: ignore[misc]
-        self._file = cast("Any", _Patient(cast("IO[str]", self._file)))
+
+    def run_input_thread(self) -> None:
+        """Hand on keys and mouse until input is disabled; leave the dashboard when the terminal is gone."""
+        self._forget_wakes()
+        parser = XTermParser(self._debug)
+        decode = getincrementaldecoder("utf-8")("replace").decode
+        settled_at = 0.0
+        while not self.exit_event.is_set():
+            text, is_over = "", False
+            pause_s = constants.ESCAPE_DELAY / 4 if monotonic() < settled_at else None
+            if self.fileno in select.select((self.fileno, self._woken), (), (), pause_s)[0]:
+                content = self._read()
+                text, is_over = decode(content), not content
+                settled_at = monotonic() + 2 * constants.ESCAPE_DELAY
+            if is_over:
+                self._app.call_later(self._app.exit, "signal")
+                return
+            for message in (*(parser.feed(text) if text else ()), *parser.tick()):
+                self.process_message(message)
+
+    def _read(self) -> bytes:
+        try:
+            return os.read(self.fileno, _READ_BYTES)
+        except OSError:
+            return b""
+
+    def _forget_wakes(self) -> None:
+        try:
+            os.read(self._woken, _READ_BYTES)
+        except BlockingIOError:
+            pass
+
+    def disable_input(self) -> None:
+        """Let the thread that reads keys end at once."""
+        os.write(self._wake, b"\n")
+        super().disable_input()
 
     def _sigcont_application(self, *_: object) -> None:
         """Go on. Textual expects that its own SIGTSTP came before; without that it would take the raw terminal for
