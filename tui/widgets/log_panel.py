@@ -69,6 +69,9 @@ class LogPanel(SearchPanel):
     def on_mount(self) -> None:
         self.view.wraps = self._wraps
 
+    def on_resize(self) -> None:
+        self.say()
+
     @property
     def store(self) -> LineStore | None:
         return self._source.store if self._source is not None else None
