@@ -34,7 +34,7 @@ def test_a_run_is_watched_zoomed_stopped_and_left(terminal: Terminal) -> None:
     terminal.shows("follows the end")
     terminal.shows("out.log")
     terminal.keys("Escape")
-    terminal.shows("q leave (1 go on)")
+    assert "q leave (1 go on)" in terminal.shows("↵ open")
     terminal.keys("x")
     terminal.shows("stopped")
     assert not _is_live(terminal, run)
