@@ -144,6 +144,9 @@ class LogFile:
             os.close(self._fd)
             self._fd = -1
 
+    def __del__(self) -> None:
+        self.close()
+
     def _reset(self, holes: list[tuple[int, int]]) -> None:
         self._holes = holes
         self._offsets = array("Q", [0])

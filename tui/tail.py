@@ -1,6 +1,7 @@
 """Lines of runs' logs as a person would have seen them, read from the files themselves when they grew."""
 
 import os
+from collections import OrderedDict
 
 from core.clock import monotonic
 from core.errors import DeckError
@@ -13,6 +14,8 @@ from core.state import Run
 
 TAIL_LINES = 60
 """So many last lines are kept for a pane."""
+_OPEN_LOGS = 128
+"""So many files are held open, and so many tails kept; a day brings more runs than a process may have open files."""
 _EXTEND_BYTES = 8 << 20
 """A look reads so much of a log that no index covers; the rest comes with the next looks."""
 _GROW_BYTES, _GROW_S = 2 << 20, 0.008
@@ -24,7 +27,7 @@ class Tails:
 
     def __init__(self, paths: Paths) -> None:
         self._paths = paths
-        self._logs: dict[tuple[str, str], LogFile | None] = {}
+        self._logs: OrderedDict[tuple[str, str], LogFile] = OrderedDict()
         self._seen: dict[str, tuple[tuple[int, ...], tuple[str, ...]]] = {}
 
     def __call__(self, run: Run, count: int) -> tuple[str, ...]:
@@ -78,21 +81,23 @@ class Tails:
 
     def open(self, run: Run, stream: str) -> LogFile | None:
         """A log of a run, not yet read; None: there is none (any more)."""
-        return self._open(run, stream)
-
-    def _log(self, run: Run, stream: str) -> LogFile | None:
-        key = (run.run, stream)
-        if self._logs.get(key) is None:
-            self._logs[key] = self._open(run, stream)
-        return self._logs[key]
-
-    def _open(self, run: Run, stream: str) -> LogFile | None:
         folder = self._paths.run(run.run)
         index = f"{folder}/lines{'.err' if stream == 'err' else ''}.idx"
         try:
             return LogFile(self.path(run, stream), index, self._classes(run, stream))
         except (OSError, DeckError):
             return None  # forgotten meanwhile, or not yet there
+
+    def _log(self, run: Run, stream: str) -> LogFile | None:
+        key = (run.run, stream)
+        log = self._logs.pop(key, None) or self.open(run, stream)
+        if log is not None:
+            self._logs[key] = log
+        if len(self._logs) > _OPEN_LOGS:
+            (gone, _), old = self._logs.popitem(last=False)
+            old.close()
+            self._seen.pop(gone, None)
+        return log
 
     def _classes(self, run: Run, stream: str) -> Classes:
         record = read_record(self._paths, run.run)
