@@ -25,7 +25,7 @@ from core.journal import JournalWriter
 from tests.real.product import COMMAND, Deck, temporary_deck
 from tests.scene import many, run_id, steps, write_until
 
-START_RATIO, KEY_RATIO = 1.5, 1.1
+START_RATIO, KEY_MORE_MS = 1.5, 5.0
 HELP = "find a key"
 """On the help screen alone."""
 EMPTY, FEW, FULL = "empty", "12 agents alone", "full state"
@@ -127,7 +127,9 @@ def keys(figures: Figures, states: list[State], count: int, dice: random.Random)
             figures.note(
                 f"key to {what}, {name}", f"{spread(values[first::2])} ms, p95 {share(values[first::2], 0.95):.0f}"
             )
-        figures.at_most(f"key to {what}, full state × {FEW}", medians[FULL] / medians[FEW], KEY_RATIO, "{:.2f}")
+        figures.note(f"key to {what}, full state × {FEW}", f"{medians[FULL] / medians[FEW]:.2f}")
+        more_ms = medians[FULL] - min(medians[EMPTY], medians[FEW])  # more panes are seen, so more is painted
+        figures.at_most(f"key to {what}, full state, ms more than the quickest", more_ms, KEY_MORE_MS, "{:.1f}")
 
 
 def _latencies_s(program: Watched, presses: list[float]) -> list[float]:

@@ -272,3 +272,19 @@ async def test_a_click_chooses_a_line_and_the_wheel_scrolls(app: Log) -> None:
         before = app.panel.view.top_line
         await pilot._post_mouse_events([MouseScrollUp], "#log", offset=(5, 5))
         assert app.panel.view.top_line == before - 3
+
+
+@pytest.mark.parametrize("number", ["²", "9" * 5000, "0", "-1", "501"])
+async def test_a_number_that_no_line_has_is_refused_in_words(app: Log, number: str) -> None:
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press(":")
+        app.panel.prompt.input.value = number
+        await pilot.press("enter")
+        assert [note.message for note in app._notifications] == ["There are lines 1 to 500."]
+
+
+async def test_a_filter_without_a_line_takes_all_keys(app: Log) -> None:
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.panel.search_for("nowhere")
+        await pilot.press("v", "backslash", "j", "k", "pagedown", "m", "n", "y", "j")
+        assert app.panel.view.count == 0

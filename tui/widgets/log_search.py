@@ -24,6 +24,8 @@ _SAY_S = 0.1
 """Between two counts that are said while a search goes on."""
 _NEXT_STEP_S = 0.001
 """Between two steps of a search: keys and paints come first."""
+_MOST_DIGITS = 18
+"""Of a line's number; Python refuses to read thousands."""
 _CASES = (None, True, False)
 _CASE_WORDS = {None: "", True: "  Aa", False: "  aa"}
 
@@ -113,11 +115,11 @@ class SearchPanel(Vertical):
         self.say()
 
     def _go_to_number(self, text: str) -> None:
-        number = text.strip().replace(",", "")
-        if number.isdigit() and 1 <= int(number) <= self.view.line_count:
+        number, last = text.strip().replace(",", ""), self.view.line_count
+        if number.isdecimal() and len(number) <= _MOST_DIGITS and 1 <= int(number) <= last:
             self.view.go_to(int(number) - 1)
         elif number:
-            self.notify(f"There are lines 1 to {self.view.line_count:,}.", severity="warning")
+            self.notify(f"There are lines 1 to {last:,}.", severity="warning")
 
     def search_for(self, text: str) -> None:
         """Search another pattern; an empty one ends the search."""

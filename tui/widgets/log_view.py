@@ -28,7 +28,7 @@ class LogView(LogCanvas):
 
     def extend_selection(self, by: int) -> None:
         """Move the loose end of selected lines, and keep it on screen."""
-        if self.selection is None:
+        if self.selection is None or not self.count:
             return
         index = min(max(0, self.lines.place(self.selection.head.line) + by), self.count - 1)
         line = self.lines.at(index)
