@@ -107,7 +107,7 @@ def _certain_word(pattern: str) -> str:
 def find_lines(pattern: Pattern, block: bytes, *, is_hasty: bool = False) -> list[int]:
     """Which lines of a block match, from 0, ascending. Raises SearchError where that takes too long."""
     text = plain_block(block, is_hasty=is_hasty)
-    with _patience():
+    with patience():
         if isinstance(text, str):
             return _each(text, "\n", pattern.line)
         if pattern.ascii is None:
@@ -249,8 +249,10 @@ class Search:
 
 
 @contextmanager
-def _patience() -> Iterator[None]:
-    """Ends a pattern that backtracks for ever: `re` looks for signals while it works. In the main thread only."""
+def patience() -> Iterator[None]:
+    """Ends a pattern that backtracks for ever: `re` looks for signals while it works. In the main thread only.
+
+    Raises SearchError there."""
     try:
         before = signal.signal(signal.SIGALRM, _give_up)
     except ValueError:  # another thread

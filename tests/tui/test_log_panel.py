@@ -14,6 +14,8 @@ from tests.tui.screen_text import text_of
 from tui.tail import Lines
 from tui.themes import DARK, FALLBACKS
 from tui.widgets.log_panel import LogPanel, LogSource
+from tui.widgets.log_pen import Row
+from tui.widgets.log_view import LogView
 from tui.widgets.look import UNICODE
 from tui.widgets.painted import PaintedScreen
 
@@ -88,6 +90,19 @@ async def until_found(pilot: Pilot[None]) -> None:
 
 async def typed(pilot: Pilot[None], text: str) -> None:
     await pilot.press(*("space" if c == " " else c for c in text))
+
+
+def count_drawn(view: LogView) -> list[int]:
+    """The lines that are drawn from now on."""
+    drawn: list[int] = []
+    draw = view._draw
+
+    def note(line: int, text: str) -> list[Row]:
+        drawn.append(line)
+        return draw(line, text)
+
+    view._draw = note  # type: ignore[method-assign]
+    return drawn
 
 
 async def test_it_opens_at_the_end_and_follows_it(app: Log) -> None:
@@ -288,3 +303,43 @@ async def test_a_filter_without_a_line_takes_all_keys(app: Log) -> None:
         app.panel.search_for("nowhere")
         await pilot.press("v", "backslash", "j", "k", "pagedown", "m", "n", "y", "j")
         assert app.panel.view.count == 0
+
+
+async def test_a_pattern_that_takes_for_ever_is_given_up_where_lines_are_drawn(app: Log) -> None:
+    app.path.write_text(("a" * 40 + "!\n") * 20)
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.panel.search_for("(a+)+$")
+        app.panel.view.go_to(3)
+        await pilot.pause()
+        assert "this pattern takes for ever" in rows_of(pilot)[-1]
+        assert app.panel.view.pattern is None
+
+
+async def test_the_first_line_of_a_wrapped_log_is_reached_without_its_others(app: Log) -> None:
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("w")
+        view = app.panel.view
+        drawn = count_drawn(view)
+        await pilot.press("g")
+        assert rows_of(pilot)[0].split() == ["line", "0", "of", "the", "log"]
+        assert len(drawn) <= 30
+        assert len(set(drawn)) == len(drawn)
+
+
+async def test_each_line_is_drawn_once_while_the_end_of_a_wrapped_log_is_shown(app: Log) -> None:
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("w")
+        drawn = count_drawn(app.panel.view)
+        app.append("".join(f"another {n}\n" for n in range(100)))
+        await pilot.pause()
+        assert "another 99" in text_of(pilot)
+        assert len(set(drawn)) == len(drawn) <= 50
+
+
+async def test_what_is_found_behind_wide_characters_is_scrolled_to(app: Log) -> None:
+    app.path.write_text("日" * 60 + "needle" + "\n" * 50)
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.panel.search_for("needle")
+        app.panel.view.go_to(0)
+        await pilot.pause()
+        assert "needle" in text_of(pilot)

@@ -8,7 +8,8 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from core.search import Pattern
+from core.search import Pattern, SearchError
+from tui.widgets.log_laid import LaidLines
 from tui.widgets.log_lines import LineStore, ShownLines
 from tui.widgets.log_pen import LogPen, Row
 from tui.widgets.log_selection import Selection
@@ -29,6 +30,13 @@ class LogCanvas(PaintedScroll):
 
     class Moved(Message):
         """Another part is seen, or another line is the current one."""
+
+    class PatternFailed(Message):
+        """What is highlighted cannot be found in time, and is not highlighted any more."""
+
+        def __init__(self, why: str) -> None:
+            super().__init__()
+            self.why = why
 
     def __init__(self, glyphs: Glyphs) -> None:
         super().__init__(glyphs, id="log")
@@ -51,7 +59,7 @@ class LogCanvas(PaintedScroll):
         """How many of these there were when they were drawn."""
         self._top, self._skip, self._left = 0, 0, 0
         self._rows: list[Row] | None = None
-        self._laid: dict[int, list[Row]] = {}
+        self._laid = LaidLines()
 
     # What is shown
 
@@ -72,8 +80,7 @@ class LogCanvas(PaintedScroll):
             return
         if self.lines.total < before:
             self.redraw()
-        for line in range(max(0, before - 1), min(before, self.lines.total)):
-            self._laid.pop(line, None)
+        self._laid.forget(before - 1)
         if not self.is_filtered:
             self._reach(before)
 
@@ -147,9 +154,11 @@ class LogCanvas(PaintedScroll):
         self.is_following = True
         self._refresh_rows()
 
-    def leave_end(self) -> None:
-        """Stay where one is."""
+    def go_home(self) -> None:
+        """Show the first lines, and stay there."""
         self.is_following = False
+        self._top = self._skip = 0
+        self._refresh_rows()
 
     def go_to(self, line: int) -> None:
         """Make a line the current one, a third below the top where it was not seen."""
@@ -165,11 +174,11 @@ class LogCanvas(PaintedScroll):
 
     def _show_sideways(self) -> None:
         """What is found in the current line is not left of the screen or right of it."""
-        text = self.plain(self.current) if self.current is not None else ""
-        found = self.pattern.line.search(text) if self.pattern is not None and not self.wraps else None
-        columns = self.pen.columns
-        if found is not None and not self._left <= found.start() < self._left + columns - 1:
-            self._left = max(0, found.start() - columns // 2)
+        if self.wraps or self.current is None:
+            return
+        cell, columns = self.pen.cell_of_found(self.plain(self.current)), self.pen.columns
+        if cell is not None and not self._left <= cell < self._left + columns - 1:
+            self._left = max(0, cell - columns // 2)
 
     def move(self, rows: int) -> None:
         """Scroll by rows of the screen; at the end it follows again."""
@@ -240,21 +249,6 @@ class LogCanvas(PaintedScroll):
         self.set_class(is_bare, "-bare")
         self.redraw()
 
-    def toggle_mark(self) -> None:
-        """Mark the current line, or take its mark away."""
-        if self.count:
-            self.current = self.here
-            self.marks ^= {self.current}
-            self.redraw()
-
-    def go_to_next_mark(self) -> bool:
-        """Go to the next marked line, round the end; False: there is none."""
-        at = self.here if self.here == self.current else self.here - 1
-        line = min(self.marks, key=lambda mark: (mark <= at, mark), default=None)
-        if line is not None:
-            self.go_to(line)
-        return line is not None
-
     # Drawing
 
     def redraw(self) -> None:
@@ -313,16 +307,16 @@ class LogCanvas(PaintedScroll):
         return rows[y].strip if y < len(rows) else self.blank()
 
     def _lay(self, index: int) -> list[Row]:
-        """The rows of a shown line; neighbours are read with it."""
-        line = self.lines.at(index)
-        if line not in self._laid:
-            if len(self._laid) > 16 * self._height:
-                self._laid.clear()
-            for offset, text in enumerate(self.lines.read(line, self._height)):
-                self._laid.setdefault(line + offset, self.pen.rows(line + offset, text))
-        if line not in self._laid:  # cut from the log meanwhile
-            self._laid[line] = self.pen.rows(line, "")
-        return self._laid[line]
+        """The rows of a shown line."""
+        return self._laid.rows(self.lines, self.lines.at(index), self._height, self._draw)
+
+    def _draw(self, line: int, text: str) -> list[Row]:
+        try:
+            return self.pen.rows(line, text)
+        except SearchError as error:
+            self.pattern = None
+            self.post_message(self.PatternFailed(str(error)))
+            return self.pen.rows(line, text)
 
     def plain(self, line: int) -> str:
         """What is drawn of a line."""

@@ -154,8 +154,7 @@ class LogPanel(SearchPanel):
         self.view.follow()
 
     def action_home(self) -> None:
-        self.view.leave_end()
-        self.view.move(-self.view.count - 1)
+        self.view.go_home()
 
     def action_scroll(self, rows: int) -> None:
         if self.view.selection is not None and self.view.selection.is_lines:

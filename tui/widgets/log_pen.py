@@ -8,7 +8,7 @@ from rich.cells import cell_len
 from rich.segment import Segment
 from textual.strip import Strip
 
-from core.search import Pattern
+from core.search import Pattern, SearchError, patience
 from tui.widgets.log_rows import Span, restyle, row_starts, scrolled, segments_of, strip_of, take, text_of
 from tui.widgets.log_selection import Selection
 from tui.widgets.look import Look
@@ -65,7 +65,7 @@ class LogPen:
         return text_of(segments_of(self.look.drawable(raw), self.look.plain["text"]))
 
     def rows(self, line: int, raw: str) -> list[Row]:
-        """The rows of a line."""
+        """The rows of a line. Raises SearchError where the pattern takes for ever."""
         segments = segments_of(self.look.drawable(raw), self.look.plain["text"])
         text = text_of(segments)
         if spans := [*self._found(line, text), *self._selected(line, text)]:
@@ -103,12 +103,21 @@ class LogPen:
             return []
         style = self.look.match if line == self.current else self.look.found
         spans: list[Span] = []
-        for found in self.pattern.line.finditer(text):
-            if found.end() > found.start():
-                spans.append(Span(found.start(), found.end(), style))
-            if len(spans) >= _MAX_HIGHLIGHTS:
-                break
+        with patience():
+            for found in self.pattern.line.finditer(text):
+                if found.end() > found.start():
+                    spans.append(Span(found.start(), found.end(), style))
+                if len(spans) >= _MAX_HIGHLIGHTS:
+                    break
         return spans
+
+    def cell_of_found(self, text: str) -> int | None:
+        """The cell of a line where what is found first begins; None: nothing is, or not in time."""
+        try:
+            found = self._found(-1, text)
+        except SearchError:
+            return None  # whoever draws the line is told
+        return cell_len(self.look.drawable(text[: found[0].start])) if found else None
 
     def _selected(self, line: int, text: str) -> list[Span]:
         span = self.selection.span(line, len(text)) if self.selection is not None else None

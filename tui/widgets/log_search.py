@@ -12,6 +12,7 @@ from core.finder import Finder
 from core.search import Search, SearchError, compile_pattern
 from tui.format import cut_name
 from tui.widgets.ansi import safe
+from tui.widgets.log_canvas import LogCanvas
 from tui.widgets.log_lines import LineStore
 from tui.widgets.log_view import LogView
 from tui.widgets.look import Glyphs
@@ -200,6 +201,11 @@ class SearchPanel(Vertical):
     def _work_on(finder: Finder | None) -> int | None:
         """A step of one search; the line to go to, if one was wanted and is found."""
         return finder.work() if finder is not None and finder.is_busy else None
+
+    def on_log_canvas_pattern_failed(self, event: LogCanvas.PatternFailed) -> None:
+        event.stop()
+        if self.view.pattern is None:
+            self._give_up(event.why)
 
     def search_again(self) -> None:
         """Another log, or lines have other numbers: part of it was cut out."""

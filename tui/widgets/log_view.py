@@ -1,4 +1,4 @@
-"""A log that text can be selected in, with the mouse or by lines."""
+"""A log whose lines can be marked, and whose text selected, with the mouse or by lines."""
 
 from textual import events
 
@@ -15,6 +15,21 @@ MAX_COPY_BYTES = 64 << 20
 
 class LogView(LogCanvas):
     """The mouse selects in this view alone; lines are selected by moving on from where one stands."""
+
+    def toggle_mark(self) -> None:
+        """Mark the current line, or take its mark away."""
+        if self.count:
+            self.current = self.here
+            self.marks ^= {self.current}
+            self.redraw()
+
+    def go_to_next_mark(self) -> bool:
+        """Go to the next marked line, round the end; False: there is none."""
+        at = self.here if self.here == self.current else self.here - 1
+        line = min(self.marks, key=lambda mark: (mark <= at, mark), default=None)
+        if line is not None:
+            self.go_to(line)
+        return line is not None
 
     def select_lines(self) -> None:
         """Begin to select whole lines, at the current one; once more: stop."""
