@@ -2,8 +2,10 @@
 
 import os
 import shlex
+import signal
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 _PLUS = ("vi", "vim", "nvim", "view", "nano", "pico", "ed", "joe", "mcedit", "ne", "gedit", "less")
 """`+LINE FILE`."""
@@ -43,9 +45,22 @@ def open_file(env: Mapping[str, str], file: str, line: int, column: int, *, want
     """Open a file in the person's editor and wait for its end; a sentence where that could not be done."""
     try:
         argv = argv_for(wanted or env.get("VISUAL") or env.get("EDITOR") or "vi", file, line, column)
-        subprocess.run(argv, check=False)
+        with keys_go_to_it():
+            subprocess.run(argv, check=False)
     except OSError as error:
         return f"could not start {argv[0]}: {error.strerror}. $EDITOR names the editor"
     except ValueError as error:
         return f"the editor's name cannot be read ({error}). $EDITOR names the editor"
     return None
+
+
+@contextmanager
+def keys_go_to_it() -> Iterator[None]:
+    """While another program has the terminal, its Ctrl-C is not ours. By handlers that do nothing: it would inherit
+    signals that are ignored."""
+    before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGQUIT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

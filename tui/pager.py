@@ -4,49 +4,55 @@ import os
 import shlex
 import subprocess
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
-from tui.editor import argv_for
+from tui.editor import keys_go_to_it, open_file
 
-_BYTES = 1 << 16
-_PAGERS_WITH_LINES = ("less", "more", "most", "bat", "moar", "moor", "ov")
+_PAGERS_WITH_LINES = ("more", "most", "moar", "moor", "ov")
 
 
-def pager_argv(env: Mapping[str, str], line: int, *, wanted: str = "") -> list[str]:
-    """The pager with the option that goes to a line (from 0), where it is known to have one; it reads stdin."""
-    argv = shlex.split(wanted or env.get("PAGER", "")) or ["less"]
+def pager_argv(pager: str, line: int) -> list[str]:
+    """The pager with the option that goes to a line (from 0), where it is known to have one; it reads stdin.
+
+    Raises:
+        ValueError: the quotes of `pager` do not match.
+    """
+    argv = shlex.split(pager) or ["less"]
     name = os.path.basename(argv[0])
     if name == "less":
         return [*argv, "-R", f"+{line + 1}"]
-    return [*argv, f"+{line + 1}"] if name in _PAGERS_WITH_LINES and name != "bat" else argv
+    return [*argv, f"+{line + 1}"] if name in _PAGERS_WITH_LINES else argv
 
 
-def page(argv: Sequence[str], lines: Iterable[str]) -> str | None:
+def page(env: Mapping[str, str], lines: Iterable[str], line: int, *, wanted: str = "") -> str | None:
     """Show lines in a pager until it is left; a sentence where it could not be started."""
     try:
-        pager = subprocess.Popen(argv, stdin=subprocess.PIPE)
-    except OSError as error:
-        return f"could not start {argv[0]}: {error.strerror}. $PAGER names the pager"
-    assert pager.stdin is not None
-    try:
-        for line in lines:
-            pager.stdin.write(line.encode() + b"\n")
-        pager.stdin.close()
-    except BrokenPipeError:
-        pass  # it was left before it had read all
-    pager.wait()
+        argv = pager_argv(wanted or env.get("PAGER", ""), line)
+    except ValueError as error:
+        return f"the pager's name cannot be read ({error}). $PAGER names the pager"
+    with keys_go_to_it():
+        try:
+            pager = subprocess.Popen(argv, stdin=subprocess.PIPE)
+        except OSError as error:
+            return f"could not start {argv[0]}: {error.strerror}. $PAGER names the pager"
+        assert pager.stdin is not None
+        try:
+            with pager.stdin as pipe:
+                for text in lines:
+                    pipe.write(text.encode() + b"\n")
+        except BrokenPipeError:
+            pass  # it was left before it had read all
+        pager.wait()
     return None
 
 
 def edit(env: Mapping[str, str], lines: Iterable[str], line: int, *, wanted: str = "") -> str | None:
-    """Show a copy of the lines in an editor; a sentence where it could not be started."""
-    with tempfile.NamedTemporaryFile("w", prefix="cargo-deck-", suffix=".log", errors="replace") as file:
-        for text in lines:
-            file.write(text + "\n")
-        file.flush()
-        argv = argv_for(wanted or env.get("VISUAL") or env.get("EDITOR") or "vi", file.name, line + 1, 1)
-        try:
-            subprocess.run(argv, check=False)
-        except OSError as error:
-            return f"could not start {argv[0]}: {error.strerror}. $EDITOR names the editor"
-    return None
+    """Show a copy of the lines in an editor; a sentence where that could not be done."""
+    try:
+        with tempfile.NamedTemporaryFile("w", prefix="cargo-deck-", suffix=".log", errors="replace") as file:
+            for text in lines:
+                file.write(text + "\n")
+            file.flush()
+            return open_file(env, file.name, line + 1, 1, wanted=wanted)
+    except OSError as error:
+        return f"could not copy the log to a temporary file: {error.strerror}"

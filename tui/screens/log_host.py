@@ -43,13 +43,13 @@ class LogHost(DeckScreen[Result]):
         self.set_class(event.is_bare, "-bare")
 
     def on_log_panel_open_asked(self, event: LogPanel.OpenAsked) -> None:
-        from tui.pager import edit, page, pager_argv
+        from tui.pager import edit, page
 
         settings = self.deck.settings
         with self.app.suspend():
             if event.program == "pager":
-                argv = pager_argv(os.environ, event.line, wanted=settings.pager)
-                why = page(argv, _lines(event.source, keeps_colours=True))
+                coloured = _lines(event.source, keeps_colours=True)
+                why = page(os.environ, coloured, event.line, wanted=settings.pager)
             else:
                 plain = _lines(event.source, keeps_colours=False)
                 why = edit(os.environ, plain, event.line, wanted=settings.editor)
