@@ -6,7 +6,7 @@ from typing import NamedTuple
 from core.errors import DeckError, SpawnError, UsageError
 from core.launch import Launch
 from core.paths import Paths
-from core.run import compose, config, grammar, handoff, harness, identity, spawn, target
+from core.run import compose, config, fronts, grammar, handoff, harness, identity, spawn, target
 
 SHIM_MARK = b"# cargo-deck shim"
 
@@ -148,6 +148,7 @@ def begin(paths: Paths, request: Request) -> Begun:
                 (cargo, *composed.words),
                 request.cwd,
                 env=(*composed.env, *(((handoff.VARIABLE, str(memory)),) if memory is not None else ())),
+                path_front=fronts.find_fronts(paths, request.env, root, settings.rustc_wrapper),
             ),
             env=request.env,
             checkout=checkout,

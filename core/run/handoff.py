@@ -9,8 +9,10 @@ import os
 import signal
 from typing import NamedTuple
 
+from core.run import fronts
+
 VARIABLE = "DECK_HANDOFF"
-_OURS = frozenset((VARIABLE, "DECK_RUN", "__CARGO_TEST_TTY_WIDTH_DO_NOT_USE_THIS"))
+_OURS = frozenset((VARIABLE, "DECK_RUN", fronts.VARIABLE, "__CARGO_TEST_TTY_WIDTH_DO_NOT_USE_THIS"))
 """What the program would not have had from plain cargo."""
 
 
@@ -56,6 +58,8 @@ def read_handoff(fd: int) -> Handoff | None:
         name, _, value = os.fsdecode(entry).partition("=")
         if name and name not in _OURS:
             env[name] = value
+    if "PATH" in env:
+        env["PATH"] = fronts.without_fronts(env["PATH"])
     words = [os.fsdecode(word) for word in tail.split(b"\0")[:-1]]
     argv = tuple(words[2:])  # without /bin/sh and the script
     return Handoff(argv, env) if argv else None

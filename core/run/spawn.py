@@ -10,7 +10,7 @@ from core.clock import wall_clock
 from core.errors import SpawnError, StateError
 from core.launch import Launch
 from core.paths import Paths
-from core.run import child, mask, supervisor
+from core.run import child, fronts, mask, supervisor
 
 SCHEMA = 1
 FREE_FLOOR_BYTES = 500_000_000
@@ -105,6 +105,7 @@ def give_up_slot(paths: Paths, slot: Slot) -> None:
     for name in (f"{slot.folder}/{n}" for n in ("out.log", "err.log", "exit.json.part", "run.json")):
         _quietly(os.unlink, name)
     _quietly(os.unlink, f"{paths.open}/{slot.run}")
+    _quietly(os.rmdir, slot.folder + "/fronts")
     _quietly(os.rmdir, slot.folder)
     os.close(slot.lock_fd)
 
@@ -174,6 +175,8 @@ def start(paths: Paths, slot: Slot, order: Order, *, owned: bool) -> Started:
     """
     try:
         write_record(slot, order, owner=owned)
+        if order.launch.path_front:
+            os.mkdir(slot.folder + "/fronts", 0o700)
         out_fd = _log(slot.folder + "/out.log")
         err_fd = _log(slot.folder + "/err.log") if order.streams == 2 else out_fd
         owner_read, owner_write = os.pipe() if owned else (None, -1)
@@ -199,6 +202,8 @@ def start(paths: Paths, slot: Slot, order: Order, *, owned: bool) -> Started:
 def _environment(order: Order, slot: Slot) -> dict[str, str]:
     env = order.launch.environment(order.env)
     env["DECK_RUN"] = slot.run
+    if order.launch.path_front:
+        env[fronts.VARIABLE] = slot.folder + "/fronts"
     return env
 
 

@@ -17,6 +17,7 @@ from core.paths import Paths
 from core.reduce import reduce_run
 from core.retention import Limits
 from core.state import Run
+from tests.fronts import lend_fronts
 
 START = 1_800_000_000.0
 
@@ -51,7 +52,7 @@ class World:
     limits: Limits = field(default_factory=Limits)
 
     def __post_init__(self) -> None:
-        self.paths = Paths(str(self.folder / "state"), str(self.folder / "cache"))
+        self.paths = Paths(str(self.folder / "state"), lend_fronts(self.folder / "cache"))
         for name in (self.paths.runs, self.paths.open, self.paths.engine):
             os.makedirs(name, 0o700, exist_ok=True)
 

@@ -11,12 +11,13 @@ from typing import Any
 from core.paths import Paths
 from core.run import begin, compose, identity
 from core.run.stop import is_live
+from tests.fronts import lend_fronts
 
 DEADLINE_S = 20.0
 
 
 def paths_in(folder: Path) -> Paths:
-    return Paths(str(folder / "state"), str(folder / "cache"))
+    return Paths(str(folder / "state"), lend_fronts(folder / "cache"))
 
 
 def until(condition: Callable[[], Any], what: str) -> Any:

@@ -13,6 +13,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeVar
 
+from tests.fronts import lend_fronts
+
 REPO = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 COMMAND = os.environ.get("CARGO_DECK_COMMAND") or os.path.join(os.path.dirname(sys.executable), "cargo-deck")
 """What is tested: the command beside the Python that runs the tests, or another one on request."""
@@ -56,6 +58,7 @@ class Deck:
         self.folder = folder
         self.env = plain_env(folder)
         os.makedirs(self.env["HOME"], exist_ok=True)
+        lend_fronts(os.path.join(folder, "cache", "cargo-deck"))
         self.state = os.path.join(folder, "state", "cargo-deck")
 
     def run(

@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 from tests.core.runs import until
+from tests.fronts import lend_fronts
 from tests.real.product import with_argument
 
 
@@ -26,6 +27,7 @@ class Terminal:
             "TERM": "xterm-256color", "LC_ALL": "C.UTF-8", "PS1": "$ ",
         }  # fmt: skip
         self.state = f"{folder}/s/cargo-deck"
+        lend_fronts(folder / "c" / "cargo-deck")
         self("new-session", "-d", "-x", "120", "-y", "40", "bash --norc --noprofile")
 
     def __call__(self, *words: str) -> str:

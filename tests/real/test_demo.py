@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from core.paths import find_paths
+from tests.fronts import lend_fronts
 from tui.cli.demo import prepare
 
 NOON = 1_700_000_000.0
@@ -16,6 +17,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def environment(tmp_path: Path) -> dict[str, str]:
+    lend_fronts(tmp_path / "c" / "cargo-deck")
     return {**os.environ, "XDG_STATE_HOME": str(tmp_path / "s"), "XDG_CACHE_HOME": str(tmp_path / "c")}
 
 

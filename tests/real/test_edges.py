@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.fronts import lend_fronts
 from tests.real.product import COMMAND
 
 
 @pytest.fixture
 def env(tmp_path: Path) -> dict[str, str]:
+    lend_fronts(tmp_path / "c" / "cargo-deck")
     return {**os.environ, "XDG_STATE_HOME": str(tmp_path / "s"), "XDG_CACHE_HOME": str(tmp_path / "c")}
 
 

@@ -1,0 +1,294 @@
+//! Stands first in PATH under the name of a tool (`cc`, `sccache`), runs the real one with its arguments untouched,
+//! and notes what sampling cannot see: a link lives for 40 ms.
+//!
+//! * `cc` that links: two lines in `$DECK_FRONTS/links.jsonl`, one when it starts, one when it has ended.
+//!   Its peak is that of a child of this small process: a large parent would pass its own size on.
+//! * `cc` that does not link, or nowhere to note it: the real tool takes this process over.
+//! * A compiler cache: takes this process over. For anything but rustc our folder is taken out of PATH first,
+//!   because a cache hashes the compiler that it finds there.
+//!
+//! Whatever fails here, the real tool runs.
+
+use std::env;
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{exit, Command};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+const CACHES: [&str; 6] = ["sccache", "ccache", "zccache", "kache", "cachepot", "buildcache"];
+/// With one of these the driver does not link.
+const NO_LINK: [&str; 12] = [
+    "-c", "-S", "-E", "-M", "-MM", "-fsyntax-only", "--version", "-v", "-###", "--help", "-dumpversion", "-dumpmachine",
+];
+const NO_LINK_STARTS: [&str; 3] = ["-print-", "--print-", "-dump"];
+const MAX_RESPONSE_DEPTH: u32 = 8;
+const SIGNALS: [i32; 4] = [1, 2, 3, 15]; // HUP INT QUIT TERM
+
+extern "C" {
+    fn wait4(pid: i32, status: *mut i32, options: i32, usage: *mut Usage) -> i32;
+    fn signal(number: i32, handler: usize) -> usize;
+    fn kill(pid: i32, number: i32) -> i32;
+    fn getpid() -> i32;
+    fn getppid() -> i32;
+    fn setrlimit(resource: i32, limit: *const [u64; 2]) -> i32;
+}
+
+/// `struct rusage` on 64-bit systems.
+#[repr(C)]
+#[derive(Default)]
+struct Usage {
+    user: [i64; 2],
+    system: [i64; 2],
+    max_rss: i64,
+    rest: [i64; 13],
+}
+
+fn main() {
+    let mut args = env::args_os();
+    let me = args.next().unwrap_or_default();
+    let name = Path::new(&me).file_name().unwrap_or(OsStr::new("cc")).to_owned();
+    let args: Vec<OsString> = args.collect();
+    let path = env::var_os("PATH").unwrap_or_default();
+    let Some((real, rest)) = find_real(&name, &path) else {
+        eprintln!("{}: not found on PATH", name.to_string_lossy());
+        exit(127);
+    };
+    let mut command = Command::new(&real); // its own path as argv[0]: gcc finds its parts from there
+    if CACHES.iter().any(|cache| name == *cache) {
+        take_over_cache(command, args, rest);
+    }
+    command.args(&args);
+    let Some(notes) = env::var_os("DECK_FRONTS").and_then(|folder| open_notes(Path::new(&folder))) else {
+        take_over(command);
+    };
+    match read_link(&args) {
+        Some(link) => run(command, &name, link, notes),
+        None => take_over(command),
+    }
+}
+
+/// A cache sees the real compiler, whether it looks for it or was given our path.
+fn take_over_cache(mut command: Command, args: Vec<OsString>, path: OsString) -> ! {
+    if !is_for_rustc(&args) {
+        command.env("PATH", &path);
+    }
+    let compiler = args.first().map(PathBuf::from).filter(|first| is_me(first));
+    let found = compiler.and_then(|first| find_real(first.file_name()?, &path));
+    match found {
+        Some((real, _)) => command.arg(real).args(&args[1..]),
+        None => command.args(&args),
+    };
+    take_over(command);
+}
+
+fn take_over(mut command: Command) -> ! {
+    let error = command.exec();
+    eprintln!("{}: {error}", command.get_program().to_string_lossy());
+    exit(126);
+}
+
+/// This very file, under whatever name.
+fn is_me(file: &Path) -> bool {
+    let identity = |path: &Path| fs::metadata(path).map(|found| (found.dev(), found.ino())).ok();
+    static ME: OnceLock<Option<(u64, u64)>> = OnceLock::new();
+    let me = *ME.get_or_init(|| identity(&env::current_exe().ok()?));
+    me.is_some() && identity(file) == me
+}
+
+/// The first executable of this name on PATH that is not this program, and PATH without our folders.
+/// Each of them is named as the one tool that it holds.
+fn find_real(name: &OsStr, path: &OsStr) -> Option<(PathBuf, OsString)> {
+    let is_ours = |folder: &PathBuf| folder.file_name().is_some_and(|tool| is_me(&folder.join(tool)));
+    let rest: Vec<PathBuf> = env::split_paths(path).filter(|folder| !is_ours(folder)).collect();
+    let is_program = |file: &PathBuf| {
+        fs::metadata(file).is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+    };
+    let real = rest.iter().map(|folder| folder.join(name)).find(|file| is_program(file) && !is_me(file))?;
+    Some((real, env::join_paths(rest).ok()?))
+}
+
+fn is_for_rustc(args: &[OsString]) -> bool {
+    let names = |word: &OsString| Path::new(word).file_name().map(|name| name.to_string_lossy().into_owned());
+    args.first().and_then(names).is_some_and(|name| name == "rustc" || name.starts_with("clippy-driver"))
+}
+
+fn open_notes(folder: &Path) -> Option<File> {
+    OpenOptions::new().append(true).create(true).open(folder.join("links.jsonl")).ok()
+}
+
+#[derive(Default)]
+struct Link {
+    output: Option<OsString>,
+    inputs: u64,
+    input_bytes: u64,
+    /// What follows `-fuse-ld=`.
+    linker: Option<String>,
+    /// rustc's own lld: it gives gcc a folder of that name to look in.
+    is_rust_lld: bool,
+    is_shared: bool,
+    is_something: bool,
+}
+
+/// What the command links; None where it does not.
+fn read_link(args: &[OsString]) -> Option<Link> {
+    let mut link = Link::default();
+    if !read_words(args, &mut link, 0) || !link.is_something {
+        return None;
+    }
+    Some(link)
+}
+
+/// False: this is no link.
+fn read_words(args: &[OsString], link: &mut Link, depth: u32) -> bool {
+    let mut words = args.iter();
+    while let Some(word) = words.next() {
+        let text = word.to_string_lossy();
+        if NO_LINK.contains(&text.as_ref()) || NO_LINK_STARTS.iter().any(|start| text.starts_with(start)) {
+            return false;
+        }
+        if text == "-o" {
+            link.output = words.next().cloned();
+        } else if let Some(file) = text.strip_prefix('@') {
+            let inner = read_response(Path::new(file));
+            if depth < MAX_RESPONSE_DEPTH && !read_words(&inner, link, depth + 1) {
+                return false;
+            }
+        } else if let Some(name) = text.strip_prefix("-fuse-ld=") {
+            link.linker = Some(name.to_owned());
+        } else if text.starts_with("-B") && text.trim_end_matches('/').ends_with("gcc-ld") {
+            link.is_rust_lld = true;
+        } else if text == "-shared" {
+            link.is_shared = true;
+        } else if !text.starts_with('-') && is_input(&text) {
+            link.is_something = true;
+            link.inputs += 1;
+            link.input_bytes += fs::metadata(word).map(|found| found.len()).unwrap_or(0);
+        }
+    }
+    true
+}
+
+fn is_input(word: &str) -> bool {
+    let name = word.rsplit('/').next().unwrap_or(word);
+    [".o", ".a", ".rlib", ".so", ".c", ".cc", ".cpp", ".cxx", ".s", ".S"].iter().any(|end| name.ends_with(end))
+        || name.contains(".so.")
+}
+
+/// Words of an `@file`: separated by white space, `\` and quotes as gcc reads them.
+fn read_response(file: &Path) -> Vec<OsString> {
+    let mut words = Vec::new();
+    let mut word: Option<Vec<u8>> = None;
+    let mut quote = 0;
+    let mut bytes = fs::read(file).unwrap_or_default().into_iter();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'\\' => word.get_or_insert_default().extend(bytes.next()),
+            b'"' | b'\'' if quote == 0 => {
+                quote = byte;
+                word.get_or_insert_default();
+            }
+            _ if byte == quote => quote = 0,
+            _ if quote == 0 && byte.is_ascii_whitespace() => words.extend(word.take().map(OsString::from_vec)),
+            _ => word.get_or_insert_default().push(byte),
+        }
+    }
+    words.extend(word.map(OsString::from_vec));
+    words
+}
+
+fn run(mut command: Command, name: &OsStr, link: Link, mut notes: File) -> ! {
+    let started = Instant::now();
+    let at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let id = format!("{}-{}", unsafe { getpid() }, at.as_nanos());
+    let _ = notes.write_all(start_line(&id, at, name, &link).as_bytes());
+    let child = match command.spawn() {
+        Ok(child) => child.id() as i32,
+        Err(_) => take_over(command),
+    };
+    for number in SIGNALS {
+        // A signal to the whole group reaches the tool as well: its end is ours.
+        unsafe { signal(number, 1) };
+    }
+    let (mut status, mut usage) = (0, Usage::default());
+    while unsafe { wait4(child, &mut status, 0, &mut usage) } < 0 {
+        if std::io::Error::last_os_error().kind() != std::io::ErrorKind::Interrupted {
+            exit(125);
+        }
+    }
+    let _ = notes.write_all(end_line(&id, started.elapsed(), status, &usage, &link).as_bytes());
+    let dead_of = status & 0x7f;
+    if dead_of == 0 {
+        exit(status >> 8 & 0xff);
+    }
+    unsafe {
+        setrlimit(4, &[0, 0]); // no second core file
+        signal(dead_of, 0);
+        kill(getpid(), dead_of);
+    }
+    exit(128 + dead_of);
+}
+
+fn start_line(id: &str, at: Duration, name: &OsStr, link: &Link) -> String {
+    let cwd = env::current_dir().unwrap_or_default();
+    let variable = |name: &str| env::var_os(name).map_or("null".to_owned(), |value| quoted(&value));
+    format!(
+        "{{\"link\":\"{id}\",\"at\":{:.6},\"pid\":{},\"parent\":{},\"tool\":{},\"cwd\":{},\"output\":{},\"inputs\":{},\
+         \"input_bytes\":{},\"fuse\":{},\"rust_lld\":{},\"shared\":{},\"package\":{},\"version\":{},\"crate\":{},\
+         \"binary\":{}}}\n",
+        at.as_secs_f64(),
+        unsafe { getpid() },
+        unsafe { getppid() },
+        quoted(name),
+        quoted(cwd.as_os_str()),
+        link.output.as_ref().map_or("null".to_owned(), |output| quoted(output)),
+        link.inputs,
+        link.input_bytes,
+        link.linker.as_ref().map_or("null".to_owned(), |linker| quoted(OsStr::new(linker))),
+        link.is_rust_lld,
+        link.is_shared,
+        variable("CARGO_PKG_NAME"),
+        variable("CARGO_PKG_VERSION"),
+        variable("CARGO_CRATE_NAME"),
+        variable("CARGO_BIN_NAME"),
+    )
+}
+
+fn end_line(id: &str, elapsed: Duration, status: i32, usage: &Usage, link: &Link) -> String {
+    let seconds = |time: [i64; 2]| time[0] as f64 + time[1] as f64 / 1e6;
+    let output = link.output.as_ref().and_then(|path| fs::metadata(path).ok()).map(|found| found.len());
+    let signal = status & 0x7f;
+    format!(
+        "{{\"end\":\"{id}\",\"elapsed_s\":{:.6},\"user_s\":{:.6},\"sys_s\":{:.6},\"peak_bytes\":{},\"code\":{},\
+         \"signal\":{},\"output_bytes\":{}}}\n",
+        elapsed.as_secs_f64(),
+        seconds(usage.user),
+        seconds(usage.system),
+        usage.max_rss * if cfg!(target_os = "macos") { 1 } else { 1024 },
+        if signal == 0 { (status >> 8 & 0xff).to_string() } else { "null".to_owned() },
+        if signal == 0 { "null".to_owned() } else { signal.to_string() },
+        output.map_or("null".to_owned(), |size| size.to_string()),
+    )
+}
+
+/// A JSON string; bytes that are no UTF-8 become U+FFFD.
+fn quoted(text: &OsStr) -> String {
+    let mut out = String::from("\"");
+    for sign in String::from_utf8_lossy(text.as_bytes()).chars() {
+        match sign {
+            '"' | '\\' => {
+                out.push('\\');
+                out.push(sign);
+            }
+            _ if (sign as u32) < 0x20 || sign as u32 == 0x7f => out.push_str(&format!("\\u{:04x}", sign as u32)),
+            _ => out.push(sign),
+        }
+    }
+    out.push('"');
+    out
+}

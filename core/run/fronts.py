@@ -1,0 +1,165 @@
+"""Fronts: small programs that stand before a tool in PATH and note what lives too briefly to be sampled.
+
+One Rust file (`core/fronts/front.rs`), built once by the machine's own rustc and kept by its content. The folders that
+go into PATH keep their names for ever: CMake writes the path of a compiler into its cache.
+"""
+
+import fcntl
+import os
+import signal
+import time
+import zlib
+
+from core.clock import monotonic, wall_clock
+from core.paths import Paths
+
+VARIABLE = "DECK_FRONTS"
+"""Folder in which fronts leave their notes."""
+BUILD_LIMIT_S = 60.0
+RETRY_AFTER_S = 24 * 3600.0
+"""Where the front could not be built, it is tried again after this."""
+CACHES = ("sccache", "ccache", "zccache", "kache", "cachepot", "buildcache")
+"""They hash the compiler that they find in PATH, so each gets a front that hides `cc`'s from it."""
+_WRITES_COMPILER_PATHS = (b'name = "cmake"\n', b'name = "autotools"\n', b'name = "meson"\n')
+"""Packages that note the absolute path of the compiler in a build tree: a front there would outlive the run."""
+_SOURCE = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "fronts", "front.rs")
+_ARGUMENTS = ("--edition=2021", "-Copt-level=s", "-Cpanic=abort", "-Cstrip=symbols", "-Ccodegen-units=1")
+
+
+def folder(paths: Paths) -> str:
+    """Of all fronts."""
+    return paths.cache + "/fronts"
+
+
+def find_fronts(paths: Paths, env: dict[str, str], root: str | None, wrapper: str | None) -> tuple[str, ...]:
+    """Folders to put first in PATH; none where a front would do harm or cannot be made.
+
+    Args:
+        paths: Ours.
+        env: The caller's environment.
+        root: The workspace, for its `Cargo.lock`.
+        wrapper: The user's `rustc-wrapper`.
+    """
+    if not _is_on_path("cc", env) or _names_cache_by_path(env, wrapper) or _notes_compilers(root):
+        return ()
+    if not _make(paths, env):
+        return ()
+    caches = (f"{folder(paths)}/{cache}" for cache in CACHES if _is_on_path(cache, env))
+    return (folder(paths) + "/cc", *caches)
+
+
+def without_fronts(path: str) -> str:
+    """PATH as the caller had it."""
+    ours = tuple(f"/fronts/{name}" for name in ("cc", *CACHES))
+    return ":".join(one for one in path.split(":") if not one.endswith(ours))
+
+
+def _names_cache_by_path(env: dict[str, str], wrapper: str | None) -> bool:
+    """A cache is called by its absolute path, so no front of ours can stand before it."""
+    words = [wrapper or ""]
+    for name, value in env.items():
+        if name.startswith(("CC", "CXX", "HOST_CC", "TARGET_CC", "CMAKE_", "RUSTC_")) or name.endswith("_LAUNCHER"):
+            words += value.split()
+    return any("/" in word and word.rpartition("/")[2] in CACHES for word in words)
+
+
+def _notes_compilers(root: str | None) -> bool:
+    if root is None:
+        return False
+    try:
+        with open(root + "/Cargo.lock", "rb") as file:
+            lock = file.read()
+    except OSError:
+        return False
+    return any(line in lock for line in _WRITES_COMPILER_PATHS)
+
+
+def _is_on_path(name: str, env: dict[str, str]) -> bool:
+    folders = env.get("PATH", "").split(":")
+    return any(one and os.access(f"{one}/{name}", os.X_OK) for one in folders)
+
+
+def _make(paths: Paths, env: dict[str, str]) -> bool:
+    """The fronts are there: found, or built now (about a second, once a machine and version)."""
+    try:
+        with open(_SOURCE, "rb") as file:
+            source = file.read()
+    except OSError:
+        return False
+    key = f"{zlib.crc32(source):08x}{len(source):06x}"
+    if _link_of(paths) == f"../{key}/front":
+        return True
+    try:
+        os.makedirs(f"{folder(paths)}/{key}", 0o700, exist_ok=True)
+        with open(f"{folder(paths)}/{key}/lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            return _build(paths, key, env)
+    except OSError:
+        return False
+
+
+def _link_of(paths: Paths) -> str:
+    try:
+        return os.readlink(folder(paths) + "/cc/cc")
+    except OSError:
+        return ""
+
+
+def _build(paths: Paths, key: str, env: dict[str, str]) -> bool:
+    place = f"{folder(paths)}/{key}"
+    is_there = os.access(place + "/front", os.X_OK)
+    if not is_there and (_failed_lately(place + "/failed") or not _compile(place, env)):
+        return False
+    for name in ("cc", *CACHES):
+        os.makedirs(f"{folder(paths)}/{name}", 0o700, exist_ok=True)
+        fresh = f"{folder(paths)}/{name}/.{os.getpid()}"
+        os.symlink(f"../{key}/front", fresh)
+        os.replace(fresh, f"{folder(paths)}/{name}/{name}")
+    return True
+
+
+def _failed_lately(mark: str) -> bool:
+    try:
+        return os.stat(mark).st_mtime > wall_clock() - RETRY_AFTER_S
+    except OSError:
+        return False
+
+
+def _compile(place: str, env: dict[str, str]) -> bool:
+    """Build the front; what it printed stays in `log`."""
+    part = f"{place}/front.{os.getpid()}"
+    words = ("rustc", *_ARGUMENTS, "-o", part, _SOURCE)
+    clean = {name: value for name, value in env.items() if not name.startswith(("RUSTC", "RUSTFLAGS", "CARGO_"))}
+    pid = os.fork()
+    if pid == 0:
+        _execute(words, place, {**clean, "PATH": without_fronts(env.get("PATH", ""))})
+    if not _ends_well(pid) or not os.access(part, os.X_OK):
+        with open(place + "/failed", "w"):
+            return False
+    os.replace(part, place + "/front")
+    return True
+
+
+def _execute(words: tuple[str, ...], place: str, env: dict[str, str]) -> None:
+    try:
+        os.setsid()
+        log = os.open(place + "/log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        os.dup2(os.open("/dev/null", os.O_RDONLY), 0)
+        os.dup2(log, 1)
+        os.dup2(log, 2)
+        os.chdir("/")
+        os.execvpe(words[0], words, env)
+    finally:
+        os._exit(127)
+
+
+def _ends_well(pid: int) -> bool:
+    deadline = monotonic() + BUILD_LIMIT_S
+    while monotonic() < deadline:
+        done, status = os.waitpid(pid, os.WNOHANG)
+        if done:
+            return status == 0
+        time.sleep(0.01)
+    os.killpg(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    return False
