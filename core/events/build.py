@@ -1,24 +1,9 @@
-"""Facts about runs, in the past tense, and their form in a journal."""
+"""What a build said, or was asked to do."""
 
-from dataclasses import fields
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
+from core.events.base import Event, Level, Outcome, Stream
 from core.values import dataclass
-
-SCHEMA_VERSION = 1
-"""First line of every journal: `{"schema": 1, "run": ID}`. A reader refuses a larger number."""
-
-Stream = Literal["out", "err"]
-Outcome = Literal["ok", "failed", "ignored"]
-Level = Literal["error", "warning"]
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """Something that happened."""
-
-    at: float
-    """Seconds since the epoch, when it was seen (at most one engine tick after it happened)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,41 +220,3 @@ class RunLost(Event):
 
     survivors: tuple[int, ...] = ()
     """Pids of its processes that were still alive when this was seen."""
-
-
-EVENTS: dict[str, type[Event]] = {
-    cls.__name__: cls
-    for cls in (
-        RunStarted, OutputGrew, ProgressMoved, UnitStarted, UnitFinished, UnitDirtied, DiagnosticEmitted,
-        LockWaitBegan, LockWaitEnded, BuildFinished, TestSuiteStarted, TestFinished, TestsCounted,
-        TypicalRecalled, HandedOver, LogCut, StopAsked, RunEnded, RunLost,
-    )
-}  # fmt: skip
-_FIELDS: dict[type[Event], tuple[str, ...]] = {c: tuple(f.name for f in fields(c)) for c in EVENTS.values()}
-
-
-def to_record(event: Event) -> dict[str, Any]:
-    """The event as a JSON object: its class under `event`, then its fields."""
-    record: dict[str, Any] = {"event": type(event).__name__}
-    for name in _FIELDS[type(event)]:
-        record[name] = getattr(event, name)
-    return record
-
-
-def from_record(record: dict[str, Any]) -> Event | None:
-    """The event of a record; None for a class this version does not know, or with fields missing.
-
-    Unknown fields are dropped, so that a journal of a later minor version can be read.
-    """
-    cls = EVENTS.get(record.get("event", ""))
-    if cls is None:
-        return None
-    known = {name: _frozen(record[name]) for name in _FIELDS[cls] if name in record}
-    try:
-        return cls(**known)
-    except TypeError:
-        return None
-
-
-def _frozen(value: Any) -> Any:
-    return tuple(_frozen(item) for item in value) if isinstance(value, list) else value

@@ -1,0 +1,58 @@
+"""Facts about runs, in the past tense, and their form in a journal."""
+
+from core.events.base import SCHEMA_VERSION, Event, Level, Outcome, Stream
+from core.events.build import (
+    BuildFinished,
+    DiagnosticEmitted,
+    HandedOver,
+    LockWaitBegan,
+    LockWaitEnded,
+    LogCut,
+    OutputGrew,
+    ProgressMoved,
+    RunEnded,
+    RunLost,
+    RunStarted,
+    StopAsked,
+    TestFinished,
+    TestsCounted,
+    TestSuiteStarted,
+    TypicalRecalled,
+    UnitDirtied,
+    UnitFinished,
+    UnitStarted,
+)
+from core.events.codec import EVENTS, from_record, to_record
+from core.events.observed import LinkEnded, LinkStarted
+
+__all__ = [
+    "EVENTS",
+    "SCHEMA_VERSION",
+    "BuildFinished",
+    "DiagnosticEmitted",
+    "Event",
+    "HandedOver",
+    "Level",
+    "LinkEnded",
+    "LinkStarted",
+    "LockWaitBegan",
+    "LockWaitEnded",
+    "LogCut",
+    "Outcome",
+    "OutputGrew",
+    "ProgressMoved",
+    "RunEnded",
+    "RunLost",
+    "RunStarted",
+    "StopAsked",
+    "Stream",
+    "TestFinished",
+    "TestSuiteStarted",
+    "TestsCounted",
+    "TypicalRecalled",
+    "UnitDirtied",
+    "UnitFinished",
+    "UnitStarted",
+    "from_record",
+    "to_record",
+]

@@ -1,0 +1,54 @@
+"""What was seen of a run from outside: in /proc, by fronts, at locks."""
+
+from core.events.base import Event
+from core.values import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class LinkStarted(Event):
+    """A linker was started."""
+
+    link: str
+    """Which one: unique in its run."""
+    package: str
+    """Of cargo; empty: not known."""
+    output: str
+    """Absolute path; empty: not known."""
+    linker: str
+    """`rust-lld`, `lld`, `mold`, `bfd`, `gold`, `wild`; empty: not known."""
+    inputs: int | None
+    """Object files and libraries named on its command line; None: not known."""
+    input_bytes: int | None
+    """Their sizes together."""
+    is_sampled: bool = False
+    """Seen in /proc, not told by a front."""
+
+
+@dataclass(frozen=True, slots=True)
+class LinkEnded(Event):
+    """A linker is done."""
+
+    link: str
+    package: str
+    output: str
+    linker: str
+    input_bytes: int | None
+    began: float
+    """Seconds since the epoch."""
+    elapsed_s: float
+    peak_bytes: int
+    """`ru_maxrss` of the largest of its processes, from `wait4`; where it was sampled, the largest memory seen."""
+    cpu_s: float | None
+    """User and system time."""
+    code: int | None
+    """Exit code; None: it died of a signal, or that is not known."""
+    signal: int | None
+    output_bytes: int | None
+    """None: there is no output."""
+    text_bytes: int | None
+    """Sections that are loaded and executed; None: the output is no ELF file."""
+    debug_bytes: int | None
+    symbol_bytes: int | None
+    before_bytes: int | None
+    """`output_bytes` of the last link of the same output in this checkout; None: the first one that is known."""
+    is_sampled: bool = False
