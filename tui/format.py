@@ -88,7 +88,9 @@ def cut_path(text: str, width: int) -> str:
 def wrapped(text: str, width: int) -> Iterator[str]:
     """The text in rows of at most so many cells, cut between words where there are any."""
     while cell_len(text) > width:
-        part = set_cell_size(text, width).rstrip("\0") if not text[: width + 1].isascii() else text[:width]
+        part = set_cell_size(text, width)
+        if not text.startswith(part):
+            part = part[:-1]  # half of a wide character, as a blank
         space = part.rfind(" ")
         if text[len(part) : len(part) + 1] != " " and space > width // 3:
             part = part[:space]

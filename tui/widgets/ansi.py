@@ -9,15 +9,16 @@ from rich.segment import Segment
 from rich.style import Style
 
 _SGR = re.compile("\x1b\\[([0-9;:]*)m")
-_UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
-"""Control characters, C1, and what turns the direction of text: drawn as one replacement character."""
+_UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+"""Control characters, C1, what turns the direction of text, and what is no UTF-8: each is drawn as U+FFFD."""
 _FLAGS: dict[int, dict[str, bool]] = {
     1: {"bold": True}, 2: {"dim": True}, 3: {"italic": True}, 4: {"underline": True}, 7: {"reverse": True},
     9: {"strike": True}, 22: {"bold": False, "dim": False}, 23: {"italic": False}, 24: {"underline": False},
     27: {"reverse": False}, 29: {"strike": False},
 }  # fmt: skip
+_ATTRIBUTES = ("bold", "dim", "italic", "underline", "reverse", "strike")
 _NONE = Style()
-TAB_COLUMNS = 8
+_TAB_COLUMNS = 8
 
 
 def safe(text: str) -> str:
@@ -47,10 +48,13 @@ def columns_of(line: str) -> int:
 
 
 def clip(text: str, width: int) -> str:
-    """The text cut to a width in cells."""
-    if len(text) <= width and (text.isascii() or cell_len(text) <= width):
-        return text
-    return text[:width] if text[: width + 1].isascii() else set_cell_size(text[: width + 1], width)
+    """The text cut to a width in cells; no more of a long one is looked at than is needed."""
+    if text[: width + 1].isascii():
+        return text[: max(0, width)]
+    size = max(1, width)
+    while size < len(text) and cell_len(text[:size]) <= width:
+        size *= 2
+    return text if size >= len(text) and cell_len(text) <= width else set_cell_size(text[:size], width)
 
 
 def _take(segments: list[Segment], text: str, room: tuple[int, int], style: Style) -> int:
@@ -64,30 +68,59 @@ def _take(segments: list[Segment], text: str, room: tuple[int, int], style: Styl
 
 
 def _clean(text: str, column: int) -> str:
+    """Text that begins in a column, its tabs as blanks."""
     if text.isascii() and text.isprintable():
         return text
-    if "\t" in text:
-        text = (" " * column + text).expandtabs(TAB_COLUMNS)[column:]
-    return _UNSAFE.sub("\N{REPLACEMENT CHARACTER}", text)
+    text = _UNSAFE.sub("\N{REPLACEMENT CHARACTER}", text)
+    if "\t" not in text:
+        return text
+    first, *others = text.split("\t")
+    parts, column = [first], column + cell_len(first)
+    for part in others:
+        blanks = _TAB_COLUMNS - column % _TAB_COLUMNS
+        parts += [" " * blanks, part]
+        column += blanks + cell_len(part)
+    return "".join(parts)
 
 
 @lru_cache(maxsize=1024)
 def _apply(before: Style, codes: str) -> Style:
-    """The style after one SGR sequence."""
-    numbers = [int(n[:4]) if n else 0 for n in codes.replace(":", ";").split(";")]
+    """The style after one SGR sequence. What belongs to a code follows it after `:`, or as further codes (`38;5;n`)."""
+    fields = [_numbers(field) for field in codes.split(";")]
     style, index = before, 0
-    while index < len(numbers):
-        code = numbers[index]
-        if code in (38, 48):
-            color, used = _extended(numbers[index + 1 :])
-            style += (Style(color=color) if code == 38 else Style(bgcolor=color)) if color else _NONE
-            index += used
+    while index < len(fields):
+        code, *own = fields[index]
+        if code in (38, 48, 58):
+            color, used = _extended(own or [field[0] for field in fields[index + 1 :]])
+            style += _colored(code, color)
+            index += 0 if own else used
+        elif code in (39, 49):
+            style = _uncolored(style, code)
         elif code == 0:
             style = _NONE
         else:
-            style += _simple(code)
+            style += _simple(24 if code == 4 and own == [0] else code)
         index += 1
     return style
+
+
+def _numbers(field: str) -> list[int]:
+    """A code, and what belongs to it; a colour space (`38:2:space:r:g:b`) is left out."""
+    numbers = [int(n[:4]) if n else 0 for n in field.split(":")]
+    return [*numbers[:2], *numbers[3:6]] if len(numbers) >= 6 and numbers[1] == 2 else numbers
+
+
+def _colored(code: int, color: Color | None) -> Style:
+    """A colour as one of text (38) or of what is behind it (48); that of an underline is not drawn."""
+    if color is None or code == 58:
+        return _NONE
+    return Style(color=color) if code == 38 else Style(bgcolor=color)
+
+
+def _uncolored(style: Style, code: int) -> Style:
+    """The style with the default colour for text (39) or behind it (49)."""
+    kept = {name: getattr(style, name) for name in _ATTRIBUTES}
+    return Style(bgcolor=style.bgcolor, **kept) if code == 39 else Style(color=style.color, **kept)
 
 
 def _simple(code: int) -> Style:

@@ -8,7 +8,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
-from tui.widgets.ansi import TAB_COLUMNS, line_segments
+from tui.widgets.ansi import line_segments
 
 LINE_COLUMNS = 1 << 16
 """So much of a line is looked at: as much as a log gives."""
@@ -31,11 +31,6 @@ def segments_of(line: str, base: Style) -> list[Segment]:
 def text_of(segments: Iterable[Segment]) -> str:
     """What is drawn, without colours."""
     return "".join(segment.text for segment in segments)
-
-
-def drawn_place(plain: str, place: int) -> int:
-    """Where a character of the plain line stands once its tabs are blanks."""
-    return len(plain[:place].expandtabs(TAB_COLUMNS)) if "\t" in plain else place
 
 
 def restyle(segments: Sequence[Segment], spans: Iterable[Span]) -> list[Segment]:
