@@ -19,6 +19,7 @@ from core.errors import JournalError
 from core.journal import NAME, Content, JournalWriter, read_journal
 from core.paths import Paths
 from core.tail import LogTail
+from core.watch.links import LastSize, LinkNotes
 from core.watched import Parts, Resume, WatchedRun
 
 ParserMaker = Callable[[facts.Record], Parser]
@@ -51,7 +52,9 @@ BACKLOG_AFTER_S = 2.0
 """Of a run older than this, nobody saw when what its logs say was written."""
 
 
-def adopt(paths: Paths, record: facts.Record, makers: Makers, *, lock: facts.Lock, now: float) -> Adopted:
+def adopt(
+    paths: Paths, record: facts.Record, makers: Makers, *, lock: facts.Lock, now: float, last_size: LastSize
+) -> Adopted:
     """Take a run over.
 
     Raises:
@@ -66,8 +69,9 @@ def adopt(paths: Paths, record: facts.Record, makers: Makers, *, lock: facts.Loc
     out = LogTail(folder + "/out.log", saved.out if saved else 0)
     err = LogTail(folder + "/err.log", saved.err if saved else 0) if record.started.is_split else None
     asks = facts.Asks(folder + "/asked.json", sum(isinstance(x, e.StopAsked) for x in content.events))
+    links = LinkNotes(folder + "/fronts/links.jsonl", last_size, told=_links(content))
     journal = JournalWriter(folder + "/" + NAME, run)
-    parts = Parts(paths, record, lock, journal, digest, out, err, asks, makers.code)
+    parts = Parts(paths, record, lock, journal, digest, out, err, asks, links, makers.code)
     is_new = not any(isinstance(x, e.RunStarted) for x in content.events)
     is_ended = any(isinstance(x, e.RunEnded | e.RunLost) for x in content.events)
     resume = _resume(content, saved)
@@ -96,6 +100,12 @@ def _journal(path: str) -> Content:
             raise
         os.rename(path, path + ".bad")
         return Content()
+
+
+def _links(content: Content) -> frozenset[tuple[str, bool]]:
+    """Links that the journal tells of, and whether of their end."""
+    told = (event for event in content.events if isinstance(event, e.LinkStarted | e.LinkEnded))
+    return frozenset((event.link, isinstance(event, e.LinkEnded)) for event in told)
 
 
 def _usable(saved: checkpoint.Checkpoint | None, content: Content) -> checkpoint.Checkpoint | None:

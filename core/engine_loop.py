@@ -185,7 +185,9 @@ class Engine:
             os.rmdir(self.paths.run(name))
 
     def _adopt(self, name: str, record: facts.Record, lock: facts.Lock) -> None:
-        adopted = adopt.adopt(self.paths, record, self._makers, lock=lock, now=self._clock())
+        adopted = adopt.adopt(
+            self.paths, record, self._makers, lock=lock, now=self._clock(), last_size=self._keeper.last_size
+        )
         if adopted.is_new and (typical := self._keeper.typical(record.started, self._clock())):
             adopted.run.note([typical])
         self._open[name] = _Open(adopted.run, adopted.is_ended, self._monotonic(), self._monotonic())
@@ -208,7 +210,7 @@ class Engine:
         if entry.is_ended:
             return False
         is_live = entry.drain_to is None and entry.run.is_live()
-        entry.run.poll_asks()
+        entry.run.poll_notes()
         has_more = entry.run.poll()
         if not is_live and entry.drain_to is None:
             entry.drain_to = tuple(log.size for log in entry.run.logs)

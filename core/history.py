@@ -11,8 +11,9 @@ from core.journal import NAME, read_journal
 from core.paths import Paths
 from core.reduce import reduce_run
 from core.state import Run, RunState
+from core.watch.links import output_name
 
-SCHEMA = 1
+SCHEMA = 2
 TYPICAL_RUNS = 5
 """So many of the last runs that succeeded and compiled something make the typical one."""
 MAX_CRATES = 2000
@@ -25,6 +26,11 @@ CREATE TABLE runs (
 ) WITHOUT ROWID;
 CREATE INDEX runs_by_place ON runs (checkout, subcommand, started);
 CREATE TABLE crates (run TEXT, name TEXT, elapsed_s REAL, PRIMARY KEY (run, name)) WITHOUT ROWID;
+CREATE TABLE links (output TEXT PRIMARY KEY, bytes INTEGER, at REAL) WITHOUT ROWID;
+"""
+_ADD_LINK = """
+INSERT INTO links VALUES (?, ?, ?)
+ON CONFLICT (output) DO UPDATE SET bytes = excluded.bytes, at = excluded.at WHERE excluded.at >= at
 """
 _LAST = """
 SELECT run, wall_s FROM runs
@@ -68,10 +74,17 @@ class History:
             self._db.execute(f"INSERT OR REPLACE INTO runs VALUES ({','.join('?' * len(row))})", row)
             crates = [(run.run, name, elapsed_s) for name, elapsed_s in run.finished_s.items()]
             self._db.executemany("INSERT OR REPLACE INTO crates VALUES (?, ?, ?)", crates)
+            links = [(output_name(link.output), link.output_bytes, link.at) for link in run.link_ends]
+            self._db.executemany(_ADD_LINK, [link for link in links if link[1] is not None])
 
     def has(self, run: str) -> bool:
         """The run is in it."""
         return self._db.execute("SELECT 1 FROM runs WHERE run = ?", (run,)).fetchone() is not None
+
+    def last_size(self, output: str) -> int | None:
+        """Bytes of the last link of a name as of `output_name`; None: not known."""
+        row = self._db.execute("SELECT bytes FROM links WHERE output = ?", (output,)).fetchone()
+        return None if row is None else int(row[0])
 
     def typical(self, started: e.RunStarted, at: float) -> e.TypicalRecalled | None:
         """What is typical of this command in this checkout, else of its subcommand; None where nothing is known."""
@@ -133,6 +146,8 @@ def _open(path: str) -> sqlite3.Connection:
         version = db.execute("PRAGMA user_version").fetchone()[0]
         if version > SCHEMA:
             raise sqlite3.NotSupportedError(f"{path} has schema {version}, this version writes {SCHEMA}")
+        if 0 < version < SCHEMA:
+            raise sqlite3.DatabaseError(f"{path} has the old schema {version}: it is made anew")
         if version < SCHEMA:
             db.executescript("BEGIN;" + _TABLES + f"PRAGMA user_version = {SCHEMA}; COMMIT;")
     except sqlite3.Error:

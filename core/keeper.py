@@ -83,6 +83,15 @@ class Keeper:
             self._lose_history(error)
             return None
 
+    def last_size(self, output: str) -> int | None:
+        """Bytes of the last link of that name; None: not known."""
+        found = self._open_history()
+        try:
+            return found.last_size(output) if found else None
+        except sqlite3.Error as error:
+            self._lose_history(error)
+            return None
+
     def run_closed(self, run: str) -> None:
         """Put a run that ended into history."""
         found = self._open_history()

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from core import events as e
-from core.state import MAX_DIAGNOSTICS, MAX_FAILED_TESTS, Board, InFlight, Run, RunState
+from core.state import MAX_DIAGNOSTICS, MAX_FAILED_TESTS, MAX_LINKS, Board, InFlight, Run, RunState
 
 _RUN_FIELDS = tuple(f.name for f in fields(Run))
 
@@ -83,6 +83,13 @@ def _apply(s: dict[str, Any], finished: dict[str, float], event: e.Event) -> Non
             s["state"] = _live(s, _phase(s))
         case e.BuildFinished() | e.HandedOver() | e.TestSuiteStarted() | e.TestFinished() | e.TestsCounted():
             _after_build(s, event)
+        case e.LinkStarted():
+            s["links"] = (*s["links"], event)
+            _see_links(s)
+        case e.LinkEnded():
+            s["links"] = tuple(link for link in s["links"] if link.link != event.link)
+            s["link_ends"] = (*s["link_ends"], event)[-MAX_LINKS:]
+            _see_links(s)
         case e.TypicalRecalled():
             s["typical"] = event
             s["typical_s"] = MappingProxyType(dict(event.crate_s))
@@ -94,7 +101,7 @@ def _apply(s: dict[str, Any], finished: dict[str, float], event: e.Event) -> Non
             _ended(s, event)
         case e.RunLost():
             s["state"], s["ended_at"], s["survivors"] = RunState.LOST, event.at, event.survivors
-            s["in_flight"], s["waits_for"], s["waits_since"] = (), None, None
+            s["in_flight"], s["links"], s["waits_for"], s["waits_since"] = (), (), None, None
         case _:
             raise TypeError(f"not an event of a run: {event!r}")
 
@@ -105,11 +112,18 @@ def _live(s: dict[str, Any], wanted: RunState) -> RunState:
     return state if state.is_over else wanted
 
 
+def _see_links(s: dict[str, Any]) -> None:
+    if s["state"] in (RunState.BUILDING, RunState.LINKING):
+        s["state"] = _phase(s)
+
+
 def _phase(s: dict[str, Any]) -> RunState:
     if s["suite"] is not None:
         return RunState.TESTING
     if s["tool"] == "exec" or (s["is_build_over"] and s["subcommand"] in ("run", "bench", "test")):
         return RunState.RUNNING
+    if s["links"] and len(s["in_flight"]) <= len(s["links"]):
+        return RunState.LINKING  # each unit in flight is at its link
     return RunState.BUILDING
 
 
@@ -171,7 +185,7 @@ def _after_build(s: dict[str, Any], event: e.Event) -> None:
 
 def _ended(s: dict[str, Any], event: e.RunEnded) -> None:
     s["ended"], s["ended_at"] = event, event.at
-    s["in_flight"], s["waits_for"], s["waits_since"] = (), None, None
+    s["in_flight"], s["links"], s["waits_for"], s["waits_since"] = (), (), None, None
     if event.stopped_by is not None:
         s["state"] = RunState.KILLED if event.is_killed else RunState.STOPPED
     elif event.signal is not None:

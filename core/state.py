@@ -11,6 +11,8 @@ from core.values import dataclass
 MAX_DIAGNOSTICS = 500
 """Kept per run; further ones are counted only."""
 MAX_FAILED_TESTS = 500
+MAX_LINKS = 1000
+"""Kept per run; the earliest go first."""
 
 
 class RunState(StrEnum):
@@ -87,6 +89,10 @@ class Run:
     tests_failed: int = 0
     tests_ignored: int = 0
     failed_tests: tuple[e.TestFinished, ...] = ()
+    links: tuple[e.LinkStarted, ...] = ()
+    """Under way, oldest first."""
+    link_ends: tuple[e.LinkEnded, ...] = ()
+    """In order, at most MAX_LINKS."""
     out_lines: int = 0
     err_lines: int = 0
     out_bytes: int = 0

@@ -10,6 +10,7 @@ from core.digest import Chunk, Digest, SilentParser
 from core.journal import JournalWriter, Mark
 from core.paths import Paths
 from core.tail import LogTail
+from core.watch.links import LinkNotes
 
 STEP_BYTES = 512 << 10
 """Read of each log in one step, so that no run keeps others waiting."""
@@ -50,6 +51,7 @@ class Parts:
     out: LogTail
     err: LogTail | None
     asks: facts.Asks
+    links: LinkNotes
     code: str
     """See `checkpoint.code_identity`."""
 
@@ -144,10 +146,10 @@ class WatchedRun:
         """Put facts into the journal that no log says."""
         self._parts.journal.append(events)
 
-    def poll_asks(self) -> None:
-        """Put new stop requests into the journal."""
-        if asks := self._parts.asks.poll():
-            self.note(asks)
+    def poll_notes(self) -> None:
+        """Put into the journal what others noted: stop requests, links."""
+        if found := [*self._parts.asks.poll(), *self._parts.links.poll()]:
+            self.note(found)
 
     def save(self) -> bool:
         """Write a checkpoint; False where that is not possible now."""

@@ -1,0 +1,137 @@
+"""Links as the front before `cc` notes them: `runs/<run>/fronts/links.jsonl`, two lines a link."""
+
+import json
+import os
+import re
+from collections.abc import Callable
+from typing import Any
+
+from core import events as e
+from core.values import dataclass
+from core.watch.elf import read_sizes
+
+_MAX_READ_BYTES = 1 << 20
+_HASH = re.compile(r"-[0-9a-f]{16}(?=\.|\Z)")
+_KNOWN = ("mold", "wild", "gold", "bfd", "lld")
+
+LastSize = Callable[[str], int | None]
+"""Size of what was linked last under a name of `output_name`."""
+
+
+@dataclass(frozen=True)
+class _Started:
+    event: e.LinkStarted
+    at: float
+
+
+def output_name(path: str) -> str:
+    """The same for each link of the same thing: the path without cargo's hash."""
+    return _HASH.sub("", path)
+
+
+class LinkNotes:
+    """Follows the notes of one run."""
+
+    def __init__(self, path: str, last_size: LastSize, *, told: frozenset[tuple[str, bool]] = frozenset()) -> None:
+        """`told`: links that are in the journal already, and whether it was their end."""
+        self._path = path
+        self._last_size = last_size
+        self._told = told
+        self._offset = 0
+        self._open: dict[str, _Started] = {}
+        self._sizes: dict[str, int] = {}
+        """What this run linked, by `output_name`."""
+
+    def poll(self) -> list[e.Event]:
+        """What was noted since the last call. A line that is no note of ours is passed over."""
+        lines = self._read()
+        found = (self._event(line) for line in lines)
+        return [event for event in found if event is not None and not self._is_told(event)]
+
+    def _read(self) -> list[bytes]:
+        try:
+            if os.stat(self._path).st_size <= self._offset:
+                return []
+            with open(self._path, "rb") as file:
+                file.seek(self._offset)
+                content = file.read(_MAX_READ_BYTES)
+        except OSError:
+            return []
+        whole = content[: content.rfind(b"\n") + 1]
+        if not whole and len(content) == _MAX_READ_BYTES:
+            whole = content  # no line of ours is so long
+        self._offset += len(whole)
+        return whole.splitlines()
+
+    def _is_told(self, event: e.LinkStarted | e.LinkEnded) -> bool:
+        return (event.link, isinstance(event, e.LinkEnded)) in self._told
+
+    def _event(self, line: bytes) -> e.LinkStarted | e.LinkEnded | None:
+        try:
+            note = json.loads(line)
+            return self._started(note) if "link" in note else self._ended(note)
+        except (ValueError, KeyError, TypeError, RecursionError):
+            return None
+
+    def _started(self, note: dict[str, Any]) -> e.LinkStarted:
+        output = note["output"] or ""
+        event = e.LinkStarted(
+            at=float(note["at"]),
+            link=str(note["link"]),
+            package=str(note["package"] or ""),
+            output=os.path.normpath(os.path.join(str(note["cwd"]), output)) if output else "",
+            linker=linker_name(note["fuse"], is_rust_lld=bool(note["rust_lld"])),
+            inputs=int(note["inputs"]),
+            input_bytes=int(note["input_bytes"]),
+        )
+        self._open[event.link] = _Started(event, event.at)
+        return event
+
+    def _ended(self, note: dict[str, Any]) -> e.LinkEnded | None:
+        started = self._open.pop(str(note["end"]), None)
+        if started is None:
+            return None
+        begun, elapsed_s = started.event, float(note["elapsed_s"])
+        is_good = note["code"] == 0 and note["output_bytes"] is not None
+        name = output_name(begun.output)
+        before_bytes = self._sizes.get(name) or self._last_size(name)
+        if is_good:
+            self._sizes[name] = int(note["output_bytes"])
+        sizes = read_sizes(begun.output) if is_good else None
+        return e.LinkEnded(
+            at=started.at + elapsed_s,
+            link=begun.link,
+            package=begun.package,
+            output=begun.output,
+            linker=begun.linker,
+            input_bytes=begun.input_bytes,
+            began=started.at,
+            elapsed_s=elapsed_s,
+            peak_bytes=int(note["peak_bytes"]),
+            cpu_s=float(note["user_s"]) + float(note["sys_s"]),
+            code=note["code"],
+            signal=note["signal"],
+            output_bytes=int(note["output_bytes"]) if is_good else None,
+            text_bytes=sizes.text if sizes else None,
+            debug_bytes=sizes.debug if sizes else None,
+            symbol_bytes=sizes.symbols if sizes else None,
+            before_bytes=before_bytes if is_good else None,
+        )
+
+
+def linker_name(fuse: str | None, *, is_rust_lld: bool) -> str:
+    """The linker behind `cc`: as asked for, else what `ld` is on this machine; empty: not known."""
+    if is_rust_lld and fuse in (None, "lld"):
+        return "rust-lld"
+    if fuse:
+        return os.path.basename(fuse).removeprefix("ld.")
+    return _default_linker()
+
+
+def _default_linker(folders: str = "/usr/local/bin:/usr/bin:/bin") -> str:
+    for folder in folders.split(":"):
+        real = os.path.realpath(f"{folder}/ld")
+        if os.access(real, os.X_OK):
+            name = os.path.basename(real).rpartition("ld.")[2]
+            return name if name in _KNOWN else "bfd"
+    return ""
