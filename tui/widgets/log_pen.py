@@ -9,7 +9,7 @@ from rich.segment import Segment
 from textual.strip import Strip
 
 from core.search import Pattern, SearchError, patience
-from tui.widgets.log_rows import Span, restyle, row_starts, scrolled, segments_of, strip_of, take, text_of
+from tui.widgets.log_rows import Span, restyle, row_starts, scrolled, segments_of, split, strip_of, text_of
 from tui.widgets.log_selection import Selection
 from tui.widgets.look import Look
 
@@ -61,22 +61,24 @@ class LogPen:
         return max(1, self.width - self.margin)
 
     def text(self, raw: str) -> str:
-        """What is drawn of a line, without colours."""
-        return text_of(segments_of(self.look.drawable(raw), self.look.plain["text"]))
+        """A line without colours, its tabs as blanks: a character for each that is drawn."""
+        return text_of(segments_of(raw, self.look.plain["text"]))
 
     def rows(self, line: int, raw: str) -> list[Row]:
         """The rows of a line. Raises SearchError where the pattern takes for ever."""
-        segments = segments_of(self.look.drawable(raw), self.look.plain["text"])
+        segments = segments_of(raw, self.look.plain["text"])
         text = text_of(segments)
-        if spans := [*self._found(line, text), *self._selected(line, text)]:
-            segments = restyle(segments, spans)
+        segments = restyle(restyle(segments, self._found(line, text)), self._selected(line, text))
+        if self.look.glyphs.is_ascii:
+            segments = [Segment(self.look.drawable(text), style) for text, style, _ in segments]
+            text = text_of(segments)
         if not self.wraps:
             cut = Segment(self.look.glyphs.cut, self.look.plain["dim"])
             shown, first = scrolled(segments, self.left, self.columns, cut)
             return [self._row(line, first, shown, text[first:])]
         starts = row_starts(text, self.columns)
-        parts = zip(starts, [*starts[1:], len(text)], strict=True)
-        return [self._row(line, a, take(segments, a, b), text[a:b]) for a, b in parts]
+        parts = zip(starts, [*starts[1:], len(text)], split(segments, starts), strict=True)
+        return [self._row(line, start, part, text[start:end]) for start, end, part in parts]
 
     def _row(self, line: int, first: int, segments: list[Segment], text: str) -> Row:
         head = self._head(line, is_first=first == 0 or not self.wraps)

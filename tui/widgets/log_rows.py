@@ -33,25 +33,23 @@ def text_of(segments: Iterable[Segment]) -> str:
     return "".join(segment.text for segment in segments)
 
 
-def restyle(segments: Sequence[Segment], spans: Iterable[Span]) -> list[Segment]:
-    """The segments with the styles of spans laid over them."""
-    styled = list(segments)
-    for span in spans:
-        styled = [piece for piece in _lay(styled, span) if piece.text]
-    return styled
-
-
-def _lay(segments: Iterable[Segment], span: Span) -> Iterable[Segment]:
-    at = 0
+def restyle(segments: Iterable[Segment], spans: Sequence[Span]) -> list[Segment]:
+    """The segments with the styles of spans laid over them; these are in order and do not overlap."""
+    styled: list[Segment] = []
+    at, number = 0, 0
     for text, style, _ in segments:
-        start, end = max(0, span.start - at), min(len(text), span.end - at)
-        at += len(text)
-        if start >= end:
-            yield Segment(text, style)
-            continue
-        yield Segment(text[:start], style)
-        yield Segment(text[start:end], (style or Style.null()) + span.style)
-        yield Segment(text[end:], style)
+        begin, end = at, at + len(text)
+        while at < end:
+            while number < len(spans) and spans[number].end <= at:
+                number += 1
+            span = spans[number] if number < len(spans) and spans[number].start < end else None
+            if span is None or span.start > at:
+                stop, look = end if span is None else span.start, style
+            else:
+                stop, look = min(end, span.end), (style or Style.null()) + span.style
+            styled.append(Segment(text[at - begin : stop - begin], look))
+            at = stop
+    return styled
 
 
 def row_starts(text: str, width: int) -> list[int]:
@@ -63,7 +61,7 @@ def row_starts(text: str, width: int) -> list[int]:
     starts, used = [0], 0
     for index, char in enumerate(text):
         cells = get_character_cell_size(char)
-        if used + cells > width:
+        if used and used + cells > width:
             starts.append(index)
             used = 0
         used += cells
@@ -80,6 +78,23 @@ def take(segments: Iterable[Segment], start: int, end: int) -> list[Segment]:
             taken.append(Segment(part, style))
         at += len(text)
     return taken
+
+
+def split(segments: Iterable[Segment], starts: Sequence[int]) -> list[list[Segment]]:
+    """The segments in rows, where these begin is known: the first at 0."""
+    rows: list[list[Segment]] = [[]]
+    at = 0
+    for text, style, _ in segments:
+        rest = text
+        while len(rows) < len(starts) and at + len(rest) > (edge := starts[len(rows)]):
+            if edge > at:
+                rows[-1].append(Segment(rest[: edge - at], style))
+            rows.append([])
+            rest, at = rest[edge - at :], edge
+        if rest:
+            rows[-1].append(Segment(rest, style))
+            at += len(rest)
+    return rows
 
 
 def scrolled(segments: Sequence[Segment], left: int, width: int, cut: Segment) -> tuple[list[Segment], int]:
