@@ -11,7 +11,6 @@ from core.journal import NAME, read_journal
 from core.paths import Paths
 from core.reduce import reduce_run
 from core.state import Run, RunState
-from core.watch.links import output_name
 
 SCHEMA = 2
 TYPICAL_RUNS = 5
@@ -74,7 +73,7 @@ class History:
             self._db.execute(f"INSERT OR REPLACE INTO runs VALUES ({','.join('?' * len(row))})", row)
             crates = [(run.run, name, elapsed_s) for name, elapsed_s in run.finished_s.items()]
             self._db.executemany("INSERT OR REPLACE INTO crates VALUES (?, ?, ?)", crates)
-            links = [(output_name(link.output), link.output_bytes, link.at) for link in run.link_ends]
+            links = [(link.output, link.output_bytes, link.at) for link in run.link_ends]
             self._db.executemany(_ADD_LINK, [link for link in links if link[1] is not None])
 
     def has(self, run: str) -> bool:
@@ -82,7 +81,7 @@ class History:
         return self._db.execute("SELECT 1 FROM runs WHERE run = ?", (run,)).fetchone() is not None
 
     def last_size(self, output: str) -> int | None:
-        """Bytes of the last link of a name as of `output_name`; None: not known."""
+        """Bytes of the last link of an output, by its path; None: not known."""
         row = self._db.execute("SELECT bytes FROM links WHERE output = ?", (output,)).fetchone()
         return None if row is None else int(row[0])
 

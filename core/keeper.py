@@ -84,7 +84,7 @@ class Keeper:
             return None
 
     def last_size(self, output: str) -> int | None:
-        """Bytes of the last link of that name; None: not known."""
+        """Bytes of the last link of that output; None: not known."""
         found = self._open_history()
         try:
             return found.last_size(output) if found else None

@@ -10,8 +10,8 @@ class LinkStarted(Event):
 
     link: str
     """Which one: unique in its run."""
-    package: str
-    """Of cargo; empty: not known."""
+    unit: str
+    """As in cargo's progress line: `app(bin)`, `cli(test)`; empty: not cargo's, or not known."""
     output: str
     """Absolute path; empty: not known."""
     linker: str
@@ -29,7 +29,7 @@ class LinkEnded(Event):
     """A linker is done."""
 
     link: str
-    package: str
+    unit: str
     output: str
     linker: str
     input_bytes: int | None

@@ -237,10 +237,11 @@ fn run(mut command: Command, name: &OsStr, link: Link, mut notes: File) -> ! {
 fn start_line(id: &str, at: Duration, name: &OsStr, link: &Link) -> String {
     let cwd = env::current_dir().unwrap_or_default();
     let variable = |name: &str| env::var_os(name).map_or("null".to_owned(), |value| quoted(&value));
+    let crate_words = crate_words(unsafe { getppid() }).iter().map(|word| quoted(word)).collect::<Vec<_>>().join(",");
     format!(
         "{{\"link\":\"{id}\",\"at\":{:.6},\"pid\":{},\"parent\":{},\"tool\":{},\"cwd\":{},\"output\":{},\"inputs\":{},\
-         \"input_bytes\":{},\"fuse\":{},\"rust_lld\":{},\"shared\":{},\"package\":{},\"version\":{},\"crate\":{},\
-         \"binary\":{}}}\n",
+         \"input_bytes\":{},\"fuse\":{},\"rust_lld\":{},\"shared\":{},\"rustc\":[{crate_words}],\
+         \"package\":{},\"version\":{},\"binary\":{}}}\n",
         at.as_secs_f64(),
         unsafe { getpid() },
         unsafe { getppid() },
@@ -254,9 +255,23 @@ fn start_line(id: &str, at: Duration, name: &OsStr, link: &Link) -> String {
         link.is_shared,
         variable("CARGO_PKG_NAME"),
         variable("CARGO_PKG_VERSION"),
-        variable("CARGO_CRATE_NAME"),
         variable("CARGO_BIN_NAME"),
     )
+}
+
+/// Of the rustc that links: the words that say which crate, and as what.
+fn crate_words(parent: i32) -> Vec<OsString> {
+    let line = fs::read(format!("/proc/{parent}/cmdline")).unwrap_or_default();
+    let words: Vec<OsString> = line.split(|byte| *byte == 0).map(|word| OsString::from_vec(word.to_vec())).collect();
+    let mut found = Vec::new();
+    for (at, word) in words.iter().enumerate() {
+        if word == "--test" {
+            found.push(word.clone());
+        } else if word == "--crate-name" || word == "--crate-type" || word == "--out-dir" {
+            found.extend(words[at..].iter().take(2).cloned());
+        }
+    }
+    found
 }
 
 fn end_line(id: &str, elapsed: Duration, status: i32, usage: &Usage, link: &Link) -> String {

@@ -2,31 +2,25 @@
 
 import json
 import os
-import re
 from collections.abc import Callable
 from typing import Any
 
 from core import events as e
 from core.values import dataclass
+from core.watch import procs
 from core.watch.elf import read_sizes
 
 _MAX_READ_BYTES = 1 << 20
-_HASH = re.compile(r"-[0-9a-f]{16}(?=\.|\Z)")
 _KNOWN = ("mold", "wild", "gold", "bfd", "lld")
 
 LastSize = Callable[[str], int | None]
-"""Size of what was linked last under a name of `output_name`."""
+"""Bytes of the last link of an output, by its path (cargo's hash in it tells profiles and tests apart)."""
 
 
 @dataclass(frozen=True)
 class _Started:
     event: e.LinkStarted
     at: float
-
-
-def output_name(path: str) -> str:
-    """The same for each link of the same thing: the path without cargo's hash."""
-    return _HASH.sub("", path)
 
 
 class LinkNotes:
@@ -40,7 +34,7 @@ class LinkNotes:
         self._offset = 0
         self._open: dict[str, _Started] = {}
         self._sizes: dict[str, int] = {}
-        """What this run linked, by `output_name`."""
+        """What this run linked, by path."""
 
     def poll(self) -> list[e.Event]:
         """What was noted since the last call. A line that is no note of ours is passed over."""
@@ -78,7 +72,7 @@ class LinkNotes:
         event = e.LinkStarted(
             at=float(note["at"]),
             link=str(note["link"]),
-            package=str(note["package"] or ""),
+            unit=_unit_name(note),
             output=os.path.normpath(os.path.join(str(note["cwd"]), output)) if output else "",
             linker=linker_name(note["fuse"], is_rust_lld=bool(note["rust_lld"])),
             inputs=int(note["inputs"]),
@@ -93,15 +87,14 @@ class LinkNotes:
             return None
         begun, elapsed_s = started.event, float(note["elapsed_s"])
         is_good = note["code"] == 0 and note["output_bytes"] is not None
-        name = output_name(begun.output)
-        before_bytes = self._sizes.get(name) or self._last_size(name)
+        before_bytes = self._sizes.get(begun.output) or self._last_size(begun.output)
         if is_good:
-            self._sizes[name] = int(note["output_bytes"])
+            self._sizes[begun.output] = int(note["output_bytes"])
         sizes = read_sizes(begun.output) if is_good else None
         return e.LinkEnded(
             at=started.at + elapsed_s,
             link=begun.link,
-            package=begun.package,
+            unit=begun.unit,
             output=begun.output,
             linker=begun.linker,
             input_bytes=begun.input_bytes,
@@ -117,6 +110,17 @@ class LinkNotes:
             symbol_bytes=sizes.symbols if sizes else None,
             before_bytes=before_bytes if is_good else None,
         )
+
+
+def _unit_name(note: dict[str, Any]) -> str:
+    words = [b"rustc", *(str(word).encode() for word in note["rustc"])]
+    variables = {
+        "CARGO_PKG_NAME": note["package"],
+        "CARGO_PKG_VERSION": note["version"],
+        "CARGO_BIN_NAME": note["binary"],
+    }
+    unit = procs.unit_of(words, {name: str(value) for name, value in variables.items() if value})
+    return unit.name if unit else ""
 
 
 def linker_name(fuse: str | None, *, is_rust_lld: bool) -> str:

@@ -9,15 +9,15 @@ import pytest
 
 from core import events as e
 from core.watch.elf import read_sizes
-from core.watch.links import LinkNotes, linker_name, output_name
+from core.watch.links import LinkNotes, linker_name
 
 
 def begun(link: str = "7-1", **changes: Any) -> dict[str, Any]:
     return {
         "link": link, "at": 100.0, "pid": 7, "parent": 6, "tool": "cc", "cwd": "/w",
         "output": "target/debug/deps/app-0123456789abcdef",
-        "inputs": 3, "input_bytes": 4000, "fuse": None, "rust_lld": True, "shared": False, "package": "app",
-        "version": "0.1.0", "crate": "app", "binary": "app", **changes,
+        "inputs": 3, "input_bytes": 4000, "fuse": None, "rust_lld": True, "shared": False, "package": "app", "rustc": ["--crate-name", "app"],
+        "version": "0.1.0", "binary": "app", **changes,
     }  # fmt: skip
 
 
@@ -78,9 +78,9 @@ def test_what_the_journal_has_is_not_told_again(notes: Path) -> None:
     assert again.link == "7-2"
 
 
-def test_a_size_is_compared_with_the_last_link_of_that_name_in_this_run_or_an_earlier_one(notes: Path) -> None:
-    write(notes, begun(), ended(), begun("7-2", output="target/debug/deps/app-fedcba9876543210"), ended("7-2"))
-    known = {"/w/target/debug/deps/app": 650}
+def test_a_size_is_compared_with_that_of_the_same_output_in_this_run_or_an_earlier_one(notes: Path) -> None:
+    write(notes, begun(), ended(), begun("7-2"), ended("7-2"))
+    known = {"/w/target/debug/deps/app-0123456789abcdef": 650}
     first, second = [x for x in LinkNotes(str(notes), known.get).poll() if isinstance(x, e.LinkEnded)]
     assert (first.before_bytes, second.before_bytes) == (650, 700)
 
@@ -92,11 +92,19 @@ def test_a_link_that_failed_has_no_size(notes: Path) -> None:
     assert (end.signal, end.code, end.output_bytes, end.before_bytes) == (9, None, None, None)
 
 
-def test_a_hash_of_cargo_is_no_part_of_a_name() -> None:
-    assert output_name("/t/debug/deps/libapp-0123456789abcdef.so") == "/t/debug/deps/libapp.so"
-    assert output_name("/t/debug/build/app-0123456789abcdef/build_script_build-0123456789abcdef") == (
-        "/t/debug/build/app-0123456789abcdef/build_script_build"
-    )
+@pytest.mark.parametrize(
+    ("words", "binary", "name"),
+    [(["--crate-name", "app", "--crate-type", "bin"], "app", "app(bin)"),
+     (["--crate-name", "app", "--test"], None, "app(test)"),
+     (["--crate-name", "build_script_build", "--crate-type", "bin"], None, "app(build.rs)"),
+     (["--crate-name", "app_derive", "--crate-type", "proc-macro"], None, "app"),
+     ([], None, "")],
+)  # fmt: skip
+def test_a_link_has_the_name_of_its_unit(notes: Path, words: list[str], binary: str | None, name: str) -> None:
+    write(notes, begun(rustc=words, binary=binary))
+    (start,) = LinkNotes(str(notes), nothing_known).poll()
+    assert isinstance(start, e.LinkStarted)
+    assert start.unit == name
 
 
 @pytest.mark.parametrize(
