@@ -16,7 +16,8 @@ def begun(link: str = "7-1", **changes: Any) -> dict[str, Any]:
     return {
         "link": link, "at": 100.0, "pid": 7, "parent": 6, "tool": "cc", "cwd": "/w",
         "output": "target/debug/deps/app-0123456789abcdef",
-        "inputs": 3, "input_bytes": 4000, "fuse": None, "rust_lld": True, "shared": False, "package": "app", "rustc": ["--crate-name", "app"],
+        "inputs": 3, "input_bytes": 4000, "fuse": None, "rust_lld": True, "shared": False, "package": "app",
+        "rustc": ["--crate-name", "app"],
         "version": "0.1.0", "binary": "app", **changes,
     }  # fmt: skip
 

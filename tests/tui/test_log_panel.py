@@ -15,6 +15,7 @@ from tui.tail import Lines
 from tui.themes import DARK, FALLBACKS
 from tui.widgets.log_panel import LogPanel, LogSource
 from tui.widgets.log_pen import Row
+from tui.widgets.log_selection import Place, Selection
 from tui.widgets.log_view import LogView
 from tui.widgets.look import UNICODE
 from tui.widgets.painted import PaintedScreen
@@ -343,3 +344,47 @@ async def test_what_is_found_behind_wide_characters_is_scrolled_to(app: Log) -> 
         app.panel.view.go_to(0)
         await pilot.pause()
         assert "needle" in text_of(pilot)
+
+
+@pytest.mark.parametrize(("keys", "is_following"), [((), True), (("g", *["j"] * 40), False)])
+async def test_a_search_that_is_left_changes_nothing_of_what_is_seen(
+    app: Log, keys: tuple[str, ...], is_following: bool
+) -> None:
+    async with app.run_test(size=(60, 12)) as pilot:
+        await pilot.press(*keys)
+        seen = rows_of(pilot)
+        await pilot.press("slash")
+        await typed(pilot, "error")
+        await until_found(pilot)
+        assert "mismatched" in text_of(pilot)
+        await pilot.press("escape")
+        await pilot.pause()
+        assert rows_of(pilot) == seen
+        assert app.panel.view.is_following == is_following
+
+
+async def test_lines_that_are_not_shown_are_neither_selected_nor_counted(app: Log) -> None:
+    async with app.run_test(size=(60, 12)) as pilot:
+        app.panel.search_for("needle")
+        await until_found(pilot)
+        app.panel.go_to(120)
+        await pilot.press("v", "backslash")
+        assert "selected" not in text_of(pilot)
+        await pilot.press("g", "v", "j")
+        assert "2 lines selected" in text_of(pilot)
+        await pilot.press("y")
+        assert app.copied == ["line 99 of the log needle\nline 199 of the log needle"]
+
+
+async def test_a_blank_line_between_is_copied_too(app: Log) -> None:
+    app.path.write_text("first\n\nlast\n")
+    async with app.run_test(size=(60, 12)):
+        app.panel.view.selection = Selection(Place(0, 1), Place(2, 1))
+        assert app.panel.view.selected_text() == "irst\n\nla"
+
+
+async def test_nothing_is_copied_of_an_empty_log(app: Log) -> None:
+    app.path.write_text("")
+    async with app.run_test(size=(60, 12)) as pilot:
+        await pilot.press("Y")
+        assert app.copied == []

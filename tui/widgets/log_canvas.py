@@ -92,7 +92,7 @@ class LogCanvas(PaintedScroll):
 
     def show_only(self, lines: Sequence[int] | None) -> None:
         """Show these lines alone (ascending; more may come to it), or all of them; one stays where one was."""
-        at = self.top_line
+        at, self.selection = self.top_line, None
         self.lines.only, self._told = lines, len(lines) if lines is not None else 0
         self._top, self._skip = self.lines.place(at), 0
         if self.is_following:

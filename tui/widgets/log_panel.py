@@ -129,8 +129,7 @@ class LogPanel(SearchPanel):
         view, name = self.view, self._source.name if self._source is not None else ""
         parts = [Part(f"{name}  ", "text")] if name else []
         if view.selection is not None:
-            first, last = view.selection.first.line, view.selection.last.line
-            return [*parts, Part(f"{many(last - first + 1, 'line')} selected: y copies   ", "strong")]
+            return [*parts, Part(f"{many(view.selected_line_count, 'line')} selected: y copies   ", "strong")]
         if view.is_following:
             self._left_at = view.line_count
             return [*parts, Part("follows the end   " if self.is_live else "end of the log   ", "dim")]
@@ -198,6 +197,9 @@ class LogPanel(SearchPanel):
         self.view.clear_selection()
 
     def action_copy_all(self) -> None:
+        if not self.view.count:
+            self.notify("There is no line to copy.")
+            return
         self.post_message(self.CopyAsked(self.view.all_text(), self._source.path if self._source else ""))
 
     def action_bare(self) -> None:

@@ -14,7 +14,7 @@ from tui.format import cut_name
 from tui.widgets.ansi import safe
 from tui.widgets.log_canvas import LogCanvas
 from tui.widgets.log_lines import LineStore
-from tui.widgets.log_view import LogView
+from tui.widgets.log_view import LogView, Stand
 from tui.widgets.look import Glyphs
 from tui.widgets.prompt import Prompt
 from tui.widgets.status_line import Part, StatusLine
@@ -45,7 +45,9 @@ class SearchPanel(Vertical):
         self._errors: Finder | None = None
         self._case: bool | None = None
         self._origin = 0
-        """Where one was when the search began."""
+        """The line where one was when the search began."""
+        self._stand: Stand | None = None
+        """What was seen then."""
         self._typed = ""
         self._typing: Timer | None = None
         self._is_working = False
@@ -81,7 +83,7 @@ class SearchPanel(Vertical):
         self._said_at = monotonic()
 
     def action_search(self) -> None:
-        self._origin = self.view.here
+        self._origin, self._stand = self.view.here, self.view.stand
         self.prompt.ask("search", "/")
 
     def action_line(self) -> None:
@@ -112,7 +114,8 @@ class SearchPanel(Vertical):
             self._go_to_number(event.text or "")
         elif event.text is None:
             self.search_for("")
-            self.view.go_to(self._origin)
+            if self._stand is not None:
+                self.view.come_back(self._stand)
         self.say()
 
     def _go_to_number(self, text: str) -> None:

@@ -1,5 +1,7 @@
 """A log whose lines can be marked, and whose text selected, with the mouse or by lines."""
 
+from typing import NamedTuple
+
 from textual import events
 
 from core.parsers.text import strip_sgr
@@ -9,12 +11,32 @@ from tui.widgets.log_selection import Place, Selection
 
 _COPY_LINES = 10_000
 """Read at once when many lines are copied."""
-MAX_COPY_BYTES = 64 << 20
+_MOST_CHARACTERS = 64 << 20
 """More than this is copied to nowhere: the file itself is named."""
+
+
+class Stand(NamedTuple):
+    """Where one is in a log."""
+
+    top: int
+    """The line at the top."""
+    current: int | None
+    is_following: bool
 
 
 class LogView(LogCanvas):
     """The mouse selects in this view alone; lines are selected by moving on from where one stands."""
+
+    @property
+    def stand(self) -> Stand:
+        """Where one is, to come back to it."""
+        return Stand(self.top_line, self.current, self.is_following)
+
+    def come_back(self, stand: Stand) -> None:
+        """Be there again."""
+        self._top, self._skip, self._left = self.lines.place(stand.top), 0, 0
+        self.current, self.is_following = stand.current, stand.is_following
+        self.redraw()
 
     def toggle_mark(self) -> None:
         """Mark the current line, or take its mark away."""
@@ -60,8 +82,15 @@ class LogView(LogCanvas):
             self.selection = None
             self.redraw()
 
+    @property
+    def selected_line_count(self) -> int:
+        """Shown lines that are selected, if only a part of them."""
+        if self.selection is None:
+            return 0
+        return self.lines.place(self.selection.last.line + 1) - self.lines.place(self.selection.first.line)
+
     def selected_text(self) -> str | None:
-        """What is selected, without colours; else the current line; None: there is neither."""
+        """What is selected, else the current line, without colours; None: there is neither, or too much to hold."""
         if self.selection is None:
             return None if self.current is None else self._text(self.current, self.current)
         first, last = self.selection.first, self.selection.last
@@ -71,26 +100,29 @@ class LogView(LogCanvas):
             return self.plain(first.line)[first.character : last.character + 1]
         head = self.plain(first.line)[first.character :]
         tail = self.plain(last.line)[: last.character + 1]
-        between = self._text(first.line + 1, last.line - 1) if last.line - first.line > 1 else ""
-        return "\n".join([head, *([between] if between else []), tail])
+        between = self._read(first.line + 1, last.line - 1)
+        return None if between is None else "\n".join([head, *between, tail])
 
     def all_text(self) -> str | None:
         """All that is shown; None: it is too much to hold."""
-        return self._text(0, self.lines.total - 1) if self.count else None
+        return self._text(0, self.lines.total - 1)
 
     def _text(self, first: int, last: int) -> str | None:
-        """Shown lines from one to another."""
-        parts: list[str] = []
-        size, index, end = 0, self.lines.place(first), self.lines.place(last)
-        while index <= end and index < self.count:
-            many = min(_COPY_LINES, end + 1 - index)
-            lines = [strip_sgr(line) for line in self.lines.read(self.lines.at(index), many)]
-            parts += lines
+        lines = self._read(first, last)
+        return None if lines is None else "\n".join(lines)
+
+    def _read(self, first: int, last: int) -> list[str] | None:
+        """Shown lines from one to another, without colours; None: they are too much to hold."""
+        found: list[str] = []
+        size, index, end = 0, self.lines.place(first), min(self.lines.place(last + 1), self.count)
+        while index < end:
+            lines = [strip_sgr(line) for line in self.lines.read(self.lines.at(index), min(_COPY_LINES, end - index))]
+            found += lines
             size += sum(map(len, lines))
-            if size > MAX_COPY_BYTES:
+            if size > _MOST_CHARACTERS:
                 return None
             index += max(1, len(lines))
-        return "\n".join(parts)
+        return found
 
     # The mouse selects in this view alone
 
