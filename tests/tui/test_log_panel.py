@@ -364,7 +364,7 @@ async def test_a_search_that_is_left_changes_nothing_of_what_is_seen(
 
 
 async def test_lines_that_are_not_shown_are_neither_selected_nor_counted(app: Log) -> None:
-    async with app.run_test(size=(60, 12)) as pilot:
+    async with app.run_test(size=(80, 12)) as pilot:
         app.panel.search_for("needle")
         await until_found(pilot)
         app.panel.go_to(120)
