@@ -35,41 +35,36 @@ class Tails:
 
         Of two streams, the one that was written last comes last.
         """
-        streams = ("out", "err") if run.is_split else ("out",)
-        states = {stream: _state(self.path(run, stream)) for stream in streams}
+        states = {stream: _state(self.path(run, stream)) for stream in _streams(run)}
         key = tuple(number for state in states.values() for number in state)
         seen = self._seen.get(run.run)
         if seen is not None and seen[0] == key:
             return seen[1]
         lines: list[str] = []
         is_behind = False
-        for stream in sorted(streams, key=lambda name: states[name][1]):
-            log = self._log(run, stream)
+        for stream in sorted(states, key=lambda name: states[name][1]):
+            log = self._grown(run, stream)
             if log is None:
                 continue
-            log.extend(_EXTEND_BYTES)
             is_behind |= log.size_bytes < states[stream][0]
             lines += [sanitise(line) for line in log.tail(TAIL_LINES)]
         shown = tuple(line for line in lines if line.strip())[-TAIL_LINES:]
         self._seen[run.run] = ((-1,) if is_behind else key), shown
         return shown
 
-    def line_count(self, run: Run) -> int:
-        """How many lines the log has that was written last."""
-        log = self._last_written(run)
+    def last_written(self, run: Run) -> str:
+        """The stream of a run that was written last."""
+        return max(_streams(run), key=lambda stream: _state(self.path(run, stream))[1])
+
+    def line_count(self, run: Run, stream: str) -> int:
+        """How many lines a log has."""
+        log = self._grown(run, stream)
         return log.shown_line_count if log is not None else 0
 
-    def lines(self, run: Run, first: int, count: int) -> tuple[str, ...]:
-        """Lines of the log that was written last, from one on."""
-        log = self._last_written(run)
-        if log is None:
-            return ()
-        log.extend(_EXTEND_BYTES)
-        return tuple(sanitise(line) for line in log.lines(first, count))
-
-    def _last_written(self, run: Run) -> LogFile | None:
-        streams = ("out", "err") if run.is_split else ("out",)
-        return self._log(run, max(streams, key=lambda stream: _state(self.path(run, stream))[1]))
+    def lines(self, run: Run, stream: str, first: int, count: int) -> tuple[str, ...]:
+        """Lines of a log, from one on."""
+        log = self._grown(run, stream)
+        return tuple(sanitise(line) for line in log.lines(first, count)) if log is not None else ()
 
     def path(self, run: Run, stream: str) -> str:
         """Where a log lies."""
@@ -87,6 +82,13 @@ class Tails:
             return LogFile(self.path(run, stream), index, self._classes(run, stream))
         except (OSError, DeckError):
             return None  # forgotten meanwhile, or not yet there
+
+    def _grown(self, run: Run, stream: str) -> LogFile | None:
+        """A log as far as it goes now, or as a look reads on."""
+        log = self._log(run, stream)
+        if log is not None:
+            log.extend(_EXTEND_BYTES)
+        return log
 
     def _log(self, run: Run, stream: str) -> LogFile | None:
         key = (run.run, stream)
@@ -135,6 +137,10 @@ class Lines:
     def block(self, line: int, size: int) -> tuple[int, int, bytes]:
         """Whole lines around one, as they stand in the log."""
         return (line, line, b"") if self._log is None else self._log.block(line, size)
+
+
+def _streams(run: Run) -> tuple[str, ...]:
+    return ("out", "err") if run.is_split else ("out",)
 
 
 def _state(path: str) -> tuple[int, int]:

@@ -1,5 +1,8 @@
 """The wheel scrolls the log of the pane under the pointer."""
 
+from dataclasses import replace
+from types import MappingProxyType
+
 from textual.events import MouseScrollDown, MouseScrollUp
 from textual.pilot import Pilot
 
@@ -21,6 +24,11 @@ def prepared(stage: Stage) -> tuple[int, str]:
 def append(stage: Stage, run: str, numbers: range) -> None:
     with open(f"{stage.paths.run(run)}/out.log", "a") as log:
         log.writelines(f"numbered {n:03}\n" for n in numbers)
+
+
+def say_on_stderr(stage: Stage, run: str, words: str) -> None:
+    with open(f"{stage.paths.run(run)}/err.log", "a") as log:
+        log.write(words + "\n")
 
 
 async def wheel(pilot: Pilot[str], index: int, kind: type[MouseScrollUp] | type[MouseScrollDown], *, row: int) -> None:
@@ -62,3 +70,20 @@ async def test_a_pane_that_was_scrolled_back_stays_where_it_is_while_lines_come(
         await pilot.pause()
         assert last_shown(app, pilot) == 295
         assert "104 more ↓" in text_of(pilot)
+
+
+async def test_a_pane_that_was_scrolled_back_stays_in_its_stream_while_the_other_is_written(stage: Stage) -> None:
+    index, run = prepared(stage)
+    runs = {name: replace(one, is_split=name == run) for name, one in stage.board.runs.items()}
+    stage.board = replace(stage.board, runs=MappingProxyType(runs))
+    app = stage.app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        row = log_rows(app.query_one(PaneGrid)._places.slots[index].height)[0]
+        await wheel(pilot, index, MouseScrollUp, row=row)
+        say_on_stderr(stage, run, "a word of the other")
+        app.pull()
+        await pilot.pause()
+        assert last_shown(app, pilot) == 295
+        assert "4 more ↓" in text_of(pilot)
+        await wheel(pilot, index, MouseScrollDown, row=row)
+        assert "a word of the other" in text_of(pilot)

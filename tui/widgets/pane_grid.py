@@ -25,11 +25,14 @@ class Tail(Protocol):
     def __call__(self, run: Run, count: int) -> tuple[str, ...]:
         """The last lines of a run's log; the same object while the log did not grow."""
 
-    def line_count(self, run: Run) -> int:
-        """How many lines the log has that was written last."""
+    def last_written(self, run: Run) -> str:
+        """The stream of a run that was written last."""
 
-    def lines(self, run: Run, first: int, count: int) -> tuple[str, ...]:
-        """Lines of it from one on."""
+    def line_count(self, run: Run, stream: str) -> int:
+        """How many lines a log has."""
+
+    def lines(self, run: Run, stream: str, first: int, count: int) -> tuple[str, ...]:
+        """Lines of a log from one on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +81,8 @@ class PaneGrid(PaintedScroll):
         """Rows of the canvas, over all panes side by side."""
         self._arranged_for = Size(0, 0)
         self._is_painting = False
-        self._held: dict[str, int] = {}
-        """Panes that were scrolled back: the first line that is shown, by run."""
+        self._held: dict[str, tuple[str, int]] = {}
+        """Panes that were scrolled back: the stream and the first line of it that is shown, by run."""
 
     @property
     def chosen(self) -> Run | None:
@@ -200,11 +203,12 @@ class PaneGrid(PaintedScroll):
         index, row = found
         run, slot = self._panes[index].run, self._places.slots[index]
         first_row, rows = log_rows(slot.height)
-        last = self._tail.line_count(run) - rows
-        at = self._held.get(run.run, last)
+        stream, at = self._held.get(run.run) or (self._tail.last_written(run), -1)
+        last = self._tail.line_count(run, stream) - rows
+        at = last if at < 0 else at
         if row < first_row or rows <= 0 or last <= 0 or (by > 0 and at >= last):
             return False
-        self._held[run.run] = max(0, at + by)
+        self._held[run.run] = stream, max(0, at + by)
         if at + by >= last:
             del self._held[run.run]
         self._redraw()
@@ -291,10 +295,11 @@ class PaneGrid(PaintedScroll):
         rows = log_rows(height)[1]
         if rows <= 0:
             return (), None
-        first = self._held.get(run.run)
-        if first is None:
+        if run.run not in self._held:
             return self._tail(run, height), None
-        return self._tail.lines(run, first, rows - 1), max(0, self._tail.line_count(run) - first - rows + 1)
+        stream, first = self._held[run.run]
+        lines = self._tail.lines(run, stream, first, rows - 1)
+        return lines, max(0, self._tail.line_count(run, stream) - first - rows + 1)
 
 
 def changed_cells(before: Strip, after: Strip) -> tuple[int, int]:
