@@ -63,6 +63,16 @@ def many(count: int, word: str) -> str:
     return f"{count} {word}" if count == 1 else f"{count} {word}s"
 
 
+def clip(text: str, width: int) -> str:
+    """The text cut to a width in cells; no more of a long one is looked at than is needed."""
+    if text[: width + 1].isascii():
+        return text[: max(0, width)]
+    size = max(1, width)
+    while size < len(text) and cell_len(text[:size]) <= width:
+        size *= 2
+    return text if size >= len(text) and cell_len(text) <= width else set_cell_size(text[:size], width)
+
+
 def fit(text: str, width: int) -> str:
     """Exactly `width` cells: padded, or cut on the right with `…`."""
     if cell_len(text) <= width:
@@ -87,8 +97,7 @@ def cut_path(text: str, width: int) -> str:
 
 def wrapped(text: str, width: int) -> Iterator[str]:
     """The text in rows of at most so many cells, cut between words where there are any."""
-    while cell_len(text) > width:
-        part = set_cell_size(text, width)
+    while (part := clip(text, width)) != text:
         if not text.startswith(part):
             part = part[:-1]  # half of a wide character, as a blank
         space = part.rfind(" ")

@@ -3,10 +3,12 @@
 import re
 from functools import lru_cache
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len
 from rich.color import Color
 from rich.segment import Segment
 from rich.style import Style
+
+from tui.format import clip
 
 _SGR = re.compile("\x1b\\[([0-9;:]*)m")
 _UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
@@ -45,16 +47,6 @@ def line_segments(line: str, width: int, base: Style) -> list[Segment]:
 def columns_of(line: str) -> int:
     """How many cells a log line takes when it is not cut."""
     return cell_len(_clean(_SGR.sub("", line), 0))
-
-
-def clip(text: str, width: int) -> str:
-    """The text cut to a width in cells; no more of a long one is looked at than is needed."""
-    if text[: width + 1].isascii():
-        return text[: max(0, width)]
-    size = max(1, width)
-    while size < len(text) and cell_len(text[:size]) <= width:
-        size *= 2
-    return text if size >= len(text) and cell_len(text) <= width else set_cell_size(text[:size], width)
 
 
 def _take(segments: list[Segment], text: str, room: tuple[int, int], style: Style) -> int:

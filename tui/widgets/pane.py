@@ -14,7 +14,7 @@ from core.state import Run, RunState
 from core.values import dataclass
 from tui import format as f
 from tui.widgets import words
-from tui.widgets.ansi import clip, columns_of, line_segments, safe
+from tui.widgets.ansi import columns_of, line_segments, safe
 from tui.widgets.look import Look, pad, role_of
 from tui.widgets.words import Piece
 
@@ -259,4 +259,4 @@ def _cut(text: str, width: int, look: Look) -> str:
     """A name cut at its right end."""
     if width <= 0:
         return ""
-    return text if cell_len(text) <= width else clip(text, width - 1) + look.glyphs.cut
+    return text if cell_len(text) <= width else f.clip(text, width - 1) + look.glyphs.cut
