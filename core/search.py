@@ -31,6 +31,8 @@ _SPARSE_BYTES = 512
 """Words that come more often than once in so many bytes are not worth looking for."""
 _LETTERS_BY_CODE = re.compile(r"\\[xuUN0-9]|[^a-z0-9\\]-|-[^a-z0-9\]]|\\.-")
 """What tells letters by number, or in a range that is not one of small letters: not the same in small letters."""
+_LIKE_ASCII = "\u0130\u0131\u017f\u212a"
+"""These are like `i`, `s` and `k` where small and capital letters are not told apart."""
 
 
 class SearchError(DeckError):
@@ -56,13 +58,15 @@ class Pattern(NamedTuple):
     line: "re.Pattern[str]"
     """For one line."""
     ascii: "re.Pattern[bytes] | None"
-    """For a line of ASCII alone; None: the pattern has other characters, which no such line holds."""
+    """The same for a line of ASCII alone; None: the pattern has other characters."""
     is_lowered: bool
     """`ascii` and `words` are for text in small letters."""
     words: tuple[bytes, ...]
     """One of these is in each ASCII line that matches; empty: nobody knows."""
     is_words: bool
     """Each line that holds one of the words matches."""
+    is_beyond_ascii: bool = False
+    """No line of ASCII alone matches."""
 
 
 def compile_pattern(text: str, *, is_case_sensitive: bool | None = None) -> Pattern:
@@ -86,7 +90,8 @@ def compile_pattern(text: str, *, is_case_sensitive: bool | None = None) -> Patt
         alternatives = text.removeprefix("(").removesuffix(")").split("|") if _ALTERNATIVES.match(text) else []
         is_words = bool(alternatives)
         words = tuple(word.encode() for word in alternatives or (_certain_word(text),) if word)
-    return Pattern(text, line, ascii_line, is_lowered, words, is_words)
+    is_beyond_ascii = any(not char.isascii() and char not in _LIKE_ASCII for char in _certain_word(text))
+    return Pattern(text, line, ascii_line, is_lowered, words, is_words, is_beyond_ascii)
 
 
 def _certain_word(pattern: str) -> str:
@@ -110,8 +115,10 @@ def find_lines(pattern: Pattern, block: bytes, *, is_hasty: bool = False) -> lis
     with patience():
         if isinstance(text, str):
             return _each(text, "\n", pattern.line)
-        if pattern.ascii is None:
+        if pattern.is_beyond_ascii:
             return []
+        if pattern.ascii is None:
+            return _each(text.decode("ascii"), "\n", pattern.line)
         text = text.lower() if pattern.is_lowered else text
         found = _holding(text, pattern) if pattern.words else None
         return _each(text, b"\n", pattern.ascii) if found is None else found

@@ -20,6 +20,7 @@ PATTERNS = [
     "(error|warning)", r"\bbad\b", ".", "", "x{3,}", "xx*", "a?b", r"[a-c]\t[a-c]", "größer", "GRÖSSER",
     r"\d+ % done", "^$", "(?i)abc", "[^x]", r"\x61", r"a\+b", r"\(paren\)", "colou?r", "serde v1",
     r"lib\.rs:\d+", "[A-Z]", "10 %", "b(a)d", "(a|(b))c?",
+    "error|größer", "(error|größer)", "[eö]rror", "ö?error", "ſerde", "[^ö]", "error ?→?",
 ]  # fmt: skip
 
 
