@@ -388,3 +388,12 @@ async def test_nothing_is_copied_of_an_empty_log(app: Log) -> None:
     async with app.run_test(size=(60, 12)) as pilot:
         await pilot.press("Y")
         assert app.copied == []
+
+
+@pytest.mark.parametrize("text", ["(needle|" + "y" * 100 + ")", "(needle|" + "日" * 100 + ")"])
+async def test_a_long_pattern_leaves_room_for_what_was_found(app: Log, text: str) -> None:
+    async with app.run_test(size=(60, 12)) as pilot:
+        app.panel.search_for(text)
+        await until_found(pilot)
+        assert rows_of(pilot)[11].startswith(" /(needle|")
+        assert " of 5 " in rows_of(pilot)[11]

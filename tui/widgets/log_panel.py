@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import ClassVar, NamedTuple
 
+from rich.cells import cell_len
 from textual.binding import Binding
 from textual.message import Message
 
@@ -119,7 +120,7 @@ class LogPanel(SearchPanel):
         count = many(self.view.line_count, "line").replace(str(self.view.line_count), f"{self.view.line_count:,}", 1)
         if self.view.is_filtered:
             count = f"{self.view.count:,} of {count}"
-        room = self.size.width - sum(len(part.text) for part in left) - len(count) - 4
+        room = self.size.width - sum(cell_len(part.text) for part in left) - len(count) - 4
         right = [Part(f"{count} ", "dim")]
         if source is not None and source.path and room > 12:
             right.insert(0, Part(cut_path(safe(source.path), room) + "  ", "dim"))

@@ -27,6 +27,8 @@ _NEXT_STEP_S = 0.001
 """Between two steps of a search: keys and paints come first."""
 _MOST_DIGITS = 18
 """Of a line's number; Python refuses to read thousands."""
+_LEAST_TEXT = 8
+"""Cells of what is searched, where it is said how often it was found."""
 _CASES = (None, True, False)
 _CASE_WORDS = {None: "", True: "  Aa", False: "  aa"}
 
@@ -225,7 +227,8 @@ class SearchPanel(Vertical):
         """What is searched, and how many lines were found."""
         if not self.text:
             return [Part(" ", "text")]
-        said = [Part(f" /{safe(self.text)}{_CASE_WORDS[self._case]}  ", "title")]
+        text = cut_name(safe(self.text), max(_LEAST_TEXT, self.size.width // 3))
+        said = [Part(f" /{text}{_CASE_WORDS[self._case]}  ", "title")]
         if self._trouble or self._finder is None:
             return [*said, Part(cut_name(safe(self._trouble), self.size.width // 2) + "   ", "failed")]
         search = self._finder.search
