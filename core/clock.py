@@ -9,3 +9,6 @@ Clock = Callable[[], float]
 wall_clock: Clock = time.time
 monotonic: Clock = time.monotonic
 """Seconds that never jump; only differences mean something."""
+
+cpu_time: Clock = time.process_time
+"""Seconds of CPU time that this process used."""

@@ -7,12 +7,14 @@ from typing import TypeVar
 
 from core import adopt, checkpoint, facts
 from core import events as e
-from core.clock import Clock
+from core.clock import Clock, cpu_time
 from core.errors import JournalError
 from core.keeper import Keeper
 from core.paths import Paths
 from core.requests import Server
 from core.watch import procs
+from core.watch.prober import Prober
+from core.watch.table import ProcessTable
 from core.watched import WatchedRun
 
 ACTIVE_TICK_S = 0.2
@@ -25,7 +27,6 @@ SLICE_S = 0.15
 """Requests wait so long at most while logs are read."""
 RECORD_WAIT_S = 2.0
 """A run without a readable `run.json` is being started, for so long."""
-SAMPLE_S = 1.0
 RARE_AFTER = 10
 """Looks at /proc that found nothing; then it is looked more rarely."""
 RARE_SAMPLE_S = 5.0
@@ -80,8 +81,7 @@ class Engine:
         self._keeper = keeper
         self._open: dict[str, _Open] = {}
         self._arrivals: dict[str, _Arrival] = {}
-        self._table = procs.ProcTable()
-        self._sampled_at = -1e9
+        self._prober = Prober(ProcessTable(), clock=clock, monotonic=monotonic, cpu_time=cpu_time)
         self._beat_at = -1e9
         self._busy_at = monotonic()
 
@@ -270,23 +270,23 @@ class Engine:
         return [*final, ended]
 
     def _sample(self) -> None:
-        """Look for compilers below runs that do not say what they do."""
+        """Look at the processes of all live runs; at their compilers where they do not say what they do."""
+        if not self._open or not self._prober.is_due():
+            return
+        live = [entry for entry in self._open.values() if entry.drain_to is None and not entry.run.is_stuck]
+        watched = {entry.run.run: found for entry in live if (found := entry.run.watched()) is not None}
+        samples = self._prober.sample(watched.values())
         now = self._monotonic()
-        if now - self._sampled_at < SAMPLE_S:
-            return
-        self._sampled_at = now
-        entries = [entry for entry in self._open.values() if self._is_sampled(entry, now)]
-        supervisors = {entry.run.run: found[0] for entry in entries if (found := entry.run.supervisor())}
-        if not supervisors:
-            return
-        self._table.look()
-        units = self._table.units(supervisors)
-        for entry in entries:
-            self._note_units(entry, units.get(entry.run.run, []), now)
+        for entry in live:
+            run = entry.run.run
+            if run in samples:
+                entry.run.note([samples[run]])
+            if run in watched and self._is_sampled(entry, now):
+                self._note_units(entry, self._prober.units(watched[run]), now)
 
     def _is_sampled(self, entry: _Open, now: float) -> bool:
         run = entry.run
-        if entry.drain_to is not None or run.says_units or run.is_build_over or run.is_stuck:
+        if run.says_units or run.is_build_over:
             return False
         if run.record.has_progress and now - entry.adopted_at < PROGRESS_WAIT_S:
             return False

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from core import events as e
-from core.state import MAX_DIAGNOSTICS, MAX_FAILED_TESTS, MAX_LINKS, Board, InFlight, Run, RunState
+from core.state import MAX_DIAGNOSTICS, MAX_FAILED_TESTS, MAX_LINKS, MAX_TRAIL, Board, InFlight, Run, RunState
 
 _RUN_FIELDS = tuple(f.name for f in fields(Run))
 
@@ -90,6 +90,11 @@ def _apply(s: dict[str, Any], finished: dict[str, float], event: e.Event) -> Non
             s["links"] = tuple(link for link in s["links"] if link.link != event.link)
             s["link_ends"] = (*s["link_ends"], event)[-MAX_LINKS:]
             _see_links(s)
+        case e.RunSampled():
+            if s["ended_at"] is None:
+                s["use"] = event
+            s["memory_trail"] = (*s["memory_trail"], event.memory_bytes)[-MAX_TRAIL:]
+            s["memory_peak_bytes"] = max(s["memory_peak_bytes"] or 0, event.memory_bytes)
         case e.TypicalRecalled():
             s["typical"] = event
             s["typical_s"] = MappingProxyType(dict(event.crate_s))
@@ -101,7 +106,7 @@ def _apply(s: dict[str, Any], finished: dict[str, float], event: e.Event) -> Non
             _ended(s, event)
         case e.RunLost():
             s["state"], s["ended_at"], s["survivors"] = RunState.LOST, event.at, event.survivors
-            s["in_flight"], s["links"], s["waits_for"], s["waits_since"] = (), (), None, None
+            _rest(s)
         case _:
             raise TypeError(f"not an event of a run: {event!r}")
 
@@ -183,9 +188,14 @@ def _after_build(s: dict[str, Any], event: e.Event) -> None:
     s["state"] = _live(s, _phase(s))
 
 
+def _rest(s: dict[str, Any]) -> None:
+    """Nothing of it is under way any more."""
+    s["in_flight"], s["links"], s["use"], s["waits_for"], s["waits_since"] = (), (), None, None, None
+
+
 def _ended(s: dict[str, Any], event: e.RunEnded) -> None:
     s["ended"], s["ended_at"] = event, event.at
-    s["in_flight"], s["links"], s["waits_for"], s["waits_since"] = (), (), None, None
+    _rest(s)
     if event.stopped_by is not None:
         s["state"] = RunState.KILLED if event.is_killed else RunState.STOPPED
     elif event.signal is not None:

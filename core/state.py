@@ -11,6 +11,7 @@ from core.values import dataclass
 MAX_DIAGNOSTICS = 500
 """Kept per run; further ones are counted only."""
 MAX_FAILED_TESTS = 500
+MAX_TRAIL = 8
 MAX_LINKS = 1000
 """Kept per run; the earliest go first."""
 
@@ -93,6 +94,12 @@ class Run:
     """Under way, oldest first."""
     link_ends: tuple[e.LinkEnded, ...] = ()
     """In order, at most MAX_LINKS."""
+    use: e.RunSampled | None = None
+    """What its processes use, as of its `at`; None: not looked at yet, or it is over."""
+    memory_trail: tuple[int, ...] = ()
+    """Bytes at its last samples, oldest first, at most MAX_TRAIL."""
+    memory_peak_bytes: int | None = None
+    """The most that a sample saw: less than the true peak, which may lie between two."""
     out_lines: int = 0
     err_lines: int = 0
     out_bytes: int = 0

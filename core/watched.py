@@ -11,6 +11,7 @@ from core.journal import JournalWriter, Mark
 from core.paths import Paths
 from core.tail import LogTail
 from core.watch.links import LinkNotes
+from core.watch.prober import Watched
 
 STEP_BYTES = 512 << 10
 """Read of each log in one step, so that no run keeps others waiting."""
@@ -114,6 +115,13 @@ class WatchedRun:
     def supervisor(self) -> tuple[int, int] | None:
         """Pid and start of the supervisor."""
         return self._parts.lock.supervisor()
+
+    def watched(self) -> Watched | None:
+        """What the prober looks at; None before the supervisor has said who it is."""
+        found = self.supervisor()
+        if found is None:
+            return None
+        return Watched(self.run, found[0], self.record.started.target_dir, self._parts.links.open)
 
     def poll(self) -> bool:
         """Look at the files; True where there is something to read."""

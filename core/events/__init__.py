@@ -23,7 +23,7 @@ from core.events.build import (
     UnitStarted,
 )
 from core.events.codec import EVENTS, from_record, to_record
-from core.events.observed import LinkEnded, LinkStarted
+from core.events.observed import LinkEnded, LinkStarted, RunSampled
 
 __all__ = [
     "EVENTS",
@@ -43,6 +43,7 @@ __all__ = [
     "ProgressMoved",
     "RunEnded",
     "RunLost",
+    "RunSampled",
     "RunStarted",
     "StopAsked",
     "Stream",

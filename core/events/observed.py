@@ -52,3 +52,18 @@ class LinkEnded(Event):
     before_bytes: int | None
     """`output_bytes` of the last link of the same output in this checkout; None: the first one that is known."""
     is_sampled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RunSampled(Event):
+    """What the processes of a run use; told when it changed."""
+
+    processes: int
+    cpu_cores: float | None
+    """CPU seconds a second since the last sample, children that ended included; None: this is the first."""
+    memory_bytes: int
+    """Anonymous memory of all of them together: no page is counted twice, and no page of a file."""
+    largest: tuple[tuple[str, str, int, int], ...] = ()
+    """At most five, largest first: role, unit or file, pid, anonymous bytes. Roles: `core.watch.roles`."""
+    links: tuple[tuple[str, int], ...] = ()
+    """Links under way: which one (as in `LinkStarted`), anonymous bytes now."""

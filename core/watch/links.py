@@ -36,6 +36,11 @@ class LinkNotes:
         self._sizes: dict[str, int] = {}
         """What this run linked, by path."""
 
+    @property
+    def open(self) -> tuple[str, ...]:
+        """Links under way."""
+        return tuple(self._open)
+
     def poll(self) -> list[e.Event]:
         """What was noted since the last call. A line that is no note of ours is passed over."""
         lines = self._read()

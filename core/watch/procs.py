@@ -1,18 +1,12 @@
-"""Units seen in /proc: the compilers and build scripts below a run's supervisor, where cargo says nothing.
-
-One look at all processes serves all runs. A process is read when it is new (its parent, then its command line);
-later looks cost a listing of /proc, 0.3 ms at 300 processes, where a walk of all costs 8.
-"""
+"""Units seen in /proc: what compilers and build scripts are at, where cargo says nothing."""
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from core import events as e
 from core.parsers.progress import left_unit
 
-_LOOKS = 3
-"""A process is forked first and becomes a compiler later: its command line is read so often."""
 _PACKAGE_VARIABLES = (b"CARGO_PKG_NAME=", b"CARGO_PKG_VERSION=", b"CARGO_BIN_NAME=")
 _MAX_READ_BYTES = 1 << 20
 
@@ -26,62 +20,6 @@ class Unit:
     package: str
     version: str
     kind: str
-
-
-@dataclass(slots=True)
-class _Seen:
-    parent: int
-    looks: int = 0
-    unit: Unit | None = None
-
-
-@dataclass(slots=True)
-class ProcTable:
-    """What is known of all processes; `look` brings it up to date."""
-
-    root: str = "/proc"
-    _seen: dict[int, _Seen] = field(default_factory=dict)
-
-    def look(self) -> None:
-        """List the processes; read those that are new."""
-        try:
-            pids = {int(name) for name in os.listdir(self.root) if name.isdigit()}
-        except OSError:
-            pids = set()  # no such thing on this system
-        for pid in self._seen.keys() - pids:
-            del self._seen[pid]
-        for pid in pids - self._seen.keys():
-            if (parent := read_parent(f"{self.root}/{pid}/stat")) is not None:
-                self._seen[pid] = _Seen(parent)
-
-    def units(self, supervisors: Mapping[str, int]) -> dict[str, list[Unit]]:
-        """The units that each run compiles now, by run; at most one of a name."""
-        children: dict[int, list[int]] = {}
-        for pid, seen in self._seen.items():
-            children.setdefault(seen.parent, []).append(pid)
-        found: dict[str, list[Unit]] = {}
-        for run, supervisor in supervisors.items():
-            units = (self._unit(pid) for pid in _below(supervisor, children))
-            found[run] = list({unit.name: unit for unit in units if unit is not None}.values())
-        return found
-
-    def _unit(self, pid: int) -> Unit | None:
-        seen = self._seen[pid]
-        if seen.unit is None and seen.looks < _LOOKS:
-            seen.looks += 1
-            words = _read(f"{self.root}/{pid}/cmdline").split(b"\0")
-            if is_compiler_or_script(words):
-                seen.unit = unit_of(words, package_of(_read(f"{self.root}/{pid}/environ")))
-        return seen.unit
-
-
-def read_parent(path: str) -> int | None:
-    """Parent of the process whose `stat` file this is; None for one that is gone or dead."""
-    content = _read(path)
-    fields = content[content.rfind(b")") + 2 :].split(None, 2)
-    if len(fields) < 2 or fields[0] in (b"Z", b"X"):
-        return None
-    return int(fields[1])
 
 
 def package_of(environ: bytes) -> dict[str, str]:
@@ -168,14 +106,6 @@ def _start_ticks(path: str) -> int:
     content = _read(path)
     fields = content[content.rfind(b")") + 2 :].split()
     return int(fields[19]) if len(fields) > 19 and fields[0] not in (b"Z", b"X") else -1
-
-
-def _below(root: int, children: Mapping[int, list[int]]) -> Iterator[int]:
-    queue = [root]
-    while queue:
-        for pid in children.get(queue.pop(), ()):
-            queue.append(pid)
-            yield pid
 
 
 def _value(words: Sequence[bytes], flag: bytes) -> str:

@@ -1,6 +1,5 @@
 """Units from /proc: what a command line says, what comes and goes, and that only new processes are read."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,12 +8,10 @@ import pytest
 
 from core import events as e
 from core.watch.procs import (
-    ProcTable,
     Unit,
     changes,
     is_compiler_or_script,
     package_of,
-    read_parent,
     survivors,
     unit_of,
 )
@@ -89,89 +86,8 @@ def test_an_end_that_the_tool_will_tell_is_not_told_twice() -> None:
     assert changes({"old": 1.0}, [], 2.0, is_finish_said=True) == ([], {})
 
 
-class FakeProc:
-    """A folder like /proc."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-
-    def add(self, pid: int, parent: int, words: str = "", environ: str = "") -> None:
-        folder = self.root / str(pid)
-        folder.mkdir()
-        (folder / "stat").write_text(f"{pid} (a ) b) S {parent} 1 1" + " 0" * 20)
-        (folder / "cmdline").write_bytes(words.replace(" ", "\0").encode() + b"\0")
-        (folder / "environ").write_bytes(environ.replace(" ", "\0").encode() + b"\0")
-
-    def remove(self, pid: int) -> None:
-        for file in (self.root / str(pid)).iterdir():
-            file.unlink()
-        (self.root / str(pid)).rmdir()
-
-
-def test_units_are_found_below_their_supervisor(tmp_path: Path) -> None:
-    proc = FakeProc(tmp_path)
-    proc.add(10, 1, "python")
-    proc.add(11, 10, "cargo build")
-    proc.add(12, 11, "rustc --crate-name mine", "CARGO_PKG_NAME=mine")
-    proc.add(20, 1, "python")
-    proc.add(21, 20, "rustc --crate-name other")
-    proc.add(30, 1, "rustc --crate-name foreign")
-    table = ProcTable(str(tmp_path))
-    table.look()
-    found = {run: [unit.name for unit in units] for run, units in table.units({"a": 10, "b": 20}).items()}
-    assert found == {"a": ["mine"], "b": ["other"]}
-    proc.remove(12)
-    table.look()
-    assert table.units({"a": 10}) == {"a": []}
-
-
-def test_a_process_that_becomes_a_compiler_later_is_seen(tmp_path: Path) -> None:
-    proc = FakeProc(tmp_path)
-    proc.add(10, 1, "python")
-    proc.add(11, 10, "cargo build")
-    table = ProcTable(str(tmp_path))
-    table.look()
-    assert table.units({"a": 10}) == {"a": []}
-    (tmp_path / "11" / "cmdline").write_bytes(b"rustc\0--crate-name\0late\0")
-    table.look()
-    assert [unit.name for unit in table.units({"a": 10})["a"]] == ["late"]
-
-
-def test_a_compiler_behind_a_wrapper_is_one_unit(tmp_path: Path) -> None:
-    proc = FakeProc(tmp_path)
-    proc.add(10, 1, "python")
-    proc.add(11, 10, "sccache rustc --crate-name x")
-    proc.add(12, 11, "rustc --crate-name x")
-    table = ProcTable(str(tmp_path))
-    table.look()
-    assert [unit.name for unit in table.units({"a": 10})["a"]] == ["x"]
-
-
-def test_a_known_process_is_not_read_again(tmp_path: Path) -> None:
-    proc = FakeProc(tmp_path)
-    proc.add(10, 1, "python")
-    proc.add(11, 10, "rustc --crate-name x")
-    table = ProcTable(str(tmp_path))
-    table.look()
-    table.units({"a": 10})
-    for name in ("stat", "cmdline", "environ"):
-        (tmp_path / "11" / name).unlink()
-    table.look()
-    assert [unit.name for unit in table.units({"a": 10})["a"]] == ["x"]
-
-
-def test_a_system_without_proc_has_no_units(tmp_path: Path) -> None:
-    table = ProcTable(str(tmp_path / "nothing"))
-    table.look()
-    assert table.units({"a": 10}) == {"a": []}
+def test_a_system_without_proc_has_no_survivors(tmp_path: Path) -> None:
     assert survivors("r1", 0, str(tmp_path / "nothing")) == ()
-
-
-def test_a_real_child_is_found_and_gone_when_it_ended() -> None:
-    command = [sys.executable, "-I", "-S", "-c", "input()", "rustc"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE) as child:
-        assert read_parent(f"/proc/{child.pid}/stat") == os.getpid()
-    assert read_parent(f"/proc/{child.pid}/stat") is None
 
 
 def test_survivors_are_told_by_their_environment_and_age() -> None:

@@ -1,0 +1,157 @@
+"""What the processes of each run use: one look at /proc for all of them, as often as it is worth its cost."""
+
+from collections.abc import Iterable, Mapping
+
+from core import events as e
+from core.clock import Clock
+from core.values import dataclass
+from core.watch.procs import Unit
+from core.watch.roles import Part
+from core.watch.table import TICKS_A_SECOND, Proc, ProcessTable
+
+PERIOD_S = 1.0
+MAX_SHARE = 0.006
+"""Of one core, for looking: where a look costs more, looks become rarer."""
+REPEAT_S = 5.0
+"""A run that does not change is told of this often, so that its numbers are known to be of now."""
+MAX_LARGEST = 5
+_SMALL_BYTES = 1 << 20
+_TOP_ROLES = ("rustc", "rustdoc", "build script", "cc", "linker", "cmake", "ninja", "make", "nvcc", "test")
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """A run whose processes are looked at."""
+
+    run: str
+    supervisor: int
+    """Pid."""
+    target_dir: str | None
+    links: tuple[str, ...]
+    """Under way: as in `LinkStarted`, which begins with the pid of its front."""
+
+
+@dataclass(frozen=False, eq=False, slots=True)
+class _Last:
+    """What was told of a run."""
+
+    at: float
+    cpu_ticks: int
+    """Of its tree; it never falls, because a child's time goes to its parent."""
+    adopted_ticks: dict[int, int]
+    """Of each compiler that a cache server runs for it, by pid."""
+    told: e.RunSampled | None = None
+
+
+class Prober:
+    """Samples all runs."""
+
+    def __init__(self, table: ProcessTable, *, clock: Clock, monotonic: Clock, cpu_time: Clock) -> None:
+        self.table = table
+        self._clock = clock
+        self._monotonic = monotonic
+        self._cpu_time = cpu_time
+        self._due_at = -1e9
+        self._last: dict[str, _Last] = {}
+
+    def is_due(self) -> bool:
+        """It is time for another sample."""
+        return self._monotonic() >= self._due_at
+
+    def sample(self, runs: Iterable[Watched]) -> dict[str, e.RunSampled]:
+        """What is new to tell, by run."""
+        began_s = self._cpu_time()
+        now = self._monotonic()
+        self.table.look()
+        runs = list(runs)
+        for gone in self._last.keys() - {run.run for run in runs}:
+            del self._last[gone]
+        adopted = self._compiled_by_servers(runs)
+        found = {run.run: self._sample(run, adopted.get(run.run, []), now) for run in runs}
+        cost_s = self._cpu_time() - began_s
+        self._due_at = now + max(PERIOD_S, cost_s / MAX_SHARE)
+        return {run: sample for run, sample in found.items() if sample is not None}
+
+    def _sample(self, run: Watched, adopted: list[Proc], now: float) -> e.RunSampled | None:
+        root = self.table.get(run.supervisor)
+        if root is None:
+            return None
+        tree = list(self.table.below(run.supervisor))
+        procs = [*tree, *adopted]
+        self.table.follow([root, *procs])
+        cores = self._cores(run.run, root.cpu_ticks + sum(proc.cpu_ticks for proc in tree), adopted, now)
+        sample = e.RunSampled(
+            at=self._clock(),
+            processes=len(procs),
+            cpu_cores=cores,
+            memory_bytes=sum(proc.memory_bytes for proc in procs),
+            largest=self._largest(procs),
+            links=tuple((link, self._link_bytes(link)) for link in run.links),
+        )
+        last = self._last[run.run]
+        if last.told is not None and _is_same(last.told, sample):
+            return None
+        last.told = sample
+        return sample
+
+    def _cores(self, run: str, ticks: int, adopted: list[Proc], now: float) -> float | None:
+        by_pid = {proc.pid: proc.cpu_ticks for proc in adopted}
+        last = self._last.get(run)
+        if last is None:
+            self._last[run] = _Last(now, ticks, by_pid)
+            return None
+        used = max(0, ticks - last.cpu_ticks)
+        used += sum(max(0, count - last.adopted_ticks.get(pid, 0)) for pid, count in by_pid.items())
+        passed_s, last.at, last.cpu_ticks, last.adopted_ticks = now - last.at, now, ticks, by_pid
+        return round(used / TICKS_A_SECOND / passed_s, 2) if passed_s > 0 else None
+
+    def units(self, run: Watched) -> list[Unit]:
+        """The units that a run compiles, as of the last sample; at most one of a name."""
+        units = (self.table.part(proc).unit for proc in self.table.below(run.supervisor))
+        return list({unit.name: unit for unit in units if unit is not None}.values())
+
+    def _largest(self, procs: list[Proc]) -> tuple[tuple[str, str, int, int], ...]:
+        """Those that do the work: a shell or cargo itself is none of them."""
+        parts: list[tuple[Part, Proc]] = [
+            (self.table.part(proc), proc) for proc in procs if proc.memory_bytes >= _SMALL_BYTES
+        ]
+        working = sorted((pair for pair in parts if pair[0].role in _TOP_ROLES), key=lambda pair: -pair[1].memory_bytes)
+        return tuple((part.role, part.detail, proc.pid, proc.memory_bytes) for part, proc in working[:MAX_LARGEST])
+
+    def _link_bytes(self, link: str) -> int:
+        front = link.partition("-")[0]
+        return sum(proc.memory_bytes for proc in self.table.below(int(front))) if front.isdigit() else 0
+
+    def _compiled_by_servers(self, runs: list[Watched]) -> Mapping[str, list[Proc]]:
+        """Compilers that a cache server runs for somebody: by the target dir that they write to."""
+        dirs = {run.target_dir.encode() + b"/": run.run for run in runs if run.target_dir}
+        servers = [proc for proc in self.table.all() if proc.name in ("sccache", "zccache", "kache", "mbx")]
+        found: dict[str, list[Proc]] = {}
+        for server in servers:
+            for proc in self.table.below(server.pid):
+                out = self.table.part(proc).out_dir
+                for folder, run in dirs.items():
+                    if out.startswith(folder) and not self._is_below_a_run(server, runs):
+                        found.setdefault(run, []).append(proc)
+        return found
+
+    def _is_below_a_run(self, proc: Proc, runs: list[Watched]) -> bool:
+        supervisors = {run.supervisor for run in runs}
+        one: Proc | None = proc
+        while one is not None and one.pid not in supervisors:
+            one = self.table.get(one.parent)
+        return one is not None
+
+
+def _is_same(before: e.RunSampled, now: e.RunSampled) -> bool:
+    """Nothing that a person would see changed."""
+    if now.at - before.at >= REPEAT_S or before.cpu_cores is None:
+        return False
+    step = max(before.memory_bytes, 10 * _SMALL_BYTES) / 50
+    return (
+        abs((now.cpu_cores or 0.0) - before.cpu_cores) < 0.05
+        and abs(now.memory_bytes - before.memory_bytes) < step
+        and now.processes == before.processes
+        and [one[:3] for one in now.largest] == [one[:3] for one in before.largest]
+        and [one[0] for one in now.links] == [one[0] for one in before.links]
+    )
