@@ -14,6 +14,8 @@ from core import events as e
 from core.reduce import reduce_run
 from core.state import Board, Run
 
+LINKS_AFTER_S = 56.0
+"""A build that goes on for so long links something."""
 T0 = 1_767_000_000.0
 """When the scene begins, seconds since the epoch."""
 CRATES = (
@@ -154,6 +156,8 @@ def _story(one: Cast, index: int) -> Iterator[Step]:
 def _compile(run: str, at: float, dice: random.Random, total: int, until: int, pace_s: float) -> Iterator[Step]:
     """Units of a cargo build up to `until`, four at a time."""
     yield Step(at, run, e.TypicalRecalled(at, total * pace_s, (), 5))
+    began = sampled = at
+    link: e.LinkStarted | None = None
     flying: list[str] = []
     fresh = total // 3
     for done in range(until):
@@ -170,6 +174,22 @@ def _compile(run: str, at: float, dice: random.Random, total: int, until: int, p
         elif is_fresh:
             yield Step(at, run, e.UnitFinished(at, name, name, version, "lib", True, None))
         yield Step(at, run, e.ProgressMoved(at, done, total, tuple(flying), "units"))
+        if link is None and flying and at - began >= LINKS_AFTER_S:
+            link = e.LinkStarted(at, "7-1", flying[0], f"/t/{flying[0]}", "rust-lld", 210, 512_000_000)
+            yield Step(at, run, link)
+        if at - sampled >= 2:
+            sampled = at
+            yield Step(at, run, _sample(at, began, flying, link))
+
+
+def _sample(at: float, began: float, flying: list[str], link: e.LinkStarted | None) -> e.RunSampled:
+    """What four compilers and perhaps a link use: a wave, so that there is something to see."""
+    wave = abs((at - began) % 30 - 15) / 15
+    each = int(120e6 + 380e6 * wave)
+    largest = tuple(("rustc", name, 4000 + i, each) for i, name in enumerate(flying))
+    taken = ((link.link, 1_300_000_000),) if link is not None else ()
+    total = each * len(flying) + sum(size for _, size in taken)
+    return e.RunSampled(at, len(flying) + 2, round(0.9 + wave, 1), total, largest, taken)
 
 
 def _last(made: list[Step]) -> float:
@@ -204,6 +224,8 @@ def _waits(run: str, at: float, dice: random.Random) -> Iterator[Step]:
     at = _last(made) + 0.5
     yield Step(at, run, e.LockWaitBegan(at, "build directory"),
                f"{B}    Blocking{END} waiting for file lock on build directory\n")  # fmt: skip
+    for late_s in range(1, 120, 5):
+        yield Step(at + late_s, run, e.RunSampled(at + late_s, 1, 0.0, 38_000_000))
 
 
 def _fails(run: str, at: float, dice: random.Random) -> Iterator[Step]:
@@ -237,6 +259,7 @@ def _done(run: str, at: float, dice: random.Random) -> Iterator[Step]:
 def _cmake(run: str, at: float, dice: random.Random) -> Iterator[Step]:
     for index in range(1, 40):
         at += 2.5 + 2 * dice.random()
+        yield Step(at, run, e.RunSampled(at, 9, 1.9, 600_000_000 + 350_000_000 * (index % 5)))
         name = ("gemm", "softmax", "rope", "attention", "layernorm")[index % 5]
         yield Step(at, run, e.ProgressMoved(at, index, 40, (), "steps"),
                    f"[{index}/40] Building CUDA object kernels/CMakeFiles/kernels.dir/{name}_{index}.cu.o\n"

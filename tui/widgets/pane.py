@@ -105,7 +105,7 @@ def draw(view: PaneView, width: int, height: int, look: Look) -> list[Strip]:
     shown = log_rows(height)[1]
     said = [_title(view, look, width), _progress(view, look, width), _doing(view, look, width, has_log=room > 1)]
     if room > 0:
-        said.append(_vitals(view, width))
+        said.append(_vitals(view, look, width))
     if room - shown > 1:
         said.append(())
     rows = [_row(pen, pieces, width) for pieces in said]
@@ -185,14 +185,14 @@ def _doing(view: PaneView, look: Look, width: int, *, has_log: bool) -> tuple[Pi
     return tuple(said)
 
 
-def _vitals(view: PaneView, width: int) -> tuple[Piece, ...]:
+def _vitals(view: PaneView, look: Look, width: int) -> tuple[Piece, ...]:
     pieces: list[Piece] = []
     room = width - _MARGIN
-    for label, number, role in words.facts(view.run, view.now):
-        room -= len(label) + len(number) + 4
+    for label, number, role, trail in words.facts(view.run, view.now, look.glyphs.graph):
+        room -= len(label) + len(number) + len(trail) + 4
         if room < 0:
             break
-        pieces += [Piece(label + " ", "dim"), Piece(number, role), Piece("   ", "text")]
+        pieces += [Piece(label + " ", "dim"), Piece(number, role), Piece(trail + "   ", "dim")]
     return tuple(pieces)
 
 

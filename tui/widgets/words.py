@@ -1,14 +1,20 @@
 """What a pane says of a run, in words: pure, and of a fixed shape while the numbers move."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from signal import Signals
 from typing import NamedTuple
 
+from core import events as e
 from core import queries
-from core.state import Run, RunState
+from core.state import InFlight, Run, RunState
 from tui import format as f
 from tui.widgets.ansi import safe
 
+OLD_AFTER_S = 10.0
+"""A sample that is older is shown as old: a run is told of at least every five seconds."""
+_MEMORY_TRAIL = 5
+_MEMORY_WIDTH = 6 + _MEMORY_TRAIL
+LEAST_LINK_BYTES = 1_000_000
 LEAST_TYPICAL_S = 1.5
 """What usually takes less is over before one has read how long it takes."""
 SILENT_AFTER_S = 60.0
@@ -21,6 +27,8 @@ class Fact(NamedTuple):
     label: str
     number: str
     role: str
+    trail: str = ""
+    """A small graph of the last samples, where the full height is the most that was seen."""
 
 
 class Piece(NamedTuple):
@@ -128,8 +136,10 @@ def _lost(run: Run) -> str:
     return f"its supervisor died, exit unknown{alive}"
 
 
-def facts(run: Run, now: float) -> Iterator[Fact]:
+def facts(run: Run, now: float, graph: Callable[[Iterable[float]], str]) -> Iterator[Fact]:
     """The run's numbers, labels first; which ones does not change while it runs, but for tests."""
+    yield Fact("hit", f.UNKNOWN, "dim")
+    yield from _use(run, now, graph)
     yield Fact("errors", f"{run.errors:>3}", "failed" if run.errors else "number")
     yield Fact("warnings", f"{run.warnings:>3}", "number")
     if run.suite is not None or run.tests_passed or run.tests_failed:
@@ -143,8 +153,22 @@ def facts(run: Run, now: float) -> Iterator[Fact]:
     quiet_s = now - max(run.output_at or 0.0, run.started_at)
     if not run.state.is_over and run.handed_to is None and quiet_s >= SILENT_AFTER_S:
         yield Fact("silent", f.duration(quiet_s), "number")
-    for vital in ("hit", "cpu", "mem"):
-        yield Fact(vital, f.UNKNOWN, "dim")
+
+
+def _use(run: Run, now: float, graph: Callable[[Iterable[float]], str]) -> Iterator[Fact]:
+    """What its processes use: a moment ago, or at most."""
+    use = run.use
+    if use is None:
+        yield Fact("cpu", f"{f.UNKNOWN:>4}", "dim")
+        peak = run.memory_peak_bytes if run.state.is_over else None
+        shown = f.UNKNOWN if peak is None else f"peak ≈{f.size(peak)}"
+        yield Fact("mem", f"{shown:<{_MEMORY_WIDTH}}", "dim" if peak is None else "number")
+        return
+    role = "dim" if now - use.at > OLD_AFTER_S else "number"
+    yield Fact("cpu", f"{f.UNKNOWN if use.cpu_cores is None else f'{use.cpu_cores:.1f}':>4}", role)
+    peak = max(run.memory_peak_bytes or 0, 1)
+    trail = graph(taken / peak for taken in run.memory_trail[-_MEMORY_TRAIL:])
+    yield Fact("mem", f"{f.size(use.memory_bytes):>5}", role, f" {trail:<{_MEMORY_TRAIL}}")
 
 
 def error_lines(run: Run) -> tuple[str, ...]:
@@ -162,15 +186,28 @@ def waits(text: str, width: int) -> str:
     return f.cut_name(whom, width - len(dot + how_long)) + dot + how_long
 
 
+def _unit_age(run: Run, unit: InFlight, now: float) -> str:
+    """How long it compiles so far, and how long it usually takes."""
+    age = ("≈" if unit.is_sampled else "") + brief_span(now - unit.since)
+    usual = run.typical_s.get(unit.name)
+    return age if usual is None or usual < LEAST_TYPICAL_S else f"{age}/{brief_span(usual)}"
+
+
+def _link_age(run: Run, link: e.LinkStarted, now: float) -> str:
+    """How long it links so far, and the memory that it takes."""
+    taken = dict(run.use.links).get(link.link, 0) if run.use is not None else 0
+    age = brief_span(now - link.at)
+    return age if taken < LEAST_LINK_BYTES else f"{age} {f.size(taken)}"
+
+
 def in_flight(run: Run, now: float, fits: Callable[[str], bool]) -> Iterator[Piece]:
     """Crates that compile now, longest first; as many whole ones as fit, then how many more."""
     line = ""
+    links = {link.unit: link for link in run.links}
     for index, unit in enumerate(run.in_flight):
-        age = ("≈" if unit.is_sampled else "") + brief_span(now - unit.since)
-        usual = run.typical_s.get(unit.name)
-        if usual is not None and usual >= LEAST_TYPICAL_S:
-            age += f"/{brief_span(usual)}"
-        name = safe(unit.name)
+        link = links.get(unit.name)
+        name = f"{'link ' if link else ''}{safe(unit.name)}"
+        age = _link_age(run, link, now) if link else _unit_age(run, unit, now)
         rest = len(run.in_flight) - index - 1
         longer = f"{line}{' · ' if line else ''}{name} {age}"
         if line and not fits(longer + (f"  +{rest}" if rest else "")):
