@@ -7,14 +7,13 @@ from typing import TypeVar
 
 from core import adopt, checkpoint, facts
 from core import events as e
-from core.clock import Clock, cpu_time
+from core.clock import Clock
 from core.errors import JournalError
 from core.keeper import Keeper
+from core.observer import Observer
 from core.paths import Paths
 from core.requests import Server
 from core.watch import procs
-from core.watch.prober import Prober
-from core.watch.table import ProcessTable
 from core.watched import WatchedRun
 
 ACTIVE_TICK_S = 0.2
@@ -27,11 +26,6 @@ SLICE_S = 0.15
 """Requests wait so long at most while logs are read."""
 RECORD_WAIT_S = 2.0
 """A run without a readable `run.json` is being started, for so long."""
-RARE_AFTER = 10
-"""Looks at /proc that found nothing; then it is looked more rarely."""
-RARE_SAMPLE_S = 5.0
-PROGRESS_WAIT_S = 10.0
-"""A run that should say how far it is gets so long before we look ourselves."""
 _BEAT_S = 1.0
 _RETRY_S = 2.0
 
@@ -56,14 +50,10 @@ class _Open:
     run: WatchedRun
     is_ended: bool
     """The end is in the journal."""
-    adopted_at: float
     grew_at: float
     exit: facts.Exit | None = None
     drain_to: tuple[int, ...] | None = None
     """Sizes of the logs when the supervisor was found gone: what comes later is another's."""
-    samples: int = 0
-    """Looks at /proc in a row that found nothing."""
-    sampled_at: float = 0.0
 
 
 class Engine:
@@ -81,7 +71,7 @@ class Engine:
         self._keeper = keeper
         self._open: dict[str, _Open] = {}
         self._arrivals: dict[str, _Arrival] = {}
-        self._prober = Prober(ProcessTable(), clock=clock, monotonic=monotonic, cpu_time=cpu_time)
+        self._observer = Observer(clock, monotonic)
         self._beat_at = -1e9
         self._busy_at = monotonic()
 
@@ -101,9 +91,9 @@ class Engine:
             return 0.0
         self._discover()
         is_busy = self._read_logs()
+        self._observe()
         for name in list(self._open):
             self._guard(name, self._close_if_over)
-        self._sample()
         self._beat()
         has_more = self._keeper.work([entry.run for entry in self._open.values()])
         return 0.0 if is_busy or has_more else self._pause_s()
@@ -190,7 +180,7 @@ class Engine:
         )
         if adopted.is_new and (typical := self._keeper.typical(record.started, self._clock())):
             adopted.run.note([typical])
-        self._open[name] = _Open(adopted.run, adopted.is_ended, self._monotonic(), self._monotonic())
+        self._open[name] = _Open(adopted.run, adopted.is_ended, self._monotonic())
         self._arrivals.pop(name, None)
 
     def _read_logs(self) -> bool:
@@ -269,36 +259,12 @@ class Engine:
             final.append(e.HandedOver(ended.at, entry.exit.handed_to))
         return [*final, ended]
 
-    def _sample(self) -> None:
-        """Look at the processes of all live runs; at their compilers where they do not say what they do."""
-        if not self._open or not self._prober.is_due():
-            return
-        live = [entry for entry in self._open.values() if entry.drain_to is None and not entry.run.is_stuck]
-        watched = {entry.run.run: found for entry in live if (found := entry.run.watched()) is not None}
-        samples = self._prober.sample(watched.values())
-        now = self._monotonic()
-        for entry in live:
-            run = entry.run.run
-            if run in samples:
-                entry.run.note([samples[run]])
-            if run in watched and self._is_sampled(entry, now):
-                self._note_units(entry, self._prober.units(watched[run]), now)
-
-    def _is_sampled(self, entry: _Open, now: float) -> bool:
-        run = entry.run
-        if run.says_units or run.is_build_over:
-            return False
-        if run.record.has_progress and now - entry.adopted_at < PROGRESS_WAIT_S:
-            return False
-        return entry.samples <= RARE_AFTER or now - entry.sampled_at >= RARE_SAMPLE_S
-
-    def _note_units(self, entry: _Open, units: list[procs.Unit], now: float) -> None:
-        entry.sampled_at = now
-        entry.samples = 0 if units else entry.samples + 1
-        is_said = entry.run.record.json != "none"
-        changed, entry.run.sampled = procs.changes(entry.run.sampled, units, self._clock(), is_finish_said=is_said)
-        if changed:
-            entry.run.note(changed)
+    def _observe(self) -> None:
+        live = [entry for entry in self._open.values() if not entry.is_ended and not entry.run.is_stuck]
+        self._observer.look(
+            [entry.run for entry in live if entry.drain_to is None],
+            [entry.run for entry in live if entry.drain_to is not None],
+        )
 
     def _beat(self) -> None:
         now = self._monotonic()

@@ -10,7 +10,17 @@ from types import MappingProxyType
 from typing import Any
 
 from core import events as e
-from core.state import MAX_DIAGNOSTICS, MAX_FAILED_TESTS, MAX_LINKS, MAX_TRAIL, Board, InFlight, Run, RunState
+from core.state import (
+    MAX_DIAGNOSTICS,
+    MAX_FAILED_TESTS,
+    MAX_KILLS,
+    MAX_LINKS,
+    MAX_TRAIL,
+    Board,
+    InFlight,
+    Run,
+    RunState,
+)
 
 _RUN_FIELDS = tuple(f.name for f in fields(Run))
 
@@ -90,6 +100,8 @@ def _apply(s: dict[str, Any], finished: dict[str, float], event: e.Event) -> Non
             s["links"] = tuple(link for link in s["links"] if link.link != event.link)
             s["link_ends"] = (*s["link_ends"], event)[-MAX_LINKS:]
             _see_links(s)
+        case e.ProcessKilled():
+            s["kills"] = (*s["kills"], event)[:MAX_KILLS]
         case e.RunSampled():
             if s["ended_at"] is None:
                 s["use"] = event

@@ -12,6 +12,7 @@ MAX_DIAGNOSTICS = 500
 """Kept per run; further ones are counted only."""
 MAX_FAILED_TESTS = 500
 MAX_TRAIL = 8
+MAX_KILLS = 20
 MAX_LINKS = 1000
 """Kept per run; the earliest go first."""
 
@@ -94,6 +95,8 @@ class Run:
     """Under way, oldest first."""
     link_ends: tuple[e.LinkEnded, ...] = ()
     """In order, at most MAX_LINKS."""
+    kills: tuple[e.ProcessKilled, ...] = ()
+    """At most MAX_KILLS."""
     use: e.RunSampled | None = None
     """What its processes use, as of its `at`; None: not looked at yet, or it is over."""
     memory_trail: tuple[int, ...] = ()

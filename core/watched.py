@@ -1,5 +1,6 @@
 """One run in the hands of the engine: its logs are read step by step, each step goes to its journal as one batch."""
 
+import re
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from core.watch.prober import Watched
 
 STEP_BYTES = 512 << 10
 """Read of each log in one step, so that no run keeps others waiting."""
+_SIGNAL_9 = re.compile(r"SIGKILL|signal:? 9\b")
 MAX_FAULTS = 3
 """A parser that failed so often is not asked again."""
 
@@ -64,6 +66,9 @@ class WatchedRun:
         self.run = parts.record.started.run
         self.record = parts.record
         self.faults = 0
+        self.failed_at: float | None = None
+        """When a link of it failed last, or a message told of signal 9; seconds since the epoch."""
+        self.failed_unit = ""
         self.says_units = resume.says_units
         self.is_build_over = resume.is_build_over
         self.sampled = resume.sampled
@@ -156,7 +161,11 @@ class WatchedRun:
 
     def poll_notes(self) -> None:
         """Put into the journal what others noted: stop requests, links."""
-        if found := [*self._parts.asks.poll(), *self._parts.links.poll()]:
+        links = self._parts.links.poll()
+        for link in links:
+            if isinstance(link, e.LinkEnded) and link.code != 0:
+                self.failed_at, self.failed_unit = link.at, link.unit
+        if found := [*self._parts.asks.poll(), *links]:
             self.note(found)
 
     def save(self) -> bool:
@@ -271,4 +280,6 @@ class WatchedRun:
                 self.is_build_over = True
             elif isinstance(event, e.UnitStarted) or (isinstance(event, e.ProgressMoved) and event.kind == "units"):
                 self.says_units = True
+            elif isinstance(event, e.DiagnosticEmitted) and _SIGNAL_9.search(event.rendered):
+                self.failed_at = event.at
         return events

@@ -23,7 +23,7 @@ from core.events.build import (
     UnitStarted,
 )
 from core.events.codec import EVENTS, from_record, to_record
-from core.events.observed import LinkEnded, LinkStarted, RunSampled
+from core.events.observed import LinkEnded, LinkStarted, ProcessKilled, RunSampled
 
 __all__ = [
     "EVENTS",
@@ -40,6 +40,7 @@ __all__ = [
     "LogCut",
     "Outcome",
     "OutputGrew",
+    "ProcessKilled",
     "ProgressMoved",
     "RunEnded",
     "RunLost",

@@ -25,7 +25,7 @@ from core.events.build import (
     UnitFinished,
     UnitStarted,
 )
-from core.events.observed import LinkEnded, LinkStarted, RunSampled
+from core.events.observed import LinkEnded, LinkStarted, ProcessKilled, RunSampled
 
 EVENTS: dict[str, type[Event]] = {
     cls.__name__: cls
@@ -33,7 +33,7 @@ EVENTS: dict[str, type[Event]] = {
         RunStarted, OutputGrew, ProgressMoved, UnitStarted, UnitFinished, UnitDirtied, DiagnosticEmitted,
         LockWaitBegan, LockWaitEnded, BuildFinished, TestSuiteStarted, TestFinished, TestsCounted,
         TypicalRecalled, HandedOver, LogCut, StopAsked, RunEnded, RunLost,
-        LinkStarted, LinkEnded, RunSampled,
+        LinkStarted, LinkEnded, RunSampled, ProcessKilled,
     )
 }  # fmt: skip
 _FIELDS: dict[type[Event], tuple[str, ...]] = {c: tuple(f.name for f in fields(c)) for c in EVENTS.values()}

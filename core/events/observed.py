@@ -67,3 +67,23 @@ class RunSampled(Event):
     """At most five, largest first: role, unit or file, pid, anonymous bytes. Roles: `core.watch.roles`."""
     links: tuple[tuple[str, int], ...] = ()
     """Links under way: which one (as in `LinkStarted`), anonymous bytes now."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessKilled(Event):
+    """A process of the run died of signal 9, and not because somebody stopped the run."""
+
+    pid: int | None
+    """None: not known."""
+    name: str
+    """Its program, at most fifteen letters; empty: not known."""
+    unit: str
+    """What it worked on: a unit, or the file that a linker makes; empty: not known."""
+    is_oom: bool
+    """The kernel killed it for want of memory; False: by whom is unknown."""
+    size_bytes: int | None
+    """Its anonymous memory then."""
+    limit_bytes: int | None
+    """Of the memory cgroup that was full; None: the whole machine was."""
+    others: tuple[tuple[str, int], ...] = ()
+    """Who else was large: agent, anonymous bytes; largest first, at most five."""

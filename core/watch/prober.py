@@ -78,7 +78,7 @@ class Prober:
             return None
         tree = list(self.table.below(run.supervisor))
         procs = [*tree, *adopted]
-        self.table.follow([root, *procs])
+        self.table.follow([root, *procs], run.run)
         cores = self._cores(run.run, root.cpu_ticks + sum(proc.cpu_ticks for proc in tree), adopted, now)
         sample = e.RunSampled(
             at=self._clock(),

@@ -41,6 +41,8 @@ class Proc:
     stat_fd: int = -1
     statm_fd: int = -1
     part: Part | None = None
+    owner: str = ""
+    """The run that it belongs to."""
 
     def close(self) -> None:
         """Let go of its files."""
@@ -99,9 +101,10 @@ class ProcessTable:
                     queue.append(proc.pid)
                     yield proc
 
-    def follow(self, procs: Iterable[Proc]) -> None:
-        """From now on, read their time and memory at each look; the first reading is taken now."""
+    def follow(self, procs: Iterable[Proc], owner: str) -> None:
+        """From now on, read their time and memory at each look, for a run; the first reading is taken now."""
         for proc in procs:
+            proc.owner = owner
             if not proc.is_followed:
                 proc.is_followed = True
                 if self._kept < _MAX_KEPT:

@@ -99,7 +99,7 @@ def test_time_and_memory_are_read_of_those_that_are_followed(proc: FakeProc) -> 
     table = looked(proc)
     (one,) = table.all()
     assert one.memory_bytes == 0
-    table.follow([one])
+    table.follow([one], "r1")
     assert (one.memory_bytes, one.cpu_ticks) == (200 * PAGE, 5)
     proc.remove(10)
     table.look()
@@ -146,7 +146,7 @@ def test_real_numbers_are_those_of_the_kernel() -> None:
         table.look()
         one = table.get(child.pid)
         assert one is not None
-        table.follow([one])
+        table.follow([one], "r1")
         status = Path(f"/proc/{child.pid}/status").read_text()
         anonymous = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("RssAnon")) * 1024
         assert one.memory_bytes == pytest.approx(anonymous, abs=1 << 20)  # counted by core, settled later

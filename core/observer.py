@@ -1,0 +1,141 @@
+"""What the engine sees of live runs beside their logs: processes, units that nobody tells of, kills for memory."""
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from core.clock import Clock, cpu_time
+from core.watch import oom, procs
+from core.watch.kills import KillBook, Suspect, Victim
+from core.watch.prober import Prober, Watched
+from core.watch.table import Proc, ProcessTable
+from core.watched import WatchedRun
+
+RARE_AFTER = 10
+"""Looks at compilers that found nothing; then they are looked for more rarely."""
+RARE_SAMPLE_S = 5.0
+PROGRESS_WAIT_S = 10.0
+"""A run that should say how far it is gets so long before we look ourselves."""
+_REMEMBERED = 400
+"""Processes that ended lately."""
+
+
+@dataclass(slots=True)
+class _Seen:
+    """A run as it was seen so far."""
+
+    since: float
+    supervisor: int
+    group: oom.Group | None
+    samples: int = 0
+    """Looks at its compilers in a row that found nothing."""
+    sampled_at: float = 0.0
+    memory_bytes: int = 0
+
+
+@dataclass(slots=True)
+class Observer:
+    """Looks at all live runs; what it finds goes to their journals."""
+
+    clock: Clock
+    monotonic: Clock
+    table: ProcessTable = field(default_factory=ProcessTable)
+    kernel: oom.KernelLog = field(default_factory=oom.KernelLog)
+    _seen: dict[str, _Seen] = field(default_factory=dict)
+    _ended: deque[tuple[Proc, Victim]] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
+    _kills: KillBook = field(default_factory=KillBook)
+    _kill_count: int | None = None
+    _prober: Prober = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._prober = Prober(self.table, clock=self.clock, monotonic=self.monotonic, cpu_time=cpu_time)
+
+    def look(self, live: Iterable[WatchedRun], ending: Iterable[WatchedRun]) -> None:
+        """Sample the runs that live where it is time for it; tell those that live or end now of their kills."""
+        runs = {run.run: run for run in live}
+        watched = {name: found for name, run in runs.items() if (found := run.watched()) is not None}
+        over = {run.run: run for run in ending}
+        for gone in self._seen.keys() - runs.keys() - over.keys():
+            del self._seen[gone]
+        for name, found in watched.items():
+            if name not in self._seen:
+                self._seen[name] = _Seen(self.monotonic(), found.supervisor, oom.group_of(found.supervisor))
+        if watched and self._prober.is_due():
+            self._sample(runs, watched)
+        if runs or over:
+            self._look_for_kills({**runs, **over}, frozenset(over))
+
+    def _sample(self, runs: Mapping[str, WatchedRun], watched: Mapping[str, Watched]) -> None:
+        samples = self._prober.sample(watched.values())
+        self._ended.extend((proc, self._victim(proc)) for proc in self.table.gone)
+        now = self.monotonic()
+        for name, run in runs.items():
+            if name in samples:
+                self._seen[name].memory_bytes = samples[name].memory_bytes
+                run.note([samples[name]])
+            if name in watched and self._is_silent(run, self._seen[name], now):
+                self._note_units(run, self._prober.units(watched[name]), now)
+
+    def _victim(self, proc: Proc) -> Victim:
+        return Victim(proc.owner, proc.name, self.table.part(proc).detail if proc.part else "", proc.memory_bytes)
+
+    def _is_silent(self, run: WatchedRun, seen: _Seen, now: float) -> bool:
+        """It does not say what it compiles, and it is time to look."""
+        if run.says_units or run.is_build_over:
+            return False
+        if run.record.has_progress and now - seen.since < PROGRESS_WAIT_S:
+            return False
+        return seen.samples <= RARE_AFTER or now - seen.sampled_at >= RARE_SAMPLE_S
+
+    def _note_units(self, run: WatchedRun, units: list[procs.Unit], now: float) -> None:
+        seen = self._seen[run.run]
+        seen.sampled_at = now
+        seen.samples = 0 if units else seen.samples + 1
+        is_said = run.record.json != "none"
+        changed, run.sampled = procs.changes(run.sampled, units, self.clock(), is_finish_said=is_said)
+        if changed:
+            run.note(changed)
+
+    def _look_for_kills(self, runs: Mapping[str, WatchedRun], ending: frozenset[str]) -> None:
+        now = self.clock()
+        if kills := self._new_kills():
+            self._kills.add(now, kills, self._limit_of)
+        if self._kills.is_empty:
+            return
+        suspects = {
+            name: Suspect(
+                name, run.record.started.agent, seen.group.path if seen.group else "", run.failed_at, run.failed_unit,
+                seen.memory_bytes, name in ending,
+            )
+            for name, run in runs.items()
+            if (seen := self._seen.get(name)) is not None
+        }  # fmt: skip
+        for name, event in self._kills.settle(now, suspects, self._victim_of):
+            runs[name].note([event])
+
+    def _new_kills(self) -> list[oom.Killed]:
+        """What the kernel says: by its log, else by its counter alone."""
+        if self.kernel.is_readable:
+            return self.kernel.kills()
+        before, self._kill_count = self._kill_count, oom.kill_count(None)
+        if before is None or self._kill_count is None:
+            return []
+        return [oom.Killed(0, "", 0, is_group=False)] * max(0, self._kill_count - before)
+
+    def _limit_of(self, kill: oom.Killed) -> int | None:
+        """Limit of the cgroup that was full."""
+        groups = [seen.group for seen in self._seen.values() if seen.group is not None]
+        found = next((group for group in groups if group.path == kill.group), None)
+        if found is None and kill.group and groups:
+            found = oom.sibling(groups[0], kill.group)
+        return oom.limit_bytes(found) if found else None
+
+    def _victim_of(self, kill: oom.Killed) -> Victim | None:
+        """The process that was killed, where it was seen alive."""
+        if not kill.pid:
+            return None
+        for proc, victim in reversed(self._ended):
+            if (proc.pid, victim.name) == (kill.pid, kill.name):
+                return victim
+        alive = self.table.get(kill.pid)  # as of the last look
+        return self._victim(alive) if alive is not None and alive.owner and alive.name == kill.name else None

@@ -1,0 +1,114 @@
+"""Whose process the kernel killed: its log and counters against what is known of runs. No I/O."""
+
+from collections.abc import Callable, Iterable, Mapping
+
+from core import events as e
+from core.values import dataclass
+from core.watch.oom import Killed
+
+EVIDENCE_WITHIN_S = 1.2
+"""A run whose process was killed says so, or is seen to have failed, within this time."""
+_EVIDENCE_BEFORE_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Suspect:
+    """A run that may have lost a process."""
+
+    run: str
+    agent: str
+    group: str
+    """Its memory cgroup; empty: not known."""
+    failed_at: float | None
+    """When a link of it failed last, or it said that something died of signal 9; None: never."""
+    unit: str
+    """What that was."""
+    memory_bytes: int
+    is_ending: bool
+    """It is over: now or never."""
+
+
+@dataclass(frozen=True, slots=True)
+class Victim:
+    """A process of a run that lived until lately."""
+
+    run: str
+    name: str
+    unit: str
+    memory_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Pending:
+    at: float
+    kill: Killed
+    limit_bytes: int | None
+
+
+class KillBook:
+    """Takes kills as they are seen; gives each to the run that lost a process, as soon as that is certain."""
+
+    def __init__(self) -> None:
+        self._pending: list[_Pending] = []
+
+    def add(self, at: float, kills: Iterable[Killed], limit_of: Callable[[Killed], int | None]) -> None:
+        """Take kills that the kernel named."""
+        self._pending += [_Pending(at, kill, limit_of(kill)) for kill in kills]
+
+    @property
+    def is_empty(self) -> bool:
+        """No kill waits to be understood."""
+        return not self._pending
+
+    def settle(
+        self, now: float, suspects: Mapping[str, Suspect], victim_of: Callable[[Killed], Victim | None]
+    ) -> list[tuple[str, e.ProcessKilled]]:
+        """Kills whose run is certain; those of nobody we know are dropped."""
+        settled: list[tuple[str, e.ProcessKilled]] = []
+        waiting: list[_Pending] = []
+        for pending in self._pending:
+            victim = victim_of(pending.kill)
+            suspect = suspects.get(victim.run) if victim else _blame(pending, suspects.values(), now)
+            if suspect is not None:
+                settled.append((suspect.run, _event(pending, suspect, victim, suspects.values(), now)))
+            elif now - pending.at < EVIDENCE_WITHIN_S and victim is None:
+                waiting.append(pending)
+        self._pending = waiting
+        return settled
+
+
+def _blame(pending: _Pending, suspects: Iterable[Suspect], now: float) -> Suspect | None:
+    """The run of a process that was never seen alive: it lived for less than a sample.
+
+    The one that failed just then, of those in the cgroup that the kernel names. One that did not fail is blamed only
+    where it is alone in a group of its own.
+    """
+    group = pending.kill.group
+    near = [one for one in suspects if not group or not one.group or _is_within(group, one.group)]
+    failed = [one for one in near if one.failed_at is not None and one.failed_at >= pending.at - _EVIDENCE_BEFORE_S]
+    if len(failed) == 1:
+        return failed[0]
+    is_late = now - pending.at >= EVIDENCE_WITHIN_S / 2 or any(one.is_ending for one in near)
+    alone = [one for one in near if one.group not in ("", "/") and one.group == group]
+    return alone[0] if is_late and not failed and len(near) == 1 and alone else None
+
+
+def _is_within(group: str, of: str) -> bool:
+    return of in ("", "/") or group == of or group.startswith(of + "/")
+
+
+def _event(
+    pending: _Pending, suspect: Suspect, victim: Victim | None, suspects: Iterable[Suspect], now: float
+) -> e.ProcessKilled:
+    kill = pending.kill
+    others = sorted((one for one in suspects if one.run != suspect.run), key=lambda one: -one.memory_bytes)
+    return e.ProcessKilled(
+        at=now,
+        pid=kill.pid,
+        name=kill.name,
+        unit=victim.unit if victim and victim.unit else suspect.unit,
+        is_oom=True,
+        size_bytes=kill.anonymous_bytes,
+        limit_bytes=pending.limit_bytes if kill.is_group else None,
+        others=tuple((one.agent, one.memory_bytes) for one in others[:5] if one.memory_bytes),
+    )

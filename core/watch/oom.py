@@ -1,0 +1,178 @@
+"""Kills by the kernel for want of memory: its counters say that there was one, its log says of whom.
+
+A counter that rose is proof that somebody was killed, not who: `oom_kill` of `/proc/vmstat` for the whole machine,
+`memory.oom_control` (cgroup v1) or `memory.events` (v2) for the group that a run lives in. `/dev/kmsg`, where it may be
+read, names the process.
+"""
+
+import os
+import re
+from dataclasses import replace
+
+from core.values import dataclass
+
+_KILLED = re.compile(
+    rb"(Memory cgroup out of memory|Out of memory[^:]*): Kill(?:ed)? process (\d+) \((.*?)\),? total-vm.*?anon-rss:(\d+)kB"
+)
+_VICTIM = re.compile(rb"task_memcg=(.*?),task=.*?,pid=(\d+),")
+"""The record before: which cgroup the process was in."""
+_MAX_RECORD_BYTES = 8192
+_MAX_READ_BYTES = 1 << 16
+_UNLIMITED_BYTES = 1 << 60
+"""cgroup v1 writes a number near 2^63 where there is no limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Killed:
+    """A process that the kernel killed, as its log names it."""
+
+    pid: int
+    """In the kernel's own numbering: inside a container it is another."""
+    name: str
+    """Fifteen letters of its program."""
+    anonymous_bytes: int
+    is_group: bool
+    """A memory cgroup was over its limit, not the whole machine."""
+    group: str = ""
+    """Path of the cgroup that the process was in; empty: not said."""
+
+
+def parse_kill(record: bytes) -> Killed | None:
+    """A record of the kernel's log; None: it tells of something else."""
+    found = _KILLED.search(record)
+    if found is None:
+        return None
+    name = found[3].decode("utf-8", "replace")
+    return Killed(int(found[2]), name, int(found[4]) * 1024, found[1].startswith(b"Memory cgroup"))
+
+
+class KernelLog:
+    """What the kernel logs from now on; silent where it may not be read."""
+
+    def __init__(self, path: str = "/dev/kmsg") -> None:
+        self._groups: dict[int, str] = {}
+        try:
+            self._fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            os.lseek(self._fd, 0, os.SEEK_END)
+        except OSError:
+            self._fd = -1
+
+    @property
+    def is_readable(self) -> bool:
+        """It may be read."""
+        return self._fd >= 0
+
+    def kills(self) -> list[Killed]:
+        """Kills since the last call."""
+        found: list[Killed] = []
+        while self._fd >= 0:
+            try:
+                record = os.read(self._fd, _MAX_RECORD_BYTES)
+            except BrokenPipeError:
+                continue  # records were overwritten before we came: the next read goes on behind them
+            except OSError:
+                break
+            if not record:
+                break
+            if (victim := _VICTIM.search(record)) is not None:
+                self._groups[int(victim[2])] = victim[1].decode("utf-8", "replace")
+            if (kill := parse_kill(record)) is not None:
+                found.append(replace(kill, group=self._groups.pop(kill.pid, "")))
+        return found
+
+    def close(self) -> None:
+        """Let go of it."""
+        if self._fd >= 0:
+            os.close(self._fd)
+        self._fd = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A memory cgroup."""
+
+    path: str
+    """As the kernel names it in its log."""
+    events: str
+    """File with the line `oom_kill N`."""
+    limit: str
+    """File with its limit."""
+    usage: str
+
+
+def group_of(pid: int, proc: str = "/proc", mounts: str = "/proc/self/mountinfo") -> Group | None:
+    """The memory cgroup of a process; None: it has none of its own, or it is not to be seen."""
+    try:
+        lines = _read(f"{proc}/{pid}/cgroup").decode().splitlines()
+    except (OSError, UnicodeDecodeError):
+        return None
+    v1 = next((line.split(":", 2)[2] for line in lines if "memory" in line.split(":", 2)[1].split(",")), None)
+    v2 = next((line[3:] for line in lines if line.startswith("0::")), None)
+    if v1 is not None and (folder := _folder("cgroup", "memory", v1, mounts)):
+        names = ("memory.oom_control", "memory.limit_in_bytes", "memory.usage_in_bytes")
+    elif v2 is not None and (folder := _folder("cgroup2", "", v2, mounts)):
+        names = ("memory.events", "memory.max", "memory.current")
+    else:
+        return None
+    paths = [f"{folder}/{name}" for name in names]
+    return Group(v1 if v1 is not None else v2 or "", *paths) if os.access(paths[0], os.R_OK) else None
+
+
+def sibling(group: Group, path: str) -> Group | None:
+    """Another group of the same hierarchy, by its path; None: it is not to be seen."""
+    if not os.path.dirname(group.events).endswith(group.path.rstrip("/")):
+        return None
+    root = os.path.dirname(group.events).removesuffix(group.path.rstrip("/"))
+    found = Group(
+        path, *(f"{root}{path}/{os.path.basename(name)}" for name in (group.events, group.limit, group.usage))
+    )
+    return found if os.access(found.limit, os.R_OK) else None
+
+
+def kill_count(group: Group | None, vmstat: str = "/proc/vmstat") -> int | None:
+    """How often the kernel killed for memory so far: in the group, or on the machine; None: it does not say."""
+    try:
+        content = _read(group.events if group else vmstat)
+    except OSError:
+        return None
+    for line in content.splitlines():
+        if line.startswith(b"oom_kill "):
+            return int(line.split()[1])
+    return None
+
+
+def limit_bytes(group: Group) -> int | None:
+    """The group's limit; None: it has none."""
+    try:
+        text = _read(group.limit).strip()
+    except OSError:
+        return None
+    limit = int(text) if text.isdigit() else _UNLIMITED_BYTES
+    return limit if limit < _UNLIMITED_BYTES else None
+
+
+def _folder(kind: str, controller: str, group: str, mounts: str) -> str | None:
+    """Where a cgroup is mounted: `… ROOT MOUNT-POINT … - TYPE SOURCE OPTIONS` (proc_pid_mountinfo(5))."""
+    try:
+        lines = _read(mounts).decode("utf-8", "surrogateescape").splitlines()
+    except OSError:
+        return None
+    for line in lines:
+        left, _, right = line.partition(" - ")
+        fields, kinds = left.split(), right.split()
+        if kinds[:1] != [kind] or (controller and controller not in kinds[-1].split(",")):
+            continue
+        root, point = fields[3], fields[4]
+        inner = group if root == "/" else "/" + os.path.relpath(group, root)
+        folder = os.path.normpath(point + inner)
+        if os.path.isdir(folder):
+            return folder
+    return None
+
+
+def _read(path: str) -> bytes:
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(fd, _MAX_READ_BYTES)
+    finally:
+        os.close(fd)

@@ -1,0 +1,137 @@
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from core import events as e
+from core.watch.kills import EVIDENCE_WITHIN_S, KillBook, Suspect, Victim
+from core.watch.oom import KernelLog, Killed, group_of, kill_count, limit_bytes, parse_kill, sibling
+
+KILL = Killed(41, "ld", 900, is_group=True, group="/g")
+RECORD = (
+    b"3,900,123,-;Memory cgroup out of memory: Killed process 41 (rust-lld) total-vm:212128kB, anon-rss:55552kB, "
+    b"file-rss:6348kB, shmem-rss:0kB, UID:0 pgtables:168kB oom_score_adj:0\n"
+)
+
+
+def suspect(
+    run: str, *, group: str = "/g", failed_at: float | None = None, memory: int = 10, ends: bool = False
+) -> Suspect:
+    return Suspect(run, f"agent-{run}", group, failed_at, "app(bin)" if failed_at else "", memory, ends)
+
+
+def settle(
+    book: KillBook, now: float, *suspects: Suspect, victim: Victim | None = None
+) -> list[tuple[str, e.ProcessKilled]]:
+    among: Mapping[str, Suspect] = {one.run: one for one in suspects}
+    return book.settle(now, among, lambda kill: victim)
+
+
+def taken(*kills: Killed) -> KillBook:
+    book = KillBook()
+    book.add(100.0, kills, lambda kill: 5000)
+    return book
+
+
+def test_a_process_that_was_seen_alive_is_told_to_its_run() -> None:
+    victim = Victim("a", "ld", "cli(bin)", 700)
+    ((run, event),) = settle(taken(KILL), 100.1, suspect("a"), suspect("b", memory=80), victim=victim)
+    assert run == "a"
+    assert (event.is_oom, event.pid, event.name, event.unit) == (True, 41, "ld", "cli(bin)")
+    assert (event.size_bytes, event.limit_bytes, event.others) == (900, 5000, (("agent-b", 80),))
+
+
+def test_one_that_was_not_is_told_to_the_run_that_failed_just_then() -> None:
+    book = taken(KILL)
+    assert settle(book, 100.1, suspect("a"), suspect("b")) == []
+    ((run, event),) = settle(book, 100.3, suspect("a"), suspect("b", failed_at=100.2))
+    assert (run, event.unit) == ("b", "app(bin)")
+    assert book.is_empty
+
+
+def test_of_two_that_failed_none_is_blamed() -> None:
+    book = taken(KILL)
+    both = (suspect("a", failed_at=100.1), suspect("b", failed_at=100.2))
+    assert settle(book, 100.3, *both) == []
+    assert settle(book, 100.0 + EVIDENCE_WITHIN_S + 0.1, *both) == []
+    assert book.is_empty
+
+
+def test_a_failure_of_long_ago_is_no_evidence() -> None:
+    assert settle(taken(KILL), 100.2, suspect("a", group="/", failed_at=90.0)) == []
+
+
+def test_one_alone_in_its_group_is_blamed_before_it_closes() -> None:
+    assert settle(taken(KILL), 100.1, suspect("a"), suspect("b", group="/h")) == []
+    ((run, _),) = settle(taken(KILL), 100.1, suspect("a", ends=True), suspect("b", group="/h"))
+    assert run == "a"
+
+
+def test_a_run_in_another_group_is_never_blamed() -> None:
+    assert settle(taken(KILL), 102.0, suspect("b", group="/h", failed_at=100.1)) == []
+
+
+def test_a_kill_of_somebody_else_is_dropped() -> None:
+    book = taken(Killed(9, "firefox", 1, is_group=False, group="/user"))
+    assert settle(book, 100.0 + EVIDENCE_WITHIN_S, suspect("a", group="/g")) == []
+    assert book.is_empty
+
+
+def test_the_limit_is_told_only_where_a_group_was_full() -> None:
+    whole = Killed(41, "ld", 900, is_group=False)
+    ((_, event),) = settle(taken(whole), 100.1, suspect("a"), victim=Victim("a", "ld", "", 1))
+    assert event.limit_bytes is None
+
+
+@pytest.mark.parametrize(
+    ("record", "expected"),
+    [
+        (RECORD, Killed(41, "rust-lld", 55552 * 1024, is_group=True)),
+        (b"3,1,2,-;Out of memory: Killed process 7 (a) b) total-vm:1kB, anon-rss:2kB, x",
+         Killed(7, "a) b", 2048, is_group=False)),
+        (b"6,1,2,-;eth0: link up", None),
+    ],
+)  # fmt: skip
+def test_the_kernel_names_the_process(record: bytes, expected: Killed | None) -> None:
+    assert parse_kill(record) == expected
+
+
+def test_a_log_that_may_not_be_read_is_silent(tmp_path: Path) -> None:
+    log = KernelLog(str(tmp_path / "kmsg"))
+    assert not log.is_readable
+    assert log.kills() == []
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_counter_and_limit_of_a_group_are_found(tmp_path: Path, version: int) -> None:
+    point = tmp_path / "cg"
+    folder = point / "builds" / "a"
+    folder.mkdir(parents=True)
+    (tmp_path / "7").mkdir()
+    if version == 1:
+        (tmp_path / "7/cgroup").write_text("4:cpu:/\n3:memory:/builds/a\n0::/\n")
+        mount = f"30 2 0:1 / {point} rw - cgroup cgroup rw,memory"
+        (folder / "memory.oom_control").write_text("oom_kill_disable 0\nunder_oom 0\noom_kill 3\n")
+        (folder / "memory.limit_in_bytes").write_text("9223372036854771712\n")
+    else:
+        (tmp_path / "7/cgroup").write_text("0::/builds/a\n")
+        mount = f"30 2 0:1 / {point} rw - cgroup2 cgroup2 rw"
+        (folder / "memory.events").write_text("low 0\nhigh 0\nmax 5\noom 3\noom_kill 3\n")
+        (folder / "memory.max").write_text("max\n")
+    (tmp_path / "mounts").write_text(f"29 2 0:2 / /x rw - tmpfs tmpfs rw\n{mount}\n")
+    group = group_of(7, str(tmp_path), str(tmp_path / "mounts"))
+    assert group is not None
+    assert (group.path, kill_count(group), limit_bytes(group)) == ("/builds/a", 3, None)
+    Path(group.limit).write_text("50000000\n")
+    assert limit_bytes(group) == 50_000_000
+    assert sibling(group, "/other") is None
+    (point / "other").mkdir()
+    (point / "other" / Path(group.limit).name).write_text("70\n")
+    other = sibling(group, "/other")
+    assert other is not None
+    assert limit_bytes(other) == 70
+
+
+def test_a_system_without_groups_says_nothing(tmp_path: Path) -> None:
+    assert group_of(7, str(tmp_path)) is None
+    assert kill_count(None, str(tmp_path / "vmstat")) is None
