@@ -260,11 +260,15 @@ class Engine:
         return [*final, ended]
 
     def _observe(self) -> None:
+        """What cannot be seen is not known; the logs are read all the same."""
         live = [entry for entry in self._open.values() if not entry.is_ended and not entry.run.is_stuck]
-        self._observer.look(
-            [entry.run for entry in live if entry.drain_to is None],
-            [entry.run for entry in live if entry.drain_to is not None],
-        )
+        try:
+            self._observer.look(
+                [entry.run for entry in live if entry.drain_to is None],
+                [entry.run for entry in live if entry.drain_to is not None],
+            )
+        except Exception as error:
+            self._keeper.fault("observer", error)
 
     def _beat(self) -> None:
         now = self._monotonic()

@@ -1,5 +1,6 @@
 """What the engine sees of live runs beside their logs: processes, units that nobody tells of, kills for memory."""
 
+import os
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -25,8 +26,7 @@ class _Seen:
     """A run as it was seen so far."""
 
     since: float
-    supervisor: int
-    group: oom.Group | None
+    group: oom.Group | None = None
     samples: int = 0
     """Looks at its compilers in a row that found nothing."""
     sampled_at: float = 0.0
@@ -57,9 +57,10 @@ class Observer:
         over = {run.run: run for run in ending}
         for gone in self._seen.keys() - runs.keys() - over.keys():
             del self._seen[gone]
-        for name, found in watched.items():
-            if name not in self._seen:
-                self._seen[name] = _Seen(self.monotonic(), found.supervisor, oom.group_of(found.supervisor))
+        for name in runs.keys() | over.keys():
+            seen = self._seen.setdefault(name, _Seen(self.monotonic()))
+            if seen.group is None and name in watched:
+                seen.group = oom.group_of(watched[name].supervisor)
         if watched and self._prober.is_due():
             self._sample(runs, watched)
         if runs or over:
@@ -124,10 +125,8 @@ class Observer:
 
     def _limit_of(self, kill: oom.Killed) -> int | None:
         """Limit of the cgroup that was full."""
-        groups = [seen.group for seen in self._seen.values() if seen.group is not None]
-        found = next((group for group in groups if group.path == kill.group), None)
-        if found is None and kill.group and groups:
-            found = oom.sibling(groups[0], kill.group)
+        own = oom.group_of(os.getpid())  # for where the hierarchy is mounted
+        found = oom.sibling(own, kill.group) if own and kill.group else None
         return oom.limit_bytes(found) if found else None
 
     def _victim_of(self, kill: oom.Killed) -> Victim | None:

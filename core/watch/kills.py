@@ -8,7 +8,8 @@ from core.watch.oom import Killed
 
 EVIDENCE_WITHIN_S = 1.2
 """A run whose process was killed says so, or is seen to have failed, within this time."""
-_EVIDENCE_BEFORE_S = 1.0
+_BEFORE_S, _AFTER_S = 1.0, 3.0
+"""What failed so long before a kill, or after it, did not fail of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,8 @@ def _blame(pending: _Pending, suspects: Iterable[Suspect], now: float) -> Suspec
     """
     group = pending.kill.group
     near = [one for one in suspects if not group or not one.group or _is_within(group, one.group)]
-    failed = [one for one in near if one.failed_at is not None and one.failed_at >= pending.at - _EVIDENCE_BEFORE_S]
+    was = pending.at - pending.kill.age_s
+    failed = [one for one in near if one.failed_at is not None and -_BEFORE_S <= one.failed_at - was <= _AFTER_S]
     if len(failed) == 1:
         return failed[0]
     is_late = now - pending.at >= EVIDENCE_WITHIN_S / 2 or any(one.is_ending for one in near)

@@ -9,11 +9,17 @@ import os
 import re
 from dataclasses import replace
 
+from core.clock import Clock, monotonic
 from core.values import dataclass
 
 _KILLED = re.compile(
-    rb"(Memory cgroup out of memory|Out of memory[^:]*): Kill(?:ed)? process (\d+) \((.*?)\),? total-vm.*?anon-rss:(\d+)kB"
+    rb"(Memory cgroup out of memory|Out of memory[^:]*): "
+    rb"Kill(?:ed)? process (\d+) \((.*?)\),? total-vm.*?anon-rss:(\d+)kB"
 )
+_STAMP = re.compile(rb"\d+,\d+,(\d+),")
+"""Of a record: microseconds since boot."""
+BACKLOG_S = 30.0
+"""Kills from before we looked count for so long: a short build may be over before anybody looks."""
 _VICTIM = re.compile(rb"task_memcg=(.*?),task=.*?,pid=(\d+),")
 """The record before: which cgroup the process was in."""
 _MAX_RECORD_BYTES = 8192
@@ -35,6 +41,8 @@ class Killed:
     """A memory cgroup was over its limit, not the whole machine."""
     group: str = ""
     """Path of the cgroup that the process was in; empty: not said."""
+    age_s: float = 0.0
+    """How long ago it was, where nobody looked then."""
 
 
 def parse_kill(record: bytes) -> Killed | None:
@@ -47,13 +55,14 @@ def parse_kill(record: bytes) -> Killed | None:
 
 
 class KernelLog:
-    """What the kernel logs from now on; silent where it may not be read."""
+    """What the kernel logs; silent where it may not be read."""
 
-    def __init__(self, path: str = "/dev/kmsg") -> None:
+    def __init__(self, path: str = "/dev/kmsg", *, monotonic: Clock = monotonic) -> None:
+        self._monotonic = monotonic
+        self._is_backlog = True
         self._groups: dict[int, str] = {}
         try:
             self._fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-            os.lseek(self._fd, 0, os.SEEK_END)
         except OSError:
             self._fd = -1
 
@@ -77,8 +86,15 @@ class KernelLog:
             if (victim := _VICTIM.search(record)) is not None:
                 self._groups[int(victim[2])] = victim[1].decode("utf-8", "replace")
             if (kill := parse_kill(record)) is not None:
-                found.append(replace(kill, group=self._groups.pop(kill.pid, "")))
+                age_s = self._age_s(record) if self._is_backlog else 0.0
+                if age_s < BACKLOG_S:
+                    found.append(replace(kill, group=self._groups.pop(kill.pid, ""), age_s=age_s))
+        self._is_backlog = False
         return found
+
+    def _age_s(self, record: bytes) -> float:
+        stamp = _STAMP.match(record)
+        return max(0.0, self._monotonic() - int(stamp[1]) / 1e6) if stamp else BACKLOG_S
 
     def close(self) -> None:
         """Let go of it."""
