@@ -260,6 +260,18 @@ def run_record(board: Board, run: Run) -> dict[str, Any]:
             "message": first.message, "code": first.code, "file": first.file, "line": first.line,
             "column": first.column,
         },
+        "killed": [
+            {"pid": k.pid, "name": k.name, "unit": k.unit, "is_oom": k.is_oom, "size_bytes": k.size_bytes,
+             "limit_bytes": k.limit_bytes, "others": [{"agent": a, "memory_bytes": b} for a, b in k.others]}
+            for k in run.kills
+        ],
+        "use": None if run.use is None else {
+            "at": run.use.at, "processes": run.use.processes, "cpu_cores": run.use.cpu_cores,
+            "memory_bytes": run.use.memory_bytes,
+        },
+        "memory_peak_bytes": run.memory_peak_bytes,
+        "links": {"running": len(run.links), "ended": len(run.link_ends),
+                  "peak_bytes": max((link.peak_bytes for link in run.link_ends), default=None)},
         "tests": {"passed": run.tests_passed, "failed": run.tests_failed, "ignored": run.tests_ignored,
                   "suites": run.suites},
         "lines": {"out": run.out_lines, "err": run.err_lines},

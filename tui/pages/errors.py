@@ -9,6 +9,7 @@ from tui.pages.scene import Content, Scene, words_of
 from tui.widgets.status_line import Part
 from tui.widgets.table_view import Cell, Column, Row
 from tui.widgets.text_view import Frame
+from tui.widgets.words import kill_words
 
 _PLACE_CELLS = (14, 40)
 _SOURCE = re.compile(r"( *\d* [|])(.*)")  # rustc 1.95
@@ -19,7 +20,13 @@ def content(scene: Scene) -> Content:
     """The page."""
     place = min(_PLACE_CELLS[1], max(_PLACE_CELLS[0], scene.width // 3))
     columns = (Column("", 1), Column("message", 0), Column("place", place, is_path=True))
-    return Content(_summary(scene), columns, [_row(key, one, scene) for key, one in _ordered(scene)], _nothing(scene))
+    kills = [
+        Row(f"k{index}", (Cell(scene.glyphs.failed, "failed"), Cell(kill_words(kill)[0]), Cell(f.UNKNOWN, "dim")))
+        for index, kill in enumerate(scene.run.kills)
+    ]
+    return Content(
+        _summary(scene), columns, [*kills, *(_row(key, one, scene) for key, one in _ordered(scene))], _nothing(scene)
+    )
 
 
 def _ordered(scene: Scene) -> list[tuple[str, e.DiagnosticEmitted]]:
@@ -57,7 +64,7 @@ def _nothing(scene: Scene) -> str:
 
 def chosen(scene: Scene, key: str | None) -> e.DiagnosticEmitted | None:
     """What a row stands for."""
-    index = int(key[1:]) if key is not None else -1
+    index = int(key[1:]) if key is not None and key.startswith("d") else -1
     return scene.run.diagnostics[index] if 0 <= index < len(scene.run.diagnostics) else None
 
 
@@ -70,6 +77,9 @@ def earlier(scene: Scene, key: str) -> int:
 
 def detail(scene: Scene, key: str | None) -> tuple[Cell | Frame, ...]:
     """The whole text of an error."""
+    if key is not None and key.startswith("k") and int(key[1:]) < len(scene.run.kills):
+        what, more = kill_words(scene.run.kills[int(key[1:])])
+        return Cell(what, "failed"), Cell(more, "text")
     one = chosen(scene, key)
     if one is None:
         return ()

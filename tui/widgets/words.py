@@ -93,19 +93,39 @@ def headline(run: Run) -> Iterator[Piece]:
             yield Piece(_stopped(run), "dim")
         case RunState.LOST:
             yield Piece(_lost(run), "failed")
+        case _ if run.kills:
+            yield Piece(": ".join(kill_words(run.kills[-1])), "failed")
         case _ if run.handed_to is not None:
             yield Piece(f"{safe(run.handed_to)} runs in the caller's terminal and is not logged", "text")
         case _ if run.suite is not None:
             yield Piece(safe(run.suite), "text")
 
 
+def kill_words(kill: e.ProcessKilled) -> tuple[str, str]:
+    """Who was killed and by whom, in a few words; and what else is known of it."""
+    who = safe(kill.name) or "a process"
+    if not kill.is_oom:
+        return f"{who} was killed, by whom is unknown", f"at {safe(kill.unit)}" if kill.unit else ""
+    said = [f"at {safe(kill.unit)}"] if kill.unit else []
+    if kill.size_bytes:
+        said.append(f"it had {f.size(kill.size_bytes)}")
+    said.append(f"its group may have {f.size(kill.limit_bytes)}" if kill.limit_bytes else "the machine was full")
+    said += [f"{safe(agent)} had {f.size(taken)}" for agent, taken in kill.others[:2]]
+    return f"out of memory: {who} killed", " · ".join(said)
+
+
 def _tally(run: Run) -> Iterator[Piece]:
+    for kill in run.kills[:1]:
+        yield Piece(kill_words(kill)[0], "failed")
     counted = [
         (run.errors, f.many(run.errors, "error"), "failed"),
         (run.tests_failed, f"{f.many(run.tests_failed, 'test')} failed", "failed"),
         (run.warnings, f.many(run.warnings, "warning"), "text"),
     ]
     said = [Piece(text, role) for number, text, role in counted if number]
+    if run.kills:
+        yield from said
+        return
     yield from said or [Piece("it said no error: the log's end tells more", "text")]
 
 
@@ -125,8 +145,10 @@ def _done(run: Run) -> str:
 
 def _stopped(run: Run) -> str:
     by = run.ended.stopped_by if run.ended is not None else None
+    if by is None and run.kills:
+        return ": ".join(kill_words(run.kills[-1]))
     if by is None:
-        return f"ended by {outcome(run)}"
+        return f"ended by {outcome(run)}" + (", by whom is unknown" if outcome(run) == "SIGKILL" else "")
     return {"owner": "its caller went away", "interrupt": "interrupted", "request": "stopped as asked"}.get(by, by)
 
 
@@ -173,7 +195,7 @@ def _use(run: Run, now: float, graph: Callable[[Iterable[float]], str]) -> Itera
 
 def error_lines(run: Run) -> tuple[str, ...]:
     """What went wrong, the first error first, as the compiler said it; else the failed tests."""
-    lines: list[str] = []
+    lines = [part for kill in run.kills for part in kill_words(kill) if part]
     for error in (d for d in run.diagnostics if d.level == "error"):
         said = [line for line in error.rendered.split("\n") if line.strip()] or [error.message]
         lines += ["", *said] if lines else said
