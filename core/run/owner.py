@@ -11,6 +11,7 @@ import signal
 import time
 from typing import NamedTuple
 
+from core.run import PARENT, proctree
 from core.run.spawn import Started
 
 _SI_KERNEL = 0x80
@@ -45,7 +46,7 @@ class Owner:
         self.endings: dict[str, Ending] = {}
         """By run id."""
         self._asks = 0
-        self._parent = os.getppid()
+        self._parent = PARENT if not _is_orphan() else -1
         self._watches_parent = _watches_parent()
         self._folder_fd = -1
         self._old_mask = signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED | {signal.SIGIO})
@@ -138,6 +139,19 @@ def _watches_parent() -> bool:
         return False
     is_job = os.getpgrp() == os.getpid() and os.getsid(0) != os.getpid()
     return not is_job
+
+
+def _is_orphan() -> bool:
+    """Our parent died before we could ask who it is: the leader of our group is gone, and who took us over belongs to
+    another session."""
+    leader = os.getpgrp()
+    found = proctree.read_process(leader)
+    if leader == os.getpid() or (found is not None and found.state != "Z"):
+        return False
+    try:
+        return os.getsid(os.getppid()) != os.getsid(0)
+    except OSError:
+        return False
 
 
 def die_of(number: int) -> None:

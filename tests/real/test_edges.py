@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.core.runs import until
 from tests.fronts import lend_fronts
 from tests.real.product import COMMAND
 
@@ -52,3 +53,12 @@ def test_a_pipe_whose_reader_left_ends_the_program_as_it_would_have(env: dict[st
     done = shell('"$DECK" exec -- yes | head -n 2; exit ${PIPESTATUS[0]}', env, tmp_path)
     assert done.stdout == b"y\ny\n"
     assert done.returncode == 141
+
+
+def test_a_caller_whose_parent_died_before_it_could_look_runs_nothing_on(env: dict[str, str], tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "told")
+    line = f'( read -r go < {tmp_path}/told; exec "$DECK" exec -- sleep 600 ) & exec true'
+    subprocess.run(["setsid", "--wait", "bash", "-c", line], env={**env, "DECK": COMMAND}, check=True)
+    (tmp_path / "told").write_text("go\n")  # its parent, the leader of its group, is gone
+    (run,) = until(lambda: list((tmp_path / "s/cargo-deck/runs").glob("*/exit.json")), "the end of the run")
+    assert '"stopped_by": "interrupt"' in run.read_text()

@@ -4,6 +4,8 @@ import gc
 import os
 import sys
 
+import core.run  # noqa: F401  # notes who our parent is, before it can die
+
 VERSION = "0.1.0"
 HELP = """\
 cargo deck: one screen for every agent's build
