@@ -85,6 +85,29 @@ def parse_cargo(words: tuple[str, ...], cwd: str, env: dict[str, str]) -> tuple[
     return grammar.parse(words, settings.aliases), settings
 
 
+def tool_of(words: tuple[str, ...], cwd: str, env: dict[str, str]) -> tuple[str, tuple[str, ...]]:
+    """What a command typed without `cargo deck` means: `test -p engine`, `cargo test`, `exec -- ninja`, `ninja`.
+
+    Returns:
+        `cargo` or `exec`, and the words after it.
+    """
+    if words[0] == "cargo":
+        return "cargo", words[1:]
+    if words[0] == "exec":
+        return "exec", words[2:] if words[1:2] == ("--",) else words[1:]
+    return "cargo" if _is_cargos(words, cwd, env) else "exec", words
+
+
+def _is_cargos(words: tuple[str, ...], cwd: str, env: dict[str, str]) -> bool:
+    """A subcommand of cargo's own; where no program has that name, also an alias or an external."""
+    word = words[0]
+    if word in grammar.COMMANDS or word in grammar.ALIASES or word.startswith("+"):
+        return True
+    if is_program(word, cwd, env):
+        return False
+    return is_program(f"cargo-{word}", cwd, env) or word in parse_cargo(words, cwd, env)[1].aliases
+
+
 def is_recordable(words: tuple[str, ...], cwd: str, env: dict[str, str]) -> bool:
     """The command line can run with its output in a file and still look as on a terminal.
 

@@ -158,17 +158,22 @@ async def test_restart_and_forget_are_asked_only_where_they_make_sense(stage: St
         assert stage.asked == [{"do": "restart", "run": over.run}, {"do": "forget", "run": over.run}]
 
 
-async def test_the_start_dialog_asks_for_what_was_typed(stage: Stage, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("typed", "tool", "argv"),
+    [("cargo test -p 'a b'", "cargo", ["test", "-p", "a b"]), ("test -p 'a b'", "cargo", ["test", "-p", "a b"]),
+     ("sh -c true", "exec", ["sh", "-c", "true"]), ("exec -- test -d x", "exec", ["test", "-d", "x"])],
+)  # fmt: skip
+async def test_the_start_dialog_asks_for_what_was_typed(
+    stage: Stage, tmp_path: Path, typed: str, tool: str, argv: list[str]
+) -> None:
     app = stage.app()
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("s")
-        for name, value in (("cwd", str(tmp_path)), ("agent", "me"), ("command", "cargo test -p 'a b'")):
+        for name, value in (("cwd", str(tmp_path)), ("agent", "me"), ("command", typed)):
             app.screen.query_one(f"#{name}", Input).value = value
         await pilot.press("enter")
         await app.workers.wait_for_complete()
-        assert stage.asked == [
-            {"do": "start", "agent": "me", "cwd": str(tmp_path), "argv": ["test", "-p", "a b"], "tool": "cargo"}
-        ]
+        assert stage.asked == [{"do": "start", "agent": "me", "cwd": str(tmp_path), "argv": argv, "tool": tool}]
 
 
 @pytest.mark.parametrize(

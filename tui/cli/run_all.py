@@ -11,7 +11,7 @@ from core.errors import DeckError, UsageError
 from core.parsers.projection import Projection
 from core.parsers.text import sanitise
 from core.paths import Paths, find_paths
-from core.run import begin, compose, grammar, identity, owner
+from core.run import begin, compose, identity, owner
 from tui.cli.stdout import Stdout
 
 _HELP = """\
@@ -63,25 +63,9 @@ def _job(word: str, number: int, *, is_detached: bool) -> begin.Request:
         raise UsageError(f"cannot split {word!r} into words: {error}") from error
     if not words:
         raise UsageError(f"{word!r} has no command: write NAME='test -p engine'")
-    tool = "exec"
-    if words[0] == "cargo":
-        tool, words = "cargo", words[1:]
-    elif words[0] == "exec":
-        words = words[2:] if words[1:2] == ("--",) else words[1:]
-    elif _is_cargos(words, cwd, env):
-        tool = "cargo"
+    tool, words = begin.tool_of(words, cwd, env)
     agent = identity.find_agent(name, env, cwd)
     return begin.Request(tool, words, agent, cwd, env, compose.NOBODY, is_owned=not is_detached)
-
-
-def _is_cargos(words: tuple[str, ...], cwd: str, env: dict[str, str]) -> bool:
-    """A subcommand of cargo's own; where no program has that name, also an alias or an external."""
-    word = words[0]
-    if word in grammar.COMMANDS or word in grammar.ALIASES or word.startswith("+"):
-        return True
-    if begin.is_program(word, cwd, env):
-        return False
-    return begin.is_program(f"cargo-{word}", cwd, env) or word in begin.parse_cargo(words, cwd, env)[1].aliases
 
 
 def _refuse_what_cannot_start(jobs: list[begin.Request]) -> None:

@@ -39,12 +39,11 @@ class Wanted:
 
     def message(self) -> dict[str, Any]:
         """The request for the engine."""
-        argv = shlex.split(self.command)
-        is_cargo = argv[0] == "cargo"
-        return {
-            "do": "start", "agent": self.agent, "cwd": os.path.abspath(os.path.expanduser(self.cwd)),
-            "argv": argv[1:] if is_cargo else argv, "tool": "cargo" if is_cargo else "exec",
-        }  # fmt: skip
+        from core.run.begin import tool_of
+
+        cwd = os.path.abspath(os.path.expanduser(self.cwd))
+        tool, words = tool_of(tuple(shlex.split(self.command)), cwd, dict(os.environ))
+        return {"do": "start", "agent": self.agent, "cwd": cwd, "argv": list(words), "tool": tool}
 
     def complaint(self) -> tuple[str, str] | None:
         """Which field cannot be used, and why; None: all can."""
@@ -57,7 +56,7 @@ class Wanted:
             argv = shlex.split(self.command)
         except ValueError as error:
             return "command", f"the quotes do not match ({error})"
-        if not argv or argv == ["cargo"]:
+        if not argv or argv in (["cargo"], ["exec"], ["exec", "--"]):
             return "command", "what should be built? For example: cargo build"
         return None
 
