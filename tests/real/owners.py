@@ -117,6 +117,8 @@ def run_trial(deck: Deck, cwd: str, way: str, kind: str, *, is_early: bool, ours
     env = {**deck.env, "DECK_TEST_MARK": marker}
     before = set(deck.runs())
     engine = deck.engine()
+    if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # we run under nohup: the callers shall not
 
     def wait() -> None:
         if is_early:
