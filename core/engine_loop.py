@@ -124,7 +124,7 @@ class Engine:
             return EMPTY_TICK_S if not self._arrivals else ACTIVE_TICK_S
         self._busy_at = now
         newest = max(entry.grew_at for entry in self._open.values())
-        return ACTIVE_TICK_S if now - newest < ACTIVE_FOR_S else QUIET_TICK_S
+        return ACTIVE_TICK_S if now - newest < ACTIVE_FOR_S or self._observer.is_pressed else QUIET_TICK_S
 
     def _discover(self) -> None:
         try:

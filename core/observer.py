@@ -6,8 +6,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from core.clock import Clock, cpu_time
+from core.run import proctree
 from core.watch import oom, procs
 from core.watch.kills import KillBook, Suspect, Victim
+from core.watch.lock_book import LockBook
+from core.watch.locks import LockWatch
 from core.watch.prober import Prober, Watched
 from core.watch.table import Proc, ProcessTable
 from core.watched import WatchedRun
@@ -17,6 +20,7 @@ RARE_AFTER = 10
 RARE_SAMPLE_S = 5.0
 PROGRESS_WAIT_S = 10.0
 """A run that should say how far it is gets so long before we look ourselves."""
+_MAX_DEPTH = 64
 _REMEMBERED = 400
 """Processes that ended lately."""
 
@@ -45,13 +49,18 @@ class Observer:
     _ended: deque[tuple[Proc, Victim]] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
     _kills: KillBook = field(default_factory=KillBook)
     _kill_count: int | None = None
+    _book: LockBook = field(default_factory=LockBook)
+    _supervisors: dict[int, tuple[str, str]] = field(default_factory=dict)
+    """Run and agent by the supervisor's pid."""
     _prober: Prober = field(init=False)
+    _locks: LockWatch = field(init=False)
 
     def __post_init__(self) -> None:
         self._prober = Prober(self.table, clock=self.clock, monotonic=self.monotonic, cpu_time=cpu_time)
+        self._locks = LockWatch(self._owner_of)
 
     def look(self, live: Iterable[WatchedRun], ending: Iterable[WatchedRun]) -> None:
-        """Sample the runs that live where it is time for it; tell those that live or end now of their kills."""
+        """Sample the runs that live where it is time for it; tell those that live or end now of waits and kills."""
         runs = {run.run: run for run in live}
         watched = {name: found for name, run in runs.items() if (found := run.watched()) is not None}
         over = {run.run: run for run in ending}
@@ -64,7 +73,35 @@ class Observer:
         if watched and self._prober.is_due():
             self._sample(runs, watched)
         if runs or over:
-            self._look_for_kills({**runs, **over}, frozenset(over))
+            both = {**runs, **over}
+            self._supervisors = {
+                one.supervisor: (name, both[name].record.started.agent) for name, one in watched.items()
+            }
+            self._look_at_locks(both)
+            self._look_for_kills(both, frozenset(over))
+
+    @property
+    def is_pressed(self) -> bool:
+        """Somebody waits for a lock: look again soon."""
+        return self._book.has_waits
+
+    def _look_at_locks(self, runs: Mapping[str, WatchedRun]) -> None:
+        now = self.clock()
+        for name, event in self._book.update(now, self._locks.look(now)):
+            if name in runs:
+                runs[name].note([event])
+
+    def _owner_of(self, pid: int) -> tuple[str, str]:
+        """Run and agent of a process; empty: it is below no supervisor of ours."""
+        for _ in range(_MAX_DEPTH):
+            found = self._supervisors.get(pid)
+            if found is not None:
+                return found
+            process = proctree.read_process(pid)
+            if process is None or process.parent <= 1:
+                break
+            pid = process.parent
+        return "", ""
 
     def _sample(self, runs: Mapping[str, WatchedRun], watched: Mapping[str, Watched]) -> None:
         samples = self._prober.sample(watched.values())

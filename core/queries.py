@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
+from core import events as e
 from core.state import Board, Run, RunState
 from core.values import dataclass
 
@@ -91,6 +92,8 @@ def fraction(run: Run) -> float | None:
 def holder_of(board: Board, run: Run) -> Run | None:
     """The live run that a waiting one probably waits for: it builds into the same folder, began before, and waits
     for nobody itself. None where the lock is not one of a target dir, or no such run is ours."""
+    if run.blocked is not None:
+        return board.runs.get(run.blocked.holder_run)
     if run.target_dir is None or run.waits_for not in _TARGET_LOCKS:
         return None
     others = [
@@ -118,11 +121,24 @@ def waits_on(board: Board, run: Run) -> str | None:
     """Whom and what a run waits for, as a colleague would say it; None where it does not wait."""
     if run.waits_for is None:
         return None
+    if run.blocked is not None:
+        return f"waits for {_whose(run, run.blocked)} · {run.blocked.kind} lock"
     holder = holder_of(board, run)
     if holder is None:
         return f"waits for the {run.waits_for} lock"
     whose = f"{holder.agent}'s build" if holder.agent != run.agent else "its other build"
     return f"waits for {whose} · {run.waits_for} lock"
+
+
+def _whose(run: Run, blocked: e.LockBlocked) -> str:
+    behind = f", who waits for {blocked.behind[0]}" if blocked.behind else ""
+    if blocked.holder_agent:
+        own = blocked.holder_agent == run.agent
+        return ("its other build" if own else f"{blocked.holder_agent}'s build") + behind
+    if blocked.holder_pid is None:
+        return "nobody that is to be seen"
+    where = f" in {blocked.holder_cwd}" if blocked.holder_cwd else ""
+    return f"{blocked.holder or 'a process'}{where} (not ours, pid {blocked.holder_pid}){behind}"
 
 
 def waits_text(board: Board, run: Run, now: float) -> str | None:

@@ -86,10 +86,18 @@ def _apply(s: dict[str, Any], finished: dict[str, float], event: e.Event) -> Non
         case e.DiagnosticEmitted():
             _diagnostic(s, event)
         case e.LockWaitBegan():
-            s["waits_for"], s["waits_since"] = event.what, event.at
+            if s["blocked"] is None:
+                s["waits_for"], s["waits_since"] = event.what, event.at
             s["state"] = _live(s, RunState.WAITING)
         case e.LockWaitEnded():
-            s["waits_for"] = s["waits_since"] = None
+            s["blocked"] = s["waits_for"] = s["waits_since"] = None
+            s["state"] = _live(s, _phase(s))
+        case e.LockBlocked():
+            s["blocked"], s["waits_for"], s["waits_since"] = event, event.kind, event.since
+            s["state"] = _live(s, RunState.WAITING)
+        case e.LockPassed():
+            s["lock_paid_s"] += event.waited_s
+            s["blocked"] = s["waits_for"] = s["waits_since"] = None
             s["state"] = _live(s, _phase(s))
         case e.BuildFinished() | e.HandedOver() | e.TestSuiteStarted() | e.TestFinished() | e.TestsCounted():
             _after_build(s, event)
@@ -156,7 +164,7 @@ def _progress(s: dict[str, Any], event: e.ProgressMoved) -> None:
     kept = tuple(u for u in s["in_flight"] if u.name not in event.in_flight) if event.is_truncated else ()
     s["in_flight"] = tuple(sorted((*named, *kept), key=lambda u: u.since))
     if s["waits_for"] is not None:
-        s["waits_for"] = s["waits_since"] = None
+        s["blocked"] = s["waits_for"] = s["waits_since"] = None
         s["state"] = _live(s, _phase(s))
 
 
@@ -202,7 +210,8 @@ def _after_build(s: dict[str, Any], event: e.Event) -> None:
 
 def _rest(s: dict[str, Any]) -> None:
     """Nothing of it is under way any more."""
-    s["in_flight"], s["links"], s["use"], s["waits_for"], s["waits_since"] = (), (), None, None, None
+    s["in_flight"], s["links"] = (), ()
+    s["use"] = s["blocked"] = s["waits_for"] = s["waits_since"] = None
 
 
 def _ended(s: dict[str, Any], event: e.RunEnded) -> None:

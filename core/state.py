@@ -79,6 +79,10 @@ class Run:
     waits_for: str | None = None
     """The lock as cargo names it."""
     waits_since: float | None = None
+    blocked: e.LockBlocked | None = None
+    """What it waits for as the kernel says, which knows the holder; None: it does not, or that is not to be seen."""
+    lock_paid_s: float = 0.0
+    """Seconds that it spent waiting for locks, in waits that are over."""
     errors: int = 0
     warnings: int = 0
     diagnostics: tuple[e.DiagnosticEmitted, ...] = ()

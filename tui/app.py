@@ -218,7 +218,7 @@ class DeckApp(RunActions):
     def copy_text(self, text: str, what: str = "") -> None:
         """Copy to where a person can paste it; a toast says what really happened to `what` (`3 lines`)."""
         self._clipboard = text  # what ctrl+v of an input pastes
-        what = what or f.many(len(text.splitlines()), "line")
+        what = what or f.many(text.count("\n") + 1, "line")
         self.run_worker(partial(self._copy, text, what), thread=True, group="copy", exit_on_error=False)
 
     def _copy(self, text: str, what: str) -> None:

@@ -23,7 +23,7 @@ from core.events.build import (
     UnitStarted,
 )
 from core.events.codec import EVENTS, from_record, to_record
-from core.events.observed import LinkEnded, LinkStarted, ProcessKilled, RunSampled
+from core.events.observed import LinkEnded, LinkStarted, LockBlocked, LockPassed, ProcessKilled, RunSampled
 
 __all__ = [
     "EVENTS",
@@ -35,6 +35,8 @@ __all__ = [
     "Level",
     "LinkEnded",
     "LinkStarted",
+    "LockBlocked",
+    "LockPassed",
     "LockWaitBegan",
     "LockWaitEnded",
     "LogCut",

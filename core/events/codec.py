@@ -25,7 +25,7 @@ from core.events.build import (
     UnitFinished,
     UnitStarted,
 )
-from core.events.observed import LinkEnded, LinkStarted, ProcessKilled, RunSampled
+from core.events.observed import LinkEnded, LinkStarted, LockBlocked, LockPassed, ProcessKilled, RunSampled
 
 EVENTS: dict[str, type[Event]] = {
     cls.__name__: cls
@@ -33,7 +33,7 @@ EVENTS: dict[str, type[Event]] = {
         RunStarted, OutputGrew, ProgressMoved, UnitStarted, UnitFinished, UnitDirtied, DiagnosticEmitted,
         LockWaitBegan, LockWaitEnded, BuildFinished, TestSuiteStarted, TestFinished, TestsCounted,
         TypicalRecalled, HandedOver, LogCut, StopAsked, RunEnded, RunLost,
-        LinkStarted, LinkEnded, RunSampled, ProcessKilled,
+        LinkStarted, LinkEnded, RunSampled, ProcessKilled, LockBlocked, LockPassed,
     )
 }  # fmt: skip
 _FIELDS: dict[type[Event], tuple[str, ...]] = {c: tuple(f.name for f in fields(c)) for c in EVENTS.values()}

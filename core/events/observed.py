@@ -87,3 +87,39 @@ class ProcessKilled(Event):
     """Of the memory cgroup that was full; None: the whole machine was."""
     others: tuple[tuple[str, int], ...] = ()
     """Who else was large: agent, anonymous bytes; largest first, at most five."""
+
+
+@dataclass(frozen=True, slots=True)
+class LockBlocked(Event):
+    """A process of the run waits for a lock that somebody holds, as the kernel says; told again of another holder."""
+
+    kind: str
+    """`package cache`, `shared package cache`, `artifact dir`, `build dir`."""
+    path: str
+    since: float
+    """When it was first seen to wait, seconds since the epoch."""
+    holder_pid: int | None
+    """None: nobody is seen to hold it."""
+    holder_run: str
+    """Empty: not ours."""
+    holder_agent: str
+    """Empty: not ours."""
+    holder: str
+    """Command of one that is not ours: `cargo build`; empty: not known."""
+    holder_cwd: str
+    holder_since: float
+    """When the lock was first seen in its hands."""
+    behind: tuple[str, ...] = ()
+    """Whom the holder waits for, and that one, and so on: agents, or commands of those that are not ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class LockPassed(Event):
+    """A wait is over."""
+
+    kind: str
+    path: str
+    waited_s: float
+    holder_agent: str
+    """Of the last holder; empty: not ours."""
+    holder: str

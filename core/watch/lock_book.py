@@ -1,0 +1,79 @@
+"""What successive looks at locks mean for runs: who began to wait for whom, and what it paid. No I/O."""
+
+from collections.abc import Sequence
+
+from core import events as e
+from core.values import dataclass
+from core.watch.locks import Held, Owner, Waiter, chain
+
+NOISE_S = 0.25
+"""Eight fresh checks at once wait so long for the package cache and nobody minds."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """A wait that was told."""
+
+    event: e.LockBlocked
+    run: str
+
+
+class LockBook:
+    """Turns looks into facts."""
+
+    def __init__(self) -> None:
+        self._told: dict[tuple[str, int], _Told] = {}
+        """By path and pid of who waits."""
+
+    @property
+    def has_waits(self) -> bool:
+        """Somebody of ours waits."""
+        return bool(self._told)
+
+    def update(self, now: float, locks: Sequence[Held]) -> list[tuple[str, e.LockBlocked | e.LockPassed]]:
+        """What is new to tell, with the run that it is about."""
+        waits = {(held.path, waiter.owner.pid): (held, waiter) for held in locks for waiter in held.waiters}
+        facts: list[tuple[str, e.LockBlocked | e.LockPassed]] = []
+        for key, told in list(self._told.items()):
+            if key not in waits:
+                del self._told[key]
+                facts.append((told.run, _passed(told.event, now)))
+        for key, (held, waiter) in waits.items():
+            if not waiter.owner.run or now - waiter.since < NOISE_S:
+                continue
+            event = _blocked(now, held, waiter, locks)
+            before = self._told.get(key)
+            if before is None or _is_other(before.event, event):
+                self._told[key] = _Told(event, waiter.owner.run)
+                facts.append((waiter.owner.run, event))
+        return facts
+
+
+def _blocked(now: float, held: Held, waiter: Waiter, locks: Sequence[Held]) -> e.LockBlocked:
+    holder = held.holders[0] if held.holders else None
+    return e.LockBlocked(
+        at=now,
+        kind=held.kind,
+        path=held.path,
+        since=waiter.since,
+        holder_pid=holder.pid if holder else None,
+        holder_run=holder.run if holder else "",
+        holder_agent=holder.agent if holder else "",
+        holder=holder.command if holder else "",
+        holder_cwd=holder.cwd if holder else "",
+        holder_since=held.since,
+        behind=tuple(_name(owner) for owner in chain(locks, waiter.owner.pid)[1:]),
+    )
+
+
+def _is_other(before: e.LockBlocked, now: e.LockBlocked) -> bool:
+    return (before.holder_pid, before.behind) != (now.holder_pid, now.behind)
+
+
+def _passed(blocked: e.LockBlocked, now: float) -> e.LockPassed:
+    waited_s = round(max(0.0, now - blocked.since), 3)
+    return e.LockPassed(now, blocked.kind, blocked.path, waited_s, blocked.holder_agent, blocked.holder)
+
+
+def _name(owner: Owner) -> str:
+    return owner.agent or owner.command or f"process {owner.pid}"
