@@ -4,10 +4,9 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from textual.app import App
-
 from tui.bindings import BY_ID, Key, rebound
 from tui.config import Settings
+from tui.key_turns import KeyTurns
 from tui.names import NamedSource
 from tui.preferences import LAYOUTS, SORTS
 from tui.remembered import Change, Remembered
@@ -21,7 +20,7 @@ _COMPLAINT_S = 15
 """A toast about the settings stays so long: it has a path and a line number to read."""
 
 
-class PersonalApp(App[str]):
+class PersonalApp(KeyTurns):
     """The part of the dashboard that knows the person."""
 
     def __init__(self, deck: "Deck") -> None:
