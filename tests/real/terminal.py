@@ -2,7 +2,9 @@
 
 import os
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from tests.core.runs import until
 from tests.fronts import lend_fronts
@@ -69,11 +71,21 @@ class Terminal:
         return found[0] if found else 0
 
     def has_modes(self, modes: str) -> None:
-        until(lambda: self.modes() == modes, f"terminal modes {modes}")
+        self.until(lambda: self.modes() == modes, f"terminal modes {modes}")
 
     def shows(self, text: str) -> str:
-        return str(until(lambda: seen if text in (seen := self("capture-pane", "-p")) else None, f"{text!r} on screen"))
+        return str(self.until(lambda: seen if text in (seen := self.screen()) else None, f"{text!r} on screen"))
 
     def says(self, text: str) -> None:
         """The same, wherever the lines of it were broken."""
-        until(lambda: text in " ".join(self("capture-pane", "-p").split()), f"{text!r} on screen")
+        self.until(lambda: text in " ".join(self.screen().split()), f"{text!r} on screen")
+
+    def screen(self) -> str:
+        return self("capture-pane", "-p")
+
+    def until(self, condition: Callable[[], Any], what: str) -> Any:
+        """As `until`; where it fails, it says what is on the screen."""
+        try:
+            return until(condition, what)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.screen()}") from None

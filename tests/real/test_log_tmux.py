@@ -1,6 +1,5 @@
 """Starting a build, searching its log and copying from it, in a real terminal with real keys."""
 
-from tests.core.runs import until
 from tests.real.product import COMMAND
 from tests.real.terminal import Terminal
 
@@ -43,6 +42,6 @@ def test_a_build_is_started_searched_and_copied_from(terminal: Terminal) -> None
     assert terminal("show-buffer") == "row 117\nrow 118"
     top = first_row(terminal)
     terminal("resize-window", "-x", "90", "-y", "30")
-    until(lambda: first_row(terminal) == top, "the same line at the top")
+    terminal.until(lambda: first_row(terminal) == top, f"{top!r} at the top")
     terminal.keys("q")
     terminal.shows("logs: ")
