@@ -158,6 +158,8 @@ class DeckApp(RunActions):
 
     def _look_for_news(self) -> bool:
         """Pull where it is due; True where something moved."""
+        if isinstance(self._driver, DeckDriver):
+            self._driver.notice_size()
         now, pulse = self.deck.clock(), self.deck.pulse
         is_new_second = int(now) != int(self.view.now)
         if is_new_second:

@@ -7,9 +7,10 @@ from codecs import getincrementaldecoder
 from time import monotonic
 from typing import IO, Any, cast
 
-from textual import constants
+from textual import constants, events
 from textual._xterm_parser import XTermParser
 from textual.drivers.linux_driver import LinuxDriver
+from textual.geometry import Size
 
 _ESCAPE_S = 0.04
 """So long it waits for what may follow an Esc (other keys begin with one too, and come in one piece, over ssh as well).
@@ -70,6 +71,16 @@ class DeckDriver(LinuxDriver):
                 return
             for message in (*(parser.feed(text) if text else ()), *parser.tick()):
                 self.process_message(message)
+
+    def notice_size(self) -> None:
+        """Have the app drawn anew where the terminal has another size than it knows: a SIGWINCH can be lost, for one
+        while another program was in the foreground."""
+        try:
+            size = Size(*os.get_terminal_size(self.fileno))
+        except OSError:
+            return
+        if size.area and size != self._app.size:
+            self._app.post_message(events.Resize(size, size))
 
     def _read(self) -> bytes:
         try:

@@ -31,6 +31,17 @@ class Breaks:
         return Board()
 sys.exit(run_app(DeckApp(Deck(Breaks(), Paths("{FOLDER}", "{FOLDER}"), lambda: 0.0, dict))))
 """.replace("{ROOT}", ROOT)
+DEAF = (
+    CRASH[: CRASH.index("class Breaks")]
+    + """
+import signal
+class Quiet:
+    def poll(self):
+        signal.signal(signal.SIGWINCH, signal.SIG_IGN)
+        return Board()
+sys.exit(run_app(DeckApp(Deck(Quiet(), Paths("{FOLDER}", "{FOLDER}"), lambda: 0.0, dict))))
+"""
+)
 
 
 def types_and_sees(terminal: Terminal) -> None:
@@ -84,6 +95,16 @@ def test_a_fault_of_ours_is_a_sentence_and_a_file(terminal: Terminal, tmp_path: 
     assert "in poll" in report
     assert "hunter2" not in report
     assert "\x1b" not in report
+
+
+def test_a_new_size_is_seen_without_a_signal(terminal: Terminal, tmp_path: Path) -> None:
+    (tmp_path / "deaf.py").write_text(DEAF.replace("{FOLDER}", str(tmp_path)))
+    terminal.type(f"{sys.executable} {tmp_path}/deaf.py")
+    terminal.shows("No builds yet.")
+    terminal("resize-window", "-x", "90", "-y", "30")
+    terminal.shows("q leave")  # at its right end
+    terminal.keys("q")
+    terminal.has_modes(AS_BEFORE)
 
 
 def test_ctrl_z_gives_the_shell_and_fg_comes_back(terminal: Terminal) -> None:
@@ -172,7 +193,7 @@ def test_no_color_is_obeyed_and_a_dumb_terminal_gets_lines(terminal: Terminal) -
     assert _is_grey(coloured), parameters
     terminal.keys("q")
     terminal.has_modes(AS_BEFORE)
-    terminal.type(f"clear; TERM=dumb {COMMAND}; echo over")
+    terminal.type(f"clear; TERM=dumb {COMMAND}; echo ov''er")
     shown = terminal.shows("over\n")
     assert "speaker" in shown
     assert "q leave" not in shown
