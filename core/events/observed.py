@@ -56,7 +56,7 @@ class LinkEnded(Event):
 
 @dataclass(frozen=True, slots=True)
 class RunSampled(Event):
-    """What the processes of a run use; told when it changed."""
+    """What the processes of a run use, until the next one is told: only what changed is."""
 
     processes: int
     cpu_cores: float | None

@@ -12,8 +12,6 @@ from core.watch.table import TICKS_A_SECOND, Proc, ProcessTable
 PERIOD_S = 1.0
 MAX_SHARE = 0.006
 """Of one core, for looking: where a look costs more, looks become rarer."""
-REPEAT_S = 5.0
-"""A run that does not change is told of this often, so that its numbers are known to be of now."""
 MAX_LARGEST = 5
 _SMALL_BYTES = 1 << 20
 _TOP_ROLES = ("rustc", "rustdoc", "build script", "cc", "linker", "cmake", "ninja", "make", "nvcc", "test")
@@ -144,8 +142,8 @@ class Prober:
 
 
 def _is_same(before: e.RunSampled, now: e.RunSampled) -> bool:
-    """Nothing that a person would see changed."""
-    if now.at - before.at >= REPEAT_S or before.cpu_cores is None:
+    """Nothing that a person would see changed: the numbers hold for as long as the engine gives signs of life."""
+    if before.cpu_cores is None:
         return False
     step = max(before.memory_bytes, 10 * _SMALL_BYTES) / 50
     return (

@@ -55,10 +55,11 @@ def test_the_first_sample_knows_no_cores(run: Run) -> None:
     assert facts(after(run, sample(T0, None, 5_000_000)), T0)["cpu"][0] == "–"
 
 
-def test_an_old_sample_is_shown_as_old(run: Run) -> None:
+def test_a_sample_is_old_where_no_engine_looks(run: Run) -> None:
     seen = after(run, sample(T0, 1.0, 2_000_000))
-    assert facts(seen, T0 + words.OLD_AFTER_S)["mem"][1] == "number"
-    assert facts(seen, T0 + words.OLD_AFTER_S + 1)["mem"][1] == "dim"
+    roles = {one.label: one.role for one in words.facts(seen, T0 + 99, UNICODE.graph, is_old=True)}
+    assert (roles["cpu"], roles["mem"]) == ("dim", "dim")
+    assert facts(seen, T0 + 99)["mem"][1] == "number"
 
 
 def test_a_run_that_is_over_keeps_the_most_that_was_seen(run: Run) -> None:

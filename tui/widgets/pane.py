@@ -188,7 +188,7 @@ def _doing(view: PaneView, look: Look, width: int, *, has_log: bool) -> tuple[Pi
 def _vitals(view: PaneView, look: Look, width: int) -> tuple[Piece, ...]:
     pieces: list[Piece] = []
     room = width - _MARGIN
-    for label, number, role, trail in words.facts(view.run, view.now, look.glyphs.graph):
+    for label, number, role, trail in words.facts(view.run, view.now, look.glyphs.graph, is_old=view.is_old):
         room -= len(label) + len(number) + len(trail) + 4
         if room < 0:
             break

@@ -10,8 +10,6 @@ from core.state import InFlight, Run, RunState
 from tui import format as f
 from tui.widgets.ansi import safe
 
-OLD_AFTER_S = 10.0
-"""A sample that is older is shown as old: a run is told of at least every five seconds."""
 _MEMORY_TRAIL = 5
 _MEMORY_WIDTH = 6 + _MEMORY_TRAIL
 LEAST_LINK_BYTES = 1_000_000
@@ -158,10 +156,10 @@ def _lost(run: Run) -> str:
     return f"its supervisor died, exit unknown{alive}"
 
 
-def facts(run: Run, now: float, graph: Callable[[Iterable[float]], str]) -> Iterator[Fact]:
+def facts(run: Run, now: float, graph: Callable[[Iterable[float]], str], *, is_old: bool = False) -> Iterator[Fact]:
     """The run's numbers, labels first; which ones does not change while it runs, but for tests."""
     yield Fact("hit", f.UNKNOWN, "dim")
-    yield from _use(run, now, graph)
+    yield from _use(run, graph, is_old=is_old)
     yield Fact("errors", f"{run.errors:>3}", "failed" if run.errors else "number")
     yield Fact("warnings", f"{run.warnings:>3}", "number")
     if run.suite is not None or run.tests_passed or run.tests_failed:
@@ -177,7 +175,7 @@ def facts(run: Run, now: float, graph: Callable[[Iterable[float]], str]) -> Iter
         yield Fact("silent", f.duration(quiet_s), "number")
 
 
-def _use(run: Run, now: float, graph: Callable[[Iterable[float]], str]) -> Iterator[Fact]:
+def _use(run: Run, graph: Callable[[Iterable[float]], str], *, is_old: bool) -> Iterator[Fact]:
     """What its processes use: a moment ago, or at most."""
     use = run.use
     if use is None:
@@ -186,7 +184,7 @@ def _use(run: Run, now: float, graph: Callable[[Iterable[float]], str]) -> Itera
         shown = f.UNKNOWN if peak is None else f"peak ≈{f.size(peak)}"
         yield Fact("mem", f"{shown:<{_MEMORY_WIDTH}}", "dim" if peak is None else "number")
         return
-    role = "dim" if now - use.at > OLD_AFTER_S else "number"
+    role = "dim" if is_old else "number"
     yield Fact("cpu", f"{f.UNKNOWN if use.cpu_cores is None else f'{use.cpu_cores:.1f}':>4}", role)
     peak = max(run.memory_peak_bytes or 0, 1)
     trail = graph(taken / peak for taken in run.memory_trail[-_MEMORY_TRAIL:])
