@@ -72,8 +72,16 @@ class KeyTurns(App[str]):
 
     async def _next(self) -> None:
         self._turn_began = None
-        if self._waiting:
-            await self._take(self._waiting.popleft())
+        while self._waiting and self._turn_began is None:
+            key = self._waiting.popleft()
+            if self._is_text(key):
+                await super().on_event(key)
+            else:
+                await self._take(key)
+
+    def _is_text(self, key: events.Key) -> bool:
+        """It is a letter for what has the focus, and moves nothing: it need not be waited for."""
+        return self.focused is not None and self.focused.check_consume_key(key.key, key.character)
 
     async def _lose_patience(self) -> None:
         if self._waiting and self._turn_began is not None and monotonic() - self._turn_began >= PATIENCE_S:
