@@ -1,0 +1,152 @@
+"""The front, built by the real rustc: what it notes, what it hands on, and where it stays away."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from core.paths import Paths
+from core.run.fronts import find_fronts, without_fronts
+from tests.fronts import lend_fronts
+
+SHOWS = '#!/bin/sh\necho "$PATH"\necho "$@"\n'
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> Paths:
+    return Paths(str(tmp_path / "state"), lend_fronts(tmp_path / "cache"))
+
+
+@pytest.fixture
+def tools(tmp_path: Path) -> Path:
+    """A folder with programs of ours, before all others in PATH."""
+    folder = tmp_path / "tools"
+    folder.mkdir()
+    return folder
+
+
+def write(path: Path, text: str) -> Path:
+    path.write_text(text)
+    path.chmod(0o755)
+    return path
+
+
+def env_with(tools: Path) -> dict[str, str]:
+    return {**os.environ, "PATH": f"{tools}:{os.environ['PATH']}"}
+
+
+def call(paths: Paths, tools: Path, *words: str) -> "subprocess.CompletedProcess[str]":
+    """A tool as a build calls it, with the fronts in PATH."""
+    env = env_with(tools)
+    found = find_fronts(paths, env, None, None)
+    assert found
+    notes = Path(paths.state, "notes")
+    notes.mkdir(parents=True, exist_ok=True)
+    env.update(PATH=":".join((*found, env["PATH"])), DECK_FRONTS=str(notes))
+    line = 'exec "$0" "$@"'  # by its name alone, as rustc and cc-rs do
+    return subprocess.run(["sh", "-c", line, *words], env=env, cwd=tools, capture_output=True, text=True, check=False)
+
+
+def noted(paths: Paths) -> list[dict[str, object]]:
+    path = Path(paths.state, "notes", "links.jsonl")
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def test_a_link_is_noted_and_made(paths: Paths, tools: Path) -> None:
+    (tools / "a.c").write_text("int main(void) { return 7; }\n")
+    assert call(paths, tools, "cc", "a.c", "-o", "a b\x01").returncode == 0
+    assert subprocess.run([tools / "a b\x01"], check=False).returncode == 7
+    begun, ended = noted(paths)
+    assert (begun["output"], begun["inputs"], begun["cwd"]) == ("a b\x01", 1, str(tools))
+    assert (ended["end"], ended["code"], ended["signal"]) == (begun["link"], 0, None)
+    assert ended["output_bytes"] == (tools / "a b\x01").stat().st_size
+
+
+@pytest.mark.parametrize(
+    "words", [("-c", "a.c"), ("--version",), ("-E", "a.c"), ("-print-search-dirs",), ("-dumpmachine",)]
+)
+def test_what_is_no_link_is_handed_on_without_a_note(paths: Paths, tools: Path, words: tuple[str, ...]) -> None:
+    (tools / "a.c").write_text("int main(void) { return 7; }\n")
+    plain = subprocess.run(["cc", *words], cwd=tools, capture_output=True, text=True, check=True)
+    done = call(paths, tools, "cc", *words)
+    assert (done.returncode, done.stdout, done.stderr) == (0, plain.stdout, plain.stderr)
+    assert noted(paths) == []
+
+
+def test_words_of_a_response_file_count(paths: Paths, tools: Path) -> None:
+    (tools / "a.c").write_text("int main(void) { return 0; }\n")
+    subprocess.run(["cc", "-c", "a.c", "-o", "a b.o"], cwd=tools, check=True)
+    (tools / "args").write_text('a\\ b.o\n-o\n"out put"\n')
+    assert call(paths, tools, "cc", "@args").returncode == 0
+    begun, _ = noted(paths)
+    assert (begun["output"], begun["inputs"], begun["input_bytes"]) == ("out put", 1, (tools / "a b.o").stat().st_size)
+
+
+def test_exit_codes_and_signals_are_the_tools_own(paths: Paths, tools: Path) -> None:
+    write(tools / "cc", '#!/bin/sh\n[ "$1" = 9.o ] && kill -9 $$\nexit 5\n')
+    assert call(paths, tools, "cc", "x.o", "-o", "x").returncode == 5
+    assert call(paths, tools, "cc", "9.o", "-o", "x").returncode == -9
+    assert [(end["code"], end["signal"]) for end in noted(paths)[1::2]] == [(5, None), (None, 9)]
+
+
+def test_a_cache_finds_the_real_compiler_and_rustc_finds_ours(paths: Paths, tools: Path) -> None:
+    write(tools / "sccache", SHOWS)
+    fronts = find_fronts(paths, env_with(tools), None, None)
+    assert {"cc", "sccache"} <= {os.path.basename(folder) for folder in fronts}
+    for compiler in ("cc", "nvcc", "/usr/bin/c++"):
+        path, words = call(paths, tools, "sccache", compiler, "-c", "a.c").stdout.splitlines()
+        assert not set(fronts) & set(path.split(":"))
+        assert words == f"{compiler} -c a.c"
+    path, words = call(paths, tools, "sccache", "/x/bin/rustc", "--crate-name", "a").stdout.splitlines()
+    assert path.split(":")[: len(fronts)] == list(fronts)
+    _, words = call(paths, tools, "sccache", f"{fronts[0]}/cc", "-c", "a.c").stdout.splitlines()
+    assert not words.startswith(fronts[0])
+    assert words.endswith("/cc -c a.c")
+
+
+def test_where_nothing_can_be_noted_the_tool_runs(paths: Paths, tools: Path) -> None:
+    (tools / "a.c").write_text("int main(void) { return 0; }\n")
+    fronts = find_fronts(paths, env_with(tools), None, None)
+    env = {**os.environ, "PATH": f"{fronts[0]}:{os.environ['PATH']}", "DECK_FRONTS": "/nowhere/at/all"}
+    assert subprocess.run(["cc", "a.c", "-o", "a"], cwd=tools, env=env, check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("variable", "wrapper"),
+    [
+        ({}, "/opt/bin/sccache"),
+        ({"CC": "/opt/bin/ccache gcc"}, None),
+        ({"CMAKE_C_COMPILER_LAUNCHER": "/x/sccache"}, None),
+    ],
+)
+def test_a_cache_called_by_its_path_means_no_front(
+    paths: Paths, tools: Path, variable: dict[str, str], wrapper: str | None
+) -> None:
+    assert find_fronts(paths, {**env_with(tools), **variable}, None, wrapper) == ()
+
+
+def test_a_package_that_notes_compilers_means_no_front(paths: Paths, tools: Path, tmp_path: Path) -> None:
+    lock = tmp_path / "Cargo.lock"
+    lock.write_text('[[package]]\nname = "cmake"\nversion = "0.1.50"\n')
+    assert find_fronts(paths, env_with(tools), str(tmp_path), None) == ()
+    lock.write_text('[[package]]\nname = "cmake-parser"\nversion = "0.1.50"\n')
+    assert find_fronts(paths, env_with(tools), str(tmp_path), None) != ()
+
+
+def test_a_machine_without_a_compiler_gets_no_front(paths: Paths, tools: Path) -> None:
+    assert find_fronts(paths, {**os.environ, "PATH": str(tools)}, None, None) == ()
+
+
+def test_a_front_that_cannot_be_built_is_not_tried_at_each_build(tmp_path: Path, tools: Path) -> None:
+    alone = Paths(str(tmp_path / "state"), str(tmp_path / "cache"))
+    write(tools / "rustc", f"#!/bin/sh\necho x >> {tmp_path}/tries\nexit 1\n")
+    for _ in range(3):
+        assert find_fronts(alone, env_with(tools), None, None) == ()
+    assert (tmp_path / "tries").read_text() == "x\n"
+
+
+def test_a_program_that_takes_over_gets_the_path_of_its_caller(paths: Paths, tools: Path) -> None:
+    fronts = find_fronts(paths, env_with(tools), None, None)
+    assert without_fronts(":".join((*fronts, "/usr/bin", "/bin"))) == "/usr/bin:/bin"
