@@ -11,6 +11,7 @@ from core.clock import Clock, monotonic
 from core.errors import JournalError
 from core.facts import guess_record, read_exit, read_record
 from core.journal import JournalTail
+from core.machine_journal import HostReader
 from core.paths import Paths
 from core.reduce import reduce_run
 from core.run.stop import is_live
@@ -177,6 +178,8 @@ class Reader:
         self._looked_at = float("-inf")
         self._opened = 0
         """When the list of open runs last changed, in nanoseconds: a new run is shown at once."""
+        self._host = HostReader(paths)
+        self._is_first = True
         self._board = Board(now=clock())
 
     @property
@@ -199,17 +202,19 @@ class Reader:
             self._opened = opened
             changed |= self._find_runs(now)
         changed |= self._read(budget_s)
+        changed |= self._look_at_host()
         for entry in self._entries.values():
             changed |= (entry.look if is_due else entry.look_first)(now, closes_within_s)
         is_live_board = any(not run.state.is_over for run in self._board.runs.values())
         if changed:
-            self._board = Board(self._runs(), now, beat, self._notes())
+            self._board = Board(self._runs(), now, beat, self._host.host, self._notes())
         elif beat != self._board.engine_seen_at or (is_live_board and int(now) != int(self._board.now)):
             self._board = replace(self._board, now=now, engine_seen_at=beat)
         return self._board
 
     def read_all(self) -> Board:
         """The board with every run read, however many, and every end known: for commands that look once."""
+        self._is_first = False
         self._poll(_NO_LIMIT_S, _NO_LIMIT_S)
         while any(entry.is_behind for entry in self._entries.values()):
             self._poll(_NO_LIMIT_S, _NO_LIMIT_S)
@@ -232,6 +237,14 @@ class Reader:
             elif spent_s < _SKETCH_BUDGET_S:
                 entry.sketch()
         return changed
+
+    def _look_at_host(self) -> bool:
+        """What the machine does can wait for the second look: the first one is before the first paint."""
+        if self._is_first:
+            self._is_first = False
+            return False
+        before = self._host.host
+        return self._host.poll() is not before
 
     def _find_runs(self, now: float) -> bool:
         names = {name for name in _names(self._paths.runs) if name[:1].isdigit()}
@@ -271,7 +284,8 @@ class Reader:
         return MappingProxyType({name: run for name, run in shown if run is not None})
 
     def _notes(self) -> tuple[str, ...]:
-        return tuple(entry.note for entry in self._entries.values() if entry.note)
+        own = (self._host.note,) if self._host.note else ()
+        return (*own, *(entry.note for entry in self._entries.values() if entry.note))
 
     def _opened_at(self) -> int:
         try:

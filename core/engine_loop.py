@@ -10,6 +10,7 @@ from core import events as e
 from core.clock import Clock
 from core.errors import JournalError
 from core.keeper import Keeper
+from core.machine_journal import MachineJournal
 from core.observer import Observer
 from core.paths import Paths
 from core.requests import Server
@@ -72,6 +73,7 @@ class Engine:
         self._open: dict[str, _Open] = {}
         self._arrivals: dict[str, _Arrival] = {}
         self._observer = Observer(clock, monotonic)
+        self._machine: MachineJournal | None = None
         self._beat_at = -1e9
         self._busy_at = monotonic()
 
@@ -263,12 +265,19 @@ class Engine:
         """What cannot be seen is not known; the logs are read all the same."""
         live = [entry for entry in self._open.values() if not entry.is_ended and not entry.run.is_stuck]
         try:
-            self._observer.look(
+            seen = self._observer.look(
                 [entry.run for entry in live if entry.drain_to is None],
                 [entry.run for entry in live if entry.drain_to is not None],
             )
+            if seen:
+                self._write_machine(seen)
         except Exception as error:
             self._keeper.fault("observer", error)
+
+    def _write_machine(self, seen: list[e.Event]) -> None:
+        if self._machine is None:
+            self._machine = MachineJournal(self.paths.machine)
+        self._machine.append(seen)
 
     def _beat(self) -> None:
         now = self._monotonic()

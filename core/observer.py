@@ -5,7 +5,9 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from core import events as e
 from core.clock import Clock, cpu_time
+from core.host import Held, lock_rows
 from core.run import proctree
 from core.watch import oom, procs
 from core.watch.kills import KillBook, Suspect, Victim
@@ -52,6 +54,8 @@ class Observer:
     _book: LockBook = field(default_factory=LockBook)
     _supervisors: dict[int, tuple[str, str]] = field(default_factory=dict)
     """Run and agent by the supervisor's pid."""
+    _told_locks: tuple[Held, ...] = ()
+    _of_machine: list[e.Event] = field(default_factory=list)
     _prober: Prober = field(init=False)
     _locks: LockWatch = field(init=False)
 
@@ -59,8 +63,13 @@ class Observer:
         self._prober = Prober(self.table, clock=self.clock, monotonic=self.monotonic, cpu_time=cpu_time)
         self._locks = LockWatch(self._owner_of)
 
-    def look(self, live: Iterable[WatchedRun], ending: Iterable[WatchedRun]) -> None:
-        """Sample the runs that live where it is time for it; tell those that live or end now of waits and kills."""
+    def look(self, live: Iterable[WatchedRun], ending: Iterable[WatchedRun]) -> list[e.Event]:
+        """Sample the runs that live where it is time for it; tell those that live or end now of waits and kills.
+
+        Returns:
+            What is new to tell of the machine as a whole.
+        """
+        self._of_machine = []
         runs = {run.run: run for run in live}
         watched = {name: found for name, run in runs.items() if (found := run.watched()) is not None}
         over = {run.run: run for run in ending}
@@ -79,6 +88,7 @@ class Observer:
             }
             self._look_at_locks(both)
             self._look_for_kills(both, frozenset(over))
+        return self._of_machine
 
     @property
     def is_pressed(self) -> bool:
@@ -87,7 +97,11 @@ class Observer:
 
     def _look_at_locks(self, runs: Mapping[str, WatchedRun]) -> None:
         now = self.clock()
-        for name, event in self._book.update(now, self._locks.look(now)):
+        locks = self._locks.look(now)
+        if locks != self._told_locks:
+            self._told_locks = locks
+            self._of_machine.append(e.LocksSeen(now, lock_rows(locks)))
+        for name, event in self._book.update(now, locks):
             if name in runs:
                 runs[name].note([event])
 

@@ -29,6 +29,21 @@ class Paths(NamedTuple):
         return self.state + "/engine"
 
     @property
+    def machine(self) -> str:
+        """Journal of the machine as a whole, and its predecessors."""
+        return self.state + "/machine"
+
+    @property
+    def store(self) -> str:
+        """Lock, address and log of our cache store."""
+        return self.state + "/store"
+
+    @property
+    def caches(self) -> str:
+        """A folder an agent: what its cache server writes."""
+        return self.state + "/caches"
+
+    @property
     def history(self) -> str:
         """The index over finished runs."""
         return self.state + "/history.sqlite"

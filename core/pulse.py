@@ -36,7 +36,7 @@ class Pulse:
         except OSError:
             runs = []
         found = (f"{self._paths.run(run)}/{name}" for run in sorted(runs) for name in _FILES)
-        files = [path for path in found if os.path.exists(path)]
+        files = [path for path in (self._paths.machine + "/events.jsonl", *found) if os.path.exists(path)]
         if files != self._files:
             self._files, self._seen = files, []
 

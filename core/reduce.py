@@ -10,9 +10,11 @@ from types import MappingProxyType
 from typing import Any
 
 from core import events as e
+from core.cache_use import add_lookup
 from core.state import (
     MAX_DIAGNOSTICS,
     MAX_FAILED_TESTS,
+    MAX_HISTORY,
     MAX_KILLS,
     MAX_LINKS,
     MAX_TRAIL,
@@ -114,7 +116,12 @@ def _apply(s: dict[str, Any], finished: dict[str, float], event: e.Event) -> Non
             if s["ended_at"] is None:
                 s["use"] = event
             s["memory_trail"] = (*s["memory_trail"], event.memory_bytes)[-MAX_TRAIL:]
+            s["memory_history"] = (*s["memory_history"], (event.at, event.memory_bytes))[-MAX_HISTORY:]
             s["memory_peak_bytes"] = max(s["memory_peak_bytes"] or 0, event.memory_bytes)
+        case e.CacheLookedUp():
+            s["cache"] = add_lookup(s["cache"], event, s["agent"])
+        case e.BottleneckFound():
+            s["bottleneck"] = event if s["ended_at"] is None else None
         case e.TypicalRecalled():
             s["typical"] = event
             s["typical_s"] = MappingProxyType(dict(event.crate_s))
@@ -211,7 +218,7 @@ def _after_build(s: dict[str, Any], event: e.Event) -> None:
 def _rest(s: dict[str, Any]) -> None:
     """Nothing of it is under way any more."""
     s["in_flight"], s["links"] = (), ()
-    s["use"] = s["blocked"] = s["waits_for"] = s["waits_since"] = None
+    s["use"] = s["blocked"] = s["waits_for"] = s["waits_since"] = s["bottleneck"] = None
 
 
 def _ended(s: dict[str, Any], event: e.RunEnded) -> None:

@@ -6,6 +6,8 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from core import events as e
+from core.cache_use import CacheUse
+from core.host import Host
 from core.values import dataclass
 
 MAX_DIAGNOSTICS = 500
@@ -15,6 +17,8 @@ MAX_TRAIL = 8
 MAX_KILLS = 20
 MAX_LINKS = 1000
 """Kept per run; the earliest go first."""
+MAX_HISTORY = 300
+"""Samples of memory kept per run, with their times: at least five minutes."""
 
 
 class RunState(StrEnum):
@@ -107,6 +111,12 @@ class Run:
     """Bytes at its last samples, oldest first, at most MAX_TRAIL."""
     memory_peak_bytes: int | None = None
     """The most that a sample saw: less than the true peak, which may lie between two."""
+    memory_history: tuple[tuple[float, int], ...] = ()
+    """When, and bytes, at its samples, oldest first, at most MAX_HISTORY; between two the first one holds."""
+    cache: CacheUse = CacheUse()
+    """What a compiler cache did for it."""
+    bottleneck: e.BottleneckFound | None = None
+    """What holds it up now; None: nothing was found yet, or it is over."""
     out_lines: int = 0
     err_lines: int = 0
     out_bytes: int = 0
@@ -141,5 +151,7 @@ class Board:
     """When this board was made, seconds since the epoch; elapsed times are `now - started_at`."""
     engine_seen_at: float | None = None
     """When the engine last gave a sign of life; None: none runs."""
+    host: Host = Host()
+    """The machine that they run on."""
     notes: tuple[str, ...] = ()
     """Runs that cannot be shown, and why: a journal of a newer version."""

@@ -97,6 +97,18 @@ class DeckApp(RunActions):
                 from tui.screens.logs import LogsScreen
 
                 return LogsScreen()
+            case "memory":
+                from tui.screens.memory import MemoryScreen
+
+                return MemoryScreen()
+            case "locks":
+                from tui.screens.locks import LocksScreen
+
+                return LocksScreen()
+            case "cache":
+                from tui.screens.cache import CacheScreen
+
+                return CacheScreen()
             case "history":
                 from tui.screens.history import HistoryScreen
 

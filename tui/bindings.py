@@ -84,7 +84,11 @@ ACTIONS = (
     Key("run.copy", "c", "copy_command", "c", "copy command", "Copy the command line, with its folder"),
     Key("tab.board", "f1", "tab('board')", "F1", "board", "Show the board: a pane an agent", group="Dashboard"),
     Key("tab.logs", "f2", "tab('logs')", "F2", "logs", "Show the logs of all agents in one", group="Dashboard"),
-    Key("tab.history", "f3", "tab('history')", "F3", "history", "Show past runs, compare two", group="Dashboard"),
+    Key("tab.memory", "f3", "tab('memory')", "F3", "memory", "Show who takes the memory, and the links",
+        group="Dashboard"),
+    Key("tab.locks", "f4", "tab('locks')", "F4", "locks", "Show who holds which lock, who waits", group="Dashboard"),
+    Key("tab.cache", "f5", "tab('cache')", "F5", "cache", "Show what compiler caches give", group="Dashboard"),
+    Key("tab.history", "f6", "tab('history')", "F6", "history", "Show past runs, compare two", group="Dashboard"),
     Key("tab.next", "right_square_bracket", "next_tab(1)", "]", "next tab", "Show the next tab", group="Dashboard"),
     Key("tab.previous", "left_square_bracket", "next_tab(-1)", "[", "previous tab", "Show the tab before",
         group="Dashboard"),
@@ -219,6 +223,9 @@ HISTORY = (
     Key("history.back", "escape", "back", "esc", "back", "Undo filter and marks, then go back to the board",
         group="History"),
 )  # fmt: skip
+MEMORY = (Key("memory.back", "escape", "back", "esc", "back", "Go back to the board", group="Memory"),)
+LOCKS = (Key("locks.back", "escape", "back", "esc", "back", "Go back to the board", group="Locks"),)
+CACHE = (Key("cache.back", "escape", "back", "esc", "back", "Go back to the board", group="Cache"),)
 COMPARE = (Key("compare.back", "escape", "back", "esc", "back", "Go back to the history", True, "Comparison"),)
 TABLE = (
     Key("table.open", "enter", "open", "↵", "open", "Open the chosen row", group="List"),
@@ -251,6 +258,9 @@ SCREENS: Mapping[str, tuple[Key, ...]] = {
     "run": (*LOG, *RUN, *ACTIONS),
     "logs": (*LOG, *LOGS, *ACTIONS),
     "history": (*TABLE, *HISTORY, *ACTIONS),
+    "memory": (*TABLE, *MEMORY, *ACTIONS),
+    "locks": (*TABLE, *LOCKS, *ACTIONS),
+    "cache": (*TABLE, *CACHE, *ACTIONS),
     "compare": (*TABLE, *COMPARE, *ACTIONS),
     "list": TABLE,
     "start": START,

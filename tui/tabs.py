@@ -12,4 +12,7 @@ class Tab(NamedTuple):
     key: str
 
 
-TABS = (Tab("board", "Board", "f1"), Tab("logs", "Logs", "f2"), Tab("history", "History", "f3"))
+TABS = (
+    Tab("board", "Board", "f1"), Tab("logs", "Logs", "f2"), Tab("memory", "Memory", "f3"), Tab("locks", "Locks", "f4"),
+    Tab("cache", "Cache", "f5"), Tab("history", "History", "f6"),
+)  # fmt: skip

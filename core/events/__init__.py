@@ -22,15 +22,30 @@ from core.events.build import (
     UnitFinished,
     UnitStarted,
 )
+from core.events.cache import CacheLookedUp, CacheOutcome
 from core.events.codec import EVENTS, from_record, to_record
-from core.events.observed import LinkEnded, LinkStarted, LockBlocked, LockPassed, ProcessKilled, RunSampled
+from core.events.machine import CachesSeen, ForeignSeen, LocksSeen, MachineSampled
+from core.events.observed import (
+    BottleneckFound,
+    LinkEnded,
+    LinkStarted,
+    LockBlocked,
+    LockPassed,
+    ProcessKilled,
+    RunSampled,
+)
 
 __all__ = [
     "EVENTS",
     "SCHEMA_VERSION",
+    "BottleneckFound",
     "BuildFinished",
+    "CacheLookedUp",
+    "CacheOutcome",
+    "CachesSeen",
     "DiagnosticEmitted",
     "Event",
+    "ForeignSeen",
     "HandedOver",
     "Level",
     "LinkEnded",
@@ -39,7 +54,9 @@ __all__ = [
     "LockPassed",
     "LockWaitBegan",
     "LockWaitEnded",
+    "LocksSeen",
     "LogCut",
+    "MachineSampled",
     "Outcome",
     "OutputGrew",
     "ProcessKilled",

@@ -25,7 +25,17 @@ from core.events.build import (
     UnitFinished,
     UnitStarted,
 )
-from core.events.observed import LinkEnded, LinkStarted, LockBlocked, LockPassed, ProcessKilled, RunSampled
+from core.events.cache import CacheLookedUp
+from core.events.machine import CachesSeen, ForeignSeen, LocksSeen, MachineSampled
+from core.events.observed import (
+    BottleneckFound,
+    LinkEnded,
+    LinkStarted,
+    LockBlocked,
+    LockPassed,
+    ProcessKilled,
+    RunSampled,
+)
 
 EVENTS: dict[str, type[Event]] = {
     cls.__name__: cls
@@ -34,6 +44,7 @@ EVENTS: dict[str, type[Event]] = {
         LockWaitBegan, LockWaitEnded, BuildFinished, TestSuiteStarted, TestFinished, TestsCounted,
         TypicalRecalled, HandedOver, LogCut, StopAsked, RunEnded, RunLost,
         LinkStarted, LinkEnded, RunSampled, ProcessKilled, LockBlocked, LockPassed,
+        CacheLookedUp, BottleneckFound, MachineSampled, LocksSeen, ForeignSeen, CachesSeen,
     )
 }  # fmt: skip
 _FIELDS: dict[type[Event], tuple[str, ...]] = {c: tuple(f.name for f in fields(c)) for c in EVENTS.values()}

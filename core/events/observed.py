@@ -1,5 +1,7 @@
 """What was seen of a run from outside: in /proc, by fronts, at locks."""
 
+from typing import Literal
+
 from core.events.base import Event
 from core.values import dataclass
 
@@ -67,6 +69,9 @@ class RunSampled(Event):
     """At most five, largest first: role, unit or file, pid, anonymous bytes. Roles: `core.watch.roles`."""
     links: tuple[tuple[str, int], ...] = ()
     """Links under way: which one (as in `LinkStarted`), anonymous bytes now."""
+    read_bytes_s: float | None = None
+    """Read from disks since the last sample, bytes a second, of the processes that were seen; None: not known."""
+    write_bytes_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,3 +128,13 @@ class LockPassed(Event):
     holder_agent: str
     """Of the last holder; empty: not ours."""
     holder: str
+
+
+@dataclass(frozen=True, slots=True)
+class BottleneckFound(Event):
+    """What holds the run up now, told when it changed."""
+
+    word: Literal["", "cpu", "memory", "disk", "lock", "cache", "network", "critical path"]
+    """Empty: nothing that is known does."""
+    evidence: str
+    """One sentence with its figures."""

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 from core import events as e
+from core.host import Held, Owner, Waiter
 from core.values import dataclass
-from core.watch.locks import Held, Owner, Waiter, chain
+from core.watch.locks import chain
 
 NOISE_S = 0.25
 """Eight fresh checks at once wait so long for the package cache and nobody minds."""

@@ -9,6 +9,7 @@ It is only read: to try a lock would take it. Source: proc_locks(5); names of th
 import os
 from collections.abc import Callable, Iterable, Mapping
 
+from core.host import Held, Owner, Waiter
 from core.run.mask import safe_words
 from core.values import dataclass
 
@@ -37,44 +38,6 @@ class Entry:
     pid: int
     is_exclusive: bool
     waits: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Owner:
-    """Who holds a lock, or waits for it."""
-
-    pid: int
-    run: str
-    """Empty: not ours."""
-    agent: str
-    """Empty: not ours."""
-    command: str
-    """Of one that is not ours: cargo's command line, credentials masked, else the program. Empty: not known."""
-    cwd: str
-    """Of one that is not ours; empty: not known."""
-
-
-@dataclass(frozen=True, slots=True)
-class Waiter:
-    """Who waits for a lock."""
-
-    owner: Owner
-    since: float
-    """When it was first seen to wait, seconds since the epoch."""
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """A lock of cargo's that somebody holds."""
-
-    path: str
-    kind: str
-    """`package cache`, `shared package cache`, `artifact dir`, `build dir`."""
-    holders: tuple[Owner, ...]
-    """Several where they share it."""
-    since: float
-    """When it was first seen in the hands of the first of them."""
-    waiters: tuple[Waiter, ...]
 
 
 OwnerOf = Callable[[int], tuple[str, str]]

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from core import events as e
+from core.host import Held, Owner, Waiter
 from core.watch.lock_book import NOISE_S, LockBook
-from core.watch.locks import Entry, Held, LockWatch, Owner, Waiter, chain, parse_locks, shared_targets
+from core.watch.locks import Entry, LockWatch, chain, parse_locks, shared_targets
 from tests.core.runs import until
 
 TABLE = b"""1: FLOCK  ADVISORY  WRITE 19427 fe:00:2368489 0 EOF

@@ -84,7 +84,7 @@ def past(stage: Stage) -> Stage:
 
 
 async def opened(pilot: Pilot[str]) -> HistoryScreen:
-    await pilot.press("f3")
+    await pilot.press("f6")
     screen = pilot.app.screen
     assert isinstance(screen, HistoryScreen)
     await settled(pilot)

@@ -1,0 +1,128 @@
+"""What a compiler cache did for one run, added up. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import field, replace
+from types import MappingProxyType
+from typing import NamedTuple, TypeVar
+
+from core import events as e
+from core.values import dataclass
+
+_Key = TypeVar("_Key")
+MAX_LOOKUPS = 2000
+"""Kept per run with all they say; the earliest go first."""
+
+
+class Counts(NamedTuple):
+    """Compilations by what became of them; each is counted once."""
+
+    own: int = 0
+    """Hits on what the agent itself had compiled."""
+    other: int = 0
+    """Hits on what another agent had compiled."""
+    unknown: int = 0
+    """Hits of which nobody knows who compiled them."""
+    missed: int = 0
+    not_cacheable: int = 0
+    errors: int = 0
+
+    @property
+    def hits(self) -> int:
+        """All of them."""
+        return self.own + self.other + self.unknown
+
+    @property
+    def all(self) -> int:
+        """All compilations that were asked for."""
+        return sum(self)
+
+    @property
+    def effective_rate(self) -> float | None:
+        """Hits of all that had to be made, 0..1; None: nothing had."""
+        return self.hits / self.all if self.all else None
+
+    @property
+    def server_rate(self) -> float | None:
+        """Hits of what the cache could keep, 0..1, as a cache counts for itself; None: nothing was."""
+        looked = self.hits + self.missed
+        return self.hits / looked if looked else None
+
+    def plus(self, other: "Counts") -> "Counts":
+        """Both together."""
+        return Counts(*(a + b for a, b in zip(self, other, strict=True)))
+
+
+@dataclass(frozen=True, slots=True)
+class CacheUse:
+    """All that a cache did for a run."""
+
+    cache: str = ""
+    """`sccache`, `zccache`, `kache`, `mbx`; empty: none was seen."""
+    languages: Mapping[str, Counts] = field(default_factory=lambda: MappingProxyType({}))
+    reasons: Mapping[tuple[str, str], int] = field(default_factory=lambda: MappingProxyType({}))
+    """How often, by outcome (`missed`, `not cacheable`, `error`) and reason."""
+    sources: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    """Hits by the agent that had compiled; the empty name: not known."""
+    saved_s: float = 0.0
+    """What compiling took of the hits of which that is known, less what looking them up took."""
+    saved_unknown: int = 0
+    """Hits of which it is not known."""
+    hit_bytes: int = 0
+    """Of entries that were taken, as far as it is known."""
+    stored_bytes: int = 0
+    """Of entries that were made, as far as it is known."""
+    lookups: tuple[e.CacheLookedUp, ...] = ()
+    """In order, at most MAX_LOOKUPS."""
+
+    @property
+    def rust(self) -> Counts:
+        """Of units of cargo."""
+        return self.languages.get("Rust", Counts())
+
+    @property
+    def total(self) -> Counts:
+        """Of all languages."""
+        found = Counts()
+        for counts in self.languages.values():
+            found = found.plus(counts)
+        return found
+
+
+def add_lookup(use: CacheUse, event: e.CacheLookedUp, agent: str) -> CacheUse:
+    """The use after one more compilation of `agent`."""
+    counts = use.languages.get(event.language, Counts()).plus(_one(event, agent))
+    changes: dict[str, object] = {
+        "cache": event.cache,
+        "languages": MappingProxyType({**use.languages, event.language: counts}),
+        "lookups": (*use.lookups, event)[-MAX_LOOKUPS:],
+    }
+    size = event.size_bytes or 0
+    if event.outcome == "hit":
+        changes["sources"] = _counted(use.sources, event.source_agent)
+        changes["hit_bytes"] = use.hit_bytes + size
+        if event.saved_s is None:
+            changes["saved_unknown"] = use.saved_unknown + 1
+        else:
+            changes["saved_s"] = use.saved_s + event.saved_s - (event.elapsed_s or 0.0)
+    else:
+        changes["reasons"] = _counted(use.reasons, (event.outcome, event.reason))
+        changes["stored_bytes"] = use.stored_bytes + size
+    return replace(use, **changes)  # type: ignore[arg-type]
+
+
+def _one(event: e.CacheLookedUp, agent: str) -> Counts:
+    match event.outcome:
+        case "hit" if not event.source_agent:
+            return Counts(unknown=1)
+        case "hit":
+            return Counts(own=1) if event.source_agent == agent else Counts(other=1)
+        case "missed":
+            return Counts(missed=1)
+        case "not cacheable":
+            return Counts(not_cacheable=1)
+        case _:
+            return Counts(errors=1)
+
+
+def _counted(counts: Mapping[_Key, int], key: _Key) -> Mapping[_Key, int]:
+    return MappingProxyType({**counts, key: counts.get(key, 0) + 1})
