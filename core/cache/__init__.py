@@ -1,0 +1,1 @@
+"""Compiler caches: our own store, cache servers, and what they tell of each compilation."""
