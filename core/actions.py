@@ -8,6 +8,7 @@ from typing import Any
 from core import retention
 from core.errors import EngineError, UsageError
 from core.paths import Paths
+from core.run.cache import KIND, STORE
 
 Message = dict[str, Any]
 
@@ -129,4 +130,4 @@ def _text(message: Message, key: str) -> str:
 
 def _without_ours(env: dict[str, str]) -> dict[str, str]:
     """The environment without what an enclosing run put there: the new run is not a part of it."""
-    return {name: value for name, value in env.items() if not name.startswith("DECK_")}
+    return {name: value for name, value in env.items() if not name.startswith("DECK_") or name in (KIND, STORE)}

@@ -5,7 +5,9 @@
 //!   Its peak is that of a child of this small process: a large parent would pass its own size on.
 //! * `cc` that does not link, or nowhere to note it: the real tool takes this process over.
 //! * A compiler cache: takes this process over. For anything but rustc our folder is taken out of PATH first,
-//!   because a cache hashes the compiler that it finds there.
+//!   because a cache hashes the compiler that it finds there. What rustc is asked to compile is noted as a line in
+//!   `$DECK_FRONTS/cache.jsonl`: with it a server's log can be told apart by runs, and misses be explained.
+//!   Where the server that cargo-deck started (`$DECK_CACHE_SERVER`) is gone, rustc runs without a cache.
 //!
 //! Whatever fails here, the real tool runs.
 
@@ -15,6 +17,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{exit, Command};
@@ -64,7 +67,8 @@ fn main() {
         take_over_cache(command, args, rest);
     }
     command.args(&args);
-    let Some(notes) = env::var_os("DECK_FRONTS").and_then(|folder| open_notes(Path::new(&folder))) else {
+    let Some(notes) = env::var_os("DECK_FRONTS").and_then(|folder| open_notes(Path::new(&folder), "links.jsonl"))
+    else {
         take_over(command);
     };
     match read_link(&args) {
@@ -77,6 +81,14 @@ fn main() {
 fn take_over_cache(mut command: Command, args: Vec<OsString>, path: OsString) -> ! {
     if !is_for_rustc(&args) {
         command.env("PATH", &path);
+    } else {
+        let is_gone = env::var_os("DECK_CACHE_SERVER").is_some_and(|socket| UnixStream::connect(socket).is_err());
+        note_call(&args, is_gone);
+        if is_gone {
+            let mut compiler = Command::new(&args[0]);
+            compiler.args(&args[1..]);
+            take_over(compiler);
+        }
     }
     let compiler = args.first().map(PathBuf::from).filter(|first| is_me(first));
     let found = compiler.and_then(|first| find_real(first.file_name()?, &path));
@@ -118,8 +130,41 @@ fn is_for_rustc(args: &[OsString]) -> bool {
     args.first().and_then(names).is_some_and(|name| name == "rustc" || name.starts_with("clippy-driver"))
 }
 
-fn open_notes(folder: &Path) -> Option<File> {
-    OpenOptions::new().append(true).create(true).open(folder.join("links.jsonl")).ok()
+fn open_notes(folder: &Path, name: &str) -> Option<File> {
+    OpenOptions::new().append(true).create(true).open(folder.join(name)).ok()
+}
+
+/// One line for what rustc is asked to compile; cargo's questions to it are none. Values of variables that are named
+/// like a credential stay out of it.
+fn note_call(args: &[OsString], is_direct: bool) {
+    let crate_name = args.iter().position(|word| word == "--crate-name").and_then(|at| args.get(at + 1));
+    if crate_name.is_none_or(|name| name == "___") {
+        return;
+    }
+    let Some(mut notes) = env::var_os("DECK_FRONTS").and_then(|folder| open_notes(Path::new(&folder), "cache.jsonl"))
+    else {
+        return;
+    };
+    let words: Vec<String> = args.iter().map(|word| quoted(word)).collect();
+    let variables: Vec<String> = env::vars_os()
+        .filter(|(name, _)| name.as_bytes().starts_with(b"CARGO"))
+        .map(|(name, value)| {
+            let text = name.to_string_lossy().to_uppercase();
+            let is_secret = ["KEY", "TOKEN", "SECRET", "PASSWORD"].iter().any(|word| text.contains(word));
+            format!("{}:{}", quoted(&name), if is_secret { "null".to_owned() } else { quoted(&value) })
+        })
+        .collect();
+    let at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let line = format!(
+        "{{\"call\":\"{}-{}\",\"at\":{:.6},\"cwd\":{},\"direct\":{is_direct},\"argv\":[{}],\"env\":{{{}}}}}\n",
+        unsafe { getpid() },
+        at.as_nanos(),
+        at.as_secs_f64(),
+        quoted(env::current_dir().unwrap_or_default().as_os_str()),
+        words.join(","),
+        variables.join(","),
+    );
+    let _ = notes.write_all(line.as_bytes());
 }
 
 #[derive(Default)]

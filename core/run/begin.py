@@ -6,7 +6,7 @@ from typing import NamedTuple
 from core.errors import DeckError, SpawnError, UsageError
 from core.launch import Launch
 from core.paths import Paths
-from core.run import compose, config, fronts, grammar, handoff, harness, identity, spawn, target
+from core.run import cache, compose, config, fronts, grammar, handoff, harness, identity, spawn, target
 
 SHIM_MARK = b"# cargo-deck shim"
 
@@ -152,11 +152,12 @@ def begin(paths: Paths, request: Request) -> Begun:
         chosen = own
         if own.source == "default" and own.path is not None:
             chosen = _choose(paths, slot.run, request.agent.name, checkout, own)
+        cached = _cache(paths, parsed, settings, request, root)
         memory = handoff.open_memory() if request.caller.out_tty and request.is_owned else None
         composed = compose.compose(
             parsed, settings, request.caller, request.env,
             target_dir=chosen.path if chosen.source == "private" else None, can_hand_over=memory is not None,
-            own_harnesses=_own_harnesses(request.caller, parsed, root, cwd),
+            own_harnesses=_own_harnesses(request.caller, parsed, root, cwd), more=cached.flags,
         )  # fmt: skip
         if memory is not None and not composed.is_handoff:
             os.close(memory)
@@ -170,8 +171,14 @@ def begin(paths: Paths, request: Request) -> Begun:
             launch=Launch(
                 (cargo, *composed.words),
                 request.cwd,
-                env=(*composed.env, *(((handoff.VARIABLE, str(memory)),) if memory is not None else ())),
-                path_front=fronts.find_fronts(paths, request.env, root, settings.rustc_wrapper),
+                env=(*composed.env, *cached.env, *(((handoff.VARIABLE, str(memory)),) if memory is not None else ())),
+                path_front=(
+                    *fronts.find_fronts(
+                        paths, request.env, root, settings.rustc_wrapper, has_our_cache=bool(cached.server)
+                    ),
+                    *cached.folders,
+                ),
+                wrappers=("sccache",) if cached.server else (),
             ),
             env=request.env,
             checkout=checkout,
@@ -182,8 +189,12 @@ def begin(paths: Paths, request: Request) -> Begun:
             parser=composed.parser,
             streams=1 if request.caller.is_one_stream else 2,
             has_terminal=request.caller.has_terminal,
-            plan=(("target-dir", chosen.path or "", chosen.reason),) if chosen.path else (),
+            plan=(
+                *((("target-dir", chosen.path, chosen.reason),) if chosen.path else ()),
+                *((("cache", cached.value, cached.reason),) if cached.reason else ()),
+            ),
             rustc_wrapper=settings.rustc_wrapper,
+            cache_server=cached.server,
             handoff_fd=memory,
         )
         started = spawn.start(paths, slot, order, owned=request.is_owned)
@@ -191,6 +202,15 @@ def begin(paths: Paths, request: Request) -> Begun:
         spawn.give_up_slot(paths, slot)
         raise
     return Begun(started, composed, chosen, memory, order.subcommand)
+
+
+def _cache(
+    paths: Paths, parsed: grammar.Parsed, settings: config.CargoConfig, request: Request, root: str | None
+) -> cache.Chosen:
+    """The compiler cache of a build; none for what compiles nothing, or takes no flags of ours."""
+    if parsed.command is None or not parsed.is_known or root is None:
+        return cache.Chosen()
+    return cache.choose_cache(paths, request.agent.name, settings, request.env, root)
 
 
 def _begin_exec(paths: Paths, request: Request) -> Begun:

@@ -61,8 +61,9 @@ class Composed(NamedTuple):
 
 
 def compose(parsed: Parsed, config: CargoConfig, caller: Caller, env: dict[str, str], *, target_dir: str | None,
-            can_hand_over: bool, own_harnesses: frozenset[str] = frozenset()) -> Composed:  # fmt: skip
-    """What to execute for a cargo command line."""
+            can_hand_over: bool, own_harnesses: frozenset[str] = frozenset(),
+            more: tuple[str, ...] = ()) -> Composed:  # fmt: skip
+    """What to execute for a cargo command line; `more`: further flags for cargo."""
     command = parsed.command
     if command is None or not parsed.is_known or any(name in parsed.options for name in _UNTOUCHED):
         parser: Literal["cargo", "nextest", "generic"] = "generic" if command is None else command.parser
@@ -85,6 +86,7 @@ def compose(parsed: Parsed, config: CargoConfig, caller: Caller, env: dict[str, 
         ours += ["--color", "always"]
     if target_dir is not None:
         ours += ["--target-dir", target_dir]
+    ours += more
     is_handoff = can_hand_over and command.name == "run" and caller.out_tty and not config.has_runner
     if is_handoff:
         ours += ["--config", handoff.runner_config()]

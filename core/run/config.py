@@ -7,7 +7,7 @@ Source: cargo book, "Configuration", hierarchical structure.
 import os
 from typing import Any, NamedTuple
 
-_WORDS = (b"alias", b"term", b"target-dir", b"runner", b"rustc-wrapper")
+_WORDS = (b"alias", b"term", b"target-dir", b"runner", b"rustc-wrapper", b"incremental")
 
 
 class CargoConfig(NamedTuple):
@@ -24,6 +24,10 @@ class CargoConfig(NamedTuple):
     has_runner: bool
     """Somewhere a `runner` is configured."""
     rustc_wrapper: str | None
+    incremental: bool | None = None
+    """None: nobody set it but the profiles."""
+    is_incremental_forced: bool = False
+    """A variable did: a compiler cache sees it too."""
 
 
 def read_config(cwd: str, env: dict[str, str], home: str) -> CargoConfig:
@@ -37,6 +41,8 @@ def read_config(cwd: str, env: dict[str, str], home: str) -> CargoConfig:
     for name, value in env.items():
         if name.startswith("CARGO_ALIAS_"):
             aliases[name[12:].lower().replace("_", "-")] = tuple(value.split())
+    forced = env.get("CARGO_INCREMENTAL") or env.get("CARGO_BUILD_INCREMENTAL")
+    incremental = _first(tables, "build", "incremental")
     return CargoConfig(
         aliases=aliases,
         quiet=_truth(env.get("CARGO_TERM_QUIET"), _first(tables, "term", "quiet")),
@@ -48,6 +54,8 @@ def read_config(cwd: str, env: dict[str, str], home: str) -> CargoConfig:
         rustc_wrapper=env.get("RUSTC_WRAPPER")
         or env.get("CARGO_BUILD_RUSTC_WRAPPER")
         or _text(_first(tables, "build", "rustc-wrapper")),
+        incremental=forced in ("1", "true") if forced else incremental if isinstance(incremental, bool) else None,
+        is_incremental_forced=bool(forced),
     )
 
 

@@ -31,7 +31,9 @@ def folder(paths: Paths) -> str:
     return paths.cache + "/fronts"
 
 
-def find_fronts(paths: Paths, env: dict[str, str], root: str | None, wrapper: str | None) -> tuple[str, ...]:
+def find_fronts(
+    paths: Paths, env: dict[str, str], root: str | None, wrapper: str | None, *, has_our_cache: bool = False
+) -> tuple[str, ...]:
     """Folders to put first in PATH; none where a front would do harm or cannot be made.
 
     Args:
@@ -39,13 +41,15 @@ def find_fronts(paths: Paths, env: dict[str, str], root: str | None, wrapper: st
         env: The caller's environment.
         root: The workspace, for its `Cargo.lock`.
         wrapper: The user's `rustc-wrapper`.
+        has_our_cache: We start sccache for the build: it gets a front whether it is on PATH or not.
     """
-    if not _is_on_path("cc", env) or _names_cache_by_path(env, wrapper) or _notes_compilers(root):
+    is_cc_safe = _is_on_path("cc", env) and not _names_cache_by_path(env, wrapper) and not _notes_compilers(root)
+    if not (is_cc_safe or has_our_cache) or not _make(paths, env):
         return ()
-    if not _make(paths, env):
-        return ()
-    caches = (f"{folder(paths)}/{cache}" for cache in CACHES if _is_on_path(cache, env))
-    return (folder(paths) + "/cc", *caches)
+    caches = [cache for cache in CACHES if is_cc_safe and _is_on_path(cache, env)]
+    if has_our_cache and "sccache" not in caches:
+        caches.append("sccache")
+    return tuple(f"{folder(paths)}/{name}" for name in (*(("cc",) if is_cc_safe else ()), *caches))
 
 
 def without_fronts(path: str) -> str:

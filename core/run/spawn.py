@@ -41,6 +41,8 @@ class Order(NamedTuple):
     plan: tuple[tuple[str, str, str], ...] = ()
     """(setting, value, reason)."""
     rustc_wrapper: str | None = None
+    cache_server: str = ""
+    """Folder of the cache server that we started for it; empty: none."""
     handoff_fd: int | None = None
 
 
@@ -144,6 +146,8 @@ def write_record(slot: Slot, order: Order, *, owner: bool) -> None:
             "wrappers": launch.wrappers,
         },
         "plan": [{"setting": s, "value": v, "reason": r} for s, v, r in order.plan],
+        "rustc_wrapper": order.rustc_wrapper,
+        "cache_server": order.cache_server or None,
         "json": order.json,
         "progress": order.has_progress,
         "parser": order.parser,

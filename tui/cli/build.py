@@ -6,7 +6,7 @@ import sys
 from core.errors import DeckError, UsageError
 from core.parsers.projection import Projection
 from core.paths import Paths, find_paths
-from core.run import begin, compose, follow, grammar, handoff, identity, owner
+from core.run import begin, cache, compose, follow, grammar, handoff, identity, owner
 
 _PLAIN_WORDS = frozenset(("-h", "--help", "-V", "--version", "--list", "--explain"))
 _MANY_OPEN = 16
@@ -30,7 +30,7 @@ def main_shim(argv: list[str]) -> int:
 
 
 def _split_own(argv: list[str]) -> tuple[tuple[str, ...], dict[str, str]]:
-    """Take `--agent NAME`, `--detach`, `--brief` out of the words before `--`."""
+    """Take `--agent NAME`, `--cache KIND`, `--detach`, `--brief` out of the words before `--`."""
     words: list[str] = []
     own: dict[str, str] = {}
     i = 0
@@ -45,6 +45,13 @@ def _split_own(argv: list[str]) -> tuple[tuple[str, ...], dict[str, str]]:
             i += 1
         elif word.startswith("--agent="):
             own["agent"] = word[8:]
+        elif word == "--cache":
+            if i + 1 >= len(argv):
+                raise UsageError("--cache needs a kind: none or sccache")
+            own["cache"] = argv[i + 1]
+            i += 1
+        elif word.startswith("--cache="):
+            own["cache"] = word[8:]
         elif word in ("--detach", "--brief"):
             own[word[2:]] = "yes"
         else:
@@ -58,6 +65,10 @@ def _split_own(argv: list[str]) -> tuple[tuple[str, ...], dict[str, str]]:
 
 def _run(words: tuple[str, ...], own: dict[str, str]) -> int:
     env = dict(os.environ)
+    if "cache" in own:
+        if own["cache"] not in cache.KINDS:
+            return _say(f"--cache is one of {', '.join(cache.KINDS)}, not {own['cache']!r}", EXIT_USAGE)
+        env[cache.KIND] = own["cache"]
     _open_stdio()
     tool = "exec" if words[:1] == ("exec",) else "cargo"
     if tool == "exec":

@@ -1,0 +1,334 @@
+"""An sccache server for each agent: started by us outside any run, on a backend that agents can share, ended when idle.
+
+One a agent, because a server's log and figures do not say who asked. `caches/<agent>/` holds `server.json`, `lock`, the
+log of each server that was started (`log-<seconds>`), and the socket where its path is short enough.
+"""
+
+import _socket
+import fcntl
+import hashlib
+import json
+import os
+import signal
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+from core.cache.backends import backend_of
+from core.cache.program import Program, find_program
+from core.clock import monotonic, wall_clock
+from core.errors import StateError
+from core.paths import Paths
+from core.run import proctree
+from core.run.cache import Wish
+
+IDLE_S = 600
+"""A server ends so long after its last request."""
+START_LIMIT_S = 5.0
+MAX_LOG_BYTES = 32 << 20
+"""A server whose log is longer is started anew, once no build of its agent is open. 2 KB a compilation."""
+KEPT_LOGS = 2
+_LONGEST_SOCKET = 100
+_DEFAULT_SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGPIPE, signal.SIGTERM)
+LOG_FILTER = "sccache::compiler::compiler=debug,sccache::server=debug"
+_PASSED = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "TMPDIR", "CARGO_HOME", "RUSTUP_HOME", "LD_LIBRARY_PATH")
+
+
+class Server(NamedTuple):
+    """A cache server of an agent."""
+
+    agent: str
+    folder: str
+    socket: str
+    log: str
+    pid: int
+    start: int
+    """Field 22 of /proc/PID/stat."""
+    program: str
+    program_folder: str
+    """Holds the cache alone, under its own name: to go into PATH."""
+    version: str
+    backend: str
+    """Where it stores, without credentials."""
+    settings: str
+    """Digest of all that it was started with."""
+    started: float
+
+
+def agent_folder(paths: Paths, agent: str) -> str:
+    """Of an agent's server."""
+    return f"{paths.caches}/{agent}"
+
+
+def ensure_server(paths: Paths, agent: str, wish: Wish, env: dict[str, str]) -> Server:
+    """The agent's server; started where none runs as it is wished. 1 ms where one runs, else 30.
+
+    Raises:
+        UsageError: the store that is set is no place to store.
+        StateError: there is no sccache, or its server does not start.
+    """
+    program = find_program(paths, env)
+    backend, variables = _backend(paths, agent, wish, env)
+    folder = agent_folder(paths, agent)
+    os.makedirs(folder, 0o700, exist_ok=True)
+    settings = _digest(program.path, program.shown, *sorted(f"{k}={v}" for k, v in variables.items()))
+    with _locked(folder):
+        known = read_server(paths, agent)
+        if known is not None and is_alive(known):
+            if known.settings == settings and not _is_log_full(known):
+                return known
+            if is_in_use(paths, agent):
+                return known
+            _end(known)
+        _drop_old_logs(folder)
+        return _start(paths, agent, program, backend, settings, {**_base_env(env), **variables})
+
+
+def _backend(paths: Paths, agent: str, wish: Wish, env: dict[str, str]) -> tuple[str, dict[str, str]]:
+    if wish.store != "own":
+        found = backend_of(wish.store, env)
+        return found.name, found.env
+    from core.cache.store_client import ensure_store
+
+    store = ensure_store(paths, limit_bytes=wish.limit_bytes)
+    return "own", {
+        "SCCACHE_WEBDAV_ENDPOINT": f"http://127.0.0.1:{store.port}/{agent}",
+        "SCCACHE_WEBDAV_TOKEN": store.token,
+    }
+
+
+def _base_env(env: Mapping[str, str]) -> dict[str, str]:
+    return {name: env[name] for name in _PASSED if name in env}
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.blake2b("\0".join(parts).encode(), digest_size=16).hexdigest()
+
+
+@contextmanager
+def _locked(folder: str) -> Iterator[None]:
+    fd = os.open(folder + "/lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(fd)
+
+
+def read_server(paths: Paths, agent: str) -> Server | None:
+    """The server that was started last for an agent, alive or not; None: none was."""
+    try:
+        with open(agent_folder(paths, agent) + "/server.json", "rb") as file:
+            found = json.load(file)
+        return Server(**{name: found[name] for name in Server._fields})
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def agents(paths: Paths) -> list[str]:
+    """Agents that have, or had, a server."""
+    try:
+        return sorted(name for name in os.listdir(paths.caches) if not name.startswith("."))
+    except OSError:
+        return []
+
+
+def is_alive(server: Server) -> bool:
+    """It takes connections."""
+    link = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+    try:
+        link.settimeout(1.0)
+        link.connect(server.socket)
+    except OSError:
+        return False
+    finally:
+        link.close()
+    return True
+
+
+def is_in_use(paths: Paths, agent: str) -> bool:
+    """A build of the agent is open that was started with its server."""
+    try:
+        runs = os.listdir(paths.open)
+    except OSError:
+        return False
+    return any(not run.startswith(".") and _uses(paths, run, agent) for run in runs)
+
+
+def _uses(paths: Paths, run: str, agent: str) -> bool:
+    try:
+        with open(paths.run(run) + "/run.json", "rb") as file:
+            record = json.load(file)
+    except (OSError, ValueError):
+        return False
+    return record.get("agent") == agent and bool(record.get("cache_server"))
+
+
+def stop_server(paths: Paths, agent: str) -> bool:
+    """End an agent's server; False: none ran. Builds that use it go on without a cache."""
+    with _locked(agent_folder(paths, agent)):
+        known = read_server(paths, agent)
+        if known is None or not is_alive(known):
+            return False
+        _end(known)
+    return True
+
+
+def _end(server: Server) -> None:
+    """TERM, then KILL; only the very process that we started."""
+    for number, limit_s in ((signal.SIGTERM, 2.0), (signal.SIGKILL, 2.0)):
+        process = proctree.read_process(server.pid)
+        if process is None or process.started_ticks != server.start:
+            break
+        proctree.send(process, number)
+        ends = monotonic() + limit_s
+        while monotonic() < ends and _lives(server):
+            time.sleep(0.005)
+    _quietly_unlink(server.socket)
+
+
+def _lives(server: Server) -> bool:
+    _reap(server.pid)
+    process = proctree.read_process(server.pid)
+    return process is not None and process.started_ticks == server.start
+
+
+def _reap(pid: int) -> int | None:
+    """Its exit status, where it is our child and over."""
+    try:
+        done, status = os.waitpid(pid, os.WNOHANG)
+    except OSError:
+        return None
+    return status if done else None
+
+
+def _is_log_full(server: Server) -> bool:
+    try:
+        return os.stat(server.log).st_size > MAX_LOG_BYTES
+    except OSError:
+        return True
+
+
+def _drop_old_logs(folder: str) -> None:
+    logs = sorted((name for name in os.listdir(folder) if name.startswith("log-")), reverse=True)
+    for name in logs[KEPT_LOGS:]:
+        _quietly_unlink(f"{folder}/{name}")
+
+
+def _quietly_unlink(path: str) -> None:
+    try:
+        os.unlink(path)
+    except OSError:
+        pass
+
+
+def _start(paths: Paths, agent: str, program: Program, backend: str, settings: str, env: dict[str, str]) -> Server:
+    folder = agent_folder(paths, agent)
+    now = wall_clock()
+    socket, log = _socket_path(folder), f"{folder}/log-{now:.3f}"
+    _quietly_unlink(socket)
+    env |= {
+        "SCCACHE_SERVER_UDS": socket,
+        "SCCACHE_START_SERVER": "1",
+        "SCCACHE_NO_DAEMON": "1",
+        "SCCACHE_IDLE_TIMEOUT": str(IDLE_S),
+        "SCCACHE_ERROR_LOG": log,
+        "SCCACHE_LOG": LOG_FILTER,
+        "SCCACHE_LOG_MILLIS": "1",
+        "SCCACHE_CONF": "/dev/null",
+    }
+    os.close(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    pid = _spawn(program.path, env, folder + "/stderr")
+    process = proctree.read_process(pid)
+    server = Server(
+        agent, folder, socket, log, pid, process.started_ticks if process else 0, program.path,
+        _own_folder(paths, program), program.shown, backend, settings, now,
+    )  # fmt: skip
+    _await_start(server)
+    _write(folder + "/server.json", server)
+    return server
+
+
+def _socket_path(folder: str) -> str:
+    """A path that fits into a socket's address."""
+    path = folder + "/socket"
+    if len(os.fsencode(path)) <= _LONGEST_SOCKET:
+        return path
+    place = f"/tmp/cargo-deck-{os.getuid()}"
+    os.makedirs(place, 0o700, exist_ok=True)
+    status = os.lstat(place)
+    if status.st_uid != os.getuid() or status.st_mode & 0o077:
+        raise StateError(f"{place} is not ours alone: remove it, or set XDG_STATE_HOME to a shorter path")
+    return f"{place}/{_digest(folder)[:16]}"
+
+
+def _own_folder(paths: Paths, program: Program) -> str:
+    """A folder that holds nothing but this program, so that it can go into PATH."""
+    folder = f"{paths.cache}/programs/{program.shown}-{_digest(program.path)[:8]}"
+    link = f"{folder}/{os.path.basename(program.path)}"
+    if not os.path.exists(link):
+        os.makedirs(folder, 0o700, exist_ok=True)
+        part = f"{link}.{os.getpid()}"
+        os.symlink(os.path.realpath(program.path), part)
+        os.replace(part, link)
+    return folder
+
+
+def _spawn(path: str, env: dict[str, str], stderr: str) -> int:
+    """In a session of its own and with no file of the caller's, for whose end somebody may wait."""
+    actions: list[Any] = [
+        (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
+        (os.POSIX_SPAWN_OPEN, 1, "/dev/null", os.O_WRONLY, 0),
+        (os.POSIX_SPAWN_OPEN, 2, stderr, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600),
+    ]
+    actions += [(os.POSIX_SPAWN_CLOSE, fd) for fd in _inherited()]
+    try:
+        return os.posix_spawn(path, [path], env, file_actions=actions, setsid=True, setsigdef=_DEFAULT_SIGNALS)
+    except OSError as error:
+        raise StateError(f"{path} cannot be started: {error.strerror}") from error
+
+
+def _inherited() -> list[int]:
+    """What a program that we start would get beside its standard streams."""
+    try:
+        names = os.listdir("/proc/self/fd")
+    except OSError:
+        return []
+    found = []
+    for fd in (int(name) for name in names):
+        try:
+            if fd > 2 and os.get_inheritable(fd):
+                found.append(fd)
+        except OSError:
+            continue
+    return found
+
+
+def _await_start(server: Server) -> None:
+    ends = monotonic() + START_LIMIT_S
+    while not is_alive(server):
+        if _reap(server.pid) is not None:
+            raise StateError(f"its server ended at once: {_last_words(server)}")
+        if monotonic() > ends:
+            _end(server)
+            raise StateError(f"its server took no connection within {START_LIMIT_S:g} s: see {server.log}")
+        time.sleep(0.002)
+
+
+def _last_words(server: Server) -> str:
+    """Why it did not start, in its own words."""
+    try:
+        with open(f"{server.folder}/stderr", "rb") as file:
+            lines = file.read(1 << 16).decode("utf-8", "replace").split("\n")
+    except OSError:
+        return f"see {server.log}"
+    said = next((line.strip() for line in lines if "error" in line.lower()), "") or lines[0].strip()
+    return said.removeprefix("sccache: error: ")[:300] or f"see {server.log}"
+
+
+def _write(path: str, server: Server) -> None:
+    part = f"{path}.{os.getpid()}"
+    with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        json.dump(server._asdict(), file)
+    os.replace(part, path)

@@ -1,0 +1,154 @@
+"""Which compiler cache a build gets: what the person set, what stands in its way, and the server that it talks to.
+
+On the way to every build: a file of settings is parsed (12 ms) only where it speaks of a cache, and what starts servers
+is imported only where one is wanted.
+"""
+
+import os
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from core.errors import DeckError
+from core.paths import Paths
+from core.run.config import CargoConfig
+
+KIND, STORE = "DECK_CACHE", "DECK_STORE"
+"""Variables that say for one build what `cache` and `store` of the settings say for all."""
+SERVER = "DECK_CACHE_SERVER"
+"""Socket of the server that we started, for the front before the cache: where it is gone, rustc runs without one."""
+KINDS = ("none", "sccache")
+_MAX_SETTINGS_BYTES = 1 << 20
+
+
+class Wish(NamedTuple):
+    """What the person wants."""
+
+    kind: str = "none"
+    """`none` or `sccache`."""
+    store: str = "own"
+    """`own`, or the URL of a backend: `redis://…`, `s3://…`, `memcached://…`, `gha`, `http://…` (WebDAV)."""
+    limit_bytes: int = 50_000_000_000
+    """Of our own store."""
+    source: str = "default"
+    """`default`, `config.toml`, or the name of the variable."""
+    mistake: str = ""
+    """What in it cannot be used; then there is no cache."""
+
+
+class Chosen(NamedTuple):
+    """The cache of one build."""
+
+    flags: tuple[str, ...] = ()
+    """For cargo."""
+    env: tuple[tuple[str, str], ...] = ()
+    folders: tuple[str, ...] = ()
+    """To go into PATH behind the fronts: where the real cache is found by its name."""
+    server: str = ""
+    """What the engine reads: the agent's folder; empty: no server of ours."""
+    value: str = "none"
+    reason: str = ""
+
+
+NONE = Chosen(reason="no cache is asked for: one in front makes the first edit of a member about three times slower")
+
+
+def read_wish(env: Mapping[str, str]) -> Wish:
+    """The person's settings; a variable counts more than the file."""
+    wish = _from_file(settings_path(env))
+    if KIND in env:
+        wish = wish._replace(kind=env[KIND], source=KIND, mistake="")
+    if STORE in env:
+        wish = wish._replace(store=env[STORE])
+    if not wish.mistake and wish.kind not in KINDS:
+        wish = wish._replace(mistake=f"{wish.source} says cache = {wish.kind[:40]!r}: it is one of {', '.join(KINDS)}")
+    return wish
+
+
+def settings_path(env: Mapping[str, str]) -> str:
+    """Where `config.toml` is, by the XDG base directory specification."""
+    base = env.get("XDG_CONFIG_HOME", "")
+    home = env.get("HOME") or os.path.expanduser("~")
+    return (base if base.startswith("/") else home + "/.config") + "/cargo-deck/config.toml"
+
+
+def _from_file(path: str) -> Wish:
+    try:
+        with open(path, "rb") as file:
+            content = file.read(_MAX_SETTINGS_BYTES)
+    except OSError:
+        return Wish()
+    lines = [line.split(b"=")[0].strip() for line in content.split(b"\n")]
+    if not {b"cache", b"store", b"store-size"} & set(lines):
+        return Wish()
+    import tomllib
+
+    try:
+        table = tomllib.loads(content.decode())
+    except ValueError as error:
+        return Wish(source="config.toml", mistake=f"{path} is no TOML ({error}): no cache is used")
+    wish = Wish(kind=str(table.get("cache", "none")), store=str(table.get("store", "own")), source="config.toml")
+    size = parse_size(str(table.get("store-size", "50G")))
+    if size is None:
+        return wish._replace(mistake=f'{path}: store-size is a number with its unit, such as "50G"')
+    return wish._replace(limit_bytes=size)
+
+
+def parse_size(text: str) -> int | None:
+    """Bytes of `50G`, `800 MB`, `123`; powers of 1,000. None: it is no size."""
+    text = text.strip().upper().removesuffix("B").strip()
+    factor = {"K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}.get(text[-1:], 1)
+    number = text if factor == 1 else text[:-1].strip()
+    try:
+        size = float(number) * factor
+    except ValueError:
+        return None
+    return int(size) if 0 < size < 1e18 else None
+
+
+def choose_cache(paths: Paths, agent: str, config: CargoConfig, env: dict[str, str], root: str | None) -> Chosen:
+    """The cache of a build; its server runs when this returns. Whatever fails, the build goes without one."""
+    if config.rustc_wrapper is not None:
+        name = os.path.basename(config.rustc_wrapper)
+        return Chosen(value=name, reason="the rustc-wrapper that is set stays in charge; its own figures are read")
+    wish = read_wish(env)
+    if wish.mistake:
+        return Chosen(reason=wish.mistake)
+    if wish.kind == "none":
+        return NONE
+    if config.incremental is True and config.is_incremental_forced:
+        return Chosen(reason="CARGO_INCREMENTAL is on, which sccache refuses: unset it to have a cache")
+    try:
+        from core.cache.server import ensure_server
+
+        server = ensure_server(paths, agent, wish, env)
+    except (DeckError, OSError) as error:
+        return Chosen(reason=f"sccache could not be used: {error}")
+    flags, told = _flags(config, root)
+    place = "our store, shared by all agents" if wish.store == "own" else server.backend
+    return Chosen(
+        flags=flags,
+        env=((SERVER, server.socket), ("SCCACHE_SERVER_UDS", server.socket), ("SCCACHE_IGNORE_SERVER_IO_ERROR", "1")),
+        folders=(server.program_folder,),
+        server=server.folder,
+        value=f"sccache {server.version}",
+        reason=f'cache = "sccache" ({wish.source}); a server of {agent}\'s own, on {place}{told}',
+    )
+
+
+def _flags(config: CargoConfig, root: str | None) -> tuple[tuple[str, ...], str]:
+    """What cargo is told, and what that costs."""
+    flags = ("--config", 'build.rustc-wrapper="sccache"')
+    if config.incremental is not None or _sets_incremental(root):
+        return flags, "; incremental stays as it is set, and what is incremental is not cached"
+    return (*flags, "--config", "build.incremental=false"), "; incremental is off, because it could not be cached"
+
+
+def _sets_incremental(root: str | None) -> bool:
+    """The workspace's manifest speaks of it."""
+    if root is None:
+        return False
+    try:
+        with open(root + "/Cargo.toml", "rb") as file:
+            return b"incremental" in file.read(_MAX_SETTINGS_BYTES)
+    except OSError:
+        return False
