@@ -108,6 +108,13 @@ def _links(content: Content) -> frozenset[tuple[str, bool]]:
     return frozenset((event.link, isinstance(event, e.LinkEnded)) for event in told)
 
 
+def _sampled_links(content: Content) -> tuple[e.LinkStarted, ...]:
+    """Links seen among the processes that have no end."""
+    ended = {event.link for event in content.events if isinstance(event, e.LinkEnded)}
+    begun = (event for event in content.events if isinstance(event, e.LinkStarted))
+    return tuple(event for event in begun if event.is_sampled and event.link not in ended)
+
+
 def _usable(saved: checkpoint.Checkpoint | None, content: Content) -> checkpoint.Checkpoint | None:
     """The checkpoint, where it belongs to this journal."""
     if saved is None or not 0 < saved.marks <= len(content.marks):
@@ -121,6 +128,7 @@ def _resume(content: Content, saved: checkpoint.Checkpoint | None) -> Resume:
     resume.marks = saved.marks if saved else 0
     resume.replay = deque(content.marks[resume.marks :])
     resume.last_at = content.marks[-1].at if content.marks else 0.0
+    resume.sampled_links = _sampled_links(content)
     for event in content.events:
         match event:
             case e.UnitStarted(is_sampled=True):

@@ -38,6 +38,8 @@ class Resume:
     is_build_over: bool = False
     sampled: dict[str, float] = field(default_factory=dict)
     """Units seen in /proc that are in flight: since when."""
+    sampled_links: tuple[e.LinkStarted, ...] = ()
+    """Links seen in /proc whose end was not told."""
     cut_ends: dict[str, int] = field(default_factory=dict)
     """Where the hole of each log ends."""
 
@@ -72,6 +74,8 @@ class WatchedRun:
         self.says_units = resume.says_units
         self.is_build_over = resume.is_build_over
         self.sampled = resume.sampled
+        self.sampled_links = resume.sampled_links
+        """Links that an engine before this one saw begin, and nobody end."""
         self._cut_ends = resume.cut_ends
         self._is_backlog = resume.is_backlog
         self._parts = parts
@@ -127,6 +131,11 @@ class WatchedRun:
         if found is None:
             return None
         return Watched(self.run, found[0], self.record.started.target_dir, self._parts.links.open)
+
+    @property
+    def link_notes(self) -> LinkNotes:
+        """What fronts tell of its links."""
+        return self._parts.links
 
     def poll(self) -> bool:
         """Look at the files; True where there is something to read."""

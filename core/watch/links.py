@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,8 @@ from core.watch.elf import read_sizes
 
 _MAX_READ_BYTES = 1 << 20
 _KNOWN = ("mold", "wild", "gold", "bfd", "lld")
+_REMEMBERED = 512
+"""Fronts of links that ended lately."""
 
 LastSize = Callable[[str], int | None]
 """Bytes of the last link of an output, by its path (cargo's hash in it tells profiles and tests apart)."""
@@ -35,6 +38,8 @@ class LinkNotes:
         self._open: dict[str, _Started] = {}
         self._sizes: dict[str, int] = {}
         """What this run linked, by path."""
+        self.fronts: deque[int] = deque(maxlen=_REMEMBERED)
+        """Pids of the fronts that noted something: what runs below them is told already."""
 
     @property
     def open(self) -> tuple[str, ...]:
@@ -46,6 +51,14 @@ class LinkNotes:
         lines = self._read()
         found = (self._event(line) for line in lines)
         return [event for event in found if event is not None and not self._is_told(event)]
+
+    def before(self, output: str) -> int | None:
+        """Bytes of the last link of an output, in this run or an earlier one; None: the first that is known."""
+        return self._sizes.get(output) or self._last_size(output)
+
+    def made(self, output: str, size_bytes: int) -> None:
+        """Remember what a link made."""
+        self._sizes[output] = size_bytes
 
     def _read(self) -> list[bytes]:
         try:
@@ -84,6 +97,7 @@ class LinkNotes:
             input_bytes=int(note["input_bytes"]),
         )
         self._open[event.link] = _Started(event, event.at)
+        self.fronts.append(int(note["pid"]))
         return event
 
     def _ended(self, note: dict[str, Any]) -> e.LinkEnded | None:
@@ -92,9 +106,9 @@ class LinkNotes:
             return None
         begun, elapsed_s = started.event, float(note["elapsed_s"])
         is_good = note["code"] == 0 and note["output_bytes"] is not None
-        before_bytes = self._sizes.get(begun.output) or self._last_size(begun.output)
+        before_bytes = self.before(begun.output)
         if is_good:
-            self._sizes[begun.output] = int(note["output_bytes"])
+            self.made(begun.output, int(note["output_bytes"]))
         sizes = read_sizes(begun.output) if is_good else None
         return e.LinkEnded(
             at=started.at + elapsed_s,
@@ -135,6 +149,15 @@ def linker_name(fuse: str | None, *, is_rust_lld: bool) -> str:
     if fuse:
         return os.path.basename(fuse).removeprefix("ld.")
     return _default_linker()
+
+
+def linker_of(program: str) -> str:
+    """The linker that a file is, by its path: `…/x86_64-linux-gnu-ld.bfd` is `bfd`; empty: none that is known."""
+    name = os.path.basename(program)
+    if "rust-lld" in name:
+        return "rust-lld"
+    known = next((one for one in _KNOWN if one in name), "")
+    return known or ("bfd" if name == "ld" or name.endswith("-ld") else "")
 
 
 def _default_linker(folders: str = "/usr/local/bin:/usr/bin:/bin") -> str:

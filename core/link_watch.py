@@ -1,0 +1,58 @@
+"""Links of all live runs that are seen among their processes: what they are goes to the journals of the runs."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from core import events as e
+from core.clock import Clock
+from core.watch.prober import Watched
+from core.watch.sampled_links import LinkRun, SampledLinks
+from core.watch.table import ProcessTable
+from core.watched import WatchedRun
+
+
+class LinkWatch:
+    """Between the engine's runs and the processes."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._sampled = SampledLinks(clock)
+        self._watched: dict[str, WatchedRun] = {}
+        self._runs: dict[str, LinkRun] = {}
+
+    @property
+    def is_needed(self) -> bool:
+        """Something runs that may link."""
+        return any(run.record.started.tool == "exec" or not run.is_build_over for run in self._watched.values())
+
+    def take(
+        self, runs: Mapping[str, WatchedRun], watched: Mapping[str, Watched], over: Mapping[str, WatchedRun]
+    ) -> dict[str, Watched]:
+        """From now on, look at these runs, and for a last time at those that are over; `watched` with their links."""
+        both = {**runs, **over}
+        for gone in self._runs.keys() - both.keys():
+            del self._runs[gone], self._watched[gone]
+        for name, one in watched.items():
+            if name not in self._runs:
+                self._begin(name, runs[name], one)
+        self.look()
+        return {name: replace(one, links=(*one.links, *self._sampled.open(name))) for name, one in watched.items()}
+
+    def _begin(self, name: str, run: WatchedRun, watched: Watched) -> None:
+        self._watched[name] = run
+        self._runs[name] = LinkRun(name, watched.supervisor, run.link_notes, run.poll_notes)
+        self._note(self._sampled.take_over(self._runs[name], run.sampled_links))
+
+    def look(self) -> None:
+        """Look once: 0.1 ms where little is new. Between two ticks as well, because links are short."""
+        if self._runs:
+            self._note(self._sampled.look(self._runs))
+
+    def look_through(self, table: ProcessTable) -> None:
+        """Find linkers that were not new when they were looked for: those of a run that was found late."""
+        for run in list(self._runs.values()):
+            below = (proc.pid for proc in table.below(run.supervisor) if table.part(proc).role == "linker")
+            self._note(self._sampled.consider(below, self._runs))
+
+    def _note(self, found: Iterable[tuple[str, e.Event]]) -> None:
+        for name, event in found:
+            self._watched[name].note([event])
