@@ -47,13 +47,15 @@ class Observer:
     monotonic: Clock
     table: ProcessTable = field(default_factory=ProcessTable)
     kernel: oom.KernelLog = field(default_factory=oom.KernelLog)
+    proc: str = "/proc"
+    """Where locks are told of."""
     _seen: dict[str, _Seen] = field(default_factory=dict)
     _ended: deque[tuple[Proc, Victim]] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
     _kills: KillBook = field(default_factory=KillBook)
     _kill_count: int | None = None
     _book: LockBook = field(default_factory=LockBook)
-    _supervisors: dict[int, tuple[str, str]] = field(default_factory=dict)
-    """Run and agent by the supervisor's pid."""
+    _supervisors: dict[int, tuple[str, str, str]] = field(default_factory=dict)
+    """Run, agent and checkout by the supervisor's pid."""
     _told_locks: tuple[Held, ...] = ()
     _of_machine: list[e.Event] = field(default_factory=list)
     _prober: Prober = field(init=False)
@@ -61,7 +63,7 @@ class Observer:
 
     def __post_init__(self) -> None:
         self._prober = Prober(self.table, clock=self.clock, monotonic=self.monotonic, cpu_time=cpu_time)
-        self._locks = LockWatch(self._owner_of)
+        self._locks = LockWatch(self._owner_of, self.proc)
 
     def look(self, live: Iterable[WatchedRun], ending: Iterable[WatchedRun]) -> list[e.Event]:
         """Sample the runs that live where it is time for it; tell those that live or end now of waits and kills.
@@ -81,32 +83,34 @@ class Observer:
                 seen.group = oom.group_of(watched[name].supervisor)
         if watched and self._prober.is_due():
             self._sample(runs, watched)
-        if runs or over:
-            both = {**runs, **over}
-            self._supervisors = {
-                one.supervisor: (name, both[name].record.started.agent) for name, one in watched.items()
-            }
-            self._look_at_locks(both)
+        both = {**runs, **over}
+        self._look_at_locks(both, watched)
+        if both:
             self._look_for_kills(both, frozenset(over))
         return self._of_machine
 
     @property
     def is_pressed(self) -> bool:
-        """Somebody waits for a lock: look again soon."""
-        return self._book.has_waits
+        """Something of cargo's is alive, ours or not: look again soon."""
+        return self._locks.has_locks
 
-    def _look_at_locks(self, runs: Mapping[str, WatchedRun]) -> None:
+    def _look_at_locks(self, runs: Mapping[str, WatchedRun], watched: Mapping[str, Watched]) -> None:
+        supervisors = {one.supervisor: _identity(runs[name]) for name, one in watched.items()}
+        if supervisors != self._supervisors:
+            self._supervisors = supervisors
+            self._locks.forget_owners()
         now = self.clock()
         locks = self._locks.look(now)
-        if locks != self._told_locks:
-            self._told_locks = locks
-            self._of_machine.append(e.LocksSeen(now, lock_rows(locks)))
+        settled = self._locks.settled(now)
+        if settled != self._told_locks:
+            self._told_locks = settled
+            self._of_machine.append(e.LocksSeen(now, lock_rows(settled)))
         for name, event in self._book.update(now, locks):
             if name in runs:
                 runs[name].note([event])
 
-    def _owner_of(self, pid: int) -> tuple[str, str]:
-        """Run and agent of a process; empty: it is below no supervisor of ours."""
+    def _owner_of(self, pid: int) -> tuple[str, str, str]:
+        """Run, agent and checkout of a process; empty: it is below no supervisor of ours."""
         for _ in range(_MAX_DEPTH):
             found = self._supervisors.get(pid)
             if found is not None:
@@ -115,7 +119,7 @@ class Observer:
             if process is None or process.parent <= 1:
                 break
             pid = process.parent
-        return "", ""
+        return "", "", ""
 
     def _sample(self, runs: Mapping[str, WatchedRun], watched: Mapping[str, Watched]) -> None:
         samples = self._prober.sample(watched.values())
@@ -189,3 +193,9 @@ class Observer:
                 return victim
         alive = self.table.get(kill.pid)  # as of the last look
         return self._victim(alive) if alive is not None and alive.owner and alive.name == kill.name else None
+
+
+def _identity(run: WatchedRun) -> tuple[str, str, str]:
+    """Run, agent, and the checkout that it builds."""
+    started = run.record.started
+    return started.run, started.agent, started.checkout

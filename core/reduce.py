@@ -99,6 +99,8 @@ def _apply(s: dict[str, Any], finished: dict[str, float], event: e.Event) -> Non
             s["state"] = _live(s, RunState.WAITING)
         case e.LockPassed():
             s["lock_paid_s"] += event.waited_s
+            paid = s["lock_paid"]
+            s["lock_paid"] = MappingProxyType({**paid, event.path: paid.get(event.path, 0.0) + event.waited_s})
             s["blocked"] = s["waits_for"] = s["waits_since"] = None
             s["state"] = _live(s, _phase(s))
         case e.BuildFinished() | e.HandedOver() | e.TestSuiteStarted() | e.TestFinished() | e.TestsCounted():

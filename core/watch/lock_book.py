@@ -1,14 +1,15 @@
 """What successive looks at locks mean for runs: who began to wait for whom, and what it paid. No I/O."""
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 
 from core import events as e
 from core.host import Held, Owner, Waiter
 from core.values import dataclass
-from core.watch.locks import chain
+from core.watch.locks import NOISE_S, between, chain
 
-NOISE_S = 0.25
-"""Eight fresh checks at once wait so long for the package cache and nobody minds."""
+Fact = tuple[str, e.LockBlocked | e.LockPassed]
+"""Run, and what is to tell of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,20 +26,17 @@ class LockBook:
     def __init__(self) -> None:
         self._told: dict[tuple[str, int], _Told] = {}
         """By path and pid of who waits."""
+        self._looked_at = float("-inf")
 
     @property
     def has_waits(self) -> bool:
         """Somebody of ours waits."""
         return bool(self._told)
 
-    def update(self, now: float, locks: Sequence[Held]) -> list[tuple[str, e.LockBlocked | e.LockPassed]]:
+    def update(self, now: float, locks: Sequence[Held]) -> list[Fact]:
         """What is new to tell, with the run that it is about."""
         waits = {(held.path, waiter.owner.pid): (held, waiter) for held in locks for waiter in held.waiters}
-        facts: list[tuple[str, e.LockBlocked | e.LockPassed]] = []
-        for key, told in list(self._told.items()):
-            if key not in waits:
-                del self._told[key]
-                facts.append((told.run, _passed(told.event, now)))
+        facts = self._passed(now, waits.keys())
         for key, (held, waiter) in waits.items():
             if not waiter.owner.run or now - waiter.since < NOISE_S:
                 continue
@@ -47,6 +45,20 @@ class LockBook:
             if before is None or _is_other(before.event, event):
                 self._told[key] = _Told(event, waiter.owner.run)
                 facts.append((waiter.owner.run, event))
+        self._looked_at = now
+        return facts
+
+    def _passed(self, now: float, waiting: AbstractSet[tuple[str, int]]) -> list[Fact]:
+        """Waits that are over; a run of which another process still waits is told of that one again."""
+        facts: list[Fact] = []
+        ended = between(self._looked_at, now)
+        for key, told in list(self._told.items()):
+            if key in waiting:
+                continue
+            del self._told[key]
+            facts.append((told.run, _passed(told.event, now, ended)))
+            others = [other.event for other in self._told.values() if other.run == told.run]
+            facts += [(told.run, other) for other in others[:1]]
         return facts
 
 
@@ -71,8 +83,8 @@ def _is_other(before: e.LockBlocked, now: e.LockBlocked) -> bool:
     return (before.holder_pid, before.behind) != (now.holder_pid, now.behind)
 
 
-def _passed(blocked: e.LockBlocked, now: float) -> e.LockPassed:
-    waited_s = round(max(0.0, now - blocked.since), 3)
+def _passed(blocked: e.LockBlocked, now: float, ended: float) -> e.LockPassed:
+    waited_s = round(max(0.0, ended - blocked.since), 3)
     return e.LockPassed(now, blocked.kind, blocked.path, waited_s, blocked.holder_agent, blocked.holder)
 
 

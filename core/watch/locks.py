@@ -7,9 +7,10 @@ It is only read: to try a lock would take it. Source: proc_locks(5); names of th
 """
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Sequence
 
 from core.host import Held, Owner, Waiter
+from core.run.identity import workspace_root
 from core.run.mask import safe_words
 from core.values import dataclass
 
@@ -23,8 +24,12 @@ KINDS = {
 """What cargo's lock files guard, by their name."""
 _MAX_READ_BYTES = 1 << 20
 _MAX_COMMAND = 80
+NOISE_S = 0.25
+"""Eight fresh checks at once wait so long for the package cache and nobody minds."""
 _FORGET_AFTER_LOOKS = 150
 """An inode that was no lock of cargo's may be one later: half a minute at five looks a second."""
+_USUAL_GAP_S = 0.6
+"""Between two looks while something is alive."""
 _OWN_FILES = ("rustc", "clippy-driver", "rustdoc")
 """They lock what nobody else waits for: their incremental state."""
 
@@ -40,8 +45,8 @@ class Entry:
     waits: bool
 
 
-OwnerOf = Callable[[int], tuple[str, str]]
-"""Run and agent of a pid; two empty texts: it is not ours."""
+OwnerOf = Callable[[int], tuple[str, str, str]]
+"""Run, agent and checkout of a pid; empty texts: it is not ours, or builds what is not known."""
 
 
 def parse_locks(content: bytes) -> list[Entry]:
@@ -68,14 +73,22 @@ class LockWatch:
     def __init__(self, owner_of: OwnerOf, proc: str = "/proc") -> None:
         self._owner_of = owner_of
         self._proc = proc
+        self._entries: dict[str, list[Entry]] = {}
+        """As of the last look, by path."""
         self._paths: dict[tuple[str, int], str] = {}
         """Of locks of cargo's, by inode."""
-        self._others: dict[tuple[str, int], int] = {}
-        """Inodes of other locks: the look at which that was found."""
+        self._others: dict[tuple[tuple[str, int], int], int] = {}
+        """Inodes and pids that led to no lock of cargo's: until which look they are left alone."""
         self._since: dict[tuple[str, int, bool], float] = {}
         """By path, pid, and whether it waits."""
         self._owners: dict[int, Owner] = {}
         self._looks = 0
+        self._looked_at = float("-inf")
+
+    @property
+    def has_locks(self) -> bool:
+        """Something of cargo's is alive: it holds a lock, or waits for one."""
+        return bool(self._entries)
 
     def look(self, now: float) -> tuple[Held, ...]:
         """Cargo's locks now, in the order of their paths; none where the system does not say."""
@@ -83,87 +96,144 @@ class LockWatch:
         try:
             entries = parse_locks(_read(self._proc + "/locks"))
         except OSError:
-            return ()
-        named = [(path, entry) for entry in entries if (path := self._path(entry)) is not None]
-        self._forget(named, now)
-        by_path: dict[str, list[Entry]] = {}
-        for path, entry in named:
-            by_path.setdefault(path, []).append(entry)
-        return tuple(self._held(path, by_path[path]) for path in sorted(by_path))
+            entries = []
+        by_inode: dict[tuple[str, int], list[Entry]] = {}
+        for entry in entries:
+            by_inode.setdefault(entry.inode, []).append(entry)
+        named = {inode: path for inode, group in by_inode.items() if (path := self._path(inode, group)) is not None}
+        self._entries = {}
+        for inode, path in sorted(named.items(), key=lambda one: one[1]):
+            self._entries.setdefault(path, []).extend(by_inode[inode])
+        self._forget(set(named), between(self._looked_at, now))
+        self._looked_at = now
+        return self._held(float("inf"))
 
-    def _held(self, path: str, entries: Iterable[Entry]) -> Held:
-        holders = [entry.pid for entry in entries if not entry.waits]
-        waiters = [Waiter(self._owner(one.pid), self._since[path, one.pid, True]) for one in entries if one.waits]
-        began = [self._since[path, pid, False] for pid in holders]
+    def settled(self, now: float) -> tuple[Held, ...]:
+        """The same without what is not older than NOISE_S: who holds and waits for so short a time is no news."""
+        return self._held(now - NOISE_S)
+
+    def forget_owners(self) -> None:
+        """Runs came or went: ask again whose the processes are that seemed to be nobody's."""
+        self._owners = {pid: owner for pid, owner in self._owners.items() if owner.run}
+
+    def _held(self, latest: float) -> tuple[Held, ...]:
+        """What began at that time or earlier; and who holds what somebody waits for since then."""
+        found = (self._one(path, entries, latest) for path, entries in self._entries.items())
+        return tuple(held for held in found if held is not None)
+
+    def _one(self, path: str, entries: Iterable[Entry], latest: float) -> Held | None:
+        since = self._since
+        waiters = [
+            Waiter(self._owner(one.pid), since[path, one.pid, True])
+            for one in entries
+            if one.waits and since[path, one.pid, True] <= latest
+        ]
+        began = sorted(
+            (since[path, one.pid, False], one.pid)
+            for one in entries
+            if not one.waits and (waiters or since[path, one.pid, False] <= latest)
+        )
+        if not began and not waiters:
+            return None
         return Held(
             path,
             KINDS[os.path.basename(path)],
-            tuple(self._owner(pid) for pid in holders),
-            min(began, default=0.0),
+            tuple(self._owner(pid) for _, pid in began),
+            began[0][0] if began else 0.0,
             tuple(sorted(waiters, key=lambda one: one.since)),
         )
 
-    def _forget(self, named: list[tuple[str, Entry]], now: float) -> None:
+    def _forget(self, inodes: set[tuple[str, int]], began: float) -> None:
         """Note when each was first seen; forget those that are gone."""
-        seen = {(path, entry.pid, entry.waits) for path, entry in named}
-        self._since = {key: self._since.get(key, now) for key in seen}
+        seen = {(path, one.pid, one.waits) for path, entries in self._entries.items() for one in entries}
+        self._since = {key: self._since.get(key, began) for key in seen}
         pids = {pid for _, pid, _ in seen}
         self._owners = {pid: owner for pid, owner in self._owners.items() if pid in pids}
-        inodes = {entry.inode for _, entry in named}
         self._paths = {inode: path for inode, path in self._paths.items() if inode in inodes}
-        self._others = {key: at for key, at in self._others.items() if self._looks - at < _FORGET_AFTER_LOOKS}
+        self._others = {key: until for key, until in self._others.items() if self._looks < until}
 
-    def _path(self, entry: Entry) -> str | None:
-        """The lock's file; None: it is none of cargo's, or not to be found out."""
-        path = self._paths.get(entry.inode)
-        if path is not None or entry.inode in self._others:
+    def _path(self, inode: tuple[str, int], entries: Iterable[Entry]) -> str | None:
+        """The lock's file, by whoever holds it or waits for it; None: it is none of cargo's, or not to be found."""
+        path = self._paths.get(inode)
+        if path is not None:
             return path
-        path = self._find_file(entry)
-        if path is None:
-            self._others[entry.inode] = self._looks
-        else:
-            self._paths[entry.inode] = path
-        return path
-
-    def _find_file(self, entry: Entry) -> str | None:
-        """Among the files that the process has open: they are its own user's to see."""
-        folder = f"{self._proc}/{entry.pid}/fd"
-        try:
-            if _read(f"{self._proc}/{entry.pid}/comm").strip().decode("ascii", "replace") in _OWN_FILES:
-                return None
-            for name in os.listdir(folder):
-                path = os.readlink(f"{folder}/{name}")
-                if os.path.basename(path) in KINDS and os.stat(f"{folder}/{name}").st_ino == entry.inode[1]:
-                    return path
-        except OSError:
-            pass  # it ended, or is another user's
+        for pid in dict.fromkeys(entry.pid for entry in entries):
+            if (inode, pid) in self._others:
+                continue
+            path, is_certain = self._find_file(inode[1], pid)
+            if path is not None:
+                self._paths[inode] = path
+                return path
+            if is_certain:
+                self._others[inode, pid] = self._looks + _FORGET_AFTER_LOOKS
         return None
+
+    def _find_file(self, inode: int, pid: int) -> tuple[str | None, bool]:
+        """Among the files that the process has open: they are its own user's to see. Without a path: whether it is
+        certain that it is no lock of cargo's; one that was just let go is open no more."""
+        folder = f"{self._proc}/{pid}/fd"
+        try:
+            if _read(f"{self._proc}/{pid}/comm").strip().decode("ascii", "replace") in _OWN_FILES:
+                return None, True
+            paths = [path for name in os.listdir(folder) if (path := _link(f"{folder}/{name}", inode)) is not None]
+        except PermissionError:
+            return None, True
+        except OSError:
+            return None, False  # it ended
+        return next((path for path in paths if os.path.basename(path) in KINDS), None), bool(paths)
 
     def _owner(self, pid: int) -> Owner:
         found = self._owners.get(pid)
         if found is None:
-            run, agent = self._owner_of(pid)
-            command, cwd = ("", "") if run else (self._command(pid), self._cwd(pid))
-            found = self._owners[pid] = Owner(pid, run, agent, command, cwd)
+            run, agent, checkout = self._owner_of(pid)
+            found = Owner(pid, run, agent, "", "", checkout) if run else self._stranger(pid)
+            self._owners[pid] = found
         return found
 
-    def _command(self, pid: int) -> str:
+    def _stranger(self, pid: int) -> Owner:
+        """One that is not ours, as far as it can be known."""
+        words, cwd = self._words(pid), self._cwd(pid)
+        is_cargo = bool(words) and is_cargo_program(words[0])
+        shown = safe_words(tuple(words), {}) if is_cargo else words[:1]
+        checkout = workspace_root(cwd, manifest_of(words)) if is_cargo and cwd else None
+        return Owner(pid, "", "", " ".join(" ".join(shown).split())[:_MAX_COMMAND], cwd, checkout or "")
+
+    def _words(self, pid: int) -> list[str]:
+        """Its command line, the program by its file name; empty: not to be seen."""
         try:
             line = _read(f"{self._proc}/{pid}/cmdline")
         except OSError:
-            return ""
+            return []
         words = [word.decode("utf-8", "replace") for word in line.split(b"\0") if word]
-        if not words:
-            return ""
-        program = os.path.basename(words[0])
-        shown = safe_words((program, *words[1:]), {}) if program == "cargo" else (program,)
-        return " ".join(" ".join(shown).split())[:_MAX_COMMAND]
+        return [os.path.basename(words[0]), *words[1:]] if words else []
 
     def _cwd(self, pid: int) -> str:
         try:
             return os.readlink(f"{self._proc}/{pid}/cwd")
         except OSError:
             return ""
+
+
+def between(before: float, now: float) -> float:
+    """When something happened that was not there at one look and is at the next: halfway, of looks close together."""
+    return (before + now) / 2 if 0 <= now - before <= _USUAL_GAP_S else now
+
+
+def is_cargo_program(name: str) -> bool:
+    """`cargo`, or a subcommand that works with cargo's own code."""
+    return name == "cargo" or name.startswith("cargo-")
+
+
+def manifest_of(words: Sequence[str]) -> str | None:
+    """The value of `--manifest-path`; None: it is not given."""
+    for at, word in enumerate(words):
+        if word == "--":
+            break
+        if word.startswith("--manifest-path="):
+            return word.partition("=")[2]
+        if word == "--manifest-path" and at + 1 < len(words):
+            return words[at + 1]
+    return None
 
 
 def chain(locks: Iterable[Held], pid: int) -> tuple[Owner, ...]:
@@ -176,17 +246,12 @@ def chain(locks: Iterable[Held], pid: int) -> tuple[Owner, ...]:
     return tuple(found)
 
 
-def shared_targets(targets: Mapping[str, tuple[str, str | None]]) -> dict[str, tuple[str, ...]]:
-    """Target dirs that several checkouts write to: cargo can run the wrong program there.
-
-    Args:
-        targets: Checkout and target dir of each live run.
-    """
-    by_dir: dict[str, set[str]] = {}
-    for checkout, target in targets.values():
-        if target is not None:
-            by_dir.setdefault(target, set()).add(checkout)
-    return {target: tuple(sorted(found)) for target, found in by_dir.items() if len(found) > 1}
+def _link(path: str, inode: int) -> str | None:
+    """The file of a descriptor in /proc; None: it is another one, or closed by now."""
+    try:
+        return os.readlink(path) if os.stat(path).st_ino == inode else None
+    except OSError:
+        return None
 
 
 def _read(path: str) -> bytes:

@@ -13,6 +13,7 @@ from core.engine_loop import Engine
 from core.engine_main import default_makers
 from core.journal import read_journal
 from core.keeper import Keeper
+from core.observer import Observer
 from core.paths import Paths
 from core.reduce import reduce_run
 from core.retention import Limits
@@ -59,7 +60,10 @@ class World:
     def engine(self, makers: Makers | None = None) -> Engine:
         steady, wall = self.clock.steady, self.clock.wall
         keeper = Keeper(self.paths, clock=wall, monotonic=steady, limits=self.limits)
-        return Engine(self.paths, makers or default_makers(), clock=wall, monotonic=steady, keeper=keeper)
+        observer = Observer(wall, steady, proc=str(self.folder))  # locks of others on this machine are none of ours
+        return Engine(
+            self.paths, makers or default_makers(), clock=wall, monotonic=steady, keeper=keeper, observer=observer
+        )
 
     def start(self, run: str, **record: Any) -> str:
         """A live run with an empty log."""

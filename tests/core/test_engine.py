@@ -14,6 +14,7 @@ from core import events as e
 from core import facts, retention
 from core.adopt import Makers
 from core.digest import Parser, SilentParser
+from core.engine_loop import EMPTY_TICK_S
 from core.engine_main import default_makers
 from core.state import RunState
 from tests.core.engine_world import START, World, settle
@@ -311,7 +312,7 @@ def test_an_engine_that_adopts_a_cut_log_counts_on_where_it_stood(world: World) 
 
 def test_a_quiet_engine_waits_longer(world: World) -> None:
     engine = world.engine()
-    assert engine.tick() == 1.0
+    assert engine.tick() == EMPTY_TICK_S
     run = world.start("r1", parser="generic", json="none")
     assert engine.tick() == 0.2
     world.clock.advance(10)

@@ -10,8 +10,9 @@ import pytest
 
 from core import events as e
 from core.host import Held, Owner, Waiter
-from core.watch.lock_book import NOISE_S, LockBook
-from core.watch.locks import Entry, LockWatch, chain, parse_locks, shared_targets
+from core.reduce import reduce_run
+from core.watch.lock_book import LockBook
+from core.watch.locks import NOISE_S, Entry, LockWatch, between, chain, manifest_of, parse_locks
 from tests.core.runs import until
 
 TABLE = b"""1: FLOCK  ADVISORY  WRITE 19427 fe:00:2368489 0 EOF
@@ -24,6 +25,8 @@ TABLE = b"""1: FLOCK  ADVISORY  WRITE 19427 fe:00:2368489 0 EOF
 HOLD = """
 import fcntl, os, sys
 for path in sys.argv[1:]:
+    if path == "--manifest-path":
+        break
     is_shared = path.startswith("S:")
     fd = os.open(path.removeprefix("S:"), os.O_RDWR | os.O_CREAT)
     fcntl.flock(fd, fcntl.LOCK_SH if is_shared else fcntl.LOCK_EX)
@@ -38,14 +41,18 @@ class Holders:
     def __init__(self) -> None:
         self.all: list[subprocess.Popen[str]] = []
 
-    def start(self, *paths: str | Path, cwd: Path | None = None) -> subprocess.Popen[str]:
-        words = [sys.executable, "-I", "-S", "-c", HOLD, *map(str, paths)]
+    def start(
+        self, *paths: str | Path, cwd: Path | None = None, words: list[str] | None = None
+    ) -> subprocess.Popen[str]:
+        words = words or [sys.executable, "-I", "-S", "-c", HOLD, *map(str, paths)]
         one = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=cwd)
         self.all.append(one)
         return one
 
-    def holding(self, *paths: str | Path, cwd: Path | None = None) -> subprocess.Popen[str]:
-        one = self.start(*paths, cwd=cwd)
+    def holding(
+        self, *paths: str | Path, cwd: Path | None = None, words: list[str] | None = None
+    ) -> subprocess.Popen[str]:
+        one = self.start(*paths, cwd=cwd, words=words)
         assert one.stdout is not None
         assert one.stdout.readline() == "held\n"
         return one
@@ -64,8 +71,8 @@ def holders() -> Iterator[Holders]:
             one.communicate()
 
 
-def nobody(pid: int) -> tuple[str, str]:
-    return "", ""
+def nobody(pid: int) -> tuple[str, str, str]:
+    return "", "", ""
 
 
 def below(folder: Path, locks: tuple[Held, ...]) -> list[Held]:
@@ -144,11 +151,108 @@ def test_a_chain_is_followed_to_its_end(tmp_path: Path, holders: Holders) -> Non
     assert chain(watch.look(1.0), middle.pid) == ()
 
 
+def test_what_is_open_only_to_who_waits_is_found_by_it(tmp_path: Path, holders: Holders) -> None:
+    proc, lock = tmp_path / "proc", tmp_path / "debug" / ".cargo-lock"
+    lock.parent.mkdir()
+    lock.touch()
+    (proc / "20" / "fd").mkdir(parents=True)
+    (proc / "20" / "comm").write_text("cargo\n")
+    (proc / "20" / "fd" / "5").symlink_to(lock)
+    inode = lock.stat().st_ino
+    (proc / "locks").write_text(
+        f"1: FLOCK  ADVISORY  WRITE 10 fe:00:{inode} 0 EOF\n1: -> FLOCK  ADVISORY  WRITE 20 fe:00:{inode} 0 EOF\n"
+    )
+    (held,) = LockWatch(nobody, str(proc)).look(1.0)
+    assert held.path == str(lock)
+    assert held.holders == (Owner(10, "", "", "", ""),)
+    assert [waiter.owner.pid for waiter in held.waiters] == [20]
+
+
+def test_who_was_caught_letting_go_is_looked_at_again(tmp_path: Path) -> None:
+    lock = tmp_path / ".package-cache"
+    lock.touch()
+    fds = tmp_path / "proc" / "10" / "fd"
+    fds.mkdir(parents=True)
+    (fds.parent / "comm").write_text("cargo\n")
+    (tmp_path / "proc" / "locks").write_text(f"1: FLOCK  ADVISORY  WRITE 10 fe:00:{lock.stat().st_ino} 0 EOF\n")
+    watch = LockWatch(nobody, str(tmp_path / "proc"))
+    assert watch.look(1.0) == ()
+    (fds / "3").symlink_to(lock)
+    assert [held.path for held in watch.look(1.2)] == [str(lock)]
+
+
+def test_the_beginning_lies_between_two_looks() -> None:
+    assert between(10.0, 10.5) == 10.25
+    assert between(10.0, 12.0) == 12.0
+    assert between(float("-inf"), 3.0) == 3.0
+    assert between(11.0, 10.0) == 10.0  # the clock was set back
+
+
+def test_what_is_short_is_not_settled_but_who_keeps_others_waiting_is(tmp_path: Path, holders: Holders) -> None:
+    lock = tmp_path / ".package-cache"
+    first = holders.holding(lock)
+    watch = LockWatch(nobody)
+    watch.look(10.0)
+    assert below(tmp_path, watch.settled(10.0)) == []
+    (held,) = below(tmp_path, watch.settled(10.0 + NOISE_S))
+    assert [owner.pid for owner in held.holders] == [first.pid]
+    second = holders.start(lock)
+    until(lambda: [one for one in below(tmp_path, watch.look(11.0)) if one.waiters], "a waiter")
+    (held,) = below(tmp_path, watch.settled(11.0))
+    assert held.waiters == ()
+    holders.end(first)
+    until(lambda: below(tmp_path, watch.look(12.0))[0].holders[0].pid == second.pid, "the next holder")
+    assert below(tmp_path, watch.settled(12.0)) == []
+    third = holders.start(lock)
+    until(lambda: [one for one in below(tmp_path, watch.look(12.1)) if one.waiters], "another waiter")
+    watch._since[str(lock), third.pid, True] = 11.0
+    (held,) = below(tmp_path, watch.settled(12.1))
+    assert [owner.pid for owner in held.holders] == [second.pid]
+
+
+def test_a_process_that_seemed_to_be_nobodys_is_asked_for_again(tmp_path: Path, holders: Holders) -> None:
+    one = holders.holding(tmp_path / ".cargo-lock")
+    known: dict[int, tuple[str, str, str]] = {}
+    watch = LockWatch(lambda pid: known.get(pid, ("", "", "")))
+    assert below(tmp_path, watch.look(1.0))[0].holders[0].run == ""
+    known[one.pid] = ("run-1", "claude-1", "/w")
+    watch.forget_owners()
+    assert below(tmp_path, watch.look(1.2))[0].holders[0].agent == "claude-1"
+
+
+def test_whose_checkout_a_foreign_cargo_builds_is_known(tmp_path: Path, holders: Holders) -> None:
+    (tmp_path / "ws" / "app").mkdir(parents=True)
+    (tmp_path / "ws" / "Cargo.toml").write_text('[workspace]\nmembers = ["app"]\n')
+    (tmp_path / "ws" / "app" / "Cargo.toml").write_text("[package]\n")
+    cargo = tmp_path / "bin" / "cargo"
+    cargo.parent.mkdir()
+    cargo.symlink_to(sys.executable)
+    lock = tmp_path / ".cargo-lock"
+    words = [str(cargo), "-I", "-S", "-c", HOLD, str(lock)]
+    inside = holders.holding(lock, cwd=tmp_path / "ws" / "app", words=words)
+    (owner,) = below(tmp_path, LockWatch(nobody).look(1.0))[0].holders
+    assert owner.checkout == str(tmp_path / "ws")
+    holders.end(inside)
+    words += ["--manifest-path", "app/Cargo.toml"]
+    holders.holding(lock, cwd=tmp_path / "ws", words=words)
+    (owner,) = below(tmp_path, LockWatch(nobody).look(1.0))[0].holders
+    assert owner.checkout == str(tmp_path / "ws")
+
+
+@pytest.mark.parametrize(
+    ("words", "manifest"),
+    [("cargo build", None), ("cargo build --manifest-path a/Cargo.toml", "a/Cargo.toml"),
+     ("cargo build --manifest-path=b", "b"), ("cargo run -- --manifest-path c", None), ("cargo --manifest-path", None)],
+)  # fmt: skip
+def test_the_manifest_that_was_named(words: str, manifest: str | None) -> None:
+    assert manifest_of(words.split()) == manifest
+
+
 def test_runs_are_told_from_what_is_not_ours(tmp_path: Path, holders: Holders) -> None:
     one = holders.holding(tmp_path / ".cargo-lock")
-    watch = LockWatch(lambda pid: ("run-1", "claude-1") if pid == one.pid else ("", ""))
+    watch = LockWatch(lambda pid: ("run-1", "claude-1", "/w") if pid == one.pid else ("", "", ""))
     (owner,) = below(tmp_path, watch.look(1.0))[0].holders
-    assert (owner.run, owner.agent, owner.command) == ("run-1", "claude-1", "")
+    assert (owner.run, owner.agent, owner.command, owner.checkout) == ("run-1", "claude-1", "", "/w")
 
 
 def ours(pid: int, agent: str) -> Owner:
@@ -207,6 +311,21 @@ def test_whom_the_holder_waits_for_is_told() -> None:
     assert told.behind == ("cargo check",)
 
 
-def test_two_checkouts_with_one_target_dir_are_found() -> None:
-    runs = {"1": ("/a", "/t"), "2": ("/b", "/t"), "3": ("/b", "/b/target"), "4": ("/c", None)}
-    assert shared_targets(runs) == {"/t": ("/a", "/b")}
+def test_a_run_of_which_another_process_still_waits_is_told_of_that_one() -> None:
+    book = LockBook()
+    both = [held_by(A, B), held_by(C, Owner(22, "run-b", "b", "", ""), path="/u/.cargo-lock")]
+    assert len(book.update(101.0, both)) == 2
+    facts = book.update(102.0, both[1:])
+    assert [type(fact).__name__ for _, fact in facts] == ["LockPassed", "LockBlocked"]
+    assert facts[1][1].path == "/u/.cargo-lock"
+
+
+def test_what_was_paid_is_summed_for_each_lock() -> None:
+    started = e.RunStarted(1.0, "r", "a", "build", "cargo", "build", "/w", "/w", "/w/target", False, False, False)
+    passed = [
+        e.LockPassed(2.0, "build dir", path, paid, "b", "") for path, paid in (("/x", 1.5), ("/y", 2.0), ("/x", 1.0))
+    ]
+    run = reduce_run(None, [started, *passed])
+    assert run is not None
+    assert dict(run.lock_paid) == {"/x": 2.5, "/y": 2.0}
+    assert run.lock_paid_s == 4.5
