@@ -128,6 +128,8 @@ def _resume(content: Content, saved: checkpoint.Checkpoint | None) -> Resume:
     resume.marks = saved.marks if saved else 0
     resume.replay = deque(content.marks[resume.marks :])
     resume.last_at = content.marks[-1].at if content.marks else 0.0
+    resume.lookups = frozenset((x.unit, x.at) for x in content.events if isinstance(x, e.CacheLookedUp))
+    resume.is_stop_asked = any(isinstance(x, e.StopAsked) for x in content.events)
     resume.sampled_links = _sampled_links(content)
     for event in content.events:
         match event:

@@ -19,6 +19,10 @@ class Record:
     parser: str
     json: str
     has_progress: bool
+    cache_server: str = ""
+    """Folder of the cache server that we started for it; empty: none."""
+    rustc_wrapper: str = ""
+    """The user's own; empty: there is none."""
     is_readable: bool = True
     """False: the file was missing or corrupt, and this is what could be guessed."""
     schema: int = 1
@@ -56,6 +60,8 @@ def read_record(paths: Paths, run: str) -> Record | None:
         _text(found, "parser") or "generic",
         _text(found, "json") or "none",
         has_progress=bool(found.get("progress")),
+        cache_server=_text(found, "cache_server"),
+        rustc_wrapper=_text(found, "rustc_wrapper"),
         schema=_integer(found, "schema") or 1,
     )
 

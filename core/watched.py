@@ -42,6 +42,9 @@ class Resume:
     """Links seen in /proc whose end was not told."""
     cut_ends: dict[str, int] = field(default_factory=dict)
     """Where the hole of each log ends."""
+    lookups: frozenset[tuple[str, float]] = frozenset()
+    """Look-ups in a cache that the journal tells of: unit and time."""
+    is_stop_asked: bool = False
 
 
 @dataclass(slots=True)
@@ -71,6 +74,10 @@ class WatchedRun:
         self.failed_at: float | None = None
         """When a link of it failed last, or a message told of signal 9; seconds since the epoch."""
         self.failed_unit = ""
+        self.told_lookups = resume.lookups
+        """Look-ups in a cache that the journal told of when we took over: unit and time."""
+        self.is_stop_asked = resume.is_stop_asked
+        """Somebody asked for its end: what is under way is given up."""
         self.says_units = resume.says_units
         self.is_build_over = resume.is_build_over
         self.sampled = resume.sampled
@@ -174,7 +181,9 @@ class WatchedRun:
         for link in links:
             if isinstance(link, e.LinkEnded) and link.code != 0:
                 self.failed_at, self.failed_unit = link.at, link.unit
-        if found := [*self._parts.asks.poll(), *links]:
+        asks = self._parts.asks.poll()
+        self.is_stop_asked = self.is_stop_asked or bool(asks)
+        if found := [*asks, *links]:
             self.note(found)
 
     def save(self) -> bool:

@@ -3,7 +3,6 @@
 Few have the file, and all wait for the first paint: what parses it (12 ms) is imported where there is one.
 """
 
-import os
 import re
 import shlex
 from collections.abc import Iterator, Mapping
@@ -11,6 +10,8 @@ from dataclasses import field, replace
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
+from core.errors import UsageError
+from core.run.cache import KINDS, parse_size, settings_path
 from core.values import dataclass
 from tui import bindings
 from tui.key_names import normal_keys
@@ -45,6 +46,12 @@ class Settings:
     """Logs open with a time before each line."""
     copy: Literal["auto", "desktop", "osc52", "file"] = "auto"
     """How text is copied: see `tui.clipboard`."""
+    cache: str = "none"
+    """Compiler cache of builds: `none`, `sccache`. Read anew before each build: `core.run.cache`."""
+    store: str = "own"
+    """Where it stores: `own`, or a backend's URL."""
+    store_size: str = "50G"
+    """Of our own store."""
     keys: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """Keys by action id, comma separated, as Textual names them."""
 
@@ -55,14 +62,14 @@ class Option(NamedTuple):
     path: str
     """`notify.bell`: table and name."""
     allowed: tuple[Value, ...]
-    """Empty: a command."""
+    """Empty: text, that `why_not` looks at."""
     about: str
     """A comment for the file."""
 
     @property
     def name(self) -> str:
         """Of the field in Settings."""
-        return self.path.rpartition(".")[2]
+        return self.path.rpartition(".")[2].replace("-", "_")
 
 
 _WHEN = ("never", "failure", "end")
@@ -71,6 +78,9 @@ OPTIONS = (
     Option("ascii", ("auto", "yes", "no"), "no character beyond ASCII; auto: where the locale is not UTF-8"),
     Option("pager", (), "shows a whole log; empty: $PAGER, else less"),
     Option("editor", (), "opens a place in the sources; empty: $VISUAL, $EDITOR"),
+    Option("cache", KINDS, "compiler cache of builds; one in front makes the first edit of a member slower"),
+    Option("store", (), "where it stores: own, redis://…, memcached://…, s3://bucket/prefix?region=…, gha, https://…"),
+    Option("store-size", (), "of our own store; least recently used goes first"),
     Option("notify.bell", _WHEN, "rings the terminal when a build failed, or ended"),
     Option("notify.osc9", _WHEN, "the same as a desktop notification, where the terminal knows OSC 9"),
     Option("board.sort", ("auto", "appearance", "name", "state"), "order of the panes; auto: as you left it"),
@@ -99,9 +109,7 @@ class Complaint(NamedTuple):
 
 def config_path(env: Mapping[str, str]) -> str:
     """Where the file is, by the XDG base directory specification."""
-    base = env.get("XDG_CONFIG_HOME", "")
-    home = env.get("HOME") or os.path.expanduser("~")
-    return (base if base.startswith("/") else home + "/.config") + "/cargo-deck/config.toml"
+    return settings_path(env)
 
 
 def load(path: str) -> tuple[Settings, tuple[Complaint, ...]]:
@@ -148,7 +156,7 @@ def default_text() -> str:
             lines += ["", f"[{head}]"]
             table = head
         choices = f" ({', '.join(_toml(value) for value in option.allowed)})" if option.allowed else ""
-        lines += [f"# {option.about}{choices}", f"# {name} = {_toml(getattr(Settings(), name))}"]
+        lines += [f"# {option.about}{choices}", f"# {name} = {_toml(getattr(Settings(), option.name))}"]
     lines += ["", "[keys]", "# Comma separated; names as in: a, A, ?, ctrl+k, f5, space, pagedown, shift+tab"]
     defaults = {str(one.id): one for keys in bindings.SCREENS.values() for one in bindings.bindings(keys)}
     lines += [f"# {name} = {_toml(defaults[name].key)}  # {defaults[name].tooltip}" for name in bindings.every_id()]
@@ -176,19 +184,34 @@ def _why_not(path: str, value: object) -> str | None:
             return f"{path} is a table: write [{path}] on a line of its own"
         return f"there is no setting {path}{_hint(path, tuple(_BY_PATH))}"
     if not option.allowed:
-        return _why_no_command(path, value)
+        return _why_no_text(path, value)
     if any(value is one or (isinstance(one, str) and value == one) for one in option.allowed):
         return None
     return f"{path} is one of {', '.join(_toml(one) for one in option.allowed)}"
 
 
-def _why_no_command(path: str, value: object) -> str | None:
+def _why_no_text(path: str, value: object) -> str | None:
     if not isinstance(value, str):
-        return f'{path} is a command: write it as "…"'
+        return f'{path} is {"text" if path.startswith("store") else "a command"}: write it as "…"'
+    if path == "store-size":
+        return None if parse_size(value) else f'{path} is a number with its unit, such as "50G"'
+    if path == "store":
+        return _why_no_store(value)
     try:
         shlex.split(value)
     except ValueError as error:
         return f"{path} cannot be read as a command: {error.args[0].lower()}"
+    return None
+
+
+def _why_no_store(value: str) -> str | None:
+    from core.cache.backends import backend_of
+
+    try:
+        if value != "own":
+            backend_of(value, {})
+    except UsageError as error:
+        return str(error)
     return None
 
 

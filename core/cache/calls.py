@@ -1,0 +1,105 @@
+"""What rustc was asked to compile through a cache, as the front before it notes: `runs/<run>/fronts/cache.jsonl`.
+
+A line a call: `{"call": ID, "at", "cwd", "direct": the server was gone, "argv": [rustc, …], "env": {"CARGO…": value}}`;
+the value of a variable that is named like a credential is null.
+"""
+
+import json
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import NamedTuple
+
+from core.watch import procs
+
+_MAX_READ_BYTES = 1 << 20
+
+
+class CallKey(NamedTuple):
+    """What tells a compilation from all others of its time."""
+
+    crate: str
+    extra: str
+    """`-C extra-filename`."""
+    out_dir: str
+
+
+class Call(NamedTuple):
+    """A compilation that was asked for."""
+
+    at: float
+    """Seconds since the epoch."""
+    unit: str
+    """As in cargo's progress line."""
+    key: CallKey
+    cwd: str
+    argv: tuple[str, ...]
+    """After the compiler's name."""
+    env: Mapping[str, str | None]
+    is_direct: bool
+    """The cache server was gone: rustc ran without it."""
+
+    @property
+    def dep_info(self) -> str:
+        """Where rustc writes what it read."""
+        return f"{self.key.out_dir}/{self.key.crate}{self.key.extra}.d"
+
+
+class CallNotes:
+    """Follows the notes of one run."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._offset = 0
+
+    def poll(self) -> list[Call]:
+        """Calls since the last time; a line that is no note of ours is passed over."""
+        try:
+            with open(self._path, "rb") as file:
+                file.seek(self._offset)
+                content = file.read(_MAX_READ_BYTES)
+        except OSError:
+            return []
+        whole = content[: content.rfind(b"\n") + 1]
+        if not whole and len(content) == _MAX_READ_BYTES:
+            whole = content  # no line of ours is so long
+        self._offset += len(whole)
+        return [call for line in whole.splitlines() if (call := parse_call(line)) is not None]
+
+
+def parse_call(line: bytes) -> Call | None:
+    """A note; None: it is none."""
+    try:
+        note = json.loads(line)
+        words = tuple(str(word) for word in note["argv"])
+        env = {str(name): None if value is None else str(value) for name, value in note["env"].items()}
+        return Call(
+            float(note["at"]), unit_name(words, env), key_of(words), str(note["cwd"]), _after_compiler(words), env,
+            bool(note["direct"]),
+        )  # fmt: skip
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+
+
+def _after_compiler(words: tuple[str, ...]) -> tuple[str, ...]:
+    """Of `clippy-driver /path/rustc --crate-name …` too."""
+    at = next((at for at, word in enumerate(words) if word.startswith("-")), len(words))
+    return words[at:]
+
+
+def unit_name(words: tuple[str, ...], env: Mapping[str, str | None]) -> str:
+    """The unit of a compiler's command line, in the form of cargo's progress line; empty: not known."""
+    unit = procs.unit_of([b"rustc", *(word.encode() for word in words)], {k: v for k, v in env.items() if v})
+    return unit.name if unit is not None else ""
+
+
+def key_of(words: tuple[str, ...]) -> CallKey:
+    """What tells this compilation apart."""
+    crate = extra = out_dir = ""
+    for word, following in pairwise(words):
+        if word == "--crate-name":
+            crate = following
+        elif word == "--out-dir":
+            out_dir = following
+        elif word == "-C" and following.startswith("extra-filename="):
+            extra = following.removeprefix("extra-filename=")
+    return CallKey(crate, extra, out_dir)
