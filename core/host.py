@@ -72,6 +72,8 @@ class ForeignBuild:
     memory_bytes: int
     cpu_cores: float | None
     processes: int
+    editor: str = ""
+    """Editor or language server that started it (`rust-analyzer`); empty: none is seen."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ PERIOD_S = 1.0
 MAX_SHARE = 0.006
 """Of one core, for looking: where a look costs more, looks become rarer."""
 MAX_LARGEST = 5
+CACHES = ("sccache", "zccache", "zccache-daemon", "kache", "mbx", "ccache", "cachepot")
 _SMALL_BYTES = 1 << 20
 _TOP_ROLES = ("rustc", "rustdoc", "build script", "cc", "linker", "cmake", "ninja", "make", "nvcc", "test")
 
@@ -29,13 +30,30 @@ class Watched:
     """Under way: as in `LinkStarted`, which begins with the pid of its front."""
 
 
+@dataclass(frozen=True, slots=True)
+class Use:
+    """What the processes of a run use, as of the last sample."""
+
+    procs: tuple[Proc, ...]
+    """Its tree, then what a cache server compiles for it."""
+    cores: float | None
+    """CPU seconds a second since the sample before; None: there was none."""
+    memory_bytes: int
+    faults_s: float | None
+    """Major faults a second."""
+    read_bytes_s: float | None
+    """None: there was no sample before, or it is not ours to see."""
+    write_bytes_s: float | None
+
+
 @dataclass(frozen=False, eq=False, slots=True)
 class _Last:
-    """What was told of a run."""
+    """The sample before."""
 
     at: float
-    cpu_ticks: int
-    """Of its tree; it never falls, because a child's time goes to its parent."""
+    counts: tuple[int, int, int, int]
+    """CPU ticks, major faults, bytes read and written of its tree; they hardly fall, because what a child used goes
+    to its parent."""
     adopted_ticks: dict[int, int]
     """Of each compiler that a cache server runs for it, by pid."""
     told: e.RunSampled | None = None
@@ -51,6 +69,8 @@ class Prober:
         self._cpu_time = cpu_time
         self._due_at = -1e9
         self._last: dict[str, _Last] = {}
+        self.uses: dict[str, Use] = {}
+        """By run, as of the last sample."""
 
     def is_due(self) -> bool:
         """It is time for another sample."""
@@ -64,6 +84,7 @@ class Prober:
         runs = list(runs)
         for gone in self._last.keys() - {run.run for run in runs}:
             del self._last[gone]
+        self.uses = {}
         adopted = self._compiled_by_servers(runs)
         found = {run.run: self._sample(run, adopted.get(run.run, []), now) for run in runs}
         cost_s = self._cpu_time() - began_s
@@ -77,14 +98,16 @@ class Prober:
         tree = list(self.table.below(run.supervisor))
         procs = [*tree, *adopted]
         self.table.follow([root, *procs], run.run)
-        cores = self._cores(run.run, root.cpu_ticks + sum(proc.cpu_ticks for proc in tree), adopted, now)
+        use = self.uses[run.run] = self._use(run.run, [root, *tree], adopted, now)
         sample = e.RunSampled(
             at=self._clock(),
             processes=len(procs),
-            cpu_cores=cores,
-            memory_bytes=sum(proc.memory_bytes for proc in procs),
+            cpu_cores=use.cores,
+            memory_bytes=use.memory_bytes,
             largest=self._largest(procs),
             links=tuple((link, self._link_bytes(link)) for link in run.links),
+            read_bytes_s=use.read_bytes_s,
+            write_bytes_s=use.write_bytes_s,
         )
         last = self._last[run.run]
         if last.told is not None and _is_same(last.told, sample):
@@ -92,16 +115,35 @@ class Prober:
         last.told = sample
         return sample
 
-    def _cores(self, run: str, ticks: int, adopted: list[Proc], now: float) -> float | None:
-        by_pid = {proc.pid: proc.cpu_ticks for proc in adopted}
+    def _use(self, run: str, tree: list[Proc], adopted: list[Proc], now: float) -> Use:
+        """`tree` begins with the supervisor."""
+        procs = (*tree[1:], *adopted)
+        memory = sum(proc.memory_bytes for proc in procs)
+        ticks = {proc.pid: proc.cpu_ticks for proc in adopted}
+        counts = (
+            sum(proc.cpu_ticks for proc in tree),
+            sum(proc.major_faults for proc in procs),
+            sum(proc.read_bytes for proc in procs),
+            sum(proc.write_bytes for proc in procs),
+        )
         last = self._last.get(run)
         if last is None:
-            self._last[run] = _Last(now, ticks, by_pid)
-            return None
-        used = max(0, ticks - last.cpu_ticks)
-        used += sum(max(0, count - last.adopted_ticks.get(pid, 0)) for pid, count in by_pid.items())
-        passed_s, last.at, last.cpu_ticks, last.adopted_ticks = now - last.at, now, ticks, by_pid
-        return round(used / TICKS_A_SECOND / passed_s, 2) if passed_s > 0 else None
+            self._last[run] = _Last(now, counts, ticks)
+            return Use(procs, None, memory, None, None, None)
+        used, faults, read, written = (max(0, new - old) for new, old in zip(counts, last.counts, strict=True))
+        used += sum(max(0, count - last.adopted_ticks.get(pid, 0)) for pid, count in ticks.items())
+        passed_s, last.at, last.counts, last.adopted_ticks = now - last.at, now, counts, ticks
+        if passed_s <= 0:
+            return Use(procs, None, memory, None, None, None)
+        is_io_known = any(proc.is_io_known for proc in procs)
+        return Use(
+            procs,
+            round(used / TICKS_A_SECOND / passed_s, 2),
+            memory,
+            round(faults / passed_s, 1),
+            round(read / passed_s) if is_io_known else None,
+            round(written / passed_s) if is_io_known else None,
+        )
 
     def units(self, run: Watched) -> list[Unit]:
         """The units that a run compiles, as of the last sample; at most one of a name."""
@@ -117,13 +159,17 @@ class Prober:
         return tuple((part.role, part.detail, proc.pid, proc.memory_bytes) for part, proc in working[:MAX_LARGEST])
 
     def _link_bytes(self, link: str) -> int:
+        """Of its front's processes; where it is sampled, the driver may be the linker itself."""
         front = link.partition("-")[0]
-        return sum(proc.memory_bytes for proc in self.table.below(int(front))) if front.isdigit() else 0
+        if not front.isdigit():
+            return 0
+        own = self.table.get(int(front)) if "-s" in link else None
+        return sum(proc.memory_bytes for proc in self.table.below(int(front))) + (own.memory_bytes if own else 0)
 
     def _compiled_by_servers(self, runs: list[Watched]) -> Mapping[str, list[Proc]]:
         """Compilers that a cache server runs for somebody: by the target dir that they write to."""
         dirs = {run.target_dir.encode() + b"/": run.run for run in runs if run.target_dir}
-        servers = [proc for proc in self.table.all() if proc.name in ("sccache", "zccache", "kache", "mbx")]
+        servers = [proc for proc in self.table.all() if proc.name in CACHES]
         found: dict[str, list[Proc]] = {}
         for server in servers:
             for proc in self.table.below(server.pid):
@@ -152,4 +198,11 @@ def _is_same(before: e.RunSampled, now: e.RunSampled) -> bool:
         and now.processes == before.processes
         and [one[:3] for one in now.largest] == [one[:3] for one in before.largest]
         and [one[0] for one in now.links] == [one[0] for one in before.links]
+        and _is_like(before.read_bytes_s, now.read_bytes_s)
+        and _is_like(before.write_bytes_s, now.write_bytes_s)
     )
+
+
+def _is_like(before: float | None, now: float | None) -> bool:
+    """A rate that a person would not tell from the other."""
+    return abs((now or 0.0) - (before or 0.0)) < max(before or 0.0, _SMALL_BYTES) / 4
