@@ -26,3 +26,7 @@ class JournalError(DeckError):
 
 class EngineError(DeckError):
     """The engine did not answer, or refused a request."""
+
+
+class StoreError(DeckError):
+    """The cache store did not start, or does not answer."""

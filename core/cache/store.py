@@ -1,4 +1,4 @@
-"""The cache store's program: `python store.py STORE_STATE DATA LIMIT_BYTES IDLE_S`. Started by `core.cache.store_client`.
+"""The cache store: `python store.py STORE_STATE DATA LIMIT_BYTES IDLE_S`, started by `core.cache.store_client`.
 
 It runs as a plain file, with `-I -S`, so that neither a venv's site nor the caller's folder is looked at.
 """

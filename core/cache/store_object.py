@@ -104,7 +104,7 @@ def _read_end(fd: int, name: str) -> tuple[Stored, bytes, bytes]:
         told = json.loads(line)
         stored = Stored(int(told["bytes"]), str(told["agent"]), float(told["stored_at"]))
         its_name = told["name"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, OverflowError):
         raise Damage("its end cannot be read") from None
     if its_name != name:
         raise Damage("it was stored under another key")

@@ -1,0 +1,239 @@
+"""The cache store from outside: finding, starting, asking and ending it.
+
+Imported before builds: `_socket` instead of `socket` (7 ms), no `subprocess`.
+"""
+
+import _socket
+import os
+import sys
+from typing import Any, NamedTuple
+
+from core.cache.store_address import StoreAddress as StoreAddress
+from core.cache.store_address import read_address
+from core.clock import monotonic, wall_clock
+from core.errors import StoreError
+from core.paths import Paths
+
+LIMIT_BYTES = 50_000_000_000
+IDLE_S = 600.0
+START_S = 2.0
+_PAUSE_S = 0.005
+_AGAIN_S = 0.1
+_ANSWER_BYTES = 16 << 20
+_SERVER = b"\r\nServer: cargo-deck-store/%d\r\n"
+
+
+class _Answer(NamedTuple):
+    status: int
+    head: bytes
+    body: bytes
+
+
+def data_folder(paths: Paths) -> str:
+    """Where the objects are."""
+    return paths.cache + "/store"
+
+
+def ensure_store(paths: Paths, *, limit_bytes: int = LIMIT_BYTES, idle_s: float = IDLE_S) -> StoreAddress:
+    """The store that runs (0.5 ms), or a new one (50 ms). Limit and idle time are those of whoever starts it.
+
+    Raises:
+        StoreError: none answers within 2 s.
+    """
+    ends = monotonic() + START_S
+    started: float | None = None
+    while (found := find_store(paths, timeout_s=max(0.05, ends - monotonic()))) is None:
+        now = monotonic()
+        if now > ends:
+            raise StoreError(f"the cache store did not start within {START_S:g} s: see {paths.store}/errors")
+        _reap()
+        if started is None or (not _spawned and now - started > _AGAIN_S):
+            # One that was killed may have held the lock still, so that the first of ours gave way to it.
+            _start(paths, limit_bytes, idle_s)
+            started = now
+        _sleep(_PAUSE_S)
+    return found
+
+
+def find_store(paths: Paths, *, timeout_s: float = 1.0) -> StoreAddress | None:
+    """The store that runs; None: none does, or it does not answer in time."""
+    address = read_address(paths.store)
+    # Nobody else is to hear the token: a dead store's port may be anybody's.
+    if address is None or not _is_alive(address.pid):
+        return None
+    try:
+        answer = _ask(address, "OPTIONS", "/", timeout_s)
+    except OSError:
+        return None
+    return address if answer.status == 200 and _SERVER % address.pid in answer.head else None
+
+
+def store_stats(paths: Paths, *, timeout_s: float = 2.0) -> dict[str, Any] | None:
+    """What the store did since it was started, and holds; None: none runs.
+
+    `since`, `pid`, `port`, `connections`, `idle_s`; `entries`, `bytes`, `limit`, `oldest` (last use of the one that
+    goes first; null: there is none), `is_looked_through` (false: entries of earlier days are still being counted);
+    `agents` (name: `hits`, `misses`, `puts`, `hit_bytes`, `put_bytes`); `trades` (a list of `by`, `agent`, `hits`,
+    `bytes`); `evicted`, `evicted_bytes`, `refused`, `errors`, `lost_lines`.
+    """
+    import json
+
+    address = find_store(paths, timeout_s=timeout_s)
+    if address is None:
+        return None
+    try:
+        answer = _ask(address, "GET", "/_stats", timeout_s)
+        found = json.loads(answer.body)
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) and answer.status == 200 else None
+
+
+def stop_store(paths: Paths, *, timeout_s: float = 5.0) -> bool:
+    """End the store once its requests are answered; False: none runs.
+
+    Raises:
+        StoreError: it did not end in time.
+    """
+    address = find_store(paths)
+    if address is None:
+        return False
+    ends = monotonic() + timeout_s
+    try:
+        _ask(address, "POST", "/_stop", timeout_s)
+    except OSError:
+        pass  # it was ending already
+    while (lock_fd := _take_lock(paths)) is None:
+        _reap()
+        if monotonic() > ends:
+            raise StoreError(f"the cache store (process {address.pid}) did not end within {timeout_s:g} s")
+        _sleep(_PAUSE_S)
+    os.close(lock_fd)
+    _reap()
+    return True
+
+
+def clear_store(paths: Paths, *, timeout_s: float = 60.0) -> int:
+    """Remove all objects, whether or not the store runs; their bytes.
+
+    Raises:
+        StoreError: they could not be removed.
+    """
+    import json
+
+    ends = monotonic() + timeout_s
+    try:
+        while True:
+            address = find_store(paths)
+            if address is not None:
+                answer = _ask(address, "DELETE", "/_objects", timeout_s)
+                return int(json.loads(answer.body)["removed_bytes"])
+            lock_fd = _take_lock(paths)
+            if lock_fd is not None:
+                return _clear_files(paths, lock_fd)
+            if monotonic() > ends:
+                raise StoreError(f"the cache store holds {paths.store}/lock and does not answer: end it, and try again")
+            _sleep(_PAUSE_S)
+    except (OSError, ValueError, KeyError) as error:
+        raise StoreError(f"the cache store's objects in {data_folder(paths)} could not be removed: {error}") from error
+
+
+def _clear_files(paths: Paths, lock_fd: int) -> int:
+    """With the store's lock, so that none starts meanwhile."""
+    from core.cache.store_files import Objects
+    from core.cache.store_log import CLEARED, Note, StoreLog
+
+    try:
+        if not os.path.isdir(data_folder(paths)):
+            return 0
+        objects = Objects(data_folder(paths), sys.maxsize, wall_clock)
+        objects.prepare()
+        objects.look()
+        removed = objects.clear()
+        StoreLog(paths.store).write(Note(wall_clock(), "", "evict", size_bytes=removed, reason=CLEARED))
+        return removed
+    finally:
+        os.close(lock_fd)
+
+
+def _ask(address: StoreAddress, verb: str, path: str, timeout_s: float) -> _Answer:
+    """One request on a connection of its own. Raises OSError."""
+    ends = monotonic() + timeout_s
+    link = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM)
+    try:
+        link.settimeout(timeout_s)
+        link.connect(("127.0.0.1", address.port))
+        lines = (f"{verb} {path} HTTP/1.1", "Host: 127.0.0.1", f"Authorization: Bearer {address.token}")
+        link.sendall("\r\n".join((*lines, "Connection: close", "", "")).encode())
+        content = bytearray()
+        while len(content) < _ANSWER_BYTES:
+            link.settimeout(max(0.001, ends - monotonic()))
+            chunk = link.recv(1 << 16)
+            if not chunk:
+                break
+            content += chunk
+    finally:
+        link.close()
+    head, _, body = bytes(content).partition(b"\r\n\r\n")
+    if not head.startswith(b"HTTP/1.1 ") or not head[9:12].isdigit():
+        raise OSError("what listens there is no cache store")
+    return _Answer(int(head[9:12]), head + b"\r\n", body)
+
+
+def _is_alive(pid: int) -> bool:
+    _reap()
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return False  # somebody else's: the pid was given anew
+    return True
+
+
+def _take_lock(paths: Paths) -> int | None:
+    """The store's lock; None: a store has it. Raises OSError."""
+    import fcntl
+
+    for folder in (paths.state, paths.store):  # a mode is for the last folder of a path only
+        os.makedirs(folder, 0o700, exist_ok=True)
+    fd = os.open(paths.store + "/lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(fd)
+        return None
+    return fd
+
+
+_spawned: set[int] = set()
+"""Stores that this process started and has not reaped."""
+
+
+def _start(paths: Paths, limit_bytes: int, idle_s: float) -> None:
+    """A new session with nothing of ours: no stdio, no build's `DECK_RUN`, no cwd (the store leaves it)."""
+    program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "store.py")
+    env = {name: value for name, value in os.environ.items() if not name.startswith("DECK_")}
+    null = [(os.POSIX_SPAWN_OPEN, fd, "/dev/null", os.O_RDWR, 0) for fd in (0, 1, 2)]
+    words = (paths.store, data_folder(paths), str(limit_bytes), f"{idle_s:g}")
+    argv = [sys.executable, "-I", "-S", program, *words]
+    try:
+        _spawned.add(os.posix_spawn(sys.executable, argv, env, file_actions=null, setsid=True))
+    except OSError as error:
+        raise StoreError(f"the cache store could not be started: {error}") from error
+
+
+def _reap() -> None:
+    for pid in tuple(_spawned):
+        try:
+            is_over = os.waitpid(pid, os.WNOHANG)[0] == pid
+        except OSError:
+            is_over = True
+        if is_over:
+            _spawned.discard(pid)
+
+
+def _sleep(seconds: float) -> None:
+    import time
+
+    time.sleep(seconds)
