@@ -10,6 +10,14 @@ from core.values import dataclass
 
 MAX_TRAIL = 300
 """Samples that are kept: five minutes."""
+LOCK_KINDS = {
+    ".package-cache": "package cache",
+    ".package-cache-mutate": "shared package cache",
+    ".cargo-lock": "artifact dir",
+    ".cargo-build-lock": "build dir",
+    ".cargo-artifact-lock": "artifact dir",
+}
+"""What cargo's lock files guard, by their name. Source: cargo 1.80 to 1.98."""
 _PROFILE_DEPTH = 2
 """A lock of cargo's lies in `TARGET/PROFILE/` or `TARGET/TRIPLE/PROFILE/`."""
 
@@ -159,7 +167,7 @@ def _targets(before: Mapping[str, tuple[str, ...]], locks: Iterable[Held]) -> Ma
 def target_of(lock: str) -> str | None:
     """The target or build dir of a lock's file; None: it is none of such a dir."""
     folder, _, name = lock.rpartition("/")
-    if name not in (".cargo-lock", ".cargo-build-lock", ".cargo-artifact-lock"):
+    if not LOCK_KINDS.get(name, "").endswith("dir"):
         return None
     above = folder.rpartition("/")[0]
     return above.rpartition("/")[0] if above.rpartition("/")[2].count("-") >= _PROFILE_DEPTH else above

@@ -196,6 +196,6 @@ class Observer:
 
 
 def _identity(run: WatchedRun) -> tuple[str, str, str]:
-    """Run, agent, and the checkout that it builds."""
+    """Run, agent, and the checkout that it builds; empty: what it starts may build elsewhere."""
     started = run.record.started
-    return started.run, started.agent, started.checkout
+    return started.run, started.agent, started.checkout if started.tool == "cargo" else ""

@@ -9,19 +9,11 @@ It is only read: to try a lock would take it. Source: proc_locks(5); names of th
 import os
 from collections.abc import Callable, Iterable, Sequence
 
-from core.host import Held, Owner, Waiter
+from core.host import LOCK_KINDS, Held, Owner, Waiter
 from core.run.identity import workspace_root
 from core.run.mask import safe_words
 from core.values import dataclass
 
-KINDS = {
-    ".package-cache": "package cache",
-    ".package-cache-mutate": "shared package cache",
-    ".cargo-lock": "artifact dir",
-    ".cargo-build-lock": "build dir",
-    ".cargo-artifact-lock": "artifact dir",
-}
-"""What cargo's lock files guard, by their name."""
 _MAX_READ_BYTES = 1 << 20
 _MAX_COMMAND = 80
 NOISE_S = 0.25
@@ -137,7 +129,7 @@ class LockWatch:
             return None
         return Held(
             path,
-            KINDS[os.path.basename(path)],
+            LOCK_KINDS[os.path.basename(path)],
             tuple(self._owner(pid) for _, pid in began),
             began[0][0] if began else 0.0,
             tuple(sorted(waiters, key=lambda one: one.since)),
@@ -180,22 +172,24 @@ class LockWatch:
             return None, True
         except OSError:
             return None, False  # it ended
-        return next((path for path in paths if os.path.basename(path) in KINDS), None), bool(paths)
+        return next((path for path in paths if os.path.basename(path) in LOCK_KINDS), None), bool(paths)
 
     def _owner(self, pid: int) -> Owner:
         found = self._owners.get(pid)
         if found is None:
             run, agent, checkout = self._owner_of(pid)
-            found = Owner(pid, run, agent, "", "", checkout) if run else self._stranger(pid)
+            found = Owner(pid, run, agent, "", "", checkout) if checkout else self._describe(pid, run, agent)
             self._owners[pid] = found
         return found
 
-    def _stranger(self, pid: int) -> Owner:
-        """One that is not ours, as far as it can be known."""
+    def _describe(self, pid: int, run: str, agent: str) -> Owner:
+        """One that is not ours, as far as it can be known; of one that is, the checkout."""
         words, cwd = self._words(pid), self._cwd(pid)
         is_cargo = bool(words) and is_cargo_program(words[0])
         shown = safe_words(tuple(words), {}) if is_cargo else words[:1]
         checkout = workspace_root(cwd, manifest_of(words)) if is_cargo and cwd else None
+        if run:
+            return Owner(pid, run, agent, "", "", checkout or "")
         return Owner(pid, "", "", " ".join(" ".join(shown).split())[:_MAX_COMMAND], cwd, checkout or "")
 
     def _words(self, pid: int) -> list[str]:
