@@ -1,5 +1,6 @@
 """What is known of the machine as a whole at one moment, and how its events change it. Pure."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import field, replace
 from types import MappingProxyType
@@ -18,7 +19,10 @@ LOCK_KINDS = {
     ".cargo-artifact-lock": "artifact dir",
 }
 """What cargo's lock files guard, by their name. Source: cargo 1.80 to 1.98."""
-_PROFILE_DEPTH = 2
+_TRIPLE = re.compile(
+    r"(x86_64|aarch64|arm|thumb|i[3-6]86|riscv|wasm|powerpc|s390x|mips|sparc|loongarch|nvptx|bpf|hexagon|avr|msp430)"
+    r"[a-z0-9_]*(-[a-z0-9_]+){1,3}\Z"
+)
 """A lock of cargo's lies in `TARGET/PROFILE/` or `TARGET/TRIPLE/PROFILE/`."""
 
 
@@ -170,4 +174,4 @@ def target_of(lock: str) -> str | None:
     if not LOCK_KINDS.get(name, "").endswith("dir"):
         return None
     above = folder.rpartition("/")[0]
-    return above.rpartition("/")[0] if above.rpartition("/")[2].count("-") >= _PROFILE_DEPTH else above
+    return above.rpartition("/")[0] if _TRIPLE.match(above.rpartition("/")[2]) else above

@@ -1,7 +1,8 @@
 """Recordings: finished or live runs in one file, and how they are played again.
 
 A recording is a zip: `recording.json` (`{"schema": 1, "runs": [ID, …]}`), and for each run its `run.json`, `exit.json`,
-`events.jsonl`, `out.log`, `err.log`. Folders of the machine are replaced, the environment is left out.
+`events.jsonl`, `out.log`, `err.log`; and `machine.jsonl`, what was seen of the machine meanwhile. Folders of the
+machine are replaced, the environment is left out.
 """
 
 import json
@@ -16,13 +17,16 @@ from typing import Any
 
 from core import events as e
 from core.errors import DeckError
-from core.journal import read_journal
+from core.journal import NAME, read_journal
+from core.machine_journal import events_between
 from core.paths import Paths
 from core.run import mask
 
 SCHEMA = 1
 _FILES = ("run.json", "exit.json", "events.jsonl", "out.log", "err.log")
 _LOGS: dict[str, e.Stream] = {"out.log": "out", "err.log": "err"}
+_BEFORE_S = 5.0
+"""What was seen of the machine so long before the first event is in it too."""
 _LARGEST_BYTES = 1 << 30
 """Of one file in a recording that is opened."""
 
@@ -70,8 +74,8 @@ def record(paths: Paths, runs: Iterable[str], file: str, env: dict[str, str]) ->
         with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
             archive.writestr("recording.json", json.dumps({"schema": SCHEMA, "runs": ids}))
             scrubber = _Scrubber(_folders(paths, ids), mask.secrets_of(env))
-            for run in ids:
-                _add(archive, paths.run(run), run, scrubber)
+            spans = [_add(archive, paths.run(run), run, scrubber) for run in ids]
+            _add_machine(archive, paths, spans, scrubber)
         os.replace(part, file)
     except OSError as error:
         raise RecordingError(f"cannot write {file}: {error.strerror or error}") from error
@@ -101,7 +105,15 @@ def _folders(paths: Paths, runs: list[str]) -> dict[str, str]:
     return folders
 
 
-def _add(archive: zipfile.ZipFile, folder: str, run: str, scrubber: _Scrubber) -> None:
+def _add_machine(archive: zipfile.ZipFile, paths: Paths, spans: list[tuple[float, float]], scrubber: _Scrubber) -> None:
+    first, last = min(begun for begun, _ in spans), max(ended for _, ended in spans)
+    lines = [json.dumps({"schema": e.SCHEMA_VERSION, "run": "machine"})]
+    lines += [json.dumps(e.to_record(event)) for event in events_between(paths, first - _BEFORE_S, last)]
+    archive.writestr("machine.jsonl", scrubber.scrub(("\n".join(lines) + "\n").encode())[0])
+
+
+def _add(archive: zipfile.ZipFile, folder: str, run: str, scrubber: _Scrubber) -> tuple[float, float]:
+    """Put a run into the recording; when its first and its last event happened."""
     path = folder + "/events.jsonl"
     journal = read_journal(path) if os.path.exists(path) else None
     if journal is None or not journal.events:
@@ -123,6 +135,8 @@ def _add(archive: zipfile.ZipFile, folder: str, run: str, scrubber: _Scrubber) -
         found.pop("env", None)
         if found:
             archive.writestr(f"{run}/{name}", scrubber.scrub(json.dumps(found).encode())[0])
+    times = [event.at for event in journal.events]
+    return min(times), max(times)
 
 
 def _load(path: str) -> dict[str, Any]:
@@ -150,6 +164,7 @@ def unpack(file: str, folder: str) -> tuple[Paths, tuple[str, ...]]:
             runs = tuple(str(run) for run in about["runs"])
             for run in runs:
                 _take_out(archive, run, f"{folder}/runs/{run}")
+            _take_out_machine(archive, folder + "/machine")
     except OSError as error:
         raise RecordingError(f"cannot read {file}: {error.strerror or error}") from error
     except (ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error, RuntimeError, EOFError) as error:
@@ -171,3 +186,12 @@ def _take_out(archive: zipfile.ZipFile, run: str, folder: str) -> None:
             raise ValueError(f"{name} is larger than {_LARGEST_BYTES} bytes")
         with open(f"{folder}/{name}", "wb") as out:
             out.write(archive.read(f"{run}/{name}"))
+
+
+def _take_out_machine(archive: zipfile.ZipFile, folder: str) -> None:
+    """What was seen of the machine; recordings of earlier versions have nothing of it."""
+    if "machine.jsonl" not in archive.namelist() or archive.getinfo("machine.jsonl").file_size > _LARGEST_BYTES:
+        return
+    os.makedirs(folder)
+    with open(f"{folder}/{NAME}", "wb") as out:
+        out.write(archive.read("machine.jsonl"))

@@ -1,13 +1,16 @@
 """A recording as a source of boards: its journals on a clock of their own, its logs growing as they grew."""
 
 import os
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 from types import MappingProxyType
 
 from core import events as e
 from core.clock import Clock
+from core.host import Host, reduce_host
 from core.journal import read_journal
+from core.machine_journal import events_between
 from core.paths import Paths
 from core.reduce import reduce_run
 from core.state import Board, Run
@@ -39,6 +42,8 @@ class Replay:
             self._tracks[run] = _Track(paths.run(run), events)
             for stream in ("out", "err"):
                 _hide(f"{paths.run(run)}/{stream}.log")
+        self._host = Host()
+        self._of_machine = deque(sorted(events_between(paths, 0.0, float("inf")), key=lambda event: event.at))
         times = [event.at for track in self._tracks.values() for event in track.events]
         self._first = min(times, default=0.0)
         self.last = max(times, default=0.0)
@@ -61,10 +66,19 @@ class Replay:
         changed = False
         for track in self._tracks.values():
             changed |= _play(track, now)
+        changed |= self._play_machine(now)
         if changed or int(now) != int(self._board.now):
             runs = {name: track.run for name, track in self._tracks.items() if track.run is not None}
-            self._board = Board(MappingProxyType(runs), now, engine_seen_at=now)
+            self._board = Board(MappingProxyType(runs), now, engine_seen_at=now, host=self._host)
         return self._board
+
+    def _play_machine(self, now: float) -> bool:
+        due: list[e.Event] = []
+        while self._of_machine and self._of_machine[0].at <= now:
+            due.append(self._of_machine.popleft())
+        if due:
+            self._host = reduce_host(self._host, due)
+        return bool(due)
 
 
 def _play(track: _Track, now: float) -> bool:

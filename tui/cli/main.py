@@ -16,6 +16,7 @@ run builds (cargo's own arguments; output, exit code and terminal as plain cargo
   cargo deck build|check|test|clippy|run|doc|bench|nextest run …
   cargo deck exec -- CMD …              cmake, ninja, make, nvcc, anything
       --agent NAME                      who builds (else $AGENT_ID, the CI's name, the git worktree's)
+      --cache none|sccache              compiler cache of this build (else config.toml's)
       --detach                          return at once with the run's id
       --brief                           errors, counts and the log's path, nothing else
   cargo deck run-all [NAME=]'CMD …' …   several at once
@@ -32,6 +33,7 @@ act on them (RUN: an id, the beginning of one, or an agent's name)
   cargo deck forget RUN… | sweep        remove what is over
 
   cargo deck record RUN… -o FILE | replay FILE [--speed N]
+  cargo deck cache [stats|log|…]        what compiler caches gave each agent; start, stop, zero, clear
   cargo deck config [default]           check config.toml, print one; docs/config.md
   cargo deck demo                       four agents build a sample workspace
 
@@ -52,6 +54,7 @@ _COMMANDS = {
     "replay": ("tui.cli.record", "main_replay"),
     "demo": ("tui.cli.demo", "main"),
     "config": ("tui.cli.config", "main"),
+    "cache": ("tui.cli.cache", "main"),
     "_shim": ("tui.cli.build", "main_shim"),
 }
 
