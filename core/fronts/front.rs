@@ -14,7 +14,8 @@
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions};
-use std::io::Write;
+use std::io::{Read, Write};
+use std::os::fd::AsRawFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
@@ -32,6 +33,8 @@ const NO_LINK: [&str; 12] = [
 const NO_LINK_STARTS: [&str; 3] = ["-print-", "--print-", "-dump"];
 const MAX_RESPONSE_DEPTH: u32 = 8;
 const SIGNALS: [i32; 4] = [1, 2, 3, 15]; // HUP INT QUIT TERM
+/// What the tool left behind is waited for so long.
+const REST_LIMIT: Duration = Duration::from_secs(5);
 
 extern "C" {
     fn wait4(pid: i32, status: *mut i32, options: i32, usage: *mut Usage) -> i32;
@@ -40,6 +43,10 @@ extern "C" {
     fn getpid() -> i32;
     fn getppid() -> i32;
     fn setrlimit(resource: i32, limit: *const [u64; 2]) -> i32;
+    fn fork() -> i32;
+    fn dup2(old: i32, new: i32) -> i32;
+    #[cfg(target_os = "linux")]
+    fn prctl(option: i32, value: usize, more: usize, than: usize, needed: usize) -> i32;
 }
 
 /// `struct rusage` on 64-bit systems.
@@ -50,6 +57,17 @@ struct Usage {
     system: [i64; 2],
     max_rss: i64,
     rest: [i64; 13],
+}
+
+impl Usage {
+    /// With what another process took: the largest counts.
+    fn add(&mut self, other: &Usage) {
+        self.max_rss = self.max_rss.max(other.max_rss);
+        for at in 0..2 {
+            self.user[at] += other.user[at];
+            self.system[at] += other.system[at];
+        }
+    }
 }
 
 fn main() {
@@ -178,6 +196,8 @@ struct Link {
     is_rust_lld: bool,
     is_shared: bool,
     is_something: bool,
+    /// mold links in a child of its own, and says that it is done before that one has ended.
+    is_mold: bool,
 }
 
 /// What the command links; None where it does not.
@@ -206,8 +226,11 @@ fn read_words(args: &[OsString], link: &mut Link, depth: u32) -> bool {
             }
         } else if let Some(name) = text.strip_prefix("-fuse-ld=") {
             link.linker = Some(name.to_owned());
+            link.is_mold |= name.contains("mold");
         } else if text.starts_with("-B") && text.trim_end_matches('/').ends_with("gcc-ld") {
             link.is_rust_lld = true;
+        } else if text.starts_with("-B") && text.contains("mold") {
+            link.is_mold = true;
         } else if text == "-shared" {
             link.is_shared = true;
         } else if !text.starts_with('-') && is_input(&text) {
@@ -252,21 +275,38 @@ fn run(mut command: Command, name: &OsStr, link: Link, mut notes: File) -> ! {
     let at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let id = format!("{}-{}", unsafe { getpid() }, at.as_nanos());
     let _ = notes.write_all(start_line(&id, at, name, &link).as_bytes());
+    let stand_in = if link.is_mold { leave_a_stand_in() } else { None };
     let child = match command.spawn() {
         Ok(child) => child.id() as i32,
-        Err(_) => take_over(command),
+        Err(_) if stand_in.is_none() => take_over(command),
+        Err(_) => exit(126),
     };
-    for number in SIGNALS {
-        // A signal to the whole group reaches the tool as well: its end is ours.
-        unsafe { signal(number, 1) };
-    }
+    ignore_signals();
     let (mut status, mut usage) = (0, Usage::default());
     while unsafe { wait4(child, &mut status, 0, &mut usage) } < 0 {
         if std::io::Error::last_os_error().kind() != std::io::ErrorKind::Interrupted {
             exit(125);
         }
     }
-    let _ = notes.write_all(end_line(&id, started.elapsed(), status, &usage, &link).as_bytes());
+    let elapsed = started.elapsed();
+    if let Some(mut stand_in) = stand_in {
+        let _ = stand_in.write_all(&status.to_ne_bytes());
+        drop(stand_in);
+        collect_the_rest(&mut usage);
+    }
+    let _ = notes.write_all(end_line(&id, elapsed, status, &usage, &link).as_bytes());
+    end_as(status);
+}
+
+/// A signal to the whole group reaches the tool as well: its end is ours.
+fn ignore_signals() {
+    for number in SIGNALS {
+        unsafe { signal(number, 1) };
+    }
+}
+
+/// End as the tool did.
+fn end_as(status: i32) -> ! {
     let dead_of = status & 0x7f;
     if dead_of == 0 {
         exit(status >> 8 & 0xff);
@@ -277,6 +317,52 @@ fn run(mut command: Command, name: &OsStr, link: Link, mut notes: File) -> ! {
         kill(getpid(), dead_of);
     }
     exit(128 + dead_of);
+}
+
+/// Go on in a child, which processes without a parent go to; this process ends as soon as it is told how the tool
+/// ended. None where that is not possible.
+#[cfg(target_os = "linux")]
+fn leave_a_stand_in() -> Option<UnixStream> {
+    let (mut ours, theirs) = UnixStream::pair().ok()?;
+    match unsafe { fork() } {
+        -1 => None,
+        0 => {
+            unsafe { prctl(36, 1, 0, 0, 0) }; // PR_SET_CHILD_SUBREAPER
+            Some(theirs)
+        }
+        _ => {
+            drop(theirs);
+            ignore_signals();
+            let mut status = [0; 4];
+            match ours.read_exact(&mut status) {
+                Ok(()) => end_as(i32::from_ne_bytes(status)),
+                Err(_) => exit(125),
+            }
+        }
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn leave_a_stand_in() -> Option<UnixStream> {
+    None
+}
+
+/// Wait for what the tool left behind, for a moment: the memory that was taken is in it. Nobody waits for us.
+fn collect_the_rest(usage: &mut Usage) {
+    if let Ok(null) = OpenOptions::new().read(true).write(true).open("/dev/null") {
+        for fd in 0..3 {
+            unsafe { dup2(null.as_raw_fd(), fd) }; // whoever reads what the tool prints is not kept waiting
+        }
+    }
+    let until = Instant::now() + REST_LIMIT;
+    while Instant::now() < until {
+        let (mut status, mut more) = (0, Usage::default());
+        match unsafe { wait4(-1, &mut status, 1, &mut more) } {
+            0 => std::thread::sleep(Duration::from_millis(2)),
+            -1 => return, // there is nobody left
+            _ => usage.add(&more),
+        }
+    }
 }
 
 fn start_line(id: &str, at: Duration, name: &OsStr, link: &Link) -> String {
