@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from rich.cells import cell_len as cell_len
 from rich.cells import set_cell_size
 
-_ASCII = str.maketrans("–…≈·●◷✗✓■○│×↓✖✔−±", "-~~-*~x+-.|xvx+-~")
+_ASCII = str.maketrans("–…≈·●◷✗✓■○│×↓✖✔−±≥", "-~~-*~x+-.|xvx+-~>")
 UNKNOWN = "–"
 ELLIPSIS = "…"
 _UNITS = "BKMGTP"
@@ -51,6 +51,11 @@ def size(count: float | None) -> str:
     while value >= 999.5 and unit < len(_UNITS) - 1:
         value, unit = value / 1000, unit + 1
     return f"{value:.1f} {_UNITS[unit]}" if unit and value < 9.95 else f"{value:.0f} {_UNITS[unit]}"
+
+
+def size_change(count: int) -> str:
+    """How many bytes more: `+1.2 M`, `−3 K`, `±0 B`."""
+    return f"{'±' if count == 0 else '+' if count > 0 else '−'}{size(abs(count))}"
 
 
 def percent(share: float | None) -> str:

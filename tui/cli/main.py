@@ -26,6 +26,7 @@ look at them
   cargo deck ps | top                   who builds what, and how far
   cargo deck logs RUN [-f]              what it printed
   cargo deck wait RUN…                  until they end; their exit code
+  cargo deck links                      what linking took; `links measure RUN`: what would make it less
 
 act on them (RUN: an id, the beginning of one, or an agent's name)
   cargo deck stop RUN… [--kill]         all of its processes, nothing else
@@ -37,7 +38,7 @@ act on them (RUN: an id, the beginning of one, or an agent's name)
   cargo deck config [default]           check config.toml, print one; docs/config.md
   cargo deck demo                       four agents build a sample workspace
 
-ps, top, logs, wait, stop, restart, forget, sweep, shim, config: --json. Every command: --help.
+ps, top, logs, links, wait, stop, restart, forget, sweep, shim, config: --json. Every command: --help.
 """
 _COMMANDS = {
     "run-all": ("tui.cli.run_all", "main"),
@@ -45,6 +46,7 @@ _COMMANDS = {
     "ps": ("tui.cli.listing", "main"),
     "top": ("tui.cli.listing", "main_top"),
     "logs": ("tui.cli.logs", "main"),
+    "links": ("tui.cli.links", "main"),
     "wait": ("tui.cli.wait", "main"),
     "stop": ("tui.cli.manage", "main_stop"),
     "restart": ("tui.cli.manage", "main_restart"),

@@ -1,0 +1,112 @@
+"""What settings do to a link, as it was measured: `measured.jsonl`, one measurement a line."""
+
+import json
+import os
+from typing import Any
+
+from core.paths import Paths
+from core.values import dataclass
+
+AS_IS = "as is"
+MAX_BYTES = 4 << 20
+"""Of a file that is read; of a longer one its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One link under one setting."""
+
+    setting: str
+    """As it would be written: `debug = "line-tables-only"`, `linker mold`; `as is`."""
+    peak_bytes: int | None
+    """None: it was not linked, or nobody saw its memory."""
+    elapsed_s: float | None
+    """Of the link alone; None: not linked."""
+    output_bytes: int | None
+    linker: str
+    """That really linked; empty: not known."""
+    is_sampled: bool
+    run: str
+    """That linked it."""
+    trouble: str = ""
+    """Why it is not measured; empty: it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """One link under several settings, one after another on this machine."""
+
+    at: float
+    """When it was done, seconds since the epoch."""
+    checkout: str
+    unit: str
+    profile: str
+    """Folder of the target dir: `debug`, `release`."""
+    trials: tuple[Trial, ...]
+    """The first one is as it is now."""
+
+    @property
+    def as_is(self) -> Trial | None:
+        """What all others are compared with; None: that one failed."""
+        first = self.trials[0] if self.trials else None
+        return first if first is not None and first.setting == AS_IS and first.peak_bytes else None
+
+    def is_of(self, checkout: str, unit: str, output: str) -> bool:
+        """It is about this link."""
+        return (self.checkout, self.unit, self.profile) == (checkout, unit, profile_of(output))
+
+
+def profile_of(output: str) -> str:
+    """`debug` of `…/debug/deps/app-0123456789abcdef`; empty: it is no output of cargo's."""
+    folders = output.split("/")[:-1]
+    while folders and folders[-1] in ("deps", "examples"):
+        folders.pop()
+    return folders[-1] if folders else ""
+
+
+def path_of(paths: Paths) -> str:
+    """Where measurements are kept."""
+    return paths.state + "/measured.jsonl"
+
+
+def append(paths: Paths, measurement: Measurement) -> None:
+    """Keep a measurement. Raises OSError where it cannot be written."""
+    os.makedirs(paths.state, 0o700, exist_ok=True)
+    fd = os.open(path_of(paths), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    try:
+        os.write(fd, json.dumps(to_record(measurement)).encode() + b"\n")
+    finally:
+        os.close(fd)
+
+
+def read(paths: Paths) -> tuple[Measurement, ...]:
+    """All that are kept, oldest first; lines that are none are passed over."""
+    try:
+        with open(path_of(paths), "rb") as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - MAX_BYTES))
+            lines = file.read().splitlines()
+    except OSError:
+        return ()
+    return tuple(found for line in lines if (found := _measurement(line)) is not None)
+
+
+def to_record(measurement: Measurement) -> dict[str, Any]:
+    """As it is written, and printed as JSON."""
+    return {
+        "at": measurement.at, "checkout": measurement.checkout, "unit": measurement.unit,
+        "profile": measurement.profile,
+        "trials": [
+            {"setting": t.setting, "peak_bytes": t.peak_bytes, "elapsed_s": t.elapsed_s, "output_bytes": t.output_bytes,
+             "linker": t.linker, "is_sampled": t.is_sampled, "run": t.run, "trouble": t.trouble}
+            for t in measurement.trials
+        ],
+    }  # fmt: skip
+
+
+def _measurement(line: bytes) -> Measurement | None:
+    try:
+        record = json.loads(line)
+        trials = tuple(Trial(**trial) for trial in record["trials"])
+        return Measurement(float(record["at"]), record["checkout"], record["unit"], record["profile"], trials)
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None

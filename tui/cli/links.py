@@ -1,0 +1,161 @@
+"""`cargo deck links`: what the links of builds took; `links measure RUN`: what settings do to one of them."""
+
+import os
+import shutil
+import sys
+from typing import Any
+
+from core import measured
+from core.advice import best_of, measurement_of
+from core.clock import wall_clock
+from core.measure_links import make_plan, measure
+from core.measured import AS_IS, Measurement, Trial
+from core.memory_queries import LinkRow, link_rows
+from core.runs import resolve_run
+from core.state import Board
+from tui import format as f
+from tui.cli import common
+from tui.cli.events import plain
+
+_EMPTY = "No link is known yet: build something that links, and look again."
+_MOST_LINKS = 1000
+_SAMPLED = "≈: seen among the processes, not told by a front; short links of that kind are missing"
+
+
+def main(argv: list[str]) -> int:
+    """List the links of live and recent runs, or measure one; exit code."""
+    if argv[:1] == ["measure"]:
+        return common.guarded(_measure, argv[1:])
+    return common.guarded(_list, argv)
+
+
+def _list(argv: list[str]) -> int:
+    parser = common.make_parser("links", "Links of builds of the last 24 hours: live ones, then the largest.")
+    given = parser.parse_args(argv)
+    paths = common.user_paths()
+    board = common.whole_board(paths)
+    rows = link_rows(board, _MOST_LINKS)
+    known = measured.read(paths)
+    if given.json:
+        common.print_json("links", now=board.now, links=[record_of(row, board) for row in rows],
+                          measurements=[measured.to_record(one) for one in known])  # fmt: skip
+        return 0
+    for line in _table(rows, board):
+        common.print_text(line)
+    for row in rows[:1]:
+        if (found := measurement_of(row, known)) is not None and (best := best_of(found)) is not None:
+            common.print_text(said_of(found, best, board.now))
+    return 0
+
+
+def record_of(row: LinkRow, board: Board) -> dict[str, Any]:
+    """A link as `--json` gives it; fields as in docs/json.md."""
+    link = row.ended
+    return {
+        "run": row.run, "agent": row.agent, "checkout": row.checkout, "unit": row.unit, "output": row.output,
+        "linker": row.linker, "is_running": link is None, "is_sampled": row.is_sampled, "began": row.began,
+        "elapsed_s": link.elapsed_s if link is not None else board.now - row.began,
+        "input_bytes": row.input_bytes, "estimate_bytes": row.estimate_bytes, "now_bytes": row.now_bytes,
+        "peak_bytes": row.peak_bytes, "cpu_s": link.cpu_s if link is not None else None,
+        "code": link.code if link is not None else None, "signal": link.signal if link is not None else None,
+        "output_bytes": link.output_bytes if link is not None else None,
+        "text_bytes": link.text_bytes if link is not None else None,
+        "debug_bytes": link.debug_bytes if link is not None else None,
+        "symbol_bytes": link.symbol_bytes if link is not None else None,
+        "before_bytes": link.before_bytes if link is not None else None,
+    }  # fmt: skip
+
+
+def _table(rows: tuple[LinkRow, ...], board: Board) -> list[str]:
+    if not rows:
+        return [_EMPTY]
+    heading = ("link", "agent", "linker", "inputs", "peak", "time", "size", "change")
+    cells = [heading, *(_cells(row, board.now) for row in rows)]
+    widths = [max(f.cell_len(cell) for cell in column) for column in zip(*cells, strict=True)]
+    if sys.stdout.isatty():
+        excess = sum(widths) + 2 * (len(widths) - 1) - shutil.get_terminal_size().columns
+        widths[0] = max(10, widths[0] - max(0, excess))
+    lines = ["  ".join(f.fit(cell, width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
+    return [*lines, _SAMPLED] if any(row.is_sampled for row in rows) else lines
+
+
+def _cells(row: LinkRow, now: float) -> tuple[str, ...]:
+    about, link = "≈" if row.is_sampled else "", row.ended
+    size = link.output_bytes if link is not None else None
+    before = link.before_bytes if link is not None else None
+    taken = row.peak_bytes if link is not None else row.now_bytes
+    return (
+        plain(row.name), plain(row.agent), row.linker or f.UNKNOWN, f.size(row.input_bytes),
+        ("" if taken is None else about) + f.size(taken) + ("" if link is not None else " now"),
+        f.seconds(link.elapsed_s if link is not None else now - row.began),
+        f.size(size), f.UNKNOWN if size is None or before is None else f.size_change(size - before),
+    )  # fmt: skip
+
+
+def said_of(measurement: Measurement, best: Trial, now: float) -> str:
+    """What a setting does, in a sentence."""
+    as_is = measurement.as_is
+    assert as_is is not None
+    about = "≈" if best.is_sampled or as_is.is_sampled else ""
+    cut = f"{best.setting} cuts {plain(measurement.unit)} from {about}{f.size(as_is.peak_bytes)}"
+    return f"{cut} to {about}{f.size(best.peak_bytes)} (measured {f.moment(measurement.at, now)})"
+
+
+def _measure(argv: list[str]) -> int:
+    parser = common.make_parser(
+        "links measure",
+        "Builds one link of a run anew with several settings, one after another, in a folder of ours, and says what "
+        "each takes. The repository is not touched.",
+    )
+    parser.add_argument("run", metavar="RUN")
+    parser.add_argument("--unit", help="such as 'app(bin)'; without it, the link that took most")
+    parser.add_argument("--yes", action="store_true", help="do not ask")
+    given = parser.parse_args(argv)
+    paths = common.user_paths()
+    plan = make_plan(paths, resolve_run(paths, given.run), given.unit)
+    common.say(
+        f"{plan.unit} is built {len(plan.variants)} times, {plan.full_builds} of them with all crates, as agent measure"
+    )
+    if not given.yes and not given.json and not _is_sure():
+        return 0
+    trials: list[Trial] = []
+
+    def tell(trial: Trial) -> None:
+        trials.append(trial)
+        if not given.json:
+            common.print_text(trial_line(trial, trials[0]))
+
+    found = measure(paths, plan, wall_clock, tell)
+    if given.json:
+        common.print_json("links-measure", run=plan.run, **measured.to_record(found))
+    return 0 if found.as_is is not None else 125
+
+
+def _is_sure() -> bool:
+    """A person said yes; nobody to ask: yes, the command was typed."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return True
+    return input("Build them now? [y/N] ").strip().lower() in ("y", "yes")
+
+
+def trial_line(trial: Trial, as_is: Trial) -> str:
+    """A setting with its figures, and each against how it is now."""
+    if trial.trouble:
+        return f"{trial.setting:<32}  {trial.trouble}"
+    about = "≈" if trial.is_sampled else ""
+    peak = f"{about}{f.size(trial.peak_bytes)}"
+    figures = f"{trial.setting:<32}  peak {peak:>7} {_ratio(trial.peak_bytes, as_is.peak_bytes):>6}"
+    figures += f"  {f.seconds(trial.elapsed_s or 0.0):>7} {_ratio(trial.elapsed_s, as_is.elapsed_s):>6}"
+    figures += f"  size {f.size(trial.output_bytes):>6} {_ratio(trial.output_bytes, as_is.output_bytes):>6}"
+    return figures if trial.setting != AS_IS else f"{figures}  ({trial.linker or 'linker not known'})"
+
+
+def _ratio(value: float | None, base: float | None) -> str:
+    return f"×{value / base:.2f}" if value is not None and base else ""
+
+
+def command_of(run: str, unit: str) -> tuple[str, ...]:
+    """What measures a link in a process of its own."""
+    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    start = f"import sys; sys.path.insert(0, {root!r}); from tui.cli.main import main; sys.exit(main(sys.argv[1:]))"
+    return (sys.executable, "-I", "-c", start, "links", "measure", run, "--unit", unit, "--yes")
