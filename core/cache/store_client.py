@@ -41,16 +41,16 @@ def ensure_store(paths: Paths, *, limit_bytes: int = LIMIT_BYTES, idle_s: float 
         StoreError: none answers within 2 s.
     """
     ends = monotonic() + START_S
-    started: float | None = None
+    child, start_at, pause_s = 0, 0.0, _AGAIN_S
     while (found := find_store(paths, timeout_s=max(0.05, ends - monotonic()))) is None:
         now = monotonic()
         if now > ends:
             raise StoreError(f"the cache store did not start within {START_S:g} s: see {paths.store}/errors")
         _reap()
-        if started is None or (not _spawned and now - started > _AGAIN_S):
-            # One that was killed may have held the lock still, so that the first of ours gave way to it.
-            _start(paths, limit_bytes, idle_s)
-            started = now
+        if child not in _spawned and now >= start_at:
+            # One that was killed may hold the lock still, so that the first of ours gives way to it.
+            child = _start(paths, limit_bytes, idle_s)
+            start_at, pause_s = now + pause_s, pause_s * 2
         _sleep(_PAUSE_S)
     return found
 
@@ -210,7 +210,7 @@ _spawned: set[int] = set()
 """Stores that this process started and has not reaped."""
 
 
-def _start(paths: Paths, limit_bytes: int, idle_s: float) -> None:
+def _start(paths: Paths, limit_bytes: int, idle_s: float) -> int:
     """A new session with nothing of ours: no stdio, no build's `DECK_RUN`, no cwd (the store leaves it)."""
     program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "store.py")
     env = {name: value for name, value in os.environ.items() if not name.startswith("DECK_")}
@@ -218,9 +218,11 @@ def _start(paths: Paths, limit_bytes: int, idle_s: float) -> None:
     words = (paths.store, data_folder(paths), str(limit_bytes), f"{idle_s:g}")
     argv = [sys.executable, "-I", "-S", program, *words]
     try:
-        _spawned.add(os.posix_spawn(sys.executable, argv, env, file_actions=null, setsid=True))
+        pid = os.posix_spawn(sys.executable, argv, env, file_actions=null, setsid=True)
     except OSError as error:
         raise StoreError(f"the cache store could not be started: {error}") from error
+    _spawned.add(pid)
+    return pid
 
 
 def _reap() -> None:
