@@ -18,16 +18,18 @@ class Backend(NamedTuple):
     """For people, without credentials: `redis://127.0.0.1:6379`."""
     env: dict[str, str]
     """Of the server."""
+    address: tuple[str, int] | None = None
+    """Where it listens, to find out in a moment whether it does: sccache tries for ten seconds. None: not tried."""
 
 
-def backend_of(store: str, env: Mapping[str, str]) -> Backend:
-    """The backend that a setting names.
+def backend_of(store: str, given: Mapping[str, str]) -> Backend:
+    """The backend that a setting names; `given`: the caller's environment.
 
     Raises:
         UsageError: it names none.
     """
     if store == "gha":
-        return Backend("GitHub Actions", {"SCCACHE_GHA_ENABLED": "on", **_passed(env)})
+        return Backend("GitHub Actions", {"SCCACHE_GHA_ENABLED": "on", **_passed(given)})
     parts = urlsplit(store)
     place = parts.hostname or ""
     try:
@@ -37,13 +39,15 @@ def backend_of(store: str, env: Mapping[str, str]) -> Backend:
     shown = f"{parts.scheme}://{place}{port}{parts.path}"
     match parts.scheme:
         case "redis" | "rediss" if place:
-            return Backend(shown, _redis(parts.scheme, place + port, parts.path, parts.username, parts.password))
+            env = _redis(parts.scheme, place + port, parts.path, parts.username, parts.password)
+            return Backend(shown, env, (place, parts.port or 6379))
         case "memcached" if place:
-            return Backend(shown, {"SCCACHE_MEMCACHED_ENDPOINT": f"tcp://{place}{port or ':11211'}"})
+            env = {"SCCACHE_MEMCACHED_ENDPOINT": f"tcp://{place}{port or ':11211'}"}
+            return Backend(shown, env, (place, parts.port or 11211))
         case "s3" if place:
-            return Backend(shown, {**_s3(place, parts.path, parse_qs(parts.query)), **_passed(env)})
+            return Backend(shown, {**_s3(place, parts.path, parse_qs(parts.query)), **_passed(given)})
         case "http" | "https" if place:
-            return Backend(shown, {**_webdav(store, parts.username, parts.password), **_passed(env)})
+            return Backend(shown, {**_webdav(store, parts.username, parts.password), **_passed(given)})
         case _:
             raise UsageError(f"store = {_masked(store)!r} is no place to store: write one of {_EXAMPLES}")
 

@@ -26,13 +26,25 @@ from core.run.cache import Wish
 IDLE_S = 600
 """A server ends so long after its last request."""
 START_LIMIT_S = 5.0
+CONNECT_LIMIT_S = 0.5
 MAX_LOG_BYTES = 32 << 20
 """A server whose log is longer is started anew, once no build of its agent is open. 2 KB a compilation."""
 KEPT_LOGS = 2
 _LONGEST_SOCKET = 100
 _DEFAULT_SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGPIPE, signal.SIGTERM)
 LOG_FILTER = "sccache::compiler::compiler=debug,sccache::server=debug"
-_PASSED = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "TMPDIR", "CARGO_HOME", "RUSTUP_HOME", "LD_LIBRARY_PATH")
+_PASSED = (
+    "PATH",
+    "HOME",
+    "XDG_STATE_HOME",
+    "USER",
+    "LOGNAME",
+    "LANG",
+    "TMPDIR",
+    "CARGO_HOME",
+    "RUSTUP_HOME",
+    "LD_LIBRARY_PATH",
+)
 
 
 class Server(NamedTuple):
@@ -88,6 +100,8 @@ def ensure_server(paths: Paths, agent: str, wish: Wish, env: dict[str, str]) -> 
 def _backend(paths: Paths, agent: str, wish: Wish, env: dict[str, str]) -> tuple[str, dict[str, str]]:
     if wish.store != "own":
         found = backend_of(wish.store, env)
+        if found.address is not None:
+            _try(found.name, found.address)
         return found.name, found.env
     from core.cache.store_client import ensure_store
 
@@ -96,6 +110,18 @@ def _backend(paths: Paths, agent: str, wish: Wish, env: dict[str, str]) -> tuple
         "SCCACHE_WEBDAV_ENDPOINT": f"http://127.0.0.1:{store.port}/{agent}",
         "SCCACHE_WEBDAV_TOKEN": store.token,
     }
+
+
+def _try(name: str, address: tuple[str, int]) -> None:
+    """Somebody listens there. Raises StateError where nobody does."""
+    link = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM)
+    try:
+        link.settimeout(CONNECT_LIMIT_S)
+        link.connect(address)
+    except OSError as error:
+        raise StateError(f"{name} does not answer ({error.strerror or error}): is it started?") from error
+    finally:
+        link.close()
 
 
 def _base_env(env: Mapping[str, str]) -> dict[str, str]:
