@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from core import adopt, checkpoint, facts
 from core import events as e
@@ -15,7 +15,11 @@ from core.observer import Observer
 from core.paths import Paths
 from core.requests import Server
 from core.watch import procs
+from core.watch.sampled_links import LOOK_S
 from core.watched import WatchedRun
+
+if TYPE_CHECKING:
+    from core.cache.watch import CacheWatch
 
 ACTIVE_TICK_S = 0.2
 """While a log grew in the last seconds."""
@@ -28,6 +32,8 @@ SLICE_S = 0.15
 RECORD_WAIT_S = 2.0
 """A run without a readable `run.json` is being started, for so long."""
 _BEAT_S = 1.0
+_EARLY_S = 0.002
+"""`poll` takes whole milliseconds."""
 _RETRY_S = 2.0
 
 
@@ -75,17 +81,35 @@ class Engine:
         self._arrivals: dict[str, _Arrival] = {}
         self._observer = observer or Observer(clock, monotonic)
         self._machine: MachineJournal | None = None
+        self._caches: CacheWatch | None = None
         self._beat_at = -1e9
         self._busy_at = monotonic()
 
     def loop(self, server: Server, idle_s: float) -> None:
         """Run until nothing runs and nobody asks."""
         while not self._is_stopping:
-            wait_s = self.tick()
-            server.serve(wait_s, self._monotonic)
+            self._serve(server, self.tick())
             last = max(self._busy_at, server.asked_at or 0.0)
             if not self._open and self._monotonic() - last > idle_s:
                 return
+
+    def _serve(self, server: Server, wait_s: float) -> None:
+        """Answer requests until the next tick, at least once; links live more briefly than that."""
+        ends = self._monotonic() + wait_s
+        while True:
+            before = self._monotonic()
+            step_s = min(LOOK_S, max(0.0, ends - before)) if self._observer.looks_for_links else wait_s
+            server.serve(step_s, self._monotonic)
+            now = self._monotonic()
+            if step_s >= wait_s or now - before < step_s - _EARLY_S or now >= ends:
+                return  # the time is up, or somebody asked
+            self._look_at_links()
+
+    def _look_at_links(self) -> None:
+        try:
+            self._observer.look_at_links()
+        except Exception as error:
+            self._keeper.fault("links", error)
 
     def tick(self) -> float:
         """Do what there is to do, for at most a slice; how long to wait before the next tick."""
@@ -236,7 +260,7 @@ class Engine:
             if not is_live:
                 os.unlink(f"{self.paths.open}/{name}")
             return
-        if not entry.is_ended and self._is_drained(entry):
+        if not entry.is_ended and self._is_drained(entry) and self._is_cache_settled(name):
             entry.is_ended = entry.run.end(self._final(entry), self._now_in(entry))
         if entry.is_ended:
             entry.run.sync()
@@ -244,6 +268,9 @@ class Engine:
             checkpoint.remove(entry.run.folder)
             os.unlink(f"{self.paths.open}/{name}")
             self._drop(name)
+
+    def _is_cache_settled(self, name: str) -> bool:
+        return self._caches is None or self._caches.is_settled(name)
 
     def _drop(self, name: str) -> None:
         self._open.pop(name).run.close()
@@ -274,6 +301,24 @@ class Engine:
                 self._write_machine(seen)
         except Exception as error:
             self._keeper.fault("observer", error)
+        self._look_at_caches(live)
+
+    def _look_at_caches(self, live: list[_Open]) -> None:
+        if self._caches is None:
+            if not any(entry.run.record.cache_server for entry in live):
+                return
+            from core.cache.watch import CacheWatch  # most machines have no cache
+
+            self._caches = CacheWatch(self.paths, self._clock, self._monotonic)
+        try:
+            seen = self._caches.look(
+                [entry.run for entry in live if entry.drain_to is None],
+                [entry.run for entry in live if entry.drain_to is not None],
+            )
+            if seen:
+                self._write_machine(seen)
+        except Exception as error:
+            self._keeper.fault("caches", error)
 
     def _write_machine(self, seen: list[e.Event]) -> None:
         if self._machine is None:

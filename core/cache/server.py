@@ -32,7 +32,6 @@ MAX_LOG_BYTES = 32 << 20
 KEPT_LOGS = 2
 _LONGEST_SOCKET = 100
 _DEFAULT_SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGPIPE, signal.SIGTERM)
-LOG_FILTER = "sccache::compiler::compiler=debug,sccache::server=debug"
 _PASSED = (
     "PATH",
     "HOME",
@@ -250,18 +249,19 @@ def _quietly_unlink(path: str) -> None:
 
 
 def _start(paths: Paths, agent: str, program: Program, backend: str, settings: str, env: dict[str, str]) -> Server:
+    from core.cache.sccache_log import LOG_ENV  # 15 ms: only where a server is started
+
     folder = agent_folder(paths, agent)
     now = wall_clock()
     socket, log = _socket_path(folder), f"{folder}/log-{now:.3f}"
     _quietly_unlink(socket)
     env |= {
+        **LOG_ENV,
         "SCCACHE_SERVER_UDS": socket,
         "SCCACHE_START_SERVER": "1",
         "SCCACHE_NO_DAEMON": "1",
         "SCCACHE_IDLE_TIMEOUT": str(IDLE_S),
         "SCCACHE_ERROR_LOG": log,
-        "SCCACHE_LOG": LOG_FILTER,
-        "SCCACHE_LOG_MILLIS": "1",
         "SCCACHE_CONF": "/dev/null",
     }
     os.close(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))

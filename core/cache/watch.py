@@ -1,0 +1,307 @@
+"""What caches do for live runs: calls that fronts note, put together with what each agent's server logs."""
+
+import os
+import sys
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from core import events as e
+from core.cache.calls import Call, CallKey, CallNotes, unit_name
+from core.cache.explain import Explainer
+from core.cache.figures import Figures
+from core.cache.key_book import Entry, KeyBook
+from core.cache.sccache_log import ServerLog
+from core.cache.server import Server, read_server
+from core.cache.store_client import data_folder
+from core.cache.store_files import Objects
+from core.cache.store_object import Stored
+from core.cache.store_tail import StoreTail
+from core.cache.verdict import Verdict
+from core.clock import Clock
+from core.paths import Paths
+from core.watched import WatchedRun
+
+STEP_BYTES = 1 << 20
+"""Read of each log in one look."""
+MATCH_WAIT_S = 2.0
+"""A verdict waits so long for the note of its call, which is written before it but may be read after it."""
+SETTLE_S = 2.5
+"""A run that is over waits so long for what its server has not told yet: a miss is told of once it is stored."""
+EXPLAIN_S = 0.02
+"""Of one look, for finding out why units missed: it reads their sources."""
+
+
+@dataclass(slots=True)
+class _Log:
+    """The log of one server, and how far it was read."""
+
+    server: Server
+    parser: ServerLog = field(default_factory=ServerLog)
+    offset: int = 0
+
+    def read(self) -> list[Verdict]:
+        try:
+            with open(self.server.log, "rb") as file:
+                file.seek(self.offset)
+                content = file.read(STEP_BYTES)
+        except OSError:
+            return []
+        self.offset += len(content)
+        return self.parser.feed(content) if content else []
+
+    def is_read(self) -> bool:
+        """There is nothing more in it now."""
+        try:
+            return os.stat(self.server.log).st_size <= self.offset
+        except OSError:
+            return True
+
+
+@dataclass(slots=True)
+class _Run:
+    """A live run that has a cache of ours."""
+
+    run: WatchedRun
+    agent: str
+    notes: CallNotes
+    told: set[tuple[str, float]]
+    """Look-ups that its journal tells of."""
+    waiting: dict[CallKey, deque[Call]] = field(default_factory=dict)
+    """Calls without a verdict."""
+    over_at: float | None = None
+    """When it was first seen to be over, monotonic; None: it lives."""
+    is_settled: bool = False
+    """It is over, and all is told."""
+
+    def take(self, key: CallKey) -> Call | None:
+        """The oldest call of that key, which is answered now."""
+        calls = self.waiting.get(key)
+        if not calls:
+            return None
+        call = calls.popleft()
+        if not calls:
+            del self.waiting[key]
+        return call
+
+    def tell(self, event: e.CacheLookedUp) -> None:
+        if (event.unit, event.at) not in self.told:
+            self.told.add((event.unit, event.at))
+            self.run.note([event])
+
+
+@dataclass(slots=True)
+class _Miss:
+    """A miss that is to be explained."""
+
+    run: _Run
+    call: Call
+    event: e.CacheLookedUp
+
+
+class CacheWatch:
+    """Follows the servers of all agents that build."""
+
+    def __init__(self, paths: Paths, clock: Clock, monotonic: Clock) -> None:
+        self._paths = paths
+        self._clock = clock
+        self._monotonic = monotonic
+        self._runs: dict[str, _Run] = {}
+        self._logs: dict[str, _Log] = {}
+        """By the path of the log."""
+        self._loose: deque[tuple[float, str, Verdict]] = deque()
+        """Verdicts without a call: since when, whose server's."""
+        self._misses: deque[_Miss] = deque()
+        self._keys: KeyBook | None = None
+        self._explainer: Explainer | None = None
+        self._objects = Objects(data_folder(paths), sys.maxsize, clock)
+        """Of our own store: only looked at."""
+        self._store_tail = StoreTail(paths)
+        self._figures = Figures(paths, clock, monotonic)
+
+    def look(self, live: Iterable[WatchedRun], ending: Iterable[WatchedRun]) -> list[e.Event]:
+        """Tell runs of their look-ups; what is new to tell of caches as a whole."""
+        over = [run for run in ending if run.record.cache_server]
+        self._follow([*(run for run in live if run.record.cache_server), *over])
+        if not self._runs:
+            return self._figures.rest()
+        self._read_all()
+        now = self._monotonic()
+        for run in over:
+            self._settle(self._runs[run.run], now)
+        self._explain(now + EXPLAIN_S)
+        return self._figures.look(self._servers(), {log.server.agent: log.parser for log in self._logs.values()})
+
+    def is_settled(self, run: str) -> bool:
+        """All that a run which is over asked of its cache is told."""
+        return run not in self._runs or self._runs[run].is_settled
+
+    def _settle(self, one: _Run, now: float) -> None:
+        if one.over_at is None:
+            one.over_at = now
+        if not one.is_settled and (not one.waiting or now - one.over_at > SETTLE_S or one.run.is_stop_asked):
+            self._finish(one)
+            one.is_settled = True
+
+    def _follow(self, runs: list[WatchedRun]) -> None:
+        names = {run.run for run in runs}
+        for gone in self._runs.keys() - names:
+            del self._runs[gone]
+        for run in runs:
+            if run.run not in self._runs:
+                notes = CallNotes(f"{run.folder}/fronts/cache.jsonl")
+                self._runs[run.run] = _Run(run, run.record.started.agent, notes, set(run.told_lookups))
+
+    def _servers(self) -> list[Server]:
+        """Of the agents that build now: the last one that was started for each."""
+        found = (read_server(self._paths, agent) for agent in sorted({one.agent for one in self._runs.values()}))
+        return [server for server in found if server is not None]
+
+    def _read_all(self) -> None:
+        """Logs first: what a server tells of was noted before, by the front and by our store."""
+        for server in self._servers():
+            self._logs.setdefault(server.log, _Log(server))
+        agents = {one.agent for one in self._runs.values()}
+        logs = [log for log in self._logs.values() if log.server.agent in agents]
+        told = [(log.server.agent, verdict) for log in logs for verdict in log.read()]
+        for one in self._runs.values():
+            for call in one.notes.poll():
+                self._take_call(one, call)
+        self._store_tail.poll()
+        for agent, verdict in told:
+            self._take_verdict(agent, verdict)
+        self._place_loose()
+        for log in logs:
+            current = read_server(self._paths, log.server.agent)
+            if log.is_read() and (current is None or current.log != log.server.log):
+                del self._logs[log.server.log]
+
+    def _take_call(self, one: _Run, call: Call) -> None:
+        if not call.is_direct:
+            one.waiting.setdefault(call.key, deque()).append(call)
+            return
+        detail = "its cache server was gone: it was compiled without"
+        one.tell(_event(call.at, call.unit, "error", reason="server", detail=detail))
+
+    def _take_verdict(self, agent: str, verdict: Verdict) -> None:
+        if verdict.is_stored and verdict.key:
+            stored = self._stored(verdict.key)
+            size = stored.size_bytes if stored else None
+            self._key_book().add(verdict.key, Entry(agent, verdict.compile_s, size), verdict.at)
+        if not verdict.is_driver and not self._place(agent, verdict):
+            self._loose.append((self._monotonic(), agent, verdict))
+
+    def _place_loose(self) -> None:
+        now = self._monotonic()
+        for _ in range(len(self._loose)):
+            since, agent, verdict = self._loose.popleft()
+            if self._place(agent, verdict):
+                continue
+            if now - since < MATCH_WAIT_S:
+                self._loose.append((since, agent, verdict))
+            elif (one := self._owner(agent, verdict)) is not None:
+                self._tell(one, None, verdict)
+
+    def _place(self, agent: str, verdict: Verdict) -> bool:
+        """Give a verdict to the run whose call it answers."""
+        key = CallKey(verdict.crate_name, verdict.extra_filename, verdict.out_dir)
+        for one in self._runs.values():
+            if one.agent == agent and (call := one.take(key)) is not None:
+                self._tell(one, call, verdict)
+                return True
+        return False
+
+    def _owner(self, agent: str, verdict: Verdict) -> _Run | None:
+        """The run of a verdict whose call was not noted: it writes into that run's target dir, or there is only one."""
+        own = [
+            one
+            for one in self._runs.values()
+            if one.agent == agent and one.run.record.started.at <= verdict.at and not _has_notes(one)
+        ]
+        place = verdict.out_dir or verdict.output
+        within = [one for one in own if _is_below(place, one.run.record.started.target_dir)]
+        if within:
+            return within[0]
+        return own[0] if len(own) == 1 and not os.path.isabs(place) else None
+
+    def _tell(self, one: _Run, call: Call | None, verdict: Verdict) -> None:
+        unit = call.unit if call is not None else unit_name(verdict.words, {}) or os.path.basename(verdict.output)
+        found = self._entry(verdict.key) if verdict.outcome in ("hit", "missed") else None
+        is_hit = verdict.outcome == "hit"
+        source = self._store_tail.source(one.agent, verdict.key, verdict.at) if is_hit else ""
+        event = _event(
+            verdict.at, unit, verdict.outcome, language=verdict.language, key=verdict.key, reason=verdict.reason,
+            source=source or (found.agent if found and is_hit else ""), elapsed_s=_elapsed(verdict),
+            saved_s=found.compile_s if found and is_hit else None, size=found.size_bytes if found else None,
+        )  # fmt: skip
+        if verdict.outcome == "missed" and call is not None:
+            self._misses.append(_Miss(one, call, event))
+        else:
+            one.tell(event)
+
+    def _explain(self, until: float) -> None:
+        """Tell of misses with their reasons, as many as there is time for."""
+        while self._misses and self._monotonic() < until:
+            self._explain_one(self._misses.popleft())
+
+    def _explain_one(self, miss: _Miss) -> None:
+        if self._explainer is None:
+            self._explainer = Explainer(self._paths.state + "/cache_inputs.jsonl")
+        reason, detail = self._explainer.explain(miss.call)
+        miss.run.tell(replace(miss.event, reason=reason, detail=detail))
+
+    def _finish(self, one: _Run) -> None:
+        """The run is over: its misses are told now, and what nobody answered."""
+        mine = [miss for miss in self._misses if miss.run is one]
+        self._misses = deque(miss for miss in self._misses if miss.run is not one)
+        for miss in mine:
+            self._explain_one(miss)
+        if one.run.is_stop_asked:
+            return
+        for calls in one.waiting.values():
+            for call in calls:
+                detail = "its cache server gave no answer"
+                one.tell(_event(call.at, call.unit, "error", reason="server", detail=detail))
+
+    def _entry(self, key: str) -> Entry | None:
+        """Who made an entry, how long that took, how large it is; as far as it is known."""
+        known = self._key_book().find(key)
+        if known is not None and known.size_bytes is not None:
+            return known
+        stored = self._stored(key)
+        if known is not None:
+            return known._replace(size_bytes=stored.size_bytes if stored else None)
+        return Entry(stored.agent, None, stored.size_bytes) if stored else None
+
+    def _stored(self, key: str) -> Stored | None:
+        """What our own store says of an object; None: it does not have it, or there is another store."""
+        return self._objects.stored(key) if key else None
+
+    def _key_book(self) -> KeyBook:
+        if self._keys is None:
+            self._keys = KeyBook(self._paths.state + "/cache.sqlite")
+        return self._keys
+
+
+def _has_notes(one: _Run) -> bool:
+    return os.path.exists(f"{one.run.folder}/fronts/cache.jsonl")
+
+
+def _is_below(path: str, folder: str | None) -> bool:
+    return folder is not None and path.startswith(folder + "/")
+
+
+def _elapsed(verdict: Verdict) -> float | None:
+    spans = [s for s in (verdict.hash_s, verdict.lookup_s, verdict.compile_s) if s is not None]
+    return round(sum(spans), 3) if spans else None
+
+
+def _event(
+    at: float, unit: str, outcome: e.CacheOutcome, *, language: str = "Rust", key: str = "", reason: str = "",
+    detail: str = "", source: str = "", elapsed_s: float | None = None, saved_s: float | None = None,
+    size: int | None = None,
+) -> e.CacheLookedUp:  # fmt: skip
+    return e.CacheLookedUp(
+        at=at, cache="sccache", unit=unit, language=language, outcome=outcome, key=key, source_agent=source,
+        reason=reason, detail=detail, elapsed_s=elapsed_s, saved_s=saved_s, size_bytes=size,
+    )  # fmt: skip

@@ -1,0 +1,256 @@
+"""`cargo deck cache stats|zero|clear|start|stop|log`: each agent's cache server, and the store behind them."""
+
+import argparse
+import os
+import subprocess
+from collections.abc import Callable
+from typing import Any
+
+from core.attach import Reader
+from core.cache import server as servers
+from core.cache.key_book import KeyBook
+from core.cache.sccache_stats import ServerStats, parse_stats
+from core.cache.store_client import clear_store, find_store, stop_store, store_stats
+from core.cache_use import CacheUse, Counts
+from core.client import ensure_engine
+from core.clock import wall_clock
+from core.errors import StateError, UsageError
+from core.paths import Paths
+from core.run import identity
+from core.run.cache import read_wish
+from core.state import Board
+from tui import format as f
+from tui.cli import common
+from tui.widgets.ansi import safe
+
+_ASK_LIMIT_S = 10.0
+_DAY_S = 24 * 3600.0
+_HEADING = ("agent", "server", "hits", "misses", "not cacheable", "errors", "effective", "saved", "stores in")
+
+
+def main(argv: list[str]) -> int:
+    """Look after caches; exit code."""
+    return common.guarded(_cache, argv)
+
+
+def _cache(argv: list[str]) -> int:
+    parser = common.make_parser("cache", "Compiler caches: an sccache server an agent, and the store they share.")
+    parser.add_argument("what", nargs="?", default="stats", choices=tuple(_ACTIONS), metavar="|".join(_ACTIONS))
+    parser.add_argument("--agent", metavar="NAME", help="of this agent alone; `start` takes yours where none is named")
+    given = parser.parse_args(argv)
+    if given.agent is not None and not identity.AGENT_NAME.match(given.agent):
+        raise UsageError(f"--agent {given.agent!r} is not a name: use 1 to 64 of A-Z a-z 0-9 . _ -")
+    return _ACTIONS[given.what](common.user_paths(), given)
+
+
+def _chosen(paths: Paths, given: argparse.Namespace) -> list[str]:
+    """Agents that have a server: the one that was named, else all.
+
+    Raises:
+        UsageError: the one that was named has none.
+    """
+    known = servers.agents(paths)
+    if given.agent is None:
+        return known
+    if given.agent not in known:
+        raise UsageError(f"{given.agent} has no cache server: `cargo deck cache start --agent {given.agent}`")
+    return [given.agent]
+
+
+def _stats(paths: Paths, given: argparse.Namespace) -> int:
+    ensure_engine(paths)
+    board = Reader(paths, wall_clock, _DAY_S).read_all()
+    names = set(_chosen(paths, given)) | {r.agent for r in board.runs.values() if r.cache.cache}
+    if given.agent is not None:
+        names &= {given.agent}
+    records = [_record(paths, board, agent) for agent in sorted(names)]
+    store = _store(paths)
+    if given.json:
+        common.print_json("cache", now=board.now, agents=records, store=store)
+        return 0
+    if not records:
+        common.print_text("No build had a cache: `--cache sccache` for one, cache = \"sccache\" in config.toml for all.")
+        return 0
+    for line in _table([_HEADING, *(_row(record) for record in records)]):
+        common.print_text(line)
+    for record in records:
+        if record["alarm"]:
+            common.print_text(f"! {record['agent']}: {record['alarm']}")
+    common.print_text(_store_line(store))
+    return 0
+
+
+def _record(paths: Paths, board: Board, agent: str) -> dict[str, Any]:
+    """What is known of an agent's caches; what its builds of the last day were given."""
+    use = _use(board, agent)
+    known = servers.read_server(paths, agent)
+    is_alive = known is not None and servers.is_alive(known)
+    asked = _ask(known) if known is not None and is_alive else None
+    rust = use.rust
+    alarm = next((row[11] for row in (board.host.caches.servers if board.host.caches else ()) if row[0] == agent), "")
+    return {
+        "agent": agent,
+        "cache": use.cache or ("sccache" if known else ""),
+        "server": None if known is None else {
+            "is_running": is_alive, "pid": known.pid if is_alive else None, "version": known.version,
+            "backend": known.backend, "log": known.log, "started_at": known.started,
+            "hits": asked.hits if asked else None, "misses": asked.misses if asked else None,
+            "not_cacheable": asked.not_cacheable if asked else None, "errors": asked.errors if asked else None,
+            "timeouts": asked.timeouts if asked else None, "read_errors": asked.read_errors if asked else None,
+            "write_errors": asked.write_errors if asked else None,
+        },
+        "units": {
+            "hits_own": rust.own, "hits_other": rust.other, "hits_unknown": rust.unknown, "missed": rust.missed,
+            "not_cacheable": rust.not_cacheable, "errors": rust.errors,
+        },
+        "effective_rate": rust.effective_rate,
+        "saved_s": round(use.saved_s, 3) if rust.hits else None,
+        "alarm": alarm or None,
+    }  # fmt: skip
+
+
+def _use(board: Board, agent: str) -> CacheUse:
+    """Of all runs of an agent together."""
+    languages: dict[str, Counts] = {}
+    saved_s, cache = 0.0, ""
+    for run in board.runs.values():
+        if run.agent == agent and run.cache.cache:
+            cache, saved_s = run.cache.cache, saved_s + run.cache.saved_s
+            for language, counts in run.cache.languages.items():
+                languages[language] = languages.get(language, Counts()).plus(counts)
+    return CacheUse(cache=cache, languages=languages, saved_s=saved_s)
+
+
+def _ask(known: servers.Server) -> ServerStats | None:
+    """What the server counted since it started or was zeroed; None: it does not answer."""
+    try:
+        return parse_stats(_call(known, "--show-stats", "--stats-format=json"))
+    except (StateError, ValueError):
+        return None
+
+
+def _call(known: servers.Server, *words: str) -> bytes:
+    env = {"SCCACHE_SERVER_UDS": known.socket, "PATH": os.environ.get("PATH", ""), "SCCACHE_CONF": "/dev/null"}
+    try:
+        done = subprocess.run(
+            [known.program, *words], env=env, stdin=subprocess.DEVNULL, capture_output=True, timeout=_ASK_LIMIT_S,
+            check=True,
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError) as error:
+        raise StateError(f"the cache server of {known.agent} did not answer ({error}): see {known.log}") from error
+    return done.stdout
+
+
+def _store(paths: Paths) -> dict[str, Any] | None:
+    """Figures of our own store; None: there is none, or it does not run."""
+    return store_stats(paths) if find_store(paths) is not None else None
+
+
+def _row(record: dict[str, Any]) -> tuple[str, ...]:
+    server, units = record["server"], record["units"]
+    hits = units["hits_own"] + units["hits_other"] + units["hits_unknown"]
+    state = "none of ours" if server is None else f"runs, pid {server['pid']}" if server["is_running"] else "stopped"
+    return (
+        safe(record["agent"]), state, str(hits), str(units["missed"]), str(units["not_cacheable"]),
+        str(units["errors"]), f.percent(record["effective_rate"]), f.duration(record["saved_s"]),
+        safe(server["backend"]) if server else f.UNKNOWN,
+    )  # fmt: skip
+
+
+def _table(rows: list[tuple[str, ...]]) -> list[str]:
+    widths = [max(f.cell_len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    return ["  ".join(f.fit(cell, width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def _store_line(store: dict[str, Any] | None) -> str:
+    if store is None:
+        return "Our own store does not run."
+    taken, limit = f.size(store["bytes"]), f.size(store["limit"])
+    return f"Our own store: {f.many(store['entries'], 'entry')}, {taken} of {limit}, {store['evicted']} had to go."
+
+
+def _zero(paths: Paths, given: argparse.Namespace) -> int:
+    done = []
+    for agent in _chosen(paths, given):
+        known = servers.read_server(paths, agent)
+        if known is not None and servers.is_alive(known):
+            _call(known, "--zero-stats")
+            done.append(agent)
+    return _say(given, "cache-zero", done, "counts from zero", "No cache server runs.")
+
+
+def _clear(paths: Paths, given: argparse.Namespace) -> int:
+    if given.agent is not None:
+        raise UsageError("the store is shared by all agents: `cargo deck cache clear` empties it for all of them")
+    wish = read_wish(os.environ)
+    if wish.store != "own":
+        raise UsageError("what is stored elsewhere is not ours to empty: only our own store is")
+    taken = clear_store(paths)
+    KeyBook(paths.state + "/cache.sqlite").forget_all()
+    if given.json:
+        common.print_json("cache-clear", bytes=taken)
+    else:
+        common.print_text(f"emptied: {f.size(taken)} freed")
+    return 0
+
+
+def _start(paths: Paths, given: argparse.Namespace) -> int:
+    env = dict(os.environ)
+    agent = given.agent or identity.find_agent(None, env, os.getcwd()).name
+    wish = read_wish(env)
+    if wish.mistake:
+        raise UsageError(wish.mistake)
+    started = servers.ensure_server(paths, agent, wish, env)
+    if given.json:
+        common.print_json("cache-start", agent=agent, pid=started.pid, log=started.log, backend=started.backend)
+    else:
+        common.print_text(f"{agent}  sccache {started.version}, pid {started.pid}, stores in {started.backend}")
+    return 0
+
+
+def _stop(paths: Paths, given: argparse.Namespace) -> int:
+    done = [agent for agent in _chosen(paths, given) if servers.stop_server(paths, agent)]
+    if given.agent is None and stop_store(paths):
+        done.append("the store")
+    return _say(given, "cache-stop", done, "stopped", "Nothing ran.")
+
+
+def _say(given: argparse.Namespace, schema: str, done: list[str], word: str, nothing: str) -> int:
+    if given.json:
+        common.print_json(schema, agents=done)
+        return 0
+    for name in done:
+        common.print_text(f"{name}  {word}")
+    if not done:
+        common.print_text(nothing)
+    return 0
+
+
+def _log(paths: Paths, given: argparse.Namespace) -> int:
+    """Every look-up of the last day, oldest first."""
+    ensure_engine(paths)
+    board = Reader(paths, wall_clock, _DAY_S).read_all()
+    found = [
+        (one, run) for run in board.runs.values() for one in run.cache.lookups if given.agent in (None, run.agent)
+    ]
+    for one, run in sorted(found, key=lambda pair: pair[0].at):
+        if given.json:
+            common.print_json(
+                "cache-lookup", at=one.at, run=run.run, agent=run.agent, cache=one.cache, unit=one.unit,
+                language=one.language, outcome=one.outcome, key=one.key or None, source_agent=one.source_agent or None,
+                reason=one.reason or None, detail=one.detail or None, elapsed_s=one.elapsed_s, saved_s=one.saved_s,
+                size_bytes=one.size_bytes,
+            )  # fmt: skip
+            continue
+        why = f"from {one.source_agent or 'not known whom'}" if one.outcome == "hit" else one.reason
+        said = f"{why}: {one.detail}" if one.detail else why
+        text = f"{f.moment(one.at, board.now)}  {run.agent:<12}  {one.outcome:<13}  {one.unit:<28}  {said}"
+        common.print_text(safe(text))
+    if not found and not given.json:
+        common.print_text("No build of the last day had a cache.")
+    return 0
+
+
+_ACTIONS: dict[str, Callable[[Paths, argparse.Namespace], int]] = {
+    "stats": _stats, "zero": _zero, "clear": _clear, "start": _start, "stop": _stop, "log": _log,
+}  # fmt: skip
