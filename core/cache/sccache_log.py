@@ -1,7 +1,7 @@
 r"""What sccache's server logs of its compilations: one verdict each. Pure.
 
-Source: sccache 0.16.0, its server started with LOG_ENV and SCCACHE_ERROR_LOG=FILE. A record is a line; what follows of
-one of several lines is indented by four spaces, or was printed to stderr without a stamp:
+Source: sccache 0.16.0, its server started with `sccache_env.LOG_ENV` and SCCACHE_ERROR_LOG=FILE. A record is a line;
+what follows of one of several lines is indented by four spaces, or was printed to stderr without a stamp:
 
     [2026-11-20T17:04:33.177Z DEBUG sccache::compiler::compiler] [m3]: get_cached_or_compile: ["--crate-name", "m3", …]
     [… sccache::compiler::compiler] [m3]: generate_hash_key took 0.168 s
@@ -44,14 +44,6 @@ from core.cache.verdict import Verdict
 from core.events.cache import CacheOutcome
 from core.parsers.text import sanitise
 
-_KEPT = r"\[|service=|Got |parse_arguments: C|check_compiler: U|Compilation f|Error e|start|storage |server has|Failed "
-LOG_ENV = {
-    # The last part is what a message must begin with: without it each call is told of three times, each poll too.
-    "SCCACHE_LOG": f"error,sccache=warn,sccache::compiler::compiler=debug,sccache::server=debug/^({_KEPT})",
-    "SCCACHE_LOG_MILLIS": "1",
-    "RUST_BACKTRACE": "0",
-}
-"""Environment of the server, with SCCACHE_ERROR_LOG. It appends to that file: it may be emptied at any time."""
 MAX_LINE_BYTES = 4 << 20
 """Of a line that is longer, nothing is looked at."""
 _MAX_TEXT = 200

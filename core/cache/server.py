@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 from core.cache.backends import backend_of
 from core.cache.program import Program, find_program
+from core.cache.sccache_env import LOG_ENV
 from core.clock import monotonic, wall_clock
 from core.errors import StateError
 from core.paths import Paths
@@ -249,8 +250,6 @@ def _quietly_unlink(path: str) -> None:
 
 
 def _start(paths: Paths, agent: str, program: Program, backend: str, settings: str, env: dict[str, str]) -> Server:
-    from core.cache.sccache_log import LOG_ENV  # 15 ms: only where a server is started
-
     folder = agent_folder(paths, agent)
     now = wall_clock()
     socket, log = _socket_path(folder), f"{folder}/log-{now:.3f}"

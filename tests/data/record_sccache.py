@@ -25,7 +25,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 sys.path.insert(0, str(ROOT))
 
-from core.cache.sccache_log import LOG_ENV  # noqa: E402
+from core.cache.sccache_env import LOG_ENV  # noqa: E402
 
 SOURCES = {
     "Cargo.toml": '[workspace]\nresolver = "2"\nmembers = ["low", "mid", "mac", "script", "app"]\n',
