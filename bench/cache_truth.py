@@ -124,6 +124,13 @@ def told(run: str) -> tuple[Truth, Counter[str]]:
     return Truth(by["hit"], by["missed"], by["not cacheable"], by["error"]), sources
 
 
+def as_server_counts(run: str, ours: Truth) -> Truth:
+    """As sccache counts: what its store did not give or take is a plain miss to it; what it never saw is nothing."""
+    reasons = Counter(one["reason"] for one in _events(run, "CacheLookedUp") if one["outcome"] == "error")
+    as_misses = reasons["timeout"] + reasons["read"] + reasons["write"]
+    return ours._replace(missed=ours.missed + as_misses, errors=ours.errors - as_misses - reasons["server"])
+
+
 def units_made(run: str) -> int:
     """Units that cargo says were compiled: those that were fresh, and runs of build scripts, are none."""
     units = _events(run, "UnitFinished")
@@ -194,9 +201,7 @@ def compare(figures: Figures, one: Round, turn: int, *, breaks: bool) -> None:
         ours, sources = told(run)
         _add(sums, ours)
         facts: dict[str, tuple[object, object]] = {"exit code": (0, code)}
-        server = server_truth(before[agent], server_figures(one.deck, agent))
-        direct = sum("server" in event["reason"] for event in _events(run, "CacheLookedUp"))
-        facts["server"] = (server, ours._replace(errors=ours.errors - direct))
+        facts["server"] = (server_truth(before[agent], server_figures(one.deck, agent)), as_server_counts(run, ours))
         target = read_json(run + "/run.json")["target_dir"]
         compiled = ours.missed + ours.not_cacheable + ours.errors
         facts["compilers"] = (really_ran(one.trace, target, offset), compiled)
