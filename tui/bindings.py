@@ -224,7 +224,16 @@ HISTORY = (
         group="History"),
 )  # fmt: skip
 MEMORY = (Key("memory.back", "escape", "back", "esc", "back", "Go back to the board", group="Memory"),)
-LOCKS = (Key("locks.back", "escape", "back", "esc", "back", "Go back to the board", group="Locks"),)
+LOCKS = (
+    Key("locks.prove", "p", "prove", "p", "prove", "Read the shared dir: who runs the wrong program there", True,
+        "Locks"),
+    Key("locks.run", "o", "open_run", "o", "run", "Show the run that holds the chosen lock, or waits for it", True,
+        "Locks"),
+    Key("locks.other", "tab,shift+tab", "other", "tab", "text", "Go to the text below the list, and back",
+        group="Locks"),
+    Key("locks.back", "escape", "back", "esc", "back", "Show the list again, then go back to the board",
+        group="Locks"),
+)  # fmt: skip
 CACHE = (Key("cache.back", "escape", "back", "esc", "back", "Go back to the board", group="Cache"),)
 COMPARE = (Key("compare.back", "escape", "back", "esc", "back", "Go back to the history", True, "Comparison"),)
 TABLE = (
