@@ -100,12 +100,17 @@ def content_of(number: int, size_bytes: int, version: int = 0) -> bytes:
     return random.Random(f"{number}-{version}").randbytes(size_bytes)
 
 
-def log_of(paths: Paths) -> list[dict[str, Any]]:
-    """All lines of the store's log."""
+def log_of(paths: Paths, *, torn: list[str] | None = None) -> list[dict[str, Any]]:
+    """All lines of the store's log; one that is torn fails, or goes into that list."""
     lines: list[dict[str, Any]] = []
     for name in ("log.1.jsonl", "log.jsonl"):
         with contextlib.suppress(FileNotFoundError), open(f"{paths.store}/{name}", encoding="utf-8") as file:
-            lines += [json.loads(line) for line in file]
+            for line in file:
+                try:
+                    lines.append(json.loads(line))
+                except ValueError:
+                    assert torn is not None, f"torn: {line!r}"
+                    torn.append(line)
     return lines
 
 

@@ -37,7 +37,10 @@ class Note(NamedTuple):
 
 
 class StoreLog:
-    """`log.jsonl` in a folder, and its predecessor `log.1.jsonl`. On a full disk up to 1 MB of lines wait in memory."""
+    """`log.jsonl` in a folder, and its predecessor `log.1.jsonl`.
+
+    On a full disk up to 1 MB of lines wait in memory. A line is torn only where the store was killed then.
+    """
 
     def __init__(self, folder: str, *, rotate_bytes: int = ROTATE_BYTES) -> None:
         self._path, self._old = folder + "/log.jsonl", folder + "/log.1.jsonl"
