@@ -247,7 +247,7 @@ class CacheWatch:
     def _explain_one(self, miss: _Miss) -> None:
         if self._explainer is None:
             self._explainer = Explainer(self._paths.state + "/cache_inputs.jsonl")
-        reason, detail = self._explainer.explain(miss.call)
+        reason, detail = self._explainer.explain(miss.call, miss.event.at)
         miss.run.tell(replace(miss.event, reason=reason, detail=detail))
 
     def _finish(self, one: _Run) -> None:
