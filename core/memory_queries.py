@@ -60,7 +60,7 @@ class History:
 def history(board: Board, columns: int, now: float) -> History:
     """The last minutes in so many columns. A column's borders stay for as long as it is shown."""
     step_s = SPAN_S / max(1, columns)
-    end = (now // step_s + 1) * step_s
+    end = -(-now // step_s) * step_s
     agents = tuple(dict.fromkeys(run.agent for run in board.runs.values()))
     ends = [min(now, end - step_s * (columns - 1 - at)) for at in range(columns)]
     seen_until = (board.engine_seen_at or 0.0) + _HOLDS_S

@@ -10,6 +10,7 @@ import pytest
 from core.paths import Paths
 from core.run.fronts import find_fronts, without_fronts
 from tests.fronts import lend_fronts
+from tests.real.product import until
 
 SHOWS = '#!/bin/sh\necho "$PATH"\necho "$@"\n'
 
@@ -89,6 +90,33 @@ def test_exit_codes_and_signals_are_the_tools_own(paths: Paths, tools: Path) -> 
     assert call(paths, tools, "cc", "x.o", "-o", "x").returncode == 5
     assert call(paths, tools, "cc", "9.o", "-o", "x").returncode == -9
     assert [(end["code"], end["signal"]) for end in noted(paths)[1::2]] == [(5, None), (None, 9)]
+
+
+def test_the_memory_of_a_linker_that_forks_is_its_childs(paths: Paths, tools: Path) -> None:
+    (tools / "a.c").write_text("char v[40000000] = {1};\nint main(void) { return v[0]; }\n")
+    subprocess.run(["cc", "-c", "a.c"], cwd=tools, check=True)
+    assert call(paths, tools, "cc", "-fuse-ld=mold", "a.o", "-o", "a").returncode == 0
+    assert subprocess.run([tools / "a"], check=False).returncode == 1
+    _, ended = until_noted(paths, 2)
+    assert ended["code"] == 0
+    assert int(str(ended["peak_bytes"])) > 40_000_000
+
+
+def test_a_linker_that_forks_fails_as_it_would_alone(paths: Paths, tools: Path) -> None:
+    (tools / "a.c").write_text("int nobody(void);\nint main(void) { return nobody(); }\n")
+    subprocess.run(["cc", "-c", "a.c"], cwd=tools, check=True)
+    plain = subprocess.run(
+        ["cc", "-fuse-ld=mold", "a.o", "-o", "a"], cwd=tools, capture_output=True, text=True, check=False
+    )
+    done = call(paths, tools, "cc", "-fuse-ld=mold", "a.o", "-o", "a")
+    assert (done.returncode, done.stdout) == (plain.returncode, plain.stdout)
+    assert "nobody" in done.stderr
+    assert until_noted(paths, 2)[1]["code"] == plain.returncode == 1
+
+
+def until_noted(paths: Paths, lines: int) -> list[dict[str, object]]:
+    """What is noted after the tool has ended as well."""
+    return until(lambda: found if len(found := noted(paths)) >= lines else None, 10, "the notes of a link")
 
 
 def test_a_cache_finds_the_real_compiler_and_rustc_finds_ours(paths: Paths, tools: Path) -> None:

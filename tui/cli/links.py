@@ -9,17 +9,17 @@ from core import measured
 from core.advice import best_of, measurement_of
 from core.clock import wall_clock
 from core.measure_links import make_plan, measure
-from core.measured import AS_IS, Measurement, Trial
+from core.measured import Trial
 from core.memory_queries import LinkRow, link_rows
 from core.runs import resolve_run
 from core.state import Board
 from tui import format as f
+from tui import link_words
 from tui.cli import common
 from tui.cli.events import plain
 
 _EMPTY = "No link is known yet: build something that links, and look again."
 _MOST_LINKS = 1000
-_SAMPLED = "≈: seen among the processes, not told by a front; short links of that kind are missing"
 
 
 def main(argv: list[str]) -> int:
@@ -44,7 +44,7 @@ def _list(argv: list[str]) -> int:
         common.print_text(line)
     for row in rows[:1]:
         if (found := measurement_of(row, known)) is not None and (best := best_of(found)) is not None:
-            common.print_text(said_of(found, best, board.now))
+            common.print_text(plain(link_words.said_of(found, best, board.now, found.unit)))
     return 0
 
 
@@ -76,29 +76,18 @@ def _table(rows: tuple[LinkRow, ...], board: Board) -> list[str]:
         excess = sum(widths) + 2 * (len(widths) - 1) - shutil.get_terminal_size().columns
         widths[0] = max(10, widths[0] - max(0, excess))
     lines = ["  ".join(f.fit(cell, width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
-    return [*lines, _SAMPLED] if any(row.is_sampled for row in rows) else lines
+    return [*lines, link_words.SAMPLED] if any(row.is_sampled for row in rows) else lines
 
 
 def _cells(row: LinkRow, now: float) -> tuple[str, ...]:
-    about, link = "≈" if row.is_sampled else "", row.ended
-    size = link.output_bytes if link is not None else None
-    before = link.before_bytes if link is not None else None
+    link = row.ended
     taken = row.peak_bytes if link is not None else row.now_bytes
+    memory = link_words.figure(taken, is_sampled=row.is_sampled) + ("" if link is not None else " now")
     return (
-        plain(row.name), plain(row.agent), row.linker or f.UNKNOWN, f.size(row.input_bytes),
-        ("" if taken is None else about) + f.size(taken) + ("" if link is not None else " now"),
+        plain(row.name), plain(row.agent), row.linker or f.UNKNOWN, f.size(row.input_bytes), memory,
         f.seconds(link.elapsed_s if link is not None else now - row.began),
-        f.size(size), f.UNKNOWN if size is None or before is None else f.size_change(size - before),
+        f.size(link.output_bytes if link is not None else None), link_words.change_of(link),
     )  # fmt: skip
-
-
-def said_of(measurement: Measurement, best: Trial, now: float) -> str:
-    """What a setting does, in a sentence."""
-    as_is = measurement.as_is
-    assert as_is is not None
-    about = "≈" if best.is_sampled or as_is.is_sampled else ""
-    cut = f"{best.setting} cuts {plain(measurement.unit)} from {about}{f.size(as_is.peak_bytes)}"
-    return f"{cut} to {about}{f.size(best.peak_bytes)} (measured {f.moment(measurement.at, now)})"
 
 
 def _measure(argv: list[str]) -> int:
@@ -123,7 +112,7 @@ def _measure(argv: list[str]) -> int:
     def tell(trial: Trial) -> None:
         trials.append(trial)
         if not given.json:
-            common.print_text(trial_line(trial, trials[0]))
+            common.print_text(link_words.trial_line(trial, trials[0]))
 
     found = measure(paths, plan, wall_clock, tell)
     if given.json:
@@ -136,22 +125,6 @@ def _is_sure() -> bool:
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         return True
     return input("Build them now? [y/N] ").strip().lower() in ("y", "yes")
-
-
-def trial_line(trial: Trial, as_is: Trial) -> str:
-    """A setting with its figures, and each against how it is now."""
-    if trial.trouble:
-        return f"{trial.setting:<32}  {trial.trouble}"
-    about = "≈" if trial.is_sampled else ""
-    peak = f"{about}{f.size(trial.peak_bytes)}"
-    figures = f"{trial.setting:<32}  peak {peak:>7} {_ratio(trial.peak_bytes, as_is.peak_bytes):>6}"
-    figures += f"  {f.seconds(trial.elapsed_s or 0.0):>7} {_ratio(trial.elapsed_s, as_is.elapsed_s):>6}"
-    figures += f"  size {f.size(trial.output_bytes):>6} {_ratio(trial.output_bytes, as_is.output_bytes):>6}"
-    return figures if trial.setting != AS_IS else f"{figures}  ({trial.linker or 'linker not known'})"
-
-
-def _ratio(value: float | None, base: float | None) -> str:
-    return f"×{value / base:.2f}" if value is not None and base else ""
 
 
 def command_of(run: str, unit: str) -> tuple[str, ...]:
