@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from core import events as e
 from core.cache.sccache_log import ServerLog
 from core.cache.sccache_stats import ServerStats, parse_stats
-from core.cache.server import Server, agents, is_alive, read_server
+from core.cache.server import Server, agents, is_alive, kill_server, read_server
 from core.cache.store_client import find_store, store_stats
 from core.clock import Clock
 from core.errors import DeckError
@@ -18,8 +18,8 @@ PERIOD_S = 3.0
 """Asking a server costs 3 ms of CPU."""
 REST_PERIOD_S = 30.0
 """While no build uses a cache: whether servers live."""
-ANSWER_LIMIT_S = 20.0
-"""A server that says nothing for so long hangs."""
+ANSWER_LIMIT_S = 15.0
+"""A server that says nothing for so long hangs: it is ended, and its builds go on without it."""
 _ANSWER_BYTES = 1 << 18
 
 
@@ -43,6 +43,8 @@ class _Known:
     silent_s: float = 0.0
     log: ServerLog | None = None
     """What it logged so far."""
+    is_ended: bool = False
+    """It hung, and was ended."""
 
 
 class Figures:
@@ -115,6 +117,9 @@ class Figures:
             return
         if not _is_over(question.pid):
             known.silent_s = now - question.since
+            if known.silent_s > ANSWER_LIMIT_S and not known.is_ended:
+                known.is_ended = True
+                kill_server(known.server)
             return
         known.question, known.silent_s = None, 0.0
         try:
@@ -175,8 +180,8 @@ def _read_failures(known: _Known) -> int:
 def _alarm(known: _Known) -> str:
     """What a person should know; empty: all is well."""
     stats = known.stats
-    if known.silent_s > ANSWER_LIMIT_S:
-        return f"its server has not answered for {known.silent_s:.0f} s"
+    if known.is_ended:
+        return f"its server did not answer for {ANSWER_LIMIT_S:.0f} s and was ended: builds went on without it"
     if known.log is not None and known.log.mode == "ReadOnly":
         return f"its store takes nothing: it was read-only when the server started ({known.log.trouble or 'no reason'})"
     if stats is None:

@@ -214,6 +214,13 @@ def _end(server: Server) -> None:
     _quietly_unlink(server.socket)
 
 
+def kill_server(server: Server) -> None:
+    """End a server that hangs, at once and without waiting."""
+    process = proctree.read_process(server.pid)
+    if process is not None and process.started_ticks == server.start:
+        proctree.send(process, signal.SIGKILL)
+
+
 def _lives(server: Server) -> bool:
     _reap(server.pid)
     process = proctree.read_process(server.pid)

@@ -180,6 +180,7 @@ class CacheWatch:
         if not call.is_direct:
             one.waiting.setdefault(call.key, deque()).append(call)
             return
+        one.take(call.key)  # it was asked for, and then the server died
         detail = "its cache server was gone: it was compiled without"
         one.tell(_event(call.at, call.unit, "error", reason="server", detail=detail))
 

@@ -7,7 +7,7 @@
 //! * A compiler cache: takes this process over. For anything but rustc our folder is taken out of PATH first,
 //!   because a cache hashes the compiler that it finds there. What rustc is asked to compile is noted as a line in
 //!   `$DECK_FRONTS/cache.jsonl`: with it a server's log can be told apart by runs, and misses be explained.
-//!   Where the server that cargo-deck started (`$DECK_CACHE_SERVER`) is gone, rustc runs without a cache.
+//!   Where the server that cargo-deck started (`$DECK_CACHE_SERVER`) is gone or dies meanwhile, rustc runs without it.
 //!
 //! Whatever fails here, the real tool runs.
 
@@ -32,6 +32,8 @@ const NO_LINK: [&str; 12] = [
 ];
 const NO_LINK_STARTS: [&str; 3] = ["-print-", "--print-", "-dump"];
 const MAX_RESPONSE_DEPTH: u32 = 8;
+/// Exit code of sccache where it failed itself; rustc ends with 0, 1 or 101.
+const SCCACHE_FAILED: i32 = 2;
 const SIGNALS: [i32; 4] = [1, 2, 3, 15]; // HUP INT QUIT TERM
 /// What the tool left behind is waited for so long.
 const REST_LIMIT: Duration = Duration::from_secs(5);
@@ -99,14 +101,10 @@ fn main() {
 fn take_over_cache(mut command: Command, args: Vec<OsString>, path: OsString) -> ! {
     if !is_for_rustc(&args) {
         command.env("PATH", &path);
+    } else if let Some(socket) = env::var_os("DECK_CACHE_SERVER") {
+        cache_or_compile(command, &args, &socket);
     } else {
-        let is_gone = env::var_os("DECK_CACHE_SERVER").is_some_and(|socket| UnixStream::connect(socket).is_err());
-        note_call(&args, is_gone);
-        if is_gone {
-            let mut compiler = Command::new(&args[0]);
-            compiler.args(&args[1..]);
-            take_over(compiler);
-        }
+        note_call(&args, false);
     }
     let compiler = args.first().map(PathBuf::from).filter(|first| is_me(first));
     let found = compiler.and_then(|first| find_real(first.file_name()?, &path));
@@ -115,6 +113,27 @@ fn take_over_cache(mut command: Command, args: Vec<OsString>, path: OsString) ->
         None => command.args(&args),
     };
     take_over(command);
+}
+
+/// Through the server that cargo-deck started, or without it: where it is gone, or goes before it has answered, sccache
+/// ends with a code that rustc never gives.
+fn cache_or_compile(mut command: Command, args: &[OsString], socket: &OsStr) -> ! {
+    let mut compiler = Command::new(&args[0]);
+    compiler.args(&args[1..]);
+    if UnixStream::connect(socket).is_err() {
+        note_call(args, true);
+        take_over(compiler);
+    }
+    note_call(args, false);
+    let Ok(child) = command.args(args).spawn() else { take_over(compiler) };
+    ignore_signals();
+    let (status, _) = wait_for(child.id() as i32);
+    if status == SCCACHE_FAILED << 8 {
+        note_call(args, true);
+        restore_signals();
+        take_over(compiler);
+    }
+    end_as(status)
 }
 
 fn take_over(mut command: Command) -> ! {
@@ -282,12 +301,7 @@ fn run(mut command: Command, name: &OsStr, link: Link, mut notes: File) -> ! {
         Err(_) => exit(126),
     };
     ignore_signals();
-    let (mut status, mut usage) = (0, Usage::default());
-    while unsafe { wait4(child, &mut status, 0, &mut usage) } < 0 {
-        if std::io::Error::last_os_error().kind() != std::io::ErrorKind::Interrupted {
-            exit(125);
-        }
-    }
+    let (status, mut usage) = wait_for(child);
     let elapsed = started.elapsed();
     if let Some(mut stand_in) = stand_in {
         let _ = stand_in.write_all(&status.to_ne_bytes());
@@ -298,10 +312,27 @@ fn run(mut command: Command, name: &OsStr, link: Link, mut notes: File) -> ! {
     end_as(status);
 }
 
+/// Status and figures of a child, once it has ended.
+fn wait_for(child: i32) -> (i32, Usage) {
+    let (mut status, mut usage) = (0, Usage::default());
+    while unsafe { wait4(child, &mut status, 0, &mut usage) } < 0 {
+        if std::io::Error::last_os_error().kind() != std::io::ErrorKind::Interrupted {
+            exit(125);
+        }
+    }
+    (status, usage)
+}
+
 /// A signal to the whole group reaches the tool as well: its end is ours.
 fn ignore_signals() {
     for number in SIGNALS {
         unsafe { signal(number, 1) };
+    }
+}
+
+fn restore_signals() {
+    for number in SIGNALS {
+        unsafe { signal(number, 0) };
     }
 }
 

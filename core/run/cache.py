@@ -18,6 +18,8 @@ SERVER = "DECK_CACHE_SERVER"
 """Socket of the server that we started, for the front before the cache: where it is gone, rustc runs without one."""
 KINDS = ("none", "sccache")
 _MAX_SETTINGS_BYTES = 1 << 20
+_NOWHERE = "/dev/null/none"
+"""A client whose server died would start one of its own, on the user's disk: with this it fails, and rustc runs."""
 
 
 class Wish(NamedTuple):
@@ -127,7 +129,12 @@ def choose_cache(paths: Paths, agent: str, config: CargoConfig, env: dict[str, s
     place = "our store, shared by all agents" if wish.store == "own" else server.backend
     return Chosen(
         flags=flags,
-        env=((SERVER, server.socket), ("SCCACHE_SERVER_UDS", server.socket), ("SCCACHE_IGNORE_SERVER_IO_ERROR", "1")),
+        env=(
+            (SERVER, server.socket),
+            ("SCCACHE_SERVER_UDS", server.socket),
+            ("SCCACHE_IGNORE_SERVER_IO_ERROR", "1"),
+            ("SCCACHE_DIR", _NOWHERE),
+        ),
         folders=(server.program_folder,),
         server=server.folder,
         value=f"sccache {server.version}",

@@ -1,0 +1,185 @@
+"""sccache for each agent, for real: whose hits, what is counted once, and what happens where server or store die."""
+
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.real.product import Deck, end, process, read_json, temporary_deck, until
+
+FILES = {
+    "Cargo.toml": '[workspace]\nresolver = "2"\nmembers = ["one", "two"]\n',
+    "one/Cargo.toml": '[package]\nname = "one"\nversion = "1.0.0"\nedition = "2021"\n',
+    "one/src/lib.rs": "pub fn one() -> u32 { 1 }\n",
+    "two/Cargo.toml": '[package]\nname = "two"\nversion = "1.0.0"\nedition = "2021"\n'
+    '[dependencies]\none = { path = "../one" }\n',
+    "two/src/lib.rs": "pub fn two() -> u32 { one::one() + 1 }\n",
+    "two/src/main.rs": 'fn main() { println!("{}", two::two()) }\n',
+}
+
+
+@pytest.fixture
+def deck() -> Iterator[Deck]:
+    with temporary_deck() as one:
+        one.env["DECK_CACHE"] = "sccache"
+        yield one
+
+
+def checkout(deck: Deck, name: str = "work") -> Path:
+    folder = Path(deck.folder, name)
+    for path, text in FILES.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text)
+    return folder
+
+
+def build(deck: Deck, agent: str, folder: Path, *words: str) -> list[dict[str, Any]]:
+    """What the journal of a build says of its look-ups; the build went well."""
+    before = set(deck.runs())
+    done = deck.run(*(words or ("build",)), "--agent", agent, cwd=str(folder))
+    assert done.returncode == 0, done.stderr
+    (run,) = set(deck.runs()) - before
+    return lookups(run)
+
+
+def lookups(run: str) -> list[dict[str, Any]]:
+    until(lambda: any("RunEnded" in line for line in lines(run)), 15, f"the end of {run} in its journal")
+    return [found for line in lines(run) if (found := json.loads(line)).get("event") == "CacheLookedUp"]
+
+
+def lines(run: str) -> list[str]:
+    path = Path(run, "events.jsonl")
+    return path.read_text().splitlines() if path.exists() else []
+
+
+def outcomes(found: list[dict[str, Any]]) -> dict[str, tuple[str, str]]:
+    """What became of each unit, and why or whose it was; each is told of once."""
+    assert len({one["unit"] for one in found}) == len(found)
+    return {one["unit"]: (one["outcome"], one["source_agent"] or one["reason"]) for one in found}
+
+
+def server(deck: Deck, agent: str) -> dict[str, Any]:
+    return read_json(f"{deck.state}/caches/{agent}/server.json")
+
+
+def kill(pid: int) -> None:
+    one = process(pid)
+    assert one is not None
+    assert end(one, signal.SIGKILL)
+    until(lambda: process(pid) is None, 5, "its end")
+
+
+def test_a_second_agent_takes_what_the_first_compiled(deck: Deck) -> None:
+    folder = checkout(deck)
+    first = outcomes(build(deck, "ann", folder))
+    assert {unit: outcome for unit, (outcome, _) in first.items()} == {
+        "one": "missed", "two": "missed", "two(bin)": "not cacheable"
+    }  # fmt: skip
+    subprocess.run(["cargo", "clean", "-q"], cwd=folder, env=deck.env, check=True)
+    second = build(deck, "bob", folder)
+    assert outcomes(second) == {
+        "one": ("hit", "ann"), "two": ("hit", "ann"), "two(bin)": ("not cacheable", "crate-type")
+    }  # fmt: skip
+    assert all(one["saved_s"] > 0 for one in second if one["outcome"] == "hit")
+    (figures,) = [one for one in deck.json("cache", "stats", "--json")["agents"] if one["agent"] == "bob"]
+    assert figures["units"] == {
+        "hits_own": 0, "hits_other": 2, "hits_unknown": 0, "missed": 0, "not_cacheable": 1, "errors": 0
+    }  # fmt: skip
+    assert (figures["server"]["hits"], figures["server"]["misses"], figures["server"]["not_cacheable"]) == (2, 0, 1)
+    assert subprocess.run([folder / "target/debug/two"], capture_output=True, check=True).stdout == b"2\n"
+
+
+def test_a_build_goes_on_where_its_server_was_killed(deck: Deck) -> None:
+    folder = checkout(deck)
+    build(deck, "ann", folder)
+    known = server(deck, "ann")
+    kill(known["pid"])
+    subprocess.run(["cargo", "clean", "-q"], cwd=folder, env=deck.env, check=True)
+    again = outcomes(build(deck, "ann", folder))
+    assert again["one"] == ("hit", "ann"), "a new server was started for the next build"
+    assert server(deck, "ann")["pid"] != known["pid"]
+
+
+def test_what_is_compiled_while_the_server_is_dead_is_told_as_that(deck: Deck) -> None:
+    folder = checkout(deck)
+    (folder / "one/build.rs").write_text(
+        f'fn main() {{ let text = std::fs::read_to_string("{deck.state}/caches/ann/server.json").unwrap();\n'
+        'let pid = text.split("\\"pid\\": ").nth(1).unwrap().split(",").next().unwrap();\n'
+        'assert!(std::process::Command::new("kill").args(["-9", pid]).status().unwrap().success()); }\n'
+    )
+    found = outcomes(build(deck, "ann", folder))
+    assert found == {
+        "one(build.rs)": ("not cacheable", "crate-type"), "one": ("error", "server"), "two": ("error", "server"),
+        "two(bin)": ("error", "server"),
+    }  # fmt: skip
+    assert subprocess.run([folder / "target/debug/two"], capture_output=True, check=True).stdout == b"2\n"
+
+
+def test_a_build_goes_on_where_the_store_was_killed(deck: Deck) -> None:
+    folder = checkout(deck)
+    build(deck, "ann", folder)
+    kill(read_json(f"{deck.state}/store/address")["pid"])
+    subprocess.run(["cargo", "clean", "-q"], cwd=folder, env=deck.env, check=True)
+    found = outcomes(build(deck, "ann", folder))
+    assert {outcome for outcome, _ in found.values()} <= {"hit", "error", "missed", "not cacheable"}
+    assert len(found) == 3
+    assert subprocess.run([folder / "target/debug/two"], capture_output=True, check=True).stdout == b"2\n"
+
+
+def test_a_server_that_hangs_is_ended_and_the_build_goes_on(deck: Deck, tmp_path: Path) -> None:
+    folder = checkout(deck)
+    deck.run("cache", "start", "--agent", "ann", cwd=str(folder))
+    pid = server(deck, "ann")["pid"]
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        deck.run("build", "--detach", "--agent", "ann", cwd=str(folder))
+        (run,) = deck.runs()
+        found = outcomes(until(lambda: _ended(run), 60, "the end of a build whose server hung"))
+    finally:
+        if process(pid) is not None:
+            os.kill(pid, signal.SIGCONT)
+    assert process(pid) is None
+    assert {unit: outcome for unit, (outcome, _) in found.items()} == dict.fromkeys(("one", "two", "two(bin)"), "error")
+    assert read_json(run + "/exit.json")["code"] == 0
+
+
+def _ended(run: str) -> list[dict[str, Any]] | None:
+    return lookups(run) if os.path.exists(run + "/exit.json") else None
+
+
+def test_a_killed_engine_tells_nothing_twice(deck: Deck) -> None:
+    folder = checkout(deck)
+    engine = f"{deck.state}/engine/lock"
+    (folder / "two/build.rs").write_text(
+        f'fn main() {{ let locks = std::fs::read_to_string("/proc/locks").unwrap();\n'
+        "use std::os::unix::fs::MetadataExt;\n"
+        f'let inode = format!(":{{}} ", std::fs::metadata("{engine}").unwrap().ino());\n'
+        "let pid = locks.lines().find(|line| line.contains(&inode)).unwrap().split_whitespace().nth(4).unwrap();\n"
+        'assert!(std::process::Command::new("kill").args(["-9", pid]).status().unwrap().success()); }\n'
+    )
+    deck.run("build", "--agent", "ann", cwd=str(folder))
+    (run,) = deck.runs()
+    deck.run("ps")  # starts another engine
+    assert {unit: outcome for unit, (outcome, _) in outcomes(lookups(run)).items()} == {
+        "one": "missed", "two(build.rs)": "not cacheable", "two": "missed", "two(bin)": "not cacheable",
+    }  # fmt: skip
+
+
+def test_servers_are_no_part_of_a_run_and_end_when_asked(deck: Deck) -> None:
+    folder = checkout(deck)
+    build(deck, "ann", folder)
+    known = server(deck, "ann")
+    assert process(known["pid"]) is not None
+    (run,) = deck.runs()
+    assert read_json(run + "/exit.json")["left_running"] == []
+    with open(f"/proc/{known['pid']}/environ", "rb") as file:
+        assert b"DECK_RUN" not in file.read()
+    stopped = deck.json("cache", "stop", "--json")
+    assert stopped["agents"] == ["ann", "the store"]
+    assert process(known["pid"]) is None
+    assert not os.path.exists(known["socket"])
