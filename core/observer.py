@@ -8,11 +8,14 @@ from dataclasses import dataclass, field
 from core import events as e
 from core.clock import Clock, cpu_time
 from core.host import Held, lock_rows
+from core.link_watch import LinkWatch
 from core.run import proctree
 from core.watch import oom, procs
+from core.watch.bottleneck import BottleneckWatch, Subject
 from core.watch.kills import KillBook, Suspect, Victim
 from core.watch.lock_book import LockBook
 from core.watch.locks import LockWatch
+from core.watch.machine_watch import MachineWatch
 from core.watch.prober import Prober, Watched
 from core.watch.table import Proc, ProcessTable
 from core.watched import WatchedRun
@@ -60,10 +63,16 @@ class Observer:
     _of_machine: list[e.Event] = field(default_factory=list)
     _prober: Prober = field(init=False)
     _locks: LockWatch = field(init=False)
+    _links: LinkWatch = field(init=False)
+    _machine: MachineWatch = field(init=False)
+    _bottlenecks: BottleneckWatch = field(init=False)
 
     def __post_init__(self) -> None:
         self._prober = Prober(self.table, clock=self.clock, monotonic=self.monotonic, cpu_time=cpu_time)
         self._locks = LockWatch(self._owner_of, self.proc)
+        self._links = LinkWatch(self.clock)
+        self._machine = MachineWatch(self._prober, clock=self.clock, monotonic=self.monotonic)
+        self._bottlenecks = BottleneckWatch(self.table, clock=self.clock, monotonic=self.monotonic)
 
     def look(self, live: Iterable[WatchedRun], ending: Iterable[WatchedRun]) -> list[e.Event]:
         """Sample the runs that live where it is time for it; tell those that live or end now of waits and kills.
@@ -75,19 +84,33 @@ class Observer:
         runs = {run.run: run for run in live}
         watched = {name: found for name, run in runs.items() if (found := run.watched()) is not None}
         over = {run.run: run for run in ending}
+        watched = self._links.take(runs, watched, over)
         for gone in self._seen.keys() - runs.keys() - over.keys():
             del self._seen[gone]
         for name in runs.keys() | over.keys():
             seen = self._seen.setdefault(name, _Seen(self.monotonic()))
             if seen.group is None and name in watched:
                 seen.group = oom.group_of(watched[name].supervisor)
-        if watched and self._prober.is_due():
+        is_sampled = bool(watched) and self._prober.is_due()
+        if is_sampled:
             self._sample(runs, watched)
         both = {**runs, **over}
         self._look_at_locks(both, watched)
+        self._of_machine += self._machine.look(watched.values(), has_sampled=is_sampled)
+        if is_sampled:
+            self._judge(runs)
         if both:
             self._look_for_kills(both, frozenset(over))
         return self._of_machine
+
+    @property
+    def looks_for_links(self) -> bool:
+        """Something runs that may link: `look_at_links` between two looks."""
+        return self._links.is_needed
+
+    def look_at_links(self) -> None:
+        """Look at what links alone."""
+        self._links.look()
 
     @property
     def is_pressed(self) -> bool:
@@ -109,6 +132,16 @@ class Observer:
             if name in runs:
                 runs[name].note([event])
 
+    def _judge(self, runs: Mapping[str, WatchedRun]) -> None:
+        """Say what holds each run up."""
+        subjects = [
+            Subject(name, runs[name].record.started.command, use, self._seen[name].group,
+                    runs[name].record.started.target_dir)
+            for name, use in self._prober.uses.items() if name in runs
+        ]  # fmt: skip
+        for name, event in self._bottlenecks.look(subjects, self._machine.meter.last, self._told_locks).items():
+            runs[name].note([event])
+
     def _owner_of(self, pid: int) -> tuple[str, str, str]:
         """Run, agent and checkout of a process; empty: it is below no supervisor of ours."""
         for _ in range(_MAX_DEPTH):
@@ -124,6 +157,7 @@ class Observer:
     def _sample(self, runs: Mapping[str, WatchedRun], watched: Mapping[str, Watched]) -> None:
         samples = self._prober.sample(watched.values())
         self._ended.extend((proc, self._victim(proc)) for proc in self.table.gone)
+        self._links.look_through(self.table)
         now = self.monotonic()
         for name, run in runs.items():
             if name in samples:
