@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from core import events as e
 from core.host import LOCK_KINDS, Held, Owner, Waiter
+from core.queries import waits_on
 from core.state import Board, Run
 from core.values import dataclass
 
@@ -240,6 +241,12 @@ def run_advice(board: Board, run: Run) -> tuple[str, ...]:
     if blocked is None:
         return ()
     return what_avoids(blocked.kind, Owner(0, run.run, run.agent, "", "", run.checkout), _holder(board, blocked))
+
+
+def wait_words(board: Board, run: Run) -> tuple[str, ...]:
+    """Whom a run waits for, then what would avoid that; empty: it does not wait."""
+    waits = waits_on(board, run)
+    return (waits, *run_advice(board, run)) if waits is not None else ()
 
 
 def _holder(board: Board, blocked: e.LockBlocked) -> Owner | None:

@@ -1,6 +1,6 @@
 """Which panes the board has, and how its builds are doing, from the frozen Board alone."""
 
-from core import queries
+from core import lock_queries, queries
 from core.state import Board, Run
 from tui.survivors import in_words
 from tui.view import View
@@ -14,6 +14,7 @@ def panes(view: View) -> tuple[PaneState, ...]:
     """A pane an agent, in the order that was chosen."""
     board, now = view.board, view.now
     old = is_old(board, now)
+    shared = lock_queries.shared_targets(board)
     return tuple(
         PaneState(
             number=number,
@@ -23,6 +24,8 @@ def panes(view: View) -> tuple[PaneState, ...]:
             is_old=old and not pane.run.state.is_over,
             pending=view.pending.get(pane.run.run),
             waits=queries.waits_text(board, pane.run, now),
+            warning=lock_queries.shared_words(pane.run, shared),
+            advice=next(iter(lock_queries.run_advice(board, pane.run)), None),
             alive=in_words(view.alive.get(pane.run.run, ())),
         )
         for number, pane in enumerate(_in_order(queries.panes(board), view.sort), 1)

@@ -8,8 +8,11 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
+from core import events as e
 from core.host import Host
 from core.lock_queries import shared_targets
+from core.reduce import reduce_run
+from core.state import Board, Run
 from tests.core.test_shared_target import World
 from tests.lock_scene import with_locks
 from tests.scene import T0
@@ -161,3 +164,46 @@ async def test_in_ascii_no_sign_is_lost(locked: Stage) -> None:
         assert "claude-2 31s -> codex 12s" in shown
         assert "! " in shown
         assert shown.isascii()
+
+
+def waiting(board: Board, agent: str, holder: str) -> tuple[Board, Run]:
+    """The board with a run that waits for another one's target dir."""
+    runs = {run.agent: run for run in board.runs.values()}
+    blocked = e.LockBlocked(
+        board.now, "artifact dir", "/home/ada/src/app/target/debug/.cargo-lock", board.now - 7, 99, runs[holder].run,
+        holder, "", "", board.now - 20,
+    )  # fmt: skip
+    run = reduce_run(replace(runs[agent], checkout=runs[holder].checkout), [blocked])
+    assert run is not None
+    return replace(board, runs={**board.runs, run.run: run}), run
+
+
+@pytest.mark.parametrize("size", [(120, 40), (80, 24)])
+async def test_panes_that_share_a_dir_say_so(size: tuple[int, int], locked: Stage) -> None:
+    async with locked.app().run_test(size=size) as pilot:
+        await pilot.pause()
+        shown = text_of(pilot)
+        assert "claude-1 ⚠" in shown
+        assert "⚠ shares its target dir with desk" in shown
+        assert "claude-2 ⚠" not in shown
+
+
+async def test_a_pane_that_waits_says_what_would_avoid_it(stage: Stage) -> None:
+    stage.board, _ = waiting(stage.board, "claude-2", "claude-1")
+    async with stage.app().run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        shown = text_of(pilot)
+        assert "waits for claude-1's build · artifact dir lock · 7 s" in shown
+        assert "Give the second one a dir of its own" in shown
+
+
+async def test_the_page_why_says_whom_a_run_waits_for_and_what_would_avoid_it(stage: Stage) -> None:
+    stage.board, run = waiting(stage.board, "claude-2", "claude-1")
+    async with stage.app().run_test(size=(160, 40)) as pilot:
+        pilot.app.push_screen(RunScreen(run.run))
+        await pilot.pause()
+        await pilot.press("5")
+        await pilot.pause()
+        shown = " ".join(text_of(pilot).split())
+        assert "waits for claude-1's build · artifact dir lock" in shown
+        assert "cargo check" in shown

@@ -37,6 +37,8 @@ class Scene(NamedTuple):
     folder: str = ""
     """Where its logs lie."""
     glyphs: Glyphs = UNICODE
+    waits: Sequence[str] = ()
+    """Whom it waits for, and what would avoid that."""
     width: int = 40
     """Cells that a page has."""
 

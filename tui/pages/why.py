@@ -1,4 +1,4 @@
-"""Why: what was compiled although it had been compiled before, and the reason that cargo gave."""
+"""Why: whom it waits for, what was compiled although it had been compiled before, and the reason that cargo gave."""
 
 import shlex
 
@@ -11,7 +11,8 @@ def content(scene: Scene) -> Content:
     """The page."""
     columns = (Column("crate", min(24, max(12, scene.width // 3))), Column("why it was compiled", 0))
     found = _entries(scene)
-    rows = [
+    rows = [Row("wait", (Cell("waits", "waiting"), Cell(text, "waiting"))) for text in scene.waits[:1]]
+    rows += [
         Row(f"y{index}", (Cell(package), Cell(reason, "dim" if reason == UNKNOWN else "text")))
         for index, (package, reason) in enumerate(found)
     ]
@@ -34,6 +35,8 @@ def _entries(scene: Scene) -> list[tuple[str, str]]:
 
 def detail(scene: Scene, key: str | None) -> tuple[Cell, ...]:
     """A reason in full, or how to come to know it."""
+    if key == "wait":
+        return (*(Cell(text, "waiting") for text in scene.waits[:1]), *(Cell(text) for text in scene.waits[1:]))
     found = _entries(scene)
     index = int(key[1:]) if key is not None else -1
     if not 0 <= index < len(found):

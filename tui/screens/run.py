@@ -11,6 +11,7 @@ from textual.binding import Binding
 from textual.containers import Horizontal
 from textual.widget import Widget
 
+from core.lock_queries import wait_words
 from core.retry import retry_words
 from core.stamps import Stamps
 from core.state import Run, RunState
@@ -55,6 +56,7 @@ class RunScreen(LogHost[str]):
         self._panes: tuple[PaneState, ...] = ()
         self._run: Run | None = None
         self._now = 0.0
+        self._waits: tuple[str, ...] = ()
         self._stamps: Stamps | None = None
         self._dossier: Dossier | None = None
         self._busy: set[str] = set()
@@ -90,6 +92,7 @@ class RunScreen(LogHost[str]):
             return
         is_new, is_new_second = self._run is None, int(view.now) != int(self._now)
         self._run, self._now = run, view.now
+        self._waits = wait_words(view.board, run)
         if is_new:
             self._begin_run(run)
         self.query_one(PaneHead).show(self._pane(run), view.now)
@@ -159,7 +162,7 @@ class RunScreen(LogHost[str]):
         dossier, run = self._dossier, self._run
         if dossier is None or run is None:
             return
-        self.side.show(dossier.scene(run, self._now, self.deck.glyphs))
+        self.side.show(dossier.scene(run, self._now, self.deck.glyphs)._replace(waits=self._waits))
         if not dossier.is_caught_up:
             self._look_up("journal", dossier.catch_up)
         elif self.side.page == "crates" and dossier.lacks_chain(run):

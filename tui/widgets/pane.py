@@ -59,6 +59,10 @@ class PaneView:
     """Who is left while it is being stopped, in words."""
     waits: str | None = None
     """Whom and what it waits for and how long, in words; None: it does not."""
+    warning: str | None = None
+    """What endangers it, in words."""
+    advice: str | None = None
+    """What would avoid its wait, in words."""
 
 
 def whole_second(run: Run, now: float) -> float:
@@ -106,8 +110,11 @@ def draw(view: PaneView, width: int, height: int, look: Look) -> list[Strip]:
     said = [_title(view, look, width), _progress(view, look, width), _doing(view, look, width, has_log=room > 1)]
     if room > 0:
         said.append(_vitals(view, look, width))
+    note = _note(view, look, width)
     if room - shown > 1:
-        said.append(())
+        said.append(note)
+    elif view.warning and room > 0:
+        said[-1] = note
     rows = [_row(pen, pieces, width) for pieces in said]
     rows += _log(view, pen, width, shown)
     return [*rows, *[_blank(look, width)] * gap]
@@ -133,7 +140,7 @@ def _title(view: PaneView, look: Look, width: int) -> tuple[Piece, ...]:
     right = f"{words.state_word(run, view.pending):>{_WORD}}"
     elapsed = f"{f.duration(queries.elapsed_s(run, view.now)):>{_ELAPSED}} "
     room = width - _MARGIN - len(right) - len(elapsed) - 1
-    more = f" +{view.others}" if view.others else ""
+    more = (f" +{view.others}" if view.others else "") + (" ⚠" if view.warning else "")
     number, sign = f"{view.number or '':<2}", look.glyph(run) + " "  # a run that is not on the board has none
     agent = _cut(safe(run.agent), max(6, room // 2 - 4), look) + more
     used = len(number) + len(sign) + cell_len(agent) + 2
@@ -183,6 +190,12 @@ def _doing(view: PaneView, look: Look, width: int, *, has_log: bool) -> tuple[Pi
         said.append(Piece(_cut(text, room, look), role))
         room -= cell_len(said[-1].text)
     return tuple(said)
+
+
+def _note(view: PaneView, look: Look, width: int) -> tuple[Piece, ...]:
+    """What endangers it, else what would avoid its wait; nothing most of the time."""
+    text, role = (f"⚠ {view.warning}", "failed") if view.warning else (view.advice or "", "dim")
+    return (Piece(_cut(safe(text), width - _MARGIN - 1, look), role),) if text else ()
 
 
 def _vitals(view: PaneView, look: Look, width: int) -> tuple[Piece, ...]:

@@ -11,7 +11,8 @@ from textual.strip import Strip
 
 from core.state import Run
 from core.values import dataclass
-from tui.widgets.layout import Places, Slot, arrange
+from tui.widgets.foreign_pane import ForeignView
+from tui.widgets.layout import Places, Slot, arrange, with_guests
 from tui.widgets.look import Glyphs
 from tui.widgets.painted import PaintedScroll
 from tui.widgets.pane import PaneView, draw, log_rows, whole_second
@@ -50,6 +51,12 @@ class PaneState:
     """Who is left while it is being stopped, in words."""
     waits: str | None = None
     """Whom and what it waits for and how long, in words."""
+    warning: str | None = None
+    """What endangers it, in words."""
+    advice: str | None = None
+    """What would avoid its wait, in words."""
+    foreign: ForeignView | None = None
+    """A build that is not ours, for which `run` stands; None: it is ours."""
 
 
 class PaneGrid(PaintedScroll):
@@ -86,8 +93,14 @@ class PaneGrid(PaintedScroll):
 
     @property
     def chosen(self) -> Run | None:
-        """The run of the highlighted pane."""
-        return self._panes[self.selected].run if self.selected < len(self._panes) else None
+        """The run of the highlighted pane; None: there is none, or it is of a build that is not ours."""
+        pane = self._panes[self.selected] if self.selected < len(self._panes) else None
+        return pane.run if pane is not None and pane.foreign is None else None
+
+    @property
+    def guest(self) -> ForeignView | None:
+        """The build of the highlighted pane where it is not ours."""
+        return self._panes[self.selected].foreign if self.selected < len(self._panes) else None
 
     @property
     def columns(self) -> int:
@@ -202,6 +215,8 @@ class PaneGrid(PaintedScroll):
             return False
         index, row = found
         run, slot = self._panes[index].run, self._places.slots[index]
+        if self._panes[index].foreign is not None:
+            return False
         first_row, rows = log_rows(slot.height)
         stream, at = self._held.get(run.run) or (self._tail.last_written(run), -1)
         last = self._tail.line_count(run, stream) - rows
@@ -245,7 +260,9 @@ class PaneGrid(PaintedScroll):
 
     def _arrange(self) -> None:
         room = self._arranged_for = self.scrollable_content_region.size
-        self._places = arrange(room.width, room.height, len(self._panes), self._layout)
+        guests = sum(pane.foreign is not None for pane in self._panes)
+        places = arrange(room.width, room.height, len(self._panes) - guests, self._layout)
+        self._places = with_guests(places, room.width, guests)
         self._views.clear()
         self._rows.clear()
         self._joined.clear()
@@ -282,12 +299,13 @@ class PaneGrid(PaintedScroll):
     def _view(self, index: int, slot: Slot) -> PaneView:
         pane = self._panes[index]
         run = pane.run
-        tail, below = self._lines_of(run, slot.height)
+        tail, below = self._lines_of(run, slot.height) if pane.foreign is None else ((), None)
         return PaneView(
             number=pane.number, run=run, others=pane.others, tail=tail, lines_below=below,
             eta_s=pane.eta_s, now=whole_second(run, self._now),
             is_selected=index == self.selected, is_old=pane.is_old, pending=pane.pending, waits=pane.waits,
-            alive=pane.alive,
+            warning=pane.warning, advice=pane.advice,
+            alive=pane.alive, foreign=pane.foreign,
         )  # fmt: skip
 
     def _lines_of(self, run: Run, height: int) -> tuple[tuple[str, ...], int | None]:
