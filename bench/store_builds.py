@@ -3,6 +3,7 @@
 import contextlib
 import os
 import random
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -26,8 +27,9 @@ def measure_builds(figures: Figures, folder: str, builds: int, small_disk: Small
     events: dict[str, int] = dict.fromkeys(MODES, 0)
     for number in range(-(-builds // 2)):
         mode = MODES[number % len(MODES)]
-        with small_disk(f"{folder}-{number}") as disk, ended(paths_below(disk)) as paths:
-            for said, (code, output, error), found, happened in _two_builds(disk, paths, mode, number):
+        place = f"{folder}{number}"
+        with small_disk(place + "/disk") as disk, ended(paths_below(disk)) as paths:
+            for said, (code, output, error), found, happened in _two_builds(place, paths, mode, number):
                 done += 1
                 if code:
                     failed.append(f"{mode}: {error[-500:]}")
@@ -35,7 +37,7 @@ def measure_builds(figures: Figures, folder: str, builds: int, small_disk: Small
                     wrong.append(f"{mode}: {output} for {said}")
                 hits[mode] += found
                 events[mode] += happened
-        os.rmdir(f"{folder}-{number}")
+        shutil.rmtree(place)
     for line in failed + wrong:
         print(line)
     figures.at_most(f"{len(failed)} failed builds of {done}", len(failed), 0, "{:.0f}")
@@ -46,15 +48,16 @@ def measure_builds(figures: Figures, folder: str, builds: int, small_disk: Small
 
 
 def _two_builds(
-    disk: str, paths: Paths, mode: str, number: int
+    place: str, paths: Paths, mode: str, number: int
 ) -> Iterator[tuple[int, tuple[int, str, str], int, int]]:
     """What the program must say, the build, hits, how often something happened; for each of two builds."""
     address = ensure_store(paths)
     dice = random.Random(number)
-    with builder(f"{disk}/a", "one", address) as one, builder(f"{disk}/a", "two", address) as two:
+    size = {"crates": 6, "functions": 30}
+    with builder(place, "one", address, **size) as one, builder(place, "two", address, **size) as two:
         for agent, value in ((one, 1000 + number), (two, 1000 + number)):
             said = agent.write(value)
-            with _trouble(disk, paths, mode, dice, address) as count:
+            with _trouble(place + "/disk", paths, mode, dice, address) as count:
                 built = agent.build()
             yield said, built, sum(agent.stats()["cache_hits"]["counts"].values()), count[0]
             ensure_store(paths)
@@ -81,7 +84,7 @@ def _trouble(disk: str, paths: Paths, mode: str, dice: random.Random, address: S
             with meanwhile(lambda: _kill_once(paths), dice, 0.6) as count:
                 yield count
         case "full":
-            with meanwhile(lambda: fill(disk), dice, 0.4) as count:
+            with meanwhile(lambda: fill(disk), dice, 0.1) as count:
                 yield count
             os.unlink(disk + "/filler")
         case "token wrong":
@@ -90,27 +93,26 @@ def _trouble(disk: str, paths: Paths, mode: str, dice: random.Random, address: S
                 yield count
             change_token(paths, address.token)
         case "poisoned":
-            with meanwhile(lambda: _poison(paths, dice), dice, 0.02) as count:
+            with meanwhile(lambda: poison(paths, dice) != "", dice, 0.3) as count:
                 yield count
         case _:
             raise AssertionError(mode)
 
 
-def _kill_once(paths: Paths) -> None:
+def _kill_once(paths: Paths) -> bool:
     address = find_store(paths)
-    if address is not None:
-        kill(address)
+    if address is None:
+        return False
+    kill(address)
+    return True
 
 
-def _poison(paths: Paths, dice: random.Random) -> None:
-    for _ in range(3):
-        poison(paths, dice)
-
-
-def fill(disk: str) -> None:
-    """Take the last byte of a file system, in `filler`."""
+def fill(disk: str) -> bool:
+    """Take the last byte of a file system, in `filler`; False: it was full."""
+    taken = 0
     fd = os.open(disk + "/filler", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     with contextlib.suppress(OSError):
-        while os.write(fd, bytes(1 << 16)):
-            pass
+        while written := os.write(fd, bytes(1 << 16)):
+            taken += written
     os.close(fd)
+    return taken > 0

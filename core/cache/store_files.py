@@ -190,7 +190,8 @@ class Objects:
     def _touch(self, name: str, fd: int) -> None:
         with self._lock:
             at = self._tick()
-            if name not in self._gone:
+            # Another thread may have evicted it since it was opened.
+            if name in self._index or not (self.is_looked_through or name in self._gone):
                 self._index.used(name, os.fstat(fd).st_size, at)
         with contextlib.suppress(OSError):
             os.utime(fd, ns=(int(at * 1e9), int(at * 1e9)))
@@ -219,7 +220,7 @@ class Objects:
             os.unlink(self._path(name))
         except OSError:
             return None
-        return Evicted(name, size_bytes, stored)
+        return Evicted(name, size_bytes or (stored.size_bytes if stored else 0), stored)
 
     def _discard(self, name: str, fd: int | None) -> None:
         """Remove what is damaged, unless it was replaced meanwhile."""

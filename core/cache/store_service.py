@@ -15,6 +15,8 @@ from core.cache.store_names import Target, find_target
 from core.cache.store_object import OVERHEAD_BYTES, Damage
 from core.clock import Clock
 
+FIRST_S = 10.0
+"""A connection begins with a request, or ends."""
 KEEP_S = 120.0
 """A connection without a request is kept so long: sccache's pool drops its own after 90 s."""
 _CHECK_BYTES = 4096
@@ -49,7 +51,8 @@ class Service:
 
     def serve(self, link: Link) -> None:
         """All requests of one connection. Raises Gone."""
-        while not self.is_ending and link.wait(KEEP_S):
+        keep_s = FIRST_S
+        while not self.is_ending and link.wait(keep_s):
             link.is_busy = True
             try:
                 raw = link.read_head()
@@ -63,6 +66,7 @@ class Service:
             if not self._answer(link, head):
                 return
             link.is_busy = False
+            keep_s = KEEP_S
 
     def _answer(self, link: Link, head: Head) -> bool:
         """One request; whether another one may follow."""
@@ -74,6 +78,8 @@ class Service:
         except Refusal as refusal:
             known = target or _NOBODY
             self._note("refused", known, reason=str(refusal))
+            if refusal.status == 401:  # whoever has no token holds no connection
+                head = head._replace(is_kept=False)
             return self._send(link, head, refusal.status, fields=_fields_of(refusal.status))
 
     def _admit(self, head: Head, target: Target | None) -> None:

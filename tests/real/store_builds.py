@@ -110,15 +110,14 @@ def builder(folder: str, agent: str, address: StoreAddress, **size: int) -> Iter
 
 
 @contextlib.contextmanager
-def meanwhile(disturb: Callable[[], None], dice: random.Random, pause_s: float) -> Iterator[list[int]]:
-    """Do something to the store again and again; how often, in a list of one."""
+def meanwhile(disturb: Callable[[], object], dice: random.Random, pause_s: float) -> Iterator[list[int]]:
+    """Do something to the store again and again; how often (what returns False did nothing), in a list of one."""
     is_over, count, faults = threading.Event(), [0], []
 
     def work() -> None:
         try:
             while not is_over.wait(dice.uniform(0.2, 1.0) * pause_s):
-                disturb()
-                count[0] += 1
+                count[0] += disturb() is not False
         except Exception as error:
             faults.append(error)
 
