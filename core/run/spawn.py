@@ -17,6 +17,10 @@ FREE_FLOOR_BYTES = 500_000_000
 """Under this much free space nothing is recorded: a full disk under stderr makes cargo itself exit 101."""
 
 
+_STAMP_LETTERS = 19
+"""Of a run id: to the millisecond."""
+
+
 class Order(NamedTuple):
     """A run to start."""
 
@@ -86,20 +90,32 @@ def take_slot(paths: Paths, agent: str, target_dir: str | None) -> Slot:
         if space.f_bavail * space.f_frsize < FREE_FLOOR_BYTES:
             free = space.f_bavail * space.f_frsize // 1_000_000
             raise StateError(f"only {free} MB free under {paths.state}: free some space, or set XDG_STATE_HOME")
-        run = new_run_id(wall_clock())
-        folder = paths.run(run)
-        os.mkdir(folder, 0o700)
-        hidden = f"{paths.open}/.{run}"
-        lock_fd = os.open(hidden, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        fcntl.flock(lock_fd, fcntl.LOCK_EX)
-        os.write(lock_fd, json.dumps({"agent": agent, "target": target_dir}).encode() + b"\n")
-        os.rename(hidden, f"{paths.open}/{run}")
+        with open(paths.state + "/order", "ab") as order:
+            fcntl.flock(order, fcntl.LOCK_EX)
+            run = _next_id(paths)
+            folder = paths.run(run)
+            os.mkdir(folder, 0o700)
+            hidden = f"{paths.open}/.{run}"
+            lock_fd = os.open(hidden, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            fcntl.flock(lock_fd, fcntl.LOCK_EX)
+            os.write(lock_fd, json.dumps({"agent": agent, "target": target_dir}).encode() + b"\n")
+            os.rename(hidden, f"{paths.open}/{run}")
     except OSError as error:
         raise StateError(
             f"cannot write {error.filename or paths.state}: {error.strerror}. "
             "Make it writable, or point XDG_STATE_HOME at a folder that is"
         ) from error
     return Slot(run, folder, lock_fd)
+
+
+def _next_id(paths: Paths) -> str:
+    """An id after all that are open: who looks sees all earlier ones, and of two that start at once one gives way."""
+    newest = max((name for name in os.listdir(paths.open) if not name.startswith(".")), default="")
+    run = new_run_id(wall_clock())
+    while run[:_STAMP_LETTERS] <= newest[:_STAMP_LETTERS] and newest[:_STAMP_LETTERS] <= new_run_id(wall_clock() + 1):
+        time.sleep(0.0005)
+        run = new_run_id(wall_clock())
+    return run
 
 
 def give_up_slot(paths: Paths, slot: Slot) -> None:

@@ -1,6 +1,7 @@
 import json
 import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -199,3 +200,33 @@ def test_a_stop_in_a_run_s_first_moment_is_not_lost(tmp_path: Path) -> None:
         run = start_python(paths, "import time; time.sleep(60)")
         assert stop_run(paths, run)
         assert exit_of(paths, run)["stopped_by"] == "request"
+
+
+def test_of_agents_that_start_at_once_one_alone_takes_cargos_own_target_dir(tmp_path: Path) -> None:
+    paths = paths_in(tmp_path)
+    own = str(tmp_path / "target")
+    gate = tmp_path / "gate"
+    words = (
+        "import os, sys, json\n"
+        "from core.paths import Paths\n"
+        "from core.run import spawn, target\n"
+        "paths, agent, own, gate = Paths(*sys.argv[1:3]), *sys.argv[3:6]\n"
+        "print('ready', flush=True)\n"
+        "while not os.path.exists(gate): pass\n"
+        "slot = spawn.take_slot(paths, agent, own)\n"
+        "print(target.choose_target(paths, slot.run, agent, '/checkout', own).source, flush=True)\n"
+        "sys.stdin.read()\n"
+    )
+    starts = [
+        subprocess.Popen(
+            [sys.executable, "-c", words, *paths, f"agent-{number}", own, str(gate)], text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        )
+        for number in range(6)
+    ]  # fmt: skip
+    assert [one.stdout.readline() for one in starts if one.stdout] == ["ready\n"] * 6
+    gate.touch()
+    sources = [one.stdout.readline().strip() for one in starts if one.stdout]
+    for one in starts:
+        one.communicate("")
+    assert sorted(sources) == ["default", *["private"] * 5]
