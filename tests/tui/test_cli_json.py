@@ -8,8 +8,11 @@ from typing import Any
 
 import pytest
 
+from core import events as e
+from core.journal import JournalWriter
 from tests.core.runs import exit_of, paths_in, start_python
 from tests.tui.commands import no_engine
+from tests.tui.link_scene import link_end
 from tui.cli.main import main
 
 DOCS = (Path(__file__).parents[2] / "docs" / "json.md").read_text()
@@ -56,6 +59,23 @@ def test_logs_print_numbered_lines(run: str, capsys: pytest.CaptureFixture[str])
     found = printed(capsys, "logs", "tester", "--json")
     assert [(line["line"], line["text"]) for line in found] == [(0, "one"), (1, "two")]
     assert set(found[0]) == {"schema", "version", "run", "stream", "line", "text"}
+
+
+def test_links_print_what_is_documented(run: str, capsys: pytest.CaptureFixture[str]) -> None:
+    path = Path(os.environ["XDG_STATE_HOME"], "cargo-deck", "runs", run, "events.jsonl")
+    link = link_end(1_800_000_000.0, "7-1", "app(bin)", 1_900_000_000)
+    started = e.RunStarted(1.0, run, "tester", "build", "cargo", "build", "/w", "/w", "/t", False, False, False)
+    path.unlink(missing_ok=True)
+    writer = JournalWriter(str(path), run)
+    writer.append([started, link])
+    writer.close()
+    (found,) = printed(capsys, "links", "--json")
+    assert set(found) == {"schema", "version"} | documented("## `cargo-deck/links` (version 1)")
+    (one,) = found["links"]
+    assert set(one) == documented("### A link")
+    assert (one["unit"], one["peak_bytes"], one["estimate_bytes"]) == ("app(bin)", 1_900_000_000, 2_470_000_000)
+    assert main(["links"]) == 0
+    assert capsys.readouterr().out.splitlines()[1].split()[:3] == ["app(bin)", "tester", "rust-lld"]
 
 
 def test_wait_says_how_a_run_ended(run: str, capsys: pytest.CaptureFixture[str]) -> None:
