@@ -218,7 +218,7 @@ def _start(paths: Paths, limit_bytes: int, idle_s: float) -> int:
     words = (paths.store, data_folder(paths), str(limit_bytes), f"{idle_s:g}")
     argv = [sys.executable, "-I", "-S", program, *words]
     try:
-        pid = os.posix_spawn(sys.executable, argv, env, file_actions=null, setsid=True)
+        pid = os.posix_spawn(sys.executable, argv, env, file_actions=null, setsid=True, setsigmask=())
     except OSError as error:
         raise StoreError(f"the cache store could not be started: {error}") from error
     _spawned.add(pid)
