@@ -1,6 +1,6 @@
 """What a compiler cache did for one run, added up. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import field, replace
 from types import MappingProxyType
 from typing import NamedTuple, TypeVar
@@ -47,6 +47,11 @@ class Counts(NamedTuple):
         looked = self.hits + self.missed
         return self.hits / looked if looked else None
 
+    @property
+    def compiled(self) -> int:
+        """Those that the compiler had to make after all."""
+        return self.all - self.hits
+
     def plus(self, other: "Counts") -> "Counts":
         """Both together."""
         return Counts(*(a + b for a, b in zip(self, other, strict=True)))
@@ -87,6 +92,33 @@ class CacheUse:
             found = found.plus(counts)
         return found
 
+    @property
+    def main(self) -> Counts:
+        """What one number is made of: units of cargo, where there are none all languages."""
+        return self.rust if self.rust.all else self.total
+
+
+def combine(uses: Iterable[CacheUse]) -> CacheUse:
+    """What a cache did for several runs together; look-ups by time, at most MAX_LOOKUPS of each."""
+    found = [use for use in uses if use.cache]
+    if len(found) < 2:
+        return found[0] if found else CacheUse()
+    languages: dict[str, Counts] = {}
+    for use in found:
+        for language, counts in use.languages.items():
+            languages[language] = languages.get(language, Counts()).plus(counts)
+    return CacheUse(
+        cache=found[-1].cache,
+        languages=MappingProxyType(languages),
+        reasons=_added(use.reasons for use in found),
+        sources=_added(use.sources for use in found),
+        saved_s=sum(use.saved_s for use in found),
+        saved_unknown=sum(use.saved_unknown for use in found),
+        hit_bytes=sum(use.hit_bytes for use in found),
+        stored_bytes=sum(use.stored_bytes for use in found),
+        lookups=tuple(sorted((event for use in found for event in use.lookups), key=lambda event: event.at)),
+    )
+
 
 def add_lookup(use: CacheUse, event: e.CacheLookedUp, agent: str) -> CacheUse:
     """The use after one more compilation of `agent`."""
@@ -126,3 +158,11 @@ def _one(event: e.CacheLookedUp, agent: str) -> Counts:
 
 def _counted(counts: Mapping[_Key, int], key: _Key) -> Mapping[_Key, int]:
     return MappingProxyType({**counts, key: counts.get(key, 0) + 1})
+
+
+def _added(many: Iterable[Mapping[_Key, int]]) -> Mapping[_Key, int]:
+    found: dict[_Key, int] = {}
+    for counts in many:
+        for key, count in counts.items():
+            found[key] = found.get(key, 0) + count
+    return MappingProxyType(found)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from core import events as e
+from core.host import Host
 from core.reduce import reduce_run
 from core.state import Board, Run
 
@@ -80,7 +81,8 @@ def many(agents: int) -> tuple[Cast, ...]:
 
 def steps(cast: tuple[Cast, ...] = FOUR) -> list[Step]:
     """All that happens, in time."""
-    found = [step for index, one in enumerate(cast) for step in _story(one, index)]
+    agents = tuple(one.agent for one in cast)
+    found = [step for index, one in enumerate(cast) for step in _story(one, index, agents)]
     return sorted(found, key=lambda step: step.at)
 
 
@@ -98,7 +100,8 @@ def board_at(seconds: float, cast: tuple[Cast, ...] = FOUR) -> Board:
         run = reduce_run(runs.get(step.run), [step.event])
         if run is not None:
             runs[step.run] = run
-    return Board(MappingProxyType(runs), now=T0 + seconds, engine_seen_at=T0 + seconds)
+    now = T0 + seconds
+    return Board(MappingProxyType(runs), now=now, engine_seen_at=now, host=Host(caches=_caches(runs, now)))
 
 
 def write_until(folder: str, seconds: float, cast: tuple[Cast, ...] = FOUR) -> None:
@@ -135,7 +138,7 @@ def _run_json(started: dict[str, object]) -> dict[str, object]:
     }  # fmt: skip
 
 
-def _story(one: Cast, index: int) -> Iterator[Step]:
+def _story(one: Cast, index: int, agents: tuple[str, ...]) -> Iterator[Step]:
     run, at = run_id(index, one.begins_s), T0 + one.begins_s
     cwd = f"/home/ada/src/{one.agent}"
     tool, _, subcommand = ("exec", "", "cmake") if one.story == "cmake" else ("cargo", "", one.command.split()[0])
@@ -145,8 +148,10 @@ def _story(one: Cast, index: int) -> Iterator[Step]:
     body = {"cmake": _cmake, "waits": _waits, "test": _test, "fails": _fails, "done": _done, "build": _build}
     size = 0
     lines = 0
+    chance = random.Random(f"cache {index}")
     for step in body[one.story](run, at, random.Random(index)):
         yield step
+        yield from _looked_up(step, one, agents, chance)
         if step.text:
             size += len(step.text.encode())
             lines += step.text.count("\n")
@@ -264,3 +269,65 @@ def _cmake(run: str, at: float, dice: random.Random) -> Iterator[Step]:
         yield Step(at, run, e.ProgressMoved(at, index, 40, (), "steps"),
                    f"[{index}/40] Building CUDA object kernels/CMakeFiles/kernels.dir/{name}_{index}.cu.o\n"
                    f"ptxas info    : Used {32 + 8 * dice.randint(0, 20)} registers, 0 bytes spill stores\n")  # fmt: skip
+
+
+_HIT_SHARES = {"test": 0.86, "waits": 0.98, "fails": 0.73, "build": 0.6, "done": 0.9, "cmake": 0.5}
+_MISSES = (
+    ("first time", ""), ("source", "src/lib.rs"), ("environment", "CARGO_PKG_VERSION: 1.2.0, was 1.1.0"),
+    ("dependency", "serde"), ("flags", "-C debuginfo=2, was 1"),
+)  # fmt: skip
+
+
+def _looked_up(step: Step, one: Cast, agents: tuple[str, ...], chance: random.Random) -> Iterator[Step]:
+    """What a cache said of what a step compiled."""
+    event = step.event
+    if isinstance(event, e.UnitFinished) and not event.is_fresh:
+        is_kept = not event.name.startswith(("serde_derive", "cli"))
+        reason = ("crate-type", "proc-macro" if event.name.startswith("serde_derive") else "bin")
+        yield Step(
+            step.at, step.run, _look_up(step.at, event.name, "Rust", one, agents, chance, None if is_kept else reason)
+        )
+    elif one.story == "cmake" and isinstance(event, e.ProgressMoved):
+        name = step.text.rpartition("/")[2].partition(".cu.o")[0]
+        for unit, language in ((f"{name}.compute_90.ptx", "PTX"), (f"{name}.compute_90.sm_90.cubin", "CUBIN")):
+            yield Step(step.at, step.run, _look_up(step.at, unit, language, one, agents, chance, None))
+        if event.done % 8 == 0:
+            yield Step(
+                step.at, step.run, _look_up(step.at, f"bind_{event.done}.cpp.o", "C/C++", one, agents, chance, None)
+            )
+
+
+def _look_up(
+    at: float, unit: str, language: str, one: Cast, agents: tuple[str, ...], chance: random.Random,
+    not_kept: tuple[str, str] | None,
+) -> e.CacheLookedUp:  # fmt: skip
+    key = f"{chance.getrandbits(256):064x}"
+    compile_s = round(0.3 + 3 * chance.random() ** 2, 3)
+    size = chance.randrange(40_000, 900_000)
+    is_hit = chance.random() < _HIT_SHARES[one.story]
+    source = one.agent if chance.random() < 0.2 or language != "Rust" else chance.choice(agents[: len(agents) // 2 + 1])
+    reason, detail = chance.choice(_MISSES)
+    if not_kept is not None:
+        return e.CacheLookedUp(
+            at, "sccache", unit, language, "not cacheable", "", "", *not_kept, compile_s, None, None
+        )  # fmt: skip
+    if is_hit:
+        saved_s = None if chance.random() < 0.05 else compile_s
+        return e.CacheLookedUp(at, "sccache", unit, language, "hit", key, source, "", "", 0.06, saved_s, size)
+    return e.CacheLookedUp(at, "sccache", unit, language, "missed", key, "", reason, detail, compile_s, None, size)
+
+
+def _caches(runs: dict[str, Run], now: float) -> e.CachesSeen:
+    """A server an agent; that of the one that runs cmake has lost its way to the store."""
+    alarm = "its server stores nothing any more (the store refused 3 entries); what it compiles helps nobody"
+    servers = []
+    trades: dict[tuple[str, str], int] = {}
+    for index, run in enumerate(runs.values()):
+        counts = run.cache.total
+        is_broken = run.subcommand == "cmake"
+        servers.append((run.agent, "sccache", 5100 + index, counts.hits, counts.missed, counts.not_cacheable,
+                        counts.errors, 0, 0, 3 if is_broken else 0, "our store", alarm if is_broken else ""))  # fmt: skip
+        for source, hits in run.cache.sources.items():
+            trades[source, run.agent] = trades.get((source, run.agent), 0) + hits
+    rows = tuple((source, taker, hits, hits * 420_000) for (source, taker), hits in trades.items())
+    return e.CachesSeen(now, tuple(servers), "running", 4210, 1_940_000_000, 50_000_000_000, now - 3.5 * 86400, 0, rows)

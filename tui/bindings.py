@@ -161,6 +161,7 @@ RUN = (
     Key("run.plan", "4", "side('plan')", "4", "plan", "Show what was decided for this run, and why", group="Run"),
     Key("run.why", "5", "side('why')", "5", "why", "Show why crates were compiled again", group="Run"),
     Key("run.processes", "6", "side('processes')", "6", "processes", "Show who is alive in this run", group="Run"),
+    Key("run.cache", "7", "side('cache')", "7", "cache", "Show what a compiler cache gave to this run", group="Run"),
     Key("run.order", "O,shift+o", "order", "O", "order", "Order crates by seconds or by their start", group="Run"),
     Key("run.edit", "o", "edit", "o", "open", "Open the file of the chosen error or test in your editor", group="Run"),
     Key("run.retry", "R,shift+r", "retry", "R", "retry", "Run the chosen test again, alone", group="Run"),
@@ -223,7 +224,12 @@ HISTORY = (
     Key("history.back", "escape", "back", "esc", "back", "Undo filter and marks, then go back to the board",
         group="History"),
 )  # fmt: skip
-MEMORY = (Key("memory.back", "escape", "back", "esc", "back", "Go back to the board", group="Memory"),)
+MEMORY = (
+    Key("memory.measure", "m", "measure", "m", "measure", "Measure what would make the chosen link take less", True,
+        "Memory"),
+    Key("memory.back", "escape", "back", "esc", "back", "Go back to the board", group="Memory"),
+)  # fmt: skip
+LINK = (Key("link.back", "escape", "back", "esc", "back", "Go back to memory and links", True, "Link"),)
 LOCKS = (
     Key("locks.prove", "p", "prove", "p", "prove", "Read the shared dir: who runs the wrong program there", True,
         "Locks"),
@@ -234,7 +240,31 @@ LOCKS = (
     Key("locks.back", "escape", "back", "esc", "back", "Show the list again, then go back to the board",
         group="Locks"),
 )  # fmt: skip
-CACHE = (Key("cache.back", "escape", "back", "esc", "back", "Go back to the board", group="Cache"),)
+CACHE = (
+    Key("cache.other", "tab", "other(1)", "tab", "other list", "Go to the next list: agents, units, who profits", True,
+        "Cache"),
+    Key("cache.other_back", "shift+tab", "other(-1)", "⇧tab", "other list", "The same the other way round",
+        group="Cache"),
+    Key("cache.span", "t", "span", "t", "24 h or newest", "Count all runs of 24 hours, or the newest of each agent",
+        True, "Cache"),
+    Key("cache.misses", "m", "misses", "m", "misses", "Show only units that were no hit, or all again", True, "Cache"),
+    Key("cache.agent", "a", "agent", "a", "one agent", "Show only units of the chosen agent, or of all again", True,
+        "Cache"),
+    Key("cache.order", "O,shift+o", "order", "O", "order", "Newest or slowest units first", group="Cache"),
+    Key("cache.store", "i", "store", "i", "store", "Show the store and who profits from whom, or the units", True,
+        "Cache"),
+    Key("cache.back", "escape", "back", "esc", "back", "Undo filters, then go back to the board", group="Cache"),
+)  # fmt: skip
+SHEET = (
+    Key("sheet.close", "escape,enter,q", "close", "esc", "close", "Go back", group="Sheet"),
+    Key("sheet.down", "down,j", "scroll(1)", "↓ j", "down", "Scroll a line down", group="Sheet", in_palette=False),
+    Key("sheet.up", "up,k", "scroll(-1)", "↑ k", "up", "Scroll a line up", group="Sheet", in_palette=False),
+    Key("sheet.page_down", "pagedown,ctrl+d,space", "page(1)", "pgdn", "page down", "Scroll a page down",
+        group="Sheet", in_palette=False),
+    Key("sheet.page_up", "pageup,ctrl+u", "page(-1)", "pgup", "page up", "Scroll a page up", group="Sheet",
+        in_palette=False),
+)  # fmt: skip
+"""Of a sheet that says where a figure comes from."""
 COMPARE = (Key("compare.back", "escape", "back", "esc", "back", "Go back to the history", True, "Comparison"),)
 TABLE = (
     Key("table.open", "enter", "open", "↵", "open", "Open the chosen row", group="List"),
@@ -268,6 +298,7 @@ SCREENS: Mapping[str, tuple[Key, ...]] = {
     "logs": (*LOG, *LOGS, *ACTIONS),
     "history": (*TABLE, *HISTORY, *ACTIONS),
     "memory": (*TABLE, *MEMORY, *ACTIONS),
+    "link": (*LINK, *ACTIONS),
     "locks": (*TABLE, *LOCKS, *ACTIONS),
     "cache": (*TABLE, *CACHE, *ACTIONS),
     "compare": (*TABLE, *COMPARE, *ACTIONS),
@@ -276,6 +307,7 @@ SCREENS: Mapping[str, tuple[Key, ...]] = {
     "rename": RENAME,
     "question": CONFIRM,
     "help": HELP,
+    "sheet": SHEET,
 }
 """What each screen listens to, nearest first: a key must not be given twice on one of them."""
 

@@ -9,6 +9,7 @@ from core.chain import RESOLUTION_S, Chain
 from core.story import Span, Wait
 from tui import format as f
 from tui.pages.scene import Content, Scene, seconds, words_of
+from tui.widgets.cache_words import outcome_words
 from tui.widgets.look import Glyphs
 from tui.widgets.status_line import Part
 from tui.widgets.table_view import Cell, Column, Row, lay_out
@@ -31,7 +32,9 @@ def content(scene: Scene) -> Content:
     axis = _axis(scene, width)
     columns = (columns[0], columns[_BAR]._replace(title=axis.title), *columns[2:])
     chained = {link.span for link in scene.chain.links} if scene.chain is not None else set()
-    units = [(span, _unit_row(span, scene, axis, is_chained=span in chained)) for span in scene.story.spans]
+    hits = {event.unit for event in scene.run.cache.lookups if event.outcome == "hit"}
+    marks = {span: _Marks(is_chained=span in chained, is_hit=span.name in hits) for span in scene.story.spans}
+    units = [(span, _unit_row(span, scene, axis, marks[span])) for span in scene.story.spans]
     waits = [_wait_row(f"w{index}", wait, scene, axis) for index, wait in enumerate(scene.story.waits)]
     return Content(_summary(scene), columns, _ordered(units, waits, scene), _nothing(scene))
 
@@ -66,13 +69,17 @@ class _Axis(NamedTuple):
         """Where a moment falls, in cells."""
         return min(max(0.0, (at - self.began) / self.length_s), 1.0) * self.width
 
+    def dot_at(self, ended: float, sign: str) -> str:
+        """A sign at a moment."""
+        return " " * (max(1, ceil(self._place(ended))) - 1) + sign if self.width else ""
+
     def bar(self, began: float | None, ended: float, sign: str) -> str:
         """A bar between two moments, at least a cell; a dot at its end where its beginning was not seen."""
         if not self.width:
             return ""
         stop = max(1, ceil(self._place(ended)))
         if began is None:
-            return " " * (stop - 1) + self.dot
+            return self.dot_at(ended, self.dot)
         first = min(int(self._place(began)), self.width - 1)
         return " " * first + sign * max(1, stop - first)
 
@@ -93,10 +100,18 @@ def _nice(scene: Scene, elapsed_s: float) -> float:
     return next((float(nice) for nice in _NICE_S if nice >= wanted), wanted)
 
 
-def _unit_row(span: Span, scene: Scene, axis: _Axis, *, is_chained: bool) -> Row:
+class _Marks(NamedTuple):
+    """What is said of a unit beside its times."""
+
+    is_chained: bool
+    is_hit: bool
+    """It came from a cache."""
+
+
+def _unit_row(span: Span, scene: Scene, axis: _Axis, marks: _Marks) -> Row:
     usual = scene.story.typical_s.get(span.name)
     if span.ended is not None:
-        return _closed_row(span, usual, axis, scene.glyphs, is_chained)
+        return _closed_row(span, usual, axis, scene.glyphs, marks)
     took = _took(span, scene.now)
     change, role = _change(span, took, usual)
     return Row(_key(span), (
@@ -106,13 +121,18 @@ def _unit_row(span: Span, scene: Scene, axis: _Axis, *, is_chained: bool) -> Row
 
 
 @lru_cache(maxsize=1 << 13)
-def _closed_row(span: Span, usual: float | None, axis: _Axis, glyphs: Glyphs, is_chained: bool) -> Row:
+def _closed_row(span: Span, usual: float | None, axis: _Axis, glyphs: Glyphs, marks: _Marks) -> Row:
     """Of a unit that does not change any more: 10 µs, which count where there are thousands."""
     sign = glyphs.bar if span.kind != "run-build-script" else ("-" if glyphs.is_ascii else "─")
+    bar = (
+        axis.dot_at(span.ended or 0.0, glyphs.building)
+        if marks.is_hit
+        else axis.bar(span.began, span.ended or 0.0, sign)
+    )
     change, role = _change(span, span.elapsed_s, usual)
     return Row(_key(span), (
-        Cell((glyphs.mark + " " if is_chained else "  ") + span.name, "strong" if is_chained else "text"),
-        Cell(axis.bar(span.began, span.ended or 0.0, sign), "done" if span.is_done else "quiet"),
+        Cell((glyphs.mark + " " if marks.is_chained else "  ") + span.name, "strong" if marks.is_chained else "text"),
+        Cell(bar, "done" if span.is_done else "quiet"),
         Cell(seconds(span.elapsed_s), "number"), Cell(seconds(usual), "dim"), Cell(change, role),
     ))  # fmt: skip
 
@@ -163,7 +183,10 @@ def _ordered(units: list[tuple[Span, Row]], waits: list[Row], scene: Scene) -> l
 def _summary(scene: Scene) -> tuple[Part, ...]:
     spans = scene.story.spans
     done, flying = sum(span.is_done for span in spans), sum(span.ended is None for span in spans)
-    parts = [(f"{done} compiled", "text"), (f"{scene.story.fresh} fresh", "dim")]
+    hits = scene.run.cache.rust.hits
+    parts = [(f"{max(0, done - hits)} compiled", "text"), (f"{scene.story.fresh} fresh", "dim")]
+    if hits:
+        parts.insert(1, (f"{scene.glyphs.building} {hits} from the cache", "done"))
     if flying:
         parts.append((f"{flying} running", "building"))
     if other := len(spans) - done - flying:
@@ -211,7 +234,15 @@ def _about(span: Span, scene: Scene) -> Iterable[Cell]:
         yield Cell(f"began {seconds(span.began - began)} into the run, {end}")
     if span.ended is not None and not span.is_done:
         yield Cell("not finished: it failed, or the build ended first", "waiting")
+    yield from _about_cache(span, scene)
     yield Cell(_about_usual(span, scene), "dim")
+
+
+def _about_cache(span: Span, scene: Scene) -> Iterable[Cell]:
+    event = next((one for one in scene.run.cache.lookups[::-1] if one.unit == span.name), None)
+    if event is not None:
+        said = outcome_words(event, scene.run.agent, {})
+        yield Cell(f"{event.cache}: {said.text}", "done" if event.outcome == "hit" else said.role)
 
 
 def _about_usual(span: Span, scene: Scene) -> str:

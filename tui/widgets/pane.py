@@ -13,7 +13,7 @@ from core import queries
 from core.state import Run, RunState
 from core.values import dataclass
 from tui import format as f
-from tui.widgets import words
+from tui.widgets import foreign_pane, words
 from tui.widgets.ansi import columns_of, line_segments, safe
 from tui.widgets.look import Look, pad, role_of
 from tui.widgets.words import Piece
@@ -29,6 +29,12 @@ _LEAST_WITH_WORD = 24
 """A list of fewer columns leaves the state to its sign."""
 _HEAD_ROWS = 3
 """Title, progress, and what it does."""
+_LEAST_WITH_COUNTS = 50
+"""Cells of the numbers of a pane; in fewer a share has no counts beside it."""
+_LEAST_WITH_GAPS = 60
+"""The same: in fewer they stand closer together."""
+_LEAST_COMMAND = 10
+"""Cells that a command keeps beside the word for what holds it up."""
 _MARGIN = 2
 """Cells left of the text: the edge and a blank."""
 
@@ -63,6 +69,8 @@ class PaneView:
     """What endangers it, in words."""
     advice: str | None = None
     """What would avoid its wait, in words."""
+    foreign: foreign_pane.ForeignView | None = None
+    """A build that is not ours, for which `run` stands."""
 
 
 def whole_second(run: Run, now: float) -> float:
@@ -101,6 +109,8 @@ def _row(pen: _Pen, pieces: tuple[Piece, ...], width: int) -> Strip:
 
 def draw(view: PaneView, width: int, height: int, look: Look) -> list[Strip]:
     """The pane's rows, each exactly `width` cells; a blank last one where there is room for it."""
+    if view.foreign is not None:
+        return _draw_foreign(view, view.foreign, width, height, look)
     pen = _Pen(look, role_of(view.run), view.is_selected)
     if height <= LIST_ROWS:
         return [_row(pen, pieces, width) for pieces in _entry(view, look, width)[:height]]
@@ -118,6 +128,17 @@ def draw(view: PaneView, width: int, height: int, look: Look) -> list[Strip]:
     rows = [_row(pen, pieces, width) for pieces in said]
     rows += _log(view, pen, width, shown)
     return [*rows, *[_blank(look, width)] * gap]
+
+
+def _draw_foreign(
+    view: PaneView, foreign: foreign_pane.ForeignView, width: int, height: int, look: Look
+) -> list[Strip]:
+    """The pane of a build that is not ours: dim, and without a log."""
+    draw_rows = foreign_pane.entry if height <= LIST_ROWS else foreign_pane.rows
+    pen, gap = _Pen(look, "quiet", view.is_selected), 1 if height >= _ROWS_WITH_GAP else 0
+    said = draw_rows(foreign, look.glyphs, view.now, width - _MARGIN)[: height - gap]
+    drawn = [_row(pen, pieces, width) for pieces in said]
+    return [*drawn, *[_blank(look, width)] * (height - len(drawn))]
 
 
 def log_rows(height: int) -> tuple[int, int]:
@@ -144,10 +165,13 @@ def _title(view: PaneView, look: Look, width: int) -> tuple[Piece, ...]:
     number, sign = f"{view.number or '':<2}", look.glyph(run) + " "  # a run that is not on the board has none
     agent = _cut(safe(run.agent), max(6, room // 2 - 4), look) + more
     used = len(number) + len(sign) + cell_len(agent) + 2
-    command = _cut(safe(run.command), room - used, look)
+    held = words.held_up(run)
+    short = f" {held} "[: max(0, room - used - _LEAST_COMMAND)] if held else ""
+    command = _cut(safe(run.command), room - used - len(short), look)
     return (
         Piece(number, "dim"), Piece(sign, role_of(run)), Piece(agent, "title"), Piece("  ", "text"),
-        Piece(f.fit(command, room + 1 - used), "text"), Piece(right, role_of(run)), Piece(elapsed, "number"),
+        Piece(f.fit(command, room + 1 - used - len(short)), "text"),
+        Piece(short, "waiting"), Piece(right, role_of(run)), Piece(elapsed, "number"),
     )  # fmt: skip
 
 
@@ -193,19 +217,22 @@ def _doing(view: PaneView, look: Look, width: int, *, has_log: bool) -> tuple[Pi
 
 
 def _note(view: PaneView, look: Look, width: int) -> tuple[Piece, ...]:
-    """What endangers it, else what would avoid its wait; nothing most of the time."""
-    text, role = (f"⚠ {view.warning}", "failed") if view.warning else (view.advice or "", "dim")
+    """What endangers it, what would avoid its wait, or the figures behind what holds it up; else nothing."""
+    text, role = (f"⚠ {view.warning}", "failed") if view.warning else (view.advice or words.evidence(view.run), "dim")
     return (Piece(_cut(safe(text), width - _MARGIN - 1, look), role),) if text else ()
 
 
 def _vitals(view: PaneView, look: Look, width: int) -> tuple[Piece, ...]:
     pieces: list[Piece] = []
     room = width - _MARGIN
+    has_counts, gap = room >= _LEAST_WITH_COUNTS, " " * (3 if room >= _LEAST_WITH_GAPS else 2)
     for label, number, role, trail in words.facts(view.run, view.now, look.glyphs.graph, is_old=view.is_old):
-        room -= len(label) + len(number) + len(trail) + 4
+        shown = trail if label != "hit" or has_counts else ""
+        room -= len(label) + 1 + len(number) + len(shown)
         if room < 0:
             break
-        pieces += [Piece(label + " ", "dim"), Piece(number, role), Piece(trail + "   ", "dim")]
+        pieces += [Piece(label + " ", "dim"), Piece(number, role), Piece(shown + gap, "dim")]
+        room -= len(gap)
     return tuple(pieces)
 
 

@@ -1,4 +1,4 @@
-"""What stands beside the log of a run: six pages, one of them shown."""
+"""What stands beside the log of a run: seven pages, one of them shown."""
 
 from types import ModuleType
 from typing import NamedTuple
@@ -8,7 +8,7 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.message import Message
 
-from tui.pages import crates, errors, plan, processes, tests, why
+from tui.pages import cache, crates, errors, plan, processes, tests, why
 from tui.pages.scene import Content, Scene
 from tui.widgets.look import Glyphs
 from tui.widgets.status_line import Part, StatusLine
@@ -28,8 +28,10 @@ class Page(NamedTuple):
 PAGES = (
     Page("crates", "Crates", crates), Page("errors", "Errors", errors), Page("tests", "Tests", tests),
     Page("plan", "Plan", plan), Page("why", "Why", why), Page("processes", "Processes", processes),
+    Page("cache", "Cache", cache),
 )  # fmt: skip
 NAMES = tuple(page.name for page in PAGES)
+_FORMS = ("{number} {word}", "{word}", "{number}")
 
 
 class Side(Vertical):
@@ -121,16 +123,15 @@ class Side(Vertical):
             self.text.show(self._module.detail(self.scene, self.table.chosen))
 
     def _say_tabs(self) -> None:
-        """Numbers and words, else words, else numbers."""
-        forms = ("{number} {word}", "{word}", "{number}")
-        lines = [tuple(self._tab(form, number, page) for number, page in enumerate(PAGES, 1)) for form in forms]
+        """Numbers and words, else words, else numbers and the word of the one that is shown."""
+        lines = [tuple(self._tab(form, number, page) for number, page in enumerate(PAGES, 1)) for form in _FORMS]
         width = self.size.width
         fitting = (line for line in lines if sum(cell_len(part.text) for part in line) <= width)
         self.query_one("#side-tabs", StatusLine).say(next(fitting, lines[-1]))
 
     def _tab(self, form: str, number: int, page: Page) -> Part:
         is_lit = page.name == self.page
-        text = form.format(number=number, word=page.word)
+        text = (_FORMS[0] if is_lit and form == _FORMS[-1] else form).format(number=number, word=page.word)
         return Part(f" {text}", "lit" if is_lit else "dim", f"screen.side({page.name!r})")
 
     def on_table_view_selected(self, event: TableView.Selected) -> None:

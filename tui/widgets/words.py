@@ -10,8 +10,9 @@ from core.state import InFlight, Run, RunState
 from tui import format as f
 from tui.widgets.ansi import safe
 
-_MEMORY_TRAIL = 5
+_MEMORY_TRAIL = 4
 _MEMORY_WIDTH = 6 + _MEMORY_TRAIL
+_COUNT_WIDTH = 7
 LEAST_LINK_BYTES = 1_000_000
 LEAST_TYPICAL_S = 1.5
 """What usually takes less is over before one has read how long it takes."""
@@ -26,7 +27,7 @@ class Fact(NamedTuple):
     number: str
     role: str
     trail: str = ""
-    """A small graph of the last samples, where the full height is the most that was seen."""
+    """A small graph of the last samples, where the full height is the most that was seen; of a share its numbers."""
 
 
 class Piece(NamedTuple):
@@ -156,9 +157,21 @@ def _lost(run: Run) -> str:
     return f"its supervisor died, exit unknown{alive}"
 
 
+def held_up(run: Run) -> str:
+    """What holds it up, in a word; empty: nothing that is known, or its state says it."""
+    found = run.bottleneck
+    is_said = found is None or run.state.is_over or run.state is RunState.WAITING
+    return found.word if found is not None and not is_said else ""
+
+
+def evidence(run: Run) -> str:
+    """The sentence behind that word; empty with it."""
+    return f"held up by {held_up(run)}: {run.bottleneck.evidence}" if run.bottleneck and held_up(run) else ""
+
+
 def facts(run: Run, now: float, graph: Callable[[Iterable[float]], str], *, is_old: bool = False) -> Iterator[Fact]:
     """The run's numbers, labels first; which ones does not change while it runs, but for tests."""
-    yield Fact("hit", f.UNKNOWN, "dim")
+    yield _hit(run)
     yield from _use(run, graph, is_old=is_old)
     yield Fact("errors", f"{run.errors:>3}", "failed" if run.errors else "number")
     yield Fact("warnings", f"{run.warnings:>3}", "number")
@@ -173,6 +186,15 @@ def facts(run: Run, now: float, graph: Callable[[Iterable[float]], str], *, is_o
     quiet_s = now - max(run.output_at or 0.0, run.started_at)
     if not run.state.is_over and run.handed_to is None and quiet_s >= SILENT_AFTER_S:
         yield Fact("silent", f.duration(quiet_s), "number")
+
+
+def _hit(run: Run) -> Fact:
+    """What came from a cache, of all units that had to be made; its columns are kept for a run without one."""
+    counts = run.cache.main
+    width = max(_COUNT_WIDTH, 2 * len(str(run.units_total or 0)) + 1)
+    shown = f"{counts.hits}/{counts.all}" if counts.all else ""
+    role = "number" if counts.all else "dim"
+    return Fact("hit", f"{f.percent(counts.effective_rate):>5}", role, f" {shown:>{width}}")
 
 
 def _use(run: Run, graph: Callable[[Iterable[float]], str], *, is_old: bool) -> Iterator[Fact]:

@@ -1,0 +1,421 @@
+"""What caches gave, as a person sees it: the screen, the page of a run, the number of a pane."""
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from core import cache_queries
+from core import events as e
+from core.cache_queries import AgentUse
+from core.cache_use import CacheUse
+from core.host import Host
+from core.reduce import reduce_run
+from core.state import Board, Run
+from tests.scene import FOUR, T0, board_at, run_id
+from tests.tui.conftest import Stage
+from tests.tui.screen_text import text_of
+from tui.pages import cache as page
+from tui.pages import crates
+from tui.pages.scene import Scene
+from tui.screens.cache import CacheScreen
+from tui.screens.run import RunScreen
+from tui.screens.sheet import SheetScreen
+from tui.widgets import cache_words, words
+from tui.widgets.look import UNICODE
+from tui.widgets.table_view import TableView
+
+SIZES = [(40, 20), (80, 24), (120, 40), (200, 60)]
+CLAUDE = run_id(0, FOUR[0].begins_s)
+
+
+def hit(source: str, *, saved_s: float | None = 3.0, unit: str = "serde", language: str = "Rust") -> e.CacheLookedUp:
+    return e.CacheLookedUp(T0 + 5, "sccache", unit, language, "hit", "k1", source, "", "", 0.5, saved_s, 900)
+
+
+def missed(reason: str = "source", detail: str = "src/lib.rs", *, unit: str = "engine") -> e.CacheLookedUp:
+    return e.CacheLookedUp(T0 + 6, "sccache", unit, "Rust", "missed", "k2", "", reason, detail, 4.0, None, 1_200_000)
+
+
+def started(agent: str = "ada", run: str = "20251229-100000-000-beef") -> e.RunStarted:
+    return e.RunStarted(T0, run, agent, "build", "cargo", "build", "/w", "/w", "/w/target", False, False, False)
+
+
+def run_of(*events: e.Event, agent: str = "ada", run: str = "20251229-100000-000-beef") -> Run:
+    found = reduce_run(None, [started(agent, run), *events])
+    assert found is not None
+    return found
+
+
+def use_of(*events: e.Event) -> AgentUse:
+    run = run_of(*events)
+    return AgentUse("ada", (run,), run.cache, None)
+
+
+def gain(*events: e.Event, now: float = T0 + 240) -> str:
+    return cache_words.gain(use_of(*events), now, {})
+
+
+# The number of a pane
+
+
+def vital(run: Run) -> words.Fact:
+    return next(iter(words.facts(run, T0, UNICODE.graph)))
+
+
+def test_a_pane_says_how_much_came_from_a_cache_of_all_that_had_to_be_made() -> None:
+    fact = vital(run_of(hit("bob"), hit("ada"), missed()))
+    assert (fact.number, fact.trail.strip(), fact.role) == (" 67 %", "2/3", "number")
+
+
+def test_without_a_look_up_the_number_is_not_known_and_as_wide() -> None:
+    bare, full = vital(run_of()), vital(run_of(*[hit("bob")] * 120, *[missed()] * 40))
+    assert (bare.number.strip(), bare.role) == ("–", "dim")
+    assert len(bare.number + bare.trail) == len(full.number + full.trail)
+    assert full.trail.strip() == "120/160"
+
+
+def test_units_of_cargo_count_alone_where_there_are_any() -> None:
+    assert vital(run_of(hit("bob"), hit("bob", language="PTX"))).trail.strip() == "1/1"
+    assert vital(run_of(hit("bob", language="PTX"), hit("", language="CUBIN"))).trail.strip() == "2/2"
+
+
+# The sentence
+
+
+def test_the_gain_is_told_as_a_colleague_would() -> None:
+    assert gain(missed(), *[hit("bob")] * 3) == (
+        "ada started 4 min ago and compiled 1 of 4 units; the rest came from bob. Saved 7.5 s of compiling."
+    )
+    assert gain(missed(), hit("bob"), hit("ada"), hit("bob")) == (
+        "ada started 4 min ago and compiled 1 of 4 units; 2 came from bob, 1 from its own builds before. "
+        "Saved 7.5 s of compiling."
+    )
+
+
+def test_the_gain_says_at_least_where_not_all_of_it_is_known() -> None:
+    assert gain(missed(), hit("bob"), hit("", saved_s=None)).endswith(
+        "1 came from bob, 1 from somebody who is not known. Saved ≥2.5 s of compiling."
+    )
+    assert gain(hit("bob", saved_s=None)).endswith("all of them came from bob. What that saved is not known.")
+
+
+def test_a_cache_that_gave_nothing_or_cost_more_is_told_as_it_is() -> None:
+    assert gain(missed(), missed("first time", "")) == (
+        "ada started 4 min ago and compiled all 2 units; nothing came from the cache (source 1, first time 1)."
+    )
+    assert gain(hit("bob", saved_s=0.1)).endswith("Looking up took 0.4 s longer than compiling had.")
+    assert gain() == ""
+
+
+def test_the_gain_of_a_build_that_is_over_and_of_several() -> None:
+    end = e.RunEnded(T0 + 9, 0, None, 9.0, 1.0, 1.0, 0, None)
+    assert gain(hit("bob"), end).startswith("ada built for 9.0 s and compiled 0 of 1 unit; all of them came from bob")
+    first, second = run_of(hit("bob"), run="r1"), run_of(missed(), run="r2")
+    both = next(iter(cache_queries.agents(Board(MappingProxyType({"r1": first, "r2": second})))))
+    assert cache_words.gain(both, T0, {}).startswith("ada's 2 builds compiled 1 of 2 units; the rest came from bob.")
+
+
+def test_names_that_a_person_gave_are_used() -> None:
+    assert "came from Robert" in cache_words.gain(use_of(hit("bob")), T0, {"bob": "Robert"})
+    assert cache_words.outcome_words(hit("ada"), "Ada L", {"ada": "Ada L"}).text == "hit, its own"
+
+
+def test_what_was_saved_is_unknown_at_least_or_exact() -> None:
+    assert cache_words.saved(CacheUse()) == "–"
+    assert cache_words.saved(use_of(missed()).use) == "0.0 s"
+    assert cache_words.saved(use_of(hit("b", saved_s=None)).use) == "–"
+    assert cache_words.saved(use_of(hit("b", saved_s=None), hit("b")).use) == "≥2.5 s"
+    assert cache_words.saved(use_of(hit("b", saved_s=0.1)).use) == "−0.4 s"
+
+
+# The screen
+
+
+async def opened(pilot: Pilot[Any]) -> CacheScreen:
+    await pilot.press("f5")
+    screen = pilot.app.screen
+    assert isinstance(screen, CacheScreen)
+    await settled(pilot)
+    return screen
+
+
+async def settled(pilot: Pilot[Any]) -> None:
+    for _ in range(3):
+        await pilot.app.workers.wait_for_complete()
+        pilot.app.pull()  # type: ignore[attr-defined]
+        await pilot.pause()
+
+
+def line_of(pilot: Pilot[Any], *parts: str) -> str:
+    """The row that has all of these."""
+    return next(line for line in text_of(pilot).split("\n") if all(part in line for part in parts))
+
+
+async def test_each_agent_has_its_rate_beside_the_servers_and_whose_the_hits_were(stage: Stage) -> None:
+    use = stage.board.runs[CLAUDE].cache
+    rust = use.rust
+    assert rust.other > 0 < rust.own
+    async with stage.app().run_test(size=(160, 40)) as pilot:
+        await opened(pilot)
+        shown = line_of(pilot, "claude-1", f"{rust.hits}/{rust.all}").split()
+        assert shown[1:5] == ["claude-1", f"{rust.hits / rust.all * 100:.0f}", "%", f"{rust.hits}/{rust.all}"]
+        assert f"{rust.hits / (rust.hits + rust.missed) * 100:.0f} %" in " ".join(shown)
+        numbers = [str(n) for n in (rust.other, rust.own, rust.missed, rust.not_cacheable, rust.errors)]
+        assert numbers == shown[8:13]
+
+
+async def test_the_alarm_stands_on_top_and_in_the_sheet_of_its_agent(stage: Stage) -> None:
+    async with stage.app().run_test(size=(120, 40)) as pilot:
+        await opened(pilot)
+        assert "✗ gpu-agent: its server stores nothing any more" in text_of(pilot).split("\n")[2]
+        await pilot.press("j", "enter")
+        assert isinstance(pilot.app.screen, SheetScreen)
+        await pilot.press("pagedown", "pagedown")
+        await pilot.pause()
+        assert "its server stores nothing any more" in text_of(pilot)
+        await pilot.press("escape")
+        assert isinstance(pilot.app.screen, CacheScreen)
+
+
+async def test_languages_of_a_cuda_build_have_a_row_each(stage: Stage) -> None:
+    languages = stage.board.runs[run_id(3, FOUR[3].begins_s)].cache.languages
+    assert set(languages) >= {"PTX", "CUBIN"}
+    async with stage.app().run_test(size=(120, 40)) as pilot:
+        await opened(pilot)
+        for language, counts in languages.items():
+            assert f"{counts.hits}/{counts.all}" in line_of(pilot, f"  {language} ")
+
+
+async def test_units_can_be_narrowed_to_misses_and_to_an_agent_and_escape_undoes_that(stage: Stage) -> None:
+    async with stage.app().run_test(size=(160, 40)) as pilot:
+        screen = await opened(pilot)
+        units = screen.table("units")
+        everything = len(units.rows)
+        assert everything == sum(len(run.cache.lookups) for run in stage.board.runs.values())
+        await pilot.press("m")
+        outcomes = {one.event.outcome for one in screen._units.values()}
+        assert outcomes == {"missed", "not cacheable"}
+        await pilot.press("a", "j")
+        assert {one.agent for one in screen._units.values()} == {"gpu-agent"}
+        assert "no hits · gpu-agent" in text_of(pilot)
+        await pilot.press("escape")
+        assert len(units.rows) == everything
+        await pilot.press("escape")
+        assert not isinstance(pilot.app.screen, CacheScreen)
+
+
+async def test_units_come_slowest_first_when_asked(stage: Stage) -> None:
+    async with stage.app().run_test(size=(160, 40)) as pilot:
+        screen = await opened(pilot)
+        await pilot.press("O")
+        took = [one.event.elapsed_s or 0.0 for one in screen._units.values()]
+        assert took == sorted(took, reverse=True)
+        assert "slowest first" in text_of(pilot)
+
+
+async def test_enter_on_a_unit_tells_all_that_is_known_of_it(stage: Stage) -> None:
+    lookup = stage.board.runs[CLAUDE].cache.lookups[-1]
+    async with stage.app().run_test(size=(160, 50)) as pilot:
+        screen = await opened(pilot)
+        await pilot.press("tab")
+        key = next(key for key, one in screen._units.items() if one.event is lookup)
+        screen.table("units").select(key)
+        await pilot.press("enter")
+        await pilot.pause()
+        shown = text_of(pilot)
+        assert lookup.unit in shown
+        assert lookup.key in re.sub(r"\s", "", shown)
+        assert "test -p engine" in shown
+
+
+async def test_the_newest_run_of_each_agent_can_be_looked_at_alone(stage: Stage) -> None:
+    earlier = run_of(
+        *[missed()] * 7, e.RunEnded(T0, 0, None, 9.0, 1.0, 1.0, 0, None), agent="claude-1", run="2025-early"
+    )
+    runs = MappingProxyType({earlier.run: earlier, **stage.board.runs})
+    stage.board = replace(stage.board, runs=runs)
+    rust = stage.board.runs[CLAUDE].cache.rust
+    async with stage.app().run_test(size=(160, 40)) as pilot:
+        await opened(pilot)
+        assert "last 24 h" in text_of(pilot)
+        assert line_of(pilot, "claude-1", f"{rust.hits}/{rust.all + 7}")
+        assert "claude-1's 2 builds compiled" in text_of(pilot)
+        await pilot.press("t")
+        assert "newest build of each agent" in text_of(pilot)
+        assert line_of(pilot, "claude-1", f"{rust.hits}/{rust.all}")
+
+
+async def test_the_store_and_who_profits_stand_beside_or_on_a_page_of_their_own(stage: Stage) -> None:
+    caches = stage.board.host.caches
+    assert caches is not None
+    source, taker, hits, _ = max(caches.trades, key=lambda row: row[2] if row[0] != row[1] else 0)
+    for width in (120, 80):
+        async with stage.app().run_test(size=(width, 40)) as pilot:
+            screen = await opened(pilot)
+            if width == 80:
+                assert "1.9 G of 50 G" not in text_of(pilot)
+                await pilot.press("i")
+                await settled(pilot)
+            assert "1.9 G of 50 G" in text_of(pilot)
+            assert re.search(rf"{source} +{taker} +{hits} ", text_of(pilot))
+            screen.table("trades").focus()
+            await pilot.press("enter")
+            await pilot.pause()
+            assert "As the store counts since it was made." in text_of(pilot)
+
+
+async def test_tab_goes_round_the_lists_that_are_seen(stage: Stage) -> None:
+    async with stage.app().run_test(size=(120, 40)) as pilot:
+        await opened(pilot)
+        focused = []
+        for _ in range(4):
+            assert isinstance(pilot.app.focused, TableView)
+            focused.append(pilot.app.focused.id)
+            await pilot.press("tab")
+        assert focused == ["agents", "units", "trades", "agents"]
+    async with stage.app().run_test(size=(80, 24)) as pilot:
+        await opened(pilot)
+        await pilot.press("tab", "tab")
+        assert isinstance(pilot.app.focused, TableView)
+        assert pilot.app.focused.id == "agents"
+
+
+async def test_without_any_cache_the_screen_says_what_one_gives_and_how_to_have_it(stage: Stage) -> None:
+    runs = {name: replace(run, cache=CacheUse()) for name, run in stage.board.runs.items()}
+    stage.board = replace(stage.board, runs=MappingProxyType(runs), host=Host())
+    for size in SIZES:
+        async with stage.app().run_test(size=size) as pilot:
+            await opened(pilot)
+            shown = " ".join(text_of(pilot).split())
+            assert "No compiler cache is in front of these builds." in shown
+            assert 'cache = "sccache"' in shown
+            assert "newest first" not in shown
+
+
+def decide(stage: Stage, setting: dict[str, str]) -> None:
+    """Have the record of a run say so."""
+    path = Path(stage.paths.run(CLAUDE), "run.json")
+    record = json.loads(path.read_text())
+    path.write_text(json.dumps({**record, "plan": [setting]}))
+
+
+async def test_an_agent_without_a_cache_says_why(stage: Stage) -> None:
+    stage.board = replace(stage.board, runs=MappingProxyType({
+        **stage.board.runs, CLAUDE: replace(stage.board.runs[CLAUDE], cache=CacheUse()),
+    }))  # fmt: skip
+    decide(stage, {"setting": "cache", "value": "none", "reason": "nobody asked for one"})
+    async with stage.app().run_test(size=(120, 40)) as pilot:
+        await opened(pilot)
+        assert "–" in line_of(pilot, "claude-1", "no cache in front")
+        assert "claude-1: nothing went through a cache. Enter says why." in text_of(pilot)
+        await pilot.press("enter")
+        await pilot.pause()
+        assert "No cache is in front of it: nobody asked for one." in text_of(pilot)
+
+
+async def test_nothing_is_painted_while_nothing_changes(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with stage.app().run_test(size=(120, 40)) as pilot:
+        await opened(pilot)
+        painted: list[object] = []
+        for widget in pilot.app.screen.walk_children():
+            monkeypatch.setattr(widget, "refresh", lambda *regions, **_: painted.append(regions))
+        for _ in range(3):
+            pilot.app.pull()  # type: ignore[attr-defined]
+            await pilot.pause()
+        assert painted == []
+
+
+async def test_what_is_looked_up_while_one_looks_appears(stage: Stage) -> None:
+    stage.board, stage.now = board_at(30.0), T0 + 30.0
+    async with stage.app().run_test(size=(160, 40)) as pilot:
+        screen = await opened(pilot)
+        before = len(screen.table("units").rows)
+        stage.board, stage.now = board_at(60.0), T0 + 60.0
+        await settled(pilot)
+        assert len(screen.table("units").rows) > before
+
+
+# The page of a run
+
+
+async def test_a_run_has_a_page_of_its_look_ups(stage: Stage) -> None:
+    rust = stage.board.runs[CLAUDE].cache.rust
+    async with stage.app().run_test(size=(120, 40)) as pilot:
+        await settled(pilot)
+        await pilot.press("enter")
+        await settled(pilot)
+        await pilot.press("7")
+        await settled(pilot)
+        assert isinstance(pilot.app.screen, RunScreen)
+        shown = text_of(pilot)
+        assert f"hit {rust.hits / rust.all * 100:.0f} % {rust.hits}/{rust.all} · saved ≥" in shown
+        assert "hit, by codex" in shown
+
+
+def test_the_page_tells_of_the_chosen_look_up_and_of_the_gain() -> None:
+    run = run_of(missed(), hit("bob"))
+    scene = Scene(run, now=T0 + 240)
+    rows = page.content(scene).rows
+    assert [row.cells[1].text for row in rows] == ["serde", "engine"]
+    told = [cell.text for cell in page.detail(scene, rows[1].key)]
+    assert told[0] == "engine"
+    assert "src/lib.rs" in told
+    assert "its sources are others than last time" in told
+    assert told[-1].startswith("ada started 4 min ago and compiled 1 of 2 units")
+
+
+def test_the_page_of_a_run_without_a_cache_says_why() -> None:
+    assert "what was decided about one is not recorded" in page.content(Scene(run_of())).empty
+
+
+def test_a_unit_that_came_from_a_cache_is_a_dot_among_the_crates(stage: Stage) -> None:
+    from core.story import tell
+
+    unit = e.UnitFinished(T0 + 8, "serde", "serde", "1.0.0", "lib", False, 1.0)
+    other = e.UnitFinished(T0 + 9, "engine", "engine", "1.0.0", "lib", False, 1.0)
+    events: list[e.Event] = [
+        started(), e.UnitStarted(T0 + 1, "serde"), e.UnitStarted(T0 + 1, "engine"), hit("bob"), missed(), unit, other,
+    ]  # fmt: skip
+    run = reduce_run(None, events)
+    assert run is not None
+    scene = Scene(run, tell(events), now=T0 + 10, width=60)
+    content = crates.content(scene)
+    bars = {row.cells[0].text.strip(): row.cells[1].text.strip() for row in content.rows}
+    assert bars["serde"] == "●"
+    assert set(bars["engine"]) == {"━"}
+    assert "● 1 from the cache" in "".join(part.text for part in content.summary)
+    serde = next(row for row in content.rows if row.cells[0].text.strip() == "serde")
+    assert "sccache: hit, by bob" in [cell.text for cell in crates.detail(scene, serde.key)]
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize("view", ["cache", "store", "sheet", "none", "page"])
+def test_caches_look_as_they_did(view: str, size: tuple[int, int], stage: Stage, snap_compare: Any) -> None:
+    async def press(pilot: Pilot[Any]) -> None:
+        keys = {"store": ("f5", "m", "i"), "sheet": ("f5", "enter"), "page": ("enter", "7")}
+        for key in keys.get(view, ("f5",)):
+            await pilot.press(key)
+            await settled(pilot)
+        if view == "page":
+            _hide_path(pilot)
+        await pilot.pause()
+
+    if view == "none":
+        runs = {name: replace(run, cache=CacheUse()) for name, run in stage.board.runs.items()}
+        stage.board = replace(stage.board, runs=MappingProxyType(runs), host=Host())
+    assert snap_compare(stage.app(), terminal_size=size, run_before=press)
+
+
+def _hide_path(pilot: Pilot[Any]) -> None:
+    from tui.widgets.log_panel import LogPanel
+
+    for panel in pilot.app.screen.query(LogPanel):
+        assert panel._source is not None
+        panel._source = panel._source._replace(path="")  # it lies elsewhere each time
+        panel.say()
