@@ -27,6 +27,7 @@ look at them
   cargo deck logs RUN [-f]              what it printed
   cargo deck wait RUN…                  until they end; their exit code
   cargo deck links                      what linking took; `links measure RUN`: what would make it less
+  cargo deck locks [--prove]            who waits for whom; who runs the wrong program out of a shared target dir
 
 act on them (RUN: an id, the beginning of one, or an agent's name)
   cargo deck stop RUN… [--kill]         all of its processes, nothing else
@@ -38,7 +39,7 @@ act on them (RUN: an id, the beginning of one, or an agent's name)
   cargo deck config [default]           check config.toml, print one; docs/config.md
   cargo deck demo                       four agents build a sample workspace
 
-ps, top, logs, links, wait, stop, restart, forget, sweep, shim, config: --json. Every command: --help.
+ps, top, logs, links, locks, wait, stop, restart, forget, sweep, shim, config: --json. Every command: --help.
 """
 _COMMANDS = {
     "run-all": ("tui.cli.run_all", "main"),
@@ -47,6 +48,7 @@ _COMMANDS = {
     "top": ("tui.cli.listing", "main_top"),
     "logs": ("tui.cli.logs", "main"),
     "links": ("tui.cli.links", "main"),
+    "locks": ("tui.cli.locks", "main"),
     "wait": ("tui.cli.wait", "main"),
     "stop": ("tui.cli.manage", "main_stop"),
     "restart": ("tui.cli.manage", "main_restart"),

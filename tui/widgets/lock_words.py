@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from core.host import Owner
+from core.host import LOCK_KINDS, Owner
 from core.lock_queries import LockLine, SharedTarget, what_avoids
 from core.state import Run
 from core.watch.shared_target import Judged, Made, Proof
@@ -80,7 +80,7 @@ def _lock_cells(line: LockLine, width: int, shown: Sequence[Column]) -> dict[str
     room_for_holder = sum(column.width for column in shown if column.title == "holder")
     return {
         "lock": Cell(f"{kind}{_GAP}{f.cut_path(place, max(4, room)) if place else ''}".rstrip(), role),
-        "holder": Cell(_holder(line, room_for_holder), "title" if any(one.run for one in line.holders) else "dim"),
+        "holder": Cell(holder_of(line, room_for_holder), "title" if any(one.run for one in line.holders) else "dim"),
         "since": Cell(f.duration(line.held_s), "number" if line.held_s is not None else "dim"),
         "waits": Cell(waits(line), "waiting" if any(one.owner.run for one in line.waits) else "dim"),
         "lost today": Cell(lost(line) or f.UNKNOWN, "number" if line.lost else "dim"),
@@ -97,7 +97,13 @@ def place_of(line: LockLine) -> str:
     return folder[len(roots.pop()) + 1 :] if len(roots) == 1 else folder
 
 
-def _holder(line: LockLine, room: int) -> str:
+def kind_of(path: str) -> str:
+    """What a lock that nobody holds guards."""
+    return LOCK_KINDS.get(path.rpartition("/")[2], "lock")
+
+
+def holder_of(line: LockLine, room: int) -> str:
+    """Who holds it, in so many cells; the pid stays."""
     if not line.holders:
         return "unknown" if line.waits else f.UNKNOWN
     more = f" +{len(line.holders) - 1}" if len(line.holders) > 1 else ""

@@ -1,0 +1,67 @@
+"""Cargo's locks at this moment, without an engine: one look, with what an engine saw of them before."""
+
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from core.facts import read_record
+from core.host import Held, Waiter
+from core.paths import Paths
+from core.run import proctree
+from core.run.stop import find_holder
+from core.watch.locks import LockWatch, OwnerOf
+
+_MAX_DEPTH = 64
+
+
+def look_now(paths: Paths, now: float, known: Iterable[Held]) -> tuple[Held, ...]:
+    """Who holds what and who waits. A `since` of `now`: since when is not known.
+
+    Args:
+        paths: Where our runs are.
+        now: Seconds since the epoch.
+        known: What was seen before.
+    """
+    since: dict[tuple[str, int, bool], float] = {}
+    for held in known:
+        since.update({(held.path, owner.pid, False): held.since for owner in held.holders[:1]})
+        since.update({(held.path, waiter.owner.pid, True): waiter.since for waiter in held.waiters})
+    found = LockWatch(_owners(paths)).look(now)
+    return tuple(_with_times(held, lambda *key: since.get(key, now)) for held in found)
+
+
+def _with_times(held: Held, since: Callable[[str, int, bool], float]) -> Held:
+    return replace(
+        held,
+        since=min((since(held.path, owner.pid, False) for owner in held.holders), default=0.0),
+        waiters=tuple(
+            Waiter(waiter.owner, since(held.path, waiter.owner.pid, True)) for waiter in held.waiters
+        ),
+    )  # fmt: skip
+
+
+def _owners(paths: Paths) -> OwnerOf:
+    """Whose a process is, by the supervisors of open runs."""
+    supervisors: dict[int, tuple[str, str, str]] = {}
+    try:
+        names = os.listdir(paths.open)
+    except OSError:
+        names = []
+    for name in names:
+        holder, record = find_holder(paths, name), read_record(paths, name)
+        if holder is not None and record is not None:
+            started = record.started
+            checkout = started.checkout if started.tool == "cargo" else ""
+            supervisors[holder.supervisor.pid] = name, started.agent, checkout
+
+    def owner_of(pid: int) -> tuple[str, str, str]:
+        for _ in range(_MAX_DEPTH):
+            if pid in supervisors:
+                return supervisors[pid]
+            process = proctree.read_process(pid)
+            if process is None or process.parent <= 1:
+                break
+            pid = process.parent
+        return "", "", ""
+
+    return owner_of
