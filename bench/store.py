@@ -97,7 +97,7 @@ def traffic(address: StoreAddress, known: Known, count: Count, seed: int, is_ove
 def measure_kills(figures: Figures, paths: Paths, kills: int) -> None:
     """`kill -9` within traffic, each time followed by a look at all objects."""
     known, count, dice = make_known(), Count(), random.Random(1)
-    ports, later = set(), 0
+    ports, later, cut = set(), 0, 0
     for number in range(kills):
         address = ensure_store(paths)
         ports.add(address.port)
@@ -113,13 +113,15 @@ def measure_kills(figures: Figures, paths: Paths, kills: int) -> None:
         is_over.set()
         for thread in threads:
             thread.join()
+        cut += len(os.listdir(data_folder(paths) + "/tmp"))
         later += _look_at_all(paths, known, count)
     left = os.listdir(data_folder(paths) + "/tmp")
     lines = log_of(paths)  # raises where a line is torn
     figures.note("kills", f"{kills}, with {count.puts} puts and {count.broken} connections broken by them")
+    figures.note("  half-written objects that they left", str(cut))
     figures.holds("objects are served", count.served > kills and later > kills)
     figures.at_most(f"{count.wrong} wrong objects of {count.served}", count.wrong, 0, "{:.0f}")
-    figures.holds("nothing of broken puts is left", not left, f"{len(left)} files")
+    figures.holds("the next store removed those", not left, f"{len(left)} files")
     figures.holds("the port stays what it was", len(ports) == 1)
     figures.note("lines in the log, none torn", str(len(lines)))
     damaged = [line for line in lines if line["op"] == "error" and "damaged" in line["reason"]]
