@@ -3,10 +3,11 @@
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from core import adopt, checkpoint, facts
 from core import events as e
+from core.cache.caches import Caches
 from core.clock import Clock
 from core.errors import JournalError
 from core.keeper import Keeper
@@ -15,11 +16,7 @@ from core.observer import Observer
 from core.paths import Paths
 from core.requests import Server
 from core.watch import procs
-from core.watch.sampled_links import LOOK_S
 from core.watched import WatchedRun
-
-if TYPE_CHECKING:
-    from core.cache.watch import CacheWatch
 
 ACTIVE_TICK_S = 0.2
 """While a log grew in the last seconds."""
@@ -81,7 +78,7 @@ class Engine:
         self._arrivals: dict[str, _Arrival] = {}
         self._observer = observer or Observer(clock, monotonic)
         self._machine: MachineJournal | None = None
-        self._caches: CacheWatch | None = None
+        self._caches = Caches(paths, clock, monotonic)
         self._beat_at = -1e9
         self._busy_at = monotonic()
 
@@ -98,7 +95,9 @@ class Engine:
         ends = self._monotonic() + wait_s
         while True:
             before = self._monotonic()
-            step_s = min(LOOK_S, max(0.0, ends - before)) if self._observer.looks_for_links else wait_s
+            step_s = wait_s
+            if self._observer.looks_for_links:
+                step_s = min(self._observer.link_pause_s, max(0.0, ends - before))
             server.serve(step_s, self._monotonic)
             now = self._monotonic()
             if step_s >= wait_s or now - before < step_s - _EARLY_S or now >= ends:
@@ -260,7 +259,7 @@ class Engine:
             if not is_live:
                 os.unlink(f"{self.paths.open}/{name}")
             return
-        if not entry.is_ended and self._is_drained(entry) and self._is_cache_settled(name):
+        if not entry.is_ended and self._is_drained(entry) and self._caches.is_settled(name):
             entry.is_ended = entry.run.end(self._final(entry), self._now_in(entry))
         if entry.is_ended:
             entry.run.sync()
@@ -268,9 +267,6 @@ class Engine:
             checkpoint.remove(entry.run.folder)
             os.unlink(f"{self.paths.open}/{name}")
             self._drop(name)
-
-    def _is_cache_settled(self, name: str) -> bool:
-        return self._caches is None or self._caches.is_settled(name)
 
     def _drop(self, name: str) -> None:
         self._open.pop(name).run.close()
@@ -304,16 +300,11 @@ class Engine:
         self._look_at_caches(live)
 
     def _look_at_caches(self, live: list[_Open]) -> None:
-        if self._caches is None:
-            if not any(entry.run.record.cache_server for entry in live):
-                return
-            from core.cache.watch import CacheWatch  # most machines have no cache
-
-            self._caches = CacheWatch(self.paths, self._clock, self._monotonic)
         try:
             seen = self._caches.look(
                 [entry.run for entry in live if entry.drain_to is None],
                 [entry.run for entry in live if entry.drain_to is not None],
+                has_foreign=self._observer.has_foreign,
             )
             if seen:
                 self._write_machine(seen)

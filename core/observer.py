@@ -70,7 +70,7 @@ class Observer:
     def __post_init__(self) -> None:
         self._prober = Prober(self.table, clock=self.clock, monotonic=self.monotonic, cpu_time=cpu_time)
         self._locks = LockWatch(self._owner_of, self.proc)
-        self._links = LinkWatch(self.clock)
+        self._links = LinkWatch(self.clock, cpu_time)
         self._machine = MachineWatch(self._prober, clock=self.clock, monotonic=self.monotonic)
         self._bottlenecks = BottleneckWatch(self.table, clock=self.clock, monotonic=self.monotonic)
 
@@ -108,9 +108,19 @@ class Observer:
         """Something runs that may link: `look_at_links` between two looks."""
         return self._links.is_needed
 
+    @property
+    def link_pause_s(self) -> float:
+        """Between two of those."""
+        return self._links.pause_s
+
     def look_at_links(self) -> None:
         """Look at what links alone."""
         self._links.look()
+
+    @property
+    def has_foreign(self) -> bool:
+        """A build that is not ours is alive."""
+        return self._machine.foreign.is_any
 
     @property
     def is_pressed(self) -> bool:

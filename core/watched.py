@@ -83,6 +83,8 @@ class WatchedRun:
         self.sampled = resume.sampled
         self.sampled_links = resume.sampled_links
         """Links that an engine before this one saw begin, and nobody end."""
+        self.blocked_on: set[str] = set()
+        """Lock files that it was seen to wait for."""
         self._cut_ends = resume.cut_ends
         self._is_backlog = resume.is_backlog
         self._parts = parts
@@ -173,6 +175,8 @@ class WatchedRun:
 
     def note(self, events: Iterable[e.Event]) -> None:
         """Put facts into the journal that no log says."""
+        events = list(events)
+        self.blocked_on |= {event.path for event in events if isinstance(event, e.LockBlocked)}
         self._parts.journal.append(events)
 
     def poll_notes(self) -> None:
