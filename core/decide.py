@@ -128,14 +128,14 @@ def _memory(seen: Evidence) -> Verdict | None:
     is_thrashing = seen.faults_s >= FAULTS_S or seen.blocked > 0
     stalled = seen.pressure_memory or 0.0
     if seen.group_share is not None and seen.group_share >= GROUP_FULL and (is_thrashing or stalled >= STALLED):
-        limit = f"its memory group is {seen.group_share:.0%} full of {seen.group_limit_bytes / _MIB:.0f} MiB"
+        limit = f"its memory group is {_percent(seen.group_share)} full of {seen.group_limit_bytes / _MIB:.0f} MiB"
         return Verdict("memory", f"{limit}; {_faults(seen)}")
     if seen.refaults_s >= FAULTS_S * 5 and is_thrashing:
         return Verdict(
             "memory", f"{seen.refaults_s:.0f} pages a second had been thrown out and come back; {_faults(seen)}"
         )
     if stalled >= STALLED and is_thrashing:
-        return Verdict("memory", f"tasks stood still for memory {stalled:.0%} of the time; {_faults(seen)}")
+        return Verdict("memory", f"tasks stood still for memory {_percent(stalled)} of the time; {_faults(seen)}")
     return None
 
 
@@ -152,7 +152,7 @@ def _disk(seen: Evidence) -> Verdict | None:
     rates = "" if seen.read_bytes_s is None else (
         f", {seen.read_bytes_s / _MIB:.1f} MiB/s read and {(seen.write_bytes_s or 0.0) / _MIB:.1f} written"
     )  # fmt: skip
-    busy = "" if seen.disk_busy is None else f", the disk is busy {seen.disk_busy:.0%} of the time"
+    busy = "" if seen.disk_busy is None else f", the disk is busy {_percent(seen.disk_busy)} of the time"
     threads = f"{seen.blocked} thread{'s' if seen.blocked > 1 else ''} of it wait{'' if seen.blocked > 1 else 's'}"
     return Verdict("disk", f"{threads} for a disk{busy}{rates}, {_used(seen)}")
 
@@ -168,10 +168,12 @@ def _cpu(seen: Evidence) -> Verdict | None:
     if seen.machine_cpu is None or seen.used_cores is None or seen.machine_cpu < FULL or not seen.workers:
         return None
     others = max(0.0, seen.machine_cpu * seen.cores - seen.used_cores)
-    stalled = "" if seen.pressure_cpu is None else f"; some task waited for a core {seen.pressure_cpu:.0%} of the time"
+    stalled = (
+        "" if seen.pressure_cpu is None else f"; some task waited for a core {_percent(seen.pressure_cpu)} of the time"
+    )
     return Verdict(
         "cpu",
-        f"all {seen.cores} cores are busy ({seen.machine_cpu:.0%}): it uses ≈{seen.used_cores:.1f}, "
+        f"all {seen.cores} cores are busy ({_percent(seen.machine_cpu)}): it uses ≈{seen.used_cores:.1f}, "
         f"others ≈{others:.1f}{stalled}",
     )
 
@@ -191,3 +193,7 @@ def _idle_cores(seen: Evidence) -> float:
 
 def _used(seen: Evidence) -> str:
     return f"it uses ≈{seen.used_cores or 0.0:.1f} of {seen.cores} cores"
+
+
+def _percent(share: float) -> str:
+    return f"{share * 100:.0f} %"

@@ -49,6 +49,8 @@ SETTLED_S = 0.7
 _TICKS_UNTIL_QUIET = 30
 WAKE_S = 2.0
 """How often the engine is looked for, once it gave no sign of life."""
+KEEP_S = 20.0
+"""How often it is asked to stay while it lives: it looks for builds that are not ours, too."""
 EXIT_OURS = 125
 GRACE_S = 3
 """From a signal to the end."""
@@ -222,10 +224,9 @@ class DeckApp(RunActions):
 
     def _wake_engine(self, now: float) -> None:
         wake = self.deck.wake
-        if wake is None or now - self._woken_at < WAKE_S or not roster.is_old(self.board, now):
+        wait_s = WAKE_S if roster.is_old(self.board, now) else KEEP_S
+        if wake is None or now - self._woken_at < wait_s:
             return
-        if self._woken_at and not roster.live_count(self.board):
-            return  # nothing to observe: it ended because it was idle
         self._woken_at = now
         self.run_worker(wake, thread=True, group="wake", exclusive=True, exit_on_error=False)
 

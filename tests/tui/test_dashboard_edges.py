@@ -202,6 +202,7 @@ async def test_a_silent_engine_is_said_and_one_is_woken(stage: Stage) -> None:
     app.deck = replace(app.deck, wake=lambda: woken.append(stage.now))
     async with app.run_test(size=(120, 40)) as pilot:
         assert "figures may be old" not in text_of(pilot)
+        woken.clear()
         stage.now += 10
         app.pull()
         app.pull()
@@ -239,18 +240,19 @@ async def test_panes_of_three_rows_still_show_the_first_error(stage: Stage) -> N
         assert text_of(pilot).count(ERROR.splitlines()[0]) == 7
 
 
-async def test_an_idle_engine_is_left_to_end(stage: Stage) -> None:
+async def test_an_engine_is_kept_while_a_dashboard_is_open_and_nothing_of_ours_runs(stage: Stage) -> None:
     woken: list[float] = []
     show(stage, *(replace(run, state=RunState.DONE) for run in stage.board.runs.values()))
-    stage.board = replace(stage.board, engine_seen_at=None)
     app = stage.app()
     app.deck = replace(app.deck, wake=lambda: woken.append(stage.now))
     async with app.run_test(size=(120, 40)):
-        for _ in range(3):
-            stage.now += 60
+        woken.clear()
+        for _ in range(6):
+            stage.now += 10
+            stage.board = replace(stage.board, now=stage.now, engine_seen_at=stage.now)
             app.pull()
             await app.workers.wait_for_complete()
-        assert len(woken) == 1
+        assert [at - woken[0] for at in woken] == [0, 20, 40]
 
 
 async def test_the_log_screen_follows_what_is_appended(stage: Stage) -> None:

@@ -62,7 +62,7 @@ class DeckScreen(PaintedScreen[Result]):
 
     def show_frame(self, view: View) -> None:
         """Show a view: the frame's part, then the screen's own."""
-        self.query_one(TabLine).show(view.load)
+        self.query_one(TabLine).show(view.load, view.board)
         self.show(view)
         self.query_one(KeyLine).hint(self.deck.as_bound(self.hints(view)), last=self.leaving(view))
 
@@ -83,6 +83,10 @@ class DeckScreen(PaintedScreen[Result]):
     def chosen(self) -> Run | None:
         """The run that actions are about."""
         return None
+
+    def explain_guest(self) -> bool:
+        """Say why nothing can be done to what is highlighted; False: that is not a build of somebody else's."""
+        return False
 
     def show_next_needing(self) -> None:
         """Go to the next run that a person should look at."""

@@ -12,9 +12,11 @@ from core.state import Board, Run
 from tui import roster
 from tui.bindings import BOARD, Key, bindings
 from tui.format import cut_name
+from tui.guests import guests, refusal
 from tui.screens.base import DeckScreen
 from tui.view import View
 from tui.widgets.ansi import safe
+from tui.widgets.foreign_pane import NAME, gist
 from tui.widgets.layout import LIST_COLUMNS
 from tui.widgets.look import role_of
 from tui.widgets.pane_grid import PaneGrid, PaneState
@@ -66,7 +68,7 @@ class BoardScreen(DeckScreen[None]):
         shown = (view, self.size)
         if shown != self._shown:
             self._shown = shown
-            self._panes = roster.panes(view)
+            self._panes = (*roster.panes(view), *guests(view))
             self.set_class(not self._panes, "-empty")
             self._say_totals(view)
             if not self._panes:
@@ -76,18 +78,29 @@ class BoardScreen(DeckScreen[None]):
 
     def hints(self, view: View) -> tuple[Key, ...]:
         hints = super().hints(view)
-        return hints if self._panes else tuple(key for key in hints if key.id in _FIRST_HINTS)
+        is_ours = bool(self._panes) and self.grid.guest is None
+        return hints if is_ours else tuple(key for key in hints if key.id in _FIRST_HINTS)
 
     def _say_totals(self, view: View) -> None:
         """How many build, wait, failed; at the right what cannot be trusted or shown."""
-        counted = Counter(role_of(pane.run) for pane in self._panes)
+        counted = Counter(role_of(pane.run) for pane in self._panes if pane.foreign is None)
         is_narrow = self.size.width < LIST_COLUMNS
         parts = [Part(" ", "text")]
         for role, word in _WORDS:
             if counted[role]:
                 sign = self.deck.glyphs.of_role(role)
                 parts.append(Part(f"{sign} {counted[role]}{'' if is_narrow else ' ' + word}   ", role))
+        parts += self._foreign_parts(view, is_narrow=is_narrow)
         self.query_one("#totals", StatusLine).say(tuple(parts), self._warning(view))
+
+    def _foreign_parts(self, view: View, *, is_narrow: bool) -> list[Part]:
+        """How many builds are not ours, and of one which: its pane may be below the screen."""
+        others = [pane.foreign.build for pane in self._panes if pane.foreign is not None]
+        if not others:
+            return []
+        which = "" if len(others) > 1 or self.size.width < 100 else f": {cut_name(gist(others[0], view.now), 40)}"
+        words = "" if is_narrow else f" {NAME}{which}"
+        return [Part(f"{self.deck.glyphs.queued} {len(others)}{words}   ", "quiet")]
 
     def _warning(self, view: View) -> tuple[Part, ...]:
         board = view.board
@@ -123,15 +136,25 @@ class BoardScreen(DeckScreen[None]):
         self.grid.step(by)
 
     def action_number(self, number: int) -> None:
-        if number <= len(self._panes):
+        if number <= len(self._panes) and self._panes[number - 1].foreign is None:
             self.grid.selected = number - 1
 
     def action_open(self) -> None:
         if self.chosen is not None:
             self._open(self.chosen.run)
 
+        else:
+            self.explain_guest()
+
+    def explain_guest(self) -> bool:
+        guest = self.grid.guest
+        if guest is not None:
+            self.notify(refusal(guest), markup=False)
+        return guest is not None
+
     def on_pane_grid_opened(self, message: PaneGrid.Opened) -> None:
-        self._open(message.run)
+        if not self.explain_guest():
+            self._open(message.run)
 
     def _open(self, run: str) -> None:
         from tui.screens.run import RunScreen

@@ -8,6 +8,8 @@ MIN_PANE_COLUMNS = 58
 MAX_VISIBLE = 12
 """More panes than this scroll."""
 MIN_PANE_ROWS = 3
+GUEST_ROWS = 6
+"""Of a pane of a build that is not ours, with the blank one below it."""
 _USEFUL_COLUMNS = 100
 _USEFUL_ROWS = 20
 """More room than this adds little to a pane."""
@@ -56,6 +58,40 @@ def arrange(width: int, height: int, panes: int, layout: str = "fit") -> Places:
         for i in range(panes)
     )  # fmt: skip
     return Places(slots, columns, edges[-1], is_list=False)
+
+
+def with_guests(places: Places, width: int, guests: int) -> Places:
+    """The same places and after them some for builds that are not ours: in cells that are free, else below all others,
+    so that these come and go and no other pane moves."""
+    if not guests:
+        return places
+    if places.is_list or width < LIST_COLUMNS:
+        each = places.slots[0].height if places.slots else 2
+        below = tuple(Slot(0, places.height + i * each, width, each) for i in range(guests))
+        return Places((*places.slots, *below), 1, places.height + guests * each, is_list=True)
+    columns = places.columns if places.slots else max(1, min(guests, width // MIN_PANE_COLUMNS))
+    free = _free_cells(places, width)[:guests]
+    cells = [width * i // columns for i in range(columns + 1)]
+    below = tuple(
+        Slot(cells[i % columns], places.height + i // columns * GUEST_ROWS, cells[i % columns + 1] - cells[i % columns],
+             GUEST_ROWS)
+        for i in range(guests - len(free))
+    )  # fmt: skip
+    height = max([places.height, *(slot.y + slot.height for slot in below)])
+    return Places((*places.slots, *free, *below), columns, height, is_list=False)
+
+
+def _free_cells(places: Places, width: int) -> tuple[Slot, ...]:
+    """Room beside the last panes, in reading order."""
+    if not places.slots or len(places.slots) % places.columns == 0:
+        return ()
+    last = places.slots[-1]
+    cells = [width * i // places.columns for i in range(places.columns + 1)]
+    return tuple(
+        Slot(cells[i], last.y + row * GUEST_ROWS, cells[i + 1] - cells[i], GUEST_ROWS)
+        for i in range(len(places.slots) % places.columns, places.columns)
+        for row in range(last.height // GUEST_ROWS)
+    )
 
 
 def _wanted(columns: int, width: int, panes: int) -> int:

@@ -262,6 +262,7 @@ class PaneGrid(PaintedScroll):
         room = self._arranged_for = self.scrollable_content_region.size
         guests = sum(pane.foreign is not None for pane in self._panes)
         places = arrange(room.width, room.height, len(self._panes) - guests, self._layout)
+        self.set_class(bool(guests) and places.height <= room.height, "-guests")  # no bar for them: it takes a column
         self._places = with_guests(places, room.width, guests)
         self._views.clear()
         self._rows.clear()

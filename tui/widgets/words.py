@@ -10,7 +10,7 @@ from core.state import InFlight, Run, RunState
 from tui import format as f
 from tui.widgets.ansi import safe
 
-_MEMORY_TRAIL = 4
+_MEMORY_TRAIL = 5
 _MEMORY_WIDTH = 6 + _MEMORY_TRAIL
 _COUNT_WIDTH = 7
 LEAST_LINK_BYTES = 1_000_000

@@ -1,0 +1,36 @@
+"""What is known of builds that are not ours at one moment: which still hold, and their locks. Pure."""
+
+from collections.abc import Iterator
+
+from core.host import ForeignBuild, Held, Owner
+from core.lock_queries import is_current
+from core.state import Board
+
+
+def foreign_builds(board: Board) -> tuple[ForeignBuild, ...]:
+    """Oldest first; none where no engine looks: what it saw last is not how it is now."""
+    return board.host.foreign if is_current(board) else ()
+
+
+def locks_of(board: Board, build: ForeignBuild) -> tuple[tuple[str, ...], str]:
+    """Kinds of the locks that it holds, and what it waits for: `claude-1 · build dir lock`; empty: for nothing."""
+    held = tuple(dict.fromkeys(one.kind for one in board.host.locks if any(_is_of(o, build) for o in one.holders)))
+    return held, next(_waits(board, build), "")
+
+
+def _waits(board: Board, build: ForeignBuild) -> Iterator[str]:
+    for held in board.host.locks:
+        if any(_is_of(waiter.owner, build) for waiter in held.waiters):
+            yield f"{_holder(held)} · {held.kind} lock"
+
+
+def _holder(held: Held) -> str:
+    if not held.holders:
+        return "nobody that is to be seen"
+    owner = held.holders[0]
+    return f"{owner.agent}'s build" if owner.agent else f"{owner.command or 'a process'} (not ours, pid {owner.pid})"
+
+
+def _is_of(owner: Owner, build: ForeignBuild) -> bool:
+    """It is a process of the build: the topmost one, or one that cargo started for itself in the same folder."""
+    return not owner.run and (owner.pid == build.pid or (bool(build.cwd) and owner.cwd == build.cwd))
