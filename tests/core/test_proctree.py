@@ -63,11 +63,48 @@ def test_a_cache_server_is_known_by_its_file_and_its_socket_not_by_its_name(tmp_
             process.communicate()
 
 
+def test_a_daemon_that_runs_from_a_copy_of_its_tool_is_known_by_its_bytes(tmp_path: Path) -> None:
+    tools, elsewhere = tmp_path / "bin", tmp_path / "cache"
+    tools.mkdir()
+    elsewhere.mkdir()
+    base = os.path.realpath(sys.executable)
+    shutil.copy(base, tools / "zccache")
+    shutil.copy(base, elsewhere / "zccache-daemon")
+    shutil.copy(base, elsewhere / "other-daemon")
+    (tmp_path / "forged").mkdir()
+    forged = tmp_path / "forged" / "zccache-daemon"
+    shutil.copy(base, forged)
+    with open(forged, "ab") as file:
+        file.write(b"x")
+    env = {**os.environ, "PYTHONHOME": sys.base_prefix}
+    identities = proctree.tool_identities(str(tools), None)
+    programs = (elsewhere / "zccache-daemon", elsewhere / "other-daemon", forged)
+    started = [
+        subprocess.Popen([str(program), "-S", "-c", SERVER], stdout=subprocess.PIPE, env=env) for program in programs
+    ]
+    try:
+        for process in started:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"up\n"
+        assert [proctree.is_cache_server(p.pid, identities) for p in started] == [True, False, False]
+    finally:
+        for process in started:
+            process.kill()
+            process.communicate()
+
+
+def test_the_server_beside_a_wrapper_that_is_named_by_its_path_is_known(tmp_path: Path) -> None:
+    for name in ("kache", "kache-engine"):
+        (tmp_path / name).write_text(name)
+    identities = proctree.tool_identities("", str(tmp_path / "kache"))
+    assert sorted(os.path.basename(path) for path in identities.values()) == ["kache", "kache-engine"]
+
+
 def test_a_listening_unix_socket_counts_too(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(tmp_path / "s"))
         status = os.stat("/proc/self/exe")
-        identity = frozenset({(status.st_dev, status.st_ino)})
+        identity = {(status.st_dev, status.st_ino): "/proc/self/exe"}
         server.listen()
         assert proctree.is_cache_server(os.getpid(), identity)
 
