@@ -1,326 +1,247 @@
-"""Each agent's figures equal those of its server, of the store's log and of the compilers that really ran.
+"""What a compiler cache did for a build, by other means than ours: a rustc that notes what ran, and the tool itself."""
 
-`python -m bench.cache_truth [--agents 3 8] [--backend own redis] [--rounds 2]`. Several agents build one workspace at
-once with sccache, jobs mixed, cold and warm, some with an edit. A `rustc` that notes each call stands for the real one.
-With Redis the server is stopped in the middle of builds and started again: no build may fail, and what is counted still
-has to be equal.
-"""
-
-import argparse
 import json
 import os
-import shutil
-import signal
-import socket
 import subprocess
-import sys
-import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import partial
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
-from bench.figures import Figures
-from core import sample
-from tests.real.product import Deck, read_json, temporary_deck, until
+from core import events as e
+from tests.real.product import Deck
 
-JOBS = (
-    ("build",), ("check", "--all-targets"), ("test", "--no-run"), ("build", "--release"), ("build", "--bins"),
-    ("check",), ("test", "--no-run", "-p", "orchard-rules"), ("build", "--profile", "bench"),
-)  # fmt: skip
-BUILD_LIMIT_S = 1200.0
-
-
-class Truth(NamedTuple):
-    """What one agent's builds did in a round."""
-
-    hits: int
-    missed: int
-    not_cacheable: int
-    errors: int
-
-
-class Round:
-    """One workspace, one set of agents, one backend."""
-
-    def __init__(self, deck: Deck, agents: int, backend: str) -> None:
-        self.deck = deck
-        self.agents = [f"agent-{number + 1}" for number in range(agents)]
-        self.backend = backend
-        self.checkout = f"{deck.folder}/work-{backend.partition(':')[0]}-{agents}"
-        self.trace = f"{deck.folder}/trace-{backend.partition(':')[0]}-{agents}"
-        shared = f"{self.checkout}-shared"
-        sample.write_shared(shared)
-        sample.write_checkout(self.checkout, shared)
-        self.env = {
-            **deck.env,
-            "DECK_CACHE": "sccache",
-            "DECK_STORE": backend,
-            "RUSTC": tracer(deck.folder, self.trace),
-        }
-
-    def build(self, turn: int) -> dict[str, tuple[str, int]]:
-        """All agents at once; run folder and exit code by agent."""
-        before = set(self.deck.runs())
-        started = {}
-        for number, agent in enumerate(self.agents):
-            words = JOBS[(number + turn) % len(JOBS)]
-            started[agent] = subprocess.Popen(
-                [sys.executable, "-m", "tui.cli.main", *words, "--agent", agent], cwd=self.checkout,
-                env={**self.env, "PYTHONPATH": os.getcwd()}, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-            )  # fmt: skip
-        codes = {agent: process.wait(BUILD_LIMIT_S) for agent, process in started.items()}
-        runs = {}
-        for run in set(self.deck.runs()) - before:
-            until(partial(_events, run, "RunEnded"), 20, f"the end of {run}")
-            runs[read_json(run + "/run.json")["agent"]] = run
-        return {agent: (runs[agent], code) for agent, code in codes.items()}
-
-    def edit(self, turn: int) -> None:
-        """A member changes."""
-        with open(f"{self.checkout}/crates/orchard-model/src/lib.rs", "a") as file:
-            file.write(f"/// Turn {turn}.\npub const TURN_{turn}: u32 = {turn};\n")
-
-    def clean(self) -> None:
-        """All target dirs go: what comes next is asked of the cache again."""
-        for folder in (f"{self.checkout}/target", f"{self.deck.folder}/cache/cargo-deck/targets"):
-            shutil.rmtree(folder, ignore_errors=True)
+_TRACE_C = r"""
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+int main(int argc, char **argv) {
+    static char line[1 << 17]; size_t n = sprintf(line, "%s\x1f", getenv("DECK_RUN") ? getenv("DECK_RUN") : "");
+    for (int i = 1; i < argc && n + strlen(argv[i]) + 2 < sizeof line; i++) {
+        n += sprintf(line + n, "%s\x1f", argv[i]);
+    }
+    for (size_t i = 0; i < n; i++) if (line[i] == '\n') line[i] = ' ';
+    line[n++] = '\n';
+    pid_t pid = fork();
+    if (!pid) { prctl(PR_SET_PDEATHSIG, SIGKILL); execv(REAL, argv); _exit(126); }
+    int status; waitpid(pid, &status, 0);
+    int fd = open(LOG, O_WRONLY | O_CREAT | O_APPEND, 0600);
+    write(fd, line, n); close(fd);
+    if (WIFSIGNALED(status)) { signal(WTERMSIG(status), SIG_DFL); raise(WTERMSIG(status)); }
+    return WEXITSTATUS(status);
+}
+"""
+_BUILD_RS = """fn main() {
+    let out = std::env::var("OUT_DIR").unwrap();
+    std::fs::write(format!("{out}/made.rs"), "pub const MADE: u64 = 7;").unwrap();
+    println!("cargo:rerun-if-changed=build.rs");
+}
+"""
+_MACRO = """use proc_macro::TokenStream;
+#[proc_macro]
+pub fn same(x: TokenStream) -> TokenStream { x }
+"""
 
 
-def tracer(folder: str, trace: str) -> str:
-    """A rustc that notes its command lines."""
-    real = subprocess.run(["rustc", "--print", "sysroot"], capture_output=True, text=True, check=True).stdout.strip()
-    path = f"{trace}.d/rustc"
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    with open(path, "w") as file:
-        file.write(f'#!/bin/sh\nprintf "%s\\n" "$*" >> {trace}\nexec {real}/bin/rustc "$@"\n')
-    os.chmod(path, 0o755)
-    open(trace, "ab").close()
-    return path
+def write_workspace(root: str) -> None:
+    """Libraries over a common one, a proc-macro, a build script, two programs, tests."""
+    members = ["base", "made", "mac", *(f"lib{number}" for number in range(4)), "app", "tool"]
+    write(root, "Cargo.toml", '[workspace]\nresolver = "2"\nmembers = ' + json.dumps(members) + "\n")
+    for name in members:
+        more = "[lib]\nproc-macro = true\n" if name == "mac" else ""
+        needs = "" if name in ("base", "made", "mac") else 'base = { path = "../base" }\n'
+        if name in ("app", "tool"):
+            needs += "".join(f'lib{number} = {{ path = "../lib{number}" }}\n' for number in range(4))
+            needs += 'made = { path = "../made" }\nmac = { path = "../mac" }\n'
+        manifest = f'[package]\nname = "{name}"\nversion = "0.1.0"\nedition = "2021"\n{more}[dependencies]\n{needs}'
+        write(root, f"{name}/Cargo.toml", manifest)
+        write(root, f"{name}/src/{'main' if name in ('app', 'tool') else 'lib'}.rs", source(name))
+    write(root, "made/build.rs", _BUILD_RS)
 
 
-def really_ran(trace: str, target: str, since: int) -> int:
-    """Compilations into a target dir: neither a question, nor what a cache asks for its key."""
-    with open(trace) as file:
-        file.seek(since)
-        lines = file.read().splitlines()
-    return sum(f"--out-dir {target}/" in line and " --print" not in line and _emits_code(line) for line in lines)
+def source(name: str) -> str:
+    match name:
+        case "mac":
+            return _MACRO
+        case "made":
+            return 'include!(concat!(env!("OUT_DIR"), "/made.rs"));\npub fn made() -> u64 { MADE }\n'
+        case "app" | "tool":
+            calls = "".join(f"lib{number}::work0(1) + " for number in range(4))
+            return f'fn main() {{ println!("{{}}", mac::same!({calls}made::made())); }}\n'
+    body = "".join(
+        f"pub fn work{number}(x: u64) -> u64 {{ let mut all: Vec<String> = (0..x).map(|i| format!("
+        f'"{{i}}-{number}")).collect(); all.sort(); all.len() as u64 }}\n'
+        for number in range(40)
+    )
+    return f"{body}#[cfg(test)]\nmod tests {{ #[test]\n fn works() {{ assert_eq!(super::work0(3), 3); }} }}\n"
 
 
-def _emits_code(line: str) -> bool:
-    words = line.split()
-    emitted = [w.partition("=")[2] or words[at + 1] for at, w in enumerate(words) if w.startswith("--emit")]
-    return any(kind in ("link", "metadata") for text in emitted for kind in text.split(","))
+def write(root: str, path: str, text: str) -> None:
+    full = os.path.join(root, path)
+    os.makedirs(os.path.dirname(full), exist_ok=True)
+    with open(full, "w") as file:
+        file.write(text)
 
 
-def told(run: str) -> tuple[Truth, Counter[str]]:
-    """What the run's journal says; whose compilations its hits were."""
-    found = [one for one in _events(run, "CacheLookedUp") if one["language"] == "Rust"]
-    by = Counter(one["outcome"] for one in found)
-    sources = Counter(one["source_agent"] for one in found if one["outcome"] == "hit")
-    return Truth(by["hit"], by["missed"], by["not cacheable"], by["error"]), sources
+@dataclass
+class Job:
+    """One build of one agent."""
+
+    agent: str
+    checkout: str
+    words: tuple[str, ...]
+    is_good: bool = True
 
 
-def as_server_counts(run: str, ours: Truth) -> Truth:
-    """As sccache counts: what its store did not give or take is a plain miss to it; what it never saw is nothing."""
-    reasons = Counter(one["reason"] for one in _events(run, "CacheLookedUp") if one["outcome"] == "error")
-    as_misses = reasons["timeout"] + reasons["read"] + reasons["write"]
-    return ours._replace(missed=ours.missed + as_misses, errors=ours.errors - as_misses - reasons["server"])
-
-
-def units_made(run: str) -> int:
-    """Units that cargo says were compiled: those that were fresh, and runs of build scripts, are none."""
-    units = _events(run, "UnitFinished")
-    return sum(not one["is_fresh"] and one["kind"] not in ("run-build-script", "doc") for one in units)
-
-
-def _events(run: str, name: str) -> list[dict[str, Any]]:
-    try:
-        with open(run + "/events.jsonl") as file:
-            return [found for line in file if (found := json.loads(line)).get("event") == name]
-    except OSError:
-        return []
-
-
-def server_figures(deck: Deck, agent: str) -> dict[str, Any]:
-    """What the agent's server counts."""
-    known = read_json(f"{deck.state}/caches/{agent}/server.json")
-    done = subprocess.run(
-        [known["program"], "--show-stats", "--stats-format=json"], capture_output=True, check=True,
-        env={"SCCACHE_SERVER_UDS": known["socket"], "PATH": os.environ["PATH"]},
-    )  # fmt: skip
-    stats: dict[str, Any] = json.loads(done.stdout)["stats"]
-    return stats
-
-
-def server_truth(before: dict[str, Any], after: dict[str, Any]) -> Truth:
-    """The part of a server's figures that is about Rust, without cargo's questions."""
-
-    def rust(name: str) -> int:
-        return int(after[name]["counts"].get("Rust", 0)) - int(before[name]["counts"].get("Rust", 0))
-
-    asked = ("missing input", "-")
-    refused = sum(n for why, n in after["not_cached"].items() if why not in asked)
-    refused -= sum(n for why, n in before["not_cached"].items() if why not in asked)
-    return Truth(rust("cache_hits"), rust("cache_misses"), refused, rust("cache_errors"))
-
-
-def store_truth(deck: Deck, agent: str, since: float) -> tuple[Counter[str], Counter[str]]:
-    """Hits, misses and puts of an agent in the store's log since a moment; whose entries its hits took."""
-    ops: Counter[str] = Counter()
-    sources: Counter[str] = Counter()
-    for name in ("log.1.jsonl", "log.jsonl"):
-        path = f"{deck.state}/store/{name}"
-        for note in _notes(path):
-            if note["agent"] == agent and note["at"] >= since and note["key"] != ".sccache_check":
-                ops[note["op"]] += 1
-                if note["op"] == "hit":
-                    sources[note["by"]] += 1
-    return ops, sources
-
-
-def _notes(path: str) -> list[dict[str, Any]]:
+def load(path: str) -> Any:
     try:
         with open(path) as file:
-            return [json.loads(line) for line in file]
-    except OSError:
+            return json.load(file)
+    except (OSError, ValueError):
+        return None
+
+
+def _zccache(env: dict[str, str]) -> Counter[str]:
+    found = json.loads(ask(env, "zccache", "status", "--json") or "{}").get("daemon", {})
+    hits, misses = found.get("cache_hits", 0), found.get("cache_misses", 0)
+    return Counter({"hit": hits, "missed": misses, "error": found.get("compile_errors", 0)})
+
+
+def _sccache(env: dict[str, str]) -> Counter[str]:
+    found = json.loads(ask(env, "sccache", "--show-stats", "--stats-format=json"))["stats"]
+    hits, misses = (sum(found[name]["counts"].values()) for name in ("cache_hits", "cache_misses"))
+    return Counter({"hit": hits, "missed": misses, "error": found["compile_fails"]})
+
+
+COUNTED = {"zccache": _zccache, "sccache": _sccache}
+
+
+class Account:
+    """What a tool counts for one run by its own means; this one has none."""
+
+    def __init__(self, env: dict[str, str], job: Job) -> None:
+        self._all = env
+        self.env: dict[str, str] = {}
+
+    def counts(self, record: dict[str, Any]) -> Counter[str] | None:
+        return None
+
+
+class ZccacheAccount(Account):
+    """A session of its own: the daemon writes its calls to a journal of its own."""
+
+    def __init__(self, env: dict[str, str], job: Job) -> None:
+        super().__init__(env, job)
+        self._journal = f"{env['HOME']}/{job.agent}-{time.monotonic_ns()}.jsonl"
+        said = ask(env, "zccache", "session-start", "--cwd", job.checkout, "--journal", self._journal)
+        self._session = json.loads(said)["session_id"]
+        self.env = {"ZCCACHE_SESSION_ID": self._session}
+
+    def counts(self, record: dict[str, Any]) -> Counter[str] | None:
+        ask(self._all, "zccache", "session-end", self._session)
+        found: Counter[str] = Counter()
+        if not os.path.exists(self._journal):
+            return found  # nobody asked
+        with open(self._journal) as file:
+            for row in map(json.loads, file):
+                if "--out-dir" in row["args"] and "-" not in row["args"]:
+                    is_whole = row["outcome"] in ("hit", "miss") and row.get("miss_reason") != "uncacheable_input"
+                    found[{"hit": "hit", "miss": "missed"}[row["outcome"]] if is_whole else "other"] += 1
+        return found
+
+
+class KacheAccount(Account):
+    """`kache report` of the folder around the target dir, before and after."""
+
+    def __init__(self, env: dict[str, str], job: Job) -> None:
+        super().__init__(env, job)
+        self._before = {root: self._report(root) for root in self._roots(job)}
+
+    def counts(self, record: dict[str, Any]) -> Counter[str] | None:
+        root = os.path.dirname(os.path.realpath(record["target_dir"]))
+        return self._report(root) - self._before.get(root, Counter())
+
+    def _roots(self, job: Job) -> list[str]:
+        private = self._all["XDG_CACHE_HOME"] + "/cargo-deck/targets"
+        kept = os.listdir(private) if os.path.isdir(private) else []
+        return [os.path.realpath(job.checkout), *(os.path.realpath(f"{private}/{name}") for name in kept)]
+
+    def _report(self, root: str) -> Counter[str]:
+        said = ask(self._all, "kache", "report", "--json", "--root", root)
+        found = json.loads(said)["summary"] if said else {}
+        names = {"hit": ("local_hits", "prefetch_hits", "remote_hits"), "missed": ("misses", "dups")}
+        names["other"] = ("passthroughs", "errors", "skipped")
+        return +Counter({name: sum(found.get(part, 0) for part in parts) for name, parts in names.items()})
+
+
+class MbxAccount(Account):
+    """The report that mbx writes for one command."""
+
+    def __init__(self, env: dict[str, str], job: Job) -> None:
+        super().__init__(env, job)
+        self._path = f"{env['HOME']}/{job.agent}-{time.monotonic_ns()}.json"
+        self.env = {"MBX_STATS_REPORT": self._path}
+
+    def counts(self, record: dict[str, Any]) -> Counter[str] | None:
+        found = load(self._path)
+        if found is None:
+            return Counter()  # it writes none where it did nothing
+        missed = sum(found["compiler"].get(name, {}).get("invocations", 0) for name in ("miss", "unconsulted"))
+        other = sum(n for name, n in found["bypasses"].items() if name not in ("compiler-query", "standard-input"))
+        return +Counter({"hit": found["hits"], "missed": missed, "other": other})
+
+
+ACCOUNTS = {"zccache": ZccacheAccount, "kache": KacheAccount, "mbx": MbxAccount, "sccache": Account}
+
+
+def as_theirs(events: list[e.CacheLookedUp]) -> Counter[str]:
+    return Counter(one.outcome if one.outcome in ("hit", "missed") else "other" for one in events)
+
+
+def ask(env: dict[str, str], *words: str) -> str:
+    return subprocess.run(words, env=env, capture_output=True, text=True, check=False).stdout
+
+
+def tracing_rustc(deck: Deck, log: str) -> str:
+    sysroot = subprocess.run(["rustc", "--print", "sysroot"], capture_output=True, text=True, check=True).stdout.strip()
+    write(deck.folder, "trace/trace.c", _TRACE_C)
+    defines = (f'-DLOG="{log}"', f'-DREAL="{sysroot}/bin/rustc"')
+    rustc = deck.folder + "/trace/rustc"
+    subprocess.run(["cc", "-O1", "-w", *defines, deck.folder + "/trace/trace.c", "-o", rustc], check=True)
+    return rustc
+
+
+def read_calls(log: str) -> list[tuple[str, ...]]:
+    """Compilations that ran to their end, each with its run: no questions, and not where only the list of dependencies
+    was wanted (kache kills a compiler at that point when it has the entry).
+    """
+    if not os.path.exists(log):
         return []
+    with open(log) as file:
+        words = [tuple(line.rstrip("\n").split("\x1f")[:-1]) for line in file]
+    return [call for call in words if out_dir(call) and "-" not in call and not _is_list(call)]
 
 
-def compare(figures: Figures, one: Round, turn: int, *, breaks: bool) -> None:
-    """One build of all agents, and everything that can be counted of it."""
-    since, offset = time.time(), os.path.getsize(one.trace)
-    before = {agent: _server_or_zero(one.deck, agent) for agent in one.agents}
-    with redis_going_away(one.backend) if breaks else _nothing():
-        done = one.build(turn)
-    wrong, checked, sums = [], 0, Counter[str]()
-    for agent, (run, code) in done.items():
-        ours, sources = told(run)
-        _add(sums, ours)
-        facts: dict[str, tuple[object, object]] = {"exit code": (0, code)}
-        facts["server"] = (server_truth(before[agent], server_figures(one.deck, agent)), as_server_counts(run, ours))
-        target = read_json(run + "/run.json")["target_dir"]
-        compiled = ours.missed + ours.not_cacheable + ours.errors
-        facts["compilers"] = (really_ran(one.trace, target, offset), compiled)
-        facts["units"] = (units_made(run), sum(ours))
-        if one.backend == "own":
-            ops, whose = store_truth(one.deck, agent, since)
-            facts["store's hits"] = (ops["hit"], ours.hits)
-            facts["store's misses"] = (ops["miss"], ours.missed)
-            facts["store's puts"] = (ops["put"], ours.missed)
-            facts["whose"] = (dict(whose), dict(sources))
-        checked += len(facts)
-        wrong += [
-            f"{agent} {name}: {truth} is told as {said}" for name, (truth, said) in facts.items() if truth != said
-        ]
-    name = f"{len(one.agents)} agents, {one.backend.partition(':')[0]}, round {turn + 1}" + (
-        " broken" if breaks else ""
+def _is_list(call: tuple[str, ...]) -> bool:
+    return "--emit=dep-info" in call or (
+        "--emit" in call[:-1] and call[call.index("--emit") + 1].startswith("dep-info=")
     )
-    counted = ", ".join(f"{sums[field]} {field.replace('_', ' ')}" for field in Truth._fields)
-    figures.at_most(name, len(wrong), 0, "{:.0f} wrong", f"of {checked} figures; {counted}")
-    for text in wrong:
-        print("   ", text)
 
 
-def _add(sums: Counter[str], truth: Truth) -> None:
-    for name, value in truth._asdict().items():
-        sums[name] += value
+def out_dir(call: tuple[str, ...]) -> str:
+    return call[call.index("--out-dir") + 1] if "--out-dir" in call[:-1] else ""
 
 
-def _server_or_zero(deck: Deck, agent: str) -> dict[str, Any]:
-    """A server that does not run yet, or will be another one, begins at nothing."""
-    empty: dict[str, Any] = {name: {"counts": {}} for name in ("cache_hits", "cache_misses", "cache_errors")}
-    try:
-        return server_figures(deck, agent)
-    except (OSError, subprocess.CalledProcessError, KeyError):
-        return {**empty, "not_cached": {}}
-
-
-@contextmanager
-def _nothing() -> Iterator[None]:
-    yield
-
-
-@contextmanager
-def redis_going_away(url: str) -> Iterator[None]:
-    """Redis stops two seconds after the builds began, and comes back four seconds later."""
-    port = int(url.rpartition(":")[2])
-    is_over = threading.Event()
-
-    def act() -> None:
-        if is_over.wait(2.0):
-            return
-        stop_redis()
-        is_over.wait(4.0)
-        start_redis(port)
-
-    thread = threading.Thread(target=act)
-    thread.start()
-    try:
-        yield
-    finally:
-        is_over.set()
-        thread.join()
-        if not _redis:
-            start_redis(port)
-
-
-_redis: list["subprocess.Popen[bytes]"] = []
-
-
-def start_redis(port: int) -> None:
-    """Debian's, on loopback, in memory."""
-    words = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
-    _redis.append(subprocess.Popen(words, stdout=subprocess.DEVNULL, cwd="/tmp"))
-    until(lambda: _connects(port), 10, "redis")
-
-
-def _connects(port: int) -> bool:
-    with socket.socket() as link:
-        return link.connect_ex(("127.0.0.1", port)) == 0
-
-
-def stop_redis() -> None:
-    """At once: nothing is saved."""
-    while _redis:
-        process = _redis.pop()
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-
-
-def free_port() -> int:
-    with socket.socket() as link:
-        link.bind(("127.0.0.1", 0))
-        return int(link.getsockname()[1])
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--agents", type=int, nargs="+", default=[3, 8])
-    parser.add_argument("--backend", nargs="+", default=["own", "redis"], choices=("own", "redis"))
-    parser.add_argument("--rounds", type=int, default=3, help="cold, warm, after an edit, …")
-    args = parser.parse_args()
-    figures = Figures()
-    port = free_port()
-    with temporary_deck("deck-truth-") as deck:
-        try:
-            for backend in args.backend:
-                if backend == "redis":
-                    start_redis(port)
-                for agents in args.agents:
-                    one = Round(deck, agents, "own" if backend == "own" else f"redis://127.0.0.1:{port}")
-                    for turn in range(args.rounds):
-                        compare(figures, one, turn, breaks=backend == "redis" and turn == 1)
-                        one.clean()
-                        one.edit(turn)
-                    deck.run("cache", "stop")
-        finally:
-            stop_redis()
-    return figures.end("cache truth")
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+def made_units(path: str) -> int:
+    """Units that cargo had compiled anew, build scripts' runs not counted."""
+    count = 0
+    with open(path, "rb") as file:
+        for line in file:
+            if line.startswith(b'{"reason":"compiler-artifact"'):
+                count += not json.loads(line)["fresh"]
+    return count

@@ -8,7 +8,6 @@ says it made, and with what the tool itself counts.
 """
 
 import argparse
-import json
 import os
 import re
 import shutil
@@ -18,90 +17,27 @@ import threading
 import time
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any
 
+from bench.cache_truth import (
+    ACCOUNTS,
+    COUNTED,
+    Job,
+    as_theirs,
+    load,
+    made_units,
+    read_calls,
+    source,
+    tracing_rustc,
+    write,
+    write_workspace,
+)
 from bench.figures import Figures
 from core import events as e
 from core.cache.readers import CacheReader, CacheReaders
 from core.cache.subject import Subject
-from tests.real.product import Deck, temporary_deck, until
+from tests.real.product import COMMAND, Deck, temporary_deck, until
 
 TOOLS = ("zccache", "kache", "mbx", "sccache")
-_TRACE_C = r"""
-#include <fcntl.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
-#include <unistd.h>
-int main(int argc, char **argv) {
-    static char line[1 << 17]; size_t n = sprintf(line, "%s\x1f", getenv("DECK_RUN") ? getenv("DECK_RUN") : "");
-    for (int i = 1; i < argc && n + strlen(argv[i]) + 2 < sizeof line; i++) {
-        n += sprintf(line + n, "%s\x1f", argv[i]);
-    }
-    for (size_t i = 0; i < n; i++) if (line[i] == '\n') line[i] = ' ';
-    line[n++] = '\n';
-    pid_t pid = fork();
-    if (!pid) { prctl(PR_SET_PDEATHSIG, SIGKILL); execv(REAL, argv); _exit(126); }
-    int status; waitpid(pid, &status, 0);
-    int fd = open(LOG, O_WRONLY | O_CREAT | O_APPEND, 0600);
-    write(fd, line, n); close(fd);
-    if (WIFSIGNALED(status)) { signal(WTERMSIG(status), SIG_DFL); raise(WTERMSIG(status)); }
-    return WEXITSTATUS(status);
-}
-"""
-_BUILD_RS = """fn main() {
-    let out = std::env::var("OUT_DIR").unwrap();
-    std::fs::write(format!("{out}/made.rs"), "pub const MADE: u64 = 7;").unwrap();
-    println!("cargo:rerun-if-changed=build.rs");
-}
-"""
-_MACRO = """use proc_macro::TokenStream;
-#[proc_macro]
-pub fn same(x: TokenStream) -> TokenStream { x }
-"""
-
-
-def write_workspace(root: str) -> None:
-    """Libraries over a common one, a proc-macro, a build script, two programs, tests."""
-    members = ["base", "made", "mac", *(f"lib{number}" for number in range(4)), "app", "tool"]
-    _write(root, "Cargo.toml", '[workspace]\nresolver = "2"\nmembers = ' + json.dumps(members) + "\n")
-    for name in members:
-        more = "[lib]\nproc-macro = true\n" if name == "mac" else ""
-        needs = "" if name in ("base", "made", "mac") else 'base = { path = "../base" }\n'
-        if name in ("app", "tool"):
-            needs += "".join(f'lib{number} = {{ path = "../lib{number}" }}\n' for number in range(4))
-            needs += 'made = { path = "../made" }\nmac = { path = "../mac" }\n'
-        manifest = f'[package]\nname = "{name}"\nversion = "0.1.0"\nedition = "2021"\n{more}[dependencies]\n{needs}'
-        _write(root, f"{name}/Cargo.toml", manifest)
-        _write(root, f"{name}/src/{'main' if name in ('app', 'tool') else 'lib'}.rs", _source(name))
-    _write(root, "made/build.rs", _BUILD_RS)
-
-
-def _source(name: str) -> str:
-    match name:
-        case "mac":
-            return _MACRO
-        case "made":
-            return 'include!(concat!(env!("OUT_DIR"), "/made.rs"));\npub fn made() -> u64 { MADE }\n'
-        case "app" | "tool":
-            calls = "".join(f"lib{number}::work0(1) + " for number in range(4))
-            return f'fn main() {{ println!("{{}}", mac::same!({calls}made::made())); }}\n'
-    body = "".join(
-        f"pub fn work{number}(x: u64) -> u64 {{ let mut all: Vec<String> = (0..x).map(|i| format!("
-        f'"{{i}}-{number}")).collect(); all.sort(); all.len() as u64 }}\n'
-        for number in range(40)
-    )
-    return f"{body}#[cfg(test)]\nmod tests {{ #[test]\n fn works() {{ assert_eq!(super::work0(3), 3); }} }}\n"
-
-
-def _write(root: str, path: str, text: str) -> None:
-    full = os.path.join(root, path)
-    os.makedirs(os.path.dirname(full), exist_ok=True)
-    with open(full, "w") as file:
-        file.write(text)
 
 
 @dataclass
@@ -141,7 +77,7 @@ class Watcher(threading.Thread):
                 self._begin(name)
         for name, reader in list(self._readers.items()):
             told, began = self.told[name], time.thread_time()
-            ended = _load(f"{self._runs}/{name}/exit.json")
+            ended = load(f"{self._runs}/{name}/exit.json")
             if ended is not None:
                 reader.end(ended["ended"], is_whole=ended["signal"] is None and not ended["stopped_by"])
             told.events += reader.poll(now)
@@ -152,7 +88,7 @@ class Watcher(threading.Thread):
                 del self._readers[name]
 
     def _begin(self, name: str) -> None:
-        record = _load(f"{self._runs}/{name}/run.json")
+        record = load(f"{self._runs}/{name}/run.json")
         if record is None:
             return
         subject = Subject(
@@ -167,24 +103,6 @@ class Watcher(threading.Thread):
             self._readers[name] = reader
 
 
-def _load(path: str) -> Any:
-    try:
-        with open(path) as file:
-            return json.load(file)
-    except (OSError, ValueError):
-        return None
-
-
-@dataclass
-class Job:
-    """One build of one agent."""
-
-    agent: str
-    checkout: str
-    words: tuple[str, ...]
-    is_good: bool = True
-
-
 class World:
     """A user with one of the caches."""
 
@@ -193,41 +111,50 @@ class World:
         self.deck = deck
         self.tool = tool
         self.log = deck.folder + "/rustc.log"
-        self.env = _environment(deck, tool, folder, _tracing_rustc(deck, self.log))
+        self.env = _environment(deck, tool, folder, tracing_rustc(deck, self.log))
         self.watcher = Watcher(deck.state)
         self.watcher.start()
 
-    def stage(self, name: str, jobs: list[Job]) -> None:
-        """All jobs at once; then each run's figures against the truth."""
+    def stage(self, name: str, jobs: list[Job], *, is_countable: bool = True) -> None:
+        """All jobs at once, then the figures against the truth. Not countable: the tool cannot tell runs apart."""
         if os.path.exists(self.log):
             os.unlink(self.log)
         before, known = self._counted(), set(self.deck.runs())
-        running = [self._start(job) for job in jobs]
+        accounts = [ACCOUNTS[self.tool](self.env, job) for job in jobs]
+        running = [self._start(job, account.env) for job, account in zip(jobs, accounts, strict=True)]
         for job, one in zip(jobs, running, strict=True):
             out, err = one.communicate(timeout=600)
             assert (one.returncode == 0) == job.is_good, f"{job}: {one.returncode}\n{out}\n{err}"
-        runs = {os.path.basename(run): _load(run + "/run.json") for run in set(self.deck.runs()) - known}
+        runs = {os.path.basename(run): load(run + "/run.json") for run in set(self.deck.runs()) - known}
         until(lambda: all(self._is_told(run) for run in runs), 30, "the readers")
         after = self._counted()
-        calls = _calls(self.log)
+        calls = read_calls(self.log)
         sums: Counter[str] = Counter()
-        for job in jobs:
-            (run,) = [
+        for job, account in zip(jobs, accounts, strict=True):
+            run = next(
                 run
                 for run, record in runs.items()
                 if record["agent"] == job.agent and tuple(record["typed"]) == job.words
-            ]
-            sums += self._check(f"{self.tool}, {name}: {job.agent}, {job.words[0]}", run, calls)
-        self._compare_sums(name, sums, before, after)
+            )
+            what = f"{self.tool}, {name}: {job.agent}, {job.words[0]}"
+            if not is_countable:
+                told = self.watcher.told[run]
+                self.figures.holds(f"{what}: none, and why", not told.events and bool(told.note), told.note)
+                continue
+            sums += self._check(what, run, calls)
+            theirs = account.counts(runs[run])
+            if theirs is not None:
+                ours = as_theirs(self.watcher.told[run].events)
+                self.figures.holds(f"  as {self.tool} counts this run", theirs == ours, f"{dict(theirs)}, {dict(ours)}")
+        if is_countable:
+            self._compare_sums(name, sums, before, after)
 
     def _is_told(self, run: str) -> bool:
         return run in self.watcher.told and self.watcher.told[run].is_settled
 
-    def _start(self, job: Job) -> "subprocess.Popen[str]":
-        from tests.real.product import COMMAND
-
+    def _start(self, job: Job, env: dict[str, str]) -> "subprocess.Popen[str]":
         return subprocess.Popen(
-            [COMMAND, *job.words, "--agent", job.agent], cwd=job.checkout, env=self.env, text=True,
+            [COMMAND, *job.words, "--agent", job.agent], cwd=job.checkout, env={**self.env, **env}, text=True,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
 
@@ -235,7 +162,7 @@ class World:
         told = self.watcher.told[run]
         rust = Counter(event.outcome for event in told.events if event.language == "Rust")
         ran = sum(1 for call in calls if call[0] == run)
-        made = _made(f"{self.deck.state}/runs/{run}/out.log")
+        made = made_units(f"{self.deck.state}/runs/{run}/out.log")
         seen = f"{dict(rust)}, {ran} compilers ran, cargo made {made}"
         if found := re.search(r"lacks (\d+) of", told.note):
             lost = int(found[1])
@@ -243,7 +170,7 @@ class World:
             return Counter(event.outcome for event in told.events)
         self.figures.holds(what, not told.note, f"{seen} {told.note}")
         self.figures.holds("  compilers that ran", rust.total() - rust["hit"] == ran, seen)
-        if _load(f"{self.deck.state}/runs/{run}/exit.json")["code"] == 0:
+        if load(f"{self.deck.state}/runs/{run}/exit.json")["code"] == 0:
             self.figures.holds("  units that cargo made", rust.total() == made, seen)
         return Counter(event.outcome for event in told.events)
 
@@ -261,19 +188,6 @@ class World:
             self.figures.holds(f"  all of {self.tool}, {name}", theirs == ours, f"{dict(theirs)} against {dict(ours)}")
 
 
-def _zccache(env: dict[str, str]) -> Counter[str]:
-    found = json.loads(_ask(env, "zccache", "status", "--json") or "{}").get("daemon", {})
-    hits, misses = found.get("cache_hits", 0), found.get("cache_misses", 0)
-    return Counter({"hit": hits, "missed": misses, "error": found.get("compile_errors", 0)})
-
-
-COUNTED = {"zccache": _zccache}
-
-
-def _ask(env: dict[str, str], *words: str) -> str:
-    return subprocess.run(words, env=env, capture_output=True, text=True, check=False).stdout
-
-
 def _environment(deck: Deck, tool: str, folder: str, rustc: str) -> dict[str, str]:
     home = deck.env["HOME"]
     env = {**deck.env, "PATH": f"{folder}:{deck.env['PATH']}", "RUSTC": rustc, "MBX_DISPLAY": "plain"}
@@ -284,48 +198,8 @@ def _environment(deck: Deck, tool: str, folder: str, rustc: str) -> dict[str, st
         subprocess.run(["mbx", "setup", "--yes"], env=env, check=True, capture_output=True)
         env["PATH"] = f"{home}/.local/share/mbx/bin:{env['PATH']}"
     else:
-        _write(deck.folder, "work/.cargo/config.toml", f'[build]\nrustc-wrapper = "{tool}"\n')
+        write(deck.folder, "work/.cargo/config.toml", f'[build]\nrustc-wrapper = "{tool}"\n')
     return env
-
-
-def _tracing_rustc(deck: Deck, log: str) -> str:
-    sysroot = subprocess.run(["rustc", "--print", "sysroot"], capture_output=True, text=True, check=True).stdout.strip()
-    _write(deck.folder, "trace/trace.c", _TRACE_C)
-    defines = (f'-DLOG="{log}"', f'-DREAL="{sysroot}/bin/rustc"')
-    rustc = deck.folder + "/trace/rustc"
-    subprocess.run(["cc", "-O1", "-w", *defines, deck.folder + "/trace/trace.c", "-o", rustc], check=True)
-    return rustc
-
-
-def _calls(log: str) -> list[tuple[str, ...]]:
-    """Compilations that ran to their end, each with its run: no questions, and not where only the list of dependencies
-    was wanted (kache kills a compiler at that point when it has the entry).
-    """
-    if not os.path.exists(log):
-        return []
-    with open(log) as file:
-        words = [tuple(line.rstrip("\n").split("\x1f")[:-1]) for line in file]
-    return [call for call in words if _out_dir(call) and "-" not in call and not _is_list(call)]
-
-
-def _is_list(call: tuple[str, ...]) -> bool:
-    return "--emit=dep-info" in call or (
-        "--emit" in call[:-1] and call[call.index("--emit") + 1].startswith("dep-info=")
-    )
-
-
-def _out_dir(call: tuple[str, ...]) -> str:
-    return call[call.index("--out-dir") + 1] if "--out-dir" in call[:-1] else ""
-
-
-def _made(path: str) -> int:
-    """Units that cargo had compiled anew, build scripts' runs not counted."""
-    count = 0
-    with open(path, "rb") as file:
-        for line in file:
-            if line.startswith(b'{"reason":"compiler-artifact"'):
-                count += not json.loads(line)["fresh"]
-    return count
 
 
 def _try_tool(figures: Figures, tool: str, folder: str) -> None:
@@ -334,23 +208,53 @@ def _try_tool(figures: Figures, tool: str, folder: str) -> None:
         roots = [f"{deck.folder}/work/checkout{number}" for number in range(3)]
         for root in roots:
             write_workspace(root)
-        words = [("build",), ("check",), ("test", "--no-run")]
-        jobs = [Job(f"a{number}", root, words[number]) for number, root in enumerate(roots)]
-        world.stage("cold", jobs)
-        for root in roots:
-            shutil.rmtree(os.path.realpath(root + "/target"))
-        world.stage("warm", jobs)
-        for number, root in enumerate(roots):
-            _write(root, f"lib{number}/src/lib.rs", _source("lib") + f"pub fn more() -> u64 {{ {number} }}\n")
-        world.stage("edited", jobs)
-        _write(roots[0], "lib1/src/lib.rs", "pub fn work0(x: u64) -> u64 { wrong }\n")
-        world.stage("with an error", [Job("a0", roots[0], ("build", "--keep-going"), is_good=False), jobs[1]])
-        world.stage("two in one checkout", [Job(f"b{number}", roots[1], words[number]) for number in range(2)])
+        if tool == "sccache":
+            _alone(world, roots)
+        else:
+            _together(world, roots)
         world.watcher.stop()
         polls = sum(told.polls for told in world.watcher.told.values())
         cpu_s = sum(told.cpu_s for told in world.watcher.told.values())
-        figures.note(f"{tool}: one poll takes", f"{cpu_s / max(1, polls) * 1e3:.2f} ms ({polls} polls)")
+        figures.at_most(f"{tool}: one poll takes, ms", cpu_s / max(1, polls) * 1e3, 2.0, "{:.2f}", f"{polls} polls")
         _end_daemons(deck)
+
+
+def _jobs(roots: list[str]) -> list[Job]:
+    words = [("build",), ("check",), ("test", "--no-run")]
+    return [Job(f"a{number}", root, words[number]) for number, root in enumerate(roots)]
+
+
+def _edit(roots: list[str]) -> None:
+    for number, root in enumerate(roots):
+        write(root, f"lib{number}/src/lib.rs", source("lib") + f"pub fn more() -> u64 {{ {number} }}\n")
+
+
+def _together(world: World, roots: list[str]) -> None:
+    jobs = _jobs(roots)
+    world.stage("cold", jobs)
+    for root in roots:
+        shutil.rmtree(os.path.realpath(root + "/target"))
+    world.stage("warm", jobs)
+    _edit(roots)
+    world.stage("edited", jobs)
+    write(roots[0], "lib1/src/lib.rs", "pub fn work0(x: u64) -> u64 { wrong }\n")
+    world.stage("with an error", [Job("a0", roots[0], ("build", "--keep-going"), is_good=False), jobs[1]])
+    world.stage("two in one checkout", [Job(f"b{n}", roots[1], jobs[n].words) for n in range(2)])
+
+
+def _alone(world: World, roots: list[str]) -> None:
+    """One server counts for all: figures of a run that was alone, and none of those that were not."""
+    jobs = _jobs(roots)
+    for job in jobs:
+        world.stage("cold, alone", [job])
+    for root in roots:
+        shutil.rmtree(root + "/target")
+    for job in jobs:
+        world.stage("warm, alone", [job])
+    _edit(roots)
+    world.stage("edited, at once", jobs, is_countable=False)
+    write(roots[0], "lib1/src/lib.rs", "pub fn work0(x: u64) -> u64 { wrong }\n")
+    world.stage("with an error, alone", [Job("a0", roots[0], ("build", "--keep-going"), is_good=False)])
 
 
 def _end_daemons(deck: Deck) -> None:

@@ -87,7 +87,7 @@ class CacheReaders:
                 source = Source("kache", find, kache.when, kache.parse_line, kache.fits, is_keyed=True)
                 return self._journal(subject, source)
             case "sccache":
-                return user_sccache.SccacheReader(self._servers, subject.env, subject.folder, subject.started)
+                return user_sccache.SccacheReader(self._servers, subject)
             case _:
                 return self._mbx(subject)
 

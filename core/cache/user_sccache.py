@@ -1,7 +1,7 @@
 """What a user's own sccache server did for one run, from its counters before and after. Source: sccache 0.16.
 
 One server counts for everybody, and says nothing of single compilations. So there are figures only where its counters
-grew by exactly what this run asked: where the front before sccache noted its calls, their number says so; else the
+grew by exactly what this run asked: where the front before sccache noted its calls, their number proves it; else the
 server must have begun with the run, and nobody else may have built meanwhile. Otherwise `note` says why there are none.
 `sccache --show-stats --stats-format=json` takes 3 ms and starts no server; it runs beside us, once before and after.
 """
@@ -17,6 +17,7 @@ from typing import NamedTuple
 from core import events as e
 from core.cache.calls import CallNotes
 from core.cache.journal_reader import shown
+from core.cache.subject import Subject
 from core.events.cache import CacheOutcome
 
 VARIABLES = (
@@ -125,6 +126,8 @@ class Servers:
     spans: list["SccacheReader"] = field(default_factory=list)
     past: list[tuple[str, float, float]] = field(default_factory=list)
     """Server and time span of runs that ended lately."""
+    last: dict[str, tuple[float, "Counter[Kind]"]] = field(default_factory=dict)
+    """When a server was asked last, and what it said."""
     foreign: float = float("-inf")
     """When a build was last alive that is not ours."""
 
@@ -145,20 +148,24 @@ class Servers:
 class SccacheReader:
     """Follows one run: asks the server's counters at once, and when the run has ended."""
 
-    def __init__(self, servers: Servers, env: Mapping[str, str], folder: str, started: float) -> None:
+    def __init__(self, servers: Servers, subject: Subject) -> None:
+        env = subject.env
         self.note = "the server's counters are read when the run ends"
         self.server = env.get("SCCACHE_SERVER_UDS") or env.get("SCCACHE_SERVER_PORT") or _DEFAULT_PORT
-        self.started = started
+        self.started = subject.started
         self.ended: float | None = None
         self._servers = servers
         self._env = {name: env[name] for name in (*VARIABLES, "PATH") if name in env}
         self._program = shutil.which("sccache", path=env.get("PATH"))
-        self._notes = CallNotes(folder + "/fronts/cache.jsonl")
+        self._notes = CallNotes(subject.folder + "/fronts/cache.jsonl")
+        self._has_front = "/" not in subject.wrapper and os.path.isdir(subject.folder + "/fronts")
+        self._is_told = bool(subject.told)
         self._calls = 0
         self._is_whole = True
-        self._before: Counter[Kind] | None = None
-        self._is_before_first = False
-        """Counters were read before the run's first call."""
+        self._bases: list[Counter[Kind]] = []
+        """What the server may have counted when the run began; none of it counts a call of the run."""
+        self._has_asked = False
+        self._began_fresh = False
         self._question: Question | None = None
         self._asked_at = float("-inf")
         self._is_done = False
@@ -168,7 +175,6 @@ class SccacheReader:
         """All of the run's compilations, once it has ended and the server has answered."""
         if self._is_done:
             return []
-        self._calls += sum(1 for call in self._notes.poll() if "-" not in call.argv)
         if self._question is None:
             self._ask(now)
             return []
@@ -177,16 +183,18 @@ class SccacheReader:
             if now - self._asked_at > ASK_LIMIT_S:
                 self._give_up("sccache did not answer")
             return []
-        asked_at, self._question = self._asked_at, None
+        self._question = None
         counts = read_counts(answer)
         if counts is None:
             self._give_up("sccache gave no counters")
             return []
-        if self._before is None:
-            self._calls += sum(1 for call in self._notes.poll() if "-" not in call.argv)
-            self._before, self._is_before_first = counts, self._calls == 0
-            return []
-        return self._compare(counts, self._before, asked_at) if self.ended is not None else []
+        self._calls += sum(1 for call in self._notes.poll() if "-" not in call.argv)
+        if not self._has_asked:
+            self._begin(counts)
+        elif self.ended is not None:
+            self._servers.last[self.server] = self._asked_at, counts
+            return self._compare(counts, self._asked_at)
+        return []
 
     def saw_lock_wait(self, path: str) -> None:
         """Nothing: whoever else builds is seen by what the server counted."""
@@ -209,7 +217,7 @@ class SccacheReader:
                 self._servers.past = [*self._servers.past[-99:], (self.server, self.started, self.ended)]
 
     def _ask(self, now: float) -> None:
-        if self._before is not None and (self.ended is None or now < self.ended + SETTLE_S):
+        if self._has_asked and (self.ended is None or now < self.ended + SETTLE_S):
             return
         if now - self._asked_at < RETRY_S:
             return
@@ -222,30 +230,44 @@ class SccacheReader:
         except OSError as error:
             self._give_up(f"sccache could not be asked: {error.strerror}")
 
-    def _compare(self, after: "Counter[Kind]", before: "Counter[Kind]", now: float) -> list[e.CacheLookedUp]:
+    def _begin(self, counts: "Counter[Kind]") -> None:
+        self._has_asked = True
+        self._began_fresh = not counts
+        last = self._servers.last.get(self.server)
+        if last is not None and last[0] < self.started:
+            self._bases.append(last[1])
+        if self._has_front and not self._calls:
+            self._bases.append(counts)
+        self._bases.append(Counter())
+
+    def _compare(self, after: "Counter[Kind]", now: float) -> list[e.CacheLookedUp]:
+        """A base counts no call of the run, so what grew is at least what the run asked; where equal, it is that."""
         assert self.ended is not None
-        fresh = not before
-        grown = after - before
-        total = sum(grown.values())
-        if before - after:
-            self._give_up("the server was started anew, or its counters zeroed, while the run built")
+        grown = [after - base for base in self._bases if not base - after]
+        if self._is_told:
+            self._give_up("")
         elif not self._is_whole:
             self._give_up("the run was stopped, and the server does not say which calls were its")
-        elif self._calls and not (self._is_before_first or fresh):
-            self._give_up("the server had counted some of the run's calls before it could be asked")
-        elif self._calls and total != self._calls:
-            if total < self._calls and now < self.ended + SETTLE_LIMIT_S:
-                return []
-            self._give_up(f"the server counted {total} compilations, the run asked for {self._calls}")
-        elif not self._calls and not self._is_exclusive(fresh):
-            self._give_up("others built with the same sccache server, or may have")
-        else:
-            self.note, self._is_done = "", True
-            return [self._event(kind) for kind, count in sorted(grown.items()) for _ in range(count)]
+        elif not self._has_front:
+            return self._without_front(after)
+        elif (mine := next((one for one in grown if one.total() == self._calls), None)) is not None:
+            return self._tell(mine)
+        elif now >= self.ended + SETTLE_LIMIT_S:
+            totals = f"{min(one.total() for one in grown)} compilations, and the run asked for {self._calls}"
+            self._give_up(f"the server counted {totals}: others built with it, or had before it was asked")
         return []
 
-    def _is_exclusive(self, fresh: bool) -> bool:
-        return fresh and self._servers.foreign < self.started and self._servers.is_alone(self)
+    def _without_front(self, after: "Counter[Kind]") -> list[e.CacheLookedUp]:
+        """Nobody noted the calls: all that the server counted is the run's, where nobody else can have asked."""
+        is_alone = self._servers.foreign < self.started and self._servers.is_alone(self)
+        if is_alone and len(self._bases) == 1 and self._began_fresh:
+            return self._tell(after)
+        self._give_up("others built with the same sccache server, or may have")
+        return []
+
+    def _tell(self, counts: "Counter[Kind]") -> list[e.CacheLookedUp]:
+        self._give_up("")
+        return [self._event(kind) for kind, count in sorted(counts.items()) for _ in range(count)]
 
     def _event(self, kind: Kind) -> e.CacheLookedUp:
         assert self.ended is not None
