@@ -180,9 +180,9 @@ def _pairs(argv: Sequence[str]) -> Iterator[tuple[str, str, str]]:
         if word in _TAKES_VALUE:
             value = next(words, "")
             name = "-C" if word == "--codegen" else word
-            yield name, value, f"{name} {value}" if len(name) == 2 else f"{name}={value}"
+            yield name, value, f"{name} {value}" if len(name) == 2 or name == "--cfg" else f"{name}={value}"
         elif name in _TAKES_VALUE and sign:
-            yield name, value, word
+            yield name, value, f"{name} {value}" if name == "--cfg" else word
         elif word[:2] in _TAKES_VALUE and not word.startswith("--"):
             yield word[:2], word[2:], f"{word[:2]} {word[2:]}"
         else:

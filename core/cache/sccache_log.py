@@ -163,15 +163,14 @@ class ServerLog:
             return self._cannot_cache(at, cannot[1], cannot[2])
         if (fatal := _FATAL.match(text)) is not None:
             self.trouble = _short(fatal[2])
-            return [self._error(self._tasks.take_any(fatal[1], at), at, "server")]
+            return [_verdict(self._tasks.take_any(fatal[1], at), at, reason="server", counters=("errors",))]
         return self._take_untagged(at, text)
 
     def _take_untagged(self, at: float, text: str) -> list[Verdict]:
         head, _, rest = text.partition(": ")
         match head:
             case "Compilation failed":
-                task = self._tasks.take_failed(rest, at)
-                return [self._error(task, at, "compile failed", "compile_fails")]
+                return [self._failed(self._tasks.take_failed(rest, at), at)]
             case "Error executing cache write":
                 self.trouble = _short(rest)
                 path = _PATH.search(rest)
@@ -240,20 +239,20 @@ class ServerLog:
             case Step.FOUND:
                 return [_verdict(task, at, "hit", counters=("hits",))]
             case Step.UNKEYED:
-                return [self._error(task, at, "compile failed")]
+                return [_verdict(task, at, reason="compile failed", counters=("errors",))]
             case Step.UNCACHED:
                 return [_verdict(task, at, "not cacheable", "SCCACHE_NO_CACHE", counters=())]
             case Step.DRIVEN:
                 counters = ("uncacheable_outputs",)
                 return [_verdict(task, at, "not cacheable", "nvcc itself", counters=counters, is_driver=True)]
-        # Only nvcc itself fails under its tag; where one of its steps failed before, that one has told it.
-        is_driver = self._cuda_failed_at >= task.began > 0
-        return [_verdict(task, at, reason="compile failed", counters=("compile_fails",), is_driver=is_driver)]
+        return [self._failed(task, at)]
 
-    def _error(self, task: Task, at: float, reason: str, counter: str = "errors") -> Verdict:
-        if task.asked.language not in ("Rust", "C/C++"):
+    def _failed(self, task: Task, at: float) -> Verdict:
+        """A compiler that failed. nvcc does where a step of it did, which has told it before."""
+        is_driver = task.asked.is_driver and self._cuda_failed_at >= task.began > 0
+        if not is_driver and task.asked.language not in ("Rust", "C/C++"):
             self._cuda_failed_at = at
-        return _verdict(task, at, reason=reason, counters=(counter,))
+        return _verdict(task, at, reason="compile failed", counters=("compile_fails",), is_driver=is_driver)
 
     def _cannot_cache(self, at: float, reason: str, words: str) -> list[Verdict]:
         if is_question(reason):

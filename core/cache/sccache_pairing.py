@@ -7,7 +7,7 @@ from enum import IntEnum, auto
 from core.cache.sccache_argv import Asked, language_of_tag
 
 MAX_TASKS = 4096
-"""Under way at once; the one that was begun first is given up."""
+"""Under way at once; those that were begun first are given up."""
 
 
 class Step(IntEnum):
@@ -69,7 +69,8 @@ class Tasks:
         """One more is under way."""
         self._put(Task(tag, at, asked, since=at))
         if self._count > MAX_TASKS:
-            self._drop(min(self, key=lambda task: task.began))
+            for task in sorted(self, key=lambda task: task.began)[: MAX_TASKS // 8]:
+                self._drop(task)
 
     def move(self, tag: str, at: float, before: Step, after: Step, spent: float | None = None) -> Task:
         """The one that went from one step to the next, in so many seconds."""

@@ -144,7 +144,23 @@ def _variable(name: str, value: str | None, was: str | None) -> str:
         return f"{name} is new"
     if value is None:
         return f"{name} is gone"
-    return name if value.startswith("#") or was.startswith("#") else f"{name}: {value}, was {was}"
+    if value.startswith("#") or was.startswith("#"):
+        return name
+    value, was = _unlike(value, was)
+    return f"{name}: {value}, was {was}"
+
+
+def _unlike(one: str, other: str) -> tuple[str, str]:
+    """Two paths without the folders that they both end in, two of anything else as they are."""
+    if not (one.startswith("/") and other.startswith("/")):
+        return one, other
+    parts, others = one.split("/"), other.split("/")
+    same = 0
+    while same < min(len(parts), len(others)) - 2 and parts[-1 - same] == others[-1 - same]:
+        same += 1
+    if not same:
+        return one, other
+    return "/".join([*parts[:-same], "…"]), "/".join([*others[:-same], "…"])
 
 
 def _files(now: Mapping[str, str], old: Mapping[str, str]) -> list[str]:
