@@ -134,7 +134,7 @@ class Objects:
         try:
             fd = os.open(path, flags, 0o600)
         except FileNotFoundError:  # somebody removed the cache
-            self.prepare()
+            _make_folder(os.path.dirname(path))
             fd = os.open(path, flags, 0o600)
         return Incoming(self, fd, path, name, agent)
 
@@ -310,9 +310,11 @@ def _shelf(name: str) -> str:
 
 
 def _make_folder(path: str) -> None:
-    os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
-    with contextlib.suppress(FileExistsError):
-        os.mkdir(path, 0o700)
+    """With all that are missing above it, each for the user alone. Raises OSError."""
+    if not os.path.isdir(path):
+        _make_folder(os.path.dirname(path))
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(path, 0o700)
 
 
 def _names(folder: str) -> list[str]:

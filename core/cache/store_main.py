@@ -13,7 +13,7 @@ from core.cache.store_server import Server, listen
 from core.cache.store_service import Parts, Service
 from core.clock import monotonic, wall_clock
 
-_OTHER_S = 1.5
+_OTHER_S = 1.0
 """Another store over the same objects may be about to end."""
 
 

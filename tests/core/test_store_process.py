@@ -184,12 +184,17 @@ def test_a_client_that_hangs_holds_nobody(paths: Paths, address: StoreAddress) -
     head = f"PUT /a/a/b/c/abc HTTP/1.1\r\nAuthorization: Bearer {address.token}\r\nContent-Length: 1000000\r\n\r\n"
     for number, link in enumerate(hanging):
         link.sendall(head.encode()[: 10 + 5 * number])
-    asker = Asker(address)
+    asker = Asker(address, "a")
+    assert asker.put(KEY, bytes(20 << 20)) == 201
+    for _ in range(5):  # they ask for much and take nothing
+        hanging.append(socket.create_connection(("127.0.0.1", address.port)))
+        hanging[-1].sendall(f"GET {asker.path(KEY)} HTTP/1.1\r\nAuthorization: Bearer {address.token}\r\n\r\n".encode())
+    until(lambda: ops(paths).count(("a", "hit")) == 5, "the answers that nobody takes")
     for number in range(20):
         assert asker.put(key_of(number), b"x") == 201
     stats = store_stats(paths)
     assert stats is not None
-    assert stats["connections"] >= 41
+    assert stats["connections"] >= 46
     for link in hanging:
         link.close()
 
@@ -246,6 +251,8 @@ def test_many_at_once_get_what_they_put(paths: Paths, address: StoreAddress) -> 
     assert stats is not None
     assert (stats["entries"], stats["errors"]) == (10, 0)
     assert sum(agent["hits"] for agent in stats["agents"].values()) == 320 == len(log_of(paths)) / 2
+    open_files = os.listdir(f"/proc/{address.pid}/fd")
+    assert len(open_files) < 12 + stats["connections"], open_files
 
 
 def test_port_token_and_objects_outlive_a_kill(paths: Paths, address: StoreAddress) -> None:
@@ -341,7 +348,7 @@ def test_a_second_store_over_the_same_objects_is_refused_with_a_sentence(paths: 
     other = paths._replace(state=paths.state + "-2")
     with pytest.raises(DeckError, match="did not start"):
         ensure_store(other)
-    assert "another store is at work" in Path(other.store, "errors").read_text()
+    until(lambda: "another store is at work" in Path(other.store, "errors").read_text(), "its last words")
     assert find_store(paths) == address
 
 
