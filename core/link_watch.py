@@ -1,28 +1,40 @@
 """Links of all live runs that are seen among their processes: what they are goes to the journals of the runs."""
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from core import events as e
 from core.clock import Clock
 from core.watch.prober import Watched
-from core.watch.sampled_links import LinkRun, SampledLinks
+from core.watch.sampled_links import LOOK_S, LinkRun, SampledLinks
 from core.watch.table import ProcessTable
 from core.watched import WatchedRun
+
+MAX_SHARE = 0.007
+"""Of one core, for looking: where many processes come and go, looks become rarer."""
+_LATEST_WEIGHT = 0.1
 
 
 class LinkWatch:
     """Between the engine's runs and the processes."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, cpu_time: Clock) -> None:
         self._sampled = SampledLinks(clock)
+        self._cpu_time = cpu_time
+        self._cost_s = 0.0
+        """Of the last looks, on average."""
         self._watched: dict[str, WatchedRun] = {}
         self._runs: dict[str, LinkRun] = {}
 
     @property
     def is_needed(self) -> bool:
-        """Something runs that may link."""
-        return any(run.record.started.tool == "exec" or not run.is_build_over for run in self._watched.values())
+        """Something runs that may link unseen by a front."""
+        return any(
+            (run.record.started.tool == "exec" or not run.is_build_over)
+            and self._sampled.is_needed_for(self._runs[name])
+            for name, run in self._watched.items()
+        )
 
     def take(
         self, runs: Mapping[str, WatchedRun], watched: Mapping[str, Watched], over: Mapping[str, WatchedRun]
@@ -39,18 +51,26 @@ class LinkWatch:
 
     def _begin(self, name: str, run: WatchedRun, watched: Watched) -> None:
         self._watched[name] = run
-        self._runs[name] = LinkRun(name, watched.supervisor, run.link_notes, run.poll_notes)
+        has_fronts = os.path.isdir(run.folder + "/fronts")
+        self._runs[name] = LinkRun(name, watched.supervisor, run.link_notes, run.poll_notes, has_fronts)
         self._note(self._sampled.take_over(self._runs[name], run.sampled_links))
 
     def look(self) -> None:
         """Look once: 0.1 ms where little is new. Between two ticks as well, because links are short."""
         if self._runs:
+            began_s = self._cpu_time()
             self._note(self._sampled.look(self._runs))
+            self._cost_s += (self._cpu_time() - began_s - self._cost_s) * _LATEST_WEIGHT
+
+    @property
+    def pause_s(self) -> float:
+        """Until the next look."""
+        return max(LOOK_S, self._cost_s / MAX_SHARE)
 
     def look_through(self, table: ProcessTable) -> None:
-        """Find linkers that were not new when they were looked for: those of a run that was found late."""
+        """Find what was not new when it was looked for: linkers and compilers of a run that was found late."""
         for run in list(self._runs.values()):
-            below = (proc.pid for proc in table.below(run.supervisor) if table.part(proc).role == "linker")
+            below = (proc.pid for proc in table.below(run.supervisor) if table.part(proc).role in ("linker", "rustc"))
             self._note(self._sampled.consider(below, self._runs))
 
     def _note(self, found: Iterable[tuple[str, e.Event]]) -> None:

@@ -14,18 +14,20 @@ from typing import NamedTuple
 from core import events as e
 from core.clock import Clock
 from core.values import dataclass
-from core.watch import procs
+from core.watch import proc_files, procs
 from core.watch.elf import read_sizes
 from core.watch.link_words import LinkWords, read_link, reader_in
 from core.watch.links import LinkNotes, linker_name, linker_of
 from core.watch.roles import part_of
 
 LOOK_S = 0.04
-"""Between two looks while something builds."""
+"""Between two looks while there are links that no front tells of, or may be."""
+_LISTED_FROM = 20
+"""So many new numbers, and all processes are listed: most numbers are threads, and to ask for one costs 12 µs."""
 _MAX_NEW = 2000
 """New processes that are looked at in one look; of more, the last ones."""
 _MAX_DEPTH = 64
-_STARTERS = frozenset(("rustc", "cc", "build script", "make", "ninja", "cmake", "nvcc"))
+_STARTERS = frozenset(("cargo", "rustc", "cc", "build script", "make", "ninja", "cmake", "nvcc"))
 """Who starts drivers and linkers: a new process has the name of its parent until it becomes another program."""
 _NOT_THE_LINKER = frozenset(("collect2", "lto-wrapper", "lto1"))
 """They belong to a link and are not what links."""
@@ -44,6 +46,8 @@ class LinkRun:
     """What fronts tell of it."""
     refresh: Callable[[], None]
     """Reads on in them."""
+    has_fronts: bool = False
+    """Links of `cc` are told by one."""
 
 
 class _Process(NamedTuple):
@@ -81,14 +85,21 @@ class SampledLinks:
         """By pid and start of the driver."""
         self._young: list[int] = []
         """Seen once: they may become another program."""
+        self._own_linker: dict[str, bool] = {}
+        """Whether a run's rustc is told to use a certain linker: no front stands before that."""
         self._judged: set[int] = set()
         """Linkers that were looked at."""
         self._last_pid: int | None = None
-        self._count_fd = _open(f"{root}/loadavg")
+        self._count_fd = proc_files.open_file(f"{root}/loadavg")
 
     def open(self, run: str) -> tuple[str, ...]:
         """Links of a run that are under way."""
         return tuple(link.started.link for link in self._links.values() if link.run.run == run)
+
+    def is_needed_for(self, run: LinkRun) -> bool:
+        """It is worth looking 25 times a second."""
+        is_linking = any(link.run.run == run.run for link in self._links.values())
+        return is_linking or not run.has_fronts or self._own_linker.get(run.run, True)
 
     def look(self, runs: Mapping[str, LinkRun]) -> list[tuple[str, e.Event]]:
         """What began and ended since the last look: run, and what to tell of it."""
@@ -125,7 +136,7 @@ class SampledLinks:
             link = _Link(run, started, started.at, -1, {})
             if process is None or str(process.started_ticks) != ticks:
                 found.append((run.run, self._ended(link)))
-            elif (fd := _open(f"{self._root}/{pid}/stat")) >= 0:
+            elif (fd := proc_files.open_file(f"{self._root}/{pid}/stat")) >= 0:
                 link.driver_fd = fd
                 self._links[int(pid), int(ticks)] = link
         return found
@@ -134,38 +145,53 @@ class SampledLinks:
 
     def _new_pids(self) -> Iterable[int]:
         """Those that were started since the last look."""
-        words = _read_again(self._count_fd).split()
+        words = proc_files.read_again(self._count_fd).split()
         last, self._last_pid = self._last_pid, int(words[-1]) if words else None
         if self._last_pid is None or last is None or self._last_pid < last:
             self._judged.clear()
             return ()  # the first look, or the numbers began anew
         new = range(max(last + 1, self._last_pid - _MAX_NEW), self._last_pid + 1)
         self._judged.difference_update(new)
-        return new
+        if len(new) < _LISTED_FROM:
+            return new
+        return [pid for name in os.listdir(self._root) if name.isdigit() and (pid := int(name)) in new]
 
     def _judge(self, pid: int, supervisors: Mapping[int, LinkRun], *, is_new: bool) -> tuple[str, e.Event] | None:
-        name = _read(f"{self._root}/{pid}/comm").decode("utf-8", "replace").rstrip("\n")
+        name = proc_files.read(f"{self._root}/{pid}/comm").decode("utf-8", "replace").rstrip("\n")
         if not name:
             return None
         role = _role(name)
         if role in _STARTERS and is_new:
             self._young.append(pid)
+        if role == "rustc":
+            self._see_compiler(pid, supervisors)
         if role != "linker" or not self._is_process(pid):
             return None
         self._judged.add(pid)
         return self._begin(pid, supervisors)
 
+    def _see_compiler(self, pid: int, supervisors: Mapping[int, LinkRun]) -> None:
+        """Note whether it is told which linker to use: `-C linker=clang`."""
+        if all(self._own_linker.get(run.run, not run.has_fronts) for run in supervisors.values()):
+            return
+        words = proc_files.read(f"{self._root}/{pid}/cmdline").split(b"\0")
+        chain = self._chain(pid, supervisors) if b"--crate-name" in words else []
+        run = supervisors.get(chain[-1].pid) if chain else None
+        if run is not None:
+            is_told = any(word.startswith((b"linker=", b"-Clinker=")) for word in words)
+            self._own_linker[run.run] = is_told or self._own_linker.get(run.run, False)
+
     def _is_process(self, pid: int) -> bool:
         """Not one of a linker's threads, which have numbers of their own."""
-        status = _read(f"{self._root}/{pid}/status")
-        return _number(status, b"\nTgid:") == pid
+        status = proc_files.read(f"{self._root}/{pid}/status")
+        return proc_files.number(status, b"\nTgid:") == pid
 
     def _begin(self, pid: int, supervisors: Mapping[int, LinkRun]) -> tuple[str, e.Event] | None:
         """Take a linker into its link, or begin one; None: nothing new is to be told."""
         chain = self._chain(pid, supervisors)
         if not chain or chain[-1].pid not in supervisors:
             return None
-        fd = _open(f"{self._root}/{pid}/status")
+        fd = proc_files.open_file(f"{self._root}/{pid}/status")
         if fd < 0:
             return None
         known = next((self._links[key] for one in chain if (key := (one.pid, one.started_ticks)) in self._links), None)
@@ -204,7 +230,7 @@ class SampledLinks:
         if height == len(chain) - 1 and _role(driver.name) == "linker":
             return None  # mold goes on for a moment after its parent said that it is done
         words = self._words(driver.pid) or self._words(chain[0].pid)
-        fd = _open(f"{self._root}/{driver.pid}/stat")
+        fd = proc_files.open_file(f"{self._root}/{driver.pid}/stat")
         if words is None or fd < 0:
             if fd >= 0:
                 os.close(fd)
@@ -225,16 +251,20 @@ class SampledLinks:
         return link
 
     def _words(self, pid: int) -> LinkWords | None:
-        line = _read(f"{self._root}/{pid}/cmdline").split(b"\0")[1:]
-        cwd = os.fsencode(_read_link(f"{self._root}/{pid}/cwd"))
+        line = proc_files.read(f"{self._root}/{pid}/cmdline").split(b"\0")[1:]
+        cwd = os.fsencode(proc_files.read_link(f"{self._root}/{pid}/cwd"))
         return read_link([word for word in line if word], *reader_in(cwd))
 
     def _absolute(self, pid: int, output: bytes) -> str:
-        path = os.path.join(_read_link(f"{self._root}/{pid}/cwd"), os.fsdecode(output or b"a.out"))
+        path = os.path.join(proc_files.read_link(f"{self._root}/{pid}/cwd"), os.fsdecode(output or b"a.out"))
         return os.path.normpath(path).encode("utf-8", "replace").decode()
 
     def _linker(self, process: _Process, words: LinkWords) -> str:
-        seen = "" if process.name in _NOT_THE_LINKER else linker_of(_read_link(f"{self._root}/{process.pid}/exe"))
+        seen = (
+            ""
+            if process.name in _NOT_THE_LINKER
+            else linker_of(proc_files.read_link(f"{self._root}/{process.pid}/exe"))
+        )
         return seen or linker_name(words.fuse, is_rust_lld=words.is_rust_lld)
 
     def _unit(self, above: Iterable[_Process]) -> str:
@@ -242,13 +272,13 @@ class SampledLinks:
         rustc = next((one for one in above if _role(one.name) == "rustc"), None)
         if rustc is None:
             return ""
-        words = [word for word in _read(f"{self._root}/{rustc.pid}/cmdline").split(b"\0") if word]
-        package = procs.package_of(_read(f"{self._root}/{rustc.pid}/environ"))
+        words = [word for word in proc_files.read(f"{self._root}/{rustc.pid}/cmdline").split(b"\0") if word]
+        package = procs.package_of(proc_files.read(f"{self._root}/{rustc.pid}/environ"))
         unit = procs.unit_of(words, package) if words else None
         return unit.name if unit is not None else ""
 
     def _process(self, pid: int) -> _Process | None:
-        stat = _read(f"{self._root}/{pid}/stat")
+        stat = proc_files.read(f"{self._root}/{pid}/stat")
         end = stat.rfind(b")")
         fields = stat[end + 2 :].split(None, 20)
         if len(fields) < 20:
@@ -260,14 +290,14 @@ class SampledLinks:
 
     def _measure(self, link: _Link, status_fd: int) -> bool:
         """Take the memory of one of its linkers; False: that one has ended."""
-        status = _read_again(status_fd)
-        peak = _number(status, b"\nVmHWM:")
+        status = proc_files.read_again(status_fd)
+        peak = proc_files.number(status, b"\nVmHWM:")
         if peak is not None:
             link.peak_bytes = max(link.peak_bytes, peak * 1024)
         return peak is not None
 
     def _lives(self, link: _Link) -> bool:
-        stat = _read_again(link.driver_fd)
+        stat = proc_files.read_again(link.driver_fd)
         return bool(stat) and stat[stat.rfind(b")") + 2 :][:1] not in (b"Z", b"X")
 
     def _ended(self, link: _Link) -> e.LinkEnded:
@@ -298,41 +328,3 @@ def _made_since(output: str, began: float) -> int | None:
     except OSError:
         return None
     return there.st_size if there.st_mtime >= began - _CLOCK_SLACK_S else None
-
-
-def _number(status: bytes, label: bytes) -> int | None:
-    at = status.find(label)
-    return int(status[at + len(label) :].split(None, 1)[0]) if at >= 0 else None
-
-
-def _open(path: str) -> int:
-    try:
-        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return -1
-
-
-def _read(path: str) -> bytes:
-    fd = _open(path)
-    if fd < 0:
-        return b""
-    try:
-        return os.read(fd, 1 << 20)
-    except OSError:
-        return b""  # it ended
-    finally:
-        os.close(fd)
-
-
-def _read_again(fd: int) -> bytes:
-    try:
-        return os.pread(fd, 4096, 0) if fd >= 0 else b""
-    except OSError:
-        return b""  # ESRCH: it ended
-
-
-def _read_link(path: str) -> str:
-    try:
-        return os.readlink(path)
-    except OSError:
-        return ""

@@ -1,6 +1,7 @@
 """Links seen among processes: a made-up /proc, in which processes come, link and go."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -203,6 +204,22 @@ def test_a_next_engine_goes_on_with_a_link_and_ends_one_that_is_gone(world: Worl
     ((_, ended),) = late.look(world.runs)
     assert isinstance(ended, e.LinkEnded)
     assert (ended.link, ended.peak_bytes) == (begun.link, 1000 * 1024)
+
+
+@pytest.mark.parametrize(("flags", "is_needed"), [("-C\0linker=clang\0", True), ("-C\0opt-level=3\0", False)])
+def test_a_run_with_a_front_is_looked_at_often_where_its_rustc_names_a_linker(
+    world: World, flags: str, is_needed: bool
+) -> None:
+    run = replace(world.runs["r"], has_fronts=True)
+    world.runs = {"r": run}
+    assert world.links.is_needed_for(run)
+    world.add(200, SUPERVISOR, "cargo")
+    world.add(201, 200, "rustc", RUSTC + flags)
+    world.look()
+    assert world.links.is_needed_for(run) is is_needed
+    world.link(first=300)
+    world.look()
+    assert world.links.is_needed_for(run)
 
 
 def words_of(line: str, files: dict[bytes, bytes] | None = None) -> tuple[str, int, int, str | None] | None:
