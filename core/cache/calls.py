@@ -37,6 +37,8 @@ class Call(NamedTuple):
     env: Mapping[str, str | None]
     is_direct: bool
     """The cache server was gone: rustc ran without it."""
+    compiler: str = ""
+    """As it was called."""
 
     @property
     def dep_info(self) -> str:
@@ -74,9 +76,9 @@ def parse_call(line: bytes) -> Call | None:
         env = {str(name): None if value is None else str(value) for name, value in note["env"].items()}
         return Call(
             float(note["at"]), unit_name(words, env), key_of(words), str(note["cwd"]), _after_compiler(words), env,
-            bool(note["direct"]),
+            bool(note["direct"]), words[0],
         )  # fmt: skip
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError):
         return None
 
 

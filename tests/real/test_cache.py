@@ -77,8 +77,8 @@ def kill(pid: int) -> None:
 def test_a_second_agent_takes_what_the_first_compiled(deck: Deck) -> None:
     folder = checkout(deck)
     first = outcomes(build(deck, "ann", folder))
-    assert {unit: outcome for unit, (outcome, _) in first.items()} == {
-        "one": "missed", "two": "missed", "two(bin)": "not cacheable"
+    assert first == {
+        "one": ("missed", "first time"), "two": ("missed", "first time"), "two(bin)": ("not cacheable", "crate-type")
     }  # fmt: skip
     subprocess.run(["cargo", "clean", "-q"], cwd=folder, env=deck.env, check=True)
     second = build(deck, "bob", folder)
@@ -92,6 +92,23 @@ def test_a_second_agent_takes_what_the_first_compiled(deck: Deck) -> None:
     }  # fmt: skip
     assert (figures["server"]["hits"], figures["server"]["misses"], figures["server"]["not_cacheable"]) == (2, 0, 1)
     assert subprocess.run([folder / "target/debug/two"], capture_output=True, check=True).stdout == b"2\n"
+
+
+def test_a_miss_is_told_with_the_input_that_differs(deck: Deck) -> None:
+    folder, other = checkout(deck), checkout(deck, "other")
+    build(deck, "ann", folder)
+    (folder / "one/src/lib.rs").write_text("pub fn one() -> u32 { 11 }\n")
+    edited = build(deck, "ann", folder)
+    assert {one["unit"]: (one["reason"], one["detail"]) for one in edited if one["outcome"] == "missed"} == {
+        "one": ("source", "one/src/lib.rs"), "two": ("dependency", "one (its own inputs differ)"),
+    }  # fmt: skip
+    elsewhere = build(deck, "bob", other)
+    (one,) = [one for one in elsewhere if one["unit"] == "one"]
+    assert (one["outcome"], one["reason"]) == ("missed", "folder")
+    assert one["detail"].startswith(f"{other}, was {folder}")
+    flagged = build(deck, "bob", other, "build", "--config", "profile.dev.opt-level=1")
+    (one,) = [one for one in flagged if one["unit"] == "one"]
+    assert (one["reason"], one["detail"]) == ("flags", "-C opt-level=1 is new; -C debug-assertions=on is new")
 
 
 def test_a_build_goes_on_where_its_server_was_killed(deck: Deck) -> None:
