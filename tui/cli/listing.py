@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, NoReturn
 
 from core import queries
 from core.attach import Reader
+from core.cache_use import CacheUse
 from core.client import ensure_engine, request
 from core.clock import wall_clock
 from core.errors import DeckError
@@ -18,6 +19,7 @@ from core.state import Board, Run, RunState
 from tui import format as f
 from tui.cli import common
 from tui.cli.events import Changes, plain
+from tui.cli.machine_record import bottleneck_record, builds_of, foreign_lines, foreign_records, machine_record
 
 _COLOURS = {
     RunState.FAILED: "31", RunState.KILLED: "31", RunState.LOST: "31", RunState.WAITING: "33",
@@ -78,9 +80,9 @@ def _ps(argv: list[str]) -> int:
     board = common.whole_board(paths)
     runs = _chosen(board, is_all=given.all)
     if given.json:
-        _print_json("ps", board, runs)
+        _print_json("ps", board, runs, paths)
     else:
-        for line in table(board, runs, _room()):
+        for line in [*table(board, runs, _room()), *_foreign(board, paths)]:
             common.print_text(line)
     return 0
 
@@ -104,12 +106,12 @@ def _refresh(paths: Paths, *, is_all: bool, is_json: bool) -> NoReturn:
     board = reader.read_all()
     height = 0
     while True:
-        _wake_engine(paths)
+        ensure_engine(paths)  # even where nothing of ours runs: it looks for what others build
         runs = _chosen(board, is_all=is_all)
         if is_json:
-            _print_json("top", board, runs)
+            _print_json("top", board, runs, paths)
         elif sys.stdout.isatty():
-            height = _redraw(board, runs, height)
+            height = _redraw(board, runs, height, _foreign(board, paths))
         else:
             for line in changes.lines(board, tuple(run.run for run in runs)):
                 common.print_text(line)
@@ -117,13 +119,14 @@ def _refresh(paths: Paths, *, is_all: bool, is_json: bool) -> NoReturn:
         board = reader.poll()
 
 
-def _redraw(board: Board, runs: list[Run], height: int) -> int:
+def _redraw(board: Board, runs: list[Run], height: int, foreign: list[str]) -> int:
     """Draw over the last picture, which was so high; the height of this one."""
     size = shutil.get_terminal_size()
-    others = len(board.notes) + 3  # heading, summary, the cursor's own line
+    others = len(board.notes) + len(foreign) + 3  # heading, summary, the cursor's own line
     kept = _most_wanted(runs, max(1, size.lines - others))
     room = size.columns - 1  # in the last column, erasing to the end of the line would take its character away
-    lines = [*table(board, kept, room), f.cut_name(_foot(runs, kept), room)][: max(1, size.lines - 1)]
+    below = [f.cut_name(line, room) for line in foreign]
+    lines = [*table(board, kept, room), *below, f.cut_name(_foot(runs, kept), room)][: max(1, size.lines - 1)]
     up = f"\x1b[{height}A" if height else ""
     common.print_text(f"{up}\r" + "\n".join(f"{line}\x1b[K" for line in lines) + "\x1b[J")
     return len(lines)
@@ -236,9 +239,19 @@ def _room() -> int | None:
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
-def _print_json(schema: str, board: Board, runs: list[Run]) -> None:
+def _foreign(board: Board, paths: Paths) -> list[str]:
+    """Builds that are not ours, a line each, cut to the room."""
+    room = _room()
+    lines = foreign_lines(builds_of(board, paths), board.now)
+    return lines if room is None else [f.cut_name(line, room) for line in lines]
+
+
+def _print_json(schema: str, board: Board, runs: list[Run], paths: Paths) -> None:
     records = [run_record(board, run) for run in runs]
-    common.print_json(schema, now=board.now, engine_seen_at=board.engine_seen_at, notes=board.notes, runs=records)
+    common.print_json(
+        schema, now=board.now, engine_seen_at=board.engine_seen_at, notes=board.notes, runs=records,
+        foreign=foreign_records(board, builds_of(board, paths)), machine=machine_record(board),
+    )  # fmt: skip
 
 
 def run_record(board: Board, run: Run) -> dict[str, Any]:
@@ -267,11 +280,14 @@ def run_record(board: Board, run: Run) -> dict[str, Any]:
         ],
         "use": None if run.use is None else {
             "at": run.use.at, "processes": run.use.processes, "cpu_cores": run.use.cpu_cores,
-            "memory_bytes": run.use.memory_bytes,
+            "memory_bytes": run.use.memory_bytes, "read_bytes_s": run.use.read_bytes_s,
+            "write_bytes_s": run.use.write_bytes_s,
         },
+        "bottleneck": bottleneck_record(run),
         "memory_peak_bytes": run.memory_peak_bytes,
         "links": {"running": len(run.links), "ended": len(run.link_ends),
                   "peak_bytes": max((link.peak_bytes for link in run.link_ends), default=None)},
+        "cache": _cache_record(run.cache),
         "tests": {"passed": run.tests_passed, "failed": run.tests_failed, "ignored": run.tests_ignored,
                   "suites": run.suites},
         "lines": {"out": run.out_lines, "err": run.err_lines},
@@ -282,6 +298,25 @@ def run_record(board: Board, run: Run) -> dict[str, Any]:
             "stopped_by": ended.stopped_by, "is_killed": ended.is_killed, "left_running": list(ended.left_running),
         },
         "handed_to": run.handed_to,
+    }  # fmt: skip
+
+
+def _cache_record(use: CacheUse) -> dict[str, Any] | None:
+    """What a cache did for a run; None: nothing went through one."""
+    if not use.cache:
+        return None
+    return {
+        "name": use.cache, "effective_rate": use.main.effective_rate, "server_rate": use.main.server_rate,
+        "saved_s": round(use.saved_s, 3) if use.total.hits > use.saved_unknown else None,
+        "saved_unknown": use.saved_unknown, "hit_bytes": use.hit_bytes, "stored_bytes": use.stored_bytes,
+        "languages": [
+            {"language": language, "hits_own": counts.own, "hits_other": counts.other, "hits_unknown": counts.unknown,
+             "missed": counts.missed, "not_cacheable": counts.not_cacheable, "errors": counts.errors}
+            for language, counts in use.languages.items()
+        ],
+        "reasons": [{"outcome": outcome, "reason": reason, "count": count}
+                    for (outcome, reason), count in use.reasons.items()],
+        "sources": [{"agent": agent or None, "hits": hits} for agent, hits in use.sources.items()],
     }  # fmt: skip
 
 

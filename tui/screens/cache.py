@@ -288,8 +288,8 @@ class CacheScreen(DeckScreen[None]):
             self.deck.action_tab("board")
 
     def hints(self, view: View) -> tuple[Key, ...]:
-        kept = (key for key in super().hints(view) if key.id not in _NOT_HINTED)
-        return (BY_ID["table.open"], *kept)
+        kept = tuple(key for key in super().hints(view) if key.id not in _NOT_HINTED)
+        return kept if self.has_class("-none") else (BY_ID["table.open"], *kept)
 
 
 def _quiet(view: TextView) -> TextView:
