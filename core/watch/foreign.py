@@ -187,6 +187,16 @@ class ForeignWatch:
         return self._clock() - self._booted_at - root.started_ticks / TICKS_A_SECOND
 
 
+def look_once(supervisors: Iterable[int], *, clock: Clock, monotonic: Clock) -> tuple[BuildRow, ...]:
+    """All builds as one look sees them, oldest first; what cores they use is not known."""
+    table = ProcessTable()
+    table.look()
+    try:
+        return ForeignWatch(table, clock=clock, monotonic=monotonic).look(supervisors, ()) or ()
+    finally:
+        table.close()
+
+
 def subcommand_of(words: Iterable[bytes]) -> str:
     """Cargo's subcommand; empty: none is given (`cargo --version`)."""
     values = (b"--config", b"-C", b"-Z", b"--color")

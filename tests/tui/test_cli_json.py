@@ -3,16 +3,23 @@
 import json
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from core import events as e
+from core.facts import read_record
+from core.host import ForeignBuild, Host
 from core.journal import JournalWriter
+from core.paths import Paths
+from core.state import Board
 from tests.core.runs import exit_of, paths_in, start_python
+from tests.scene import board_at
 from tests.tui.commands import no_engine
 from tests.tui.link_scene import link_end
+from tui.cli.machine_record import bottleneck_record, builds_of, foreign_records, machine_record
 from tui.cli.main import main
 
 DOCS = (Path(__file__).parents[2] / "docs" / "json.md").read_text()
@@ -29,6 +36,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     os.rename(tmp_path / "state", tmp_path / "cargo-deck")
     monkeypatch.setattr("tui.cli.listing.ensure_engine", lambda paths: None)
     monkeypatch.setattr("tui.cli.listing.request", no_engine)
+    monkeypatch.setattr("tui.cli.cache.ensure_engine", lambda paths: None)
     return started
 
 
@@ -53,6 +61,26 @@ def test_ps_prints_what_is_documented(run: str, capsys: pytest.CaptureFixture[st
     assert set(one) == documented("### A run")
     for name in ("units", "tests", "lines", "bytes", "exit"):
         assert set(one[name]) == documented(f"### `{name}`"), name
+
+
+def test_what_is_known_of_the_machine_is_printed_as_documented() -> None:
+    build = ForeignBuild(7, 1.0, "cargo", "cargo check", "", "", ("serde",), 5, None, 2, "rust-analyzer")
+    sample = e.MachineSampled(9.0, 0.5, 100, 60, 30, 20, 0, 0, (("cpu", 0.1, 0.0),), (("/t", 1, 2, None),))
+    held = e.BottleneckFound(9.0, "cpu", "all 2 cores are busy (99 %)")
+    board = Board(now=10.0, engine_seen_at=9.5, host=Host(sample, foreign=(build,)))
+    (foreign,) = foreign_records(board, builds_of(board, paths_in(Path("/nowhere"))))
+    machine = machine_record(board)
+    assert machine is not None
+    assert set(foreign) == documented("### `foreign`")
+    assert set(machine) == documented("### `machine`")
+    assert (foreign["cwd"], foreign["editor"], foreign["in_flight"]) == (None, "rust-analyzer", ["serde"])
+    assert machine["pressure"] == {"cpu": {"some": 0.1, "full": 0.0}}
+    run = next(iter(board_at(20.0).runs.values()))
+    told = bottleneck_record(replace(run, bottleneck=held))
+    assert told is not None
+    assert set(told) == documented("### `bottleneck`")
+    assert bottleneck_record(run) is None
+    assert machine_record(replace(board, now=99.0)) is None
 
 
 def test_logs_print_numbered_lines(run: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -100,3 +128,36 @@ def test_an_unknown_run_is_a_sentence(words: tuple[str, ...], run: str, capsys: 
 def test_a_bad_option_is_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["ps", "--nosuch"]) == 2
     assert "see `cargo deck ps --help`" in capsys.readouterr().err
+
+
+def test_caches_are_told_as_documented(run: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    journal = tmp_path / "cargo-deck" / "runs" / run / "events.jsonl"
+    lookup = e.CacheLookedUp(
+        at=1.0, cache="sccache", unit="one", language="Rust", outcome="hit", key="k", source_agent="other", reason="",
+        detail="", elapsed_s=0.1, saved_s=2.0, size_bytes=7,
+    )  # fmt: skip
+    started = next(event for event in _events(run, tmp_path) if isinstance(event, e.RunStarted))
+    lines = [{"schema": 1, "run": run}, e.to_record(started), e.to_record(lookup)]
+    journal.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    (found,) = printed(capsys, "cache", "stats", "--json")
+    (agent,) = found["agents"]
+    assert set(found) == {"schema", "version", *documented("## `cargo-deck/cache` (version 1), of `cache stats`")}
+    assert set(agent) == documented("### An agent's cache")
+    assert set(agent["units"]) == documented("### `units`, of a cache")
+    assert (agent["units"]["hits_other"], agent["effective_rate"], agent["saved_s"]) == (1, 1.0, 1.9)
+    (told,) = printed(capsys, "cache", "log", "--json")
+    assert set(told) == {
+        "schema", "version", *documented("## `cargo-deck/cache-lookup` (version 1), a line each, of `cache log`")
+    }  # fmt: skip
+    (stopped,) = printed(capsys, "cache", "stop", "--json")
+    assert stopped["agents"] == []
+    assert main(["cache", "stop", "--agent", "tester"]) == 2
+    assert "tester has no cache server" in capsys.readouterr().err
+    assert main(["cache", "clear", "--agent", "tester"]) == 2
+    assert "shared by all agents" in capsys.readouterr().err
+
+
+def _events(run: str, folder: Path) -> list[e.Event]:
+    record = read_record(Paths(str(folder / "cargo-deck"), str(folder / "cargo-deck")), run)
+    assert record is not None
+    return [record.started]

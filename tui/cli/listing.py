@@ -122,10 +122,10 @@ def _refresh(paths: Paths, *, is_all: bool, is_json: bool) -> NoReturn:
 def _redraw(board: Board, runs: list[Run], height: int, foreign: list[str]) -> int:
     """Draw over the last picture, which was so high; the height of this one."""
     size = shutil.get_terminal_size()
-    others = len(board.notes) + len(foreign) + 3  # heading, summary, the cursor's own line
+    others = len(board.notes) + 3  # heading, summary, the cursor's own line
     kept = _most_wanted(runs, max(1, size.lines - others))
     room = size.columns - 1  # in the last column, erasing to the end of the line would take its character away
-    below = [f.cut_name(line, room) for line in foreign]
+    below = foreign[: max(0, size.lines - others - len(kept))]
     lines = [*table(board, kept, room), *below, f.cut_name(_foot(runs, kept), room)][: max(1, size.lines - 1)]
     up = f"\x1b[{height}A" if height else ""
     common.print_text(f"{up}\r" + "\n".join(f"{line}\x1b[K" for line in lines) + "\x1b[J")
