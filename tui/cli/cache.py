@@ -69,7 +69,7 @@ def _stats(paths: Paths, given: argparse.Namespace) -> int:
         common.print_json("cache", now=board.now, agents=records, store=store)
         return 0
     if not records:
-        common.print_text("No build had a cache: `--cache sccache` for one, cache = \"sccache\" in config.toml for all.")
+        common.print_text('No build had a cache: `--cache sccache` for one, cache = "sccache" in config.toml for all.')
         return 0
     for line in _table([_HEADING, *(_row(record) for record in records)]):
         common.print_text(line)
@@ -143,7 +143,11 @@ def _call(known: servers.Server, *words: str) -> bytes:
 
 def _store(paths: Paths) -> dict[str, Any] | None:
     """Figures of our own store; None: there is none, or it does not run."""
-    return store_stats(paths) if find_store(paths) is not None else None
+    found = store_stats(paths) if find_store(paths) is not None else None
+    if found is None:
+        return None
+    return {"entries": found["entries"], "bytes": found["bytes"], "limit_bytes": found["limit"],
+            "evicted": found["evicted"]}  # fmt: skip
 
 
 def _row(record: dict[str, Any]) -> tuple[str, ...]:
@@ -165,7 +169,7 @@ def _table(rows: list[tuple[str, ...]]) -> list[str]:
 def _store_line(store: dict[str, Any] | None) -> str:
     if store is None:
         return "Our own store does not run."
-    taken, limit = f.size(store["bytes"]), f.size(store["limit"])
+    taken, limit = f.size(store["bytes"]), f.size(store["limit_bytes"])
     return f"Our own store: {f.many(store['entries'], 'entry')}, {taken} of {limit}, {store['evicted']} had to go."
 
 
@@ -230,9 +234,7 @@ def _log(paths: Paths, given: argparse.Namespace) -> int:
     """Every look-up of the last day, oldest first."""
     ensure_engine(paths)
     board = Reader(paths, wall_clock, _DAY_S).read_all()
-    found = [
-        (one, run) for run in board.runs.values() for one in run.cache.lookups if given.agent in (None, run.agent)
-    ]
+    found = [(one, run) for run in board.runs.values() for one in run.cache.lookups if given.agent in (None, run.agent)]
     for one, run in sorted(found, key=lambda pair: pair[0].at):
         if given.json:
             common.print_json(
