@@ -78,6 +78,8 @@ class CacheUse:
     """Of entries that were made, as far as it is known."""
     lookups: tuple[e.CacheLookedUp, ...] = ()
     """In order, at most MAX_LOOKUPS."""
+    uncounted: str = ""
+    """Why there are no figures, a sentence without its full stop; empty: there are. Of several runs, of one of them."""
 
     @property
     def rust(self) -> Counts:
@@ -117,11 +119,14 @@ def combine(uses: Iterable[CacheUse]) -> CacheUse:
         hit_bytes=sum(use.hit_bytes for use in found),
         stored_bytes=sum(use.stored_bytes for use in found),
         lookups=tuple(sorted((event for use in found for event in use.lookups), key=lambda event: event.at)),
+        uncounted=next((use.uncounted for use in reversed(found) if use.uncounted), ""),
     )
 
 
 def add_lookup(use: CacheUse, event: e.CacheLookedUp, agent: str) -> CacheUse:
     """The use after one more compilation of `agent`."""
+    if use.uncounted:
+        return use
     counts = use.languages.get(event.language, Counts()).plus(_one(event, agent))
     changes: dict[str, object] = {
         "cache": event.cache,
@@ -140,6 +145,11 @@ def add_lookup(use: CacheUse, event: e.CacheLookedUp, agent: str) -> CacheUse:
         changes["reasons"] = _counted(use.reasons, (event.outcome, event.reason))
         changes["stored_bytes"] = use.stored_bytes + size
     return replace(use, **changes)  # type: ignore[arg-type]
+
+
+def without_figures(event: e.CacheUncounted) -> CacheUse:
+    """The use of a run of which not all can be told."""
+    return CacheUse(cache=event.cache, uncounted=event.why)
 
 
 def _one(event: e.CacheLookedUp, agent: str) -> Counts:

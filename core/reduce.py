@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from core import events as e
-from core.cache_use import add_lookup
+from core.cache_use import add_lookup, without_figures
 from core.state import (
     MAX_DIAGNOSTICS,
     MAX_FAILED_TESTS,
@@ -122,6 +122,8 @@ def _apply(s: dict[str, Any], finished: dict[str, float], event: e.Event) -> Non
             s["memory_peak_bytes"] = max(s["memory_peak_bytes"] or 0, event.memory_bytes)
         case e.CacheLookedUp():
             s["cache"] = add_lookup(s["cache"], event, s["agent"])
+        case e.CacheUncounted():
+            s["cache"] = without_figures(event)
         case e.BottleneckFound():
             s["bottleneck"] = event if s["ended_at"] is None else None
         case e.TypicalRecalled():

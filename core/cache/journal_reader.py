@@ -125,6 +125,7 @@ class JournalReader:
         self, source: Source, scope: Scope, notes: str, shared: Shared, *, told: frozenset[tuple[str, float]]
     ) -> None:
         """`notes`: what the front before the cache writes. `told`: units and times that the run's journal has."""
+        self.cache = source.cache
         self.note = ""
         self.scope = scope
         self.ended: float | None = None

@@ -68,6 +68,7 @@ class MbxReader:
 
     def __init__(self, folder: str, subject: Subject, claims: Claims) -> None:
         """`folder`: of sessions."""
+        self.cache = "mbx"
         self.note = ""
         self.ended: float | None = None
         self.subject = subject

@@ -27,6 +27,8 @@ _NAMES = re.compile(rb"\b(sccache|zccache|kache|mbx)\b")
 class CacheReader(Protocol):
     """Follows what one run asks of its cache."""
 
+    cache: str
+    """Of TOOLS."""
     note: str
     """Why there are no figures, or not all; empty: they are whole."""
 

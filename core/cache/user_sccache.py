@@ -150,7 +150,8 @@ class SccacheReader:
 
     def __init__(self, servers: Servers, subject: Subject) -> None:
         env = subject.env
-        self.note = "the server's counters are read when the run ends"
+        self.cache = "sccache"
+        self.note = ""
         self.server = env.get("SCCACHE_SERVER_UDS") or env.get("SCCACHE_SERVER_PORT") or _DEFAULT_PORT
         self.started = subject.started
         self.ended: float | None = None

@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from core import events as e
 from core.cache.readers import VARIABLES, CacheReader, CacheReaders
 from core.cache.subject import Subject
 from core.clock import Clock
@@ -26,6 +27,7 @@ class _Read:
     """Locks that it was seen to wait for."""
     ended_at: float | None = None
     is_settled: bool = False
+    is_note_told: bool = False
 
 
 class UserCaches:
@@ -66,11 +68,11 @@ class UserCaches:
         record = run.record
         if record.cache_server or record.started.tool != "cargo":
             return None
+        env, words = _start(run.folder)
         reader = self._readers.make_reader(
             Subject(
-                record.rustc_wrapper, _environment(run.folder), run.run, run.folder, record.started.agent,
-                record.started.target_dir, record.started.checkout, tuple(record.started.command.split()),
-                record.started.at, run.told_lookups,
+                record.rustc_wrapper, env, run.run, run.folder, record.started.agent, record.started.target_dir,
+                record.started.checkout, words, record.started.at, run.told_lookups,
             )
         )  # fmt: skip
         return _Read(run, reader) if reader is not None else None
@@ -84,6 +86,9 @@ class UserCaches:
             read.reader.end(now, is_whole=not read.run.is_stop_asked)
         if found := read.reader.poll(now):
             read.run.note(found)
+        if read.reader.note and not read.is_note_told:
+            read.is_note_told = True
+            read.run.note([e.CacheUncounted(now, read.reader.cache, read.reader.note)])
         if read.ended_at is not None and not read.is_settled:
             read.is_settled = read.reader.is_settled(now) or now - read.ended_at > SETTLE_LIMIT_S
 
@@ -93,11 +98,13 @@ class UserCaches:
             read.reader.close()
 
 
-def _environment(folder: str) -> Mapping[str, str]:
-    """Of a run, what caches go by."""
+def _start(folder: str) -> tuple[Mapping[str, str], tuple[str, ...]]:
+    """Of a run, the variables that caches go by, and what cargo was given."""
     try:
         with open(folder + "/run.json", "rb") as file:
-            env = json.load(file)["env"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return {name: os.environ[name] for name in VARIABLES if name in os.environ}
-    return {name: value for name, value in env.items() if name in VARIABLES and isinstance(value, str)}
+            record = json.load(file)
+        words = tuple(str(word) for word in record["launch"]["argv"][1:])
+        env = {name: value for name, value in record["env"].items() if name in VARIABLES and isinstance(value, str)}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {name: os.environ[name] for name in VARIABLES if name in os.environ}, ()
+    return env, words

@@ -22,7 +22,7 @@ from core.events.build import (
     UnitFinished,
     UnitStarted,
 )
-from core.events.cache import CacheLookedUp, CacheOutcome
+from core.events.cache import CacheLookedUp, CacheOutcome, CacheUncounted
 from core.events.codec import EVENTS, from_record, to_record
 from core.events.machine import CachesSeen, ForeignSeen, LocksSeen, MachineSampled
 from core.events.observed import (
@@ -42,6 +42,7 @@ __all__ = [
     "BuildFinished",
     "CacheLookedUp",
     "CacheOutcome",
+    "CacheUncounted",
     "CachesSeen",
     "DiagnosticEmitted",
     "Event",

@@ -35,3 +35,12 @@ class CacheLookedUp(Event):
     """Of a hit: what compiling took when the entry was made; None: not known."""
     size_bytes: int | None
     """Of the entry; None: not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class CacheUncounted(Event):
+    """What a cache did for the run cannot be told, or not all of it: then no figure of it is shown."""
+
+    cache: str
+    why: str
+    """A sentence without its full stop. Sanitised."""

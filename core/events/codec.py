@@ -25,7 +25,7 @@ from core.events.build import (
     UnitFinished,
     UnitStarted,
 )
-from core.events.cache import CacheLookedUp
+from core.events.cache import CacheLookedUp, CacheUncounted
 from core.events.machine import CachesSeen, ForeignSeen, LocksSeen, MachineSampled
 from core.events.observed import (
     BottleneckFound,
@@ -44,7 +44,7 @@ EVENTS: dict[str, type[Event]] = {
         LockWaitBegan, LockWaitEnded, BuildFinished, TestSuiteStarted, TestFinished, TestsCounted,
         TypicalRecalled, HandedOver, LogCut, StopAsked, RunEnded, RunLost,
         LinkStarted, LinkEnded, RunSampled, ProcessKilled, LockBlocked, LockPassed,
-        CacheLookedUp, BottleneckFound, MachineSampled, LocksSeen, ForeignSeen, CachesSeen,
+        CacheLookedUp, CacheUncounted, BottleneckFound, MachineSampled, LocksSeen, ForeignSeen, CachesSeen,
     )
 }  # fmt: skip
 _FIELDS: dict[type[Event], tuple[str, ...]] = {c: tuple(f.name for f in fields(c)) for c in EVENTS.values()}

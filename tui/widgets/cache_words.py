@@ -166,6 +166,8 @@ def explain_use(one: AgentUse, called: Names) -> Iterator[Cell]:
     noun = "units of cargo" if use.rust.all else "compilations"
     fresh = sum(run.units_fresh for run in one.cached_runs)
     yield Cell(f"hit {f.percent(counts.effective_rate)}", "strong")
+    if use.uncounted:
+        yield Cell(f"Not counted: {use.uncounted}.")
     yield Cell(f"{counts.hits} of {counts.all} {noun} that had to be made; {fresh} that were fresh are not among them.")
     yield from (Cell(text) for text in _hit_lines(one, called))
     yield Cell("")
