@@ -8,11 +8,13 @@ It is only read: to try a lock would take it. Source: proc_locks(5); names of th
 
 import os
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 from core.host import LOCK_KINDS, Held, Owner, Waiter
 from core.run.identity import workspace_root
 from core.run.mask import safe_words
 from core.values import dataclass
+from core.watch.lock_heir import find_heir
 
 _MAX_READ_BYTES = 1 << 20
 _MAX_COMMAND = 80
@@ -74,6 +76,8 @@ class LockWatch:
         self._since: dict[tuple[str, int, bool], float] = {}
         """By path, pid, and whether it waits."""
         self._owners: dict[int, Owner] = {}
+        self._heirs: dict[tuple[str, int], int] = {}
+        """Who has the lock of a process that is gone, by path and its pid."""
         self._looks = 0
         self._looked_at = float("-inf")
 
@@ -95,7 +99,7 @@ class LockWatch:
         named = {inode: path for inode, group in by_inode.items() if (path := self._path(inode, group)) is not None}
         self._entries = {}
         for inode, path in sorted(named.items(), key=lambda one: one[1]):
-            self._entries.setdefault(path, []).extend(by_inode[inode])
+            self._entries.setdefault(path, []).extend(self._living(path, entry) for entry in by_inode[inode])
         self._forget(set(named), between(self._looked_at, now))
         self._looked_at = now
         return self._held(float("inf"))
@@ -135,6 +139,16 @@ class LockWatch:
             tuple(sorted(waiters, key=lambda one: one.since)),
         )
 
+    def _living(self, path: str, entry: Entry) -> Entry:
+        """The same with who has the lock, where the process that called for it is gone."""
+        if entry.waits or os.path.exists(f"{self._proc}/{entry.pid}"):
+            return entry
+        heir = self._heirs.get((path, entry.pid))
+        if heir is None or not os.path.exists(f"{self._proc}/{heir}"):
+            heir = find_heir(entry.inode[1], entry.pid, self._proc)
+        self._heirs[path, entry.pid] = entry.pid if heir is None else heir
+        return entry if heir is None else replace(entry, pid=heir)
+
     def _forget(self, inodes: set[tuple[str, int]], began: float) -> None:
         """Note when each was first seen; forget those that are gone."""
         seen = {(path, one.pid, one.waits) for path, entries in self._entries.items() for one in entries}
@@ -142,6 +156,7 @@ class LockWatch:
         pids = {pid for _, pid, _ in seen}
         self._owners = {pid: owner for pid, owner in self._owners.items() if pid in pids}
         self._paths = {inode: path for inode, path in self._paths.items() if inode in inodes}
+        self._heirs = {key: heir for key, heir in self._heirs.items() if key[0] in self._entries}
         self._others = {key: until for key, until in self._others.items() if self._looks < until}
 
     def _path(self, inode: tuple[str, int], entries: Iterable[Entry]) -> str | None:
@@ -153,6 +168,9 @@ class LockWatch:
             if (inode, pid) in self._others:
                 continue
             path, is_certain = self._find_file(inode[1], pid)
+            if path is None and not is_certain and not os.path.exists(f"{self._proc}/{pid}"):
+                heir = find_heir(inode[1], pid, self._proc)
+                path, is_certain = (None, True) if heir is None else self._find_file(inode[1], heir)
             if path is not None:
                 self._paths[inode] = path
                 return path

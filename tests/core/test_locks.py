@@ -168,6 +168,21 @@ def test_what_is_open_only_to_who_waits_is_found_by_it(tmp_path: Path, holders: 
     assert [waiter.owner.pid for waiter in held.waiters] == [20]
 
 
+def test_a_lock_whose_caller_is_gone_belongs_to_who_kept_the_file_open(tmp_path: Path) -> None:
+    lock = tmp_path / ".cargo-lock"
+    words = ["sh", "-c", 'exec 9>"$0"; flock 9; echo held; read line', str(lock)]
+    shell = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        assert shell.stdout is not None
+        assert shell.stdout.readline() == "held\n"
+        watch = LockWatch(nobody)
+        (held,) = below(tmp_path, watch.look(1.0))
+        assert [(owner.pid, owner.command) for owner in held.holders] == [(shell.pid, "sh")]
+        assert below(tmp_path, watch.look(1.2)) == [held]
+    finally:
+        shell.communicate("\n")
+
+
 def test_who_was_caught_letting_go_is_looked_at_again(tmp_path: Path) -> None:
     lock = tmp_path / ".package-cache"
     lock.touch()
