@@ -45,10 +45,20 @@ def find_program(paths: Paths, env: dict[str, str]) -> Program:
 def _candidates(paths: Paths, env: dict[str, str]) -> list[str]:
     """Ours first: of two that are equally new, it is taken."""
     own = os.path.join(os.path.dirname(os.path.abspath(sys.executable)), NAME)
+    on_path = _on_path(paths, env)
+    return [path for path in (own, on_path) if path and os.access(path, os.X_OK)]
+
+
+def first_on_path(paths: Paths, env: dict[str, str]) -> Program | None:
+    """The sccache that a command finds by its name; None: there is none."""
+    found = _on_path(paths, env)
+    return _read(paths, found) if found else None
+
+
+def _on_path(paths: Paths, env: dict[str, str]) -> str | None:
     fronts = paths.cache + "/fronts/"
     folders = [folder for folder in env.get("PATH", "").split(":") if folder and not folder.startswith(fronts)]
-    on_path = next((f"{folder}/{NAME}" for folder in folders if os.access(f"{folder}/{NAME}", os.X_OK)), None)
-    return [path for path in (own, on_path) if path and os.access(path, os.X_OK)]
+    return next((f"{folder}/{NAME}" for folder in folders if os.access(f"{folder}/{NAME}", os.X_OK)), None)
 
 
 def _read(paths: Paths, path: str) -> Program | None:

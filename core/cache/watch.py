@@ -198,9 +198,11 @@ class CacheWatch:
             since, agent, verdict = self._loose.popleft()
             if self._place(agent, verdict):
                 continue
-            if now - since < MATCH_WAIT_S:
+            is_noted = verdict.language == "Rust" and now - since < MATCH_WAIT_S
+            one = self._owner(agent, verdict)
+            if is_noted and (one is None or one.over_at is None):
                 self._loose.append((since, agent, verdict))
-            elif (one := self._owner(agent, verdict)) is not None:
+            elif one is not None:
                 self._tell(one, None, verdict)
 
     def _place(self, agent: str, verdict: Verdict) -> bool:
@@ -213,17 +215,18 @@ class CacheWatch:
         return False
 
     def _owner(self, agent: str, verdict: Verdict) -> _Run | None:
-        """The run of a verdict whose call was not noted: it writes into that run's target dir, or there is only one."""
+        """The run of a verdict whose call was not noted: it writes into that run's target dir, else the newest that
+        may have asked."""
         own = [
             one
             for one in self._runs.values()
-            if one.agent == agent and one.run.record.started.at <= verdict.at and not _has_notes(one)
+            if one.agent == agent
+            and one.run.record.started.at <= verdict.at
+            and not (verdict.language == "Rust" and _has_notes(one))
         ]
         place = verdict.out_dir or verdict.output
         within = [one for one in own if _is_below(place, one.run.record.started.target_dir)]
-        if within:
-            return within[0]
-        return own[0] if len(own) == 1 and not os.path.isabs(place) else None
+        return next(iter(reversed(within or own)), None)
 
     def _tell(self, one: _Run, call: Call | None, verdict: Verdict) -> None:
         unit = call.unit if call is not None else unit_name(verdict.words, {}) or os.path.basename(verdict.output)

@@ -32,7 +32,7 @@ const NO_LINK: [&str; 12] = [
 ];
 const NO_LINK_STARTS: [&str; 3] = ["-print-", "--print-", "-dump"];
 const MAX_RESPONSE_DEPTH: u32 = 8;
-/// Exit code of sccache where it failed itself; rustc ends with 0, 1 or 101.
+/// Exit code of sccache where it failed itself; rustc ends with 0, 1 or 101, gcc with 1 or 4, and of nvcc it makes 254.
 const SCCACHE_FAILED: i32 = 2;
 const SIGNALS: [i32; 4] = [1, 2, 3, 15]; // HUP INT QUIT TERM
 /// What the tool left behind is waited for so long.
@@ -84,7 +84,7 @@ fn main() {
     };
     let mut command = Command::new(&real); // its own path as argv[0]: gcc finds its parts from there
     if CACHES.iter().any(|cache| name == *cache) {
-        take_over_cache(command, args, rest);
+        take_over_cache(command, &name, args, rest);
     }
     command.args(&args);
     let Some(notes) = env::var_os("DECK_FRONTS").and_then(|folder| open_notes(Path::new(&folder), "links.jsonl"))
@@ -98,25 +98,27 @@ fn main() {
 }
 
 /// A cache sees the real compiler, whether it looks for it or was given our path.
-fn take_over_cache(mut command: Command, args: Vec<OsString>, path: OsString) -> ! {
-    if !is_for_rustc(&args) {
+fn take_over_cache(mut command: Command, name: &OsStr, mut args: Vec<OsString>, path: OsString) -> ! {
+    let is_for_rustc = is_for_rustc(&args);
+    if !is_for_rustc {
         command.env("PATH", &path);
-    } else if let Some(socket) = env::var_os("DECK_CACHE_SERVER") {
-        cache_or_compile(command, &args, &socket);
-    } else {
-        note_call(&args, false);
     }
     let compiler = args.first().map(PathBuf::from).filter(|first| is_me(first));
-    let found = compiler.and_then(|first| find_real(first.file_name()?, &path));
-    match found {
-        Some((real, _)) => command.arg(real).args(&args[1..]),
-        None => command.args(&args),
-    };
+    if let Some((real, _)) = compiler.and_then(|first| find_real(first.file_name()?, &path)) {
+        args[0] = real.into();
+    }
+    let is_compilation = args.first().is_some_and(|first| !first.as_bytes().starts_with(b"-"));
+    match env::var_os("DECK_CACHE_SERVER") {
+        Some(socket) if is_compilation && name == "sccache" => cache_or_compile(command, &args, &socket),
+        _ if is_for_rustc => note_call(&args, false),
+        _ => {}
+    }
+    command.args(&args);
     take_over(command);
 }
 
 /// Through the server that cargo-deck started, or without it: where it is gone, or goes before it has answered, sccache
-/// ends with a code that rustc never gives.
+/// ends with a code that no compiler gives through it.
 fn cache_or_compile(mut command: Command, args: &[OsString], socket: &OsStr) -> ! {
     let mut compiler = Command::new(&args[0]);
     compiler.args(&args[1..]);

@@ -218,13 +218,14 @@ def _begin_exec(paths: Paths, request: Request) -> Begun:
     checkout = identity.workspace_root(request.cwd, None) or identity.git_root(request.cwd) or request.cwd
     slot = spawn.take_slot(paths, request.agent.name, None)
     composed = compose.Composed(request.words, "none", False, False, (), False, False, "generic")
+    cached = cache.choose_for_exec(paths, request.agent.name, request.env)
     order = spawn.Order(
         agent=request.agent.name,
         agent_source=request.agent.source,
         tool="exec",
         subcommand=os.path.basename(program),
         typed=request.words,
-        launch=Launch(request.words, request.cwd),
+        launch=Launch(request.words, request.cwd, env=cached.env),
         env=request.env,
         checkout=checkout,
         target_dir=None,
@@ -234,6 +235,8 @@ def _begin_exec(paths: Paths, request: Request) -> Begun:
         parser="generic",
         streams=1 if request.caller.is_one_stream else 2,
         has_terminal=request.caller.has_terminal,
+        plan=(("cache", cached.value, cached.reason),) if cached.reason else (),
+        cache_server=cached.server,
     )
     try:
         started = spawn.start(paths, slot, order, owned=request.is_owned)

@@ -142,6 +142,34 @@ def choose_cache(paths: Paths, agent: str, config: CargoConfig, env: dict[str, s
     )
 
 
+def choose_for_exec(paths: Paths, agent: str, env: dict[str, str]) -> Chosen:
+    """The cache of a command that is not cargo: where it calls sccache itself, it is given its agent's own server.
+
+    Nothing of ours goes into its PATH: CMake writes down where it found a program.
+    """
+    wish = read_wish(env)
+    if wish.mistake or wish.kind == "none" or "SCCACHE_SERVER_UDS" in env:
+        return Chosen()
+    try:
+        from core.cache.program import first_on_path
+        from core.cache.server import ensure_server
+
+        found = first_on_path(paths, env)
+        if found is None:
+            return Chosen()
+        server = ensure_server(paths, agent, wish, env)
+    except (DeckError, OSError) as error:
+        return Chosen(reason=f"sccache could not be used: {error}")
+    if server.version != found.shown:
+        return Chosen(reason=f"sccache {found.shown} on PATH does not speak with the server of {server.version}")
+    return Chosen(
+        env=(("SCCACHE_SERVER_UDS", server.socket), ("SCCACHE_IGNORE_SERVER_IO_ERROR", "1")),
+        server=server.folder,
+        value=f"sccache {server.version}",
+        reason=f"where it calls sccache, a server of {agent}'s own answers; it calls it where its own settings say so",
+    )
+
+
 def _flags(config: CargoConfig, root: str | None) -> tuple[tuple[str, ...], str]:
     """What cargo is told, and what that costs."""
     flags = ("--config", 'build.rustc-wrapper="sccache"')

@@ -200,3 +200,19 @@ def test_servers_are_no_part_of_a_run_and_end_when_asked(deck: Deck) -> None:
     assert stopped["agents"] == ["ann", "the store"]
     assert process(known["pid"]) is None
     assert not os.path.exists(known["socket"])
+
+
+def test_c_that_a_command_compiles_through_sccache_is_counted_for_its_agent(deck: Deck) -> None:
+    folder = Path(deck.folder, "c")
+    folder.mkdir()
+    (folder / "a.c").write_text("int f(void) { return 1; }\n")
+    for agent in ("ann", "bob"):
+        done = deck.run("exec", "--agent", agent, "--", "sccache", "cc", "-c", "a.c", "-o", "a.o", cwd=str(folder))
+        assert done.returncode == 0, done.stderr
+    deck.run("ps")
+    first, second = ([(one["unit"], one["language"], one["outcome"], one["source_agent"]) for one in lookups(run)]
+                     for run in deck.runs())  # fmt: skip
+    assert first == [("a.o", "C/C++", "missed", "")]
+    assert second == [("a.o", "C/C++", "hit", "ann")]
+    known = server(deck, "bob")
+    assert (known["backend"], process(known["pid"]) is not None) == ("own", True)

@@ -36,7 +36,6 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     os.rename(tmp_path / "state", tmp_path / "cargo-deck")
     monkeypatch.setattr("tui.cli.listing.ensure_engine", lambda paths: None)
     monkeypatch.setattr("tui.cli.listing.request", no_engine)
-    monkeypatch.setattr("tui.cli.cache.ensure_engine", lambda paths: None)
     return started
 
 

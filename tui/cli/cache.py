@@ -11,8 +11,7 @@ from core.cache import server as servers
 from core.cache.key_book import KeyBook
 from core.cache.sccache_stats import ServerStats, parse_stats
 from core.cache.store_client import clear_store, find_store, stop_store, store_stats
-from core.cache_use import CacheUse, Counts
-from core.client import ensure_engine
+from core.cache_use import CacheUse, combine
 from core.clock import wall_clock
 from core.errors import StateError, UsageError
 from core.paths import Paths
@@ -21,6 +20,7 @@ from core.run.cache import read_wish
 from core.state import Board
 from tui import format as f
 from tui.cli import common
+from tui.cli.listing import bring_up_to_date
 from tui.widgets.ansi import safe
 
 _ASK_LIMIT_S = 10.0
@@ -58,7 +58,7 @@ def _chosen(paths: Paths, given: argparse.Namespace) -> list[str]:
 
 
 def _stats(paths: Paths, given: argparse.Namespace) -> int:
-    ensure_engine(paths)
+    bring_up_to_date(paths)
     board = Reader(paths, wall_clock, _DAY_S).read_all()
     names = set(_chosen(paths, given)) | {r.agent for r in board.runs.values() if r.cache.cache}
     if given.agent is not None:
@@ -86,7 +86,7 @@ def _record(paths: Paths, board: Board, agent: str) -> dict[str, Any]:
     known = servers.read_server(paths, agent)
     is_alive = known is not None and servers.is_alive(known)
     asked = _ask(known) if known is not None and is_alive else None
-    rust = use.rust
+    rust = use.main
     alarm = next((row[11] for row in (board.host.caches.servers if board.host.caches else ()) if row[0] == agent), "")
     return {
         "agent": agent,
@@ -111,14 +111,7 @@ def _record(paths: Paths, board: Board, agent: str) -> dict[str, Any]:
 
 def _use(board: Board, agent: str) -> CacheUse:
     """Of all runs of an agent together."""
-    languages: dict[str, Counts] = {}
-    saved_s, cache = 0.0, ""
-    for run in board.runs.values():
-        if run.agent == agent and run.cache.cache:
-            cache, saved_s = run.cache.cache, saved_s + run.cache.saved_s
-            for language, counts in run.cache.languages.items():
-                languages[language] = languages.get(language, Counts()).plus(counts)
-    return CacheUse(cache=cache, languages=languages, saved_s=saved_s)
+    return combine(run.cache for run in board.runs.values() if run.agent == agent)
 
 
 def _ask(known: servers.Server) -> ServerStats | None:
@@ -170,7 +163,8 @@ def _store_line(store: dict[str, Any] | None) -> str:
     if store is None:
         return "Our own store does not run."
     taken, limit = f.size(store["bytes"]), f.size(store["limit_bytes"])
-    return f"Our own store: {f.many(store['entries'], 'entry')}, {taken} of {limit}, {store['evicted']} had to go."
+    entries = "1 entry" if store["entries"] == 1 else f"{store['entries']:,} entries"
+    return f"Our own store: {entries}, {taken} of {limit}, {store['evicted']} had to go."
 
 
 def _zero(paths: Paths, given: argparse.Namespace) -> int:
@@ -232,7 +226,7 @@ def _say(given: argparse.Namespace, schema: str, done: list[str], word: str, not
 
 def _log(paths: Paths, given: argparse.Namespace) -> int:
     """Every look-up of the last day, oldest first."""
-    ensure_engine(paths)
+    bring_up_to_date(paths)
     board = Reader(paths, wall_clock, _DAY_S).read_all()
     found = [(one, run) for run in board.runs.values() for one in run.cache.lookups if given.agent in (None, run.agent)]
     for one, run in sorted(found, key=lambda pair: pair[0].at):

@@ -75,8 +75,7 @@ def _ps(argv: list[str]) -> int:
     parser.add_argument("--all", action="store_true", help="all of the last 24 hours")
     given = parser.parse_args(argv)
     paths = common.user_paths()
-    _wake_engine(paths)
-    _have_ends_read(paths)
+    bring_up_to_date(paths)
     board = common.whole_board(paths)
     runs = _chosen(board, is_all=given.all)
     if given.json:
@@ -318,6 +317,12 @@ def _cache_record(use: CacheUse) -> dict[str, Any] | None:
                     for (outcome, reason), count in use.reasons.items()],
         "sources": [{"agent": agent or None, "hits": hits} for agent, hits in use.sources.items()],
     }  # fmt: skip
+
+
+def bring_up_to_date(paths: Paths) -> None:
+    """Have an engine read what runs, and what is over and was too short for one."""
+    _wake_engine(paths)
+    _have_ends_read(paths)
 
 
 def _wake_engine(paths: Paths) -> None:
