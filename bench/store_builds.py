@@ -4,17 +4,18 @@ import contextlib
 import os
 import random
 import shutil
+import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 
 from bench.figures import Figures
-from core.cache.store_client import StoreAddress, ensure_store, find_store, store_stats
+from core.cache.store_client import StoreAddress, end_hung_store, ensure_store, find_store, store_stats
 from core.paths import Paths
 from tests.real.store_builds import SCCACHE, Builder, builder, change_token, kill_and_restart, meanwhile, poison
 from tests.stores import ended, kill, log_of, paths_below
 
-MODES = ("nothing", "killed and started", "killed for good", "full", "token wrong", "poisoned")
+MODES = ("nothing", "killed and started", "killed for good", "full", "token wrong", "poisoned", "hung")
 SmallDisk = Callable[[str], AbstractContextManager[str]]
 
 
@@ -93,7 +94,10 @@ def _trouble(disk: str, paths: Paths, mode: str, dice: random.Random, address: S
                 yield count
             change_token(paths, address.token)
         case "poisoned":
-            with meanwhile(lambda: poison(paths, dice) != "", dice, 0.3) as count:
+            with meanwhile(lambda: poison(paths, dice) != "", dice, 1.5) as count:
+                yield count
+        case "hung":
+            with meanwhile(lambda: _hang_or_end(paths), dice, 1.0) as count:
                 yield count
         case _:
             raise AssertionError(mode)
@@ -105,6 +109,17 @@ def _kill_once(paths: Paths) -> bool:
         return False
     kill(address)
     return True
+
+
+def _hang_or_end(paths: Paths) -> bool:
+    """The store hangs, and at the next call is found to."""
+    if end_hung_store(paths):
+        ensure_store(paths)
+        return False
+    address = find_store(paths)
+    if address is not None:
+        os.kill(address.pid, signal.SIGSTOP)
+    return address is not None
 
 
 def fill(disk: str) -> bool:

@@ -18,7 +18,8 @@ from tests.stores import Asker, key_of
 
 CLIENTS, OBJECTS, MEGABYTE = 8, 64, 1_000_000
 KNOWN_S, START_S = 2.0, 2.0
-GET_MB_S, PUT_MB_S = 200.0, 100.0
+GET_SHARE, PUT_SHARE = 0.4, 0.15
+"""Of reading a plain file and hashing it, which is the least that proving an object costs."""
 
 
 def measure_speed(figures: Figures, paths: Paths) -> None:
@@ -37,8 +38,10 @@ def measure_speed(figures: Figures, paths: Paths) -> None:
     cores = os.cpu_count()
     figures.note("1 MB objects, 8 clients", f"on {cores} cores, client and store together")
     figures.note("  plain file read", f"{plain:.0f} MB/s; with SHA-256 {proven:.0f} MB/s")
-    figures.at_least("  GET, MB/s", get, GET_MB_S, "{:.0f}", f"{get / plain:.2f} of a plain read")
-    figures.at_least("  PUT, MB/s", put, PUT_MB_S, "{:.0f}")
+    figures.note("  GET", f"{get:.0f} MB/s, {get / plain:.2f} of a plain read")
+    figures.note("  PUT", f"{put:.0f} MB/s")
+    figures.at_least("  GET, of a read with SHA-256", get / proven, GET_SHARE, "{:.2f}")
+    figures.at_least("  PUT, of a read with SHA-256", put / proven, PUT_SHARE, "{:.2f}")
     asker = Asker(address)
     asker.put(key_of(5000), bytes(3000))
     began = time.perf_counter()

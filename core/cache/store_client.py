@@ -17,6 +17,8 @@ from core.paths import Paths
 LIMIT_BYTES = 50_000_000_000
 IDLE_S = 600.0
 START_S = 2.0
+HUNG_S = 1.0
+"""A store that does not answer in this time is no help to anybody."""
 _PAUSE_S = 0.005
 _AGAIN_S = 0.1
 _ANSWER_BYTES = 16 << 20
@@ -35,15 +37,19 @@ def data_folder(paths: Paths) -> str:
 
 
 def ensure_store(paths: Paths, *, limit_bytes: int = LIMIT_BYTES, idle_s: float = IDLE_S) -> StoreAddress:
-    """The store that runs (0.5 ms), or a new one (50 ms). Limit and idle time are those of whoever starts it.
+    """The store that runs (1 ms), or a new one (50 ms); one that hangs is killed.
+
+    Limit and idle time are those of whoever starts it.
 
     Raises:
         StoreError: none answers within 2 s.
     """
     ends = monotonic() + START_S
     child, start_at, pause_s = 0, 0.0, _AGAIN_S
-    while (found := find_store(paths, timeout_s=max(0.05, ends - monotonic()))) is None:
+    while (found := find_store(paths, timeout_s=max(0.05, min(HUNG_S, ends - monotonic())))) is None:
         now = monotonic()
+        if now > ends - START_S + HUNG_S:
+            _kill_if_ours(paths)
         if now > ends:
             raise StoreError(f"the cache store did not start within {START_S:g} s: see {paths.store}/errors")
         _reap()
@@ -66,6 +72,17 @@ def find_store(paths: Paths, *, timeout_s: float = 1.0) -> StoreAddress | None:
     except OSError:
         return None
     return address if answer.status == 200 and _SERVER % address.pid in answer.head else None
+
+
+def end_hung_store(paths: Paths) -> bool:
+    """Kill a store that lives and does not answer within 1 s; whether there was one.
+
+    Who asks a hung store waits a minute for each object, who asks a dead one does not wait.
+    """
+    address = read_address(paths.store)
+    if address is None or not _is_alive(address.pid) or find_store(paths, timeout_s=HUNG_S) is not None:
+        return False
+    return _kill_if_ours(paths)
 
 
 def store_stats(paths: Paths, *, timeout_s: float = 2.0) -> dict[str, Any] | None:
@@ -188,6 +205,24 @@ def _is_alive(pid: int) -> bool:
         return False
     except OSError:
         return False  # somebody else's: the pid was given anew
+    return True
+
+
+def _kill_if_ours(paths: Paths) -> bool:
+    """Kill the process of the address, if it is a store of these folders: it may be killed at any time."""
+    import signal
+
+    address = read_address(paths.store)
+    if address is None:
+        return False
+    try:
+        with open(f"/proc/{address.pid}/cmdline", "rb") as file:
+            words = file.read().split(b"\0")
+        if os.fsencode(paths.store) not in words or not any(word.endswith(b"/store.py") for word in words):
+            return False
+        os.kill(address.pid, signal.SIGKILL)
+    except OSError:
+        return False
     return True
 
 

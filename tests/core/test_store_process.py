@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from core.cache import store_client
+from core.cache.store_address import write_address
 from core.cache.store_client import StoreAddress, clear_store, ensure_store, find_store, stop_store, store_stats
 from core.cache.store_object import OVERHEAD_BYTES
 from core.errors import DeckError
@@ -263,6 +264,33 @@ def test_port_token_and_objects_outlive_a_kill(paths: Paths, address: StoreAddre
     assert second == address._replace(pid=second.pid)
     assert second.pid != address.pid
     assert Asker(second).get(KEY) == b"object"
+
+
+def test_a_store_that_hangs_is_replaced(paths: Paths, address: StoreAddress) -> None:
+    Asker(address).put(KEY, b"object")
+    os.kill(address.pid, signal.SIGSTOP)
+    second = ensure_store(paths)
+    assert second == address._replace(pid=second.pid)
+    assert second.pid != address.pid
+    assert Asker(second).get(KEY) == b"object"
+
+
+def test_a_store_that_hangs_is_ended_when_asked_and_no_other(paths: Paths, address: StoreAddress) -> None:
+    assert store_client.end_hung_store(paths) is False
+    os.kill(address.pid, signal.SIGSTOP)
+    assert store_client.end_hung_store(paths) is True
+    until(lambda: not store_client._is_alive(address.pid), "the death of the store")
+    assert store_client.end_hung_store(paths) is False
+
+
+def test_a_process_that_is_no_store_is_not_killed(paths: Paths, address: StoreAddress) -> None:
+    kill(address)
+    with subprocess.Popen(["sleep", "1000"]) as stranger:
+        write_address(paths.store, address._replace(pid=stranger.pid))
+        assert store_client.end_hung_store(paths) is False
+        assert ensure_store(paths).pid != stranger.pid
+        assert stranger.poll() is None
+        stranger.kill()
 
 
 def test_a_port_that_is_taken_meanwhile_is_left_to_whoever_has_it(paths: Paths, address: StoreAddress) -> None:
