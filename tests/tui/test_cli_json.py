@@ -67,7 +67,7 @@ def test_what_is_known_of_the_machine_is_printed_as_documented() -> None:
     sample = e.MachineSampled(9.0, 0.5, 100, 60, 30, 20, 0, 0, (("cpu", 0.1, 0.0),), (("/t", 1, 2, None),))
     held = e.BottleneckFound(9.0, "cpu", "all 2 cores are busy (99 %)")
     board = Board(now=10.0, engine_seen_at=9.5, host=Host(sample, foreign=(build,)))
-    (foreign,) = foreign_records(board, builds_of(board, paths_in(Path("/nowhere"))))
+    (foreign,) = foreign_records(board, builds_of(board, Paths("/nowhere", "/nowhere")))
     machine = machine_record(board)
     assert machine is not None
     assert set(foreign) == documented("### `foreign`")
