@@ -39,7 +39,8 @@ class LinkEnded(Event):
     """Seconds since the epoch."""
     elapsed_s: float
     peak_bytes: int
-    """`ru_maxrss` of the largest of its processes, from `wait4`; where it was sampled, the largest memory seen."""
+    """`ru_maxrss` of the largest of its processes, from `wait4`; where it was sampled, the largest `VmHWM` seen, and 0
+    where nobody saw any."""
     cpu_s: float | None
     """User and system time."""
     code: int | None

@@ -1,5 +1,6 @@
 """Memory over time, stacked by agent, links marked below: painted where it changed."""
 
+from functools import lru_cache
 from typing import NamedTuple
 
 from rich.segment import Segment
@@ -112,8 +113,9 @@ def scale_of(frame: Frame) -> int:
     return scale
 
 
+@lru_cache(maxsize=2048)
 def _column(moment: Moment, bars: int, scale: int, *, is_ascii: bool) -> list[tuple[str, str]]:
-    """Signs and roles of a column, from below."""
+    """Signs and roles of a column, from below. Most columns of a graph only moved to the left."""
     parts = [(size, hue) for hue, size in enumerate(moment.taken) if size] + [(moment.foreign_bytes, -1)]
     edges, top = [], 0.0
     for size, hue in parts:
