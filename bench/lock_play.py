@@ -159,32 +159,41 @@ class Slot:
         return subprocess.Popen(argv, cwd=f"{self.folder}/ws", env=env, stdin=null, stdout=null, stderr=null)
 
     def play(self, situation: Situation, held_s: float) -> "list[Case]":
-        """Let it happen; the waits that there should be."""
+        """Let it happen; the waits that there should be. Raises AssertionError where it did not come about."""
         self.gates += 1
         gate = f"{self.folder}/gate{self.gates}"
-        agents = [f"{name}-{self.number}" for name in ("first", "second", "third")]
-        before = len(self.truth.waits)
-        lock, release = self._hold(situation, gate, agents[0])
-        started = [release[0]]
-        cases = []
-        for index, kind in enumerate(situation.waiters):
-            agent = agents[index + 1] if kind == "ours" else ""
-            wanted = self._wanted(situation, lock, index)
-            started.append(self._wait(situation, agent, index))
-            found = until(partial(self._newest, wanted, before), 20, f"a wait at {wanted}")
-            before = max(before, self.truth.waits.index(found) + 1)
-            holder = agents[0] if situation.holder == "ours" else ""
-            if situation.lock == "chain" and index == 1:
-                holder = agents[1] if situation.waiters[0] == "ours" else ""
-            if situation.holder == "shell" and found.path == lock:
-                found.holder = started[0].pid
-            cases.append(Case(situation, found, holder, agent))
-        time.sleep(held_s)
-        release[1]()
-        for one in started:
-            one.wait(60)
+        lock, (holder, release) = self._hold(situation, gate, self._agent(situation.holder, 0))
+        started = [holder]
+        try:
+            cases = self._waits(situation, lock, started)
+            time.sleep(held_s)
+        finally:
+            release()
+            for one in started:
+                one.wait(120)
         until(lambda: all(case.true.ended for case in cases), 20, "the end of the waits")
         return cases
+
+    def _waits(self, situation: Situation, lock: str, started: list[Started]) -> "list[Case]":
+        """One waiter after the other; each is added to `started`."""
+        cases: list[Case] = []
+        before = len(self.truth.waits)
+        for index, kind in enumerate(situation.waiters):
+            agent = self._agent(kind, index + 1)
+            started.append(self._wait(situation, agent, index))
+            wanted = self._wanted(situation, lock, index)
+            found = until(partial(self._newest, wanted, before), 60, f"a wait at {wanted}")
+            before = max(before, self.truth.waits.index(found) + 1)
+            if situation.holder == "shell" and found.path == lock:
+                found.holder = started[0].pid
+            behind = cases[0].waiter if situation.lock == "chain" and index == 1 else None
+            holder = self._agent(situation.holder, 0) if behind is None else behind
+            cases.append(Case(situation, found, holder, agent))
+        return cases
+
+    def _agent(self, kind: str, number: int) -> str:
+        """Whose the process of that number is; empty: not ours."""
+        return f"{('first', 'second', 'third')[number]}-{self.number}" if kind == "ours" else ""
 
     def _newest(self, path: str, first: int) -> Waited | None:
         return next((one for one in self.truth.waits[first:] if one.path == path), None)
@@ -200,13 +209,12 @@ class Slot:
             assert holder.stdin is not None
             release = holder.stdin.close
         else:
-            name = agent if situation.holder == "ours" else ""
-            holder = self._cargo(situation.generation, "x", gate, agent=name)
+            holder = self._cargo(situation.generation, "x", gate, agent=agent)
 
             def release() -> None:
                 open(gate, "w").close()
 
-        until(lambda: lock in self.truth.holders, 20, f"a holder of {lock}")
+        until(lambda: lock in self.truth.holders, 60, f"a holder of {lock}")
         return lock, (holder, release)
 
     def _lock(self, situation: Situation) -> str:

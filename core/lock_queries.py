@@ -47,6 +47,11 @@ class LockLine:
         """Nobody holds it and nobody waits."""
         return not self.holders and not self.waits
 
+    @property
+    def is_ours(self) -> bool:
+        """A run of ours holds it, waits for it, or did so today."""
+        return bool(self.lost) or any(one.run for one in (*self.holders, *(wait.owner for wait in self.waits)))
+
 
 @dataclass(frozen=True, slots=True)
 class SharedTarget:
@@ -65,7 +70,7 @@ def is_current(board: Board) -> bool:
 
 
 def lock_lines(board: Board, day_began: float) -> tuple[LockLine, ...]:
-    """Locks that matter, package caches last, else by path: each keeps its place.
+    """Locks that matter: ours first, package caches last, else by path, so that each keeps its place.
 
     Args:
         board: Runs and machine.
@@ -76,7 +81,7 @@ def lock_lines(board: Board, day_began: float) -> tuple[LockLine, ...]:
     shown = [*_telling(held.values(), lost), *(path for path in lost if path not in held)]
     kinds = {path: kind for run in board.runs.values() for path, kind in _kinds(run)}
     lines = [_line(path, held.get(path), kinds.get(path, ""), lost.get(path, {}), held, board.now) for path in shown]
-    return tuple(sorted(lines, key=lambda line: ("cache" in line.kind, line.path)))
+    return tuple(sorted(lines, key=lambda line: (not line.is_ours, "cache" in line.kind, line.path)))
 
 
 def lost_today(board: Board, day_began: float) -> Mapping[str, Mapping[str, float]]:
@@ -222,10 +227,15 @@ def _of_target_dir(waiter: Owner, holder: Owner | None) -> Iterator[str]:
         if "--message-format" in holder.command or "rust-analyzer" in holder.command:
             yield 'Let the editor check in a dir of its own: "rust-analyzer.cargo.targetDir": true in its settings.'
         yield "Start that build through cargo deck too: the second agent in a checkout gets a target dir of its own."
-    elif holder is not None and holder.agent == waiter.agent:
+    elif holder is not None and waiter.run and holder.agent == waiter.agent:
         yield (
             "Two builds of one agent share a target dir: under another name (--agent) the second one gets its own,"
             " or start it when the first is done."
+        )
+    elif holder is not None and waiter.run:
+        yield (
+            "Leave out --target-dir and CARGO_TARGET_DIR: of two agents in one checkout the second then gets a dir of"
+            " its own."
         )
     yield "Give the second one a dir of its own: --target-dir target/second (its crates are compiled once more)."
     yield "cargo check in a dir of its own never waits for a build: cargo check --target-dir target/check."

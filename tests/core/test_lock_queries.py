@@ -63,6 +63,15 @@ def test_who_waits_stands_in_the_order_of_chains() -> None:
     assert (line.holders, line.held_s) == ((A,), 100.0)
 
 
+def test_ours_come_first_and_package_caches_last() -> None:
+    paths = ("/z/debug/.cargo-lock", "/b/debug/.cargo-lock", "/a/.package-cache", "/c/.package-cache")
+    holders = (A, FOREIGN, A, FOREIGN)
+    kinds = ("artifact dir", "artifact dir", "package cache", "package cache")
+    locks = [held(path, one, kind=kind) for path, one, kind in zip(paths, holders, kinds, strict=True)]
+    lines = lock_lines(board(*locks), 0.0)
+    assert [line.path for line in lines] == [paths[0], paths[2], paths[1], paths[3]]
+
+
 def test_a_ring_of_waits_has_an_end() -> None:
     lines = lock_lines(board(held("/1/.cargo-lock", A, (B, 3.0)), held("/2/.cargo-lock", B, (A, 2.0))), 0.0)
     assert [[wait.owner.pid for wait in line.waits] for line in lines] == [[2, 1], [1, 2]]
@@ -142,6 +151,7 @@ def test_what_avoids_a_wait_depends_on_who_waits_for_whom() -> None:
     assert "auto-clean" in what_avoids("shared package cache", B, A)[0]
     assert "--agent" in what_avoids("artifact dir", B, owner(5, "b"))[0]
     assert "through cargo deck" in what_avoids("artifact dir", B, FOREIGN)[0]
+    assert "Leave out --target-dir" in what_avoids("artifact dir", B, A)[0]
     assert "rust-analyzer" in what_avoids("build dir", B, owner(7, command="cargo check --message-format=json"))[0]
     (said,) = what_avoids("artifact dir", B, owner(7, command="cargo build", checkout="/other"))
     assert said == "Two checkouts build into this one dir: give each its own. In /w: --target-dir target."

@@ -194,7 +194,7 @@ async def test_a_pane_that_waits_says_what_would_avoid_it(stage: Stage) -> None:
         await pilot.pause()
         shown = text_of(pilot)
         assert "waits for claude-1's build · artifact dir lock · 7 s" in shown
-        assert "Give the second one a dir of its own" in shown
+        assert "Leave out --target-dir and CARGO_TARGET_DIR" in shown
 
 
 async def test_the_page_why_says_whom_a_run_waits_for_and_what_would_avoid_it(stage: Stage) -> None:

@@ -58,11 +58,16 @@ def columns(width: int) -> tuple[Column, ...]:
 def rows(
     lines: Iterable[LockLine], shared: Iterable[SharedTarget], proofs: Mapping[str, Proven], shown: Sequence[Column]
 ) -> list[Row]:
-    """Locks, then dirs that several checkouts share."""
+    """Our locks, dirs that several checkouts share, locks of others."""
     width = shown[0].width
-    found = [Row(line.path, _picked(_lock_cells(line, width, shown), shown)) for line in lines]
-    return found + [
+    found = [(line, Row(line.path, _picked(_lock_cells(line, width, shown), shown))) for line in lines]
+    dirs = [
         Row(f"shared {one.path}", _picked(_shared_cells(one, proofs.get(one.path), width), shown)) for one in shared
+    ]
+    return [
+        *(row for line, row in found if line.is_ours),
+        *dirs,
+        *(row for line, row in found if not line.is_ours),
     ]
 
 
@@ -75,8 +80,7 @@ def _lock_cells(line: LockLine, width: int, shown: Sequence[Column]) -> dict[str
     is_narrow = all(column.title != "holder" for column in shown)
     kind = line.kind.removesuffix(" dir") if is_narrow else line.kind
     room = width - len(kind) - len(_GAP)
-    is_ours = any(owner.run for owner in (*line.holders, *(wait.owner for wait in line.waits)))
-    role = "dim" if line.is_free or not is_ours else "text"
+    role = "dim" if line.is_free or not line.is_ours else "text"
     room_for_holder = sum(column.width for column in shown if column.title == "holder")
     return {
         "lock": Cell(f"{kind}{_GAP}{f.cut_path(place, max(4, room)) if place else ''}".rstrip(), role),
@@ -115,7 +119,9 @@ def holder_of(line: LockLine, room: int) -> str:
     tail = f"{where}{more}  {first.pid}"
     if first.command and room >= _ROOM_FOR_COMMAND:
         return f"not ours: {f.cut_name(first.command, room - 10 - len(tail))}{tail}"
-    return f"not ours{more}  {first.command.split(' ')[0]} {first.pid}".replace("   ", "  ")
+    program = first.command.split(" ")[0]
+    long = f"not ours{more}  {program} {first.pid}"
+    return long if program and len(long) <= room else f"not ours{more}  {first.pid}"
 
 
 def waits(line: LockLine) -> str:
