@@ -11,7 +11,7 @@ from core.cache.caches import Caches
 from core.clock import Clock
 from core.errors import JournalError
 from core.keeper import Keeper
-from core.machine_journal import MachineJournal
+from core.machine_journal import HostReader, MachineJournal
 from core.observer import Observer
 from core.paths import Paths
 from core.requests import Server
@@ -77,6 +77,7 @@ class Engine:
         self._open: dict[str, _Open] = {}
         self._arrivals: dict[str, _Arrival] = {}
         self._observer = observer or Observer(clock, monotonic)
+        self._observer.remember(HostReader(paths).poll())
         self._machine: MachineJournal | None = None
         self._caches = Caches(paths, clock, monotonic)
         self._beat_at = -1e9

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from core import events as e
 from core.clock import Clock, cpu_time
-from core.host import Held, lock_rows
+from core.host import Held, Host, lock_rows
 from core.link_watch import LinkWatch
 from core.run import proctree
 from core.watch import oom, procs
@@ -121,6 +121,12 @@ class Observer:
     def has_foreign(self) -> bool:
         """A build that is not ours is alive."""
         return self._machine.foreign.is_any
+
+    def remember(self, host: Host) -> None:
+        """What another engine saw last of the machine: waits that go on began when it says."""
+        self._told_locks = host.locks
+        self._locks.remember(host.locks)
+        self._book.remember(host.locks, host.sample.at if host.sample is not None else self.clock())
 
     @property
     def is_pressed(self) -> bool:

@@ -18,6 +18,8 @@ class _Told:
 
     event: e.LockBlocked
     run: str
+    known_until: float | None = None
+    """Another engine told it, and saw it last then."""
 
 
 class LockBook:
@@ -33,6 +35,14 @@ class LockBook:
         """Somebody of ours waits."""
         return bool(self._told)
 
+    def remember(self, locks: Sequence[Held], seen_at: float) -> None:
+        """Waits that another engine told, and saw last at that time."""
+        for held in locks:
+            for waiter in held.waiters:
+                if waiter.owner.run:
+                    told = _Told(_blocked(seen_at, held, waiter, locks), waiter.owner.run, seen_at)
+                    self._told[held.path, waiter.owner.pid] = told
+
     def update(self, now: float, locks: Sequence[Held]) -> list[Fact]:
         """What is new to tell, with the run that it is about."""
         waits = {(held.path, waiter.owner.pid): (held, waiter) for held in locks for waiter in held.waiters}
@@ -43,8 +53,10 @@ class LockBook:
             event = _blocked(now, held, waiter, locks)
             before = self._told.get(key)
             if before is None or _is_other(before.event, event):
-                self._told[key] = _Told(event, waiter.owner.run)
                 facts.append((waiter.owner.run, event))
+            elif before.known_until is None:
+                continue
+            self._told[key] = _Told(event, waiter.owner.run)
         self._looked_at = now
         return facts
 
@@ -56,7 +68,7 @@ class LockBook:
             if key in waiting:
                 continue
             del self._told[key]
-            facts.append((told.run, _passed(told.event, now, ended)))
+            facts.append((told.run, _passed(told.event, now, ended if told.known_until is None else told.known_until)))
             others = [other.event for other in self._told.values() if other.run == told.run]
             facts += [(told.run, other) for other in others[:1]]
         return facts

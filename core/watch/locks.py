@@ -108,6 +108,12 @@ class LockWatch:
         """The same without what is not older than NOISE_S: who holds and waits for so short a time is no news."""
         return self._held(now - NOISE_S)
 
+    def remember(self, locks: Iterable[Held]) -> None:
+        """What another engine saw last: those that are still there began when it says."""
+        for held in locks:
+            self._since |= {(held.path, owner.pid, False): held.since for owner in held.holders[:1]}
+            self._since |= {(held.path, waiter.owner.pid, True): waiter.since for waiter in held.waiters}
+
     def forget_owners(self) -> None:
         """Runs came or went: ask again whose the processes are that seemed to be nobody's."""
         self._owners = {pid: owner for pid, owner in self._owners.items() if owner.run}

@@ -344,3 +344,34 @@ def test_what_was_paid_is_summed_for_each_lock() -> None:
     assert run is not None
     assert dict(run.lock_paid) == {"/x": 2.5, "/y": 2.0}
     assert run.lock_paid_s == 4.5
+
+
+def test_a_wait_that_outlives_an_engine_began_when_the_first_one_saw_it(tmp_path: Path, holders: Holders) -> None:
+    lock = tmp_path / ".cargo-lock"
+    first = holders.holding(lock)
+    second = holders.start(lock)
+    watch = LockWatch(lambda pid: ("run-b", "b", "/w") if pid == second.pid else ("", "", ""))
+    before = Held(
+        str(lock), "artifact dir", (Owner(first.pid, "", "", "", ""),), 40.0, (Waiter(ours(second.pid, "b"), 50.0),)
+    )
+    other = LockWatch(nobody)
+    until(lambda: [one for one in below(tmp_path, other.look(1.0)) if one.waiters], "the waiter")
+    watch.remember([before])
+    (held,) = below(tmp_path, watch.look(100.0))
+    assert (held.since, held.waiters[0].since) == (40.0, 50.0)
+    book = LockBook()
+    book.remember([before], 90.0)
+    assert [fact for _, fact in book.update(100.0, [held]) if isinstance(fact, e.LockPassed)] == []
+    book.update(100.2, [held])
+    ((_, over),) = book.update(100.4, [])
+    assert isinstance(over, e.LockPassed)
+    assert over.waited_s == pytest.approx(50.3)
+
+
+def test_of_a_wait_that_ended_without_an_engine_what_was_seen_counts() -> None:
+    book = LockBook()
+    book.remember([held_by(A, B)], 130.0)
+    ((run, over),) = book.update(500.0, [])
+    assert run == "run-b"
+    assert isinstance(over, e.LockPassed)
+    assert over.waited_s == 30.0
