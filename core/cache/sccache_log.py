@@ -77,7 +77,7 @@ _COMPILED = {"storing": Step.COMPILED, "but failed": Step.FAILED, "but not cachi
 
 def is_question(reason: str) -> bool:
     """What cannot be cached for this reason is no compilation: a compiler was asked something, or preprocessed."""
-    return reason in ("-", "-E") or reason.startswith("missing ")
+    return reason in ("-", "-E", "-M", "-MM", "-P", "-fsyntax-only") or reason.startswith("missing ")
 
 
 class ServerLog:

@@ -131,7 +131,7 @@ def parallel(server: Server) -> None:
 
 
 def c(server: Server) -> None:
-    """C, C++, an assembler, a link, a wrong program, a header that is not there, input from a pipe, a forced one."""
+    """C, C++, an assembler, a link, a wrong program, a header that is not there, input from a pipe, a tool that is none."""
     where = server.folder
     (where / "a.c").write_text("int a(void) { return 1; }\n")
     (where / "b.cpp").write_text("#include <vector>\nint b() { return std::vector<int>{1}[0]; }\n")
@@ -150,6 +150,8 @@ def c(server: Server) -> None:
         server.cc(where, "a.o", "b.o", "-o", "ab")
         server.cc(where, "-c", "-x", "c", "-", "-o", "pipe.o")
         server.cc(where, "-E", "a.c")
+        server.cc(where, "-MM", "a.c")
+        server.cc(where, "-c", "a.c", tool="/bin/ls")
     server.cc(where, "-c", "a.c", "-o", "a.o", SCCACHE_RECACHE="1")
     server.cc(where, "-c", "a.c", "-o", "a.o", SCCACHE_NO_CACHE="1")
     server.cc(where, "-c", "a.c", "-o", "not/there/a.o")
