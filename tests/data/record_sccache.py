@@ -131,7 +131,7 @@ def parallel(server: Server) -> None:
 
 
 def c(server: Server) -> None:
-    """C, C++, an assembler, a link, a wrong program, a header that is not there, input from a pipe, a tool that is none."""
+    """C, C++, an assembler, a link, a wrong program, a lost header, input from a pipe, a tool that is no compiler."""
     where = server.folder
     (where / "a.c").write_text("int a(void) { return 1; }\n")
     (where / "b.cpp").write_text("#include <vector>\nint b() { return std::vector<int>{1}[0]; }\n")
