@@ -20,6 +20,7 @@ _MAX_READ_BYTES = 1 << 20
 _MAX_COMMAND = 80
 NOISE_S = 0.25
 """Eight fresh checks at once wait so long for the package cache and nobody minds."""
+_SHARED_BY_ALL = "/.package-cache-mutate"
 _FORGET_AFTER_LOOKS = 150
 """An inode that was no lock of cargo's may be one later: half a minute at five looks a second."""
 _USUAL_GAP_S = 0.6
@@ -105,7 +106,8 @@ class LockWatch:
         return self._held(float("inf"))
 
     def settled(self, now: float) -> tuple[Held, ...]:
-        """The same without what is not older than NOISE_S: who holds and waits for so short a time is no news."""
+        """The same without what is no news: what is not older than NOISE_S, and who shares the package cache, as every
+        build does, while nobody waits for it."""
         return self._held(now - NOISE_S)
 
     def remember(self, locks: Iterable[Held]) -> None:
@@ -135,7 +137,8 @@ class LockWatch:
             for one in entries
             if not one.waits and (waiters or since[path, one.pid, False] <= latest)
         )
-        if not began and not waiters:
+        is_common = path.endswith(_SHARED_BY_ALL) and latest < float("inf")
+        if not waiters and (not began or is_common):
             return None
         return Held(
             path,

@@ -136,6 +136,18 @@ def test_several_share_a_lock_and_one_waits_for_all(tmp_path: Path, holders: Hol
     assert held.waiters[0].owner.pid == waiting.pid
 
 
+def test_who_shares_the_package_cache_is_news_while_somebody_waits(tmp_path: Path, holders: Holders) -> None:
+    lock = tmp_path / ".package-cache-mutate"
+    holders.holding(f"S:{lock}")
+    watch = LockWatch(nobody)
+    assert below(tmp_path, watch.look(1.0))
+    watch.look(1.5)
+    assert below(tmp_path, watch.settled(2.0)) == []
+    holders.start(lock)
+    until(lambda: [one for one in below(tmp_path, watch.look(3.0)) if one.waiters], "a waiter")
+    assert below(tmp_path, watch.settled(3.0 + NOISE_S))
+
+
 def test_a_chain_is_followed_to_its_end(tmp_path: Path, holders: Holders) -> None:
     for name in "abc":
         (tmp_path / name).mkdir()
