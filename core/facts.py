@@ -128,6 +128,7 @@ class Lock:
     def __init__(self, path: str) -> None:
         """Raises OSError where the file is gone."""
         self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        self._supervisor: tuple[int, int] | None = None
 
     def is_held(self) -> bool:
         """The supervisor lives."""
@@ -139,12 +140,14 @@ class Lock:
         return False
 
     def supervisor(self) -> tuple[int, int] | None:
-        """Pid and start (in ticks since boot) of the supervisor; None before it has written them."""
-        try:
-            found = json.loads(os.pread(self._fd, 4096, 0).split(b"\n")[0])
-            return int(found["supervisor"]), int(found["supervisor_start"])
-        except (OSError, ValueError, KeyError, TypeError):
-            return None
+        """Pid and start (in ticks since boot) of the supervisor; None before it has written them for good."""
+        if self._supervisor is None:
+            try:
+                found = json.loads(os.pread(self._fd, 4096, 0).split(b"\n")[0])
+                self._supervisor = int(found["supervisor"]), int(found["supervisor_start"])
+            except (OSError, ValueError, KeyError, TypeError):
+                return None
+        return self._supervisor
 
     def close(self) -> None:
         """Let go of the file."""

@@ -99,6 +99,7 @@ class Observer:
         self._of_machine += self._machine.look(watched.values(), has_sampled=is_sampled)
         if is_sampled:
             self._judge(runs)
+            self._prober.settle()
         if both:
             self._look_for_kills(both, frozenset(over))
         return self._of_machine

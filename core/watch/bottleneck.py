@@ -8,13 +8,13 @@ from dataclasses import field
 
 from core import events as e
 from core.clock import Clock
-from core.decide import IDLE_CORES, NOTHING, CacheWait, Evidence, Verdict, Wait, decide
+from core.decide import IDLE_CORES, NOTHING, STALLED, CacheWait, Evidence, Verdict, Wait, decide
 from core.host import Held, Owner
 from core.values import dataclass
 from core.watch import oom
 from core.watch.group_memory import GroupMemory, read_group
 from core.watch.prober import CACHES, Use
-from core.watch.sockets import connections
+from core.watch.sockets import Sockets
 from core.watch.table import TICKS_A_SECOND, Proc, ProcessTable
 
 LOOKS = 3
@@ -26,6 +26,7 @@ CLIENT_PATIENCE_S = 1.5
 """A client of a cache that waits for less is being served."""
 _WORKERS = ("rustc", "rustdoc", "build script", "cc", "linker", "nvcc", "test")
 _TALKERS = ("cargo", "git", "git-remote-http", "ssh", "curl", "wget")
+_MAX_TALKERS = 8
 _MAX_THREADS = 200
 _JOBS = re.compile(r"(?:^|\s)(?:-j|--jobs)[ =]?(\d+)(?=\s|$)")
 
@@ -61,6 +62,7 @@ class BottleneckWatch:
         self._monotonic = monotonic
         self._cores = cores or os.cpu_count() or 1
         self._past: dict[str, _Past] = {}
+        self._connected = Sockets()
 
     def look(
         self, subjects: Iterable[Subject], machine: e.MachineSampled | None, locks: Iterable[Held]
@@ -95,13 +97,15 @@ class BottleneckWatch:
         sockets = self._sockets(use.procs) if is_idle or use.cores is None else []
         workers = self._workers(use.procs, is_idle=bool(sockets))
         refaults_s, group = self._group(subject, past)
-        is_short = use.cores is not None and use.cores < 0.8 * min(len(workers), self._cores)
+        disk_busy = _disk_of(machine, subject.target_dir)
+        is_short = use.cores is not None and use.cores < 0.8 * min(max(1, len(workers)), self._cores)
+        is_stalled = max(disk_busy or 0.0, *(pressure.get(name, 1.0) for name in ("memory", "io"))) >= STALLED / 2
         return Evidence(
             cores=self._cores,
             used_cores=use.cores,
             machine_cpu=machine.cpu if machine else None,
             workers=tuple(self._name(proc) for proc in workers),
-            blocked=self._blocked(use.procs) if is_short or is_idle else 0,
+            blocked=self._blocked(use.procs) if is_short and is_stalled else 0,
             jobs=jobs_of(subject.command),
             wait=wait_of(subject.run, locks),
             cache=self._cache(use.procs) if is_idle and not workers else None,
@@ -113,7 +117,7 @@ class BottleneckWatch:
             refaults_s=refaults_s,
             group_share=(group.usage_bytes - group.file_bytes) / group.limit_bytes if group else None,
             group_limit_bytes=group.limit_bytes if group else 0,
-            disk_busy=_disk_of(machine, subject.target_dir),
+            disk_busy=disk_busy,
             read_bytes_s=use.read_bytes_s,
             write_bytes_s=use.write_bytes_s,
         )
@@ -151,9 +155,9 @@ class BottleneckWatch:
 
     def _sockets(self, procs: Iterable[Proc]) -> list[str]:
         found = []
-        for proc in procs:
-            if proc.name in _TALKERS or self._table.part(proc).role == "build script":
-                found += connections(self._table.folder(proc))
+        talkers = [one for one in procs if one.name in _TALKERS or self._table.part(one).role == "build script"]
+        for proc in talkers[:_MAX_TALKERS]:
+            found += self._connected.connections(self._table.folder(proc))
         return found
 
     def _cache(self, procs: Iterable[Proc]) -> CacheWait | None:

@@ -10,8 +10,8 @@ from core.watch.roles import Part
 from core.watch.table import TICKS_A_SECOND, Proc, ProcessTable
 
 PERIOD_S = 1.0
-MAX_SHARE = 0.006
-"""Of one core, for looking: where a look costs more, looks become rarer."""
+MAX_SHARE = 0.005
+"""Of one core, for looking and for what is made of it: where a look costs more, looks become rarer."""
 MAX_LARGEST = 5
 CACHES = ("sccache", "zccache", "zccache-daemon", "kache", "mbx", "ccache", "cachepot")
 _SMALL_BYTES = 1 << 20
@@ -67,7 +67,8 @@ class Prober:
         self._clock = clock
         self._monotonic = monotonic
         self._cpu_time = cpu_time
-        self._due_at = -1e9
+        self._due_at = self._sampled_at = -1e9
+        self._began_s = 0.0
         self._last: dict[str, _Last] = {}
         self.uses: dict[str, Use] = {}
         """By run, as of the last sample."""
@@ -75,6 +76,10 @@ class Prober:
     def is_due(self) -> bool:
         """It is time for another sample."""
         return self._monotonic() >= self._due_at
+
+    def settle(self) -> None:
+        """What is made of the last sample is done: its cost counts too."""
+        self._due_at = self._sampled_at + max(PERIOD_S, (self._cpu_time() - self._began_s) / MAX_SHARE)
 
     def sample(self, runs: Iterable[Watched]) -> dict[str, e.RunSampled]:
         """What is new to tell, by run."""
@@ -87,8 +92,8 @@ class Prober:
         self.uses = {}
         adopted = self._compiled_by_servers(runs)
         found = {run.run: self._sample(run, adopted.get(run.run, []), now) for run in runs}
-        cost_s = self._cpu_time() - began_s
-        self._due_at = now + max(PERIOD_S, cost_s / MAX_SHARE)
+        self._sampled_at, self._began_s = now, began_s
+        self.settle()
         return {run: sample for run, sample in found.items() if sample is not None}
 
     def _sample(self, run: Watched, adopted: list[Proc], now: float) -> e.RunSampled | None:

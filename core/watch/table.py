@@ -47,6 +47,8 @@ class Proc:
     """Those two could be read."""
     is_followed: bool = False
     """Its time and memory are read at each look."""
+    last_stat: bytes = b""
+    """What `stat` said of one that is followed; while it says the same, the process slept."""
     stat_fd: int = -1
     statm_fd: int = -1
     part: Part | None = None
@@ -171,9 +173,13 @@ class ProcessTable:
 
     def _refresh(self, proc: Proc) -> None:
         proc.looks += 1
-        if not self._take(proc, self._read_of(proc, "stat", proc.stat_fd)):
+        stat = self._read_of(proc, "stat", proc.stat_fd)
+        if stat and stat == proc.last_stat:
+            return
+        if not self._take(proc, stat):
             self._drop(proc)
         elif proc.is_followed:
+            proc.last_stat = stat
             self._take_memory(proc)
 
     def _read_of(self, proc: Proc, name: str, fd: int) -> bytes:
