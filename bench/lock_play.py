@@ -69,6 +69,8 @@ class Truth:
     holders: dict[str, int] = field(default_factory=dict)
     """Pid by path, now."""
     is_over: bool = False
+    pause_s: float = 0.0
+    """The longest between two readings: more than some hundredths means that the machine has no time for us."""
 
     def watch(self, path: str) -> None:
         os.makedirs(os.path.dirname(path), exist_ok=True)
@@ -77,10 +79,12 @@ class Truth:
 
     def run(self) -> None:
         live: dict[tuple[str, int], Waited] = {}
+        before = time.time()
         while not self.is_over:
             with open("/proc/locks") as file:
                 text = file.read()
             now = time.time()
+            self.pause_s, before = max(self.pause_s, now - before), now
             holders, waiting = self._read(text)
             for path, pid in waiting:
                 if (path, pid) not in live and path in holders:

@@ -118,7 +118,7 @@ def main() -> int:
             truth.is_over = watcher.is_over = True
             for thread in threads:
                 thread.join()
-        _judge(figures, deck, watcher, cases)
+        _judge(figures, deck, watcher, cases, truth.pause_s)
     return figures.end("locks")
 
 
@@ -143,7 +143,7 @@ def _play(slots: list[Slot], wanted: list[tuple[Situation, float]]) -> list[Case
     return cases
 
 
-def _judge(figures: Figures, deck: Deck, watcher: Watcher, cases: list[Case]) -> None:
+def _judge(figures: Figures, deck: Deck, watcher: Watcher, cases: list[Case], pause_s: float) -> None:
     right, off, late, missing = 0, [], [], []
     paid = _paid(deck)
     for case in cases:
@@ -168,7 +168,7 @@ def _judge(figures: Figures, deck: Deck, watcher: Watcher, cases: list[Case]) ->
     unpaid = sum(bool(case.waiter) and not _is_paid(case, watcher, paid) for case in cases)
     figures.holds("each wait of ours was said to be over", not unpaid, f"{unpaid} were not" if unpaid else "")
     kinds = len({case.situation for case in cases})
-    figures.note("waits", f"{len(cases)}, of {kinds} situations")
+    figures.note("waits", f"{len(cases)}, of {kinds} situations; longest pause of our own reader {pause_s:.2f} s")
     figures.at_least("right pid and owner, of holder and waiter", right / max(1, len(cases)), RIGHT_SHARE, "{:.3f}",
                      f"{right} of {len(cases)}")  # fmt: skip
     if late:

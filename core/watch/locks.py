@@ -23,8 +23,8 @@ NOISE_S = 0.25
 _SHARED_BY_ALL = "/.package-cache-mutate"
 _FORGET_AFTER_LOOKS = 150
 """An inode that was no lock of cargo's may be one later: half a minute at five looks a second."""
-_USUAL_GAP_S = 0.6
-"""Between two looks while something is alive."""
+_LONGEST_GAP_S = 10.0
+"""Between two looks while something is alive: a fifth of a second, more where the machine is overloaded."""
 _OWN_FILES = ("rustc", "clippy-driver", "rustdoc")
 """They lock what nobody else waits for: their incremental state."""
 
@@ -236,8 +236,8 @@ class LockWatch:
 
 
 def between(before: float, now: float) -> float:
-    """When something happened that was not there at one look and is at the next: halfway, of looks close together."""
-    return (before + now) / 2 if 0 <= now - before <= _USUAL_GAP_S else now
+    """When something happened that was not there at one look and is at the next: halfway; after a long sleep, now."""
+    return (before + now) / 2 if 0 <= now - before <= _LONGEST_GAP_S else now
 
 
 def is_cargo_program(name: str) -> bool:
