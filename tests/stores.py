@@ -67,6 +67,7 @@ def ended(paths: Paths) -> Iterator[Paths]:
     finally:
         while _links:
             _links.pop().close()
+        store_client.end_hung_store(paths)
         address = store_client.find_store(paths)
         if address is not None:
             kill(address)
