@@ -26,7 +26,7 @@ from tui.pages.scene import Scene
 from tui.screens.cache import CacheScreen
 from tui.screens.run import RunScreen
 from tui.screens.sheet import SheetScreen
-from tui.widgets import cache_words, words
+from tui.widgets import cache_rows, cache_words, words
 from tui.widgets.look import UNICODE
 from tui.widgets.table_view import TableView
 
@@ -132,6 +132,15 @@ def test_what_was_saved_is_unknown_at_least_or_exact() -> None:
     assert cache_words.saved(use_of(hit("b", saved_s=None)).use) == "–"
     assert cache_words.saved(use_of(hit("b", saved_s=None), hit("b")).use) == "≥2.5 s"
     assert cache_words.saved(use_of(hit("b", saved_s=0.1)).use) == "−0.4 s"
+
+
+def test_a_cache_without_figures_says_why_and_shows_none() -> None:
+    run = run_of(hit("bob"), e.CacheUncounted(T0 + 9, "zccache", "two builds shared its session"))
+    one = AgentUse("ada", (run,), run.cache, None)
+    assert (vital(run).number.strip(), vital(run).trail.strip()) == ("–", "")
+    assert cache_words.gain(one, T0, {}) == "ada: no figures, because two builds shared its session."
+    assert page.content(Scene(run)).empty == "No figures, because two builds shared its session."
+    assert cache_rows.agent_rows([one], UNICODE)[0].cells[10].text == "two builds shared its session"
 
 
 # The screen
@@ -312,6 +321,7 @@ async def test_an_agent_without_a_cache_says_why(stage: Stage) -> None:
     decide(stage, {"setting": "cache", "value": "none", "reason": "nobody asked for one"})
     async with stage.app().run_test(size=(120, 40)) as pilot:
         await opened(pilot)
+        await pilot.press("g")
         assert "–" in line_of(pilot, "claude-1", "no cache in front")
         assert "claude-1: nothing went through a cache. Enter says why." in text_of(pilot)
         await pilot.press("enter")

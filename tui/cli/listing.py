@@ -305,7 +305,8 @@ def _cache_record(use: CacheUse) -> dict[str, Any] | None:
     if not use.cache:
         return None
     return {
-        "name": use.cache, "effective_rate": use.main.effective_rate, "server_rate": use.main.server_rate,
+        "name": use.cache, "uncounted": use.uncounted or None,
+        "effective_rate": use.main.effective_rate, "server_rate": use.main.server_rate,
         "saved_s": round(use.saved_s, 3) if use.total.hits > use.saved_unknown else None,
         "saved_unknown": use.saved_unknown, "hit_bytes": use.hit_bytes, "stored_bytes": use.stored_bytes,
         "languages": [

@@ -35,6 +35,8 @@ def _summary(scene: Scene) -> tuple[Part, ...]:
 
 def _nothing(scene: Scene) -> str:
     """Why there is no look-up."""
+    if scene.run.cache.uncounted:
+        return f"No figures, because {scene.run.cache.uncounted}."
     return " ".join(cell.text for cell in tuple(words.explain_none(scene.plan))[1:])
 
 

@@ -50,6 +50,8 @@ class CacheScreen(DeckScreen[None]):
         self._trades: dict[str, Trade] = {}
         self._called: dict[str, str] = {}
         self._trades_are_stores = False
+        self._is_chosen = False
+        """The agent that gained most was chosen, once."""
         self._is_newest_only = False
         self._misses_only = False
         self._is_agent_only = False
@@ -113,6 +115,9 @@ class CacheScreen(DeckScreen[None]):
         is_narrow = width < rows.NARROW_BELOW
         agents.show(rows.agent_rows(self._found, self.deck.glyphs, is_narrow=is_narrow, has_languages=not is_low))
         agents.styles.height = len(agents.rows) + 1
+        if not self._is_chosen and self._found:
+            self._is_chosen = True
+            agents.select(max(self._found, key=lambda one: one.use.total.hits).agent)
         found, self._trades_are_stores = cache_queries.trades(board, self._found)
         traded = rows.trade_rows(found, self._called)
         self._trades = dict(zip((row.key for row in traded), found, strict=True))
@@ -227,7 +232,7 @@ class CacheScreen(DeckScreen[None]):
     def _explain_agent(self, one: AgentUse) -> None:
         now = self._view.now if self._view is not None else 0.0
         lines: list[Cell] = []
-        if one.use.total.all:
+        if one.use.total.all or one.use.uncounted:
             lines += [*words.explain_use(one, self._called), Cell("")]
         elif one.runs:
             lines += [*words.explain_none(read_plan(self.deck.deck.paths, one.runs[-1].run)), Cell("")]

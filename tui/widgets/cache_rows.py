@@ -116,6 +116,8 @@ def _counts(counts: Counts) -> tuple[Cell, ...]:
 def _why(one: AgentUse, glyphs: Glyphs) -> str:
     if one.use.total.all:
         return words.why_compiled(one.use)
+    if one.use.uncounted:
+        return one.use.uncounted
     return "no cache in front" + glyphs.dot + "enter: why" if one.runs else "no build is on the board"
 
 

@@ -112,10 +112,10 @@ def outcome_words(event: e.CacheLookedUp, agent: str, called: Names) -> Cell:
 
 
 def gain(one: AgentUse, now: float, called: Names) -> str:
-    """In a sentence or two what the cache gave to an agent; empty where nothing was looked up."""
+    """In a sentence or two what the cache gave to an agent, or why that is not known; empty: it has none."""
     counts = one.use.total
     if not counts.all:
-        return ""
+        return f"{one.agent}: no figures, because {one.use.uncounted}." if one.use.uncounted else ""
     noun = "unit" if set(one.use.languages) == {"Rust"} else "compilation"
     if not counts.hits:
         why = why_compiled(one.use)
@@ -236,7 +236,8 @@ def explain_server(server: Server | None) -> Iterator[Cell]:
         yield Cell("None of its own that we know of.", "dim")
         return
     alive = f"pid {server.pid}" if server.pid is not None else "not running"
-    yield Cell(f"{server.cache}, {alive}, stores in {server.location or f.UNKNOWN}")
+    place = "our own store" if server.location == "own" else server.location or f.UNKNOWN
+    yield Cell(f"{server.cache}, {alive}, stores in {place}")
     yield Cell(
         f"Since it was started or zeroed: {server.hits} hits, {server.missed} missed, {server.not_cacheable} not "
         f"cacheable, {server.errors} errors, {server.timeouts} timeouts, {server.read_errors} read and "
@@ -262,8 +263,8 @@ def explain_unit(event: e.CacheLookedUp, agent: str, command: str, called: Names
 
 def _unit_figures(event: e.CacheLookedUp) -> Iterable[tuple[str, str]]:
     yield "when", f.clock(event.at)
-    took = f.UNKNOWN if event.elapsed_s is None else f.seconds(event.elapsed_s)
-    yield "took", took + (" to look up and fetch" if event.outcome == "hit" else " with the compiler")
+    how = "to look up and fetch" if event.outcome == "hit" else "with the compiler"
+    yield "took", f.UNKNOWN if event.elapsed_s is None else f"{f.seconds(event.elapsed_s)} {how}"
     if event.outcome == "hit":
         is_known = event.saved_s is not None
         yield "compiling", f"{f.seconds(event.saved_s or 0.0)}, when the entry was made" if is_known else f.UNKNOWN
