@@ -80,7 +80,8 @@ def _link(run: Run | None, name: str, unit: str | None) -> e.LinkEnded:
     links = [link for link in run.link_ends if link.unit and link.output_bytes] if run is not None else []
     fitting = [link for link in links if unit in (None, link.unit)]
     if not fitting:
-        named = ", ".join(dict.fromkeys(link.unit for link in links)) or "none"
+        none = "none, or they were too short to be seen"
+        named = ", ".join(dict.fromkeys(link.unit for link in links)) or none
         raise UsageError(f"run {name} linked no {unit or 'unit of cargo'}: its links are: {named}")
     return max(fitting, key=lambda link: link.peak_bytes)
 

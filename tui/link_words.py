@@ -13,6 +13,8 @@ from tui.widgets.words import kill_words
 
 _LABEL = 10
 _FIGURE = 10
+_SLOWER = 1.2
+"""A setting that makes a link slower by this is said to."""
 _EARLIER = 8
 """Links of the same output that are listed."""
 SAMPLED = "≈: seen among the processes, not told by a front; short links of that kind are missing"
@@ -48,7 +50,19 @@ def said_of(measurement: Measurement, best: Trial, now: float, what: str) -> str
     before = measurement.as_is
     assert before is not None
     sizes = (figure(trial.peak_bytes, is_sampled=trial.is_sampled) for trial in (before, best))
-    return f"{best.setting} cuts {what} from {' to '.join(sizes)} (measured {f.moment(measurement.at, now)})"
+    slower = ""
+    if before.elapsed_s and best.elapsed_s and best.elapsed_s > before.elapsed_s * _SLOWER:
+        slower = f"; it then takes {f.seconds(best.elapsed_s)} instead of {f.seconds(before.elapsed_s)}"
+    return f"{best.setting} cuts {what} from {' to '.join(sizes)} (measured {f.moment(measurement.at, now)}){slower}"
+
+
+def setting_of(command: str) -> str:
+    """What a build of a measurement tries, from its command line."""
+    before, dashes, rustc = command.partition(" -- ")
+    if dashes:
+        return rustc
+    configs = [word.partition(" ")[0] for word in before.split("--config ")[1:] if "profile." in word]
+    return configs[-1].strip("'") if configs else "as it is"
 
 
 def trial_line(trial: Trial, as_is: Trial) -> str:

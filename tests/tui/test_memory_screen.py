@@ -15,6 +15,7 @@ from tests.tui.conftest import Stage
 from tests.tui.link_scene import TOTAL_BYTES, link_end, with_events, with_links
 from tests.tui.screen_text import text_of
 from tui.app import DeckApp
+from tui.link_words import said_of, setting_of
 from tui.screens.confirm import ConfirmScreen
 from tui.screens.link import LinkScreen
 from tui.screens.memory import MemoryScreen
@@ -201,6 +202,25 @@ async def test_what_was_measured_is_said_of_that_link_and_of_no_other(linked: St
         pull(pilot)
         await pilot.pause()
         assert "none of the 0 settings that were tried makes this link smaller" in text_of(pilot)
+
+
+@pytest.mark.parametrize(
+    ("command", "setting"),
+    [
+        ("rustc --package a --bin a --target-dir /t", "as it is"),
+        ("rustc --package a --config 'profile.dev.debug=\"line-tables-only\"' --target-dir /t",
+         'profile.dev.debug="line-tables-only"'),
+        ("rustc --package a --target-dir /t -- -Cstrip=symbols", "-Cstrip=symbols"),
+    ],
+)  # fmt: skip
+def test_a_build_of_a_measurement_says_what_it_tries(command: str, setting: str) -> None:
+    assert setting_of(command) == setting
+
+
+def test_a_setting_that_saves_memory_and_costs_time_says_both() -> None:
+    slow = Trial("linker bfd", 900_000_000, 9.0, 340_000_000, "bfd", False, "r")
+    found = measured(trials=(measured().trials[0], slow))
+    assert said_of(found, slow, T0, "server(bin)").endswith("it then takes 9.0 s instead of 4.0 s")
 
 
 async def test_m_asks_first_and_says_what_it_costs(linked: Stage, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -241,9 +241,9 @@ class MemoryScreen(DeckScreen[None]):
             advice.show((Cell(link_words.advice(row, self._measured, self._now, key), "text"),))
 
     def _is_measuring(self) -> str | None:
-        """The command of a measurement under way."""
+        """What a measurement tries just now."""
         live = (run for run in self._board.runs.values() if run.agent == MEASURING_AGENT and not run.state.is_over)
-        return next((run.command for run in live), None)
+        return next((link_words.setting_of(run.command) for run in live), None)
 
     def on_table_view_selected(self, event: TableView.Selected) -> None:
         self._advise()
