@@ -54,6 +54,7 @@ def read_record(paths: Paths, run: str) -> Record | None:
         is_private_target=found.get("target_source") == "private",
         is_owned=bool(found.get("owner")),
         is_split=found.get("streams") == 2,
+        build_dir=_text(found, "build_dir") or None,
     )
     return Record(
         started,

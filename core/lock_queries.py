@@ -163,9 +163,9 @@ def shared_targets(board: Board) -> tuple[SharedTarget, ...]:
     checkouts: dict[str, set[str]] = {path: set(seen) for path, seen in board.host.targets.items()}
     agents: dict[str, set[tuple[str, str]]] = {}
     for run in board.runs.values():
-        if run.tool == "cargo" and run.target_dir is not None:
-            checkouts.setdefault(run.target_dir, set()).add(run.checkout)
-            agents.setdefault(run.target_dir, set()).add((run.agent, run.checkout))
+        for path in _dirs(run):
+            checkouts.setdefault(path, set()).add(run.checkout)
+            agents.setdefault(path, set()).add((run.agent, run.checkout))
     return tuple(
         SharedTarget(path, tuple(sorted(found)), tuple(sorted(agents.get(path, ()))))
         for path, found in sorted(checkouts.items())
@@ -173,10 +173,15 @@ def shared_targets(board: Board) -> tuple[SharedTarget, ...]:
     )
 
 
+def _dirs(run: Run) -> tuple[str, ...]:
+    """Where it writes what it builds, as far as its settings say."""
+    return tuple(path for path in (run.target_dir, run.build_dir) if path is not None) if run.tool == "cargo" else ()
+
+
 def shared_by(run: Run, shared: Iterable[SharedTarget]) -> SharedTarget | None:
-    """The one of these dirs that a run writes to; of a build dir only its checkout is known."""
+    """The one of these dirs that a run writes to; of one that is known by locks alone, its checkout tells."""
     for one in shared:
-        if one.path == run.target_dir:
+        if one.path in _dirs(run):
             return one
         if run.checkout in one.checkouts and not one.agents and not run.is_private_target and run.tool == "cargo":
             return one

@@ -64,6 +64,7 @@ def _started(event: e.RunStarted) -> dict[str, Any]:
     run = Run(
         run=event.run, agent=event.agent, command=event.command, tool=event.tool,
         subcommand=event.subcommand, cwd=event.cwd, checkout=event.checkout, target_dir=event.target_dir,
+        build_dir=event.build_dir,
         is_private_target=event.is_private_target, is_owned=event.is_owned, is_split=event.is_split,
         started_at=event.at, state=RunState.RUNNING if event.tool == "exec" else RunState.BUILDING,
     )  # fmt: skip

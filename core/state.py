@@ -117,6 +117,8 @@ class Run:
     """When, and bytes, at its samples, oldest first, at most MAX_HISTORY; between two the first one holds."""
     cache: CacheUse = CacheUse()
     """What a compiler cache did for it."""
+    build_dir: str | None = None
+    """Where cargo builds, if not in the target dir."""
     bottleneck: e.BottleneckFound | None = None
     """What holds it up now; None: nothing was found yet, or it is over."""
     out_lines: int = 0

@@ -28,6 +28,8 @@ class RunStarted(Event):
     """A foreground caller holds it."""
     is_split: bool
     """Two logs (`out.log`, `err.log`), else all in `out.log`."""
+    build_dir: str | None = None
+    """Absolute; None: the target dir, or not to be known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -184,6 +184,7 @@ def begin(paths: Paths, request: Request) -> Begun:
             checkout=checkout,
             target_dir=chosen.path,
             target_source=chosen.source,
+            build_dir=settings.build_dir if chosen.path is not None else None,
             json=composed.json,
             has_progress=composed.has_progress,
             parser=composed.parser,

@@ -7,7 +7,7 @@ Source: cargo book, "Configuration", hierarchical structure.
 import os
 from typing import Any, NamedTuple
 
-_WORDS = (b"alias", b"term", b"target-dir", b"runner", b"rustc-wrapper", b"incremental")
+_WORDS = (b"alias", b"term", b"target-dir", b"build-dir", b"runner", b"rustc-wrapper", b"incremental")
 
 
 class CargoConfig(NamedTuple):
@@ -28,6 +28,8 @@ class CargoConfig(NamedTuple):
     """None: nobody set it but the profiles."""
     is_incremental_forced: bool = False
     """A variable did: a compiler cache sees it too."""
+    build_dir: str | None = None
+    """Absolute; None: not set, or made of parts that cargo fills in, as `{workspace-path-hash}`."""
 
 
 def read_config(cwd: str, env: dict[str, str], home: str) -> CargoConfig:
@@ -56,6 +58,7 @@ def read_config(cwd: str, env: dict[str, str], home: str) -> CargoConfig:
         or _text(_first(tables, "build", "rustc-wrapper")),
         incremental=forced in ("1", "true") if forced else incremental if isinstance(incremental, bool) else None,
         is_incremental_forced=bool(forced),
+        build_dir=_build_dir(tables, env, cwd),
     )
 
 
@@ -120,8 +123,19 @@ def _target_dir(tables: list[tuple[str, dict[str, Any]]], env: dict[str, str], c
     given = env.get("CARGO_TARGET_DIR") or env.get("CARGO_BUILD_TARGET_DIR")
     if given:
         return os.path.normpath(os.path.join(cwd, given))
+    return _dir_of(tables, "target-dir")
+
+
+def _build_dir(tables: list[tuple[str, dict[str, Any]]], env: dict[str, str], cwd: str) -> str | None:
+    given = env.get("CARGO_BUILD_BUILD_DIR")
+    found = os.path.normpath(os.path.join(cwd, given)) if given else _dir_of(tables, "build-dir")
+    return None if found is None or "{" in found else found
+
+
+def _dir_of(tables: list[tuple[str, dict[str, Any]]], key: str) -> str | None:
+    """Of `[build]`; relative to the folder that holds the config's own."""
     for path, table in tables:
-        value = _dict(table.get("build")).get("target-dir")
+        value = _dict(table.get("build")).get(key)
         if isinstance(value, str):
             base = os.path.dirname(os.path.dirname(path))
             return os.path.normpath(os.path.join(base, value))

@@ -47,6 +47,8 @@ class Order(NamedTuple):
     rustc_wrapper: str | None = None
     cache_server: str = ""
     """Folder of the cache server that we started for it; empty: none."""
+    build_dir: str | None = None
+    """Where cargo builds, if not in the target dir."""
     handoff_fd: int | None = None
 
 
@@ -154,6 +156,7 @@ def write_record(slot: Slot, order: Order, *, owner: bool) -> None:
         "checkout": order.checkout,
         "target_dir": order.target_dir,
         "target_source": order.target_source,
+        "build_dir": order.build_dir,
         "launch": {
             "argv": mask.safe_words(launch.argv, order.env),
             "env": mask.safe_environment(dict(launch.env)),

@@ -43,3 +43,10 @@ def test_a_runner_is_noticed_in_files_and_variables(tmp_path: Path) -> None:
     assert read_config(str(tmp_path), {"CARGO_HOME": "/nowhere"}, "/nowhere").has_runner
     env = {"CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER": "qemu", "CARGO_HOME": "/nowhere"}
     assert read_config("/", env, "/nowhere").has_runner
+
+
+def test_a_build_dir_is_known_unless_cargo_fills_it_in(tmp_path: Path) -> None:
+    write(tmp_path / ".cargo/config.toml", '[build]\nbuild-dir = "out"\n')
+    assert read_config(str(tmp_path), {"CARGO_HOME": "/nowhere"}, "/nowhere").build_dir == str(tmp_path / "out")
+    env = {"CARGO_HOME": "/nowhere", "CARGO_BUILD_BUILD_DIR": "/builds/{workspace-path-hash}"}
+    assert read_config(str(tmp_path), env, "/nowhere").build_dir is None

@@ -130,6 +130,14 @@ def test_two_checkouts_on_one_dir_are_found_among_runs_and_locks() -> None:
     assert found[2].agents == (("a", "/a"), ("b", "/b"))
 
 
+def test_two_checkouts_with_one_build_dir_are_found_by_their_settings() -> None:
+    first, second = run("1", "a", checkout="/a", target="/a/target"), run("2", "b", checkout="/b", target="/b/target")
+    runs = (replace(first, build_dir="/build"), replace(second, build_dir="/build"))
+    (found,) = shared_targets(board(runs=runs))
+    assert (found.path, found.checkouts) == ("/build", ("/a", "/b"))
+    assert shared_words(runs[0], (found,)) == "shares its target dir with b: cargo can run the wrong program"
+
+
 def test_both_panes_say_with_whom_they_share_and_others_say_nothing() -> None:
     runs = (run("1", "a", checkout="/a", target="/t"), run("2", "b", checkout="/b", target="/t"), run("3", "c"))
     shared = shared_targets(board(runs=runs))

@@ -39,10 +39,10 @@ class Pair:
         with open(path, "w") as changed:
             changed.write(text.replace(old, new))
 
-    def run(self, checkout: str, *words: str) -> str:
+    def run(self, checkout: str, *words: str, variable: str = "CARGO_TARGET_DIR") -> str:
         """What the program prints that cargo runs there."""
         done = subprocess.run(
-            ["cargo", "run", "-q", *words], cwd=checkout, env={**self.env, "CARGO_TARGET_DIR": self.target},
+            ["cargo", "run", "-q", *words], cwd=checkout, env={**self.env, variable: self.target},
             capture_output=True, text=True, check=True,
         )  # fmt: skip
         return done.stdout.strip()
@@ -94,3 +94,21 @@ def test_checkouts_with_equal_sources_do_no_harm(pair: Pair) -> None:
     assert not proof.is_harmful
     assert {made.package for made in proof.made} == {"app", "mid"}
     assert pair.judged("app") == {"first": OWN, "second": ("same", ())}
+
+
+def test_an_example_is_found_too(pair: Pair) -> None:
+    for checkout in (pair.first, pair.second):
+        write_files(checkout, {"app/examples/show.rs": 'fn main() { println!("first") }\n'})
+    pair.edit(pair.second, "app/examples/show.rs", "first", "second")
+    assert pair.run(pair.first, "--example", "show") == pair.run(pair.second, "--example", "show") == "first"
+    (made,) = (one for one in prove(pair.target, (pair.first, pair.second)).made if one.is_harmful)
+    assert (made.target, made.made_of) == ("example-show", pair.first)
+    assert made.path.startswith(pair.target + "/debug/examples/show-")
+
+
+def test_a_shared_build_dir_does_the_same_harm(pair: Pair) -> None:
+    pair.edit(pair.second, "app/src/main.rs", "first", "second")
+    for checkout in (pair.first, pair.second):
+        assert pair.run(checkout, variable="CARGO_BUILD_BUILD_DIR") == "first 1"
+        assert os.path.exists(f"{checkout}/target/debug/app")
+    assert pair.judged("app") == {"first": OWN, "second": ("wrong", ("app/src/main.rs",))}
