@@ -5,7 +5,7 @@ import re
 _NAME = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL", re.I)
 _USER_INFO = re.compile(r"(?<=://)[^/@\s]+@")
 _OPTION = re.compile(r"(--?[A-Za-z0-9_-]*(?:key|token|secret|password|passwd|credential)[A-Za-z0-9_-]*)(=.*)?\Z", re.I)
-_ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=(.+)\Z", re.S)
+_ASSIGNMENT = re.compile(r"((?:--config=)?[A-Za-z_][A-Za-z0-9_.\"'-]*)=(.+)\Z", re.S)
 MASK = "***"
 _SHORTEST = 6
 """A credential shorter than this is not searched for inside other words."""

@@ -31,3 +31,17 @@ def test_command_lines_lose_credentials_in_every_form() -> None:
 def test_ordinary_words_are_untouched() -> None:
     words = ("build", "-p", "tokenizer", "--features", "a=b", "--keep-going")
     assert safe_words(words, {"KEY": "short"}) == words
+
+
+def test_a_token_in_a_setting_of_cargo_is_hidden() -> None:
+    words = (
+        "build",
+        "--config",
+        "registry.token=geheim",
+        "--config=registries.mine.token='x'",
+        "--config",
+        "net.retry=3",
+    )
+    assert safe_words(words, {}) == (
+        "build", "--config", "registry.token=***", "--config=registries.mine.token=***", "--config", "net.retry=3",
+    )  # fmt: skip

@@ -1,0 +1,167 @@
+"""Builds that are not ours, over a made-up /proc."""
+
+from pathlib import Path
+
+import pytest
+
+from core.events.machine import BuildRow
+from core.watch.foreign import ForeignWatch, subcommand_of
+from core.watch.table import ProcessTable
+from tests.core.test_process_table import PAGE, FakeProc
+
+BOOTED = 1_000_000.0
+TICKS = 100
+
+
+class World:
+    """Processes, and a watch over them two minutes after the start of the machine."""
+
+    def __init__(self, root: Path) -> None:
+        self.proc = FakeProc(root)
+        self.now = 120.0
+        self.table = ProcessTable(str(root))
+        self.watch = ForeignWatch(
+            self.table, clock=lambda: BOOTED + self.now, monotonic=lambda: self.now, booted_at=BOOTED
+        )
+
+    def add(
+        self, pid: int, parent: int, words: str, environ: str = "", *, cwd: str = "", name: str = "", ticks: int = 0
+    ) -> None:
+        """A process that began when the machine was as many seconds old as its pid says."""
+        self.proc.add(pid, parent, words, environ, name=name, ticks=ticks)
+        link = self.proc.root / str(pid) / "cwd"
+        if cwd and not link.is_symlink():
+            link.symlink_to(cwd)
+
+    def look(self, *supervisors: int) -> tuple[BuildRow, ...] | None:
+        self.table.look()
+        ours = [one for pid in supervisors for one in self.table.below(pid)]
+        return self.watch.look(supervisors, ours)
+
+    def commands(self, *supervisors: int) -> list[str]:
+        return [row[3] for row in self.look(*supervisors) or ()]
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    (tmp_path / "proc").mkdir()
+    return World(tmp_path / "proc")
+
+
+def test_a_build_is_told_with_all_that_is_seen(world: World, tmp_path: Path) -> None:
+    (tmp_path / "Cargo.toml").write_text("[workspace]\n")
+    (tmp_path / "crate").mkdir()
+    (tmp_path / "crate" / "Cargo.toml").write_text("[package]\n")
+    world.add(5, 1, "bash")
+    world.add(10, 5, "/bin/cargo build --config registry.token=geheim", cwd=str(tmp_path / "crate"))
+    world.add(11, 10, "rustc --crate-name serde --out-dir /t/debug/deps")
+    assert world.look() == ((
+        10, BOOTED + 10, "cargo", "cargo build --config registry.token=***", str(tmp_path / "crate"), str(tmp_path),
+        ("serde",), 400 * PAGE, None, 2, "",
+    ),)  # fmt: skip
+
+
+def test_nothing_is_told_again_until_something_is_to_be_seen(world: World) -> None:
+    assert world.look() == ()
+    assert world.look() is None
+    world.add(10, 1, "cargo build")
+    told = world.look()
+    assert told is not None
+    world.now += 1
+    rates = world.look()
+    assert rates is not None
+    assert rates[0][8] == 0.0
+    world.now += 1
+    assert world.look() is None
+    world.add(10, 1, "cargo build", ticks=150)
+    world.now += 1
+    busy = world.look()
+    assert busy is not None
+    assert busy[0][8] == 1.5
+    world.proc.remove(10)
+    assert world.look() == ()
+
+
+def test_what_is_below_a_supervisor_of_ours_is_ours(world: World) -> None:
+    world.add(8, 1, "make all")
+    world.add(9, 8, "python supervisor")
+    world.add(10, 9, "cargo build")
+    world.add(11, 10, "rustc --crate-name a")
+    assert world.look(9) == ()
+
+
+def test_a_build_of_ours_that_was_not_found_yet_is_none_of_theirs(world: World) -> None:
+    world.add(10, 1, "cargo build", "PATH=/bin DECK_RUN=20260101-000000-000-abcd")
+    assert world.look() == ()
+
+
+def test_only_the_topmost_process_stands_for_a_build(world: World) -> None:
+    world.add(10, 1, "cargo clippy")
+    world.add(11, 10, "cargo-clippy clippy")
+    world.add(12, 11, "cargo check")
+    world.add(13, 12, "clippy-driver rustc --crate-name a")
+    world.add(20, 1, "ninja -C out")
+    world.add(21, 20, "cc1 -o a.o")
+    assert world.commands() == ["cargo clippy", "ninja -C out"]
+
+
+def test_an_editor_is_named_and_is_no_build_itself(world: World) -> None:
+    world.add(9, 1, "rust-analyzer")
+    world.add(10, 9, "cargo check --workspace")
+    (row,) = world.look() or ()
+    assert (row[3], row[10]) == ("cargo check --workspace", "rust-analyzer")
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["cargo metadata --format-version 1", "cargo --version", "cargo +nightly fmt", "rustc -vV", "rustc --print sysroot",
+     "cmake -P script.cmake", "make help", "cargo deck top", "bash cargo.sh"],
+)  # fmt: skip
+def test_what_compiles_nothing_is_no_build(world: World, words: str) -> None:
+    world.add(10, 1, words)
+    assert world.look() == ()
+
+
+@pytest.mark.parametrize(
+    ("words", "below"),
+    [("make -j4", "cc -c a.c"), ("cmake --build out", ""), ("cmake ..", "cc -o probe"), ("nvcc -c k.cu", ""),
+     ("rustc --crate-name a a.rs", ""), ("cargo nextest run", ""), ("cargo -Z unstable build", "")],
+)  # fmt: skip
+def test_what_compiles_is_one(world: World, words: str, below: str) -> None:
+    world.add(10, 1, words)
+    if below:
+        world.add(11, 10, below)
+    assert world.commands() == [words]
+
+
+def test_a_build_is_told_only_when_it_is_old_enough_to_be_read(world: World) -> None:
+    world.now = 10.5
+    world.add(10, 1, "cargo build")
+    assert world.look() == ()
+    world.now = 11.0
+    assert world.commands() == ["cargo build"]
+
+
+def test_what_a_cache_server_compiles_counts_for_who_asked(world: World) -> None:
+    world.add(7, 1, "sccache", name="sccache")
+    world.add(8, 7, "rustc --crate-name theirs --out-dir /theirs/deps")
+    world.add(9, 7, "rustc --crate-name nobodys --out-dir /nobodys/deps")
+    world.add(10, 1, "cargo build")
+    world.add(11, 10, "sccache rustc --crate-name theirs --out-dir /theirs/deps", name="sccache")
+    (row,) = world.look() or ()
+    assert (row[6], row[9]) == (("theirs",), 3)
+
+
+def test_the_oldest_comes_first_and_another_of_the_same_number_is_another_build(world: World) -> None:
+    world.add(30, 1, "cargo test")
+    world.add(20, 1, "cargo build")
+    assert world.commands() == ["cargo build", "cargo test"]
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [("cargo build", "build"), ("cargo +1.80 test --lib", "test"), ("cargo --color never -q check", "check"),
+     ("cargo --config net.offline=true run", "run"), ("cargo", "version"), ("cargo --list", "version")],
+)  # fmt: skip
+def test_a_subcommand_is_found_behind_options(words: str, found: str) -> None:
+    assert subcommand_of(words.encode().split()) == found
