@@ -3,16 +3,18 @@
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from core import events as e
 from core.cache.sccache_log import ServerLog
 from core.cache.sccache_stats import ServerStats, parse_stats
 from core.cache.server import Server, agents, is_alive, kill_server, read_server
-from core.cache.store_client import find_store, store_stats
+from core.cache.store_client import end_hung_store, ensure_store, store_stats
 from core.clock import Clock
 from core.errors import DeckError
 from core.events.machine import ServerRow
 from core.paths import Paths
+from core.run.cache import read_wish
 
 PERIOD_S = 3.0
 """Asking a server costs 3 ms of CPU."""
@@ -20,6 +22,9 @@ REST_PERIOD_S = 30.0
 """While no build uses a cache: whether servers live."""
 ANSWER_LIMIT_S = 15.0
 """A server that says nothing for so long hangs: it is ended, and its builds go on without it."""
+STORE_ANSWER_S = 0.5
+HUNG_AFTER = 4
+"""Looks in a row at a store that lives and says nothing: twelve seconds."""
 _ANSWER_BYTES = 1 << 18
 
 
@@ -57,6 +62,10 @@ class Figures:
         self._known: dict[str, _Known] = {}
         self._due_at = -1e9
         self._told: e.CachesSeen | None = None
+        self._is_needed = False
+        """Builds use our servers now."""
+        self._unanswered = 0
+        """Looks at the store in a row that had no answer."""
 
     def look(self, servers: Iterable[Server], logs: Mapping[str, ServerLog]) -> list[e.Event]:
         """Where it is time: ask the servers of agents that build, take what was answered.
@@ -68,6 +77,7 @@ class Figures:
             if known is None or known.server != server:
                 self._known[server.agent] = _Known(server)
         now = self._monotonic()
+        self._is_needed = True
         is_due = now >= self._due_at
         if is_due:
             self._due_at = now + PERIOD_S
@@ -84,6 +94,7 @@ class Figures:
         if now < self._due_at:
             return []
         self._due_at = now + REST_PERIOD_S
+        self._is_needed = False
         for agent in agents(self._paths):
             server = read_server(self._paths, agent)
             if server is not None and agent not in self._known:
@@ -141,10 +152,7 @@ class Figures:
         own = [known for known in self._known.values() if known.server.backend == "own"]
         if not own:
             return e.CachesSeen(now, (), "foreign" if self._known else "")
-        try:
-            found = store_stats(self._paths) if find_store(self._paths) is not None else None
-        except (DeckError, OSError):
-            found = None
+        found = self._ask_store()
         if found is None:
             return e.CachesSeen(now, (), "stopped")
         trades = tuple((t["by"], t["agent"], int(t["hits"]), int(t["bytes"])) for t in found["trades"])
@@ -152,6 +160,23 @@ class Figures:
             now, (), "running", int(found["entries"]), int(found["bytes"]), int(found["limit"]), found["oldest"],
             int(found["evicted"]), trades,
         )  # fmt: skip
+
+    def _ask_store(self) -> dict[str, Any] | None:
+        """What the store says of itself; one that ended while builds need it is started again, one that hangs is ended:
+        who asks that one waits a minute for each object."""
+        found = store_stats(self._paths, timeout_s=STORE_ANSWER_S)
+        if found is not None:
+            self._unanswered = 0
+            return found
+        self._unanswered += 1
+        if not self._is_needed or self._unanswered == 1:
+            return None
+        try:
+            if self._unanswered < HUNG_AFTER or not end_hung_store(self._paths):
+                ensure_store(self._paths, limit_bytes=read_wish(os.environ).limit_bytes)
+        except (DeckError, OSError):
+            pass  # it is tried again with the next look
+        return None
 
 
 def _is_over(pid: int) -> bool:
