@@ -1,8 +1,9 @@
 """Values derived from what caches did on a board: agents, look-ups, who profits from whom, what is wrong. Pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from heapq import nlargest
 from itertools import chain
+from types import MappingProxyType
 from typing import NamedTuple
 
 from core import events as e
@@ -14,6 +15,9 @@ from core.values import dataclass
 MAX_UNITS = 2000
 """Look-ups that are listed, those that come first by the chosen order."""
 ORDERS = ("newest", "slowest")
+Names = Mapping[str, str]
+"""What agents are called on the board, by the names that everybody else knows; others keep theirs."""
+NO_NAMES: Names = MappingProxyType({})
 
 
 class Server(NamedTuple):
@@ -94,12 +98,14 @@ def has_cache(board: Board) -> bool:
     return any(run.cache.cache for run in board.runs.values())
 
 
-def servers(board: Board) -> tuple[Server, ...]:
+def servers(board: Board, called: Names = NO_NAMES) -> tuple[Server, ...]:
     """Those that are known."""
-    return tuple(Server(*row) for row in board.host.caches.servers) if board.host.caches is not None else ()
+    caches = board.host.caches
+    known = (Server(*row) for row in caches.servers) if caches is not None else ()
+    return tuple(server._replace(agent=called.get(server.agent, server.agent)) for server in known)
 
 
-def agents(board: Board, *, newest_only: bool = False) -> tuple[AgentUse, ...]:
+def agents(board: Board, *, newest_only: bool = False, called: Names = NO_NAMES) -> tuple[AgentUse, ...]:
     """An entry an agent, in the order in which agents first appeared; at last those that only a server is known of.
 
     `newest_only`: of its runs only the one that its pane shows, else all on the board (of the last 24 hours).
@@ -109,7 +115,7 @@ def agents(board: Board, *, newest_only: bool = False) -> tuple[AgentUse, ...]:
         by_agent.setdefault(run.agent, []).append(run)
     if newest_only:
         by_agent = {pane.agent: [pane.run] for pane in queries.panes(board)}
-    known = {server.agent: server for server in servers(board)}
+    known = {server.agent: server for server in servers(board, called)}
     found = [
         AgentUse(agent, tuple(runs), combine(run.cache for run in runs), known.get(agent))
         for agent, runs in by_agent.items()
@@ -166,9 +172,9 @@ def _by_hits(found: Iterable[Trade]) -> tuple[Trade, ...]:
     return tuple(sorted(found, key=lambda trade: (-trade.hits, trade.filled_by, trade.taken_by)))
 
 
-def alarms(board: Board) -> tuple[str, ...]:
+def alarms(board: Board, called: Names = NO_NAMES) -> tuple[str, ...]:
     """What is wrong with caches, a sentence each, the store's first; empty: nothing that is known."""
-    told = ((server.agent, server.alarm or _trouble(server)) for server in servers(board))
+    told = ((server.agent, server.alarm or _trouble(server)) for server in servers(board, called))
     found = tuple(f"{agent}: {sentence}" if agent else sentence for agent, sentence in told if sentence)
     caches = board.host.caches
     if caches is not None and caches.store_state == "stopped" and any(row[2] is not None for row in caches.servers):

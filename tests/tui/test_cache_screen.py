@@ -140,7 +140,7 @@ def test_a_cache_without_figures_says_why_and_shows_none() -> None:
     assert (vital(run).number.strip(), vital(run).trail.strip()) == ("–", "")
     assert cache_words.gain(one, T0, {}) == "ada: no figures, because two builds shared its session."
     assert page.content(Scene(run)).empty == "No figures, because two builds shared its session."
-    assert cache_rows.agent_rows([one], UNICODE)[0].cells[10].text == "two builds shared its session"
+    assert cache_rows.agent_rows([one], {})[0].cells[10].text == "two builds shared its session"
 
 
 # The screen
@@ -217,6 +217,18 @@ async def test_units_can_be_narrowed_to_misses_and_to_an_agent_and_escape_undoes
         assert len(units.rows) == everything
         await pilot.press("escape")
         assert not isinstance(pilot.app.screen, CacheScreen)
+
+
+async def test_a_renamed_agent_keeps_its_server_and_what_others_took_of_it(stage: Stage) -> None:
+    app = stage.app()
+    async with app.run_test(size=(160, 50)) as pilot:
+        await settled(pilot)
+        app.names.call({"codex": "Kodi"})
+        await opened(pilot)
+        assert line_of(pilot, "Kodi", "46/60")
+        assert re.search(r"Kodi +claude-1 +40 ", text_of(pilot))
+        assert "hit, by Kodi" in text_of(pilot)
+        assert "codex" not in text_of(pilot)
 
 
 async def test_units_come_slowest_first_when_asked(stage: Stage) -> None:
@@ -322,11 +334,11 @@ async def test_an_agent_without_a_cache_says_why(stage: Stage) -> None:
     async with stage.app().run_test(size=(120, 40)) as pilot:
         await opened(pilot)
         await pilot.press("g")
-        assert "–" in line_of(pilot, "claude-1", "no cache in front")
-        assert "claude-1: nothing went through a cache. Enter says why." in text_of(pilot)
+        assert "–" in line_of(pilot, "▸ claude-1", "nobody asked")
+        assert "claude-1 has no figures: nobody asked for one." in text_of(pilot)
         await pilot.press("enter")
         await pilot.pause()
-        assert "No cache is in front of it: nobody asked for one." in text_of(pilot)
+        assert "nobody asked for one." in text_of(pilot)
 
 
 async def test_nothing_is_painted_while_nothing_changes(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:

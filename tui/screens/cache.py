@@ -50,6 +50,8 @@ class CacheScreen(DeckScreen[None]):
         self._trades: dict[str, Trade] = {}
         self._called: dict[str, str] = {}
         self._trades_are_stores = False
+        self._reasons: dict[str, str] = {}
+        """Why there is no cache, by run that has none."""
         self._is_chosen = False
         """The agent that gained most was chosen, once."""
         self._is_newest_only = False
@@ -105,15 +107,16 @@ class CacheScreen(DeckScreen[None]):
         if view is None or not self.is_ready:
             return
         board = view.board
-        self._found = cache_queries.agents(board, newest_only=self._is_newest_only)
         self._called = {self.deck.names.true_name(run): run.agent for run in board.runs.values()}
+        self._found = cache_queries.agents(board, newest_only=self._is_newest_only, called=self._called)
         self.set_class(not cache_queries.has_cache(board), "-none")
-        self._show_alarms(cache_queries.alarms(board))
+        self._show_alarms(cache_queries.alarms(board, self._called))
         agents = self.table("agents")
         width, is_low = self.size.width, self.size.height < LOW_BELOW
         agents.set_columns(rows.agent_columns(width))
         is_narrow = width < rows.NARROW_BELOW
-        agents.show(rows.agent_rows(self._found, self.deck.glyphs, is_narrow=is_narrow, has_languages=not is_low))
+        why = {one.agent: self._why_none(one) for one in self._found}
+        agents.show(rows.agent_rows(self._found, why, is_narrow=is_narrow, has_languages=not is_low))
         agents.styles.height = len(agents.rows) + 1
         if not self._is_chosen and self._found:
             self._is_chosen = True
@@ -124,6 +127,15 @@ class CacheScreen(DeckScreen[None]):
         self.table("trades").show(traded)
         self._list_units()
         self._say()
+
+    def _why_none(self, one: AgentUse) -> str:
+        """Why an agent has no cache, as it was decided for its newest run; empty: it has one, or that is not known."""
+        if one.use.cache or not one.runs:
+            return ""
+        run = one.runs[-1].run
+        if run not in self._reasons:
+            self._reasons[run] = words.why_none(read_plan(self.deck.deck.paths, run))
+        return self._reasons[run]
 
     def _list_units(self) -> None:
         one = self._chosen_use() if self._is_agent_only else None
@@ -194,7 +206,7 @@ class CacheScreen(DeckScreen[None]):
         said = words.gain(one, now, self._called)
         if said:
             return (Cell(said, "strong"),)
-        return (Cell(f"{one.agent}: nothing went through a cache. Enter says why.", "dim"),)
+        return (Cell(f"{one.agent} has no figures: {self._why_none(one) or 'nothing went through a cache'}.", "dim"),)
 
     def on_resize(self, event: events.Resize) -> None:
         self.set_class(event.size.width < STORE_BESIDE_FROM, "-narrow")

@@ -1,13 +1,12 @@
 """The lists of the cache screen: agents, units, the store; pure."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from core import events as e
-from core.cache_queries import AgentUse, Trade, UnitLookup
+from core.cache_queries import AgentUse, Names, Trade, UnitLookup
 from core.cache_use import Counts
 from tui import format as f
 from tui.widgets import cache_words as words
-from tui.widgets.cache_words import Names
 from tui.widgets.look import Glyphs
 from tui.widgets.table_view import Cell, Column, Row
 
@@ -59,10 +58,13 @@ def unit_columns(width: int) -> tuple[Column, ...]:
 
 
 def agent_rows(
-    found: Sequence[AgentUse], glyphs: Glyphs, *, is_narrow: bool = False, has_languages: bool = True
+    found: Sequence[AgentUse], why_none: Mapping[str, str], *, is_narrow: bool = False, has_languages: bool = True
 ) -> list[Row]:
-    """A row an agent, below it one a language where there are several and these are wanted."""
-    rows = [row for one in found for row in _rows_of(one, glyphs, is_narrow=is_narrow)]
+    """A row an agent, below it one a language where there are several and these are wanted.
+
+    `why_none`: why an agent has no cache, by agent.
+    """
+    rows = [row for one in found for row in _rows_of(one, why_none.get(one.agent, ""), is_narrow=is_narrow)]
     return rows if has_languages else [row for row in rows if agent_of(row.key) == row.key]
 
 
@@ -71,7 +73,7 @@ def agent_of(key: str | None) -> str | None:
     return None if key is None else key.partition("\n")[0]
 
 
-def _rows_of(one: AgentUse, glyphs: Glyphs, *, is_narrow: bool) -> Iterator[Row]:
+def _rows_of(one: AgentUse, why_none: str, *, is_narrow: bool) -> Iterator[Row]:
     use = one.use
     first = (Cell(one.agent, "title"), *_rate(use.main))
     what = Cell(words.saved(use), "number" if use.total.hits else "dim")
@@ -80,7 +82,7 @@ def _rows_of(one: AgentUse, glyphs: Glyphs, *, is_narrow: bool) -> Iterator[Row]
     else:
         taken, put = (Cell(f.size(size or None), "dim") for size in (use.hit_bytes, use.stored_bytes))
         numbers = (_server_rate(use.main), what, *_counts(use.main))
-        yield Row(one.agent, (*first, *numbers, Cell(_why(one, glyphs), "dim"), taken, put))
+        yield Row(one.agent, (*first, *numbers, Cell(_why(one, why_none), "dim"), taken, put))
     if len(use.languages) > 1:
         for language, counts in use.languages.items():
             yield _language_row(one, language, counts, is_narrow=is_narrow)
@@ -113,12 +115,12 @@ def _counts(counts: Counts) -> tuple[Cell, ...]:
     return (others, own, *(Cell(str(count), role if count else "dim") for count, role in rest))
 
 
-def _why(one: AgentUse, glyphs: Glyphs) -> str:
+def _why(one: AgentUse, why_none: str) -> str:
     if one.use.total.all:
         return words.why_compiled(one.use)
-    if one.use.uncounted:
-        return one.use.uncounted
-    return "no cache in front" + glyphs.dot + "enter: why" if one.runs else "no build is on the board"
+    if not one.runs:
+        return "no build is on the board"
+    return one.use.uncounted or why_none or "no cache in front"
 
 
 def _why_language(one: AgentUse, language: str) -> str:

@@ -1,18 +1,15 @@
 """What caches gave, in words: pure functions of what is known of runs, servers and the store."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
 from core import events as e
 from core import queries
-from core.cache_queries import AgentUse, Server, Trade
+from core.cache_queries import AgentUse, Names, Server, Trade
 from core.cache_use import CacheUse, Counts
 from core.story import Plan
 from tui import format as f
 from tui.widgets.look import Glyphs
 from tui.widgets.table_view import Cell
-
-Names = Mapping[str, str]
-"""What the dashboard calls agents, by the names that everybody else knows."""
 
 RATE_WIDTH, COUNT_WIDTH = 5, 8
 LITTLE_S = 0.05
@@ -203,16 +200,20 @@ def _about_saved(use: CacheUse) -> str:
     )
 
 
-def explain_none(plan: Plan) -> Iterator[Cell]:
-    """Why a run had no cache."""
-    yield Cell(f"hit {f.UNKNOWN}", "strong")
+def why_none(plan: Plan) -> str:
+    """Why a run has no figures of a cache, without a full stop; empty: that is not recorded."""
     decided = next((one for one in plan.settings if one.setting == "cache"), None)
-    if decided is not None and decided.value == "none":
-        yield Cell(f"No cache is in front of it: {decided.reason}.")
-        yield Cell('cache = "sccache" in config.toml turns one on for all builds.', "dim")
-    elif decided is not None:
-        yield Cell(f"{decided.value} is in front of it, and nothing went through it yet.")
-        yield Cell(decided.reason, "dim")
+    if decided is None:
+        return ""
+    return decided.reason if decided.value == "none" else f"{decided.value}: nothing went through it yet"
+
+
+def explain_none(plan: Plan) -> Iterator[Cell]:
+    """The same with what would change it."""
+    yield Cell(f"hit {f.UNKNOWN}", "strong")
+    if why := why_none(plan):
+        yield Cell(f"{why}.")
+        yield Cell('cache = "sccache" in config.toml has one for all builds, --cache sccache for one.', "dim")
     else:
         yield Cell(
             "Nothing of it went through a cache that we know of, and what was decided about one is not recorded."
