@@ -1,4 +1,8 @@
-"""A cache sees the same keys with us and without us: what one stored, the other finds. Rust and C."""
+"""A cache sees the same keys with us and without us: what one stored, the other finds. Rust, C, and CUDA where there is
+an nvcc on PATH.
+
+Part of `python -m bench.links`; alone: `python -m bench.link_keys`.
+"""
 
 import json
 import os
@@ -10,14 +14,17 @@ from contextlib import contextmanager
 from typing import Any
 
 from bench.figures import Figures
-from tests.real.product import Deck
+from tests.real.product import Deck, temporary_deck
 from tests.real.samples import write_files
 
 _BUILD_RS = """use std::process::Command;
 fn main() {
-    let out = std::env::var("OUT_DIR").unwrap();
     let done = Command::new("sccache").args(["cc", "-c", "native.c", "-o", "native.o"]).status().unwrap();
-    assert!(done.success(), "{out}");
+    assert!(done.success());
+    if std::env::var("HAS_NVCC").is_ok() {
+        let words = ["nvcc", "-arch=sm_90", "-c", "kernel.cu", "-o", "kernel.o"];
+        assert!(Command::new("sccache").args(words).status().unwrap().success());
+    }
     println!("cargo:rerun-if-changed=native.c");
 }
 """
@@ -32,6 +39,7 @@ def _files() -> dict[str, str]:
         files[f"{name}/src/lib.rs"] = f"pub fn f(x: u64) -> u64 {{ x + {n} }}\n"
     files["part0/build.rs"] = _BUILD_RS
     files["part0/native.c"] = "int twice(int x) { return 2 * x; }\n"
+    files["part0/kernel.cu"] = "__global__ void twice(int *x) { x[threadIdx.x] *= 2; }\n"
     files["part5/src/main.rs"] = 'fn main() { println!("{}", part4::f(1)); }\n'
     return files
 
@@ -53,6 +61,7 @@ def check_keys(figures: Figures, deck: Deck) -> None:
             hits = {name: count - before["hits"].get(name, 0) for name, count in after["hits"].items()}
             misses = sum(after["misses"].values()) - sum(before["misses"].values())
             is_good = misses == 0 and hits.get("Rust", 0) >= 6 and hits.get("C/C++", 0) == 1
+            is_good &= hits.get("CUDA", 0) == 1 or "HAS_NVCC" not in env
             figures.holds(f"what {first} stored in sccache, the other finds", is_good, f"hits {hits}, misses {misses}")
 
 
@@ -64,7 +73,7 @@ def _server(deck: Deck, sccache: str, name: str) -> Iterator[dict[str, str]]:
     env = {
         **deck.env, "PATH": f"{os.path.dirname(sccache)}:{deck.env['PATH']}", "RUSTC_WRAPPER": "sccache",
         "SCCACHE_DIR": place + "/store", "SCCACHE_SERVER_UDS": place + "/socket", "SCCACHE_IDLE_TIMEOUT": "0",
-        "CARGO_INCREMENTAL": "0",
+        "CARGO_INCREMENTAL": "0", **({"HAS_NVCC": "1"} if shutil.which("nvcc") else {}),
     }  # fmt: skip
     subprocess.run([sccache, "--start-server"], env=env, capture_output=True, check=True)
     try:
@@ -86,3 +95,14 @@ def _counts(sccache: str, env: dict[str, str]) -> dict[str, dict[str, int]]:
     said = subprocess.run([sccache, "--show-stats", "--stats-format=json"], env=env, capture_output=True, check=True)
     stats: dict[str, Any] = json.loads(said.stdout)["stats"]
     return {name: dict(stats[f"cache_{name}"]["counts"]) for name in ("hits", "misses")}
+
+
+def main() -> int:
+    figures = Figures()
+    with temporary_deck() as deck:
+        check_keys(figures, deck)
+    return figures.end("link_keys")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
