@@ -46,6 +46,7 @@ _KEPT, _NAME_COLUMNS = 6, 26
 """Columns that stay as long as they fit; cells for the name, before others are left out."""
 _WIDE, _NARROW = 160, 60
 _MOST_KILLS = 5
+_EMPTY = "No link is known yet. Whatever builds through cargo deck shows here what its links take."
 _LEAST_ROWS = 16
 """Of the terminal: with fewer there is no graph."""
 _FRESH_S = 10.0
@@ -314,9 +315,6 @@ class MemoryScreen(DeckScreen[None]):
 
     def hints(self, view: View) -> tuple[Key, ...]:
         return tuple(key for key in super().hints(view) if key.id not in ("run.stop", "run.restart", "run.start"))
-
-
-_EMPTY = "No link is known yet. Whatever builds through cargo deck shows here what its links take."
 
 
 def columns_for(width: int) -> tuple[Column, ...]:
