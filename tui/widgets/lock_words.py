@@ -85,7 +85,7 @@ def _lock_cells(line: LockLine, width: int, shown: Sequence[Column]) -> dict[str
     return {
         "lock": Cell(f"{kind}{_GAP}{f.cut_path(place, max(4, room)) if place else ''}".rstrip(), role),
         "holder": Cell(holder_of(line, room_for_holder), "title" if any(one.run for one in line.holders) else "dim"),
-        "since": Cell(f.duration(line.held_s), "number" if line.held_s is not None else "dim"),
+        "since": Cell(f.duration(line.held_s), "number" if line.held_s is not None and line.is_ours else "dim"),
         "waits": Cell(waits(line), "waiting" if any(one.owner.run for one in line.waits) else "dim"),
         "lost today": Cell(lost(line) or f.UNKNOWN, "number" if line.lost else "dim"),
     }
