@@ -48,6 +48,14 @@ def test_each_process_stands_below_its_parent_with_its_cost(paths: Paths) -> Non
         times = said.cpu_times()
         assert below.cpu_s == pytest.approx(times.user + times.system, abs=0.05)
         assert below.cpu_s > 0
+        full = said.memory_full_info()
+        status = Path(f"/proc/{below.pid}/status").read_text()
+        anonymous = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("RssAnon")) * 1024
+        assert below.anonymous_bytes == pytest.approx(anonymous, abs=1 << 20)
+        assert below.pss_bytes == pytest.approx(full.pss, rel=0.05)
+        assert 30_000_000 < below.anonymous_bytes < below.pss_bytes < below.rss_bytes
+        assert below.read_bytes is not None
+        assert (below.role, below.is_served) == ("program", False)
         assert below.program == os.path.basename(said.exe())
         assert "abc" not in below.command
         assert below.command.startswith(sys.executable)

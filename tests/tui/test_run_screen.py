@@ -343,8 +343,21 @@ async def test_processes_are_looked_at_once_a_second_and_only_while_they_are_sho
     def look(paths: object, run: str) -> tuple[RunProcess, ...]:
         looks.append(run)
         return (
-            RunProcess(4121, 0, "cargo", "cargo test", 1.5, 90_000_000),
-            RunProcess(4130, 1, "rustc", "rustc --crate-name app", 3.0, 1_300_000_000),
+            RunProcess(4121, 0, "cargo", "cargo test", 1.5, 90_000_000, "cargo", "", 9_000_000, 40_000_000),
+            RunProcess(
+                4130,
+                1,
+                "rustc",
+                "rustc --crate-name app",
+                3.0,
+                1_600_000_000,
+                "rustc",
+                "app(bin)",
+                1_300_000_000,
+                1_400_000_000,
+                5_000_000,
+                None,
+            ),
         )
 
     monkeypatch.setattr("core.watch.run_processes.look", look)
@@ -354,8 +367,8 @@ async def test_processes_are_looked_at_once_a_second_and_only_while_they_are_sho
         await settled(pilot)
         assert looks == []
         shown = await opened(pilot, "6")
-        assert "2 processes · cpu 4.5 s · RSS 1.4 G" in shown
-        assert "1.3 G" in row(shown, "  rustc", "3.0 s", "4130")
+        assert "2 processes · cpu 4.5 s · anonymous 1.3 G · PSS 1.4 G" in shown
+        assert "1.3 G" in row(shown, "  rustc app(bin)", "3.0 s", "4130", "1.6 G")
         assert len(looks) == 1
         await settled(pilot)
         assert len(looks) == 1
@@ -366,7 +379,7 @@ async def test_processes_are_looked_at_once_a_second_and_only_while_they_are_sho
 
 async def test_while_a_run_stops_it_is_said_who_is_still_alive(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     play(stage, [*journal()[:8], e.StopAsked(T0 + 14, "request", is_kill=False)])
-    alive = (RunProcess(4130, 0, "rustc", "rustc", 3.0, 1_000_000),)
+    alive = (RunProcess(4130, 0, "rustc", "rustc", 3.0, 1_000_000, "rustc"),)
     monkeypatch.setattr("core.watch.run_processes.look", lambda paths, run: alive)
     async with stage.app().run_test(size=(120, 40)) as pilot:
         shown = await opened(pilot, "6")
