@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -41,13 +42,35 @@ def test_the_demo_goes_as_planned_and_can_be_looked_at_afterwards(tmp_path: Path
     assert "waits    for claude-1's build" in done.stdout
     found = runs(tmp_path)
     assert {agent: run["state"] for agent, run in found.items()} == {
-        "claude-1": "done", "claude-2": "done", "codex": "failed", "ci": "done",
+        "claude-1": "done", "claude-2": "done", "codex": "failed", "ci": "done", "claude-5": "done",
     }  # fmt: skip
     assert {agent: run["errors"] for agent, run in found.items() if run["errors"]} == {"codex": 2}
     log = (tmp_path / "s" / "cargo-deck" / "runs" / found["claude-1"]["run"] / "out.log").read_bytes()
     passed = sum(line.startswith(b"test ") and b" ... " in line and b"ok" in line for line in log.splitlines())
     assert found["claude-1"]["tests"]["passed"] == passed > 10
     assert "E0425" in deck(tmp_path, "logs", "codex").stdout
+    assert told_gain(done.stdout) == counted_gain(found["claude-5"]["cache"])
+    deck(tmp_path, "cache", "stop")
+
+
+def told_gain(shown: str) -> tuple[int, int]:
+    """Hits and units of the last line but one, which names the seconds of both builds too."""
+    line = shown.splitlines()[-2]
+    told = re.fullmatch(
+        r"claude-5 in a second checkout: (\d+) of (\d+) units came from the store, [\d.:]+( s)?"
+        r"(; plain cargo took |: (slower|no faster) than plain cargo, which took )[\d.:]+( s)?\.",
+        line,
+    )
+    assert told, line
+    return int(told[1]), int(told[2])
+
+
+def counted_gain(cache: dict[str, Any]) -> tuple[int, int]:
+    """The same as the run's look-ups say: the eight shared crates are hits, all of them compiled by others."""
+    (rust,) = cache["languages"]
+    assert rust["hits_other"] == 8
+    assert sum(source["hits"] for source in cache["sources"] if source["agent"] != "claude-5") == 8
+    return rust["hits_other"], sum(rust[name] for name in rust if name != "language")
 
 
 def test_ctrl_c_stops_the_builds_of_a_plain_demo(tmp_path: Path) -> None:

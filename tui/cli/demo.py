@@ -1,4 +1,4 @@
-"""`cargo deck demo`: four agents build the embedded sample workspace, for real."""
+"""`cargo deck demo`: four agents build the embedded sample workspace, for real; a fifth takes what they compiled."""
 
 import os
 import shutil
@@ -16,7 +16,7 @@ from core.errors import DeckError, StateError
 from core.paths import Paths
 from core.run import begin
 from core.state import Board, Run, RunState
-from tui.cli import common
+from tui.cli import common, demo_gain
 from tui.cli.events import Changes
 
 _KEEP_S = 24 * 3600.0
@@ -74,10 +74,10 @@ def _demo(argv: list[str]) -> int:
     runs = start_jobs(paths, folder, jobs(has_clippy=_has_clippy(cargo, folder)))
     ensure_engine(paths)
     if has_screen:
-        from tui.app import main as open_board
-
-        return open_board()
-    return _stream(paths, runs)
+        return _watch(paths, folder, runs)
+    code = _stream(paths, runs) or _tell_gain(paths, folder)
+    common.print_text("cargo deck ps shows them, cargo deck logs AGENT what they printed, cargo deck the cache (F5).")
+    return code
 
 
 def prepare(paths: Paths, now: float, *, keep: bool = False) -> str:
@@ -110,7 +110,7 @@ def _write(base: str, now: float, *, keep: bool) -> str:
     if keep:
         open(folder + "/keep", "wb").close()
     sample.write_shared(folder + "/shared")
-    for checkout in _CHECKOUTS:
+    for checkout in (*_CHECKOUTS, *demo_gain.CHECKOUTS):
         sample.write_checkout(f"{folder}/{checkout}", folder + "/shared")
     return folder
 
@@ -121,17 +121,23 @@ def start_jobs(paths: Paths, folder: str, todo: tuple[Job, ...]) -> dict[str, Jo
     Raises:
         StateError, SpawnError: one could not be started.
     """
-    env = {name: value for name, value in os.environ.items() if name not in _NOT_PASSED_ON}
+    bare = _environment()
     runs: dict[str, Job] = {}
     try:
         for job in todo:
             cwd = f"{folder}/{job.checkout}"
+            # sccache shows what its own first pass over a crate stumbles on, and no error beyond that
+            env = demo_gain.uncached(bare) if job.is_planned_to_fail else demo_gain.cached(bare)
             run = begin.start_detached(paths, agent=job.agent, cwd=cwd, words=job.words, tool="cargo", env=env)
             runs[run] = job
     except (DeckError, KeyboardInterrupt):
         _stop(runs)
         raise
     return runs
+
+
+def _environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name not in _NOT_PASSED_ON}
 
 
 def _stop(runs: Iterable[str]) -> None:
@@ -146,6 +152,23 @@ def _has_clippy(cargo: str, folder: str) -> bool:
     words = [cargo, "clippy", "--version"]
     asked = subprocess.run(words, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, check=False)
     return asked.returncode == 0
+
+
+def _watch(paths: Paths, folder: str, runs: dict[str, Job]) -> int:
+    """The dashboard; the fifth agent appears on it when the four have ended."""
+    from threading import Thread
+
+    from tui.app import main as open_board
+
+    Thread(target=demo_gain.follow, args=(paths, folder, _environment(), tuple(runs)), daemon=True).start()
+    return open_board()
+
+
+def _tell_gain(paths: Paths, folder: str) -> int:
+    """Measure what the store gives to a fifth agent, and say so."""
+    common.print_text("Now a fifth agent builds in a second checkout, then plain cargo in a third ...")
+    common.print_text(demo_gain.sentence(demo_gain.measure(paths, folder, _environment())))
+    return 0
 
 
 def _stream(paths: Paths, runs: dict[str, Job]) -> int:
@@ -179,7 +202,6 @@ def _verdict(board: Board, runs: dict[str, Job]) -> int:
         common.say(text)
     if not strange:
         common.print_text("As planned: three builds done, codex failed with its two errors.")
-    common.print_text("cargo deck ps shows them, cargo deck logs AGENT what they printed.")
     return 1 if strange else 0
 
 

@@ -1,0 +1,146 @@
+"""What the store that four agents filled gives to a fifth, measured beside plain cargo and told as it is."""
+
+import subprocess
+import time
+from collections.abc import Iterable, Mapping
+
+from core import events as e
+from core.clock import monotonic
+from core.errors import DeckError, JournalError, StateError
+from core.journal import read_journal
+from core.paths import Paths
+from core.reduce import reduce_run
+from core.run import begin
+from core.state import Run, RunState
+from core.story import read_plan
+from core.values import dataclass
+from tui import format as f
+
+AGENT, BESIDE = "claude-5", "no-cache"
+WORDS = ("build", "--workspace")
+CHECKOUTS = (AGENT, "plain")
+"""Folders of their own below the scratch folder: the fifth agent's, and plain cargo's."""
+KIND = "DECK_CACHE"
+_PULL_S = 0.2
+_LIMIT_S = 1800.0
+_EQUAL = 0.05
+"""Two times that differ by less are not told apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gain:
+    """What was measured."""
+
+    hits: int
+    units: int
+    """Compilations that had to be made; 0: none went through a cache."""
+    seconds: float
+    plain_s: float
+    reason: str = ""
+    """Why nothing went through a cache."""
+
+
+def sentence(gain: Gain) -> str:
+    """The gain as a colleague would tell it."""
+    took, plain = f.seconds(gain.seconds), f.seconds(gain.plain_s)
+    if not gain.units:
+        why = f" ({gain.reason})" if gain.reason else ""
+        return f"{AGENT} in a second checkout had no compiler cache{why}: {took}; plain cargo took {plain}."
+    said = f"{AGENT} in a second checkout: {gain.hits} of {gain.units} units came from the store, {took}"
+    if gain.seconds < gain.plain_s * (1 - _EQUAL):
+        return f"{said}; plain cargo took {plain}."
+    much = "slower" if gain.seconds > gain.plain_s * (1 + _EQUAL) else "no faster"
+    return f"{said}: {much} than plain cargo, which took {plain}."
+
+
+def measure(paths: Paths, folder: str, env: Mapping[str, str]) -> Gain:
+    """Build in two fresh checkouts, one after the other: the fifth agent with the cache, then cargo alone.
+
+    Raises:
+        StateError, SpawnError: one of them could not be started, or failed.
+    """
+    run = start(paths, folder, env)
+    try:
+        told = await_end(paths, run)
+    except KeyboardInterrupt:
+        from tui.cli.manage import main_stop
+
+        main_stop([run])
+        raise
+    if told is None or told.ended is None or told.state is not RunState.DONE:
+        raise StateError(f"{AGENT} did not build: `cargo deck logs {AGENT}` tells more")
+    plain_s = _build_plainly(f"{folder}/{CHECKOUTS[1]}", env)
+    counts = told.cache.total
+    return Gain(counts.hits, counts.all, told.ended.wall_s, plain_s, "" if counts.all else _why_none(paths, run))
+
+
+def cached(env: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a build with a cache; a person's own choice stays."""
+    return {KIND: "sccache", **env}
+
+
+def uncached(env: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a build without any: cargo takes an empty wrapper for none, whatever its files say."""
+    return {**env, KIND: "none", "RUSTC_WRAPPER": ""}
+
+
+def start(paths: Paths, folder: str, env: Mapping[str, str]) -> str:
+    """Start the fifth agent; its run."""
+    cwd = f"{folder}/{CHECKOUTS[0]}"
+    return begin.start_detached(paths, agent=AGENT, cwd=cwd, words=WORDS, tool="cargo", env=cached(env))
+
+
+def start_beside(paths: Paths, folder: str, env: Mapping[str, str]) -> str:
+    """Start the same build without a cache, as a pane of its own; its run."""
+    cwd = f"{folder}/{CHECKOUTS[1]}"
+    return begin.start_detached(paths, agent=BESIDE, cwd=cwd, words=WORDS, tool="cargo", env=uncached(env))
+
+
+def await_end(paths: Paths, run: str) -> Run | None:
+    """The run when its journal tells that it is over, and what caches did for it; None: it takes too long."""
+    ends = monotonic() + _LIMIT_S
+    while monotonic() < ends:
+        try:
+            events = read_journal(paths.run(run) + "/events.jsonl").events
+        except (OSError, JournalError):
+            events = []
+        if any(isinstance(event, (e.RunEnded, e.RunLost)) for event in events):
+            return reduce_run(None, events)
+        time.sleep(_PULL_S)
+    return None
+
+
+def _build_plainly(cwd: str, env: Mapping[str, str]) -> float:
+    """Seconds that cargo alone takes."""
+    cargo = begin.find_cargo(dict(env))
+    if cargo is None:
+        raise StateError("cargo was not found on PATH any more")
+    began = monotonic()
+    with subprocess.Popen(
+        [cargo, *WORDS], cwd=cwd, env=uncached(env), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as build:  # fmt: skip
+        try:
+            code = build.wait()
+        except BaseException:
+            build.terminate()
+            raise
+    if code != 0:
+        raise StateError(f"plain cargo failed in {cwd}: exit {code}")
+    return monotonic() - began
+
+
+def _why_none(paths: Paths, run: str) -> str:
+    plan = read_plan(paths, run)
+    return next((one.reason for one in plan.settings if one.setting == "cache"), "")
+
+
+def follow(paths: Paths, folder: str, env: Mapping[str, str], runs: Iterable[str]) -> None:
+    """Wait for the four, then build as the fifth, then the same without a cache: for a thread beside the dashboard."""
+    try:
+        for run in runs:
+            await_end(paths, run)
+        await_end(paths, start(paths, folder, env))
+        start_beside(paths, folder, env)
+    except DeckError:
+        pass  # nothing more is built; whoever looks sees the panes that there are
