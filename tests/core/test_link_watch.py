@@ -1,0 +1,55 @@
+"""Sampled links in the engine: taken over from one that was killed, and ended where nobody saw their end."""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from core import events as e
+from tests.core.engine_world import World, settle
+
+RUN = "20260101-000000-000-0001"
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    made = World(tmp_path)
+    yield made
+    made.close()
+
+
+def supervise(world: World, pid: int) -> None:
+    """The run's supervisor says who it is."""
+    with open(f"/proc/{pid}/stat", "rb") as file:
+        start = int(file.read().rpartition(b")")[2].split()[19])
+    line = json.dumps({"supervisor": pid, "supervisor_start": start, "child": pid, "child_start": start})
+    os.pwrite(world.locks[RUN], line.encode() + b"\n", 0)
+
+
+def test_a_sampled_link_that_ended_while_there_was_no_engine_ends_without_a_figure(world: World) -> None:
+    world.start(RUN)
+    supervise(world, os.getpid())
+    engine = world.engine()
+    settle(engine)
+    begun = e.LinkStarted(world.clock.wall_s, "999999999-s5", "app(bin)", "/w/app", "mold", 3, 900, is_sampled=True)
+    engine._open[RUN].run.note([begun])
+    assert [link.link for link in world.board_run(RUN).links] == [begun.link]
+    settle(world.engine())
+    run = world.board_run(RUN)
+    assert run.links == ()
+    assert [(link.link, link.peak_bytes, link.is_sampled) for link in run.link_ends] == [(begun.link, 0, True)]
+
+
+def test_a_run_whose_links_a_front_tells_needs_no_looks_between_ticks(world: World) -> None:
+    world.start(RUN)
+    supervise(world, os.getpid())
+    engine = world.engine()
+    settle(engine)
+    assert engine._observer.looks_for_links
+    world.run_folder(RUN).joinpath("fronts").mkdir()
+    fresh = world.engine()
+    settle(fresh)
+    fresh._observer._links._sampled._own_linker[RUN] = False
+    assert not fresh._observer.looks_for_links
