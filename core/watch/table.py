@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterable, Iterator
 
 from core.values import dataclass
+from core.watch.proc_files import read
 from core.watch.procs import is_compiler_or_script
 from core.watch.roles import Part, part_of
 
@@ -16,7 +17,6 @@ _YOUNG_LOOKS = 3
 """A process is forked first and becomes another program later: so often it is looked at anew."""
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
-_MAX_READ_BYTES = 1 << 20
 _MAX_KEPT = 300
 """Processes whose files stay open; a system often allows 1,024 files in all."""
 
@@ -129,14 +129,14 @@ class ProcessTable:
         """What it does in a build; read from its command line once, and again when it became another program."""
         if proc.part is None:
             words = self.words(proc)
-            environ = _read(f"{self._root}/{proc.pid}/environ") if is_compiler_or_script(words) else b""
+            environ = read(f"{self._root}/{proc.pid}/environ") if is_compiler_or_script(words) else b""
             proc.part = part_of(proc.name, words, environ)
         return proc.part
 
     def words(self, proc: Proc) -> tuple[bytes, ...]:
         """Its command line, read once; empty: it is gone, or not ours to read."""
         if proc.words is None:
-            proc.words = tuple(word for word in _read(f"{self._root}/{proc.pid}/cmdline").split(b"\0") if word)
+            proc.words = tuple(word for word in read(f"{self._root}/{proc.pid}/cmdline").split(b"\0") if word)
         return proc.words
 
     def folder(self, proc: Proc) -> str:
@@ -145,7 +145,7 @@ class ProcessTable:
 
     def environ(self, proc: Proc) -> list[bytes]:
         """Its environment; empty: it is gone, or not ours to read."""
-        return _read(f"{self._root}/{proc.pid}/environ").split(b"\0")
+        return read(f"{self._root}/{proc.pid}/environ").split(b"\0")
 
     def cwd(self, proc: Proc) -> str:
         """The folder that it works in; empty: not to be seen."""
@@ -161,7 +161,7 @@ class ProcessTable:
 
     def _add(self, pid: int) -> None:
         proc = Proc(pid, 0, 0, "")
-        if self._take(proc, _read(f"{self._root}/{pid}/stat")):
+        if self._take(proc, read(f"{self._root}/{pid}/stat")):
             self._procs[pid] = proc
 
     def _drop(self, proc: Proc) -> None:
@@ -183,7 +183,7 @@ class ProcessTable:
             self._take_memory(proc)
 
     def _read_of(self, proc: Proc, name: str, fd: int) -> bytes:
-        return _read(f"{self._root}/{proc.pid}/{name}") if fd < 0 else _read_again(fd)
+        return read(f"{self._root}/{proc.pid}/{name}") if fd < 0 else _read_again(fd)
 
     def _keep(self, proc: Proc) -> None:
         folder = f"{self._root}/{proc.pid}"
@@ -219,7 +219,7 @@ class ProcessTable:
         read_bytes: 4096
         write_bytes: 0            (proc_pid_io(5))
         """
-        for line in _read(f"{self._root}/{proc.pid}/io").split(b"\n"):
+        for line in read(f"{self._root}/{proc.pid}/io").split(b"\n"):
             if line.startswith(b"read_bytes: "):
                 proc.read_bytes = int(line[12:])
             elif line.startswith(b"write_bytes: "):
@@ -229,19 +229,6 @@ class ProcessTable:
         fields = self._read_of(proc, "statm", proc.statm_fd).split(None, 3)
         if len(fields) >= 3:
             proc.memory_bytes = (int(fields[1]) - int(fields[2])) * _PAGE_BYTES
-
-
-def _read(path: str) -> bytes:
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return b""
-    try:
-        return os.read(fd, _MAX_READ_BYTES)
-    except OSError:
-        return b""
-    finally:
-        os.close(fd)
 
 
 def _read_again(fd: int) -> bytes:
