@@ -22,14 +22,15 @@ _TRACE_C = r"""
 #include <unistd.h>
 int main(int argc, char **argv) {
     static char line[1 << 17]; size_t n = sprintf(line, "%s\x1f", getenv("DECK_RUN") ? getenv("DECK_RUN") : "");
+    pid_t pid = fork();
+    if (!pid) { prctl(PR_SET_PDEATHSIG, SIGKILL); execv(REAL, argv); _exit(126); }
+    int status; waitpid(pid, &status, 0);
+    n += sprintf(line + n, "%d\x1f", status);
     for (int i = 1; i < argc && n + strlen(argv[i]) + 2 < sizeof line; i++) {
         n += sprintf(line + n, "%s\x1f", argv[i]);
     }
     for (size_t i = 0; i < n; i++) if (line[i] == '\n') line[i] = ' ';
     line[n++] = '\n';
-    pid_t pid = fork();
-    if (!pid) { prctl(PR_SET_PDEATHSIG, SIGKILL); execv(REAL, argv); _exit(126); }
-    int status; waitpid(pid, &status, 0);
     int fd = open(LOG, O_WRONLY | O_CREAT | O_APPEND, 0600);
     write(fd, line, n); close(fd);
     if (WIFSIGNALED(status)) { signal(WTERMSIG(status), SIG_DFL); raise(WTERMSIG(status)); }
@@ -114,8 +115,9 @@ def _zccache(env: dict[str, str]) -> Counter[str]:
 
 def _sccache(env: dict[str, str]) -> Counter[str]:
     found = json.loads(ask(env, "sccache", "--show-stats", "--stats-format=json"))["stats"]
-    hits, misses = (sum(found[name]["counts"].values()) for name in ("cache_hits", "cache_misses"))
-    return Counter({"hit": hits, "missed": misses, "error": found["compile_fails"]})
+    names = ("cache_hits", "cache_misses", "cache_errors")
+    hits, misses, failed = (sum(found[name]["counts"].values()) for name in names)
+    return Counter({"hit": hits, "missed": misses, "error": found["compile_fails"] + failed})
 
 
 COUNTED = {"zccache": _zccache, "sccache": _sccache}
@@ -217,24 +219,29 @@ def tracing_rustc(deck: Deck, log: str) -> str:
 
 
 def read_calls(log: str) -> list[tuple[str, ...]]:
-    """Compilations that ran to their end, each with its run: no questions, and not where only the list of dependencies
-    was wanted (kache kills a compiler at that point when it has the entry).
+    """Compilations that ran to their end, each with its run and its status before its words.
+
+    Not questions, nor where only the list of dependencies was wanted; kache kills a compiler that has given that list
+    when it has the entry. One that fails at the list is a compilation: sccache asks no further.
     """
     if not os.path.exists(log):
         return []
     with open(log) as file:
         words = [tuple(line.rstrip("\n").split("\x1f")[:-1]) for line in file]
-    return [call for call in words if out_dir(call) and "-" not in call and not _is_list(call)]
+    return [call for call in words if _is_compilation(call) and not _is_list(call)]
+
+
+def _is_compilation(call: tuple[str, ...]) -> bool:
+    is_named = "--crate-name" in call[:-1] and call[call.index("--crate-name") + 1] != "___"
+    return is_named and "-" not in call and not any(word.startswith("--print") for word in call)
 
 
 def _is_list(call: tuple[str, ...]) -> bool:
-    return "--emit=dep-info" in call or (
-        "--emit" in call[:-1] and call[call.index("--emit") + 1].startswith("dep-info=")
-    )
-
-
-def out_dir(call: tuple[str, ...]) -> str:
-    return call[call.index("--out-dir") + 1] if "--out-dir" in call[:-1] else ""
+    """Only the list of dependencies was asked for, and given."""
+    wanted = [word.removeprefix("--emit=") for word in call if word.startswith("--emit=")]
+    wanted += [call[at + 1] for at, word in enumerate(call[:-1]) if word == "--emit"]
+    kinds = {kind.partition("=")[0] for one in wanted for kind in one.split(",")}
+    return kinds == {"dep-info"} and call[1] == "0"
 
 
 def made_units(path: str) -> int:

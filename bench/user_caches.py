@@ -8,15 +8,14 @@ says it made, and with what the tool itself counts.
 """
 
 import argparse
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
-import threading
-import time
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from bench.cache_truth import (
     ACCOUNTS,
@@ -33,8 +32,6 @@ from bench.cache_truth import (
 )
 from bench.figures import Figures
 from core import events as e
-from core.cache.readers import CacheReader, CacheReaders
-from core.cache.subject import Subject
 from tests.real.product import COMMAND, Deck, temporary_deck, until
 
 TOOLS = ("zccache", "kache", "mbx", "sccache")
@@ -42,65 +39,25 @@ TOOLS = ("zccache", "kache", "mbx", "sccache")
 
 @dataclass
 class Told:
-    """What a reader told of a run."""
+    """What the journal of a run tells of its cache."""
 
-    events: list[e.CacheLookedUp] = field(default_factory=list)
-    note: str = ""
-    is_settled: bool = False
-    polls: int = 0
-    cpu_s: float = 0.0
+    events: list[e.CacheLookedUp]
+    note: str
+    """Why there are no figures; empty: there are."""
 
 
-class Watcher(threading.Thread):
-    """Does for readers what the engine does: makes one for each run, polls at 5 Hz, tells of the run's end."""
-
-    def __init__(self, state: str) -> None:
-        super().__init__(daemon=True)
-        self.told: dict[str, Told] = {}
-        self._runs = state + "/runs"
-        self._readers: dict[str, CacheReader] = {}
-        self._all = CacheReaders()
-        self._is_over = False
-
-    def run(self) -> None:
-        while not self._is_over:
-            self._look(time.time())
-            time.sleep(0.2)
-
-    def stop(self) -> None:
-        self._is_over = True
-        self.join()
-
-    def _look(self, now: float) -> None:
-        for name in sorted(os.listdir(self._runs)) if os.path.isdir(self._runs) else ():
-            if name not in self.told:
-                self._begin(name)
-        for name, reader in list(self._readers.items()):
-            told, began = self.told[name], time.thread_time()
-            ended = load(f"{self._runs}/{name}/exit.json")
-            if ended is not None:
-                reader.end(ended["ended"], is_whole=ended["signal"] is None and not ended["stopped_by"])
-            told.events += reader.poll(now)
-            told.polls, told.cpu_s = told.polls + 1, told.cpu_s + time.thread_time() - began
-            if reader.is_settled(now):
-                told.note, told.is_settled = reader.note, True
-                reader.close()
-                del self._readers[name]
-
-    def _begin(self, name: str) -> None:
-        record = load(f"{self._runs}/{name}/run.json")
-        if record is None:
-            return
-        subject = Subject(
-            wrapper=record["env"].get("RUSTC_WRAPPER") or record.get("rustc_wrapper") or "",
-            env=record["env"], run=name, folder=f"{self._runs}/{name}", agent=record["agent"],
-            target_dir=record["target_dir"], checkout=record["checkout"],
-            words=tuple(record["launch"]["argv"][1:]), started=record["started"],
-        )  # fmt: skip
-        self.told[name] = Told()
-        reader = self._all.make_reader(subject)
-        if reader is not None:
-            self._readers[name] = reader
+def read_told(folder: str) -> Told | None:
+    """None while the run's journal has no end."""
+    try:
+        with open(folder + "/events.jsonl") as file:
+            rows = [row for row in map(json.loads, file) if "event" in row]
+    except OSError:
+        return None
+    if not rows or rows[-1]["event"] != "RunEnded":
+        return None
+    events = [e.from_record(row) for row in rows if row["event"] in ("CacheLookedUp", "CacheUncounted")]
+    notes = [one.why for one in events if isinstance(one, e.CacheUncounted)]
+    return Told([one for one in events if isinstance(one, e.CacheLookedUp)], "".join(notes[:1]))
 
 
 class World:
@@ -112,8 +69,7 @@ class World:
         self.tool = tool
         self.log = deck.folder + "/rustc.log"
         self.env = _environment(deck, tool, folder, tracing_rustc(deck, self.log))
-        self.watcher = Watcher(deck.state)
-        self.watcher.start()
+        self._told: dict[str, Told] = {}
 
     def stage(self, name: str, jobs: list[Job], *, is_countable: bool = True) -> None:
         """All jobs at once, then the figures against the truth. Not countable: the tool cannot tell runs apart."""
@@ -126,7 +82,7 @@ class World:
             out, err = one.communicate(timeout=600)
             assert (one.returncode == 0) == job.is_good, f"{job}: {one.returncode}\n{out}\n{err}"
         runs = {os.path.basename(run): load(run + "/run.json") for run in set(self.deck.runs()) - known}
-        until(lambda: all(self._is_told(run) for run in runs), 30, "the readers")
+        until(lambda: all(self._is_told(run) for run in runs), 30, "the runs' journals")
         after = self._counted()
         calls = read_calls(self.log)
         sums: Counter[str] = Counter()
@@ -138,19 +94,22 @@ class World:
             )
             what = f"{self.tool}, {name}: {job.agent}, {job.words[0]}"
             if not is_countable:
-                told = self.watcher.told[run]
+                told = self._told[run]
                 self.figures.holds(f"{what}: none, and why", not told.events and bool(told.note), told.note)
                 continue
             sums += self._check(what, run, calls)
             theirs = account.counts(runs[run])
             if theirs is not None:
-                ours = as_theirs(self.watcher.told[run].events)
+                ours = as_theirs(self._told[run].events)
                 self.figures.holds(f"  as {self.tool} counts this run", theirs == ours, f"{dict(theirs)}, {dict(ours)}")
         if is_countable:
             self._compare_sums(name, sums, before, after)
 
     def _is_told(self, run: str) -> bool:
-        return run in self.watcher.told and self.watcher.told[run].is_settled
+        told = read_told(f"{self.deck.state}/runs/{run}")
+        if told is not None:
+            self._told[run] = told
+        return told is not None
 
     def _start(self, job: Job, env: dict[str, str]) -> "subprocess.Popen[str]":
         return subprocess.Popen(
@@ -159,7 +118,7 @@ class World:
         )  # fmt: skip
 
     def _check(self, what: str, run: str, calls: list[tuple[str, ...]]) -> Counter[str]:
-        told = self.watcher.told[run]
+        told = self._told[run]
         rust = Counter(event.outcome for event in told.events if event.language == "Rust")
         ran = sum(1 for call in calls if call[0] == run)
         made = made_units(f"{self.deck.state}/runs/{run}/out.log")
@@ -199,6 +158,8 @@ def _environment(deck: Deck, tool: str, folder: str, rustc: str) -> dict[str, st
         env["PATH"] = f"{home}/.local/share/mbx/bin:{env['PATH']}"
     else:
         write(deck.folder, "work/.cargo/config.toml", f'[build]\nrustc-wrapper = "{tool}"\n')
+    if tool == "sccache":
+        env["CARGO_INCREMENTAL"] = "0"
     return env
 
 
@@ -212,10 +173,6 @@ def _try_tool(figures: Figures, tool: str, folder: str) -> None:
             _alone(world, roots)
         else:
             _together(world, roots)
-        world.watcher.stop()
-        polls = sum(told.polls for told in world.watcher.told.values())
-        cpu_s = sum(told.cpu_s for told in world.watcher.told.values())
-        figures.at_most(f"{tool}: one poll takes, ms", cpu_s / max(1, polls) * 1e3, 2.0, "{:.2f}", f"{polls} polls")
         _end_daemons(deck)
 
 
@@ -240,6 +197,11 @@ def _together(world: World, roots: list[str]) -> None:
     write(roots[0], "lib1/src/lib.rs", "pub fn work0(x: u64) -> u64 { wrong }\n")
     world.stage("with an error", [Job("a0", roots[0], ("build", "--keep-going"), is_good=False), jobs[1]])
     world.stage("two in one checkout", [Job(f"b{n}", roots[1], jobs[n].words) for n in range(2)])
+    if world.tool != "mbx":
+        world.env["RUSTC_WRAPPER"] = str(shutil.which(world.tool, path=world.env["PATH"]))
+        write(roots[0], "lib1/src/lib.rs", source("lib"))
+        _edit(roots[1:])
+        world.stage("wrapper by its path", jobs)
 
 
 def _alone(world: World, roots: list[str]) -> None:

@@ -96,7 +96,7 @@ class Scope:
 
     def has(self, found: Lookup) -> bool:
         """The line may be the run's."""
-        if not self.target or found.at < self.since - _EARLY_S:
+        if not self.target:
             return False
         if found.out_dir:
             return found.out_dir.startswith((self.target + "/", self.real_target + "/"))
@@ -149,7 +149,7 @@ class JournalReader:
         self._read_notes()
         for line in self._lines(now):
             found = self._source.parse(line)
-            if found is not None and (self.ended is None or found.began <= self.ended):
+            if found is not None and self._was_there(found):
                 self._held.append((now, found))
         told = []
         for _ in range(len(self._held)):
@@ -222,8 +222,12 @@ class JournalReader:
             return False
         return False if self.note else self._event(found, found.unit)
 
+    def _was_there(self, found: Lookup) -> bool:
+        return found.at >= self.scope.since - _EARLY_S and (self.ended is None or found.began <= self.ended)
+
     def could_take(self, found: Lookup) -> bool:
         """A call of this run may be the one."""
+        self._read_notes()
         return any(self._source.fits(found, call) is not None for call in self._calls)
 
     def _take(self, found: Lookup) -> Call | None:
@@ -253,7 +257,7 @@ class JournalReader:
         """Another run was there at that time, and the line may be its."""
         spans = [(other.scope, other.ended) for other in self._others()]
         return any(
-            scope.has(found) and (ended is None or found.began <= ended)
+            scope.has(found) and scope.since <= found.at and (ended is None or found.began <= ended)
             for scope, ended in (*spans, *self._shared.past)
         )
 

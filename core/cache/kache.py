@@ -15,7 +15,7 @@ from typing import Any
 
 from core.cache.calls import Call
 from core.cache.journal_reader import Lookup
-from core.cache.zccache import when
+from core.cache.zccache import seconds, when
 from core.events.cache import CacheOutcome
 
 __all__ = ["VARIABLES", "find_journals", "fits", "parse_line", "when"]
@@ -53,8 +53,8 @@ def parse_line(line: bytes) -> Lookup | None:
     """A compilation, or a build script's run; None: a question to the compiler, or no line of that kind."""
     try:
         row = json.loads(line)
-        at, reason = when(line), str(row.get("passthrough_reason") or "")
-        if at is None or reason.startswith("not-a-compile"):
+        at, reason = seconds(row["ts"]), str(row.get("passthrough_reason") or "")
+        if reason.startswith("not-a-compile"):
             return None
         outcome, reason, detail = _verdict(row, reason)
         return _lookup(row, at, (outcome, reason, detail))

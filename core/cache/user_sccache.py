@@ -6,9 +6,11 @@ server must have begun with the run, and nobody else may have built meanwhile. O
 `sccache --show-stats --stats-format=json` takes 3 ms and starts no server; it runs beside us, once before and after.
 """
 
+import contextlib
 import json
 import os
 import shutil
+import signal
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -50,9 +52,7 @@ def read_counts(content: bytes) -> "Counter[Kind] | None":
         counts: Counter[Kind] = Counter()
         for name, outcome in (("cache_hits", "hit"), ("cache_misses", "missed"), ("cache_errors", "error")):
             for language, count in stats[name]["counts"].items():
-                counts[Kind(str(language), _outcome(outcome), "read" if outcome == "error" else _reason(outcome))] += (
-                    count
-                )
+                counts[Kind(str(language), _outcome(outcome), _reason(outcome))] += count
         for reason, count in stats["not_cached"].items():
             if reason not in _QUESTIONS:
                 counts[Kind("Rust", "not cacheable", str(reason))] += count
@@ -67,7 +67,7 @@ def _outcome(word: str) -> CacheOutcome:
 
 
 def _reason(word: str) -> str:
-    return "not known" if word == "missed" else ""
+    return "" if word == "hit" else "not known"
 
 
 class Question:
@@ -86,6 +86,7 @@ class Question:
         words = ("sccache", "--show-stats", "--stats-format=json")
         try:
             self._pid = os.posix_spawn(program, words, env, file_actions=actions)
+            self._process = os.pidfd_open(self._pid)
         except OSError:
             os.close(self._out)
             raise
@@ -101,11 +102,13 @@ class Question:
                 self._content += chunk
         except BlockingIOError:
             return None
-        done, status = os.waitpid(self._pid, os.WNOHANG)
+        try:
+            done, status = os.waitpid(self._pid, os.WNOHANG)
+        except ChildProcessError:  # whoever started us takes care of all that ends
+            done, status = self._pid, 0
         if not done:
             return None
-        self._pid = 0
-        os.close(self._out)
+        self._let_go()
         if status:
             self._content = b""
         return self._content
@@ -113,10 +116,15 @@ class Question:
     def close(self) -> None:
         """End it, where it did not answer."""
         if self._pid:
-            os.kill(self._pid, 9)
-            os.waitpid(self._pid, 0)
-            os.close(self._out)
-            self._pid = 0
+            with contextlib.suppress(ProcessLookupError, ChildProcessError):
+                signal.pidfd_send_signal(self._process, signal.SIGKILL)
+                os.waitpid(self._pid, 0)
+            self._let_go()
+
+    def _let_go(self) -> None:
+        self._pid = 0
+        os.close(self._out)
+        os.close(self._process)
 
 
 @dataclass(slots=True)

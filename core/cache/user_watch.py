@@ -84,13 +84,14 @@ class UserCaches:
         if is_over and read.ended_at is None:
             read.ended_at = now
             read.reader.end(now, is_whole=not read.run.is_stop_asked)
+        read.is_settled = read.ended_at is not None and now - read.ended_at > SETTLE_LIMIT_S
         if found := read.reader.poll(now):
             read.run.note(found)
         if read.reader.note and not read.is_note_told:
             read.is_note_told = True
             read.run.note([e.CacheUncounted(now, read.reader.cache, read.reader.note)])
-        if read.ended_at is not None and not read.is_settled:
-            read.is_settled = read.reader.is_settled(now) or now - read.ended_at > SETTLE_LIMIT_S
+        if read.ended_at is not None:
+            read.is_settled = read.is_settled or read.reader.is_settled(now)
 
     def _drop(self, run: str) -> None:
         read = self._read.pop(run)

@@ -49,7 +49,7 @@ def when(line: bytes) -> float | None:
     """When a line was written."""
     start = line.find(b'"ts":"')
     try:
-        return _seconds(line[start + 6 : line.index(b'"', start + 6)].decode()) if start >= 0 else None
+        return seconds(line[start + 6 : line.index(b'"', start + 6)].decode()) if start >= 0 else None
     except ValueError:
         return None
 
@@ -60,7 +60,7 @@ def parse_line(line: bytes) -> Lookup | None:
         row = json.loads(line)
         words = tuple(str(word) for word in row["args"])
         compiler = os.path.basename(str(row["compiler"]))
-        at, elapsed_s = _seconds(row["ts"]), int(row["latency_ns"]) / 1e9
+        at, elapsed_s = seconds(row["ts"]), int(row["latency_ns"]) / 1e9
         if compiler == "rustc" or compiler.startswith("clippy-driver"):
             return _rust(row, words, at, elapsed_s)
         return _other(row, compiler, words, at, elapsed_s)
@@ -132,7 +132,8 @@ def _miss(said: str, changes: Mapping[str, Any]) -> tuple[CacheOutcome, str, str
     return "missed", _REASONS.get(said, "not known"), ""
 
 
-def _seconds(text: str) -> float:
+def seconds(text: str) -> float:
+    """Since the epoch, of a time as ISO 8601 has it. Raises ValueError."""
     return datetime.fromisoformat(text).timestamp()
 
 
