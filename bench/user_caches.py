@@ -169,11 +169,10 @@ def _try_tool(figures: Figures, tool: str, folder: str) -> None:
         roots = [f"{deck.folder}/work/checkout{number}" for number in range(3)]
         for root in roots:
             write_workspace(root)
-        if tool == "sccache":
-            _alone(world, roots)
-        else:
-            _together(world, roots)
-        _end_daemons(deck)
+        try:
+            (_alone if tool == "sccache" else _together)(world, roots)
+        finally:
+            _end_daemons(deck)
 
 
 def _jobs(roots: list[str]) -> list[Job]:

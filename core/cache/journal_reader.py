@@ -17,7 +17,9 @@ HOLD_S = 0.5
 MATCH_WAIT_S = 2.0
 """A line waits so long for the note of its call."""
 FIND_S = 0.5
-"""So often journals are looked for."""
+"""So soon journals are looked for again, each time twice as late,"""
+FIND_LIMIT_S = 4.0
+"""and at most."""
 SETTLE_S = 0.3
 """After the end of a run, for lines that are still being written,"""
 SETTLE_LIMIT_S = 1.5
@@ -78,6 +80,8 @@ class Source:
     """None: no compilation."""
     fits: Callable[[Lookup, Call], float | None]
     """How far the call's beginning and the line's are apart, in seconds; None: it is another compilation."""
+    follow: Callable[[Iterable[str]], None] | None = None
+    """Reads what has to be known of these journals before lines of them are parsed."""
     is_keyed: bool = False
     """Its keys name contents: a hit comes from whoever stored under the key."""
 
@@ -138,7 +142,8 @@ class JournalReader:
         self._calls: list[Call] = []
         self._held: deque[tuple[float, Lookup]] = deque()
         self._tails: dict[str, LineTail] = {}
-        self._found_at = float("-inf")
+        self._find_at = float("-inf")
+        self._find_wait_s = FIND_S
         self._has_own = False
         """A line of this run was found, so its journal is."""
         self._unanswered = 0
@@ -194,12 +199,16 @@ class JournalReader:
                 self._shared.past.append((self.scope, self.ended))
 
     def _lines(self, now: float) -> list[bytes]:
-        if not self._has_own and now - self._found_at >= FIND_S:
-            self._found_at = now
+        if not self._has_own and now >= self._find_at:
+            self._find_at = now + self._find_wait_s
+            self._find_wait_s = min(FIND_LIMIT_S, 2 * self._find_wait_s)
             for path in self._source.find():
                 if path not in self._tails:
                     self._tails[path] = LineTail(path, self.scope.since - _EARLY_S, self._source.when)
-        return [line for tail in self._tails.values() for line in tail.poll()]
+        lines = [line for tail in self._tails.values() for line in tail.poll()]
+        if lines and self._source.follow is not None:
+            self._source.follow(self._tails)
+        return lines
 
     def _read_notes(self) -> None:
         calls = self._notes.poll()

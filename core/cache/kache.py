@@ -8,13 +8,13 @@ cannot have the log's lock within 5 ms leaves its line out. Over 64 MB the last 
 
 import json
 import os
-import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from core.cache.calls import Call
 from core.cache.journal_reader import Lookup
+from core.cache.kache_why import KeyMemory, output_of, reason_of
 from core.cache.zccache import seconds, when
 from core.events.cache import CacheOutcome
 
@@ -25,18 +25,6 @@ SCRIPT_RUN = "Build script"
 """Language of a build script's run, which kache keeps as well."""
 _APART_S = 0.3
 """A call is noted when its process starts, and that is when kache's clock starts; milliseconds, and a busy machine."""
-_EXTRA = re.compile(r"(-[0-9a-f]{16})(?:\.|$)")
-_GROUPS = {
-    "compiler": "compiler",
-    "args": "flags",
-    "link": "flags",
-    "sources": "source",
-    "env_deps": "environment",
-    "env_cfg": "environment",
-    "externs": "dependency",
-    "build_script_inputs": "dependency",
-    "remap": "folder",
-}
 
 
 def find_journals(env: Mapping[str, str]) -> Iterable[str]:
@@ -49,14 +37,17 @@ def find_journals(env: Mapping[str, str]) -> Iterable[str]:
     return (os.path.join(home, os.path.expanduser(str(runtime)), "events.jsonl"),)
 
 
-def parse_line(line: bytes) -> Lookup | None:
-    """A compilation, or a build script's run; None: a question to the compiler, or no line of that kind."""
+def parse_line(line: bytes, memory: KeyMemory | None = None) -> Lookup | None:
+    """A compilation, or a build script's run; None: a question to the compiler, or no line of that kind.
+
+    `memory` knows why a look-up missed where kache does not say it.
+    """
     try:
         row = json.loads(line)
         at, reason = seconds(row["ts"]), str(row.get("passthrough_reason") or "")
         if reason.startswith("not-a-compile"):
             return None
-        outcome, reason, detail = _verdict(row, reason)
+        outcome, reason, detail = _verdict(row, reason, memory)
         return _lookup(row, at, (outcome, reason, detail))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
@@ -77,7 +68,7 @@ def _lookup(row: Mapping[str, Any], at: float, verdict: tuple[CacheOutcome, str,
     output = str(row.get("object_output") or "")
     is_script = crate == "build_script_run"
     language = SCRIPT_RUN if is_script else "C/C++" if output else "Rust"
-    extra, out_dir = _output(row)
+    extra, out_dir = output_of(row)
     package = str(row.get("package") or row.get("rebuilt_package") or "")
     unit = (
         f"{package}(build)" if is_script else f"{package or crate}(build.rs)" if crate == "build_script_build" else ""
@@ -91,14 +82,7 @@ def _lookup(row: Mapping[str, Any], at: float, verdict: tuple[CacheOutcome, str,
     )  # fmt: skip
 
 
-def _output(row: Mapping[str, Any]) -> tuple[str | None, str]:
-    """`-C extra-filename` and folder of what was compiled; None and empty where nothing was."""
-    paths = [str(path) for path in row.get("rebuilt_paths") or ()]
-    found = next((match for path in paths if (match := _EXTRA.search(os.path.basename(path)))), None)
-    return (found.group(1), os.path.dirname(paths[0])) if found else (None, "")
-
-
-def _verdict(row: Mapping[str, Any], passed: str) -> tuple[CacheOutcome, str, str]:
+def _verdict(row: Mapping[str, Any], passed: str, memory: KeyMemory | None) -> tuple[CacheOutcome, str, str]:
     """Outcome, reason, detail."""
     match row["result"]:
         case "local_hit" | "prefetch_hit":
@@ -106,7 +90,7 @@ def _verdict(row: Mapping[str, Any], passed: str) -> tuple[CacheOutcome, str, st
         case "remote_hit":
             return "hit", "", "from the remote cache"
         case "miss" | "dup":
-            return _miss(row)
+            return _miss(row, memory)
         case "passthrough" if row.get("exit_code"):
             return "error", "compile failed", f"exit code {row['exit_code']}"
         case "passthrough" if passed.startswith("adaptive"):
@@ -122,16 +106,15 @@ def _verdict(row: Mapping[str, Any], passed: str) -> tuple[CacheOutcome, str, st
             raise ValueError(f"result {other!r} is not known")
 
 
-def _miss(row: Mapping[str, Any]) -> tuple[CacheOutcome, str, str]:
+def _miss(row: Mapping[str, Any], memory: KeyMemory | None) -> tuple[CacheOutcome, str, str]:
     if failed := row.get("store_error"):
         return "error", "write", str(failed)
     if rejected := row.get("lookup_rejection"):
         return "missed", "evicted", str(rejected)
-    groups = [str(group) for group in row.get("key_diff") or ()]
-    if groups:
-        reason = next((_GROUPS[group] for group in groups if group in _GROUPS), "not known")
-        return "missed", reason, "kache: " + ", ".join(groups)
-    return "missed", "not known", "kache says why with `explain_miss = true` in its settings"
+    if groups := row.get("key_diff"):
+        return "missed", *reason_of(str(group) for group in groups)
+    said = memory.why(row) if memory is not None else None
+    return ("missed", *said) if said is not None else ("missed", "not known", "")
 
 
 def _settings(env: Mapping[str, str]) -> Mapping[str, Any]:

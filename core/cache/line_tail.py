@@ -19,9 +19,12 @@ class LineTail:
     not have (zccache begins an empty file, kache keeps the last lines).
     """
 
-    def __init__(self, path: str, since: float, when: When) -> None:
-        """`since`: lines from before it need not be read; 0: all are."""
+    def __init__(self, path: str, since: float, when: When, *, history_bytes: int = 0) -> None:
+        """`since`: lines from before it need not be read, but for so many bytes; 0: all are read."""
         self.path = path
+        self.is_whole = False
+        """Reading began with the file's first line."""
+        self._history_bytes = history_bytes
         self._since = since
         self._when = when
         self._fd = -1
@@ -60,7 +63,11 @@ class LineTail:
             return False
         status = os.fstat(self._fd)
         self._inode = status.st_ino
-        self._offset = self._begin(status.st_size) if is_first else self._after_last(status.st_size)
+        if is_first:
+            self._offset = self._with_history(self._begin(status.st_size))
+            self.is_whole = self._offset == 0
+        else:
+            self._offset = self._after_last(status.st_size)
         return True
 
     def _read(self) -> list[bytes]:
@@ -85,6 +92,12 @@ class LineTail:
             if at is not None and at < self._since:
                 return offset + start
         return 0
+
+    def _with_history(self, offset: int) -> int:
+        if self._history_bytes == 0 or offset <= self._history_bytes:
+            return offset if self._history_bytes == 0 else 0
+        block = os.pread(self._fd, self._history_bytes, offset - self._history_bytes)
+        return offset - self._history_bytes + block.find(b"\n") + 1
 
     def _after_last(self, size: int) -> int:
         """Behind the last line that was read, where a rotation kept it."""

@@ -15,6 +15,7 @@ from typing import Protocol
 from core import events as e
 from core.cache import kache, mbx, user_sccache, zccache
 from core.cache.journal_reader import JournalReader, Scope, Shared, Source
+from core.cache.kache_why import KeyMemory
 from core.cache.subject import Subject
 
 TOOLS = ("sccache", "zccache", "kache", "mbx")
@@ -75,6 +76,7 @@ class CacheReaders:
     """Makes readers, which have to know of each other."""
 
     _shared: dict[str, Shared] = field(default_factory=dict)
+    _keys: KeyMemory = field(default_factory=KeyMemory)
     _claims: mbx.Claims = field(default_factory=mbx.Claims)
     _servers: user_sccache.Servers = field(default_factory=user_sccache.Servers)
 
@@ -86,7 +88,8 @@ class CacheReaders:
                 return self._journal(subject, Source("zccache", find, zccache.when, zccache.parse_line, zccache.fits))
             case "kache":
                 find = partial(kache.find_journals, subject.env)
-                source = Source("kache", find, kache.when, kache.parse_line, kache.fits, is_keyed=True)
+                parse = partial(kache.parse_line, memory=self._keys)
+                source = Source("kache", find, kache.when, parse, kache.fits, self._keys.follow, is_keyed=True)
                 return self._journal(subject, source)
             case "sccache":
                 return user_sccache.SccacheReader(self._servers, subject)

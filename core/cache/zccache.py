@@ -42,7 +42,7 @@ def find_journals(env: Mapping[str, str]) -> Iterable[str]:
         if root:
             for pattern in ("v*/logs", "logs"):
                 found |= dict.fromkeys(glob.glob(f"{glob.escape(root)}/{pattern}/compile_journal.jsonl"))
-    return found or _open_journals()
+    return [*found, *(path for path in _open_journals() if path not in found)]
 
 
 def when(line: bytes) -> float | None:

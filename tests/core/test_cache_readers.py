@@ -221,6 +221,44 @@ def test_a_hit_of_kache_names_whose_compilation_filled_the_entry(world: World) -
     assert [(hit.source_agent, hit.saved_s) for hit in hits] == [("agent of one", 0.9), ("", 0.9)]
 
 
+def kache_row(at: float, result: str, *, crate: str = "a", **fields: str) -> str:
+    row = {"ts": _iso(at), "crate_name": crate, "root": "/w", "result": result, "elapsed_ms": 100, "size": 7}
+    output = f"/w/target/debug/deps/lib{crate}-0123456789abcdef.rlib"
+    key = "".join(fields.values())
+    more = {"cache_key": key, "key_fields": fields, "rebuilt_paths": [output] if result == "miss" else []}
+    return json.dumps({**row, **more}, separators=(",", ":")) + "\n"
+
+
+def test_a_miss_of_kache_is_explained_by_what_its_key_was_made_of_before(world: World) -> None:
+    (world.folder / "k").mkdir()
+    log = world.folder / "k/events.jsonl"
+    log.write_text(kache_row(STARTED - 50, "miss", sources="s1", externs="e1"))
+    one = world.reader("one", target="/w/target", wrapper="kache")
+    with open(log, "a") as file:
+        file.write(kache_row(STARTED + 1, "miss", sources="s2", externs="e1"))
+        file.write(kache_row(STARTED + 2, "local_hit", sources="s1", externs="e1"))
+        file.write(kache_row(STARTED + 3, "miss", sources="s1", externs="e2"))
+        file.write(kache_row(STARTED + 4, "miss", sources="s1", externs="e2"))
+        file.write(kache_row(STARTED + 5, "miss", crate="b", sources="s1", externs="e1"))
+    one.poll(STARTED + 5)
+    assert [(event.outcome, event.reason, event.detail) for event in one.poll(STARTED + 6)] == [
+        ("missed", "source", "kache: sources"),
+        ("hit", "", ""),
+        ("missed", "dependency", "kache: externs"),
+        ("missed", "evicted", "its key was there before"),
+        ("missed", "first time", ""),
+    ]
+
+
+def test_what_kache_logged_long_ago_may_have_been_the_first_time(world: World) -> None:
+    (world.folder / "k/events.jsonl.archive").mkdir(parents=True)
+    log = world.folder / "k/events.jsonl"
+    one = world.reader("one", target="/w/target", wrapper="kache")
+    log.write_text(kache_row(STARTED + 1, "miss", sources="s2"))
+    one.poll(STARTED + 5)
+    assert [event.reason for event in one.poll(STARTED + 6)] == ["not known"]
+
+
 def test_what_kache_asked_twice_at_one_moment_is_not_guessed(world: World) -> None:
     one = world.reader("one", target="/t/one", wrapper="kache")
     two = world.reader("two", target="/t/two", wrapper="kache")
