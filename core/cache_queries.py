@@ -1,8 +1,8 @@
 """Values derived from what caches did on a board: agents, look-ups, who profits from whom, what is wrong. Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from heapq import nlargest
-from itertools import chain
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from heapq import merge, nlargest
+from itertools import chain, islice
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -137,17 +137,18 @@ def lookups(
 
     `misses_only`: what is no hit. `slowest`: those of which it is not known how long they took come last.
     """
-    all_of_them = chain.from_iterable(_lookups_of(one) for one in found if agent in (None, one.agent))
-    wanted = (one for one in all_of_them if not misses_only or one.event.outcome != "hit")
+    chosen = [(one.agent, run) for one in found if agent in (None, one.agent) for run in one.runs]
+    wanted = [_newest_first(who, run, misses_only=misses_only) for who, run in chosen]
     if order == "slowest":
-        return nlargest(MAX_UNITS, wanted, key=lambda one: (one.event.elapsed_s or -1.0, one.event.at))
-    return nlargest(MAX_UNITS, wanted, key=lambda one: (one.event.at, one.place))
+        return nlargest(MAX_UNITS, chain(*wanted), key=lambda one: (one.event.elapsed_s or -1.0, one.event.at))
+    return list(islice(merge(*wanted, key=lambda one: (-one.event.at, -one.place)), MAX_UNITS))
 
 
-def _lookups_of(one: AgentUse) -> Iterable[UnitLookup]:
-    for run in one.runs:
-        for place, event in enumerate(run.cache.lookups):
-            yield UnitLookup(one.agent, run.run, place, event)
+def _newest_first(agent: str, run: Run, *, misses_only: bool) -> Iterator[UnitLookup]:
+    found = run.cache.lookups
+    for place in range(len(found) - 1, -1, -1):
+        if not misses_only or found[place].outcome != "hit":
+            yield UnitLookup(agent, run.run, place, found[place])
 
 
 def trades(board: Board, found: Sequence[AgentUse]) -> tuple[tuple[Trade, ...], bool]:

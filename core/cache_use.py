@@ -1,7 +1,7 @@
 """What a compiler cache did for one run, added up. Pure."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import field, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import field
 from types import MappingProxyType
 from typing import NamedTuple, TypeVar
 
@@ -123,51 +123,66 @@ def combine(uses: Iterable[CacheUse]) -> CacheUse:
     )
 
 
-def add_lookup(use: CacheUse, event: e.CacheLookedUp, agent: str) -> CacheUse:
-    """The use after one more compilation of `agent`."""
-    if use.uncounted:
+def add_lookups(use: CacheUse, events: Sequence[e.CacheLookedUp], agent: str) -> CacheUse:
+    """The use after more compilations of `agent`, in order."""
+    if use.uncounted or not events:
         return use
-    counts = use.languages.get(event.language, Counts()).plus(_one(event, agent))
-    changes: dict[str, object] = {
-        "cache": event.cache,
-        "languages": MappingProxyType({**use.languages, event.language: counts}),
-        "lookups": (*use.lookups, event)[-MAX_LOOKUPS:],
-    }
-    size = event.size_bytes or 0
-    if event.outcome == "hit":
-        changes["sources"] = _counted(use.sources, event.source_agent)
-        changes["hit_bytes"] = use.hit_bytes + size
+    tally = _Tally(use)
+    for event in events:
+        tally.take(event, agent)
+    return CacheUse(
+        cache=events[-1].cache,
+        languages=MappingProxyType({name: Counts(*counts) for name, counts in tally.languages.items()}),
+        reasons=MappingProxyType(tally.reasons),
+        sources=MappingProxyType(tally.sources),
+        saved_s=tally.saved_s,
+        saved_unknown=tally.saved_unknown,
+        hit_bytes=tally.hit_bytes,
+        stored_bytes=tally.stored_bytes,
+        lookups=(*use.lookups, *events)[-MAX_LOOKUPS:],
+    )
+
+
+class _Tally:
+    """A use that grows: 1 µs a look-up, where a frozen one each would cost 12."""
+
+    __slots__ = ("hit_bytes", "languages", "reasons", "saved_s", "saved_unknown", "sources", "stored_bytes")
+
+    def __init__(self, use: CacheUse) -> None:
+        self.languages = {name: list(counts) for name, counts in use.languages.items()}
+        self.reasons, self.sources = dict(use.reasons), dict(use.sources)
+        self.saved_s, self.saved_unknown = use.saved_s, use.saved_unknown
+        self.hit_bytes, self.stored_bytes = use.hit_bytes, use.stored_bytes
+
+    def take(self, event: e.CacheLookedUp, agent: str) -> None:
+        self.languages.setdefault(event.language, [0] * len(Counts._fields))[_place(event, agent)] += 1
+        size = event.size_bytes or 0
+        if event.outcome != "hit":
+            reason = (event.outcome, event.reason)
+            self.reasons[reason] = self.reasons.get(reason, 0) + 1
+            self.stored_bytes += size
+            return
+        self.sources[event.source_agent] = self.sources.get(event.source_agent, 0) + 1
+        self.hit_bytes += size
         if event.saved_s is None:
-            changes["saved_unknown"] = use.saved_unknown + 1
+            self.saved_unknown += 1
         else:
-            changes["saved_s"] = use.saved_s + event.saved_s - (event.elapsed_s or 0.0)
-    else:
-        changes["reasons"] = _counted(use.reasons, (event.outcome, event.reason))
-        changes["stored_bytes"] = use.stored_bytes + size
-    return replace(use, **changes)  # type: ignore[arg-type]
+            self.saved_s += event.saved_s - (event.elapsed_s or 0.0)
+
+
+_PLACES = {"missed": 3, "not cacheable": 4, "error": 5}
+
+
+def _place(event: e.CacheLookedUp, agent: str) -> int:
+    """Which of the counts it is."""
+    if event.outcome == "hit":
+        return 2 if not event.source_agent else 0 if event.source_agent == agent else 1
+    return _PLACES[event.outcome]
 
 
 def without_figures(event: e.CacheUncounted) -> CacheUse:
     """The use of a run of which not all can be told."""
     return CacheUse(cache=event.cache, uncounted=event.why)
-
-
-def _one(event: e.CacheLookedUp, agent: str) -> Counts:
-    match event.outcome:
-        case "hit" if not event.source_agent:
-            return Counts(unknown=1)
-        case "hit":
-            return Counts(own=1) if event.source_agent == agent else Counts(other=1)
-        case "missed":
-            return Counts(missed=1)
-        case "not cacheable":
-            return Counts(not_cacheable=1)
-        case _:
-            return Counts(errors=1)
-
-
-def _counted(counts: Mapping[_Key, int], key: _Key) -> Mapping[_Key, int]:
-    return MappingProxyType({**counts, key: counts.get(key, 0) + 1})
 
 
 def _added(many: Iterable[Mapping[_Key, int]]) -> Mapping[_Key, int]:

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from core import events as e
-from core.cache_use import add_lookup, without_figures
+from core.cache_use import add_lookups, without_figures
 from core.state import (
     MAX_DIAGNOSTICS,
     MAX_FAILED_TESTS,
@@ -40,6 +40,7 @@ def reduce_run(run: Run | None, batch: Iterable[e.Event]) -> Run | None:
     """The run after a batch of its events; None while its `RunStarted` is missing."""
     state: dict[str, Any] = {}
     finished: dict[str, float] = {}
+    looked_up: list[e.CacheLookedUp] = []
     if run is not None:
         state = {name: getattr(run, name) for name in _RUN_FIELDS}
         finished = dict(run.finished_s)
@@ -49,6 +50,9 @@ def reduce_run(run: Run | None, batch: Iterable[e.Event]) -> Run | None:
             if not state:
                 state = _started(event)
                 is_changed = True
+        elif state and isinstance(event, e.CacheLookedUp):
+            looked_up.append(event)
+            is_changed = True
         elif state:
             _apply(state, finished, event)
             is_changed = True
@@ -57,6 +61,7 @@ def reduce_run(run: Run | None, batch: Iterable[e.Event]) -> Run | None:
     if not is_changed:
         return run
     state["finished_s"] = MappingProxyType(finished)
+    state["cache"] = add_lookups(state["cache"], looked_up, state["agent"])
     return Run(**state)
 
 
@@ -121,8 +126,6 @@ def _apply(s: dict[str, Any], finished: dict[str, float], event: e.Event) -> Non
             s["memory_trail"] = (*s["memory_trail"], event.memory_bytes)[-MAX_TRAIL:]
             s["memory_history"] = (*s["memory_history"], (event.at, event.memory_bytes))[-MAX_HISTORY:]
             s["memory_peak_bytes"] = max(s["memory_peak_bytes"] or 0, event.memory_bytes)
-        case e.CacheLookedUp():
-            s["cache"] = add_lookup(s["cache"], event, s["agent"])
         case e.CacheUncounted():
             s["cache"] = without_figures(event)
         case e.BottleneckFound():

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from core import events as e
-from core.cache_use import MAX_LOOKUPS, CacheUse, Counts, add_lookup, combine
+from core.cache_use import MAX_LOOKUPS, CacheUse, Counts, add_lookups, combine, without_figures
 from core.events.cache import CacheOutcome
 
 AGENT = "ada"
@@ -26,10 +26,7 @@ def looked_up(
 
 
 def use_of(*events: e.CacheLookedUp, agent: str = AGENT) -> CacheUse:
-    use = CacheUse()
-    for event in events:
-        use = add_lookup(use, event, agent)
-    return use
+    return add_lookups(CacheUse(), events, agent)
 
 
 MIXED = (
@@ -83,6 +80,21 @@ def test_only_the_latest_look_ups_are_kept_and_all_are_counted() -> None:
     use = use_of(*events)
     assert use.lookups == tuple(events[5:])
     assert use.rust.own == MAX_LOOKUPS + 5
+
+
+def test_a_batch_is_as_good_as_one_look_up_after_the_other() -> None:
+    use = CacheUse()
+    for event in MIXED:
+        use = add_lookups(use, [event], AGENT)
+    assert use == use_of(*MIXED)
+    assert add_lookups(use, [], AGENT) is use
+
+
+def test_what_is_not_counted_stays_so_and_has_no_figures() -> None:
+    bare = without_figures(e.CacheUncounted(1.0, "zccache", "two builds shared a session"))
+    assert add_lookups(bare, MIXED, AGENT) is bare
+    assert (bare.total.all, bare.cache) == (0, "zccache")
+    assert combine([bare, use_of(*MIXED)]).uncounted == "two builds shared a session"
 
 
 def test_several_runs_add_up() -> None:

@@ -92,13 +92,16 @@ class CacheScreen(DeckScreen[None]):
     # What is shown
 
     def show(self, view: View) -> None:
+        """Once a second: a day of builds has tens of thousands of look-ups, which take 40 ms to add up and list."""
         before, self._view = self._view, view
+        if before is not None and before.now == view.now:
+            return
         runs = view.board.runs.values()
         marks = (view.board.host.caches, *(id(run.cache) for run in runs), *(run.state for run in runs))
         if marks != self._marks:
             self._marks = marks
             self._count()
-        elif before is None or before.now != view.now:
+        else:
             self._say()
 
     def _count(self) -> None:
