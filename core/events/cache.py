@@ -17,7 +17,7 @@ class CacheLookedUp(Event):
     unit: str
     """As in cargo's progress line; of C, C++ and CUDA the file that is made."""
     language: str
-    """`Rust`, `C/C++`, `CUDA`, `PTX`, `CUBIN`, `CUDA (Device code)`."""
+    """`Rust`, `C/C++`, `CUDA`, `PTX`, `CUBIN`, `CUDA (Device code)`; `Build script`: not compiled, but run."""
     outcome: CacheOutcome
     key: str
     """Empty: it has none, or that is not said."""
