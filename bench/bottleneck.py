@@ -120,7 +120,7 @@ def memory_hog(deck: Deck, root: str) -> Iterator[Staged]:
 def slow_disk(deck: Deck, root: str) -> Iterator[Staged]:
     """The target dir is on a disk that takes 200 KB/s, and at once."""
     image, mount, group = root + "/disk", root + "/target", f"{_BLKIO}/deck-bench-{os.getpid()}"
-    write_wide(root, 4, 150)
+    write_wide(root, 4, 30)
     os.makedirs(mount)
     with open(image, "wb") as file:
         os.posix_fallocate(file.fileno(), 0, 512 << 20)
@@ -129,10 +129,12 @@ def slow_disk(deck: Deck, root: str) -> Iterator[Staged]:
     _call("mount", "-o", "sync,dirsync", device, mount)
     os.mkdir(group)
     number = os.stat(device).st_rdev
-    _write(group + "/blkio.throttle.write_bps_device", f"{os.major(number)}:{os.minor(number)} {WRITE_BYTES_S}")
+    throttle, disk = group + "/blkio.throttle.write_bps_device", f"{os.major(number)}:{os.minor(number)}"
+    _write(throttle, f"{disk} {WRITE_BYTES_S}")
     try:
         with _inside(deck, group, root, "build") as staged:
             yield staged
+            _write(throttle, f"{disk} 0")  # nobody dies before what it writes is written
     finally:
         _remove(group)
         _call("umount", "-l", mount)

@@ -149,12 +149,20 @@ def _disk(seen: Evidence) -> Verdict | None:
     stalled = seen.pressure_io or 0.0
     if stalled < STALLED and (seen.disk_busy or 0.0) < DISK_BUSY:
         return None
-    rates = "" if seen.read_bytes_s is None else (
-        f", {seen.read_bytes_s / _MIB:.1f} MiB/s read and {(seen.write_bytes_s or 0.0) / _MIB:.1f} written"
+    busy = seen.disk_busy or 0.0
+    how = f"the disk is busy {_percent(busy)} of the time" if busy >= DISK_BUSY else (
+        f"tasks stood still for a disk {_percent(stalled)} of the time"
     )  # fmt: skip
-    busy = "" if seen.disk_busy is None else f", the disk is busy {_percent(seen.disk_busy)} of the time"
     threads = f"{seen.blocked} thread{'s' if seen.blocked > 1 else ''} of it wait{'' if seen.blocked > 1 else 's'}"
-    return Verdict("disk", f"{threads} for a disk{busy}{rates}, {_used(seen)}")
+    return Verdict("disk", f"{threads} for a disk; {how}{_rates(seen)}, {_used(seen)}")
+
+
+def _rates(seen: Evidence) -> str:
+    """What it reads and writes, where that is worth a word."""
+    read, written = seen.read_bytes_s or 0.0, seen.write_bytes_s or 0.0
+    if max(read, written) < _MIB / 10:
+        return ""
+    return f"; it reads {read / _MIB:.1f} and writes {written / _MIB:.1f} MiB/s"
 
 
 def _few_jobs(seen: Evidence) -> Verdict | None:

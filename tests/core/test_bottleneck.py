@@ -68,8 +68,10 @@ def test_evidence_gives_a_word(seen: Evidence, word: str) -> None:
         (replace(CALM, used_cores=1.0, workers=("rustc huge",)),
          "only rustc huge works, it uses ≈1.0 of 8 cores, while ≈4.0 of 8 cores are idle"),
         (replace(CALM, used_cores=0.3, blocked=2, disk_busy=0.9, read_bytes_s=3 << 20, write_bytes_s=1 << 19),
-         "2 threads of it wait for a disk, the disk is busy 90 % of the time, 3.0 MiB/s read and 0.5 written, "
+         "2 threads of it wait for a disk; the disk is busy 90 % of the time; it reads 3.0 and writes 0.5 MiB/s, "
          "it uses ≈0.3 of 8 cores"),
+        (replace(CALM, used_cores=0.0, blocked=1, disk_busy=0.0, pressure_io=0.8),
+         "1 thread of it waits for a disk; tasks stood still for a disk 80 % of the time, it uses ≈0.0 of 8 cores"),
     ],
 )  # fmt: skip
 def test_the_reason_is_one_sentence_with_its_figures(seen: Evidence, why: str) -> None:
