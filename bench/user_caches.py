@@ -196,6 +196,7 @@ def _together(world: World, roots: list[str]) -> None:
     write(roots[0], "lib1/src/lib.rs", "pub fn work0(x: u64) -> u64 { wrong }\n")
     world.stage("with an error", [Job("a0", roots[0], ("build", "--keep-going"), is_good=False), jobs[1]])
     world.stage("two in one checkout", [Job(f"b{n}", roots[1], jobs[n].words) for n in range(2)])
+    world.stage("clippy beside a build", [Job("a2", roots[2], ("clippy",)), Job("a1", roots[1], ("build", "-r"))])
     if world.tool != "mbx":
         world.env["RUSTC_WRAPPER"] = str(shutil.which(world.tool, path=world.env["PATH"]))
         write(roots[0], "lib1/src/lib.rs", source("lib"))

@@ -83,7 +83,7 @@ class MbxReader:
 
     def poll(self, now: float) -> list[e.CacheLookedUp]:
         """Compilations that are new; a `stat` of the folder and of each open session where there are none."""
-        self._find()
+        self._find(now)
         told: list[e.CacheLookedUp] = []
         for session in self._sessions.values():
             for line in session.tail.poll():
@@ -110,8 +110,8 @@ class MbxReader:
         for session in self._sessions.values():
             session.tail.close()
 
-    def _find(self) -> None:
-        """Look for new files where the folder changed."""
+    def _find(self, now: float) -> None:
+        """Look for new files where the folder changed, or did just now: its time is no finer than some milliseconds."""
         try:
             changed = os.stat(self._folder).st_mtime_ns
             if changed == self._looked:
@@ -130,7 +130,7 @@ class MbxReader:
                 self._sessions[name] = _Session(LineTail(f"{self._folder}/{name}", 0.0, _when))
             else:
                 self._passed.add(name)
-        self._looked = -1 if is_open else changed
+        self._looked = -1 if is_open or now - changed / 1e9 < SETTLE_S else changed
 
     def _owner(self, name: str) -> str | None:
         """The run of a session; empty: none of ours; None: its file does not say yet."""
@@ -237,6 +237,8 @@ def _run_of(pid: int) -> str | None:
         with open(f"/proc/{pid}/environ", "rb") as file:
             environ = file.read().split(b"\0")
     except OSError:
+        return None
+    if environ == [b""]:  # it is ending
         return None
     return next((one[9:].decode("utf-8", "replace") for one in environ if one.startswith(b"DECK_RUN=")), "")
 
