@@ -19,9 +19,9 @@ use std::os::fd::AsRawFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::CommandExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
-use std::process::{exit, Command};
+use std::process::{exit, Command, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -119,6 +119,9 @@ fn take_over_cache(mut command: Command, name: &OsStr, mut args: Vec<OsString>, 
 
 /// Through the server that cargo-deck started, or without it: where it is gone, or goes before it has answered, sccache
 /// ends with a code that no compiler gives through it.
+///
+/// Of a crate that it keeps, sccache lists the sources first, and where that fails its words are all that is printed:
+/// other ones than the compiler's. So what it prints of such a crate is held back until it has gone well.
 fn cache_or_compile(mut command: Command, args: &[OsString], socket: &OsStr) -> ! {
     let mut compiler = Command::new(&args[0]);
     compiler.args(&args[1..]);
@@ -127,15 +130,41 @@ fn cache_or_compile(mut command: Command, args: &[OsString], socket: &OsStr) -> 
         take_over(compiler);
     }
     note_call(args, false);
-    let Ok(child) = command.args(args).spawn() else { take_over(compiler) };
-    ignore_signals();
-    let (status, _) = wait_for(child.id() as i32);
-    if status == SCCACHE_FAILED << 8 {
+    let is_held_back = is_for_rustc(args) && is_kept(args);
+    command.args(args);
+    if is_held_back {
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    }
+    let Ok(child) = command.spawn() else { take_over(compiler) };
+    ignore_signals(); // not before: the child would have inherited that
+    let Ok(said) = child.wait_with_output() else { exit(125) };
+    let status = said.status.into_raw();
+    let has_failed = status == SCCACHE_FAILED << 8;
+    if has_failed {
         note_call(args, true);
+    }
+    if has_failed || (is_held_back && status & 0x7f == 0 && status != 0) {
         restore_signals();
         take_over(compiler);
     }
+    let _ = std::io::stdout().write_all(&said.stdout);
+    let _ = std::io::stderr().write_all(&said.stderr);
     end_as(status)
+}
+
+/// A crate that sccache keeps; what it does not, the compiler prints as it goes.
+fn is_kept(args: &[OsString]) -> bool {
+    let mut words = args.iter().map(|word| word.to_string_lossy());
+    while let Some(word) = words.next() {
+        let value = match word.as_ref() {
+            "-C" | "--codegen" | "--crate-type" => words.next().unwrap_or_default(),
+            _ => continue,
+        };
+        if value.starts_with("incremental=") || ["bin", "dylib", "cdylib", "proc-macro"].contains(&value.as_ref()) {
+            return false;
+        }
+    }
+    true
 }
 
 fn take_over(mut command: Command) -> ! {

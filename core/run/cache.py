@@ -109,6 +109,8 @@ def parse_size(text: str) -> int | None:
 
 def choose_cache(paths: Paths, agent: str, config: CargoConfig, env: dict[str, str], root: str | None) -> Chosen:
     """The cache of a build; its server runs when this returns. Whatever fails, the build goes without one."""
+    if config.rustc_wrapper == "":
+        return Chosen(reason="RUSTC_WRAPPER or build.rustc-wrapper is set to nothing: that means no cache")
     if config.rustc_wrapper is not None:
         name = os.path.basename(config.rustc_wrapper)
         return Chosen(value=name, reason="the rustc-wrapper that is set stays in charge; its own figures are read")

@@ -24,6 +24,7 @@ class CargoConfig(NamedTuple):
     has_runner: bool
     """Somewhere a `runner` is configured."""
     rustc_wrapper: str | None
+    """Empty: a variable or a file says that there is none, whatever else does."""
     incremental: bool | None = None
     """None: nobody set it but the profiles."""
     is_incremental_forced: bool = False
@@ -53,9 +54,7 @@ def read_config(cwd: str, env: dict[str, str], home: str) -> CargoConfig:
         target_dir=_target_dir(tables, env, cwd),
         has_runner=any(_has_runner(table) for _, table in tables)
         or any(name.startswith("CARGO_TARGET_") and name.endswith("_RUNNER") for name in env),
-        rustc_wrapper=env.get("RUSTC_WRAPPER")
-        or env.get("CARGO_BUILD_RUSTC_WRAPPER")
-        or _text(_first(tables, "build", "rustc-wrapper")),
+        rustc_wrapper=_wrapper(tables, env),
         incremental=forced in ("1", "true") if forced else incremental if isinstance(incremental, bool) else None,
         is_incremental_forced=bool(forced),
         build_dir=_build_dir(tables, env, cwd),
@@ -117,6 +116,12 @@ def _text(value: Any) -> str | None:
 
 def _truth(env: str | None, value: Any) -> bool:
     return env == "true" if env is not None else value is True
+
+
+def _wrapper(tables: list[tuple[str, dict[str, Any]]], env: dict[str, str]) -> str | None:
+    """The nearest one that is set. Source: cargo 1.95, `GlobalContext::load_global_rustc`."""
+    named = (env.get("RUSTC_WRAPPER"), env.get("CARGO_BUILD_RUSTC_WRAPPER"))
+    return next((one for one in named if one is not None), _text(_first(tables, "build", "rustc-wrapper")))
 
 
 def _target_dir(tables: list[tuple[str, dict[str, Any]]], env: dict[str, str], cwd: str) -> str | None:

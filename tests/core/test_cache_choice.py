@@ -70,6 +70,13 @@ def test_a_wrapper_of_the_users_stays_in_charge(tmp_path: Path) -> None:
     assert "stays in charge" in chosen.reason
 
 
+def test_an_empty_wrapper_means_none(tmp_path: Path) -> None:
+    env = settings(tmp_path, 'cache = "sccache"\n') | {"RUSTC_WRAPPER": ""}
+    chosen = choose_cache(paths_in(tmp_path), "a", read_config(str(tmp_path), env, str(tmp_path)), env, None)
+    assert (chosen.flags, chosen.value) == ((), "none")
+    assert "set to nothing" in chosen.reason
+
+
 def test_forced_incremental_compilation_means_no_cache(tmp_path: Path) -> None:
     env = settings(tmp_path, 'cache = "sccache"\n') | {"CARGO_INCREMENTAL": "1"}
     chosen = choose_cache(paths_in(tmp_path), "a", read_config(str(tmp_path), env, str(tmp_path)), env, None)

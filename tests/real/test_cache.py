@@ -171,13 +171,15 @@ def _ended(run: str) -> list[dict[str, Any]] | None:
 
 def test_a_killed_engine_tells_nothing_twice(deck: Deck) -> None:
     folder = checkout(deck)
-    engine = f"{deck.state}/engine/lock"
     (folder / "two/build.rs").write_text(
-        f'fn main() {{ let locks = std::fs::read_to_string("/proc/locks").unwrap();\n'
-        "use std::os::unix::fs::MetadataExt;\n"
-        f'let inode = format!(":{{}} ", std::fs::metadata("{engine}").unwrap().ino());\n'
-        "let pid = locks.lines().find(|line| line.contains(&inode)).unwrap().split_whitespace().nth(4).unwrap();\n"
-        'assert!(std::process::Command::new("kill").args(["-9", pid]).status().unwrap().success()); }\n'
+        "use std::{fs, os::unix::fs::MetadataExt, process::Command};\n"
+        "fn engine() -> Option<String> {\n"
+        f'let inode = format!(":{{}} ", fs::metadata("{deck.state}/engine/lock").ok()?.ino());\n'
+        'let locks = fs::read_to_string("/proc/locks").ok()?;\n'
+        "let line = locks.lines().find(|line| line.contains(&inode))?;\n"
+        "line.split_whitespace().nth(4).map(str::to_owned) }\n"
+        "fn main() { let pid = loop { if let Some(pid) = engine() { break pid } };\n"
+        'assert!(Command::new("kill").args(["-9", &pid]).status().unwrap().success()); }\n'
     )
     deck.run("build", "--agent", "ann", cwd=str(folder))
     (run,) = deck.runs()
@@ -200,6 +202,23 @@ def test_servers_are_no_part_of_a_run_and_end_when_asked(deck: Deck) -> None:
     assert stopped["agents"] == ["ann", "the store"]
     assert process(known["pid"]) is None
     assert not os.path.exists(known["socket"])
+
+
+def test_errors_are_those_of_plain_cargo(deck: Deck) -> None:
+    folder = checkout(deck)
+    (folder / "one/src/lib.rs").write_text("pub fn one() -> u32 { nothing }\npub fn other() -> String { 1 + }\n")
+    (folder / "two/src/lib.rs").write_text("pub fn two() -> String { 7 }\npub fn three() -> u8 { lost() }\n")
+    (folder / "two/Cargo.toml").write_text('[package]\nname = "two"\nversion = "1.0.0"\nedition = "2021"\n')
+    for package in ("one", "two"):
+        words = ("build", "-p", package)
+        plain = subprocess.run(
+            ["cargo", *words, "--target-dir", "plain"], cwd=folder, env=deck.env, capture_output=True, text=True,
+            check=False,
+        )  # fmt: skip
+        ours = deck.run(*words, "--agent", "ann", cwd=str(folder))
+        assert (ours.returncode, ours.stdout, ours.stderr) == (plain.returncode, plain.stdout, plain.stderr)
+        assert ours.returncode == 101
+        assert "error" in ours.stderr
 
 
 def test_c_that_a_command_compiles_through_sccache_is_counted_for_its_agent(deck: Deck) -> None:

@@ -104,7 +104,8 @@ def _record(paths: Paths, board: Board, agent: str) -> dict[str, Any]:
             "not_cacheable": rust.not_cacheable, "errors": rust.errors,
         },
         "effective_rate": rust.effective_rate,
-        "saved_s": round(use.saved_s, 3) if rust.hits else None,
+        "saved_s": round(use.saved_s, 3) if use.total.hits > use.saved_unknown else None,
+        "saved_unknown": use.saved_unknown,
         "alarm": alarm or None,
     }  # fmt: skip
 
@@ -149,9 +150,14 @@ def _row(record: dict[str, Any]) -> tuple[str, ...]:
     state = "none of ours" if server is None else f"runs, pid {server['pid']}" if server["is_running"] else "stopped"
     return (
         safe(record["agent"]), state, str(hits), str(units["missed"]), str(units["not_cacheable"]),
-        str(units["errors"]), f.percent(record["effective_rate"]), f.duration(record["saved_s"]),
+        str(units["errors"]), f.percent(record["effective_rate"]), _saved(record),
         safe(server["backend"]) if server else f.UNKNOWN,
     )  # fmt: skip
+
+
+def _saved(record: dict[str, Any]) -> str:
+    at_least = "≥" if record["saved_unknown"] and record["saved_s"] is not None else ""
+    return at_least + f.duration(record["saved_s"])
 
 
 def _table(rows: list[tuple[str, ...]]) -> list[str]:
