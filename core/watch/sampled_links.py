@@ -175,7 +175,8 @@ class SampledLinks:
         if all(self._own_linker.get(run.run, not run.has_fronts) for run in supervisors.values()):
             return
         words = proc_files.read(f"{self._root}/{pid}/cmdline").split(b"\0")
-        chain = self._chain(pid, supervisors) if b"--crate-name" in words else []
+        is_question = b"___" in words or b"--crate-name" not in words  # cargo's, with no word of the linker
+        chain = [] if is_question else self._chain(pid, supervisors)
         run = supervisors.get(chain[-1].pid) if chain else None
         if run is not None:
             is_told = any(word.startswith((b"linker=", b"-Clinker=")) for word in words)

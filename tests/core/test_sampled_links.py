@@ -214,7 +214,10 @@ def test_a_run_with_a_front_is_looked_at_often_where_its_rustc_names_a_linker(
     world.runs = {"r": run}
     assert world.links.is_needed_for(run)
     world.add(200, SUPERVISOR, "cargo")
-    world.add(201, 200, "rustc", RUSTC + flags)
+    world.add(201, 200, "rustc", "rustc\0-\0--crate-name\0___\0--print=file-names\0")
+    world.look()
+    assert world.links.is_needed_for(run)
+    world.add(202, 200, "rustc", RUSTC + flags)
     world.look()
     assert world.links.is_needed_for(run) is is_needed
     world.link(first=300)
