@@ -63,6 +63,8 @@ def make_plan(paths: Paths, run: str, unit: str | None) -> Plan:
         UsageError: the run linked nothing that can be measured, or its command cannot be repeated.
         StateError: cargo does not say what is in the workspace.
     """
+    if not is_live(paths, run):
+        _until_closed(paths, run)
     link = _link(read_run(paths, run), run, unit)
     record = _record(paths, run)
     env = {k: v if v is not None else os.environ.get(k) for k, v in record["env"].items()}
@@ -192,6 +194,12 @@ def _until_over(paths: Paths, run: str) -> None:
     ensure_engine(paths)
     while is_live(paths, run):
         time.sleep(_NAP_S)
+    _until_closed(paths, run)
+
+
+def _until_closed(paths: Paths, run: str) -> None:
+    """Until an engine has read what a build that is over left behind."""
     ends = time.monotonic() + _CLOSED_WITHIN_S
     while os.path.exists(f"{paths.open}/{run}") and time.monotonic() < ends:
+        ensure_engine(paths)
         time.sleep(_NAP_S)

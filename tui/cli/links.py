@@ -15,7 +15,7 @@ from core.runs import resolve_run
 from core.state import Board
 from tui import format as f
 from tui import link_words
-from tui.cli import common
+from tui.cli import common, listing
 from tui.cli.events import plain
 
 _EMPTY = "No link is known yet: build something that links, and look again."
@@ -33,6 +33,7 @@ def _list(argv: list[str]) -> int:
     parser = common.make_parser("links", "Links of builds of the last 24 hours: live ones, then the largest.")
     given = parser.parse_args(argv)
     paths = common.user_paths()
+    listing.bring_up_to_date(paths)
     board = common.whole_board(paths)
     rows = link_rows(board, _MOST_LINKS)
     known = measured.read(paths)
