@@ -13,6 +13,11 @@ _TABLE = """
 CREATE TABLE IF NOT EXISTS entries
 (key TEXT PRIMARY KEY, agent TEXT NOT NULL, compile_s REAL, size_bytes INTEGER, at REAL NOT NULL) WITHOUT ROWID
 """
+_ADD = """
+INSERT INTO entries VALUES (?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE
+SET agent = excluded.agent, compile_s = excluded.compile_s, size_bytes = excluded.size_bytes, at = excluded.at
+WHERE excluded.at >= at
+"""
 
 
 class Entry(NamedTuple):
@@ -36,11 +41,11 @@ class KeyBook:
             self._base.execute(_TABLE)
 
     def add(self, key: str, entry: Entry, at: float) -> None:
-        """An entry was made; one of the same key is replaced."""
+        """An entry was made; one of the same key that is older is replaced."""
         if self._base is None or not key:
             return
         with contextlib.suppress(sqlite3.Error):
-            self._base.execute("INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?, ?)", (key, *entry, at))
+            self._base.execute(_ADD, (key, *entry, at))
             self._added += 1
             if self._added % 1000 == 0:
                 self._trim()

@@ -39,6 +39,8 @@ class Verdict:
     compile_s: float | None = None
     is_stored: bool = False
     write_failed: bool = False
+    began: float = 0.0
+    """When it was asked for; 0: before the log begins."""
     is_driver: bool = False
     """It is nvcc itself, whose steps have verdicts of their own: counting both counts a kernel twice."""
     counters: tuple[str, ...] = ()

@@ -28,8 +28,12 @@ MATCH_WAIT_S = 2.0
 """A verdict waits so long for the note of its call, which is written before it but may be read after it."""
 SETTLE_S = 2.5
 """A run that is over waits so long for what its server has not told yet: a miss is told of once it is stored."""
+READ_LIMIT_S = 20.0
+"""And so long at most where its server's log is not yet read to the end: an engine that starts reads all of it."""
 EXPLAIN_S = 0.02
 """Of one look, for finding out why units missed: it reads their sources."""
+_STEP_S = 0.001
+"""A server's log tells whole milliseconds."""
 
 
 @dataclass(slots=True)
@@ -43,6 +47,9 @@ class _Log:
     def read(self) -> list[Verdict]:
         try:
             with open(self.server.log, "rb") as file:
+                if os.fstat(file.fileno()).st_size < self.offset:  # somebody emptied it
+                    self.offset = 0
+                    self.parser.begin_anew()
                 file.seek(self.offset)
                 content = file.read(STEP_BYTES)
         except OSError:
@@ -65,29 +72,33 @@ class _Run:
     run: WatchedRun
     agent: str
     notes: CallNotes
-    told: set[tuple[str, float]]
-    """Look-ups that its journal tells of."""
-    waiting: dict[CallKey, deque[Call]] = field(default_factory=dict)
+    told: frozenset[tuple[str, float]]
+    """Look-ups that its journal told of when we began."""
+    waiting: dict[CallKey, list[Call]] = field(default_factory=dict)
     """Calls without a verdict."""
     over_at: float | None = None
     """When it was first seen to be over, monotonic; None: it lives."""
     is_settled: bool = False
     """It is over, and all is told."""
 
-    def take(self, key: CallKey) -> Call | None:
-        """The oldest call of that key, which is answered now."""
-        calls = self.waiting.get(key)
+    def last_call(self, key: CallKey, until: float) -> Call | None:
+        """The last one of that key that was noted by then."""
+        return max((call for call in self.waiting.get(key, ()) if call.at <= until), key=_moment, default=None)
+
+    def answer(self, call: Call) -> None:
+        """It waits no longer."""
+        calls = self.waiting[call.key]
+        calls.remove(call)
         if not calls:
-            return None
-        call = calls.popleft()
-        if not calls:
-            del self.waiting[key]
-        return call
+            del self.waiting[call.key]
 
     def tell(self, event: e.CacheLookedUp) -> None:
         if (event.unit, event.at) not in self.told:
-            self.told.add((event.unit, event.at))
             self.run.note([event])
+
+
+def _moment(call: Call) -> float:
+    return call.at
 
 
 @dataclass(slots=True)
@@ -125,12 +136,13 @@ class CacheWatch:
         self._follow([*(run for run in live if run.record.cache_server), *over])
         if not self._runs:
             return self._figures.rest()
-        self._read_all()
+        servers = self._servers()
+        self._read_all(servers)
         now = self._monotonic()
         for run in over:
             self._settle(self._runs[run.run], now)
         self._explain(now + EXPLAIN_S)
-        return self._figures.look(self._servers(), {log.server.agent: log.parser for log in self._logs.values()})
+        return self._figures.look(servers, {log.server.agent: log.parser for log in self._logs.values()})
 
     def is_settled(self, run: str) -> bool:
         """All that a run which is over asked of its cache is told."""
@@ -139,9 +151,24 @@ class CacheWatch:
     def _settle(self, one: _Run, now: float) -> None:
         if one.over_at is None:
             one.over_at = now
-        if not one.is_settled and (not one.waiting or now - one.over_at > SETTLE_S or one.run.is_stop_asked):
+        waited_s = now - one.over_at
+        is_late = waited_s > (SETTLE_S if self._is_read(one.agent) else READ_LIMIT_S)
+        if not one.is_settled and (is_late or one.run.is_stop_asked or not self._may_be_told(one)):
             self._finish(one)
             one.is_settled = True
+
+    def _may_be_told(self, one: _Run) -> bool:
+        """Something that the run asked for is not told yet; where no front notes what it asks, it may be."""
+        if one.waiting or _has_notes(one):
+            return bool(one.waiting)
+        is_loose = any(agent == one.agent for _, agent, _ in self._loose)
+        return is_loose or not self._is_read(one.agent) or any(log.parser.in_flight for log in self._logs_of(one.agent))
+
+    def _is_read(self, agent: str) -> bool:
+        return all(log.is_read() for log in self._logs_of(agent))
+
+    def _logs_of(self, agent: str) -> list[_Log]:
+        return [log for log in self._logs.values() if log.server.agent == agent]
 
     def _follow(self, runs: list[WatchedRun]) -> None:
         names = {run.run for run in runs}
@@ -150,16 +177,16 @@ class CacheWatch:
         for run in runs:
             if run.run not in self._runs:
                 notes = CallNotes(f"{run.folder}/fronts/cache.jsonl")
-                self._runs[run.run] = _Run(run, run.record.started.agent, notes, set(run.told_lookups))
+                self._runs[run.run] = _Run(run, run.record.started.agent, notes, run.told_lookups)
 
     def _servers(self) -> list[Server]:
         """Of the agents that build now: the last one that was started for each."""
         found = (read_server(self._paths, agent) for agent in sorted({one.agent for one in self._runs.values()}))
         return [server for server in found if server is not None]
 
-    def _read_all(self) -> None:
+    def _read_all(self, servers: list[Server]) -> None:
         """Logs first: what a server tells of was noted before, by the front and by our store."""
-        for server in self._servers():
+        for server in servers:
             self._logs.setdefault(server.log, _Log(server))
         agents = {one.agent for one in self._runs.values()}
         logs = [log for log in self._logs.values() if log.server.agent in agents]
@@ -171,16 +198,17 @@ class CacheWatch:
         for agent, verdict in told:
             self._take_verdict(agent, verdict)
         self._place_loose()
+        current = {server.log for server in servers}
         for log in logs:
-            current = read_server(self._paths, log.server.agent)
-            if log.is_read() and (current is None or current.log != log.server.log):
+            if log.server.log not in current and log.is_read():
                 del self._logs[log.server.log]
 
     def _take_call(self, one: _Run, call: Call) -> None:
         if not call.is_direct:
-            one.waiting.setdefault(call.key, deque()).append(call)
+            one.waiting.setdefault(call.key, []).append(call)
             return
-        one.take(call.key)  # it was asked for, and then the server died
+        if (asked := one.last_call(call.key, call.at)) is not None:
+            one.answer(asked)  # and then the server died
         detail = "its cache server was gone: it was compiled without"
         one.tell(_event(call.at, call.unit, "error", reason="server", detail=detail))
 
@@ -206,13 +234,18 @@ class CacheWatch:
                 self._tell(one, None, verdict)
 
     def _place(self, agent: str, verdict: Verdict) -> bool:
-        """Give a verdict to the run whose call it answers."""
+        """Give a verdict to the run whose call it answers: the last one before the server was asked. An earlier one was
+        given up, or is of a server before this one."""
         key = CallKey(verdict.crate_name, verdict.extra_filename, verdict.out_dir)
-        for one in self._runs.values():
-            if one.agent == agent and (call := one.take(key)) is not None:
-                self._tell(one, call, verdict)
-                return True
-        return False
+        until = (verdict.began or verdict.at) + _STEP_S
+        own = (one for one in self._runs.values() if one.agent == agent)
+        asked = [(call, one) for one in own if (call := one.last_call(key, until)) is not None]
+        if not asked:
+            return False
+        call, one = max(asked, key=lambda pair: pair[0].at)
+        one.answer(call)
+        self._tell(one, call, verdict)
+        return True
 
     def _owner(self, agent: str, verdict: Verdict) -> _Run | None:
         """The run of a verdict whose call was not noted: it writes into that run's target dir, else the newest that
@@ -229,7 +262,9 @@ class CacheWatch:
         return next(iter(reversed(within or own)), None)
 
     def _tell(self, one: _Run, call: Call | None, verdict: Verdict) -> None:
-        unit = call.unit if call is not None else unit_name(verdict.words, {}) or os.path.basename(verdict.output)
+        unit = call.unit if call is not None else _unit_of(verdict)
+        if not unit and _has_notes(one):
+            return  # cargo asks a wrapper what it is
         found = self._entry(verdict.key) if verdict.outcome in ("hit", "missed") else None
         is_hit = verdict.outcome == "hit"
         source = self._store_tail.source(one.agent, verdict.key, verdict.at) if is_hit else ""
@@ -285,6 +320,10 @@ class CacheWatch:
         if self._keys is None:
             self._keys = KeyBook(self._paths.state + "/cache.sqlite")
         return self._keys
+
+
+def _unit_of(verdict: Verdict) -> str:
+    return unit_name(verdict.words, {}) or os.path.basename(verdict.output) or verdict.tag
 
 
 def _has_notes(one: _Run) -> bool:
