@@ -189,6 +189,22 @@ def test_a_killed_engine_tells_nothing_twice(deck: Deck) -> None:
     }  # fmt: skip
 
 
+def test_a_new_engine_does_not_take_what_a_server_did_earlier_for_what_it_does_now(deck: Deck) -> None:
+    folder = checkout(deck)
+    build(deck, "ann", folder)
+    engine = deck.engine()
+    assert engine is not None
+    kill(engine.pid)
+    subprocess.run(["cargo", "clean", "-q"], cwd=folder, env=deck.env, check=True)
+    (before,) = deck.runs()
+    deck.run("build", "--agent", "ann", cwd=str(folder))
+    deck.run("ps")
+    (run,) = set(deck.runs()) - {before}
+    assert outcomes(lookups(run)) == {
+        "one": ("hit", "ann"), "two": ("hit", "ann"), "two(bin)": ("not cacheable", "crate-type"),
+    }  # fmt: skip
+
+
 def test_servers_are_no_part_of_a_run_and_end_when_asked(deck: Deck) -> None:
     folder = checkout(deck)
     build(deck, "ann", folder)
