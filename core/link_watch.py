@@ -11,8 +11,8 @@ from core.watch.sampled_links import LOOK_S, LinkRun, SampledLinks
 from core.watch.table import ProcessTable
 from core.watched import WatchedRun
 
-MAX_SHARE = 0.007
-"""Of one core, for looking: where many processes come and go, looks become rarer."""
+MAX_SHARE = 0.003
+"""Of one core, for finding links: where many processes come and go, they are looked for more rarely."""
 _LATEST_WEIGHT = 0.1
 
 
@@ -26,10 +26,10 @@ class LinkWatch:
         """Of the last looks, on average."""
         self._watched: dict[str, WatchedRun] = {}
         self._runs: dict[str, LinkRun] = {}
+        self.is_needed = False
+        """Something runs that may link unseen by a front; as of the last `take`."""
 
-    @property
-    def is_needed(self) -> bool:
-        """Something runs that may link unseen by a front."""
+    def _may_link(self) -> bool:
         return any(
             (run.record.started.tool == "exec" or not run.is_build_over)
             and self._sampled.is_needed_for(self._runs[name])
@@ -47,6 +47,7 @@ class LinkWatch:
             if name not in self._runs:
                 self._begin(name, runs[name], one)
         self.look()
+        self.is_needed = self._may_link()
         return {name: replace(one, links=(*one.links, *self._sampled.open(name))) for name, one in watched.items()}
 
     def _begin(self, name: str, run: WatchedRun, watched: Watched) -> None:
@@ -64,8 +65,8 @@ class LinkWatch:
 
     @property
     def pause_s(self) -> float:
-        """Until the next look."""
-        return max(LOOK_S, self._cost_s / MAX_SHARE)
+        """Until the next look; while something links, what it costs does not matter: that is soon over."""
+        return LOOK_S if self._sampled.has_links else max(LOOK_S, self._cost_s / MAX_SHARE)
 
     def look_through(self, table: ProcessTable) -> None:
         """Find what was not new when it was looked for: linkers and compilers of a run that was found late."""

@@ -96,6 +96,11 @@ class SampledLinks:
         """Links of a run that are under way."""
         return tuple(link.started.link for link in self._links.values() if link.run.run == run)
 
+    @property
+    def has_links(self) -> bool:
+        """Some are under way."""
+        return bool(self._links)
+
     def is_needed_for(self, run: LinkRun) -> bool:
         """It is worth looking 25 times a second."""
         is_linking = any(link.run.run == run.run for link in self._links.values())

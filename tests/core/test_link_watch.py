@@ -52,4 +52,5 @@ def test_a_run_whose_links_a_front_tells_needs_no_looks_between_ticks(world: Wor
     fresh = world.engine()
     settle(fresh)
     fresh._observer._links._sampled._own_linker[RUN] = False
+    settle(fresh)
     assert not fresh._observer.looks_for_links

@@ -1,6 +1,7 @@
 """Links seen among processes: a made-up /proc, in which processes come, link and go."""
 
 import os
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from core.watch.links import LinkNotes, linker_of
 from core.watch.sampled_links import LinkRun, SampledLinks
 
 SUPERVISOR = 100
+STARTED = int(time.clock_gettime(time.CLOCK_BOOTTIME) * os.sysconf("SC_CLK_TCK"))
+"""All processes were started just now."""
 RUSTC = "rustc\0--crate-name\0app\0--crate-type\0bin\0"
 
 
@@ -39,7 +42,7 @@ class World:
         folder = self.root / str(pid)
         folder.mkdir()
         (folder / "comm").write_text(name + "\n")
-        (folder / "stat").write_text(f"{pid} ({name}) S {parent} " + "0 " * 17 + "777 0 0\n")
+        (folder / "stat").write_text(f"{pid} ({name}) S {parent} " + "0 " * 17 + f"{STARTED} 0 0\n")
         (folder / "status").write_text(f"Name:\t{name}\nTgid:\t{pid}\nVmHWM:\t{peak_kb} kB\nVmRSS:\t1 kB\n")
         (folder / "cmdline").write_text(command)
         (folder / "environ").write_text("CARGO_PKG_NAME=app\0CARGO_BIN_NAME=app\0")

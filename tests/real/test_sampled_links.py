@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -41,12 +42,18 @@ def links_of(deck: Deck, *words: str) -> tuple[list[dict[str, Any]], list[dict[s
 def test_a_link_of_clang_is_seen_with_its_unit_and_its_memory(deck: Deck, linker: str) -> None:
     folder = deck.folder + "/work"
     write_chain(folder, crates=1, functions=400)
-    config = f'[target.{TARGET}]\nlinker = "clang"\nrustflags = ["-Clink-arg=-fuse-ld={linker}"]\n'
-    write_files(folder, {".cargo/config.toml": config})
+    flags = f'"-Clink-arg=--ld-path={folder}/ld.{linker}"'
+    write_files(folder, {
+        ".cargo/config.toml": f'[target.{TARGET}]\nlinker = "clang"\nrustflags = [{flags}]\n',
+        f"ld.{linker}": f'#!/bin/sh\nsleep 0.3\nexec {shutil.which(f"ld.{linker}")} "$@"\n',  # as a large link
+    })  # fmt: skip
+    os.chmod(f"{folder}/ld.{linker}", 0o755)
     begun, ended = links_of(deck, "build")
     assert [(link["unit"], link["linker"], link["is_sampled"]) for link in begun] == [("link0(bin)", linker, True)]
     (end,) = ended
-    assert 10_000_000 < end["peak_bytes"] < 1_000_000_000
+    # mold links in a child of its own, here in less than the time between two looks
+    assert {"mold": 1_000_000, "lld": 10_000_000}[linker] < end["peak_bytes"] < 1_000_000_000
+    assert end["elapsed_s"] > 0.3
     assert end["output_bytes"] == os.path.getsize(end["output"])
     assert end["input_bytes"] > 1_000_000
 
@@ -61,11 +68,11 @@ def test_a_link_that_a_front_tells_is_not_told_twice(deck: Deck) -> None:
 
 def test_a_link_of_make_is_seen(deck: Deck) -> None:
     folder = deck.folder + "/work"
-    files = {f"f{n}.c": f"char v{n}[40000000] = {{1}};\n" for n in range(4)}  # compiled at once, linked in 0.3 s
+    files = {f"f{n}.c": f"char v{n}[40000000] = {{1}};\n" for n in range(6)}  # compiled at once, linked in 0.3 s
     files["main.c"] = "int main(void) { return 0; }\n"
     objects = " ".join(name.replace(".c", ".o") for name in files)
     files["Makefile"] = f"all: {objects}\n\tcc {objects} -o tool\n%.o: %.c\n\tcc -c $< -o $@\n"
     write_files(folder, files)
     begun, ended = links_of(deck, "exec", "--", "make")
-    assert [(Path(link["output"]).name, link["linker"], link["inputs"]) for link in begun] == [("tool", "bfd", 5)]
+    assert [(Path(link["output"]).name, link["linker"], link["inputs"]) for link in begun] == [("tool", "bfd", 7)]
     assert ended[0]["peak_bytes"] > 5_000_000
