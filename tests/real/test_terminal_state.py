@@ -141,9 +141,9 @@ def test_a_stop_without_notice_is_got_over(terminal: Terminal) -> None:
 
 
 def test_a_key_is_moved_while_the_board_is_open_and_a_mistake_is_said(terminal: Terminal) -> None:
-    terminal.settings("[keys]\nrun.start = 'f5'\nrun.stop = 'nosuch'\n")
+    terminal.settings("[keys]\nrun.start = 'f9'\nrun.stop = 'nosuch'\n")
     terminal.type(COMMAND)
-    terminal.shows("F5 start")
+    terminal.shows("F9 start")
     terminal.says("line 3: there is no key 'nosuch'")
     terminal.settings("[keys]\nrun.start = 'ctrl+k'\n")
     terminal.shows("^k start")

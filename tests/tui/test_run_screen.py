@@ -141,8 +141,8 @@ def row(shown: str, *words: str) -> str:
 
 
 def beside(shown: str) -> str:
-    """What stands at the right of the log, its rows joined."""
-    return " ".join(" ".join(line[len(line) - 46 :].split()) for line in shown.split("\n"))
+    """What stands at the right of the log, in the last third of the screen, its rows joined."""
+    return " ".join(" ".join(line[len(line) - max(46, len(line) // 3) + 1 :].split()) for line in shown.split("\n"))
 
 
 async def test_crates_have_bars_seconds_and_what_is_usual(stage: Stage) -> None:
