@@ -194,7 +194,8 @@ class MbxAccount(Account):
         if found is None:
             return Counter()  # it writes none where it did nothing
         missed = sum(found["compiler"].get(name, {}).get("invocations", 0) for name in ("miss", "unconsulted"))
-        other = sum(n for name, n in found["bypasses"].items() if name not in ("compiler-query", "standard-input"))
+        none = ("compiler-query", "standard-input", "rustdoc")
+        other = sum(n for name, n in found["bypasses"].items() if name not in none)
         return +Counter({"hit": found["hits"], "missed": missed, "other": other})
 
 

@@ -30,7 +30,8 @@ SCRIPT_RUN = "Build script"
 """Language of a build script's run, which mbx keeps as well."""
 SETTLE_S = 0.3
 SETTLE_LIMIT_S = 1.5
-_QUESTIONS = ("compiler-query", "standard-input")
+_NO_COMPILATIONS = ("compiler-query", "standard-input", "rustdoc")
+"""Reasons to pass by of what is no unit that rustc compiles."""
 _SCRIPT = " build script"
 _EARLY_S = 0.05
 
@@ -141,9 +142,8 @@ class MbxReader:
         if found is None:
             found = _run_of(pid)
             if found is None:
-                found = self._only_run(f"{self._folder}/{name}", began)
-            if found is not None:
-                self._claims.by_name[name] = found
+                return self._only_run(f"{self._folder}/{name}", began)
+            self._claims.by_name[name] = found
         return found
 
     def _was_there(self, at: float) -> bool:
@@ -180,7 +180,7 @@ class MbxReader:
 
 def _event(row: Mapping[str, Any]) -> e.CacheLookedUp | None:
     outcome, reason, detail = _verdict(row["outcome"])
-    if reason in _QUESTIONS:
+    if reason in _NO_COMPILATIONS:
         return None
     name = str(row.get("crate_name") or "")
     is_script = name.endswith(_SCRIPT)

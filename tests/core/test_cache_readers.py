@@ -372,3 +372,12 @@ def test_two_runs_with_the_same_command_in_one_checkout_say_that_mbx_does_not_te
     assert told(one, STARTED + 2) == told(two, STARTED + 2) == []
     assert one.note
     assert two.note == one.note
+
+
+def test_a_session_that_another_run_looked_at_first_is_still_found(world: World) -> None:
+    folder = world.folder / ".cache/mbx/actions/sessions/v1"
+    one = world.reader("one", target="/v/target", wrapper="")
+    session(folder, f"{int((STARTED + 1) * 1000)}-999999991-aaaa", words=["build"], root="/w", actions=1)
+    assert told(one, STARTED + 2) == []
+    two = world.reader("two", target="/w/target", wrapper="")
+    assert told(two, STARTED + 2) == [("c0", "hit")]
