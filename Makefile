@@ -31,6 +31,14 @@ test-long: setup
 	$(BIN)/python -m bench.owner --trials 100
 	$(BIN)/python -m bench.stop --trials 1000
 	$(BIN)/python -m bench.kills --trials 100
+	$(BIN)/python -m bench.links
+	$(BIN)/python -m bench.oom
+	$(BIN)/python -m bench.locks
+	$(BIN)/python -m bench.store
+	$(BIN)/python -m bench.agent_caches
+	$(BIN)/python -m bench.user_caches
+	$(BIN)/python -m bench.bottleneck
+	$(BIN)/python -m bench.prober
 
 check: setup
 	$(BIN)/ruff format --check .
