@@ -22,7 +22,7 @@ run: setup
 	$(BIN)/cargo-deck
 
 test: setup
-	@.ci/tools tmux jq git
+	@.ci/tools tmux jq git gcc make mold lld clang
 	$(BIN)/python -m pytest -q -n 2
 
 # The same trials with full counts: an hour or more.
