@@ -165,6 +165,8 @@ def explain_use(one: AgentUse, called: Names) -> Iterator[Cell]:
     yield Cell(f"hit {f.percent(counts.effective_rate)}", "strong")
     if use.uncounted:
         yield Cell(f"Not counted: {use.uncounted}.")
+    if use.uncounted and not counts.all:
+        return
     yield Cell(f"{counts.hits} of {counts.all} {noun} that had to be made; {fresh} that were fresh are not among them.")
     yield from (Cell(text) for text in _hit_lines(one, called))
     yield Cell("")
