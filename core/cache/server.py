@@ -9,15 +9,18 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import signal
 import time
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from core.cache.backends import backend_of
-from core.cache.program import Program, find_program
+from core.cache.program import Program, find_program, own_folder
 from core.cache.sccache_env import LOG_ENV
+from core.cache.server_process import last_words, reap, spawn, surroundings
 from core.clock import monotonic, wall_clock
 from core.errors import StateError
 from core.paths import Paths
@@ -28,11 +31,12 @@ IDLE_S = 600
 """A server ends so long after its last request."""
 START_LIMIT_S = 5.0
 CONNECT_LIMIT_S = 0.5
-MAX_LOG_BYTES = 32 << 20
-"""A server whose log is longer is started anew, once no build of its agent is open. 2 KB a compilation."""
+MAX_LOG_BYTES = 8 << 20
+"""A server whose log is longer is started anew, once no build of its agent is open. 2 KB a compilation; an engine that
+starts reads it in half a second."""
 KEPT_LOGS = 2
+_LOG = re.compile(r"log-\d+\.\d{3}\Z")
 _LONGEST_SOCKET = 100
-_DEFAULT_SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGPIPE, signal.SIGTERM)
 _PASSED = (
     "PATH",
     "HOME",
@@ -40,7 +44,6 @@ _PASSED = (
     "USER",
     "LOGNAME",
     "LANG",
-    "TMPDIR",
     "CARGO_HOME",
     "RUSTUP_HOME",
     "LD_LIBRARY_PATH",
@@ -64,7 +67,7 @@ class Server(NamedTuple):
     backend: str
     """Where it stores, without credentials."""
     settings: str
-    """Digest of all that it was started with."""
+    """Digest of all that it was started with, and gives on to compilers."""
     started: float
 
 
@@ -83,8 +86,10 @@ def ensure_server(paths: Paths, agent: str, wish: Wish, env: dict[str, str]) -> 
     program = find_program(paths, env)
     backend, variables = _backend(paths, agent, wish, env)
     folder = agent_folder(paths, agent)
-    os.makedirs(folder, 0o700, exist_ok=True)
-    settings = _digest(program.path, program.shown, *sorted(f"{k}={v}" for k, v in variables.items()))
+    for place in (paths.state, paths.caches, folder):  # a mode is for the last folder of a path only
+        os.makedirs(place, 0o700, exist_ok=True)
+    given = sorted(f"{name}={value}" for name, value in variables.items())
+    settings = _digest(program.path, program.shown, surroundings(), *given)
     with _locked(folder):
         known = read_server(paths, agent)
         if known is not None and is_alive(known):
@@ -155,13 +160,15 @@ def read_server(paths: Paths, agent: str) -> Server | None:
 def agents(paths: Paths) -> list[str]:
     """Agents that have, or had, a server."""
     try:
-        return sorted(name for name in os.listdir(paths.caches) if not name.startswith("."))
+        return sorted(os.listdir(paths.caches))
     except OSError:
         return []
 
 
 def is_alive(server: Server) -> bool:
-    """It takes connections."""
+    """It takes connections: this very one, and not what a client started in its place."""
+    if server.start and _process(server) is None:
+        return False
     link = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
     try:
         link.settimeout(1.0)
@@ -173,8 +180,23 @@ def is_alive(server: Server) -> bool:
     return True
 
 
+def logs_since(paths: Paths, agent: str, at: float) -> list[str]:
+    """Logs of an agent's servers that were written to after `at`, seconds since the epoch; oldest first."""
+    folder = agent_folder(paths, agent)
+    try:
+        started = sorted(float(name[4:]) for name in os.listdir(folder) if _LOG.match(name))
+    except OSError:
+        return []
+    first = max(0, bisect_right(started, at) - 1)
+    return [_log_path(folder, one) for one in started[first:]]
+
+
+def _log_path(folder: str, started: float) -> str:
+    return f"{folder}/log-{started:.3f}"
+
+
 def is_in_use(paths: Paths, agent: str) -> bool:
-    """A build of the agent is open that was started with its server."""
+    """A build of the agent is alive that was started with its server."""
     try:
         runs = os.listdir(paths.open)
     except OSError:
@@ -188,7 +210,22 @@ def _uses(paths: Paths, run: str, agent: str) -> bool:
             record = json.load(file)
     except (OSError, ValueError):
         return False
-    return record.get("agent") == agent and bool(record.get("cache_server"))
+    return record.get("agent") == agent and bool(record.get("cache_server")) and _is_locked(f"{paths.open}/{run}")
+
+
+def _is_locked(path: str) -> bool:
+    """By a supervisor that lives."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(fd)
+    return False
 
 
 def stop_server(paths: Paths, agent: str) -> bool:
@@ -204,36 +241,29 @@ def stop_server(paths: Paths, agent: str) -> bool:
 def _end(server: Server) -> None:
     """TERM, then KILL; only the very process that we started."""
     for number, limit_s in ((signal.SIGTERM, 2.0), (signal.SIGKILL, 2.0)):
-        process = proctree.read_process(server.pid)
-        if process is None or process.started_ticks != server.start:
+        process = _process(server)
+        if process is None:
             break
         proctree.send(process, number)
         ends = monotonic() + limit_s
-        while monotonic() < ends and _lives(server):
+        while monotonic() < ends and _process(server) is not None:
             time.sleep(0.005)
     _quietly_unlink(server.socket)
 
 
 def kill_server(server: Server) -> None:
     """End a server that hangs, at once and without waiting."""
-    process = proctree.read_process(server.pid)
-    if process is not None and process.started_ticks == server.start:
+    process = _process(server)
+    if process is not None:
         proctree.send(process, signal.SIGKILL)
 
 
-def _lives(server: Server) -> bool:
-    _reap(server.pid)
+def _process(server: Server) -> proctree.Process | None:
+    """The very one that we started; None: it is over, whether or not anybody has waited for it."""
+    reap(server.pid)
     process = proctree.read_process(server.pid)
-    return process is not None and process.started_ticks == server.start
-
-
-def _reap(pid: int) -> int | None:
-    """Its exit status, where it is our child and over."""
-    try:
-        done, status = os.waitpid(pid, os.WNOHANG)
-    except OSError:
-        return None
-    return status if done else None
+    is_over = process is None or process.started_ticks != server.start or process.state in "ZX"
+    return None if is_over else process
 
 
 def _is_log_full(server: Server) -> bool:
@@ -259,7 +289,7 @@ def _quietly_unlink(path: str) -> None:
 def _start(paths: Paths, agent: str, program: Program, backend: str, settings: str, env: dict[str, str]) -> Server:
     folder = agent_folder(paths, agent)
     now = wall_clock()
-    socket, log = _socket_path(folder), f"{folder}/log-{now:.3f}"
+    socket, log = _socket_path(folder), _log_path(folder, now)
     _quietly_unlink(socket)
     env |= {
         **LOG_ENV,
@@ -271,14 +301,19 @@ def _start(paths: Paths, agent: str, program: Program, backend: str, settings: s
         "SCCACHE_CONF": "/dev/null",
     }
     os.close(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
-    pid = _spawn(program.path, env, folder + "/stderr")
+    own = own_folder(paths, program)
+    pid = spawn(program.path, env, folder + "/stderr")
     process = proctree.read_process(pid)
     server = Server(
-        agent, folder, socket, log, pid, process.started_ticks if process else 0, program.path,
-        _own_folder(paths, program), program.shown, backend, settings, now,
+        agent, folder, socket, log, pid, process.started_ticks if process else 0, program.path, own, program.shown,
+        backend, settings, now,
     )  # fmt: skip
-    _await_start(server)
-    _write(folder + "/server.json", server)
+    try:
+        _await_start(server)
+        _write(folder + "/server.json", server)
+    except BaseException:
+        _end(server)  # nobody else would know of it
+        raise
     return server
 
 
@@ -295,68 +330,14 @@ def _socket_path(folder: str) -> str:
     return f"{place}/{_digest(folder)[:16]}"
 
 
-def _own_folder(paths: Paths, program: Program) -> str:
-    """A folder that holds nothing but this program, so that it can go into PATH."""
-    folder = f"{paths.cache}/programs/{program.shown}-{_digest(program.path)[:8]}"
-    link = f"{folder}/{os.path.basename(program.path)}"
-    if not os.path.exists(link):
-        os.makedirs(folder, 0o700, exist_ok=True)
-        part = f"{link}.{os.getpid()}"
-        os.symlink(os.path.realpath(program.path), part)
-        os.replace(part, link)
-    return folder
-
-
-def _spawn(path: str, env: dict[str, str], stderr: str) -> int:
-    """In a session of its own and with no file of the caller's, for whose end somebody may wait."""
-    actions: list[Any] = [
-        (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
-        (os.POSIX_SPAWN_OPEN, 1, "/dev/null", os.O_WRONLY, 0),
-        (os.POSIX_SPAWN_OPEN, 2, stderr, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600),
-    ]
-    actions += [(os.POSIX_SPAWN_CLOSE, fd) for fd in _inherited()]
-    try:
-        return os.posix_spawn(path, [path], env, file_actions=actions, setsid=True, setsigdef=_DEFAULT_SIGNALS)
-    except OSError as error:
-        raise StateError(f"{path} cannot be started: {error.strerror}") from error
-
-
-def _inherited() -> list[int]:
-    """What a program that we start would get beside its standard streams."""
-    try:
-        names = os.listdir("/proc/self/fd")
-    except OSError:
-        return []
-    found = []
-    for fd in (int(name) for name in names):
-        try:
-            if fd > 2 and os.get_inheritable(fd):
-                found.append(fd)
-        except OSError:
-            continue
-    return found
-
-
 def _await_start(server: Server) -> None:
     ends = monotonic() + START_LIMIT_S
     while not is_alive(server):
-        if _reap(server.pid) is not None:
-            raise StateError(f"its server ended at once: {_last_words(server)}")
+        if reap(server.pid) is not None:
+            raise StateError(f"its server ended at once: {last_words(server.folder, server.log)}")
         if monotonic() > ends:
-            _end(server)
             raise StateError(f"its server took no connection within {START_LIMIT_S:g} s: see {server.log}")
         time.sleep(0.002)
-
-
-def _last_words(server: Server) -> str:
-    """Why it did not start, in its own words."""
-    try:
-        with open(f"{server.folder}/stderr", "rb") as file:
-            lines = file.read(1 << 16).decode("utf-8", "replace").split("\n")
-    except OSError:
-        return f"see {server.log}"
-    said = next((line.strip() for line in lines if "error" in line.lower()), "") or lines[0].strip()
-    return said.removeprefix("sccache: error: ")[:300] or f"see {server.log}"
 
 
 def _write(path: str, server: Server) -> None:

@@ -10,9 +10,9 @@ from core import events as e
 from core.cache.calls import Call, CallKey, CallNotes, unit_name
 from core.cache.explain import Explainer
 from core.cache.figures import Figures
+from core.cache.followed_log import FollowedLog
 from core.cache.key_book import Entry, KeyBook
-from core.cache.sccache_log import ServerLog
-from core.cache.server import Server, read_server
+from core.cache.server import Server, logs_since, read_server
 from core.cache.store_client import data_folder
 from core.cache.store_files import Objects
 from core.cache.store_object import Stored
@@ -22,8 +22,6 @@ from core.clock import Clock
 from core.paths import Paths
 from core.watched import WatchedRun
 
-STEP_BYTES = 1 << 20
-"""Read of each log in one look."""
 MATCH_WAIT_S = 2.0
 """A verdict waits so long for the note of its call, which is written before it but may be read after it."""
 SETTLE_S = 2.5
@@ -34,35 +32,6 @@ EXPLAIN_S = 0.02
 """Of one look, for finding out why units missed: it reads their sources."""
 _STEP_S = 0.001
 """A server's log tells whole milliseconds."""
-
-
-@dataclass(slots=True)
-class _Log:
-    """The log of one server, and how far it was read."""
-
-    server: Server
-    parser: ServerLog = field(default_factory=ServerLog)
-    offset: int = 0
-
-    def read(self) -> list[Verdict]:
-        try:
-            with open(self.server.log, "rb") as file:
-                if os.fstat(file.fileno()).st_size < self.offset:  # somebody emptied it
-                    self.offset = 0
-                    self.parser.begin_anew()
-                file.seek(self.offset)
-                content = file.read(STEP_BYTES)
-        except OSError:
-            return []
-        self.offset += len(content)
-        return self.parser.feed(content) if content else []
-
-    def is_read(self) -> bool:
-        """There is nothing more in it now."""
-        try:
-            return os.stat(self.server.log).st_size <= self.offset
-        except OSError:
-            return True
 
 
 @dataclass(slots=True)
@@ -118,7 +87,7 @@ class CacheWatch:
         self._clock = clock
         self._monotonic = monotonic
         self._runs: dict[str, _Run] = {}
-        self._logs: dict[str, _Log] = {}
+        self._logs: dict[str, FollowedLog] = {}
         """By the path of the log."""
         self._loose: deque[tuple[float, str, Verdict]] = deque()
         """Verdicts without a call: since when, whose server's."""
@@ -136,13 +105,13 @@ class CacheWatch:
         self._follow([*(run for run in live if run.record.cache_server), *over])
         if not self._runs:
             return self._figures.rest()
-        servers = self._servers()
-        self._read_all(servers)
+        self._read_all()
         now = self._monotonic()
         for run in over:
             self._settle(self._runs[run.run], now)
         self._explain(now + EXPLAIN_S)
-        return self._figures.look(servers, {log.server.agent: log.parser for log in self._logs.values()})
+        servers = self._servers()
+        return self._figures.look(servers, {s.agent: self._logs[s.log].parser for s in servers if s.log in self._logs})
 
     def is_settled(self, run: str) -> bool:
         """All that a run which is over asked of its cache is told."""
@@ -165,10 +134,10 @@ class CacheWatch:
         return is_loose or not self._is_read(one.agent) or any(log.parser.in_flight for log in self._logs_of(one.agent))
 
     def _is_read(self, agent: str) -> bool:
-        return all(log.is_read() for log in self._logs_of(agent))
+        return all(log.is_read for log in self._logs_of(agent))
 
-    def _logs_of(self, agent: str) -> list[_Log]:
-        return [log for log in self._logs.values() if log.server.agent == agent]
+    def _logs_of(self, agent: str) -> list[FollowedLog]:
+        return [log for log in self._logs.values() if log.agent == agent]
 
     def _follow(self, runs: list[WatchedRun]) -> None:
         names = {run.run for run in runs}
@@ -184,13 +153,10 @@ class CacheWatch:
         found = (read_server(self._paths, agent) for agent in sorted({one.agent for one in self._runs.values()}))
         return [server for server in found if server is not None]
 
-    def _read_all(self, servers: list[Server]) -> None:
+    def _read_all(self) -> None:
         """Logs first: what a server tells of was noted before, by the front and by our store."""
-        for server in servers:
-            self._logs.setdefault(server.log, _Log(server))
-        agents = {one.agent for one in self._runs.values()}
-        logs = [log for log in self._logs.values() if log.server.agent in agents]
-        told = [(log.server.agent, verdict) for log in logs for verdict in log.read()]
+        logs = self._current_logs()
+        told = [(log.agent, verdict) for log in logs for verdict in log.read()]
         for one in self._runs.values():
             for call in one.notes.poll():
                 self._take_call(one, call)
@@ -198,10 +164,16 @@ class CacheWatch:
         for agent, verdict in told:
             self._take_verdict(agent, verdict)
         self._place_loose()
-        current = {server.log for server in servers}
-        for log in logs:
-            if log.server.log not in current and log.is_read():
-                del self._logs[log.server.log]
+
+    def _current_logs(self) -> list[FollowedLog]:
+        """Of all servers that the runs have asked: since they began, there may have been several for an agent."""
+        began: dict[str, float] = {}
+        for one in self._runs.values():
+            began[one.agent] = min(one.run.record.started.at, began.get(one.agent, sys.maxsize))
+        paths = {path: agent for agent, at in began.items() for path in logs_since(self._paths, agent, at)}
+        for path in [log.path for log in self._logs.values() if log.agent in began and log.path not in paths]:
+            del self._logs[path]
+        return [self._logs.setdefault(path, FollowedLog(agent, path)) for path, agent in paths.items()]
 
     def _take_call(self, one: _Run, call: Call) -> None:
         if not call.is_direct:

@@ -32,8 +32,12 @@ const NO_LINK: [&str; 12] = [
 ];
 const NO_LINK_STARTS: [&str; 3] = ["-print-", "--print-", "-dump"];
 const MAX_RESPONSE_DEPTH: u32 = 8;
-/// Exit code of sccache where it failed itself; rustc ends with 0, 1 or 101, gcc with 1 or 4, and of nvcc it makes 254.
+/// What the name of a variable with a credential has in it.
+const SECRETS: [&str; 6] = ["KEY", "TOKEN", "SECRET", "PASSWORD", "PASSWD", "CREDENTIAL"];
+/// Exit codes of sccache where it, or its server, failed: rustc ends with 0, 1 or 101, gcc with 1 or 4. Where nvcc fails it
+/// ends with 254 too.
 const SCCACHE_FAILED: i32 = 2;
+const ITS_SERVER_FAILED: i32 = 254;
 const SIGNALS: [i32; 4] = [1, 2, 3, 15]; // HUP INT QUIT TERM
 /// What the tool left behind is waited for so long.
 const REST_LIMIT: Duration = Duration::from_secs(5);
@@ -78,12 +82,19 @@ fn main() {
     let name = Path::new(&me).file_name().unwrap_or(OsStr::new("cc")).to_owned();
     let args: Vec<OsString> = args.collect();
     let path = env::var_os("PATH").unwrap_or_default();
-    let Some((real, rest)) = find_real(&name, &path) else {
+    let (real, rest) = find_real(&name, &path);
+    let is_cache = CACHES.iter().any(|cache| name == *cache);
+    let Some(real) = our_program(&name).or(real) else {
+        if is_cache && is_compilation(&args) {
+            let mut compiler = Command::new(&args[0]);
+            compiler.args(&args[1..]);
+            take_over(compiler); // somebody wrote our path down, and the cache has gone since
+        }
         eprintln!("{}: not found on PATH", name.to_string_lossy());
         exit(127);
     };
     let mut command = Command::new(&real); // its own path as argv[0]: gcc finds its parts from there
-    if CACHES.iter().any(|cache| name == *cache) {
+    if is_cache {
         take_over_cache(command, &name, args, rest);
     }
     command.args(&args);
@@ -104,12 +115,11 @@ fn take_over_cache(mut command: Command, name: &OsStr, mut args: Vec<OsString>, 
         command.env("PATH", &path);
     }
     let compiler = args.first().map(PathBuf::from).filter(|first| is_me(first));
-    if let Some((real, _)) = compiler.and_then(|first| find_real(first.file_name()?, &path)) {
+    if let Some(real) = compiler.and_then(|first| find_real(first.file_name()?, &path).0) {
         args[0] = real.into();
     }
-    let is_compilation = args.first().is_some_and(|first| !first.as_bytes().starts_with(b"-"));
     match env::var_os("DECK_CACHE_SERVER") {
-        Some(socket) if is_compilation && name == "sccache" => cache_or_compile(command, &args, &socket),
+        Some(socket) if is_compilation(&args) && name == "sccache" => cache_or_compile(command, &args, &socket),
         _ if is_for_rustc => note_call(&args, false),
         _ => {}
     }
@@ -139,8 +149,10 @@ fn cache_or_compile(mut command: Command, args: &[OsString], socket: &OsStr) -> 
     ignore_signals(); // not before: the child would have inherited that
     let Ok(said) = child.wait_with_output() else { exit(125) };
     let status = said.status.into_raw();
-    let has_failed = status == SCCACHE_FAILED << 8;
-    if has_failed {
+    let is_nvcc = Path::new(&args[0]).file_name() == Some(OsStr::new("nvcc"));
+    let has_failed = status == SCCACHE_FAILED << 8 || (status == ITS_SERVER_FAILED << 8 && !is_nvcc);
+    let errors = without_its_own(&said.stderr);
+    if has_failed || errors.len() < said.stderr.len() {
         note_call(args, true);
     }
     if has_failed || (is_held_back && status & 0x7f == 0 && status != 0) {
@@ -148,8 +160,14 @@ fn cache_or_compile(mut command: Command, args: &[OsString], socket: &OsStr) -> 
         take_over(compiler);
     }
     let _ = std::io::stdout().write_all(&said.stdout);
-    let _ = std::io::stderr().write_all(&said.stderr);
+    let _ = std::io::stderr().write_all(&errors);
     end_as(status)
+}
+
+/// What the compiler printed, without what sccache says where its server died and it has compiled itself: cargo would
+/// print that again whenever the crate is fresh.
+fn without_its_own(said: &[u8]) -> Vec<u8> {
+    said.split_inclusive(|byte| *byte == b'\n').filter(|line| !line.starts_with(b"sccache: ")).flatten().copied().collect()
 }
 
 /// A crate that sccache keeps; what it does not, the compiler prints as it goes.
@@ -181,16 +199,28 @@ fn is_me(file: &Path) -> bool {
     me.is_some() && identity(file) == me
 }
 
+/// The cache whose server cargo-deck started: rustup puts a folder of its own first in PATH, which may hold another one.
+fn our_program(name: &OsStr) -> Option<PathBuf> {
+    let program = env::var_os("DECK_CACHE_PROGRAM").map(PathBuf::from)?;
+    (program.file_name() == Some(name) && is_program(&program)).then_some(program)
+}
+
+fn is_program(file: &Path) -> bool {
+    fs::metadata(file).is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+}
+
 /// The first executable of this name on PATH that is not this program, and PATH without our folders.
 /// Each of them is named as the one tool that it holds.
-fn find_real(name: &OsStr, path: &OsStr) -> Option<(PathBuf, OsString)> {
+fn find_real(name: &OsStr, path: &OsStr) -> (Option<PathBuf>, OsString) {
     let is_ours = |folder: &PathBuf| folder.file_name().is_some_and(|tool| is_me(&folder.join(tool)));
     let rest: Vec<PathBuf> = env::split_paths(path).filter(|folder| !is_ours(folder)).collect();
-    let is_program = |file: &PathBuf| {
-        fs::metadata(file).is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
-    };
-    let real = rest.iter().map(|folder| folder.join(name)).find(|file| is_program(file) && !is_me(file))?;
-    Some((real, env::join_paths(rest).ok()?))
+    let real = rest.iter().map(|folder| folder.join(name)).find(|file| is_program(file) && !is_me(file));
+    (real, env::join_paths(rest).unwrap_or_else(|_| path.to_owned()))
+}
+
+/// It is asked to run a compiler, not for something about itself.
+fn is_compilation(args: &[OsString]) -> bool {
+    args.first().is_some_and(|first| !first.as_bytes().starts_with(b"-"))
 }
 
 fn is_for_rustc(args: &[OsString]) -> bool {
@@ -203,7 +233,7 @@ fn open_notes(folder: &Path, name: &str) -> Option<File> {
 }
 
 /// One line for what rustc is asked to compile; cargo's questions to it are none. Values of variables that are named
-/// like a credential stay out of it.
+/// like a credential, or hold a URL with one, stay out of it.
 fn note_call(args: &[OsString], is_direct: bool) {
     let crate_name = args.iter().position(|word| word == "--crate-name").and_then(|at| args.get(at + 1));
     if crate_name.is_none_or(|name| name == "___") {
@@ -218,7 +248,7 @@ fn note_call(args: &[OsString], is_direct: bool) {
         .filter(|(name, _)| name.as_bytes().starts_with(b"CARGO"))
         .map(|(name, value)| {
             let text = name.to_string_lossy().to_uppercase();
-            let is_secret = ["KEY", "TOKEN", "SECRET", "PASSWORD"].iter().any(|word| text.contains(word));
+            let is_secret = SECRETS.iter().any(|word| text.contains(word)) || has_user_info(&value.to_string_lossy());
             format!("{}:{}", quoted(&name), if is_secret { "null".to_owned() } else { quoted(&value) })
         })
         .collect();
@@ -233,6 +263,12 @@ fn note_call(args: &[OsString], is_direct: bool) {
         variables.join(","),
     );
     let _ = notes.write_all(line.as_bytes());
+}
+
+/// A URL in it says who asks, and perhaps with which password: `http://me:secret@proxy:8080`.
+fn has_user_info(text: &str) -> bool {
+    let ends = |sign: char| sign == '/' || sign.is_whitespace();
+    text.split("://").skip(1).any(|rest| rest.split(ends).next().is_some_and(|place| place.contains('@')))
 }
 
 #[derive(Default)]

@@ -16,10 +16,12 @@ KIND, STORE = "DECK_CACHE", "DECK_STORE"
 """Variables that say for one build what `cache` and `store` of the settings say for all."""
 SERVER = "DECK_CACHE_SERVER"
 """Socket of the server that we started, for the front before the cache: where it is gone, rustc runs without one."""
+PROGRAM = "DECK_CACHE_PROGRAM"
+"""What speaks with that server, for the front too: in PATH, another one may come first."""
 KINDS = ("none", "sccache")
 _MAX_SETTINGS_BYTES = 1 << 20
-_NOWHERE = "/dev/null/none"
-"""A client whose server died would start one of its own, on the user's disk: with this it fails, and rustc runs."""
+_NO_ENDPOINT = ("SCCACHE_WEBDAV_ENDPOINT", "none")
+"""A client whose server died would start one of its own, as a part of the run: with this it fails, and rustc runs."""
 
 
 class Wish(NamedTuple):
@@ -122,20 +124,23 @@ def choose_cache(paths: Paths, agent: str, config: CargoConfig, env: dict[str, s
     if config.incremental is True and config.is_incremental_forced:
         return Chosen(reason="CARGO_INCREMENTAL is on, which sccache refuses: unset it to have a cache")
     try:
+        from core.run import fronts
+
+        front = fronts.need_front(paths, "sccache", env)
         from core.cache.server import ensure_server
 
         server = ensure_server(paths, agent, wish, env)
-    except (DeckError, OSError) as error:
+    except (DeckError, OSError, ValueError) as error:
         return Chosen(reason=f"sccache could not be used: {error}")
-    flags, told = _flags(config, root)
-    place = "our store, shared by all agents" if wish.store == "own" else server.backend
+    flags, told = _flags(front, config, root)
+    place = "our store, shared by all agents" if server.backend == "own" else server.backend
     return Chosen(
         flags=flags,
         env=(
             (SERVER, server.socket),
+            (PROGRAM, f"{server.program_folder}/{os.path.basename(server.program)}"),
             ("SCCACHE_SERVER_UDS", server.socket),
-            ("SCCACHE_IGNORE_SERVER_IO_ERROR", "1"),
-            ("SCCACHE_DIR", _NOWHERE),
+            _NO_ENDPOINT,
         ),
         folders=(server.program_folder,),
         server=server.folder,
@@ -160,7 +165,7 @@ def choose_for_exec(paths: Paths, agent: str, env: dict[str, str]) -> Chosen:
         if found is None:
             return Chosen()
         server = ensure_server(paths, agent, wish, env)
-    except (DeckError, OSError) as error:
+    except (DeckError, OSError, ValueError) as error:
         return Chosen(reason=f"sccache could not be used: {error}")
     if server.version != found.shown:
         return Chosen(reason=f"sccache {found.shown} on PATH does not speak with the server of {server.version}")
@@ -172,12 +177,17 @@ def choose_for_exec(paths: Paths, agent: str, env: dict[str, str]) -> Chosen:
     )
 
 
-def _flags(config: CargoConfig, root: str | None) -> tuple[tuple[str, ...], str]:
-    """What cargo is told, and what that costs."""
-    flags = ("--config", 'build.rustc-wrapper="sccache"')
+def _flags(front: str, config: CargoConfig, root: str | None) -> tuple[tuple[str, ...], str]:
+    """What cargo is told, and what that costs. The front by its path: rustup puts a folder of its own before ours."""
+    flags = ("--config", "build.rustc-wrapper=" + _quoted(front))
     if config.incremental is not None or _sets_incremental(root):
         return flags, "; incremental stays as it is set, and what is incremental is not cached"
     return (*flags, "--config", "build.incremental=false"), "; incremental is off, because it could not be cached"
+
+
+def _quoted(path: str) -> str:
+    """A string of TOML."""
+    return '"' + path.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _sets_incremental(root: str | None) -> bool:

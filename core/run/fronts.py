@@ -11,13 +11,14 @@ import time
 import zlib
 
 from core.clock import monotonic, wall_clock
+from core.errors import StateError
 from core.paths import Paths
 
 VARIABLE = "DECK_FRONTS"
 """Folder in which fronts leave their notes."""
 BUILD_LIMIT_S = 60.0
-RETRY_AFTER_S = 24 * 3600.0
-"""Where the front could not be built, it is tried again after this."""
+RETRY_AFTER_S = 600.0
+"""Where the front could not be built, it is tried again after this: it takes a second, and there is no cache without it."""
 CACHES = ("sccache", "ccache", "zccache", "kache", "cachepot", "buildcache")
 """They hash the compiler that they find in PATH, so each gets a front that hides `cc`'s from it."""
 _WRITES_COMPILER_PATHS = (b'name = "cmake"\n', b'name = "autotools"\n', b'name = "meson"\n')
@@ -29,6 +30,20 @@ _ARGUMENTS = ("--edition=2021", "-Copt-level=s", "-Cpanic=abort", "-Cstrip=symbo
 def folder(paths: Paths) -> str:
     """Of all fronts."""
     return paths.cache + "/fronts"
+
+
+def need_front(paths: Paths, name: str, env: dict[str, str]) -> str:
+    """Path of the front before a tool.
+
+    Raises:
+        StateError: it cannot be made, or not be told to anybody.
+    """
+    path = f"{folder(paths)}/{name}/{name}"
+    if ":" in path or not path.isprintable():
+        raise StateError(f"{paths.cache!r} cannot stand in PATH: set XDG_CACHE_HOME to another folder")
+    if not _make(paths, env):
+        raise StateError(f"what stands before {name} could not be built with this rustc: see {folder(paths)}/*/log")
+    return path
 
 
 def find_fronts(

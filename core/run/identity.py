@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from core.errors import UsageError
 
-AGENT_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
+AGENT_NAME = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9._-]{1,64}\Z")
+"""What can be the name of a folder too."""
 _CI = (  # marker, build number, node
     ("GITHUB_ACTIONS", "GITHUB_RUN_ID", "RUNNER_NAME"),
     ("GITLAB_CI", "CI_PIPELINE_ID", "CI_JOB_ID"),
@@ -57,7 +58,8 @@ def find_agent(flag: str | None, env: dict[str, str], cwd: str) -> Agent:
 
 
 def _as_name(text: str) -> str:
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", text)[:64].strip("-") or "agent"
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", text)[:64].strip("-")
+    return name if AGENT_NAME.match(name) else "agent"
 
 
 def git_root(cwd: str) -> str | None:

@@ -11,6 +11,7 @@ from core.errors import StateError, UsageError
 from core.paths import Paths
 from core.run.cache import choose_cache, parse_size, read_wish
 from core.run.config import read_config
+from tests.fronts import lend_fronts
 
 
 def settings(folder: Path, text: str) -> dict[str, str]:
@@ -21,7 +22,7 @@ def settings(folder: Path, text: str) -> dict[str, str]:
 
 
 def paths_in(folder: Path) -> Paths:
-    return Paths(str(folder / "state"), str(folder / "cache"))
+    return Paths(str(folder / "state"), lend_fronts(folder / "cache"))
 
 
 def test_without_settings_there_is_no_cache(tmp_path: Path) -> None:
@@ -85,7 +86,9 @@ def test_forced_incremental_compilation_means_no_cache(tmp_path: Path) -> None:
 
 
 def test_a_store_that_does_not_answer_leaves_the_build_without_a_cache(tmp_path: Path) -> None:
-    env = settings(tmp_path, 'cache = "sccache"\nstore = "redis://127.0.0.1:1"\n') | {"PATH": os.environ["PATH"]}
+    env = settings(tmp_path, 'cache = "sccache"\nstore = "redis://127.0.0.1:1"\n') | {
+        "PATH": os.environ["PATH"], "RUSTUP_HOME": os.environ.get("RUSTUP_HOME", os.path.expanduser("~/.rustup")),
+    }  # fmt: skip
     chosen = choose_cache(paths_in(tmp_path), "a", read_config(str(tmp_path), env, str(tmp_path)), env, None)
     assert (chosen.flags, chosen.server) == ((), "")
     assert chosen.reason.startswith(

@@ -25,25 +25,28 @@ class World:
     def __init__(self, folder: Path) -> None:
         self.paths = Paths(str(folder / "state"), str(folder / "cache"))
         self.passed_s = 0.0
+        self.logs: dict[str, str] = {}
         self.watch = self.another_engine()
 
     def another_engine(self) -> CacheWatch:
         """One that knows only what is on the disk."""
         return CacheWatch(self.paths, lambda: NOW + self.passed_s, lambda: self.passed_s)
 
-    def server(self, agent: str) -> None:
+    def server(self, agent: str, at: float = -200.0) -> None:
         """It is no process: nobody asks it for figures."""
         folder = f"{self.paths.caches}/{agent}"
-        os.makedirs(folder)
-        socket, log = folder + "/socket", folder + "/log-1"
-        known = Server(agent, folder, socket, log, 1, 1, "/none", "/", "0.16.0", "redis://x", "", NOW)
+        os.makedirs(folder, exist_ok=True)
+        self.logs[agent] = f"{folder}/log-{NOW + at:.3f}"
+        known = Server(
+            agent, folder, folder + "/socket", self.logs[agent], 1, 1, "/none", "/", "0.16.0", "redis://x", "", NOW + at
+        )  # fmt: skip
         Path(folder, "server.json").write_text(json.dumps(known._asdict()))
-        Path(log).touch()
+        Path(self.logs[agent]).touch()
 
     def log(self, agent: str, at: float, text: str, target: str = "sccache::compiler::compiler") -> None:
         """A record, `at` seconds after the beginning."""
         stamp = datetime.fromtimestamp(NOW + at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        with open(f"{self.paths.caches}/{agent}/log-1", "a") as file:
+        with open(self.logs[agent], "a") as file:
             file.write(f"[{stamp} DEBUG {target}] {text}\n")
 
     def hit(self, agent: str, at: float, crate: str, *, key: str = "cafe", extra: str = "") -> None:
@@ -189,7 +192,7 @@ def test_a_second_engine_tells_only_what_the_journal_lacks(world: World) -> None
 def test_a_log_that_takes_long_to_read_is_read_before_a_run_is_over(world: World, monkeypatch: Any) -> None:
     for at in range(20):
         world.miss("ann", at - 100.0, "old")
-    monkeypatch.setattr("core.cache.watch.STEP_BYTES", 512)
+    monkeypatch.setattr("core.cache.followed_log.STEP_BYTES", 512)
     run = world.run("1", "ann")
     run.call(0.1, "one")
     world.hit("ann", 0.11, "one")
@@ -207,12 +210,23 @@ def test_a_log_that_somebody_emptied_is_read_from_its_beginning(world: World) ->
     run.call(0.1, "one")
     world.hit("ann", 0.11, "one")
     world.look(run)
-    os.truncate(f"{world.paths.caches}/ann/log-1", 0)
+    os.truncate(world.logs["ann"], 0)
     world.look(run)
     run.call(0.3, "two")
     world.hit("ann", 0.31, "two")
     world.look(run)
     assert [unit for unit, _, _ in run.told] == ["one", "two"]
+
+
+def test_a_run_whose_server_was_followed_by_another_one_is_told_all(world: World) -> None:
+    run, later = world.run("1", "ann"), world.run("2", "ann", 900.0)
+    run.call(0.1, "one")
+    world.hit("ann", 0.11, "one")
+    world.server("ann", 800.0)
+    later.call(900.1, "one")
+    world.hit("ann", 900.11, "one")
+    world.look(later, ending=(run,))
+    assert (run.told, later.told) == ([("one", "hit", 0.15)], [("one", "hit", 900.15)])
 
 
 def test_a_run_without_notes_waits_for_what_is_under_way_at_its_end(world: World) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -251,3 +252,109 @@ def test_c_that_a_command_compiles_through_sccache_is_counted_for_its_agent(deck
     assert second == [("a.o", "C/C++", "hit", "ann")]
     known = server(deck, "bob")
     assert (known["backend"], process(known["pid"]) is not None) == ("own", True)
+
+
+def test_another_sccache_that_comes_first_in_path_is_not_asked(deck: Deck) -> None:
+    """The proxy of rustup puts `$CARGO_HOME/bin` before what PATH was."""
+    folder = checkout(deck)
+    real = subprocess.run(["rustup", "which", "cargo"], capture_output=True, text=True, env=deck.env, check=True)
+    script(deck, "proxy/cargo", f'PATH={deck.folder}/foreign:$PATH exec {real.stdout.strip()} "$@"')
+    script(deck, "foreign/sccache", f'echo asked >> {deck.folder}/asked\nexec "$@"')
+    deck.env["PATH"] = f"{deck.folder}/proxy:{deck.env['PATH']}"
+    assert outcomes(build(deck, "ann", folder))["one"] == ("missed", "first time")
+    assert not os.path.exists(f"{deck.folder}/asked")
+
+
+def test_where_no_front_can_be_built_there_is_no_cache(deck: Deck) -> None:
+    """It is what goes on without a server."""
+    folder = checkout(deck)
+    fronts = Path(deck.folder, "cache", "cargo-deck", "fronts")
+    fronts.unlink()
+    fronts.write_text("no folder")
+    assert deck.run("build", "--agent", "ann", cwd=str(folder)).returncode == 0
+    (run,) = deck.runs()
+    (said,) = [one["reason"] for one in read_json(run + "/run.json")["plan"] if one["setting"] == "cache"]
+    assert "could not be built" in said
+    assert not os.path.exists(f"{deck.state}/caches")
+
+
+def test_a_server_outlives_the_temporary_folder_and_the_checkout_that_it_was_started_in(deck: Deck) -> None:
+    gone, folder = checkout(deck, "gone"), checkout(deck)
+    temporary = Path(deck.folder, "temporary")
+    temporary.mkdir()
+    deck.run("build", "--agent", "ann", cwd=str(gone), env={"TMPDIR": str(temporary)})
+    known = server(deck, "ann")
+    assert os.readlink(f"/proc/{known['pid']}/cwd") == "/"
+    shutil.rmtree(gone)
+    temporary.rmdir()
+    assert outcomes(build(deck, "ann", folder))["one"][0] == "missed"
+    assert server(deck, "ann")["pid"] == known["pid"]
+
+
+def test_files_from_the_cache_can_be_read_whoever_compiled_them_with_whatever_umask(deck: Deck) -> None:
+    folder = checkout(deck)
+    for agent, mask in (("ann", 0o077), ("bob", 0o022)):
+        shutil.rmtree(folder / "target", ignore_errors=True)
+        before = os.umask(mask)
+        try:
+            build(deck, agent, folder)
+        finally:
+            os.umask(before)
+        modes = {path.stat().st_mode & 0o777 for path in (folder / "target/debug/deps").glob("*.rlib")}
+        assert modes == {0o644}
+        assert (folder / "target").stat().st_mode & 0o777 == 0o777 & ~mask
+
+
+def test_what_a_client_started_in_the_place_of_a_dead_server_is_not_used(deck: Deck) -> None:
+    folder = checkout(deck)
+    (folder / "a.c").write_text("int f(void) { return 1; }\n")
+    deck.run("cache", "start", "--agent", "ann", cwd=str(folder))
+    known = server(deck, "ann")
+    kill(known["pid"])
+    command = f"SCCACHE_SERVER_UDS={known['socket']} sccache cc -c a.c -o a.o"
+    subprocess.run(["sh", "-c", command], cwd=folder, env=deck.env, check=True)
+    assert outcomes(build(deck, "ann", folder))["one"] == ("missed", "first time")
+    assert server(deck, "ann")["pid"] != known["pid"]
+
+
+def test_a_server_that_dies_while_it_compiles_leaves_no_words_in_what_cargo_prints(deck: Deck) -> None:
+    folder = checkout(deck)
+    real = subprocess.run(["rustup", "which", "rustc"], capture_output=True, text=True, env=deck.env, check=True)
+    script(deck, "killer/rustc", f'''
+case " $* " in *" --crate-name one "*"--emit"*" --out-dir {folder}/target/"*)
+    pid=$(sed 's/.*"pid": //; s/,.*//' {deck.state}/caches/ann/server.json); kill -9 $pid ;;
+esac
+exec {real.stdout.strip()} "$@"''')  # fmt: skip
+    deck.env["RUSTC"] = f"{deck.folder}/killer/rustc"
+    done = deck.run("build", "--agent", "ann", cwd=str(folder))
+    assert (done.returncode, "sccache" in done.stderr) == (0, False)
+    again = deck.run("build", "--agent", "ann", cwd=str(folder))
+    assert (again.returncode, "sccache" in again.stderr) == (0, False)
+    first, _ = deck.runs()
+    assert outcomes(lookups(first))["one"] == ("error", "server")
+
+
+def test_no_credential_of_a_url_is_in_the_notes_of_a_front(deck: Deck) -> None:
+    folder = checkout(deck)
+    deck.env["CARGO_HTTP_PROXY"] = "http://me:hunter22@127.0.0.1:1"
+    build(deck, "ann", folder)
+    (run,) = deck.runs()
+    notes = [json.loads(line) for line in Path(run, "fronts", "cache.jsonl").read_text().splitlines()]
+    assert [note["env"]["CARGO_HTTP_PROXY"] for note in notes] == [None] * 3
+    found = subprocess.run(["grep", "-rl", "hunter22", deck.state], capture_output=True, text=True, check=False)
+    assert found.stdout == ""
+
+
+def test_folders_that_a_command_makes_are_the_users_alone(deck: Deck) -> None:
+    shutil.rmtree(deck.state, ignore_errors=True)
+    deck.env["DECK_STORE"] = "https://127.0.0.1:1/x"
+    deck.run("cache", "start", "--agent", "ann")
+    modes = {path: os.stat(path).st_mode & 0o777 for path in (deck.state, f"{deck.state}/caches/ann")}
+    assert set(modes.values()) == {0o700}
+
+
+def script(deck: Deck, name: str, text: str) -> None:
+    path = Path(deck.folder, name)
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)

@@ -1,0 +1,75 @@
+"""The process of a cache server: started outside any run, with nothing of who starts it that others would notice."""
+
+import os
+import signal
+from typing import Any
+
+from core.errors import StateError
+
+_DEFAULT_SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGPIPE, signal.SIGTERM)
+_SHELL = "/bin/sh"
+_BEGIN = 'umask 022 && cd / && exec "$0"'
+"""What `posix_spawn` cannot do. A cache gives files the mode that they had when they were compiled, so all agents'
+compilers have one umask (the folders around have the caller's). And the folder in which a build is started may be
+removed or unmounted later."""
+
+
+def surroundings() -> str:
+    """What a server inherits of us beside its environment, and gives to each compiler that it starts."""
+    try:
+        with open("/proc/self/limits") as file:
+            limits = file.read()
+    except OSError:
+        limits = ""
+    return f"{os.nice(0)} {limits}"
+
+
+def spawn(path: str, env: dict[str, str], stderr: str) -> int:
+    """In a session of its own and with no file of the caller's, for whose end somebody may wait."""
+    actions: list[Any] = [
+        (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
+        (os.POSIX_SPAWN_OPEN, 1, "/dev/null", os.O_WRONLY, 0),
+        (os.POSIX_SPAWN_OPEN, 2, stderr, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600),
+    ]
+    actions += [(os.POSIX_SPAWN_CLOSE, fd) for fd in _inherited()]
+    try:
+        words = [_SHELL, "-c", _BEGIN, path]
+        return os.posix_spawn(_SHELL, words, env, file_actions=actions, setsid=True, setsigdef=_DEFAULT_SIGNALS)
+    except OSError as error:
+        raise StateError(f"{path} cannot be started: {error.strerror}") from error
+
+
+def _inherited() -> list[int]:
+    """What a program that we start would get beside its standard streams."""
+    try:
+        names = os.listdir("/proc/self/fd")
+    except OSError:
+        return []
+    found = []
+    for fd in (int(name) for name in names):
+        try:
+            if fd > 2 and os.get_inheritable(fd):
+                found.append(fd)
+        except OSError:
+            continue
+    return found
+
+
+def reap(pid: int) -> int | None:
+    """Its exit status, where it is our child and over."""
+    try:
+        done, status = os.waitpid(pid, os.WNOHANG)
+    except OSError:
+        return None
+    return status if done else None
+
+
+def last_words(folder: str, log: str) -> str:
+    """Why it did not start, in its own words."""
+    try:
+        with open(f"{folder}/stderr", "rb") as file:
+            lines = file.read(1 << 16).decode("utf-8", "replace").split("\n")
+    except OSError:
+        return f"see {log}"
+    said = next((line.strip() for line in lines if "error" in line.lower()), "") or lines[0].strip()
+    return said.removeprefix("sccache: error: ")[:300] or f"see {log}"
