@@ -18,7 +18,7 @@ VARIABLE = "DECK_FRONTS"
 """Folder in which fronts leave their notes."""
 BUILD_LIMIT_S = 60.0
 RETRY_AFTER_S = 600.0
-"""Where the front could not be built, it is tried again after this: it takes a second, and there is no cache without it."""
+"""Where the front could not be built, it is tried again after this: it takes a second, and no cache does without it."""
 CACHES = ("sccache", "ccache", "zccache", "kache", "cachepot", "buildcache")
 """They hash the compiler that they find in PATH, so each gets a front that hides `cc`'s from it."""
 _WRITES_COMPILER_PATHS = (b'name = "cmake"\n', b'name = "autotools"\n', b'name = "meson"\n')
