@@ -21,8 +21,10 @@ from core.watched import WatchedRun
 ACTIVE_TICK_S = 0.2
 """While a log grew in the last seconds."""
 QUIET_TICK_S = 0.5
-EMPTY_TICK_S = 0.4
+EMPTY_TICK_S = 0.5
 """No run is open; a new one wakes us by a connection. Who holds cargo's locks is looked at (0.05 ms)."""
+DOZE_S = 1.1
+"""Where nothing changed, a tick is a glance at that, but for one in so long."""
 ACTIVE_FOR_S = 5.0
 SLICE_S = 0.15
 """Requests wait so long at most while logs are read."""
@@ -81,6 +83,7 @@ class Engine:
         self._machine: MachineJournal | None = None
         self._caches = Caches(paths, clock, monotonic)
         self._beat_at = -1e9
+        self._woke_at = -1e9
         self._busy_at = monotonic()
 
     def loop(self, server: Server, idle_s: float) -> None:
@@ -101,7 +104,7 @@ class Engine:
                 step_s = min(self._observer.link_pause_s, max(0.0, ends - before))
             server.serve(step_s, self._monotonic)
             now = self._monotonic()
-            if step_s >= wait_s or now - before < step_s - _EARLY_S or now >= ends:
+            if step_s >= wait_s or now - before < step_s - _EARLY_S or now >= ends - _EARLY_S:
                 return  # the time is up, or somebody asked
             self._look_at_links()
 
@@ -113,6 +116,8 @@ class Engine:
 
     def tick(self) -> float:
         """Do what there is to do, for at most a slice; how long to wait before the next tick."""
+        if self._can_doze():
+            return EMPTY_TICK_S
         if self._is_dispossessed():
             self.stop()
             return 0.0
@@ -124,6 +129,14 @@ class Engine:
         self._beat()
         has_more = self._keeper.work([entry.run for entry in self._open.values()])
         return 0.0 if is_busy or has_more else self._pause_s()
+
+    def _can_doze(self) -> bool:
+        """Nothing runs, nothing began, and no lock changed since the last look at all there is, a moment ago."""
+        is_calm = self._observer.is_asleep(self.paths.open) and not (self._open or self._arrivals)
+        if is_calm and self._monotonic() - self._woke_at < DOZE_S:
+            return True
+        self._woke_at = self._monotonic()
+        return False
 
     def _is_dispossessed(self) -> bool:
         """Our lock is not the one in the folder any more: the state was removed, and another engine may be at it."""

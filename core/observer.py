@@ -61,6 +61,8 @@ class Observer:
     """Run, agent and checkout by the supervisor's pid."""
     _told_locks: tuple[Held, ...] = ()
     _of_machine: list[e.Event] = field(default_factory=list)
+    _changed: int | None = None
+    """When the list of open runs was changed last, in nanoseconds; -1: there is none."""
     _prober: Prober = field(init=False)
     _locks: LockWatch = field(init=False)
     _links: LinkWatch = field(init=False)
@@ -70,7 +72,7 @@ class Observer:
     def __post_init__(self) -> None:
         self._prober = Prober(self.table, clock=self.clock, monotonic=self.monotonic, cpu_time=cpu_time)
         self._locks = LockWatch(self._owner_of, self.proc)
-        self._links = LinkWatch(self.clock, cpu_time)
+        self._links = LinkWatch(clock=self.clock, cpu_time=cpu_time)
         self._machine = MachineWatch(self._prober, clock=self.clock, monotonic=self.monotonic)
         self._bottlenecks = BottleneckWatch(self.table, clock=self.clock, monotonic=self.monotonic)
 
@@ -128,6 +130,16 @@ class Observer:
         self._told_locks = host.locks
         self._locks.remember(host.locks)
         self._book.remember(host.locks, host.sample.at if host.sample is not None else self.clock())
+
+    def is_asleep(self, folder: str) -> bool:
+        """Nothing is seen to build, ours or not; and since the last call or look no run began in `folder`, the list of
+        those that are open, and no lock was taken or let go."""
+        try:
+            changed = os.stat(folder).st_mtime_ns
+        except OSError:
+            changed = -1
+        before, self._changed = self._changed, changed
+        return changed == before and not self._machine.foreign.is_any and self._locks.is_quiet
 
     @property
     def is_pressed(self) -> bool:

@@ -26,8 +26,12 @@ CLIENT_PATIENCE_S = 1.5
 """A client of a cache that waits for less is being served."""
 _WORKERS = ("rustc", "rustdoc", "build script", "cc", "linker", "nvcc", "test")
 _TALKERS = ("cargo", "git", "git-remote-http", "ssh", "curl", "wget")
-_MAX_TALKERS = 8
-_MAX_THREADS = 200
+_MAX_BLOCKED = 12
+"""Processes whose threads are looked at."""
+_MAX_TALKERS = 4
+_TALK_S = 1.8
+"""Between two looks at the sockets of a run that does nothing else: 0.1 ms a process."""
+_MAX_THREADS = 100
 _JOBS = re.compile(r"(?:^|\s)(?:-j|--jobs)[ =]?(\d+)(?=\s|$)")
 
 
@@ -51,6 +55,8 @@ class _Past:
     told_at: float = 0.0
     group: GroupMemory | None = None
     at: float = 0.0
+    sockets: tuple[str, ...] = ()
+    talked_at: float = -1e9
 
 
 class BottleneckWatch:
@@ -94,7 +100,7 @@ class BottleneckWatch:
         use = subject.use
         is_idle = use.cores is not None and use.cores < IDLE_CORES
         pressure = {name: some for name, some, _ in machine.pressure} if machine else {}
-        sockets = self._sockets(use.procs) if is_idle or use.cores is None else []
+        sockets = self._sockets(use.procs, past) if is_idle or use.cores is None else ()
         workers = self._workers(use.procs, is_idle=bool(sockets))
         refaults_s, group = self._group(subject, past)
         disk_busy = _disk_of(machine, subject.target_dir)
@@ -105,11 +111,11 @@ class BottleneckWatch:
             used_cores=use.cores,
             machine_cpu=machine.cpu if machine else None,
             workers=tuple(self._name(proc) for proc in workers),
-            blocked=self._blocked(use.procs) if is_short and is_stalled else 0,
+            blocked=self._blocked(self._likely(use.procs)) if is_short and is_stalled else 0,
             jobs=jobs_of(subject.command),
             wait=wait_of(subject.run, locks),
             cache=self._cache(use.procs) if is_idle and not workers else None,
-            sockets=tuple(sockets),
+            sockets=sockets,
             pressure_cpu=pressure.get("cpu"),
             pressure_memory=pressure.get("memory"),
             pressure_io=pressure.get("io"),
@@ -139,6 +145,10 @@ class BottleneckWatch:
         part = self._table.part(proc)
         return f"{part.role} {part.detail}".strip()
 
+    def _likely(self, procs: Iterable[Proc]) -> list[Proc]:
+        """Those that did something last."""
+        return sorted(procs, key=lambda one: one.slept)[:_MAX_BLOCKED]
+
     def _blocked(self, procs: Iterable[Proc]) -> int:
         """Threads that wait for a disk. The state of a process is its first thread's, which rustc leaves asleep."""
         left, found = _MAX_THREADS, 0
@@ -153,12 +163,16 @@ class BottleneckWatch:
             left -= len(threads)
         return found
 
-    def _sockets(self, procs: Iterable[Proc]) -> list[str]:
-        found = []
+    def _sockets(self, procs: Iterable[Proc], past: _Past) -> tuple[str, ...]:
+        """Whom the run talks to, as it was a moment ago."""
+        if self._monotonic() - past.talked_at < _TALK_S:
+            return past.sockets
+        found: list[str] = []
         talkers = [one for one in procs if one.name in _TALKERS or self._table.part(one).role == "build script"]
         for proc in talkers[:_MAX_TALKERS]:
             found += self._connected.connections(self._table.folder(proc))
-        return found
+        past.sockets, past.talked_at = tuple(found), self._monotonic()
+        return past.sockets
 
     def _cache(self, procs: Iterable[Proc]) -> CacheWait | None:
         """Clients that wait for long."""

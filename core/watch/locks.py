@@ -23,8 +23,8 @@ _MAX_COMMAND = 80
 NOISE_S = 0.25
 """Eight fresh checks at once wait so long for the package cache and nobody minds."""
 _SHARED_BY_ALL = "/.package-cache-mutate"
-_AFRESH_EVERY = 25
-"""Locks that are the same to the letter are looked at anew so rarely, where none of them was cargo's."""
+_AFRESH_EVERY = 10
+"""Locks that are the same to the letter, and old, are looked at anew so rarely: who has them may have gone."""
 _FORGET_AFTER_LOOKS = 150
 """An inode that was no lock of cargo's may be one later: half a minute at five looks a second."""
 _LONGEST_GAP_S = 10.0
@@ -86,6 +86,9 @@ class LockWatch:
         self._looks = 0
         self._looked_at = float("-inf")
         self._content = b""
+        self._last: tuple[Held, ...] = ()
+        self._last_at = float("-inf")
+        """When all was looked at in full."""
         self._is_quiet = False
         """Of those locks, none is cargo's for certain."""
 
@@ -94,13 +97,18 @@ class LockWatch:
         """Something of cargo's is alive: it holds a lock, or waits for one."""
         return bool(self._entries)
 
+    @property
+    def is_quiet(self) -> bool:
+        """Nothing of cargo's holds a lock now either: all locks are those of the last look."""
+        return self._is_quiet and self._all_locks() == self._content
+
     def look(self, now: float) -> tuple[Held, ...]:
         """Cargo's locks now, in the order of their paths; none where the system does not say."""
         self._looks += 1
         before, self._content = self._content, self._all_locks()
-        if self._is_quiet and self._content == before and self._looks % _AFRESH_EVERY:
+        if self._content == before and self._looks % _AFRESH_EVERY and (self._is_quiet or self._is_old(now)):
             self._looked_at = now
-            return ()
+            return self._last
         entries = parse_locks(self._content)
         by_inode: dict[tuple[str, int], list[Entry]] = {}
         for entry in entries:
@@ -112,14 +120,23 @@ class LockWatch:
         self._forget(set(named), between(self._looked_at, now))
         self._looked_at = now
         self._is_quiet = not named and all((one.inode, one.pid) in self._others for one in entries)
-        return self._held(float("inf"))
+        self._last, self._last_at = self._held(float("inf")), now
+        return self._last
+
+    def _is_old(self, now: float) -> bool:
+        """All that is held and waited for was so long before the last look in full that time changes nothing."""
+        newest = max(self._since.values(), default=now)
+        return bool(self._entries) and newest + NOISE_S < self._last_at <= now
 
     def _all_locks(self) -> bytes:
-        """Of the whole machine; empty: the system does not say."""
+        """Of the whole machine, but for those of processes that are not to be seen from here, whose number is 0. Each
+        as the first, because their order says nothing. Empty: the system does not say."""
         try:
-            return _read(self._proc + "/locks")
+            lines = _read(self._proc + "/locks").split(b"\n")
         except OSError:
             return b""
+        seen = (line.partition(b":")[2] for line in lines if b"E 0 " not in line and b"D 0 " not in line)
+        return b"\n".join(b"1:" + line for line in seen if line)
 
     def settled(self, now: float) -> tuple[Held, ...]:
         """The same without what is no news: what is not older than NOISE_S, and who shares the package cache, as every
@@ -134,6 +151,7 @@ class LockWatch:
 
     def forget_owners(self) -> None:
         """Runs came or went: ask again whose the processes are that seemed to be nobody's."""
+        self._content = b""
         self._owners = {pid: owner for pid, owner in self._owners.items() if owner.run}
 
     def _held(self, latest: float) -> tuple[Held, ...]:

@@ -47,6 +47,8 @@ class Proc:
     """Those two could be read."""
     is_followed: bool = False
     """Its time and memory are read at each look."""
+    slept: int = 0
+    """Looks in a row that found it as it was."""
     last_stat: bytes = b""
     """What `stat` said of one that is followed; while it says the same, the process slept."""
     stat_fd: int = -1
@@ -175,7 +177,9 @@ class ProcessTable:
         proc.looks += 1
         stat = self._read_of(proc, "stat", proc.stat_fd)
         if stat and stat == proc.last_stat:
+            proc.slept += 1
             return
+        proc.slept = 0
         if not self._take(proc, stat):
             self._drop(proc)
         elif proc.is_followed:
