@@ -54,6 +54,8 @@ class ForeignWatch:
         self._builds: dict[tuple[int, int], _Build | None] = {}
         """By pid and start; None: it is none."""
         self._supervisors: frozenset[int] = frozenset()
+        self._spared: frozenset[int] = frozenset()
+        """Supervisors, and cache servers that a build happened to start: what they compile may be anybody's."""
         self._told: tuple[BuildRow, ...] | None = None
         self.memory_bytes = 0
         """Of all of them."""
@@ -71,6 +73,7 @@ class ForeignWatch:
             ours: What a cache server compiles for them.
         """
         self._supervisors = frozenset(supervisors)
+        self._spared = self._supervisors | {proc.pid for proc in self._table.all() if self._is_server(proc)}
         roots = self._roots()
         self._builds = {key: self._builds.get(key) for key in roots}
         taken = {proc.pid for proc in ours}
@@ -132,7 +135,13 @@ class ForeignWatch:
         return any(self._table.part(one).role in _WORKERS for one in self._below(proc))
 
     def _below(self, proc: Proc) -> Iterable[Proc]:
-        return self._table.below(proc.pid, self._supervisors)
+        return self._table.below(proc.pid, self._spared)
+
+    def _is_server(self, proc: Proc) -> bool:
+        """It compiles for others: sccache as it runs without a word, zccache's daemon."""
+        if proc.name not in CACHES:
+            return False
+        return proc.name.endswith("-daemon") or len(self._table.words(proc)) == 1
 
     def _describe(self, root: Proc) -> _Build | None:
         """What stays the same of a build; None: it was started through us after all."""

@@ -134,6 +134,22 @@ def test_what_compiles_is_one(world: World, words: str, below: str) -> None:
     assert world.commands() == [words]
 
 
+@pytest.mark.parametrize("server", ["/bin/sccache", "zccache-daemon --foreground"])
+def test_what_a_cache_server_compiles_is_no_build_of_the_make_that_started_it(world: World, server: str) -> None:
+    world.add(10, 1, "make demo")
+    world.add(11, 10, "python cargo-deck")
+    world.add(12, 11, server)
+    world.add(13, 12, "rustc --crate-name serde --out-dir /t/debug/deps")
+    assert world.look() == ()
+
+
+def test_what_a_cache_compiles_in_the_place_of_a_compiler_is_one(world: World) -> None:
+    world.add(10, 1, "make all")
+    world.add(11, 10, "ccache cc -c a.c")
+    world.add(12, 11, "cc -c a.c")
+    assert world.commands() == ["make all"]
+
+
 def test_a_build_is_told_only_when_it_is_old_enough_to_be_read(world: World) -> None:
     world.now = 10.5
     world.add(10, 1, "cargo build")
