@@ -82,6 +82,7 @@ class Engine:
         self._observer.remember(HostReader(paths).poll())
         self._machine: MachineJournal | None = None
         self._caches = Caches(paths, clock, monotonic)
+        self._are_caches_lost = False  # by a look that failed: no run waits for what it would have told
         self._beat_at = -1e9
         self._woke_at = -1e9
         self._busy_at = monotonic()
@@ -234,7 +235,7 @@ class Engine:
         return False
 
     def _look(self, name: str) -> bool:
-        """Whether there is something to read; notes first whether the supervisor lives, so that what it wrote
+        """Whether there is something to read or write; notes first whether the supervisor lives, so that what it wrote
         before its end is seen."""
         entry = self._open[name]
         if entry.is_ended:
@@ -245,7 +246,8 @@ class Engine:
         if not is_live and entry.drain_to is None:
             entry.drain_to = tuple(log.size for log in entry.run.logs)
             entry.exit = facts.read_exit(self.paths, name)
-        return has_more
+            entry.run.is_given_up |= entry.exit is None or entry.exit.is_cut_short
+        return has_more or entry.run.is_stuck
 
     def _step(self, name: str) -> bool:
         entry = self._open[name]
@@ -273,7 +275,7 @@ class Engine:
             if not is_live:
                 os.unlink(f"{self.paths.open}/{name}")
             return
-        if not entry.is_ended and self._is_drained(entry) and self._caches.is_settled(name):
+        if not entry.is_ended and self._is_drained(entry) and (self._are_caches_lost or self._caches.is_settled(name)):
             entry.is_ended = entry.run.end(self._final(entry), self._now_in(entry))
         if entry.is_ended:
             entry.run.sync()
@@ -311,15 +313,18 @@ class Engine:
                 self._write_machine(seen)
         except Exception as error:
             self._keeper.fault("observer", error)
-        self._look_at_caches(live)
+        self._look_at_caches([entry for entry in self._open.values() if not entry.is_ended])
 
     def _look_at_caches(self, live: list[_Open]) -> None:
+        """Also at those of runs whose journal takes nothing now: who is left out is begun anew, and told twice."""
+        self._are_caches_lost = True
         try:
             seen = self._caches.look(
                 [entry.run for entry in live if entry.drain_to is None],
                 [entry.run for entry in live if entry.drain_to is not None],
                 has_foreign=self._observer.has_foreign,
             )
+            self._are_caches_lost = False
             if seen:
                 self._write_machine(seen)
         except Exception as error:

@@ -35,6 +35,11 @@ class Exit:
     ended: e.RunEnded
     handed_to: str | None
 
+    @property
+    def is_cut_short(self) -> bool:
+        """The run was stopped, or killed."""
+        return self.ended.stopped_by is not None or self.ended.signal is not None
+
 
 def read_record(paths: Paths, run: str) -> Record | None:
     """The run's record; None while it is missing or not yet complete."""

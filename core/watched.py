@@ -76,8 +76,8 @@ class WatchedRun:
         self.failed_unit = ""
         self.told_lookups = resume.lookups
         """Look-ups in a cache that the journal told of when we took over: unit and time."""
-        self.is_stop_asked = resume.is_stop_asked
-        """Somebody asked for its end: what is under way is given up."""
+        self.is_given_up = resume.is_stop_asked
+        """Somebody asked for its end, or it was killed: what it had under way is of no use to anybody."""
         self.says_units = resume.says_units
         self.is_build_over = resume.is_build_over
         self.sampled = resume.sampled
@@ -186,7 +186,7 @@ class WatchedRun:
             if isinstance(link, e.LinkEnded) and link.code != 0:
                 self.failed_at, self.failed_unit = link.at, link.unit
         asks = self._parts.asks.poll()
-        self.is_stop_asked = self.is_stop_asked or bool(asks)
+        self.is_given_up = self.is_given_up or bool(asks)
         if found := [*asks, *links]:
             self.note(found)
 

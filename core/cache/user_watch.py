@@ -83,7 +83,7 @@ class UserCaches:
             read.reader.saw_lock_wait(path)
         if is_over and read.ended_at is None:
             read.ended_at = now
-            read.reader.end(now, is_whole=not read.run.is_stop_asked)
+            read.reader.end(now, is_whole=not read.run.is_given_up)
         read.is_settled = read.ended_at is not None and now - read.ended_at > SETTLE_LIMIT_S
         if found := read.reader.poll(now):
             read.run.note(found)

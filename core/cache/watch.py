@@ -122,7 +122,7 @@ class CacheWatch:
             one.over_at = now
         waited_s = now - one.over_at
         is_late = waited_s > (SETTLE_S if self._is_read(one.agent) else READ_LIMIT_S)
-        if not one.is_settled and (is_late or one.run.is_stop_asked or not self._may_be_told(one)):
+        if not one.is_settled and (is_late or one.run.is_given_up or not self._may_be_told(one)):
             self._finish(one)
             one.is_settled = True
 
@@ -267,7 +267,7 @@ class CacheWatch:
         self._misses = deque(miss for miss in self._misses if miss.run is not one)
         for miss in mine:
             self._explain_one(miss)
-        if one.run.is_stop_asked:
+        if one.run.is_given_up:
             return
         for calls in one.waiting.values():
             for call in calls:

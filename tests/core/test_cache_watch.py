@@ -90,7 +90,7 @@ class FakeRun:
         started = SimpleNamespace(agent=agent, at=at, target_dir=folder + "/target")
         self.record = SimpleNamespace(cache_server="/some", started=started)
         self.told_lookups: frozenset[tuple[str, float]] = frozenset()
-        self.is_stop_asked = False
+        self.is_given_up = False
         self.events: list[e.Event] = []
 
     def note(self, events: list[e.Event]) -> None:
@@ -145,7 +145,7 @@ def test_the_late_answer_to_a_stopped_run_is_none_to_the_next_one(world: World) 
     stopped.call(0.1, "one")
     world.begin("ann", 0.11, "one")
     world.look(stopped)
-    stopped.is_stop_asked = True
+    stopped.is_given_up = True
     world.look(ending=(stopped,))
     assert world.watch.is_settled("1")
     run.call(2.1, "one")

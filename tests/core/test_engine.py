@@ -188,6 +188,87 @@ def test_a_full_disk_delays_the_journal_and_loses_nothing(world: World) -> None:
     assert world.board_run(run).state is RunState.DONE
 
 
+def test_caches_that_cannot_be_looked_at_hold_no_end_back(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = world.start("r1", cache_server="/some")
+    engine = world.engine()
+    settle(engine)
+
+    def fail(*_: object) -> None:
+        raise ValueError("no look")
+
+    monkeypatch.setattr("core.cache.watch.CacheWatch.is_settled", lambda *_: False)
+    monkeypatch.setattr("core.cache.watch.CacheWatch.look", fail)
+    world.end(run)
+    settle(engine)
+    assert world.board_run(run).state is RunState.DONE
+    assert "no look" in world.engine_log()
+
+
+def test_what_a_killed_run_asked_of_its_cache_is_no_error(world: World) -> None:
+    run = world.start("r1", cache_server="/some")
+    note_call(world, run)
+    engine = world.engine()
+    settle(engine)
+    world.end(run, signal=2, stopped_by="interrupt")
+    settle(engine)
+    assert world.board_run(run).state is RunState.STOPPED
+    assert not [x for x in world.events(run) if isinstance(x, e.CacheLookedUp)]
+
+
+def test_a_full_disk_tells_no_look_up_twice(world: World) -> None:
+    run = world.start("r1", cache_server="/some")
+    note_call(world, run)
+    log = Path(world.paths.caches, "a", f"log-{START - 100:.3f}")
+    log.parent.mkdir(parents=True)
+    stamp, words = "[2027-01-15T08:00:01.000Z DEBUG ", json.dumps(CALL[1:])
+    log.write_text(
+        f"{stamp}sccache::compiler::compiler] [one]: get_cached_or_compile: {words}\n"
+        f"{stamp}sccache::compiler::compiler] [one]: generate_hash_key took 0.000 s\n"
+        f"{stamp}sccache::compiler::compiler] [one]: Hash key: cafe\n"
+        f"{stamp}sccache::compiler::compiler] [one]: Cache hit in 0.000 s\n"
+        f"{stamp}sccache::server] [one]: compile result: cache hit\n"
+    )
+    engine = world.engine()
+    settle(engine)
+    told = [x.outcome for x in world.events(run) if isinstance(x, e.CacheLookedUp)]
+    size = os.path.getsize(world.run_folder(run) / "events.jsonl")
+    world.write(run, b"   Compiling one v1.0.0\n")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size + 10, hard))
+    try:
+        engine.tick()
+        engine.tick()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    settle(engine)
+    world.end(run)
+    for _ in range(4):
+        world.clock.advance(1.0)
+        settle(engine)
+    assert world.board_run(run).state is RunState.DONE
+    assert (told, [x.outcome for x in world.events(run) if isinstance(x, e.CacheLookedUp)]) == (["hit"], ["hit"])
+
+
+CALL = [
+    "/bin/rustc",
+    "--crate-name",
+    "one",
+    "one/src/lib.rs",
+    "--crate-type",
+    "lib",
+    "--out-dir",
+    "/w/target/debug/deps",
+]
+
+
+def note_call(world: World, run: str) -> None:
+    """The front before the cache notes what it was asked."""
+    notes = world.run_folder(run) / "fronts" / "cache.jsonl"
+    notes.parent.mkdir()
+    note = {"call": "1-1", "at": START, "cwd": "/w", "direct": False, "argv": CALL, "env": {}}
+    notes.write_text(json.dumps(note) + "\n")
+
+
 def test_a_run_folder_that_vanishes_is_let_go(world: World) -> None:
     run, other = world.start("r1"), world.start("r2")
     engine = world.engine()
