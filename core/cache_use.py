@@ -25,6 +25,8 @@ class Counts(NamedTuple):
     missed: int = 0
     not_cacheable: int = 0
     errors: int = 0
+    failed_lookups: int = 0
+    """Of those errors, look-ups all the same: no answer in time, nothing that could be read, or nothing stored."""
 
     @property
     def hits(self) -> int:
@@ -34,7 +36,7 @@ class Counts(NamedTuple):
     @property
     def all(self) -> int:
         """All compilations that were asked for."""
-        return sum(self)
+        return self.hits + self.missed + self.not_cacheable + self.errors
 
     @property
     def effective_rate(self) -> float | None:
@@ -43,9 +45,13 @@ class Counts(NamedTuple):
 
     @property
     def server_rate(self) -> float | None:
-        """Hits of what the cache could keep, 0..1, as a cache counts for itself; None: nothing was."""
-        looked = self.hits + self.missed
-        return self.hits / looked if looked else None
+        """Hits of what the cache looked for, 0..1, as a cache counts for itself; None: it looked for nothing."""
+        return self.hits / self.looked_up if self.looked_up else None
+
+    @property
+    def looked_up(self) -> int:
+        """What the cache looked for: to itself, what it did not get in time or could not store is a miss."""
+        return self.hits + self.missed + self.failed_lookups
 
     @property
     def compiled(self) -> int:
@@ -155,7 +161,10 @@ class _Tally:
         self.hit_bytes, self.stored_bytes = use.hit_bytes, use.stored_bytes
 
     def take(self, event: e.CacheLookedUp, agent: str) -> None:
-        self.languages.setdefault(event.language, [0] * len(Counts._fields))[_place(event, agent)] += 1
+        counts = self.languages.setdefault(event.language, [0] * len(Counts._fields))
+        counts[_place(event, agent)] += 1
+        if event.outcome == "error" and event.reason in _LOOKED:
+            counts[_LOOKED_PLACE] += 1
         size = event.size_bytes or 0
         if event.outcome != "hit":
             reason = (event.outcome, event.reason)
@@ -171,6 +180,7 @@ class _Tally:
 
 
 _PLACES = {"missed": 3, "not cacheable": 4, "error": 5}
+_LOOKED, _LOOKED_PLACE = ("timeout", "read", "write"), 6
 
 
 def _place(event: e.CacheLookedUp, agent: str) -> int:

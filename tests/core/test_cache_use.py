@@ -43,7 +43,7 @@ MIXED = (
 
 def test_each_compilation_is_counted_once_by_what_became_of_it() -> None:
     use = use_of(*MIXED)
-    assert use.rust == Counts(own=1, other=1, unknown=1, missed=1, not_cacheable=2, errors=1)
+    assert use.rust == Counts(own=1, other=1, unknown=1, missed=1, not_cacheable=2, errors=1, failed_lookups=1)
     assert use.languages["PTX"] == Counts(missed=1)
     assert use.total.all == len(MIXED)
     assert dict(use.sources) == {"ada": 1, "bob": 1, "": 1}
@@ -57,10 +57,18 @@ def test_each_compilation_is_counted_once_by_what_became_of_it() -> None:
 def test_the_effective_rate_is_of_all_that_had_to_be_made_and_the_servers_of_what_it_could_keep() -> None:
     rust = use_of(*MIXED).rust
     assert rust.effective_rate == pytest.approx(3 / 7)
-    assert rust.server_rate == pytest.approx(3 / 4)
+    assert rust.server_rate == pytest.approx(3 / 5)  # a look-up that timed out is a miss to the server
     assert rust.compiled == 4
     assert (Counts().effective_rate, Counts().server_rate) == (None, None)
     assert Counts(not_cacheable=2).server_rate is None
+
+
+def test_what_could_not_be_looked_up_read_or_stored_is_a_miss_to_the_server_and_what_failed_otherwise_is_not() -> None:
+    lookups = ("timeout", "read", "write")
+    others = ("compile failed", "server")
+    use = use_of(looked_up("hit"), *(looked_up("error", reason=reason) for reason in (*lookups, *others)))
+    assert (use.rust.looked_up, use.rust.server_rate) == (4, 1 / 4)
+    assert (use.rust.errors, use.rust.all) == (5, 6)
 
 
 def test_saved_is_what_compiling_took_less_the_look_up_of_hits_of_which_it_is_known() -> None:

@@ -171,7 +171,9 @@ def explain_use(one: AgentUse, called: Names) -> Iterator[Cell]:
     yield from (Cell(text) for text in _hit_lines(one, called))
     yield Cell("")
     yield Cell(f"as the cache counts {f.percent(counts.server_rate)}", "strong")
-    yield Cell(f"{counts.hits} of {counts.hits + counts.missed}: it leaves out what is not cacheable, and errors.")
+    late = f", {counts.failed_lookups} that failed among them" if counts.failed_lookups else ""
+    counted = f"{counts.hits} of {counts.looked_up} look-ups{late}"
+    yield Cell(f"{counted}: it leaves out what is not cacheable, and compilers that failed.")
     for outcome, count in zip(_OUTCOMES, (use.total.missed, use.total.not_cacheable, use.total.errors), strict=True):
         label = "errors" if outcome == "error" else outcome
         yield Cell(f"{label} {count}" + (f": {reasons(use, outcome)}" if count else ""))
