@@ -7,6 +7,8 @@ from core.values import dataclass
 
 HISTORY = 8
 """So many last samples are given, for small graphs."""
+_LEAST_CHANGE = 0.02
+"""A machine whose load moved by less looks as before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,16 @@ class Load:
     """Shares, oldest first, at most HISTORY."""
     used_history: tuple[float, ...] = ()
     """Shares of the memory, oldest first, at most HISTORY."""
+
+
+def is_news(load: Load | None, shown: Load | None) -> bool:
+    """Whether a person would see a difference: a figure moved, or a graph is still growing."""
+    if load is None or shown is None or load.cpu is None or shown.cpu is None:
+        return load != shown
+    if len(load.cpu_history) > len(shown.cpu_history):
+        return True
+    moved = abs(load.cpu - shown.cpu), abs(load.used_bytes - shown.used_bytes) / load.total_bytes
+    return max(moved) >= _LEAST_CHANGE
 
 
 class LoadMeter:

@@ -19,7 +19,7 @@ from core.attach import Reader
 from core.client import ensure_engine, request
 from core.clock import wall_clock
 from core.errors import DeckError
-from core.load import Load, LoadMeter
+from core.load import Load, LoadMeter, is_news
 from core.paths import Paths, find_paths
 from core.pulse import Pulse
 from core.state import Board
@@ -56,8 +56,6 @@ GRACE_S = 3
 """From a signal to the end."""
 _SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 """Of these Textual would die and leave the terminal as it is."""
-_LEAST_LOAD_CHANGE = 0.02
-"""A machine whose load moved by less looks as before."""
 
 
 class DeckApp(RunActions):
@@ -217,10 +215,7 @@ class DeckApp(RunActions):
         if self.deck.load is None or second == int(self.view.now):
             return shown
         load = self.deck.load()
-        if load is None or shown is None or load.cpu is None or shown.cpu is None:
-            return load
-        moved = abs(load.cpu - shown.cpu), abs(load.used_bytes - shown.used_bytes) / load.total_bytes
-        return load if max(moved) >= _LEAST_LOAD_CHANGE else shown
+        return load if is_news(load, shown) else shown
 
     def _wake_engine(self, now: float) -> None:
         wake = self.deck.wake
