@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import field, replace
 from types import MappingProxyType
+from typing import Any
 
 from core import events as e
 from core.events.machine import LockRow, OwnerRow
@@ -11,6 +12,8 @@ from core.values import dataclass
 
 MAX_TRAIL = 300
 """Samples that are kept: five minutes."""
+_SERVER, _TRADE = 12, 4
+"""Columns of such rows; what a later version adds to any is dropped."""
 LOCK_KINDS = {
     ".package-cache": "package cache",
     ".package-cache-mutate": "shared package cache",
@@ -105,24 +108,42 @@ class Host:
 
 
 def reduce_host(host: Host, batch: Iterable[e.Event]) -> Host:
-    """The machine after a batch of events; events of runs are none of it."""
+    """The machine after a batch of events; events of runs are none of it, nor is what another version says in a form
+    of its own."""
     samples: list[e.MachineSampled] = []
     for event in batch:
-        match event:
-            case e.MachineSampled():
-                samples.append(event)
-            case e.LocksSeen():
-                held = tuple(_held(row) for row in event.locks)
-                host = replace(host, locks=held, targets=_targets(host.targets, held))
-            case e.ForeignSeen():
-                host = replace(host, foreign=tuple(ForeignBuild(*row) for row in event.builds))
-            case e.CachesSeen():
-                host = replace(host, caches=event)
-            case _:
-                pass
+        if isinstance(event, e.MachineSampled):
+            samples.append(event)
+            continue
+        try:
+            host = _seen(host, event)
+        except (TypeError, ValueError):
+            continue
     if samples:
         host = replace(host, sample=samples[-1], trail=(*host.trail, *samples)[-MAX_TRAIL:])
     return host
+
+
+def _seen(host: Host, event: e.Event) -> Host:
+    """The machine after one event. Raises TypeError, ValueError: its rows are of another form."""
+    match event:
+        case e.LocksSeen():
+            held = tuple(_held(row) for row in event.locks)
+            return replace(host, locks=held, targets=_targets(host.targets, held))
+        case e.ForeignSeen():
+            return replace(host, foreign=tuple(ForeignBuild(*row[:11]) for row in event.builds))
+        case e.CachesSeen():
+            return replace(host, caches=_fitted(event))
+        case _:
+            return host
+
+
+def _fitted(event: e.CachesSeen) -> e.CachesSeen:
+    servers: list[Any] = [row[:_SERVER] for row in event.servers]
+    trades: list[Any] = [row[:_TRADE] for row in event.trades]
+    if any(len(row) < _SERVER for row in servers) or any(len(row) < _TRADE for row in trades):
+        raise ValueError(f"rows of {event} are shorter than expected")
+    return replace(event, servers=tuple(servers), trades=tuple(trades))
 
 
 def lock_rows(locks: Iterable[Held]) -> tuple[LockRow, ...]:
@@ -144,13 +165,13 @@ def _owner_row(owner: Owner) -> OwnerRow:
 
 
 def _held(row: LockRow) -> Held:
-    path, kind, holders, since, waiters = row
+    path, kind, holders, since, waiters, *_ = row
     return Held(
         path,
         kind,
-        tuple(Owner(*owner) for owner in holders),
+        tuple(Owner(*owner[:6]) for owner in holders),
         since,
-        tuple(Waiter(Owner(*owner), began) for owner, began in waiters),
+        tuple(Waiter(Owner(*owner[:6]), began) for owner, began in waiters),
     )
 
 

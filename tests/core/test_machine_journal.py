@@ -1,9 +1,15 @@
+import json
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from core import events as e
+from core.cache_queries import servers
 from core.host import Held, Host, Owner, Waiter, lock_rows, reduce_host, target_of
 from core.machine_journal import MAX_BYTES, HostReader, MachineJournal, events_between
 from core.paths import Paths
+from core.state import Board
 
 
 def paths_in(folder: Path) -> Paths:
@@ -81,3 +87,52 @@ def test_target_dirs_are_told_from_their_locks() -> None:
     assert target_of("/w/target/x86_64-unknown-linux-gnu/release/.cargo-build-lock") == "/w/target"
     assert target_of("/tmp/my-own-target-dir/debug/.cargo-lock") == "/tmp/my-own-target-dir"
     assert target_of("/home/me/.cargo/.package-cache") is None
+
+
+OWNER = [7, "", "", "cargo build", "/v", "/v"]
+BUILD = [7, 1.0, "cargo", "cargo build", "/v", "/v", ["serde"], 9, None, 2, ""]
+SERVER = ["ada", "sccache", None, 1, 2, 3, 4, 5, 6, 7, "own", ""]
+
+
+def told(tmp_path: Path, *records: dict[str, Any]) -> Host:
+    """The machine as a journal with these records tells it."""
+    paths = paths_in(tmp_path)
+    MachineJournal(paths.machine).append([sample(1.0)])
+    with open(f"{paths.machine}/events.jsonl", "a") as file:
+        file.writelines(json.dumps(record) + "\n" for record in records)
+    return HostReader(paths).poll()
+
+
+def test_columns_that_a_later_version_adds_to_rows_are_dropped(tmp_path: Path) -> None:
+    host = told(
+        tmp_path,
+        {"event": "ForeignSeen", "at": 2.0, "builds": [[*BUILD, "new"]]},
+        {"event": "LocksSeen", "at": 2.0, "locks": [["/l", "k", [[*OWNER, "new"]], 1.0, [[[*OWNER, 1], 1.5]], "new"]]},
+        {"event": "CachesSeen", "at": 2.0, "servers": [[*SERVER, "new"]], "trades": [["ada", "bob", 1, 2, "new"]]},
+    )
+    assert (host.foreign[0].pid, host.foreign[0].in_flight) == (7, ("serde",))
+    assert (host.locks[0].holders, host.locks[0].waiters[0].since) == (
+        (Owner(7, "", "", "cargo build", "/v", "/v"),),
+        1.5,
+    )
+    assert host.caches is not None
+    assert host.caches.trades == (("ada", "bob", 1, 2),)
+    assert [server.location for server in servers(Board(host=host))] == ["own"]
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"event": "ForeignSeen", "builds": [5]},
+        {"event": "ForeignSeen", "builds": [BUILD[:4]]},
+        {"event": "LocksSeen", "locks": None},
+        {"event": "LocksSeen", "locks": [["/l", "k", [], 1.0]]},
+        {"event": "CachesSeen", "servers": [SERVER[:11]]},
+        {"event": "CachesSeen", "servers": [SERVER], "trades": [["ada"]]},
+    ],
+)
+def test_rows_of_another_form_say_nothing_and_hide_nothing(tmp_path: Path, record: dict[str, Any]) -> None:
+    after = e.to_record(sample(3.0))
+    host = told(tmp_path, {**record, "at": 2.0}, after)
+    assert host.sample == sample(3.0)
+    assert (host.foreign, host.locks, host.caches) == ((), (), None)
