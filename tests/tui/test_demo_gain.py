@@ -7,7 +7,8 @@ import pytest
 from core import events as e
 from core.journal import JournalWriter
 from core.paths import Paths
-from tui.cli.demo_gain import Gain, await_end, cached, sentence, uncached
+from tui.cli import demo_gain
+from tui.cli.demo_gain import Gain, await_end, cached, follow, sentence, uncached
 
 
 @pytest.mark.parametrize(
@@ -36,20 +37,35 @@ def test_a_persons_own_choice_of_a_cache_stays_but_for_builds_without_one() -> N
     assert uncached({"DECK_CACHE": "sccache", "RUSTC_WRAPPER": "x"}) == {"DECK_CACHE": "none", "RUSTC_WRAPPER": ""}
 
 
-def test_the_end_of_a_run_is_awaited_with_what_caches_did_for_it(tmp_path: Path) -> None:
+def _ended(tmp_path: Path, run: str, agent: str, seconds: float, *hits: str) -> Paths:
+    """The journal of a build that succeeded."""
     folder = tmp_path / "state"
     paths = Paths(str(folder), str(folder / "cache"))
-    run = "20251229-100000-000-beef"
     (folder / "runs" / run).mkdir(parents=True)
     writer = JournalWriter(paths.run(run) + "/events.jsonl", run)
     writer.append([
-        e.RunStarted(1.0, run, "claude-5", "build", "cargo", "build", "/w", "/w", "/t", False, False, False),
-        e.CacheLookedUp(2.0, "sccache", "a", "Rust", "hit", "k", "claude-1", "", "", 0.1, 2.0, 9),
-        e.RunEnded(3.0, 0, None, 2.0, 1.0, 1.0, 0, None),
+        e.RunStarted(1.0, run, agent, "build", "cargo", "build", "/w", "/w", "/t", False, False, False),
+        *(e.CacheLookedUp(2.0, "sccache", unit, "Rust", "hit", "k", "claude-1", "", "", 0.1, 2.0, 9) for unit in hits),
+        e.RunEnded(1.0 + seconds, 0, None, seconds, 1.0, 1.0, 0, None),
     ])  # fmt: skip
     writer.close()
-    told = await_end(paths, run)
+    return paths
+
+
+def test_the_end_of_a_run_is_awaited_with_what_caches_did_for_it(tmp_path: Path) -> None:
+    run = "20251229-100000-000-beef"
+    told = await_end(_ended(tmp_path, run, "claude-5", 2.0, "a"), run)
     assert told is not None
     assert told.cache.rust.other == 1
     assert told.ended is not None
     assert told.ended.wall_s == 2.0
+
+
+def test_who_watched_on_the_dashboard_is_told_the_gain_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _ended(tmp_path, "20251229-100000-000-0001", "claude-5", 4.0, "a", "b")
+    paths = _ended(tmp_path, "20251229-100000-000-0002", "no-cache", 9.0)
+    monkeypatch.setattr(demo_gain, "start", lambda *_: "20251229-100000-000-0001")
+    monkeypatch.setattr(demo_gain, "start_beside", lambda *_: "20251229-100000-000-0002")
+    told: list[Gain] = []
+    follow(paths, str(tmp_path), {}, (), told.append)
+    assert told == [Gain(2, 2, 4.0, 9.0)]

@@ -155,13 +155,18 @@ def _has_clippy(cargo: str, folder: str) -> bool:
 
 
 def _watch(paths: Paths, folder: str, runs: dict[str, Job]) -> int:
-    """The dashboard; the fifth agent appears on it when the four have ended."""
+    """The dashboard; the fifth agent appears on it when the four have ended. What it gained is told afterwards."""
     from threading import Thread
 
     from tui.app import main as open_board
 
-    Thread(target=demo_gain.follow, args=(paths, folder, _environment(), tuple(runs)), daemon=True).start()
-    return open_board()
+    gains: list[demo_gain.Gain] = []
+    args = (paths, folder, _environment(), tuple(runs), gains.append)
+    Thread(target=demo_gain.follow, args=args, daemon=True).start()
+    code = open_board()
+    for gain in gains:
+        common.print_text(demo_gain.sentence(gain))
+    return code
 
 
 def _tell_gain(paths: Paths, folder: str) -> int:

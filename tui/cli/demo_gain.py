@@ -2,7 +2,7 @@
 
 import subprocess
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from core import events as e
 from core.clock import monotonic
@@ -67,11 +67,20 @@ def measure(paths: Paths, folder: str, env: Mapping[str, str]) -> Gain:
 
         main_stop([run])
         raise
-    if told is None or told.ended is None or told.state is not RunState.DONE:
-        raise StateError(f"{AGENT} did not build: `cargo deck logs {AGENT}` tells more")
-    plain_s = _build_plainly(f"{folder}/{CHECKOUTS[1]}", env)
+    if told is None or told.state is not RunState.DONE:
+        raise _no_build()
+    return _gain(paths, run, told, _build_plainly(f"{folder}/{CHECKOUTS[1]}", env))
+
+
+def _gain(paths: Paths, run: str, told: Run, plain_s: float) -> Gain:
+    if told.ended is None or told.state is not RunState.DONE:
+        raise _no_build()
     counts = told.cache.total
     return Gain(counts.hits, counts.all, told.ended.wall_s, plain_s, "" if counts.all else _why_none(paths, run))
+
+
+def _no_build() -> StateError:
+    return StateError(f"{AGENT} did not build: `cargo deck logs {AGENT}` tells more")
 
 
 def cached(env: Mapping[str, str]) -> dict[str, str]:
@@ -135,12 +144,17 @@ def _why_none(paths: Paths, run: str) -> str:
     return next((one.reason for one in plan.settings if one.setting == "cache"), "")
 
 
-def follow(paths: Paths, folder: str, env: Mapping[str, str], runs: Iterable[str]) -> None:
+def follow(
+    paths: Paths, folder: str, env: Mapping[str, str], runs: Iterable[str], tell: Callable[[Gain], None]
+) -> None:
     """Wait for the four, then build as the fifth, then the same without a cache: for a thread beside the dashboard."""
     try:
         for run in runs:
             await_end(paths, run)
-        await_end(paths, start(paths, folder, env))
-        start_beside(paths, folder, env)
+        fifth = start(paths, folder, env)
+        told = await_end(paths, fifth)
+        beside = await_end(paths, start_beside(paths, folder, env))
+        if told is not None and beside is not None and beside.state is RunState.DONE and beside.ended is not None:
+            tell(_gain(paths, fifth, told, beside.ended.wall_s))
     except DeckError:
         pass  # nothing more is built; whoever looks sees the panes that there are
