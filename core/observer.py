@@ -224,7 +224,7 @@ class Observer:
         suspects = {
             name: Suspect(
                 name, run.record.started.agent, seen.group.path if seen.group else "", run.failed_at, run.failed_unit,
-                seen.memory_bytes, name in ending,
+                seen.memory_bytes, name in ending, run.failed_link,
             )
             for name, run in runs.items()
             if (seen := self._seen.get(name)) is not None

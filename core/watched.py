@@ -74,6 +74,8 @@ class WatchedRun:
         self.failed_at: float | None = None
         """When a link of it failed last, or a message told of signal 9; seconds since the epoch."""
         self.failed_unit = ""
+        self.failed_link: tuple[int, float, float] | None = None
+        """Of the link that failed last: pid of the front before it, when it began and ended."""
         self.told_lookups = resume.lookups
         """Look-ups in a cache that the journal told of when we took over: unit and time."""
         self.is_given_up = resume.is_stop_asked
@@ -185,6 +187,8 @@ class WatchedRun:
         for link in links:
             if isinstance(link, e.LinkEnded) and link.code != 0:
                 self.failed_at, self.failed_unit = link.at, link.unit
+                front = link.link.partition("-")[0]
+                self.failed_link = (int(front), link.began, link.at) if front.isdigit() else None
         asks = self._parts.asks.poll()
         self.is_given_up = self.is_given_up or bool(asks)
         if found := [*asks, *links]:

@@ -1,6 +1,6 @@
 """Whose process the kernel killed: its log and counters against what is known of runs. No I/O."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from core import events as e
 from core.values import dataclass
@@ -8,6 +8,10 @@ from core.watch.oom import Killed
 
 EVIDENCE_WITHIN_S = 1.2
 """A run whose process was killed says so, or is seen to have failed, within this time."""
+_PIDS_OF_A_LINK = 16
+"""A front's driver, its collect2 and their linker are started right after it."""
+_CLOCKS_S = 0.5
+"""The kernel stamps its log by another clock."""
 _BEFORE_S, _AFTER_S = 1.0, 3.0
 """What failed so long before a kill, or after it, did not fail of it."""
 
@@ -27,6 +31,8 @@ class Suspect:
     memory_bytes: int
     is_ending: bool
     """It is over: now or never."""
+    link: tuple[int, float, float] | None = None
+    """The link that failed last: pid of the front before it, when it began and ended; None: none did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +84,17 @@ class KillBook:
         return settled
 
 
-def _blame(pending: _Pending, suspects: Iterable[Suspect], now: float) -> Suspect | None:
+def _blame(pending: _Pending, suspects: Collection[Suspect], now: float) -> Suspect | None:
     """The run of a process that was never seen alive: it lived for less than a sample.
 
     The one that failed just then, of those in the cgroup that the kernel names. One that did not fail is blamed only
-    where it is alone in a group of its own.
+    where it is alone in a group of its own. A link that failed while the kill was done, and whose processes have just
+    those numbers, proves more than any group: a build may move its parts into others.
     """
     group = pending.kill.group
+    linked = [one for one in suspects if one.link is not None and _is_of_link(pending, one.link)]
+    if len(linked) == 1:
+        return linked[0]
     near = [one for one in suspects if not group or not one.group or _is_within(group, one.group)]
     was = pending.at - pending.kill.age_s
     failed = [one for one in near if one.failed_at is not None and -_BEFORE_S <= one.failed_at - was <= _AFTER_S]
@@ -93,6 +103,12 @@ def _blame(pending: _Pending, suspects: Iterable[Suspect], now: float) -> Suspec
     is_late = now - pending.at >= EVIDENCE_WITHIN_S / 2 or any(one.is_ending for one in near)
     alone = [one for one in near if one.group not in ("", "/") and one.group == group]
     return alone[0] if is_late and not failed and len(near) == 1 and alone else None
+
+
+def _is_of_link(pending: _Pending, link: tuple[int, float, float]) -> bool:
+    front, began, ended = link
+    was = pending.at - pending.kill.age_s
+    return 0 < pending.kill.pid - front <= _PIDS_OF_A_LINK and began - _CLOCKS_S <= was <= ended + _CLOCKS_S
 
 
 def _is_within(group: str, of: str) -> bool:

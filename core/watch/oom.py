@@ -42,7 +42,7 @@ class Killed:
     group: str = ""
     """Path of the cgroup that the process was in; empty: not said."""
     age_s: float = 0.0
-    """How long ago it was, where nobody looked then."""
+    """How long ago it was."""
 
 
 def parse_kill(record: bytes) -> Killed | None:
@@ -59,7 +59,8 @@ class KernelLog:
 
     def __init__(self, path: str = "/dev/kmsg", *, monotonic: Clock = monotonic) -> None:
         self._monotonic = monotonic
-        self._is_backlog = True
+        self._looked_at: float | None = None
+        """On the clock of `monotonic`; None: what is read first was logged at any time before."""
         self._groups: dict[int, str] = {}
         try:
             self._fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -74,6 +75,7 @@ class KernelLog:
     def kills(self) -> list[Killed]:
         """Kills since the last call."""
         found: list[Killed] = []
+        before, self._looked_at = self._looked_at, self._monotonic()
         while self._fd >= 0:
             try:
                 record = os.read(self._fd, _MAX_RECORD_BYTES)
@@ -86,15 +88,16 @@ class KernelLog:
             if (victim := _VICTIM.search(record)) is not None:
                 self._groups[int(victim[2])] = victim[1].decode("utf-8", "replace")
             if (kill := parse_kill(record)) is not None:
-                age_s = self._age_s(record) if self._is_backlog else 0.0
+                age_s = self._age_s(record, before)
                 if age_s < BACKLOG_S:
                     found.append(replace(kill, group=self._groups.pop(kill.pid, ""), age_s=age_s))
-        self._is_backlog = False
         return found
 
-    def _age_s(self, record: bytes) -> float:
+    def _age_s(self, record: bytes, before: float | None) -> float:
+        """By its stamp, whose clock may go a little wrong in days; not longer than since one looked before."""
         stamp = _STAMP.match(record)
-        return max(0.0, self._monotonic() - int(stamp[1]) / 1e6) if stamp else BACKLOG_S
+        age_s = max(0.0, self._monotonic() - int(stamp[1]) / 1e6) if stamp else BACKLOG_S
+        return age_s if before is None else min(age_s, max(0.0, self._monotonic() - before))
 
     def close(self) -> None:
         """Let go of it."""

@@ -1,4 +1,5 @@
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,28 @@ def test_of_two_that_failed_none_is_blamed() -> None:
     assert settle(book, 100.3, *both) == []
     assert settle(book, 100.0 + EVIDENCE_WITHIN_S + 0.1, *both) == []
     assert book.is_empty
+
+
+def test_a_link_whose_processes_have_these_numbers_lost_one_in_whatever_group() -> None:
+    elsewhere = Killed(41, "rust-lld", 900, is_group=True, group="/other", age_s=0.2)
+    mine = replace(suspect("a", failed_at=99.9), link=(38, 99.7, 99.9))
+    before = replace(suspect("b", failed_at=99.0), link=(39, 98.0, 99.0))
+    far = replace(suspect("c", failed_at=99.9), link=(2000, 99.7, 99.9))
+    ((run, event),) = settle(taken(elsewhere), 100.1, mine, before, far)
+    assert (run, event.unit, event.is_oom) == ("a", "app(bin)", True)
+    assert settle(taken(elsewhere), 100.1, before, far) == []
+
+
+def test_a_kill_is_no_older_than_the_last_look(tmp_path: Path) -> None:
+    log, now = tmp_path / "kmsg", [50.0]
+    log.write_bytes(b"")
+    kernel = KernelLog(str(log), monotonic=lambda: now[0])
+    assert kernel.kills() == []
+    log.write_bytes(RECORD.replace(b"3,900,123,-;", b"3,900,50500000,-;"))
+    now[0] = 51.0
+    (kill,) = kernel.kills()
+    assert kill.age_s == pytest.approx(0.5)
+    kernel.close()
 
 
 def test_a_failure_of_long_ago_is_no_evidence() -> None:
