@@ -110,6 +110,19 @@ async def test_it_can_be_reached_by_key_and_vanishes_from_under_the_mark(stage: 
         assert board.chosen is not None
 
 
+async def test_the_first_agent_is_highlighted_where_there_was_nobody_but_others(stage: Stage) -> None:
+    runs = stage.board.runs
+    show_foreign(stage, CHECK, runs=0)
+    app = stage.app()
+    async with app.run_test(size=(80, 24)):
+        board = app.screen
+        assert isinstance(board, BoardScreen)
+        assert board.grid.guest is not None
+        stage.board = replace(stage.board, runs=runs)
+        app.pull()
+        assert board.chosen == next(iter(runs.values()))
+
+
 async def test_none_is_shown_where_no_engine_looks(stage: Stage) -> None:
     show_foreign(stage, CHECK)
     stage.board = replace(stage.board, engine_seen_at=T0)

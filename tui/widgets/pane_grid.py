@@ -129,8 +129,12 @@ class PaneGrid(PaintedScroll):
             self._redraw()
 
     def _keep_selected(self, before: Sequence[PaneState]) -> None:
-        """The same agent stays highlighted where panes came or went; where it went, its place."""
+        """The same agent stays highlighted where panes came or went; where it went, its place. A build that is not ours
+        was chosen by nobody where there was no other: the first agent takes its place."""
         agents = [pane.run.agent for pane in self._panes]
+        if before and all(pane.foreign is not None for pane in before):
+            before = ()
+            self.set_reactive(PaneGrid.selected, 0)
         chosen = before[self.selected].run.agent if self.selected < len(before) else ""
         last = max(0, len(agents) - 1)
         self.set_reactive(PaneGrid.selected, agents.index(chosen) if chosen in agents else min(self.selected, last))
