@@ -3,10 +3,10 @@
 import os
 
 from core.values import dataclass
+from core.watch.proc_files import read_all
 
 _BUSY_FIELD = 12
 """Of a row of `/proc/diskstats`, after major, minor and name: milliseconds in which it had something to do."""
-_MAX_READ_BYTES = 1 << 18
 
 
 @dataclass(frozen=False, eq=False, slots=True)
@@ -46,7 +46,7 @@ def find_device(number: int, proc: str = "/proc") -> BlockDevice | None:
     if major:
         return BlockDevice(major, minor)
     try:  # btrfs gives each subvolume a number of its own: what is mounted there says more
-        source = _source(_read(f"{proc}/self/mountinfo"), major, minor)
+        source = _source(read_all(f"{proc}/self/mountinfo"), major, minor)
         found = os.stat(source).st_rdev if source.startswith("/dev/") else 0
     except OSError:
         return None
@@ -61,11 +61,3 @@ def _source(mounts: bytes, major: int, minor: int) -> str:
         if len(words) > 2 and words[2] == b"%d:%d" % (major, minor) and len(kinds) > 1:
             return kinds[1].decode("utf-8", "surrogateescape")
     return ""
-
-
-def _read(path: str) -> bytes:
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        return os.read(fd, _MAX_READ_BYTES)
-    finally:
-        os.close(fd)

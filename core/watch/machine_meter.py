@@ -10,6 +10,7 @@ from core.values import dataclass
 from core.watch import oom
 from core.watch.block_device import BlockDevice, find_device
 from core.watch.group_memory import limited_groups, read_group
+from core.watch.proc_files import read_all
 
 PERIOD_S = 1.0
 ASLEEP_S = 20.0
@@ -118,10 +119,16 @@ class MachineMeter:
                 self._devices[folder] = find_device(device, self._proc)
             block = self._devices[folder]
             if block is not None:
-                stats = stats or _read(self._proc + "/diskstats")
+                stats = stats or self._diskstats()
             busy = block.busy_share(stats, now) if block is not None else None
             rows[device] = (folder, size.f_bavail * size.f_frsize, size.f_blocks * size.f_frsize, busy)
         return tuple(rows.values())
+
+    def _diskstats(self) -> bytes:
+        try:
+            return read_all(self._proc + "/diskstats")
+        except OSError:
+            return b""  # hidden, as in some containers: how busy disks are is not known
 
     def _from_psutil(self, ours_bytes: int) -> e.MachineSampled | None:
         import psutil  # 40 ms: only where /proc is missing

@@ -40,6 +40,22 @@ def read(path: str) -> bytes:
         os.close(fd)
 
 
+def read_all(path: str) -> bytes:
+    """A table that comes in pieces of a page however much is asked for: mounts, disks, locks; at most a megabyte.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        content = b""
+        while len(content) < _MAX_BYTES and (piece := os.read(fd, _CHUNK_BYTES)):
+            content += piece
+        return content
+    finally:
+        os.close(fd)
+
+
 def read_again(fd: int) -> bytes:
     """What it says now, at most a page; empty: its process has ended."""
     try:

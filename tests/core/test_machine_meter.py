@@ -10,6 +10,7 @@ from core import events as e
 from core.watch import group_memory, oom
 from core.watch.block_device import BlockDevice, busy_of, find_device
 from core.watch.machine_meter import ASLEEP_S, MachineMeter, parse_meminfo, parse_pressure
+from core.watch.proc_files import read_all
 
 GIB = 1 << 30
 STAT = "cpu  {busy} 0 0 {idle} 0 0 0 0 0 0\ncpu0 1 1 1 1\n"
@@ -122,6 +123,17 @@ def test_a_disk_is_busy_as_long_as_it_had_something_to_do() -> None:
     assert disk.busy_share(row % 1500, 12.0) == 0.25
     assert disk.busy_share(b"", 13.0) is None
     assert busy_of(row % 5, 8, 1) == 7
+
+
+def test_a_machine_that_hides_its_disks_tells_the_rest(machine: FakeMachine) -> None:
+    found = sampled(machine.meter(), "/")
+    assert (found.total_bytes, found.anonymous_bytes) == (24 * GIB, 2 * GIB)
+    assert [busy for _, _, _, busy in found.disks] == [None]
+
+
+def test_a_table_that_the_kernel_gives_in_pieces_is_read_to_its_end() -> None:
+    last = Path("/proc/self/maps").read_text().splitlines()[-1]
+    assert last.split()[0].encode() in read_all("/proc/self/smaps")
 
 
 def test_a_file_system_in_memory_has_no_disk() -> None:
