@@ -1,5 +1,6 @@
 """Caches of all live runs, ours and the users'. What looks at them is imported where a first run has one."""
 
+import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,8 @@ class Caches:
         self._monotonic = monotonic
         self._ours: CacheWatch | None = None
         self._users: UserCaches | None = None
+        self._had_servers = os.path.isdir(paths.caches)
+        """What was told of servers earlier may not be true any more."""
 
     def look(self, live: Sequence[WatchedRun], ending: Sequence[WatchedRun], *, has_foreign: bool) -> list[e.Event]:
         """Look at the caches of runs that live or end; what is new to tell of caches as a whole.
@@ -30,7 +33,7 @@ class Caches:
         """
         told: list[e.Event] = []
         runs = (*live, *ending)
-        if self._ours is not None or any(run.record.cache_server for run in runs):
+        if self._ours is not None or self._had_servers or any(run.record.cache_server for run in runs):
             told = self._our_watch().look(live, ending)
         if self._users is not None or any(not run.record.cache_server for run in runs):
             self._user_watch().look(live, ending, has_foreign=has_foreign)

@@ -9,6 +9,7 @@ from core import events as e
 from core.cache.sccache_log import ServerLog
 from core.cache.sccache_stats import ServerStats, parse_stats
 from core.cache.server import Server, agents, is_alive, kill_server, read_server
+from core.cache.store_address import read_address
 from core.cache.store_client import end_hung_store, ensure_store, store_stats
 from core.clock import Clock
 from core.errors import DeckError
@@ -50,6 +51,8 @@ class _Known:
     """What it logged so far."""
     is_ended: bool = False
     """It hung, and was ended."""
+    is_behind: bool = False
+    """A build may have used it since it was asked last."""
 
 
 class Figures:
@@ -63,19 +66,21 @@ class Figures:
         self._due_at = -1e9
         self._told: e.CachesSeen | None = None
         self._is_needed = False
-        """Builds use our servers now."""
+        """Builds use our servers, or did when we looked last."""
+        self._store_seen = e.CachesSeen(0.0, ())
+        """What it said last."""
         self._unanswered = 0
         """Looks at the store in a row that had no answer."""
 
     def look(self, servers: Iterable[Server], logs: Mapping[str, ServerLog]) -> list[e.Event]:
-        """Where it is time: ask the servers of agents that build, take what was answered.
+        """Where it is time: ask the servers of agents that build, take what was answered. Those of others are left in
+        peace: they end when nobody asks.
 
         `logs`: what their logs said so far, by agent.
         """
         for server in servers:
-            known = self._known.get(server.agent)
-            if known is None or known.server != server:
-                self._known[server.agent] = _Known(server)
+            self._know(server).is_behind = True
+        building = {server.agent for server in servers}
         now = self._monotonic()
         self._is_needed = True
         is_due = now >= self._due_at
@@ -85,29 +90,38 @@ class Figures:
             known.log = logs.get(known.server.agent, known.log)
             self._take_answer(known, now)
             if is_due:
-                self._ask(known, now)
-        return self._tell() if is_due else []
+                self._visit(known, now, asks=known.server.agent in building)
+        return self._tell(asks_store=True) if is_due else []
 
     def rest(self) -> list[e.Event]:
-        """The same while no build uses a cache: nothing is asked, but that servers live or ended is noticed."""
+        """The same while no build uses a cache: what the last one did is asked once; that servers live or ended is
+        noticed."""
         now = self._monotonic()
+        has_news = any([self._take_answer(known, now) for known in self._known.values()])
         if now < self._due_at:
-            return []
+            return self._tell(asks_store=False) if has_news else []
         self._due_at = now + REST_PERIOD_S
-        self._is_needed = False
+        was_needed, self._is_needed = self._is_needed, False
         for agent in agents(self._paths):
-            server = read_server(self._paths, agent)
-            if server is not None and agent not in self._known:
-                self._known[agent] = _Known(server)
+            if (server := read_server(self._paths, agent)) is not None:
+                self._know(server)
         for known in self._known.values():
-            self._take_answer(known, now)
-            known.is_alive = is_alive(known.server)
-        return self._tell()
+            self._visit(known, now, asks=known.is_behind)
+            known.is_behind = False
+        return self._tell(asks_store=was_needed)
+
+    def _know(self, server: Server) -> _Known:
+        known = self._known.get(server.agent)
+        if known is None or known.server != server:
+            known = self._known[server.agent] = _Known(server)
+        return known
+
+    def _visit(self, known: _Known, now: float, *, asks: bool) -> None:
+        known.is_alive = is_alive(known.server)
+        if asks and known.is_alive and known.question is None:
+            self._ask(known, now)
 
     def _ask(self, known: _Known, now: float) -> None:
-        known.is_alive = is_alive(known.server)
-        if known.question is not None or not known.is_alive:
-            return
         file = known.server.folder + "/stats.json.part"
         actions = [
             (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
@@ -122,36 +136,54 @@ class Figures:
             return  # no program, no figures
         known.question = _Question(pid, file, now)
 
-    def _take_answer(self, known: _Known, now: float) -> None:
+    def _take_answer(self, known: _Known, now: float) -> bool:
+        """Whether there is one; who gives none for too long is ended."""
         question = known.question
         if question is None:
-            return
+            return False
         if not _is_over(question.pid):
             known.silent_s = now - question.since
             if known.silent_s > ANSWER_LIMIT_S and not known.is_ended:
                 known.is_ended = True
                 kill_server(known.server)
-            return
+            return False
         known.question, known.silent_s = None, 0.0
         try:
             with open(question.file, "rb") as file:
                 known.stats = parse_stats(file.read(_ANSWER_BYTES))
         except (OSError, ValueError):
             pass  # it ended while it was asked
+        return True
 
-    def _tell(self) -> list[e.Event]:
-        event = replace(self._store(), servers=tuple(_row(known) for _, known in sorted(self._known.items())))
+    def _tell(self, *, asks_store: bool) -> list[e.Event]:
+        event = replace(
+            self._store(asks=asks_store), servers=tuple(_row(known) for _, known in sorted(self._known.items()))
+        )
         if self._told is not None and replace(event, at=self._told.at) == self._told:
             return []
         self._told = event
         return [event]
 
-    def _store(self) -> e.CachesSeen:
-        """The part that speaks of the store."""
+    def _store(self, *, asks: bool) -> e.CachesSeen:
+        """The part that speaks of the store. Not asked, one that lives has what it had: it ends when nobody asks."""
         now = self._clock()
-        own = [known for known in self._known.values() if known.server.backend == "own"]
-        if not own:
+        if not any(known.server.backend == "own" for known in self._known.values()):
             return e.CachesSeen(now, (), "foreign" if self._known else "")
+        if asks or self._store_seen.store_state != "running":
+            self._store_seen = self._look_at_store(now)
+        elif not self._has_store():
+            self._store_seen = e.CachesSeen(now, (), "stopped")
+        return replace(self._store_seen, at=now)
+
+    def _has_store(self) -> bool:
+        address = read_address(self._paths.store)
+        try:
+            os.kill(address.pid if address else 1 << 30, 0)
+        except OSError:
+            return False
+        return True
+
+    def _look_at_store(self, now: float) -> e.CachesSeen:
         found = self._ask_store()
         if found is None:
             return e.CachesSeen(now, (), "stopped")
