@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from core.clock import Clock, monotonic
 from core.values import dataclass
+from core.watch.proc_files import read_all
 
 _KILLED = re.compile(
     rb"(Memory cgroup out of memory|Out of memory[^:]*): "
@@ -151,7 +152,7 @@ def sibling(group: Group, path: str) -> Group | None:
 def kill_count(group: Group | None, vmstat: str = "/proc/vmstat") -> int | None:
     """How often the kernel killed for memory so far: in the group, or on the machine; None: it does not say."""
     try:
-        content = _read(group.events if group else vmstat)
+        content = read_all(group.events if group else vmstat)
     except OSError:
         return None
     for line in content.splitlines():
@@ -173,7 +174,7 @@ def limit_bytes(group: Group) -> int | None:
 def _folder(kind: str, controller: str, group: str, mounts: str) -> str | None:
     """Where a cgroup is mounted: `… ROOT MOUNT-POINT … - TYPE SOURCE OPTIONS` (proc_pid_mountinfo(5))."""
     try:
-        lines = _read(mounts).decode("utf-8", "surrogateescape").splitlines()
+        lines = read_all(mounts).decode("utf-8", "surrogateescape").splitlines()
     except OSError:
         return None
     for line in lines:

@@ -1,6 +1,12 @@
+import fcntl
+import os
+import struct
+import termios
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -153,6 +159,35 @@ def test_counter_and_limit_of_a_group_are_found(tmp_path: Path, version: int) ->
     other = sibling(group, "/other")
     assert other is not None
     assert limit_bytes(other) == 70
+
+
+def give_in_pieces(path: Path, *pieces: str) -> Thread:
+    """Make a file that gives one piece with each read, as the kernel's tables do."""
+    os.mkfifo(path)
+
+    def write() -> None:
+        with open(path, "wb", buffering=0) as file, suppress(BrokenPipeError):
+            for piece in pieces:
+                file.write(piece.encode())
+                while struct.unpack("i", fcntl.ioctl(file, termios.FIONREAD, bytes(4)))[0]:
+                    pass  # it was not read yet
+
+    thread = Thread(target=write, daemon=True)
+    thread.start()
+    return thread
+
+
+def test_a_group_is_found_in_a_table_of_mounts_of_several_pages(tmp_path: Path) -> None:
+    (tmp_path / "cg/builds").mkdir(parents=True)
+    (tmp_path / "7").mkdir()
+    (tmp_path / "7/cgroup").write_text("0::/builds\n")
+    (tmp_path / "cg/builds/memory.events").write_text("oom_kill 3\n")
+    root = f"29 2 0:2 / / rw - overlay overlay rw,lowerdir={'/l' * 2000}\n"
+    writer = give_in_pieces(tmp_path / "mounts", root, f"30 2 0:1 / {tmp_path / 'cg'} rw - cgroup2 cgroup2 rw\n")
+    group = group_of(7, str(tmp_path), str(tmp_path / "mounts"))
+    writer.join(10.0)
+    assert group is not None
+    assert (group.path, kill_count(group)) == ("/builds", 3)
 
 
 def test_a_system_without_groups_says_nothing(tmp_path: Path) -> None:
