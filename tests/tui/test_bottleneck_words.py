@@ -1,0 +1,96 @@
+"""What holds a build up, on its pane and on the machine's strip."""
+
+from dataclasses import replace
+from types import MappingProxyType
+
+import pytest
+
+from core import events as e
+from core.load import Load
+from core.state import RunState
+from tests.tui.conftest import Stage
+from tests.tui.screen_text import text_of
+from tui.widgets import words
+from tui.widgets.look import UNICODE
+from tui.widgets.tab_line import TabLine
+
+GIB = 10**9
+CPU = e.BottleneckFound(1.0, "cpu", "all 2 cores are busy (97 %): it uses ≈0.7, others ≈1.3")
+LOAD = Load(0.5, 8 * GIB, 24 * GIB, (0.4, 0.5), (0.3, 0.3))
+
+
+def hold_up(stage: Stage, found: e.BottleneckFound) -> None:
+    """All builds of the board that live are held up so."""
+    runs = {
+        name: run if run.state.is_over else replace(run, bottleneck=found) for name, run in stage.board.runs.items()
+    }
+    stage.board = replace(stage.board, runs=MappingProxyType(runs))
+
+
+async def test_the_word_stands_by_the_state_and_its_figures_above_the_log(stage: Stage) -> None:
+    hold_up(stage, CPU)
+    async with stage.app().run_test(size=(200, 60)) as pilot:
+        shown = text_of(pilot)
+        assert " cpu building " in shown
+        assert "cpu: all 2 cores are busy (97 %): it uses ≈0.7, others ≈1.3" in shown
+        assert "cpu waiting" not in shown
+        assert "cpu failed" not in shown
+
+
+async def test_without_room_the_word_gives_way_to_the_command(stage: Stage) -> None:
+    hold_up(stage, CPU)
+    async with stage.app().run_test(size=(60, 40)) as pilot:
+        for line in text_of(pilot).splitlines():
+            assert len(line) <= 60
+        assert "test -p" in text_of(pilot)
+
+
+@pytest.mark.parametrize("state", [RunState.WAITING, RunState.DONE, RunState.FAILED])
+def test_a_state_that_says_it_needs_no_word(stage: Stage, state: RunState) -> None:
+    run = replace(next(iter(stage.board.runs.values())), bottleneck=CPU, state=state)
+    assert (words.held_up(run), words.evidence(run)) == ("", "")
+
+
+def cells(stage: Stage, load: Load = LOAD) -> dict[str, tuple[str, str]]:
+    """Figure and role of each part of the strip, by its first word."""
+    parts = TabLine(UNICODE, "board", "")._machine(load, stage.board)
+    return {
+        label.text.split()[0]: (figure.text.strip(), figure.role)
+        for label, figure in zip(parts[::2], parts[1::2], strict=True)
+    }
+
+
+def sampled(stage: Stage, *, total: int = 24 * GIB, busy: float | None = 0.4) -> None:
+    sample = e.MachineSampled(stage.now, 0.5, total, 1 * GIB, 0, 0, 0, 0, (), (("/t", 1, 2, busy),))
+    stage.board = replace(stage.board, host=replace(stage.board.host, sample=sample))
+
+
+def test_the_strip_shows_cores_and_memory_where_nothing_else_is_known(stage: Stage) -> None:
+    stage.board = replace(stage.board, runs=MappingProxyType({}))
+    assert cells(stage) == {"cpu": ("50 %", "number"), "mem": ("8.0/24 G", "number")}
+
+
+def test_a_cell_lights_up_when_it_limits_a_build(stage: Stage) -> None:
+    sampled(stage)
+    assert cells(stage)["disk"] == ("40 %", "number")
+    for word, cell in (("cpu", "cpu"), ("memory", "mem"), ("disk", "disk")):
+        hold_up(stage, e.BottleneckFound(1.0, word, ""))  # type: ignore[arg-type]
+        assert {name for name, (_, role) in cells(stage).items() if role == "waiting"} == {cell, "lock"}
+    assert cells(stage)["lock"] == ("1 wait", "waiting")
+
+
+def test_a_disk_that_is_not_known_has_no_cell(stage: Stage) -> None:
+    sampled(stage, busy=None)
+    assert "disk" not in cells(stage)
+
+
+def test_memory_is_that_of_the_group_around_the_builds_where_it_has_less(stage: Stage) -> None:
+    sampled(stage, total=4 * GIB)
+    assert cells(stage)["mem"] == ("3.0/4 G", "number")
+
+
+def test_an_old_sample_is_not_shown(stage: Stage) -> None:
+    sampled(stage, total=4 * GIB)
+    stage.board = replace(stage.board, now=stage.now + 60)
+    assert cells(stage)["mem"] == ("8.0/24 G", "number")
+    assert "disk" not in cells(stage)
