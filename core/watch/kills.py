@@ -8,8 +8,8 @@ from core.watch.oom import Killed
 
 EVIDENCE_WITHIN_S = 1.2
 """A run whose process was killed says so, or is seen to have failed, within this time."""
-_PIDS_OF_A_LINK = 16
-"""A front's driver, its collect2 and their linker are started right after it."""
+_PIDS_OF_A_LINK = 256
+"""A driver, its collect2 and their linker are started right after the front; so are others on a busy machine."""
 _CLOCKS_S = 0.5
 """The kernel stamps its log by another clock."""
 _BEFORE_S, _AFTER_S = 1.0, 3.0
