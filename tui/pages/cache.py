@@ -15,7 +15,9 @@ def content(scene: Scene) -> Content:
     run = scene.run
     found = [UnitLookup(run.agent, run.run, place, event) for place, event in enumerate(run.cache.lookups)][::-1]
     width = min(scene.width, NARROW_BELOW - 1)  # whose it is is known here
-    return Content(_summary(scene), unit_columns(width), unit_rows(found, scene.glyphs, {}, width), _nothing(scene))
+    return Content(
+        _summary(scene), unit_columns(width), unit_rows(found, scene.glyphs, scene.called, width), _nothing(scene)
+    )
 
 
 def _summary(scene: Scene) -> tuple[Part, ...]:
@@ -53,6 +55,6 @@ def detail(scene: Scene, key: str | None) -> tuple[Cell, ...]:
     if event is None:
         return ()
     run = scene.run
-    gain = words.gain(AgentUse(run.agent, (run,), run.cache, None), scene.now, {})
-    about = words.explain_unit(event, run.agent, run.command, {})
+    gain = words.gain(AgentUse(run.agent, (run,), run.cache, None), scene.now, scene.called)
+    about = words.explain_unit(event, run.agent, run.command, scene.called)
     return (Cell(event.unit, "strong"), *about, Cell(""), Cell(gain, "strong"))

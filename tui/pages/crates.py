@@ -241,7 +241,7 @@ def _about(span: Span, scene: Scene) -> Iterable[Cell]:
 def _about_cache(span: Span, scene: Scene) -> Iterable[Cell]:
     event = next((one for one in scene.run.cache.lookups[::-1] if one.unit == span.name), None)
     if event is not None:
-        said = outcome_words(event, scene.run.agent, {})
+        said = outcome_words(event, scene.run.agent, scene.called)
         yield Cell(f"{event.cache}: {said.text}", "done" if event.outcome == "hit" else said.role)
 
 

@@ -39,6 +39,8 @@ class Scene(NamedTuple):
     glyphs: Glyphs = UNICODE
     waits: Sequence[str] = ()
     """Whom it waits for, and what would avoid that."""
+    called: Mapping[str, str] = MappingProxyType({})
+    """What other agents are called, by their true names."""
     width: int = 40
     """Cells that a page has."""
 

@@ -162,7 +162,8 @@ class RunScreen(LogHost[str]):
         dossier, run = self._dossier, self._run
         if dossier is None or run is None:
             return
-        self.side.show(dossier.scene(run, self._now, self.deck.glyphs)._replace(waits=self._waits))
+        scene = dossier.scene(run, self._now, self.deck.glyphs)
+        self.side.show(scene._replace(waits=self._waits, called=self.deck.names.called))
         if not dossier.is_caught_up:
             self._look_up("journal", dossier.catch_up)
         elif self.side.page == "crates" and dossier.lacks_chain(run):
