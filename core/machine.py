@@ -31,7 +31,7 @@ class Machine:
 
     def facts(self) -> tuple[tuple[str, str], ...]:
         """Label and value, one a line, for people."""
-        memory = f"{self.memory_bytes / 2**30:.1f} G" if self.memory_bytes else "–"
+        memory = f"{self.memory_bytes / 1e9:.1f} G" if self.memory_bytes else "–"
         found = [
             ("cargo", self.cargo or "not found: install Rust from rustup.rs, then start again"),
             ("toolchains", _some(self.toolchains)),

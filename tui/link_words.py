@@ -37,7 +37,7 @@ def advice(row: LinkRow, measurements: Iterable[Measurement], now: float, key: s
     found = measurement_of(row, measurements)
     if found is None:
         tried = ", ".join(to_try(row))
-        return f"could be tried: {tried}. Nothing was measured here: {key} measures."
+        return f"could be tried ({key} measures): {tried}"
     best = best_of(found)
     if best is not None:
         return said_of(found, best, now, "this link")

@@ -196,7 +196,7 @@ async def test_what_was_measured_is_said_of_that_link_and_of_no_other(linked: St
         assert said in text_of(pilot)
         assert screen.table.select(cli)
         await pilot.pause()
-        assert "Nothing was measured here: m measures." in text_of(pilot)
+        assert "could be tried (m measures): " in text_of(pilot)
         linked.now += 1
         append(linked.paths, measured("cli(test)", trials=(measured().trials[0],)))
         pull(pilot)

@@ -42,7 +42,7 @@ class TabLine(StatusLine):
         limits = _limits(board) if board is not None else frozenset()
         cpu = f.percent(load.cpu).rjust(5)
         used, total = _memory(load, board)
-        memory = f"{used / 2**30:.1f}/{total / 2**30:.0f} G ".rjust(13)
+        memory = f"{used / 1e9:.1f}/{total / 1e9:.0f} G ".rjust(13)
         is_short = used / total >= BUSY or "memory" in limits
         is_busy = (load.cpu or 0.0) >= BUSY or "cpu" in limits
         return (

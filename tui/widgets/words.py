@@ -166,7 +166,7 @@ def held_up(run: Run) -> str:
 
 def evidence(run: Run) -> str:
     """The sentence behind that word; empty with it."""
-    return f"held up by {held_up(run)}: {run.bottleneck.evidence}" if run.bottleneck and held_up(run) else ""
+    return f"{held_up(run)}: {run.bottleneck.evidence}" if run.bottleneck and held_up(run) else ""
 
 
 def facts(run: Run, now: float, graph: Callable[[Iterable[float]], str], *, is_old: bool = False) -> Iterator[Fact]:
