@@ -20,8 +20,9 @@ PROGRAM = "DECK_CACHE_PROGRAM"
 """What speaks with that server, for the front too: in PATH, another one may come first."""
 KINDS = ("none", "sccache")
 _MAX_SETTINGS_BYTES = 1 << 20
-_NO_ENDPOINT = ("SCCACHE_WEBDAV_ENDPOINT", "none")
-"""A client whose server died would start one of its own, as a part of the run: with this it fails, and rustc runs."""
+_OURS_ALONE = (("SCCACHE_WEBDAV_ENDPOINT", "none"), ("SCCACHE_CONF", "/dev/null"))
+"""A client whose server died would start one of its own, as a part of the run: with this it fails, and rustc runs. A
+user's settings are for the user's servers: a client fails where it cannot read them."""
 
 
 class Wish(NamedTuple):
@@ -140,7 +141,7 @@ def choose_cache(paths: Paths, agent: str, config: CargoConfig, env: dict[str, s
             (SERVER, server.socket),
             (PROGRAM, f"{server.program_folder}/{os.path.basename(server.program)}"),
             ("SCCACHE_SERVER_UDS", server.socket),
-            _NO_ENDPOINT,
+            *_OURS_ALONE,
         ),
         folders=(server.program_folder,),
         server=server.folder,

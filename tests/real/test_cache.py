@@ -45,6 +45,7 @@ def build(deck: Deck, agent: str, folder: Path, *words: str) -> list[dict[str, A
     done = deck.run(*(words or ("build",)), "--agent", agent, cwd=str(folder))
     assert done.returncode == 0, done.stderr
     (run,) = set(deck.runs()) - before
+    deck.run("ps")  # starts an engine: a build of a moment does not
     return lookups(run)
 
 
@@ -330,8 +331,17 @@ exec {real.stdout.strip()} "$@"''')  # fmt: skip
     assert (done.returncode, "sccache" in done.stderr) == (0, False)
     again = deck.run("build", "--agent", "ann", cwd=str(folder))
     assert (again.returncode, "sccache" in again.stderr) == (0, False)
+    deck.run("ps")
     first, _ = deck.runs()
     assert outcomes(lookups(first))["one"] == ("error", "server")
+
+
+def test_settings_of_the_users_own_sccache_that_cannot_be_read_are_not_read(deck: Deck) -> None:
+    folder = checkout(deck)
+    settings = Path(deck.env["HOME"], ".config", "sccache", "config")
+    settings.parent.mkdir(parents=True)
+    settings.write_text("no settings")
+    assert outcomes(build(deck, "ann", folder))["one"] == ("missed", "first time")
 
 
 def test_no_credential_of_a_url_is_in_the_notes_of_a_front(deck: Deck) -> None:
