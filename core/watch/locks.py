@@ -25,6 +25,8 @@ NOISE_S = 0.25
 _SHARED_BY_ALL = "/.package-cache-mutate"
 _AFRESH_EVERY = 10
 """Locks that are the same to the letter, and old, are looked at anew so rarely: who has them may have gone."""
+_SOUGHT_EVERY = 50
+"""Ten seconds: who is not to be seen, because it is another user's, is looked for among all processes so rarely."""
 _FORGET_AFTER_LOOKS = 150
 """An inode that was no lock of cargo's may be one later: half a minute at five looks a second."""
 _LONGEST_GAP_S = 10.0
@@ -81,8 +83,9 @@ class LockWatch:
         self._since: dict[tuple[str, int, bool], float] = {}
         """By path, pid, and whether it waits."""
         self._owners: dict[int, Owner] = {}
-        self._heirs: dict[tuple[str, int], int] = {}
-        """Who has the lock of a process that is gone, by path and its pid."""
+        self._heirs: dict[tuple[str, int], tuple[int | None, int]] = {}
+        """Who has the lock of a process that is gone, by path and its pid (None: nobody that is to be seen), and in
+        which look that is asked again."""
         self._looks = 0
         self._looked_at = float("-inf")
         self._content = b""
@@ -186,10 +189,10 @@ class LockWatch:
         """The same with who has the lock, where the process that called for it is gone."""
         if entry.waits or os.path.exists(f"{self._proc}/{entry.pid}"):
             return entry
-        heir = self._heirs.get((path, entry.pid))
-        if heir is None or not os.path.exists(f"{self._proc}/{heir}"):
+        heir, again = self._heirs.get((path, entry.pid), (None, 0))
+        if self._looks >= again or (heir is not None and not os.path.exists(f"{self._proc}/{heir}")):
             heir = find_heir(entry.inode[1], entry.pid, self._proc)
-        self._heirs[path, entry.pid] = entry.pid if heir is None else heir
+            self._heirs[path, entry.pid] = heir, self._looks + _SOUGHT_EVERY
         return entry if heir is None else replace(entry, pid=heir)
 
     def _forget(self, inodes: set[tuple[str, int]], began: float) -> None:

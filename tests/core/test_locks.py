@@ -195,6 +195,34 @@ def test_a_lock_whose_caller_is_gone_belongs_to_who_kept_the_file_open(tmp_path:
         shell.communicate("\n")
 
 
+def test_who_has_a_lock_of_somebody_hidden_is_not_sought_at_each_look(tmp_path: Path) -> None:
+    lock, proc = tmp_path / ".cargo-lock", tmp_path / "proc"
+    lock.touch()
+
+    def opens(pid: int) -> None:
+        for folder in ("fd", "fdinfo"):
+            (proc / str(pid) / folder).mkdir(parents=True)
+        (proc / str(pid) / "fd/9").symlink_to(lock)
+        (proc / str(pid) / "fdinfo/9").write_text("lock:\t1: FLOCK  ADVISORY  WRITE 5 fe:00:1 0 EOF\n")
+        (proc / str(pid) / "comm").write_text("cargo\n")
+
+    opens(7)
+    (proc / "7/fdinfo/9").write_text("pos: 0\n")
+    inode = f"fe:00:{lock.stat().st_ino} 0 EOF"
+    (proc / "locks").write_text(f"1: FLOCK  ADVISORY  WRITE 5 {inode}\n1: -> FLOCK  ADVISORY  WRITE 7 {inode}\n")
+    watch = LockWatch(nobody, str(proc))
+
+    def holder(look: int) -> int:
+        watch.forget_owners()  # each look is one in full
+        (held,) = watch.look(100.0 + look / 5)
+        return held.holders[0].pid
+
+    assert holder(0) == 5
+    opens(8)
+    assert {holder(look) for look in range(1, 20)} == {5}
+    assert [holder(look) for look in range(20, 60)][-1] == 8
+
+
 def test_who_was_caught_letting_go_is_looked_at_again(tmp_path: Path) -> None:
     lock = tmp_path / ".package-cache"
     lock.touch()
