@@ -1,4 +1,5 @@
-"""What may go: old runs, private target dirs that nobody used for long, the middle of logs that are too long.
+"""What may go: old runs, private target dirs and cache servers' logs that nobody used for long, the middle of logs that
+are too long.
 
 A sweep is data first (`plan_sweep`, which only compares values), then deeds (`remove`).
 """
@@ -39,15 +40,15 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A run's folder, or a private target dir with its note of the checkout."""
+    """A run's folder, a private target dir with its note of the checkout, or what an agent's cache server left."""
 
-    kind: Literal["run", "target"]
+    kind: Literal["run", "target", "cache"]
     name: str
     path: str
     size_bytes: int
     """On the disk."""
     used_at: float
-    """When the run was started, the target dir last built in; seconds since the epoch."""
+    """When the run was started, the target dir last built in, the cache server last started; seconds since the epoch."""
     is_live: bool = False
 
 
@@ -72,7 +73,8 @@ def plan_sweep(stored: Sequence[Stored], limits: Limits, now: float) -> tuple[Re
     runs = sorted((s for s in stored if s.kind == "run"), key=lambda s: s.used_at)
     targets = sorted((s for s in stored if s.kind == "target"), key=lambda s: s.used_at)
     days = limits.keep_s / _DAY_S
-    old = [s for s in runs if not s.is_live and now - s.used_at > limits.keep_s]
+    caches = sorted((s for s in stored if s.kind == "cache"), key=lambda s: s.used_at)
+    old = [s for s in (*runs, *caches) if not s.is_live and now - s.used_at > limits.keep_s]
     removals = [Removal(s, f"older than {days:g} days") for s in old]
     rest = [s for s in runs if s not in old]
     removals += _over(rest, limits.runs_bytes, "runs")
@@ -113,6 +115,9 @@ def scan(paths: Paths) -> Iterator[Stored]:
         target = path + "/target"
         used_at = max(used.get(target, 0.0), _modified(path), _modified(target))
         yield Stored("target", name, path, disk_bytes(path), used_at, target in live_targets)
+    for name in _names(paths.caches):
+        path = f"{paths.caches}/{name}"
+        yield Stored("cache", name, path, disk_bytes(path), _modified(path), _is_served(paths, name))
 
 
 def remove(paths: Paths, removal: Removal) -> bool:
@@ -120,6 +125,8 @@ def remove(paths: Paths, removal: Removal) -> bool:
     stored = removal.stored
     if stored.kind == "run":
         return remove_run(paths, stored.name)
+    if stored.kind == "cache":
+        return not _is_served(paths, stored.name) and _remove_tree(stored.path, paths.state + _GONE)
     if stored.path + "/target" in _targets_in_use(paths):
         return False
     return _remove_tree(stored.path, paths.cache + _GONE)
@@ -224,6 +231,13 @@ def _remove_tree(path: str, bin_folder: str) -> bool:
         return False
     shutil.rmtree(gone, ignore_errors=True)
     return True
+
+
+def _is_served(paths: Paths, agent: str) -> bool:
+    from core.cache.server import is_alive, read_server
+
+    server = read_server(paths, agent)
+    return server is not None and is_alive(server)
 
 
 def _targets_in_use(paths: Paths) -> set[str]:

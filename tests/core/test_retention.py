@@ -101,6 +101,19 @@ def test_a_removal_is_done_unless_it_became_live(tmp_path: Path) -> None:
     assert os.listdir(world.paths.state + "/gone") == []
 
 
+def test_what_a_cache_server_left_goes_once_nobody_used_it_for_long(tmp_path: Path) -> None:
+    paths = Paths(str(tmp_path / "s"), str(tmp_path / "c"))
+    for agent, days in (("recent", 3), ("stale", 20)):
+        folder = Path(paths.caches, agent)
+        folder.mkdir(parents=True)
+        (folder / "log-1.000").write_bytes(b"x" * 5000)
+        os.utime(folder, (START - days * 86400, START - days * 86400))
+    (removal,) = plan_sweep(list(scan(paths)), Limits(), START)
+    assert (removal.stored.name, removal.stored.size_bytes >= 5000) == ("stale", True)
+    assert remove(paths, removal)
+    assert os.listdir(paths.caches) == ["recent"]
+
+
 def test_a_removal_that_was_interrupted_is_finished(tmp_path: Path) -> None:
     paths = Paths(str(tmp_path / "s"), str(tmp_path / "c"))
     Path(paths.state, "gone", "r1-1").mkdir(parents=True)
