@@ -48,7 +48,7 @@ class Stored:
     size_bytes: int
     """On the disk."""
     used_at: float
-    """When the run was started, the target dir last built in, the cache server last started; seconds since the epoch."""
+    """When the run, or the cache server, was started, the target dir last built in; seconds since the epoch."""
     is_live: bool = False
 
 
