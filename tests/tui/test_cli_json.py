@@ -160,3 +160,25 @@ def _events(run: str, folder: Path) -> list[e.Event]:
     record = read_record(Paths(str(folder / "cargo-deck"), str(folder / "cargo-deck")), run)
     assert record is not None
     return [record.started]
+
+
+def link_of(run: str, link: e.LinkEnded) -> None:
+    """A link in the journal of a run."""
+    paths = Paths(os.environ["XDG_STATE_HOME"] + "/cargo-deck", os.environ["XDG_CACHE_HOME"])
+    writer = JournalWriter(paths.run(run) + "/events.jsonl", run)
+    writer.append([link])
+    writer.close()
+
+
+def test_the_peak_of_links_that_nobody_saw_is_not_known(run: str, capsys: pytest.CaptureFixture[str]) -> None:
+    link_of(run, link_end(2.0, "7-1", "a(bin)", 0, is_sampled=True))
+    (found,) = printed(capsys, "ps", "--json")
+    assert found["runs"][0]["links"] == {"running": 0, "ended": 1, "peak_bytes": None}
+
+
+def test_the_name_of_a_linker_is_nothing_that_a_terminal_obeys(run: str, capsys: pytest.CaptureFixture[str]) -> None:
+    link_of(run, link_end(2.0, "7-1", "a(bin)", 9_000_000, linker="\x1b]0;x\x07mold"))
+    main(["links"])
+    shown = capsys.readouterr().out
+    assert "mold" in shown
+    assert not {"\x1b", "\x07"} & set(shown)

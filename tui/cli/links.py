@@ -85,7 +85,7 @@ def _cells(row: LinkRow, now: float) -> tuple[str, ...]:
     taken = row.peak_bytes if link is not None else row.now_bytes
     memory = link_words.figure(taken, is_sampled=row.is_sampled) + ("" if link is not None else " now")
     return (
-        plain(row.name), plain(row.agent), row.linker or f.UNKNOWN, f.size(row.input_bytes), memory,
+        plain(row.name), plain(row.agent), plain(row.linker) or f.UNKNOWN, f.size(row.input_bytes), memory,
         f.seconds(link.elapsed_s if link is not None else now - row.began),
         f.size(link.output_bytes if link is not None else None), link_words.change_of(link),
     )  # fmt: skip
@@ -113,7 +113,7 @@ def _measure(argv: list[str]) -> int:
     def tell(trial: Trial) -> None:
         trials.append(trial)
         if not given.json:
-            common.print_text(link_words.trial_line(trial, trials[0]))
+            common.print_text(plain(link_words.trial_line(trial, trials[0])))
 
     found = measure(paths, plan, wall_clock, tell)
     if given.json:

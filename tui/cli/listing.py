@@ -285,7 +285,7 @@ def run_record(board: Board, run: Run) -> dict[str, Any]:
         "bottleneck": bottleneck_record(run),
         "memory_peak_bytes": run.memory_peak_bytes,
         "links": {"running": len(run.links), "ended": len(run.link_ends),
-                  "peak_bytes": max((link.peak_bytes for link in run.link_ends), default=None)},
+                  "peak_bytes": max((link.peak_bytes for link in run.link_ends), default=0) or None},
         "cache": _cache_record(run.cache),
         "tests": {"passed": run.tests_passed, "failed": run.tests_failed, "ignored": run.tests_ignored,
                   "suites": run.suites},
