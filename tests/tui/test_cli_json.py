@@ -144,6 +144,8 @@ def test_caches_are_told_as_documented(run: str, tmp_path: Path, capsys: pytest.
     assert set(agent) == documented("### An agent's cache")
     assert set(agent["units"]) == documented("### `units`, of a cache")
     assert (agent["units"]["hits_other"], agent["effective_rate"], agent["saved_s"]) == (1, 1.0, 1.9)
+    (found,) = printed(capsys, "cache", "stats", "--agent", agent["agent"], "--json")
+    assert found["agents"] == [agent], "it has no server of ours, but its builds had a cache"
     (told,) = printed(capsys, "cache", "log", "--json")
     assert set(told) == {
         "schema", "version", *documented("## `cargo-deck/cache-lookup` (version 1), a line each, of `cache log`")

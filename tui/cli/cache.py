@@ -35,7 +35,11 @@ def main(argv: list[str]) -> int:
 
 def _cache(argv: list[str]) -> int:
     parser = common.make_parser("cache", "Compiler caches: an sccache server an agent, and the store they share.")
-    parser.add_argument("what", nargs="?", default="stats", choices=tuple(_ACTIONS), metavar="|".join(_ACTIONS))
+    parser.add_argument(
+        "what", nargs="?", default="stats", choices=tuple(_ACTIONS), metavar="|".join(_ACTIONS),
+        help="stats: what builds of the last day were given (the default); zero: servers count anew; clear: empty our "
+        "store; start, stop: servers, and our store with the last; log: each look-up of the last day",
+    )  # fmt: skip
     parser.add_argument("--agent", metavar="NAME", help="of this agent alone; `start` takes yours where none is named")
     given = parser.parse_args(argv)
     if given.agent is not None and not identity.AGENT_NAME.match(given.agent):
@@ -53,16 +57,22 @@ def _chosen(paths: Paths, given: argparse.Namespace) -> list[str]:
     if given.agent is None:
         return known
     if given.agent not in known:
-        raise UsageError(f"{given.agent} has no cache server: `cargo deck cache start --agent {given.agent}`")
+        raise _has_none(given.agent)
     return [given.agent]
+
+
+def _has_none(agent: str) -> UsageError:
+    return UsageError(f"{agent} has no cache server: `cargo deck cache start --agent {agent}`")
 
 
 def _stats(paths: Paths, given: argparse.Namespace) -> int:
     bring_up_to_date(paths)
     board = Reader(paths, wall_clock, _DAY_S).read_all()
-    names = set(_chosen(paths, given)) | {r.agent for r in board.runs.values() if r.cache.cache}
+    names = {*servers.agents(paths), *(run.agent for run in board.runs.values() if run.cache.cache)}
     if given.agent is not None:
-        names &= {given.agent}
+        if given.agent not in names:
+            raise _has_none(given.agent)
+        names = {given.agent}
     records = [_record(paths, board, agent) for agent in sorted(names)]
     store = _store(paths)
     if given.json:
@@ -249,7 +259,8 @@ def _log(paths: Paths, given: argparse.Namespace) -> int:
         text = f"{f.moment(one.at, board.now)}  {run.agent:<12}  {one.outcome:<13}  {one.unit:<28}  {said}"
         common.print_text(safe(text))
     if not found and not given.json:
-        common.print_text("No build of the last day had a cache.")
+        whose = f"No build of {given.agent}'s" if given.agent else "No build"
+        common.print_text(f"{whose} had a cache in the last day.")
     return 0
 
 
