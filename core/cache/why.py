@@ -51,7 +51,8 @@ def _explain(now: Inputs, before: list[Inputs]) -> tuple[Reason, str]:
         return "first time", f"{now.version}; {before[0].version} was made before"
     compared = [_compare(now, old) for old in kin]
     nearest = min(range(len(kin)), key=lambda at: (len(compared[at].kinds), "folder" in compared[at].kinds,
-                                                   compared[at].is_derived, compared[at].total, at))  # fmt: skip
+                                                   compared[at].is_derived, compared[at].total, not kin[at].is_whole,
+                                                   at))  # fmt: skip
     found = compared[nearest]
     for reason in _CAUSES:
         if said := found.kinds.get(reason):
@@ -89,9 +90,12 @@ def _compare(now: Inputs, old: Inputs) -> _Compared:
         kinds["compiler"] = [f"{now.toolchain}, was {same_name}"]
     flags, is_derived = _flags(now.words, old.words)
     kinds["flags"] = flags
-    kinds["environment"], places = _environment(now.env, old.env)
+    # without its dep-info neither the sources of one nor all that it reads of the environment are known
+    is_known = bool(now.sources) == bool(old.sources)
+    both = now.env.keys() | old.env.keys() if is_known else now.env.keys() & old.env.keys()
+    kinds["environment"], places = _environment(now.env, old.env, both)
     kinds["folder"] = [f"{now.cwd}, was {old.cwd}"] if now.cwd != old.cwd else places
-    kinds["source"] = _files(now.sources, old.sources)
+    kinds["source"] = _files(now.sources, old.sources) if is_known else []
     kinds["dependency"] = _files(now.externs, old.externs)
     return _Compared({kind: said for kind, said in kinds.items() if said}, is_derived)
 
@@ -122,11 +126,11 @@ def _without_cfg(words: tuple[str, ...]) -> list[str]:
     return [word for word in words if not word.startswith("--cfg")]
 
 
-def _environment(now: Mapping[str, str], old: Mapping[str, str]) -> tuple[list[str], list[str]]:
+def _environment(now: Mapping[str, str], old: Mapping[str, str], names: Iterable[str]) -> tuple[list[str], list[str]]:
     """Variables that differ, and those that only tell of another place."""
     variables: list[str] = []
     places: list[str] = []
-    for name in sorted(now.keys() | old.keys()):
+    for name in sorted(names):
         value, was = now.get(name), old.get(name)
         if value == was:
             continue

@@ -87,6 +87,14 @@ def test_the_input_that_differs_is_named(now: Inputs, reason: str, detail: str) 
     assert explain(now, [BASE]) == (reason, detail)
 
 
+def test_nothing_is_called_new_beside_one_whose_sources_were_never_seen() -> None:
+    unseen = changed(sources={}, env={"CARGO_PKG_NAME": "low"}, is_whole=False)
+    now = changed(env={"CARGO_PKG_NAME": "low", "OUT_DIR": "/t/out"})
+    assert explain(now, [unseen]) == ("not known", "nothing that can be seen")
+    assert explain(unseen, [now]) == ("not known", "nothing that can be seen")
+    assert explain(now, [unseen, now]) == ("evicted", "")
+
+
 def test_a_cause_is_told_before_what_follows_from_it() -> None:
     follows = {"externs": {"serde": "x", "libz.a": "dd"}, "words": words(("-C metadata=11", "-C metadata=12"))}
     assert explain(changed(compiler="62", toolchain="n", **follows), [BASE])[0] == "compiler"
