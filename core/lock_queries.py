@@ -85,22 +85,23 @@ def lock_lines(board: Board, day_began: float) -> tuple[LockLine, ...]:
 
 
 def lost_today(board: Board, day_began: float) -> Mapping[str, Mapping[str, float]]:
-    """Seconds by lock and agent, waits that go on included."""
+    """Seconds by lock and agent, waits that go on included: where no engine looks, up to its last sign of life."""
     found: dict[str, dict[str, float]] = {}
+    seen_until = board.now if is_current(board) else board.engine_seen_at or 0.0
     for run in board.runs.values():
         if run.ended_at is not None and run.ended_at < day_began:
             continue
-        for path, seconds in lost_by(run, board.now).items():
+        for path, seconds in lost_by(run, seen_until).items():
             of_path = found.setdefault(path, {})
             of_path[run.agent] = of_path.get(run.agent, 0.0) + seconds
     return found
 
 
 def lost_by(run: Run, now: float) -> Mapping[str, float]:
-    """Seconds that a run spent waiting so far, by lock."""
+    """Seconds that a run spent waiting until a time, by lock."""
     lost = dict(run.lock_paid)
-    if run.blocked is not None and not run.state.is_over:
-        lost[run.blocked.path] = lost.get(run.blocked.path, 0.0) + max(0.0, now - run.blocked.since)
+    if run.blocked is not None and not run.state.is_over and now > run.blocked.since:
+        lost[run.blocked.path] = lost.get(run.blocked.path, 0.0) + now - run.blocked.since
     return lost
 
 

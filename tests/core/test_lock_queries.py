@@ -72,6 +72,14 @@ def test_ours_come_first_and_package_caches_last() -> None:
     assert [line.path for line in lines] == [paths[0], paths[2], paths[1], paths[3]]
 
 
+def test_a_wait_that_nobody_looks_at_any_more_does_not_go_on_to_cost() -> None:
+    path = TARGET + ".cargo-lock"
+    waiting = board(runs=(run("r", "b", blocked(path, NOW - 400)),))
+    assert lost_today(waiting, 0.0) == {path: {"b": 400.0}}
+    assert lost_today(replace(waiting, engine_seen_at=NOW - 300), 0.0) == {path: {"b": 100.0}}
+    assert lost_today(replace(waiting, engine_seen_at=None), 0.0) == {}
+
+
 def test_a_ring_of_waits_has_an_end() -> None:
     lines = lock_lines(board(held("/1/.cargo-lock", A, (B, 3.0)), held("/2/.cargo-lock", B, (A, 2.0))), 0.0)
     assert [[wait.owner.pid for wait in line.waits] for line in lines] == [[2, 1], [1, 2]]
