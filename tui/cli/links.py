@@ -30,7 +30,11 @@ def main(argv: list[str]) -> int:
 
 
 def _list(argv: list[str]) -> int:
-    parser = common.make_parser("links", "Links of builds of the last 24 hours: live ones, then the largest.")
+    parser = common.make_parser(
+        "links",
+        "Links of builds of the last 24 hours: live ones, then the largest."
+        " `cargo deck links measure RUN`: what would make one take less; see its --help.",
+    )
     given = parser.parse_args(argv)
     paths = common.user_paths()
     listing.bring_up_to_date(paths)

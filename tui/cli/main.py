@@ -39,7 +39,7 @@ act on them (RUN: an id, the beginning of one, or an agent's name)
   cargo deck config [default]           check config.toml, print one; docs/config.md
   cargo deck demo                       four agents build a sample workspace
 
-ps, top, logs, links, locks, wait, stop, restart, forget, sweep, shim, config: --json. Every command: --help.
+ps, top, logs, links, locks, cache, wait, stop, restart, forget, sweep, shim, config: --json. Every command: --help.
 """
 _COMMANDS = {
     "run-all": ("tui.cli.run_all", "main"),
