@@ -3,13 +3,14 @@
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
 from textual.pilot import Pilot
 
 from core import events as e
-from core.host import Host
+from core.host import Host, Owner, Waiter
 from core.lock_queries import shared_targets
 from core.reduce import reduce_run
 from core.state import Board, Run
@@ -207,3 +208,21 @@ async def test_the_page_why_says_whom_a_run_waits_for_and_what_would_avoid_it(st
         shown = " ".join(text_of(pilot).split())
         assert "waits for claude-1's build · artifact dir lock" in shown
         assert "cargo check" in shown
+
+
+async def test_what_is_nothing_of_locks_costs_nothing_and_a_new_wait_is_shown_at_once(locked: Stage) -> None:
+    app = locked.app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        screen = await opened(pilot)
+        lines = screen._lines
+        first = next(iter(locked.board.runs.values()))
+        grown = replace(first, out_lines=first.out_lines + 9)
+        locked.board = replace(locked.board, runs=MappingProxyType({**locked.board.runs, first.run: grown}))
+        app.pull()
+        assert screen._lines is lines
+        held = locked.board.host.locks[-1]
+        more = replace(held, waiters=(Waiter(Owner(77, "", "", "cargo doc", "/d"), T0 + 58),))
+        host = replace(locked.board.host, locks=(*locked.board.host.locks[:-1], more))
+        locked.board = replace(locked.board, host=host)
+        app.pull()
+        assert "4 wait" in screen.query_one("#about", StatusLine).words

@@ -39,6 +39,7 @@ class LocksScreen(DeckScreen[None]):
 
     def __init__(self) -> None:
         super().__init__()
+        self._shown: tuple[object, ...] = ()
         self._board = Board()
         self._lines: Sequence[LockLine] = ()
         self._shared: Sequence[SharedTarget] = ()
@@ -64,6 +65,10 @@ class LocksScreen(DeckScreen[None]):
         return self.query_one("#detail", TextView)
 
     def show(self, view: View) -> None:
+        shown = view.now, view.board.host.locks, tuple(run.blocked for run in view.board.runs.values())
+        if shown == self._shown:
+            return  # lines of logs, crates: all that comes ten times a second is nothing here
+        self._shown = shown
         self._board = replace(view.board, now=view.now)
         self._lines = lock_lines(self._board, words.day_began(view.now))
         self._shared = shared_targets(self._board)
