@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from typing import NamedTuple
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 from core.errors import UsageError
 
@@ -39,7 +39,7 @@ def backend_of(store: str, given: Mapping[str, str]) -> Backend:
     shown = f"{parts.scheme}://{place}{port}{parts.path}"
     match parts.scheme:
         case "redis" | "rediss" if place:
-            env = _redis(parts.scheme, place + port, parts.path, parts.username, parts.password)
+            env = _redis(parts, place + port)
             return Backend(shown, env, (place, parts.port or 6379))
         case "memcached" if place:
             env = {"SCCACHE_MEMCACHED_ENDPOINT": f"tcp://{place}{port or ':11211'}"}
@@ -52,14 +52,14 @@ def backend_of(store: str, given: Mapping[str, str]) -> Backend:
             raise UsageError(f"store = {_masked(store)!r} is no place to store: write one of {_EXAMPLES}")
 
 
-def _redis(scheme: str, place: str, path: str, user: str | None, password: str | None) -> dict[str, str]:
-    found = {"SCCACHE_REDIS_ENDPOINT": f"{scheme}://{place}", "SCCACHE_REDIS_KEY_PREFIX": "cargo-deck"}
-    if path.strip("/"):
-        found["SCCACHE_REDIS_DB"] = path.strip("/")
-    if user:
-        found["SCCACHE_REDIS_USERNAME"] = unquote(user)
-    if password:
-        found["SCCACHE_REDIS_PASSWORD"] = unquote(password)
+def _redis(parts: SplitResult, place: str) -> dict[str, str]:
+    found = {"SCCACHE_REDIS_ENDPOINT": f"{parts.scheme}://{place}", "SCCACHE_REDIS_KEY_PREFIX": "cargo-deck"}
+    if parts.path.strip("/"):
+        found["SCCACHE_REDIS_DB"] = parts.path.strip("/")
+    if parts.username:
+        found["SCCACHE_REDIS_USERNAME"] = unquote(parts.username)
+    if parts.password:
+        found["SCCACHE_REDIS_PASSWORD"] = unquote(parts.password)
     return found
 
 

@@ -99,7 +99,8 @@ def ensure_server(paths: Paths, agent: str, wish: Wish, env: dict[str, str]) -> 
                 return known
             _end(known)
         _drop_old_logs(folder)
-        return _start(paths, agent, program, backend, settings, {**_base_env(env), **variables})
+        env = {**_base_env(env), **variables}
+        return _start(paths, agent, program, env, backend=backend, settings=settings)
 
 
 def _backend(paths: Paths, agent: str, wish: Wish, env: dict[str, str]) -> tuple[str, dict[str, str]]:
@@ -286,7 +287,7 @@ def _quietly_unlink(path: str) -> None:
         pass
 
 
-def _start(paths: Paths, agent: str, program: Program, backend: str, settings: str, env: dict[str, str]) -> Server:
+def _start(paths: Paths, agent: str, program: Program, env: dict[str, str], *, backend: str, settings: str) -> Server:
     folder = agent_folder(paths, agent)
     now = wall_clock()
     socket, log = _socket_path(folder), _log_path(folder, now)

@@ -241,7 +241,8 @@ class CacheWatch:
         is_hit = verdict.outcome == "hit"
         source = self._store_tail.source(one.agent, verdict.key, verdict.at) if is_hit else ""
         event = _event(
-            verdict.at, unit, verdict.outcome, language=verdict.language, key=verdict.key, reason=verdict.reason,
+            verdict.at, unit, verdict.outcome, language=verdict.language, key=verdict.key,
+            reason=verdict.reason or ("not known" if verdict.outcome == "missed" else ""),
             source=source or (found.agent if found and is_hit else ""), elapsed_s=_elapsed(verdict),
             saved_s=found.compile_s if found and is_hit else None, size=found.size_bytes if found else None,
         )  # fmt: skip

@@ -152,7 +152,7 @@ def begin(paths: Paths, request: Request) -> Begun:
         chosen = own
         if own.source == "default" and own.path is not None:
             chosen = _choose(paths, slot.run, request.agent.name, checkout, own)
-        cached = _cache(paths, parsed, settings, request, root)
+        cached = _cache(paths, parsed, settings, request, root=root)
         memory = handoff.open_memory() if request.caller.out_tty and request.is_owned else None
         composed = compose.compose(
             parsed, settings, request.caller, request.env,
@@ -206,12 +206,13 @@ def begin(paths: Paths, request: Request) -> Begun:
 
 
 def _cache(
-    paths: Paths, parsed: grammar.Parsed, settings: config.CargoConfig, request: Request, root: str | None
+    paths: Paths, parsed: grammar.Parsed, settings: config.CargoConfig, request: Request, *, root: str | None
 ) -> cache.Chosen:
     """The compiler cache of a build; none for what compiles nothing, or takes no flags of ours."""
     if parsed.command is None or not parsed.is_known or root is None:
         return cache.Chosen()
-    return cache.choose_cache(paths, request.agent.name, settings, request.env, root)
+    given = parsed.options.get("config", ())
+    return cache.choose_cache(paths, request.agent.name, settings, request.env, root=root, given=given)
 
 
 def _begin_exec(paths: Paths, request: Request) -> Begun:

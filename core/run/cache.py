@@ -5,7 +5,7 @@ is imported only where one is wanted.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from core.errors import DeckError
@@ -110,44 +110,53 @@ def parse_size(text: str) -> int | None:
     return int(size) if 0 < size < 1e18 else None
 
 
-def choose_cache(paths: Paths, agent: str, config: CargoConfig, env: dict[str, str], root: str | None) -> Chosen:
-    """The cache of a build; its server runs when this returns. Whatever fails, the build goes without one."""
+def choose_cache(
+    paths: Paths, agent: str, config: CargoConfig, env: dict[str, str], *, root: str | None, given: Sequence[str] = ()
+) -> Chosen:
+    """The cache of a build; its server runs when this returns. Whatever fails, the build goes without one.
+
+    `root`: of the workspace. `given`: values of cargo's `--config`.
+    """
+    wish = read_wish(env)
+    if (stands := _what_stands_in_the_way(config, wish, given)) is not None:
+        return stands
+    try:
+        from core.cache.server import ensure_server
+        from core.run import fronts
+
+        front = fronts.need_front(paths, "sccache", env)
+        server = ensure_server(paths, agent, wish, env)
+    except (DeckError, OSError, ValueError) as error:
+        return Chosen(reason=f"sccache could not be used: {error}")
+    flags, told = _flags(front, config, root)
+    place = "our store, shared by all agents" if server.backend == "own" else server.backend
+    program = f"{server.program_folder}/{os.path.basename(server.program)}"
+    return Chosen(
+        flags=flags,
+        env=((SERVER, server.socket), (PROGRAM, program), ("SCCACHE_SERVER_UDS", server.socket), *_OURS_ALONE),
+        folders=(server.program_folder,),
+        server=server.folder,
+        value=f"sccache {server.version}",
+        reason=f'cache = "sccache" ({wish.source}); a server of {agent}\'s own, on {place}{told}',
+    )
+
+
+def _what_stands_in_the_way(config: CargoConfig, wish: Wish, given: Sequence[str]) -> Chosen | None:
+    """Why there is no cache of ours; None: nothing."""
     if config.rustc_wrapper == "":
         return Chosen(reason="RUSTC_WRAPPER or build.rustc-wrapper is set to nothing: that means no cache")
     if config.rustc_wrapper is not None:
         name = os.path.basename(config.rustc_wrapper)
         return Chosen(value=name, reason="the rustc-wrapper that is set stays in charge; its own figures are read")
-    wish = read_wish(env)
+    if any("rustc-wrapper" in one for one in given):
+        return Chosen(reason="--config names a rustc-wrapper: it stays in charge")
     if wish.mistake:
         return Chosen(reason=wish.mistake)
     if wish.kind == "none":
         return NONE
     if config.incremental is True and config.is_incremental_forced:
         return Chosen(reason="CARGO_INCREMENTAL is on, which sccache refuses: unset it to have a cache")
-    try:
-        from core.run import fronts
-
-        front = fronts.need_front(paths, "sccache", env)
-        from core.cache.server import ensure_server
-
-        server = ensure_server(paths, agent, wish, env)
-    except (DeckError, OSError, ValueError) as error:
-        return Chosen(reason=f"sccache could not be used: {error}")
-    flags, told = _flags(front, config, root)
-    place = "our store, shared by all agents" if server.backend == "own" else server.backend
-    return Chosen(
-        flags=flags,
-        env=(
-            (SERVER, server.socket),
-            (PROGRAM, f"{server.program_folder}/{os.path.basename(server.program)}"),
-            ("SCCACHE_SERVER_UDS", server.socket),
-            *_OURS_ALONE,
-        ),
-        folders=(server.program_folder,),
-        server=server.folder,
-        value=f"sccache {server.version}",
-        reason=f'cache = "sccache" ({wish.source}); a server of {agent}\'s own, on {place}{told}',
-    )
+    return None
 
 
 def choose_for_exec(paths: Paths, agent: str, env: dict[str, str]) -> Chosen:

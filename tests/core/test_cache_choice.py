@@ -51,7 +51,7 @@ def test_a_variable_counts_more_than_the_file(tmp_path: Path) -> None:
 def test_what_cannot_be_used_is_said_and_there_is_no_cache(tmp_path: Path, text: str, said: str) -> None:
     env = settings(tmp_path, text)
     assert said in read_wish(env).mistake
-    chosen = choose_cache(paths_in(tmp_path), "a", read_config(str(tmp_path), env, str(tmp_path)), env, None)
+    chosen = choose_cache(paths_in(tmp_path), "a", read_config(str(tmp_path), env, str(tmp_path)), env, root=None)
     assert (chosen.flags, chosen.server) == ((), "")
     assert said in chosen.reason
 
@@ -66,21 +66,31 @@ def test_sizes_are_read_with_their_units(text: str, size: int | None) -> None:
 
 def test_a_wrapper_of_the_users_stays_in_charge(tmp_path: Path) -> None:
     env = settings(tmp_path, 'cache = "sccache"\n') | {"RUSTC_WRAPPER": "/opt/kache"}
-    chosen = choose_cache(paths_in(tmp_path), "a", read_config(str(tmp_path), env, str(tmp_path)), env, None)
+    chosen = choose_cache(paths_in(tmp_path), "a", read_config(str(tmp_path), env, str(tmp_path)), env, root=None)
     assert (chosen.flags, chosen.value) == ((), "kache")
     assert "stays in charge" in chosen.reason
 
 
+def test_a_wrapper_on_the_command_line_stays_in_charge(tmp_path: Path) -> None:
+    env = settings(tmp_path, 'cache = "sccache"\n')
+    config = read_config(str(tmp_path), env, str(tmp_path))
+    given = ["net.offline=true", "build.rustc-wrapper='/opt/kache'"]
+    chosen = choose_cache(paths_in(tmp_path), "a", config, env, root=None, given=given)
+    assert (chosen.flags, chosen.value, chosen.reason) == (
+        (), "none", "--config names a rustc-wrapper: it stays in charge"
+    )  # fmt: skip
+
+
 def test_an_empty_wrapper_means_none(tmp_path: Path) -> None:
     env = settings(tmp_path, 'cache = "sccache"\n') | {"RUSTC_WRAPPER": ""}
-    chosen = choose_cache(paths_in(tmp_path), "a", read_config(str(tmp_path), env, str(tmp_path)), env, None)
+    chosen = choose_cache(paths_in(tmp_path), "a", read_config(str(tmp_path), env, str(tmp_path)), env, root=None)
     assert (chosen.flags, chosen.value) == ((), "none")
     assert "set to nothing" in chosen.reason
 
 
 def test_forced_incremental_compilation_means_no_cache(tmp_path: Path) -> None:
     env = settings(tmp_path, 'cache = "sccache"\n') | {"CARGO_INCREMENTAL": "1"}
-    chosen = choose_cache(paths_in(tmp_path), "a", read_config(str(tmp_path), env, str(tmp_path)), env, None)
+    chosen = choose_cache(paths_in(tmp_path), "a", read_config(str(tmp_path), env, str(tmp_path)), env, root=None)
     assert (chosen.flags, chosen.server) == ((), "")
     assert "CARGO_INCREMENTAL" in chosen.reason
 
@@ -89,7 +99,7 @@ def test_a_store_that_does_not_answer_leaves_the_build_without_a_cache(tmp_path:
     env = settings(tmp_path, 'cache = "sccache"\nstore = "redis://127.0.0.1:1"\n') | {
         "PATH": os.environ["PATH"], "RUSTUP_HOME": os.environ.get("RUSTUP_HOME", os.path.expanduser("~/.rustup")),
     }  # fmt: skip
-    chosen = choose_cache(paths_in(tmp_path), "a", read_config(str(tmp_path), env, str(tmp_path)), env, None)
+    chosen = choose_cache(paths_in(tmp_path), "a", read_config(str(tmp_path), env, str(tmp_path)), env, root=None)
     assert (chosen.flags, chosen.server) == ((), "")
     assert chosen.reason.startswith(
         "sccache could not be used: redis://127.0.0.1:1 does not answer (Connection refused)"

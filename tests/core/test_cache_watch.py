@@ -243,6 +243,17 @@ def test_a_run_without_notes_waits_for_what_is_under_way_at_its_end(world: World
     assert run.told == [("one", "hit", 0.3)]
 
 
+def test_why_a_unit_missed_that_no_front_noted_is_not_known(world: World) -> None:
+    run = world.run("1", "ann", has_notes=False)
+    world.miss("ann", 0.11, "one")
+    world.look(run)
+    world.look(ending=(run,))
+    world.look(ending=(run,))
+    (found,) = run.events
+    assert isinstance(found, e.CacheLookedUp)
+    assert (found.outcome, found.reason) == ("missed", "not known")
+
+
 def test_what_is_asked_of_an_unknown_compiler_is_told_to_no_build_of_cargo(world: World) -> None:
     run = world.run("1", "ann")
     world.log("ann", 0.1, "check_compiler: Unsupported compiler: not known", "sccache::server")

@@ -190,7 +190,7 @@ def _zero(paths: Paths, given: argparse.Namespace) -> int:
         if known is not None and servers.is_alive(known):
             _call(known, "--zero-stats")
             done.append(agent)
-    return _say(given, "cache-zero", done, "counts from zero", "No cache server runs.")
+    return _say(given, "cache-zero", done, word="counts from zero", nothing="No cache server runs.")
 
 
 def _clear(paths: Paths, given: argparse.Namespace) -> int:
@@ -226,10 +226,10 @@ def _stop(paths: Paths, given: argparse.Namespace) -> int:
     done = [agent for agent in _chosen(paths, given) if servers.stop_server(paths, agent)]
     if given.agent is None and stop_store(paths):
         done.append("the store")
-    return _say(given, "cache-stop", done, "stopped", "Nothing ran.")
+    return _say(given, "cache-stop", done, word="stopped", nothing="Nothing ran.")
 
 
-def _say(given: argparse.Namespace, schema: str, done: list[str], word: str, nothing: str) -> int:
+def _say(given: argparse.Namespace, schema: str, done: list[str], *, word: str, nothing: str) -> int:
     if given.json:
         common.print_json(schema, agents=done)
         return 0
