@@ -30,7 +30,7 @@ class MachineSampled(Event):
     available_bytes: int
     """What can be had without swapping."""
     anonymous_bytes: int
-    """Of all processes."""
+    """Of all processes that share that memory; of a cgroup, with what the kernel takes for them."""
     ours_bytes: int
     """Of those, the builds'."""
     swap_used_bytes: int

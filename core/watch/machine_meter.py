@@ -67,7 +67,7 @@ class MachineMeter:
 
     def _from_proc(self, ours_bytes: int, folders: Iterable[str]) -> e.MachineSampled:
         memory = parse_meminfo(_read(self._proc + "/meminfo"))
-        total, available = self._room(memory)
+        total, available, anonymous = self._room(memory)
         busy, ticks = parse_ticks(_read(self._proc + "/stat"))
         now = _Counters(self._monotonic(), busy, ticks, self._stalls())
         before, self._before = self._before, now
@@ -76,7 +76,7 @@ class MachineMeter:
             cpu=_share(now.busy, before.busy, now.ticks - before.ticks) if before else None,
             total_bytes=total,
             available_bytes=available,
-            anonymous_bytes=memory["AnonPages"],
+            anonymous_bytes=anonymous,
             ours_bytes=ours_bytes,
             swap_used_bytes=memory["SwapTotal"] - memory["SwapFree"],
             swap_total_bytes=memory["SwapTotal"],
@@ -90,17 +90,20 @@ class MachineMeter:
         except (OSError, ValueError):
             return ()  # an old kernel, or switched off
 
-    def _room(self, memory: dict[str, int]) -> tuple[int, int]:
-        """Memory in all and what can be had of it: of the machine, or of a cgroup around us that has less."""
+    def _room(self, memory: dict[str, int]) -> tuple[int, int, int]:
+        """Memory in all, what can be had of it, and what processes took for themselves: of the machine, or of a cgroup
+        around us that has less."""
         if self._samples % _GROUP_EVERY == 0:
             self._groups = limited_groups(self._proc)
         self._samples += 1
-        total, available = memory["MemTotal"], memory["MemAvailable"]
+        total, available, anonymous = memory["MemTotal"], memory["MemAvailable"], memory["AnonPages"]
         for group in self._groups:
             found = read_group(group)
             if found is not None:
-                total, available = min(total, found.limit_bytes), min(available, found.available_bytes)
-        return total, available
+                available = min(available, found.available_bytes)
+                if found.limit_bytes < total:
+                    total, anonymous = found.limit_bytes, max(0, found.usage_bytes - found.file_bytes)
+        return total, available, anonymous
 
     def _disks(self, folders: Iterable[str], now: float) -> tuple[DiskRow, ...]:
         rows: dict[int, DiskRow] = {}

@@ -136,6 +136,19 @@ def test_a_table_that_the_kernel_gives_in_pieces_is_read_to_its_end() -> None:
     assert last.split()[0].encode() in read_all("/proc/self/smaps")
 
 
+def test_what_is_taken_is_of_the_same_memory_as_what_there_is(machine: FakeMachine, tmp_path: Path) -> None:
+    stat = f"inactive_file {GIB}\nactive_file {GIB}\n"
+    for name, text in (("memory.max", 8 * GIB), ("memory.current", 5 * GIB), ("memory.events", "max 0\n"),
+                       ("memory.stat", stat)):  # fmt: skip
+        (tmp_path / name).write_text(str(text))
+    meter = machine.meter()
+    sampled(meter)
+    names = ("memory.events", "memory.max", "memory.current")
+    meter._groups = (oom.Group("/g", *(str(tmp_path / name) for name in names)),)
+    found = sampled(meter)
+    assert (found.total_bytes, found.available_bytes, found.anonymous_bytes) == (8 * GIB, 5 * GIB, 3 * GIB)
+
+
 def test_a_file_system_in_memory_has_no_disk() -> None:
     assert find_device(os.stat("/proc").st_dev) is None
 
