@@ -31,7 +31,7 @@ def backend_of(store: str, given: Mapping[str, str]) -> Backend:
     if store == "gha":
         return Backend("GitHub Actions", {"SCCACHE_GHA_ENABLED": "on", **_passed(given)})
     parts = urlsplit(store)
-    place = parts.hostname or ""
+    place = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname or ""
     try:
         port = f":{parts.port}" if parts.port else ""
     except ValueError:
@@ -40,10 +40,10 @@ def backend_of(store: str, given: Mapping[str, str]) -> Backend:
     match parts.scheme:
         case "redis" | "rediss" if place:
             env = _redis(parts, place + port)
-            return Backend(shown, env, (place, parts.port or 6379))
+            return Backend(shown, env, (place.strip("[]"), parts.port or 6379))
         case "memcached" if place:
             env = {"SCCACHE_MEMCACHED_ENDPOINT": f"tcp://{place}{port or ':11211'}"}
-            return Backend(shown, env, (place, parts.port or 11211))
+            return Backend(shown, env, (place.strip("[]"), parts.port or 11211))
         case "s3" if place:
             return Backend(shown, {**_s3(place, parts.path, parse_qs(parts.query)), **_passed(given)})
         case "http" | "https" if place:

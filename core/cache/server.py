@@ -20,7 +20,15 @@ from typing import NamedTuple
 from core.cache.backends import backend_of
 from core.cache.program import Program, find_program, own_folder
 from core.cache.sccache_env import LOG_ENV
-from core.cache.server_process import last_words, reap, spawn, surroundings
+from core.cache.server_process import (
+    last_words,
+    note_failure,
+    reap,
+    recent_failure,
+    socket_path,
+    spawn,
+    surroundings,
+)
 from core.clock import monotonic, wall_clock
 from core.errors import StateError
 from core.paths import Paths
@@ -36,7 +44,6 @@ MAX_LOG_BYTES = 8 << 20
 starts reads it in half a second."""
 KEPT_LOGS = 2
 _LOG = re.compile(r"log-\d+\.\d{3}\Z")
-_LONGEST_SOCKET = 100
 _PASSED = (
     "PATH",
     "HOME",
@@ -98,6 +105,8 @@ def ensure_server(paths: Paths, agent: str, wish: Wish, env: dict[str, str]) -> 
             if is_in_use(paths, agent):
                 return known
             _end(known)
+        if (why := recent_failure(folder, settings)) is not None:
+            raise StateError(why)
         _drop_old_logs(folder)
         env = {**_base_env(env), **variables}
         return _start(paths, agent, program, env, backend=backend, settings=settings)
@@ -120,14 +129,16 @@ def _backend(paths: Paths, agent: str, wish: Wish, env: dict[str, str]) -> tuple
 
 def _try(name: str, address: tuple[str, int]) -> None:
     """Somebody listens there. Raises StateError where nobody does."""
-    link = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM)
     try:
-        link.settimeout(CONNECT_LIMIT_S)
-        link.connect(address)
+        family, kind, protocol, _, place = _socket.getaddrinfo(*address, 0, _socket.SOCK_STREAM)[0]
+        link = _socket.socket(family, kind, protocol)
+        try:
+            link.settimeout(CONNECT_LIMIT_S)
+            link.connect(place)
+        finally:
+            link.close()
     except OSError as error:
         raise StateError(f"{name} does not answer ({error.strerror or error}): is it started?") from error
-    finally:
-        link.close()
 
 
 def _base_env(env: Mapping[str, str]) -> dict[str, str]:
@@ -249,6 +260,7 @@ def _end(server: Server) -> None:
         ends = monotonic() + limit_s
         while monotonic() < ends and _process(server) is not None:
             time.sleep(0.005)
+    reap(server.pid)
     _quietly_unlink(server.socket)
 
 
@@ -261,7 +273,6 @@ def kill_server(server: Server) -> None:
 
 def _process(server: Server) -> proctree.Process | None:
     """The very one that we started; None: it is over, whether or not anybody has waited for it."""
-    reap(server.pid)
     process = proctree.read_process(server.pid)
     is_over = process is None or process.started_ticks != server.start or process.state in "ZX"
     return None if is_over else process
@@ -290,7 +301,7 @@ def _quietly_unlink(path: str) -> None:
 def _start(paths: Paths, agent: str, program: Program, env: dict[str, str], *, backend: str, settings: str) -> Server:
     folder = agent_folder(paths, agent)
     now = wall_clock()
-    socket, log = _socket_path(folder), _log_path(folder, now)
+    socket, log = socket_path(folder), _log_path(folder, now)
     _quietly_unlink(socket)
     env |= {
         **LOG_ENV,
@@ -312,23 +323,11 @@ def _start(paths: Paths, agent: str, program: Program, env: dict[str, str], *, b
     try:
         _await_start(server)
         _write(folder + "/server.json", server)
-    except BaseException:
+    except BaseException as error:
         _end(server)  # nobody else would know of it
+        note_failure(folder, settings, str(error))
         raise
     return server
-
-
-def _socket_path(folder: str) -> str:
-    """A path that fits into a socket's address."""
-    path = folder + "/socket"
-    if len(os.fsencode(path)) <= _LONGEST_SOCKET:
-        return path
-    place = f"/tmp/cargo-deck-{os.getuid()}"
-    os.makedirs(place, 0o700, exist_ok=True)
-    status = os.lstat(place)
-    if status.st_uid != os.getuid() or status.st_mode & 0o077:
-        raise StateError(f"{place} is not ours alone: remove it, or set XDG_STATE_HOME to a shorter path")
-    return f"{place}/{_digest(folder)[:16]}"
 
 
 def _await_start(server: Server) -> None:

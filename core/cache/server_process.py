@@ -1,11 +1,15 @@
 """The process of a cache server: started outside any run, with nothing of who starts it that others would notice."""
 
+import hashlib
 import os
 import signal
 from typing import Any
 
+from core.clock import wall_clock
 from core.errors import StateError
 
+RETRY_AFTER_S = 30.0
+_LONGEST_SOCKET = 100
 _DEFAULT_SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGPIPE, signal.SIGTERM)
 _SHELL = "/bin/sh"
 _BEGIN = 'umask 022 && cd / && exec "$0"'
@@ -73,3 +77,37 @@ def last_words(folder: str, log: str) -> str:
         return f"see {log}"
     said = next((line.strip() for line in lines if "error" in line.lower()), "") or lines[0].strip()
     return said.removeprefix("sccache: error: ")[:300] or f"see {log}"
+
+
+def socket_path(folder: str) -> str:
+    """A path that fits into a socket's address."""
+    path = folder + "/socket"
+    if len(os.fsencode(path)) <= _LONGEST_SOCKET:
+        return path
+    place = f"/tmp/cargo-deck-{os.getuid()}"
+    os.makedirs(place, 0o700, exist_ok=True)
+    status = os.lstat(place)
+    if status.st_uid != os.getuid() or status.st_mode & 0o077:
+        raise StateError(f"{place} is not ours alone: remove it, or set XDG_STATE_HOME to a shorter path")
+    return f"{place}/{hashlib.blake2b(folder.encode(), digest_size=8).hexdigest()}"
+
+
+def note_failure(folder: str, settings: str, why: str) -> None:
+    """It did not start with these settings."""
+    try:
+        with open(os.open(folder + "/failed", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            file.write(f"{settings}\n{why}")
+    except OSError:
+        pass  # it is tried again, and waited for, with the next build
+
+
+def recent_failure(folder: str, settings: str) -> str | None:
+    """Why it did not start with the same settings a moment ago: each build would wait for it anew. None: it did not
+    fail."""
+    try:
+        with open(folder + "/failed") as file:
+            before, why = file.read().split("\n", 1)
+            age_s = wall_clock() - os.fstat(file.fileno()).st_mtime
+    except (OSError, ValueError):
+        return None
+    return why if before == settings and 0 <= age_s < RETRY_AFTER_S else None

@@ -7,9 +7,10 @@ import pytest
 
 from core.cache.backends import backend_of
 from core.cache.program import find_program
+from core.cache.server import ensure_server
 from core.errors import StateError, UsageError
 from core.paths import Paths
-from core.run.cache import choose_cache, parse_size, read_wish
+from core.run.cache import Wish, choose_cache, parse_size, read_wish
 from core.run.config import read_config
 from tests.fronts import lend_fronts
 
@@ -64,6 +65,20 @@ def test_sizes_are_read_with_their_units(text: str, size: int | None) -> None:
     assert parse_size(text) == size
 
 
+def test_a_server_that_did_not_start_is_not_waited_for_by_each_build(tmp_path: Path) -> None:
+    paths, env = paths_in(tmp_path), {"PATH": str(tmp_path / "bin"), "HOME": str(tmp_path)}
+    path = program(tmp_path / "bin", "99.0.0")
+    path.write_text(f'#!/bin/sh\n[ "$1" = --version ] && echo sccache 99.0.0 && exit; echo x >> {tmp_path}/started\n')
+    wish = Wish("sccache", "https://127.0.0.1:1/x")
+    for _ in range(3):
+        with pytest.raises(StateError, match="its server ended at once"):
+            ensure_server(paths, "ann", wish, env)
+    assert (tmp_path / "started").read_text() == "x\n"
+    with pytest.raises(StateError, match="its server ended at once"):
+        ensure_server(paths, "ann", wish._replace(store="https://127.0.0.1:1/y"), env)
+    assert (tmp_path / "started").read_text() == "x\nx\n"
+
+
 def test_a_wrapper_of_the_users_stays_in_charge(tmp_path: Path) -> None:
     env = settings(tmp_path, 'cache = "sccache"\n') | {"RUSTC_WRAPPER": "/opt/kache"}
     chosen = choose_cache(paths_in(tmp_path), "a", read_config(str(tmp_path), env, str(tmp_path)), env, root=None)
@@ -114,6 +129,8 @@ def test_backends_are_told_to_sccache_in_its_own_words() -> None:
         "SCCACHE_REDIS_USERNAME": "me",
         "SCCACHE_REDIS_PASSWORD": "pa@ss",
     }
+    sixth = backend_of("redis://[::1]:6380", {})
+    assert (sixth.env["SCCACHE_REDIS_ENDPOINT"], sixth.address) == ("redis://[::1]:6380", ("::1", 6380))
     assert backend_of("memcached://cache", {}).env == {"SCCACHE_MEMCACHED_ENDPOINT": "tcp://cache:11211"}
     s3 = backend_of("s3://bucket/some/prefix?region=eu-1&endpoint=127.0.0.1:9000&ssl=false", {"AWS_PROFILE": "x"})
     assert s3.env == {
