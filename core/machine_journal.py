@@ -28,33 +28,51 @@ class MachineJournal:
         os.makedirs(folder, 0o700, exist_ok=True)
         self._folder = folder
         self._standing: dict[type[e.Event], e.Event] = {}
-        self._writer = self._open()
+        self._writer: JournalWriter | None = self._open()
+        """None: it could not be made anew."""
 
     def append(self, events: Iterable[e.Event]) -> None:
-        """Write down what was seen; while the disk takes nothing, it is lost."""
+        """Write down what was seen; while the disk takes nothing, it is lost.
+
+        Raises:
+            OSError: a new file is due and cannot be made; the next call tries again.
+        """
         events = list(events)
-        if not events or (self._writer.has_pending and not self._writer.flush()):
+        if not events or (self._writer is not None and self._writer.has_pending and not self._writer.flush()):
             return
         self._standing |= {type(event): event for event in events if isinstance(event, _STANDING)}
-        if self._writer.is_gone or os.stat(self._writer.path).st_size > MAX_BYTES:
-            self._begin_anew()
+        if self._writer is None or _is_done(self._writer):
+            self._writer = self._begin_anew(self._writer)
         self._writer.append(events)
 
     def close(self) -> None:
         """Let go of the file."""
-        self._writer.close()
+        if self._writer is not None:
+            self._writer.close()
 
     def _open(self) -> JournalWriter:
         return JournalWriter(f"{self._folder}/{NAME}", "machine")
 
-    def _begin_anew(self) -> None:
-        self._writer.close()
-        for number in range(MAX_KEPT - 1, 0, -1):
-            _move(earlier(self._folder, number), earlier(self._folder, number + 1))
-        _move(f"{self._folder}/{NAME}", earlier(self._folder, 1))
+    def _begin_anew(self, before: JournalWriter | None) -> JournalWriter:
+        self._writer = None
+        if before is not None:
+            before.close()
+        if os.path.exists(f"{self._folder}/{NAME}"):
+            for number in range(MAX_KEPT - 1, 0, -1):
+                _move(earlier(self._folder, number), earlier(self._folder, number + 1))
+            _move(f"{self._folder}/{NAME}", earlier(self._folder, 1))
         os.makedirs(self._folder, 0o700, exist_ok=True)
-        self._writer = self._open()
-        self._writer.append(self._standing.values())
+        writer = self._open()
+        writer.append(self._standing.values())
+        return writer
+
+
+def _is_done(writer: JournalWriter) -> bool:
+    """Its file is full, or is not there any more."""
+    try:
+        return writer.is_gone or os.stat(writer.path).st_size > MAX_BYTES
+    except OSError:
+        return True
 
 
 def earlier(folder: str, number: int) -> str:

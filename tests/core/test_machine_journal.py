@@ -89,6 +89,22 @@ def test_target_dirs_are_told_from_their_locks() -> None:
     assert target_of("/home/me/.cargo/.package-cache") is None
 
 
+def test_a_journal_that_could_not_be_made_anew_is_made_later(tmp_path: Path) -> None:
+    paths = paths_in(tmp_path)
+    journal = MachineJournal(paths.machine)
+    journal.append([sample(1.0), e.LocksSeen(1.0, lock_rows([HELD]))])
+    Path(paths.machine).rename(tmp_path / "elsewhere")
+    Path(paths.machine).write_text("in the way")
+    for at in (2.0, 3.0):
+        with pytest.raises(OSError, match="machine"):
+            journal.append([sample(at)])
+    Path(paths.machine).unlink()
+    journal.append([sample(4.0)])
+    host = HostReader(paths).poll()
+    assert (host.sample, host.locks) == (sample(4.0), (HELD,))
+    assert [file.name for file in Path(paths.machine).iterdir()] == ["events.jsonl"]
+
+
 OWNER = [7, "", "", "cargo build", "/v", "/v"]
 BUILD = [7, 1.0, "cargo", "cargo build", "/v", "/v", ["serde"], 9, None, 2, ""]
 SERVER = ["ada", "sccache", None, 1, 2, 3, 4, 5, 6, 7, "own", ""]
