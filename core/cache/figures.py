@@ -246,9 +246,9 @@ def _alarm(known: _Known) -> str:
     if stats.is_read_only_suspected:
         return f"its store takes nothing: {stats.write_errors} writes failed, none went through"
     said = [
-        f"{count} {word}"
+        f"{count} {word}" if count == 1 else f"{count} {word}s"
         for count, word in (
-            (stats.timeouts, "timeouts"), (_read_failures(known), "read errors"), (stats.write_errors, "write errors"),
+            (stats.timeouts, "timeout"), (_read_failures(known), "read error"), (stats.write_errors, "write error"),
         )
         if count
     ]  # fmt: skip

@@ -20,7 +20,7 @@ from tui.screens.confirm import ConfirmScreen
 from tui.screens.link import LinkScreen
 from tui.screens.memory import MemoryScreen
 from tui.screens.run import RunScreen
-from tui.widgets.memory_graph import Frame, MemoryGraph, draw, scale_of
+from tui.widgets.memory_graph import Frame, MemoryGraph, draw, legend, scale_of
 
 SIZES = [(40, 20), (80, 24), (120, 40), (200, 60)]
 
@@ -110,6 +110,12 @@ async def test_a_limit_below_the_machines_memory_is_said_to_be_the_groups(linked
         pull(pilot)
         await opened(pilot)
         assert "of the 24 G that its group may have" in text_of(pilot)
+
+
+def test_who_uses_memory_now_is_named_where_there_is_no_room_for_all() -> None:
+    entries = [("#", "dim", "not ours 9 M ", True), ("%", "who-0", "over – ", False), ("x", "who-1", "live 5 M ", True)]
+    assert "".join(part.text for part in legend(entries, 60)) == " # not ours 9 M  % over –  x live 5 M "
+    assert "".join(part.text for part in legend(entries, 30)) == " # not ours 9 M  x live 5 M "
 
 
 async def test_a_machine_that_nobody_looks_at_has_no_figures(stage: Stage) -> None:

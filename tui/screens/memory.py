@@ -31,7 +31,7 @@ from tui.bindings import MEMORY, Key, bindings
 from tui.screens.base import DeckScreen
 from tui.view import View
 from tui.widgets.ansi import safe
-from tui.widgets.memory_graph import HUES, Frame, MemoryGraph, fill_of, foreign_fill
+from tui.widgets.memory_graph import HUES, Frame, MemoryGraph, fill_of, foreign_fill, legend
 from tui.widgets.status_line import Part, StatusLine
 from tui.widgets.table_view import Cell, Column, Row, TableView
 from tui.widgets.text_view import TextView
@@ -170,15 +170,8 @@ class MemoryScreen(DeckScreen[None]):
         if any(moment.foreign_bytes for moment in shown.moments):
             foreign = shown.moments[-1].foreign_bytes or None
             entries.insert(0, (foreign_fill(is_ascii=is_ascii), "dim", "not ours", foreign))
-        parts: list[Part] = []
-        room = self.size.width
-        for sign, role, name, size in entries:
-            words = f"{name} {f.size(size):>5}  "
-            room -= len(words) + 3
-            if room < 0:
-                break
-            parts += [Part(f" {sign} ", role), Part(words, "text")]
-        return tuple(parts)
+        named = [(sign, role, f"{name} {f.size(size):>5}  ", size is not None) for sign, role, name, size in entries]
+        return legend(named, self.size.width)
 
     def _draw(self) -> None:
         if self._history is not None:

@@ -1,8 +1,10 @@
 """Memory over time, stacked by agent, links marked below: painted where it changed."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
+from rich.cells import cell_len
 from rich.segment import Segment
 from textual.geometry import Region
 from textual.strip import Strip
@@ -11,6 +13,7 @@ from core.memory_queries import History, Moment
 from tui import format as f
 from tui.widgets.look import Glyphs
 from tui.widgets.painted import Painted
+from tui.widgets.status_line import Part
 
 HUES = 6
 GUTTER = 8
@@ -45,6 +48,25 @@ class Frame(NamedTuple):
 def fill_of(hue: int, *, is_ascii: bool) -> str:
     """The sign of an agent's memory, by its place on the board."""
     return (_FILLS_ASCII if is_ascii else _FILLS)[hue % HUES]
+
+
+def legend(entries: Sequence[tuple[str, str, str, bool]], width: int) -> tuple[Part, ...]:
+    """Signs and words, as many as there is room for; where not all fit, those that use memory now come first.
+
+    Args:
+        entries: Sign, its role, words, whether it uses memory now.
+        width: Cells.
+    """
+    pairs = [(Part(f" {sign} ", role), Part(words, "text")) for sign, role, words, _ in entries]
+    sizes = [sum(cell_len(part.text) for part in pair) for pair in pairs]
+    order = sorted(range(len(pairs)), key=lambda at: sum(sizes) > width and not entries[at][3])
+    parts: list[Part] = []
+    for at in order:
+        width -= sizes[at]
+        if width < 0:
+            break
+        parts += pairs[at]
+    return tuple(parts)
 
 
 def foreign_fill(*, is_ascii: bool) -> str:
