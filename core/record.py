@@ -11,7 +11,7 @@ import re
 import zipfile
 import zlib
 from bisect import bisect_left
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -38,9 +38,11 @@ class RecordingError(DeckError):
 class _Scrubber:
     """Replaces folders of the machine and values of credentials; knows how offsets move."""
 
-    def __init__(self, folders: dict[str, str], secrets: Iterable[str]) -> None:
+    def __init__(self, folders: dict[str, str], secrets: Sequence[str]) -> None:
         pairs = [(os.fsencode(old), new.encode()) for old, new in folders.items() if len(old) > 1]
         pairs += [(secret.encode("utf-8", "surrogateescape"), mask.MASK.encode()) for secret in secrets]
+        written = (*folders.items(), *((secret, mask.MASK) for secret in secrets))  # as they stand in journals
+        pairs += [(_as_json(old), _as_json(new)) for old, new in written if len(old) > 1]
         self._new = dict(sorted(pairs, key=lambda pair: -len(pair[0])))
         self._pattern = re.compile(b"|".join(re.escape(old) for old in self._new)) if self._new else None
 
@@ -60,6 +62,10 @@ class _Scrubber:
             moved.append(moved[-1] + len(new) - len(match[0]))
         parts.append(content[at:])
         return b"".join(parts), lambda offset: offset + moved[bisect_left(ends, offset + 1)]
+
+
+def _as_json(text: str) -> bytes:
+    return json.dumps(text)[1:-1].encode()
 
 
 def record(paths: Paths, runs: Iterable[str], file: str, env: dict[str, str]) -> int:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from core import events as e
+from core.journal import read_journal
 from core.paths import Paths
 from core.record import RecordingError, record, unpack
 from core.replay import Replay
@@ -44,6 +45,24 @@ def test_a_recording_names_no_folder_no_environment_and_no_credential(paths: Pat
     assert str(tmp_path).encode() not in whole
     assert b"hunter2" not in whole
     assert b'"env"' not in whole
+
+
+def test_a_recording_names_no_folder_that_json_writes_otherwise(tmp_path: Path) -> None:
+    paths = paths_in(tmp_path)
+    folder, checkout = Path(paths.run(RUN)), str(tmp_path / "jörg" / 'the "project"')
+    folder.mkdir(parents=True)
+    (folder / "run.json").write_text(json.dumps({"checkout": checkout, "cwd": checkout}))
+    event = e.RunStarted(T0, RUN, "a", "build", "cargo", "build", checkout, checkout, None, False, False, False)
+    lines = [{"schema": 1, "run": RUN}, e.to_record(event)]
+    (folder / "events.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    record(paths, [RUN], str(tmp_path / "x.deckrec"), {"DB_PASSWORD": 'a"hunter'})
+    with zipfile.ZipFile(tmp_path / "x.deckrec") as archive:
+        whole = b"".join(archive.read(name) for name in archive.namelist())
+    assert not any(name in whole for name in (b"j\\u00f6rg", "jörg".encode(), str(tmp_path).encode()))
+    there, _ = unpack(str(tmp_path / "x.deckrec"), str(tmp_path / "out"))
+    (found,) = read_journal(there.run(RUN) + "/events.jsonl").events
+    assert isinstance(found, e.RunStarted)
+    assert found.checkout == '/home/dev/the "project"'
 
 
 def test_a_replay_grows_the_log_as_it_grew_and_ends_as_it_ended(paths: Paths, tmp_path: Path) -> None:
