@@ -2,6 +2,7 @@
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from math import inf
 
 from core import events as e
@@ -199,6 +200,16 @@ def link_rows(board: Board, most: int = MAX_LINKS) -> tuple[LinkRow, ...]:
     running.sort(key=lambda row: (-(row.now_bytes or 0), row.began))
     largest = sorted(by_output.values(), key=lambda ends: -ends[-1][2].peak_bytes)[:most]
     return (*running, *(_ended(ends) for ends in largest))
+
+
+def link_row(board: Board, before: LinkRow) -> LinkRow:
+    """A link as it is now, listed or not: others of the same output, or larger ones, may have come after it."""
+    run = board.runs.get(before.run)
+    found = next((row for row in link_rows(board) if row.key == before.key), None)
+    if found is not None or before.started is None or run is None:
+        return found or before
+    ended = next((link for link in run.link_ends if link.link == before.started.link), None)
+    return replace(before, started=None, ended=ended, now_bytes=None) if ended is not None else before
 
 
 def _running(run: Run, link: e.LinkStarted, before: Iterable[tuple[float, Run, e.LinkEnded]]) -> LinkRow:

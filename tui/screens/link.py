@@ -7,7 +7,7 @@ from textual.binding import Binding
 from textual.widget import Widget
 
 from core import measured
-from core.memory_queries import LinkRow, kill_rows, link_rows
+from core.memory_queries import LinkRow, kill_rows, link_row, link_rows
 from core.state import Run
 from tui import link_words
 from tui.bindings import LINK, bindings
@@ -48,7 +48,10 @@ class LinkScreen(DeckScreen[None]):
         if view.now == self._now:
             return
         self._now = view.now
-        row = next((row for row in link_rows(view.board) if row.key == self._key), self._row)
+        if self._row is not None:
+            row: LinkRow | None = link_row(view.board, self._row)
+        else:
+            row = next((row for row in link_rows(view.board) if row.key == self._key), None)
         if row is None or (row == self._row and row.ended is not None):
             return
         self._row = row
