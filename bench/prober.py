@@ -125,7 +125,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         _go_alone(sys.argv[1:] if argv is None else list(argv))
     figures = Figures()
     with temporary_deck() as deck:
-        _busy(figures, deck, args.runs, args.seconds)
+        if args.runs:
+            _busy(figures, deck, args.runs, args.seconds)
     with temporary_deck() as deck:
         _asleep(figures, deck, args.asleep)
     return figures.end("prober")
@@ -154,6 +155,9 @@ def _busy(figures: Figures, deck: Deck, runs: int, seconds: float) -> None:
     figures.at_most("share of a core over a build", cost.share, BUSY_SHARE, "{:.4f}", f"{cost.seconds:.0f} s")
     for run in deck.runs():
         deck.run("stop", "--kill", os.path.basename(run))
+    with contextlib.suppress(ChildProcessError):  # alone, we are the parent of all orphans
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
 
 
 def _asleep(figures: Figures, deck: Deck, seconds: float) -> None:

@@ -17,6 +17,8 @@ _YOUNG_LOOKS = 3
 """A process is forked first and becomes another program later: so often it is looked at anew."""
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
+_FORGET_EVERY = 20
+"""Looks after which a zombie's number is read again: it may be another process's by then."""
 _MAX_KEPT = 300
 """Processes whose files stay open; a system often allows 1,024 files in all."""
 
@@ -75,6 +77,9 @@ class ProcessTable:
         self._procs: dict[int, Proc] = {}
         self._children: dict[int, list[Proc]] = {}
         self._kept = 0
+        self._looks = 0
+        self._zombies: set[int] = set()
+        """Ended, and listed until somebody waits for them: in a container that may be for ever."""
         self.gone: list[Proc] = []
         """Those that were followed, and had ended at the last look."""
 
@@ -90,7 +95,9 @@ class ProcessTable:
                 self._drop(proc)
             elif proc.is_followed or proc.looks < _YOUNG_LOOKS or (proc.parent and proc.parent not in self._procs):
                 self._refresh(proc)
-        for pid in pids - self._procs.keys():
+        self._looks += 1
+        self._zombies = self._zombies & pids if self._looks % _FORGET_EVERY else set()
+        for pid in pids - self._procs.keys() - self._zombies:
             self._add(pid)
         children: dict[int, list[Proc]] = {}
         for proc in self._procs.values():
@@ -162,9 +169,11 @@ class ProcessTable:
             proc.close()
 
     def _add(self, pid: int) -> None:
-        proc = Proc(pid, 0, 0, "")
-        if self._take(proc, read(f"{self._root}/{pid}/stat")):
+        proc, stat = Proc(pid, 0, 0, ""), read(f"{self._root}/{pid}/stat")
+        if self._take(proc, stat):
             self._procs[pid] = proc
+        elif b") Z " in stat:
+            self._zombies.add(pid)
 
     def _drop(self, proc: Proc) -> None:
         if proc.is_followed:

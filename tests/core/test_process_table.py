@@ -28,6 +28,10 @@ class FakeProc:
         (folder / "cmdline").write_bytes(words.replace(" ", "\0").encode() + b"\0")
         (folder / "environ").write_bytes(environ.replace(" ", "\0").encode() + b"\0")
 
+    def remove_stat(self, pid: int) -> None:
+        (self.root / str(pid) / "stat").unlink()
+        (self.root / str(pid)).rmdir()
+
     def remove(self, pid: int) -> None:
         for file in (self.root / str(pid)).iterdir():
             file.unlink()
@@ -119,6 +123,25 @@ def test_torn_files_are_no_processes(proc: FakeProc) -> None:
         (proc.root / str(pid)).mkdir()
         (proc.root / str(pid) / "stat").write_text(text)
     assert list(looked(proc).all()) == []
+
+
+def test_a_zombie_is_no_process_and_its_number_is_free_for_another(proc: FakeProc) -> None:
+    (proc.root / "8").mkdir()
+    (proc.root / "8" / "stat").write_text("8 (x) Z 1" + " 0" * 40)
+    table = looked(proc)
+    assert list(table.all()) == []
+    proc.add(8, 1, "cargo build")
+    for _ in range(25):
+        table.look()
+    assert [one.name for one in table.all()] == ["cargo"]
+    (proc.root / "9").mkdir()
+    (proc.root / "9" / "stat").write_text("9 (x) Z 1" + " 0" * 40)
+    table.look()
+    proc.remove_stat(9)
+    table.look()
+    proc.add(9, 1, "rustc")
+    table.look()
+    assert [one.name for one in table.all()] == ["cargo", "rustc"]
 
 
 BURN = """
