@@ -8,6 +8,7 @@ from dataclasses import field
 
 from core import events as e
 from core.clock import Clock
+from core.clock import uptime as real_uptime
 from core.decide import IDLE_CORES, NOTHING, STALLED, CacheWait, Evidence, Verdict, Wait, decide
 from core.host import Held, Owner
 from core.values import dataclass
@@ -62,7 +63,11 @@ class _Past:
 class BottleneckWatch:
     """Judges runs after each sample of the prober."""
 
-    def __init__(self, table: ProcessTable, *, clock: Clock, monotonic: Clock, cores: int | None = None) -> None:
+    def __init__(
+        self, table: ProcessTable, *, clock: Clock, monotonic: Clock, cores: int | None = None,
+        uptime: Clock = real_uptime,
+    ) -> None:  # fmt: skip
+        self._uptime = uptime
         self._table = table
         self._clock = clock
         self._monotonic = monotonic
@@ -176,7 +181,7 @@ class BottleneckWatch:
 
     def _cache(self, procs: Iterable[Proc]) -> CacheWait | None:
         """Clients that wait for long."""
-        now_ticks = self._monotonic() * TICKS_A_SECOND
+        now_ticks = self._uptime() * TICKS_A_SECOND
         clients = [
             proc
             for proc in procs

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterable
 
 from core.clock import Clock
+from core.clock import uptime as real_uptime
 from core.events.machine import BuildRow
 from core.run.identity import workspace_root
 from core.run.mask import safe_words
@@ -38,6 +39,7 @@ class _Build:
     cwd: str
     checkout: str
     editor: str
+    started_at: float
     cpu_ticks: int = -1
     at: float = 0.0
     cores: float | None = None
@@ -46,11 +48,13 @@ class _Build:
 class ForeignWatch:
     """Finds them in the table of processes, after each look of it."""
 
-    def __init__(self, table: ProcessTable, *, clock: Clock, monotonic: Clock, booted_at: float | None = None) -> None:
+    def __init__(
+        self, table: ProcessTable, *, clock: Clock, monotonic: Clock, uptime: Clock = real_uptime
+    ) -> None:  # fmt: skip
         self._table = table
         self._clock = clock
         self._monotonic = monotonic
-        self._booted_at = clock() - monotonic() if booted_at is None else booted_at
+        self._uptime = uptime
         self._builds: dict[tuple[int, int], _Build | None] = {}
         """By pid and start; None: it is none."""
         self._supervisors: frozenset[int] = frozenset()
@@ -152,7 +156,8 @@ class ForeignWatch:
         cwd = self._table.cwd(root)
         command = " ".join(" ".join(safe_words((program, *words[1:]), {})).split())[:_MAX_COMMAND]
         checkout = (workspace_root(cwd, _manifest_of(words)) or "") if cwd and program == "cargo" else ""
-        return _Build(root, program, command, cwd, checkout, self._editor_of(root))
+        started_at = round(self._clock() - self._age_s(root), 2)
+        return _Build(root, program, command, cwd, checkout, self._editor_of(root), started_at)
 
     def _editor_of(self, root: Proc) -> str:
         """The editor or language server that started it; empty: none did."""
@@ -175,9 +180,8 @@ class ForeignWatch:
         memory = sum(proc.memory_bytes for proc in procs)
         self.memory_bytes += memory
         return (
-            root.pid, round(self._booted_at + root.started_ticks / TICKS_A_SECOND, 2), build.tool, build.command,
-            build.cwd, build.checkout, tuple(units), memory, self._cores(build, sum(p.cpu_ticks for p in procs)),
-            len(procs), build.editor,
+            root.pid, build.started_at, build.tool, build.command, build.cwd, build.checkout,
+            tuple(units), memory, self._cores(build, sum(p.cpu_ticks for p in procs)), len(procs), build.editor,
         )  # fmt: skip
 
     def _is_asked(self, proc: Proc, asked: set[tuple[bytes, str]]) -> bool:
@@ -193,7 +197,7 @@ class ForeignWatch:
         return build.cores
 
     def _age_s(self, root: Proc) -> float:
-        return self._clock() - self._booted_at - root.started_ticks / TICKS_A_SECOND
+        return self._uptime() - root.started_ticks / TICKS_A_SECOND
 
 
 def look_once(supervisors: Iterable[int], *, clock: Clock, monotonic: Clock) -> tuple[BuildRow, ...]:

@@ -104,7 +104,10 @@ class Judged:
         self.proc = FakeProc(root)
         self.table = ProcessTable(str(root))
         self.now = 100.0
-        self.watch = BottleneckWatch(self.table, clock=lambda: 1000.0 + self.now, monotonic=lambda: self.now, cores=4)
+        self.watch = BottleneckWatch(
+            self.table, clock=lambda: 1000.0 + self.now, monotonic=lambda: self.now, cores=4,
+            uptime=lambda: self.now + 3600.0,
+        )  # fmt: skip
 
     def look(self, cores: float | None, busy: float) -> e.BottleneckFound | None:
         """A second later."""
@@ -152,6 +155,16 @@ def test_a_linker_below_a_compiler_is_the_compilers_work(judged: Judged) -> None
     told = judged.look(1.0, 0.3)
     assert told is not None
     assert (told.word, "only rustc b works" in told.evidence) == ("critical path", True)
+
+
+def test_a_client_of_a_cache_is_seen_to_wait_on_a_machine_that_was_suspended(tmp_path: Path) -> None:
+    judged = Judged(tmp_path)
+    judged.proc.add(10, 1, "python")
+    judged.proc.add(3600, 10, "sccache rustc --crate-name a", name="sccache")  # began when it was an hour old
+    assert judged.look(0.0, 0.0) is None
+    told = judged.look(0.0, 0.0)
+    assert told is not None
+    assert told.word == "cache"
 
 
 def test_what_is_said_is_taken_back(judged: Judged) -> None:

@@ -19,10 +19,13 @@ class World:
     def __init__(self, root: Path) -> None:
         self.proc = FakeProc(root)
         self.now = 120.0
+        self.slept_s = 0.0
+        """How long the machine was suspended: starts of processes count that, monotonic clocks do not."""
         self.table = ProcessTable(str(root))
         self.watch = ForeignWatch(
-            self.table, clock=lambda: BOOTED + self.now, monotonic=lambda: self.now, booted_at=BOOTED
-        )
+            self.table, clock=lambda: BOOTED + self.now, monotonic=lambda: self.now - self.slept_s,
+            uptime=lambda: self.now,
+        )  # fmt: skip
 
     def add(
         self, pid: int, parent: int, words: str, environ: str = "", *, cwd: str = "", name: str = "", ticks: int = 0
@@ -59,6 +62,13 @@ def test_a_build_is_told_with_all_that_is_seen(world: World, tmp_path: Path) -> 
         10, BOOTED + 10, "cargo", "cargo build --config registry.token=***", str(tmp_path / "crate"), str(tmp_path),
         ("serde",), 400 * PAGE, None, 2, "",
     ),)  # fmt: skip
+
+
+def test_a_machine_that_was_suspended_shows_builds_at_once_and_since_when(world: World) -> None:
+    world.slept_s = 80.0
+    world.add(115, 1, "cargo build")
+    ((pid, started_at, *_),) = world.look() or ()
+    assert (pid, started_at) == (115, BOOTED + 115)
 
 
 def test_nothing_is_told_again_until_something_is_to_be_seen(world: World) -> None:
