@@ -10,6 +10,7 @@ from core.load import Load
 from core.state import RunState
 from tests.tui.conftest import Stage
 from tests.tui.screen_text import text_of
+from tui.app import DeckApp
 from tui.widgets import words
 from tui.widgets.look import UNICODE
 from tui.widgets.tab_line import TabLine
@@ -94,3 +95,13 @@ def test_an_old_sample_is_not_shown(stage: Stage) -> None:
     stage.board = replace(stage.board, now=stage.now + 60)
     assert cells(stage)["mem"] == ("8.0/24 G", "number")
     assert "disk" not in cells(stage)
+
+
+async def test_a_line_of_eighty_cells_tells_cores_and_memory_without_their_graphs(stage: Stage) -> None:
+    load = Load(0.42, 4_000_000_000, 24_000_000_000, (0.4,) * 8, (0.2,) * 8)
+    app = DeckApp(replace(stage.app().deck, load=lambda: load), is_pulling=False)
+    async with app.run_test(size=(80, 24)) as pilot:
+        stage.now += 1
+        app.pull()
+        await pilot.pause()
+        assert text_of(pilot).split("\n")[0].rstrip().endswith("History  cpu  42 %   mem    4.0/24 G")

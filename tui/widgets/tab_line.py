@@ -31,11 +31,14 @@ class TabLine(StatusLine):
             left.append(Part(f"  {tab.word}", role, f"app.tab({tab.name!r})"))
         right = (Part(f"{self._note} ", "dim"),) if self._note else self._machine(load, board)
         room = self.size.width - sum(cell_len(part.text) for part in left)
-        while right and sum(cell_len(part.text) for part in right) > room:
+        room -= 1  # between the tabs and what is at the right
+        if not self._note and _cells(right) > room:
+            right = self._machine(load, board, has_graphs=False)
+        while right and _cells(right) > room:
             right = right[2:]
         self.say(tuple(left), right)
 
-    def _machine(self, load: Load | None, board: Board | None) -> tuple[Part, ...]:
+    def _machine(self, load: Load | None, board: Board | None, *, has_graphs: bool = True) -> tuple[Part, ...]:
         """A graph and a figure each for cores and memory, always at the same place; the others before them."""
         if load is None:
             return ()
@@ -48,11 +51,15 @@ class TabLine(StatusLine):
         return (
             *_locks(board, limits),
             *_disk(board, limits),
-            Part("cpu " + self.glyphs.graph(load.cpu_history), "dim"),
+            Part("cpu" + (f" {self.glyphs.graph(load.cpu_history)}" if has_graphs else ""), "dim"),
             Part(f" {cpu}   ", "waiting" if is_busy else "number"),
-            Part("mem " + self.glyphs.graph(load.used_history), "dim"),
+            Part("mem" + (f" {self.glyphs.graph(load.used_history)}" if has_graphs else ""), "dim"),
             Part(memory, "waiting" if is_short else "number"),
         )
+
+
+def _cells(parts: tuple[Part, ...]) -> int:
+    return sum(cell_len(part.text) for part in parts)
 
 
 def _limits(board: Board) -> frozenset[str]:
