@@ -196,9 +196,9 @@ class LockWatch:
         return entry if heir is None else replace(entry, pid=heir)
 
     def _forget(self, inodes: set[tuple[str, int]], began: float) -> None:
-        """Note when each was first seen; forget those that are gone."""
+        """Note when each was first seen, never later than now (clocks are set back); forget those that are gone."""
         seen = {(path, one.pid, one.waits) for path, entries in self._entries.items() for one in entries}
-        self._since = {key: self._since.get(key, began) for key in seen}
+        self._since = {key: min(began, self._since.get(key, began)) for key in seen}
         pids = {pid for _, pid, _ in seen}
         self._owners = {pid: owner for pid, owner in self._owners.items() if pid in pids}
         self._paths = {inode: path for inode, path in self._paths.items() if inode in inodes}
