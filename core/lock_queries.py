@@ -70,7 +70,8 @@ def is_current(board: Board) -> bool:
 
 
 def lock_lines(board: Board, day_began: float) -> tuple[LockLine, ...]:
-    """Locks that matter: ours first, package caches last, else by path, so that each keeps its place.
+    """Locks that matter: ours first, of them last those that nobody holds any more; package caches after others; else by
+    path, so that each keeps its place while it is held.
 
     Args:
         board: Runs and machine.
@@ -81,7 +82,7 @@ def lock_lines(board: Board, day_began: float) -> tuple[LockLine, ...]:
     shown = [*_telling(held.values(), lost), *(path for path in lost if path not in held)]
     kinds = {path: kind for run in board.runs.values() for path, kind in _kinds(run)}
     lines = [_line(path, held.get(path), kinds.get(path, ""), lost.get(path, {}), held, board.now) for path in shown]
-    return tuple(sorted(lines, key=lambda line: (not line.is_ours, "cache" in line.kind, line.path)))
+    return tuple(sorted(lines, key=lambda line: (not line.is_ours, line.is_free, "cache" in line.kind, line.path)))
 
 
 def lost_today(board: Board, day_began: float) -> Mapping[str, Mapping[str, float]]:

@@ -72,6 +72,19 @@ def test_ours_come_first_and_package_caches_last() -> None:
     assert [line.path for line in lines] == [paths[0], paths[2], paths[1], paths[3]]
 
 
+def test_a_lock_that_nobody_holds_any_more_stands_below_those_that_are_held() -> None:
+    cost = run(
+        "r1",
+        "claude-1",
+        blocked("/a/debug/.cargo-lock", 5.0),
+        e.LockPassed(8.0, "artifact dir", "/a/debug/.cargo-lock", 3.0, "", ""),
+    )
+    lines = lock_lines(board(held("/z/debug/.cargo-lock", A), runs=(cost,)), 0.0)
+    assert [(line.path, line.is_free) for line in lines] == [
+        ("/z/debug/.cargo-lock", False), ("/a/debug/.cargo-lock", True),
+    ]  # fmt: skip
+
+
 def test_a_wait_that_nobody_looks_at_any_more_does_not_go_on_to_cost() -> None:
     path = TARGET + ".cargo-lock"
     waiting = board(runs=(run("r", "b", blocked(path, NOW - 400)),))

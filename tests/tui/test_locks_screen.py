@@ -52,7 +52,7 @@ async def test_a_row_says_who_holds_who_waits_and_what_was_lost(locked: Stage) -
     async with locked.app().run_test(size=(120, 40)) as pilot:
         screen = await opened(pilot)
         assert row_of(screen, "claude-1/target/debug/.cargo-lock") == {
-            "lock": "artifact dir  target/debug", "holder": "claude-1  cargo 4121", "since": "0:42",
+            "lock": "artifact  claude-1/target/debug", "holder": "claude-1  cargo 4121", "since": "0:42",
             "waits": "claude-2 31s ─▸ codex 12s · cargo 4s", "lost today": "claude-2 6:10 · codex 0:48",
         }  # fmt: skip
         assert row_of(screen, "desk/target/debug/.cargo-build-lock")["holder"] == "not ours  cargo 3977"

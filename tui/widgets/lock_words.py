@@ -17,6 +17,8 @@ WIDE_FROM, WIDEST_FROM, NARROW_BELOW = 110, 160, 60
 ARROW = " ─▸ "
 WARNING = "⚠"
 _ROOM_FOR_COMMAND = 40
+_LEAST_WITH_DIR = 40
+"""Cells of a column that has room for `artifact dir` and a place."""
 MAX_MADE = 30
 """Units of a shared dir that are listed."""
 _GAP = "  "
@@ -48,10 +50,10 @@ def columns(width: int) -> tuple[Column, ...]:
     """The columns of a table of so many cells; those of a narrow one leave to the detail what they have no room for."""
     if width < NARROW_BELOW:
         return (Column("lock", max(12, width * 9 // 20)), Column("waits", 0))
-    sizes = (26, 20, 5) if width < WIDE_FROM else (28, 20, 6) if width < WIDEST_FROM else (46, 46, 7)
+    sizes = (26, 20, 5) if width < WIDE_FROM else (32, 20, 6) if width < WIDEST_FROM else (46, 46, 7)
     titles = ("lock", "holder", "since")
     first = tuple(Column(title, size, title == "since") for title, size in zip(titles, sizes, strict=True))
-    lost = () if width < WIDE_FROM else (Column("lost today", 26 if width < WIDEST_FROM else 36),)
+    lost = () if width < WIDE_FROM else (Column("lost today", 22 if width < WIDEST_FROM else 36),)
     return (*first, Column("waits", 0), *lost)
 
 
@@ -78,7 +80,7 @@ def _picked(cells: Mapping[str, Cell], shown: Sequence[Column]) -> tuple[Cell, .
 def _lock_cells(line: LockLine, width: int, shown: Sequence[Column]) -> dict[str, Cell]:
     place = place_of(line)
     is_narrow = all(column.title != "holder" for column in shown)
-    kind = line.kind.removesuffix(" dir") if is_narrow else line.kind
+    kind = line.kind.removesuffix(" dir") if is_narrow or width < _LEAST_WITH_DIR else line.kind
     room = width - len(kind) - len(_GAP)
     role = "dim" if line.is_free or not line.is_ours else "text"
     room_for_holder = sum(column.width for column in shown if column.title == "holder")
@@ -92,13 +94,13 @@ def _lock_cells(line: LockLine, width: int, shown: Sequence[Column]) -> dict[str
 
 
 def place_of(line: LockLine) -> str:
-    """Where it is, from the checkout on where there is only one; empty of a package cache."""
+    """Where it is, from the checkout's own name on where there is only one; empty of a package cache."""
     if "cache" in line.kind:
         return ""
     folder = line.path.rpartition("/")[0]
     owners = (*line.holders, *(wait.owner for wait in line.waits))
     roots = {owner.checkout for owner in owners if owner.checkout and folder.startswith(owner.checkout + "/")}
-    return folder[len(roots.pop()) + 1 :] if len(roots) == 1 else folder
+    return folder[len(roots.pop().rpartition("/")[0]) + 1 :] if len(roots) == 1 else folder
 
 
 def kind_of(path: str) -> str:
