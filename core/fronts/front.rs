@@ -494,7 +494,7 @@ fn crate_words(parent: i32) -> Vec<OsString> {
     let words: Vec<OsString> = line.split(|byte| *byte == 0).map(|word| OsString::from_vec(word.to_vec())).collect();
     let mut found = Vec::new();
     for (at, word) in words.iter().enumerate() {
-        if word == "--test" {
+        if word == "--test" || word.as_bytes().ends_with(b".rs") {
             found.push(word.clone());
         } else if word == "--crate-name" || word == "--crate-type" || word == "--out-dir" {
             found.extend(words[at..].iter().take(2).cloned());

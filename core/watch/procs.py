@@ -57,11 +57,19 @@ def unit_of(words: Sequence[bytes], package: Mapping[str, str]) -> Unit | None:
         return Unit(f"{name}(doc)", name, version, "doc")
     target = package.get("CARGO_BIN_NAME") or crate
     if b"--test" in words:
-        return Unit(f"{target}(test)", name, version, "test")
+        return Unit(f"{target}({_test_of(words, package)})", name, version, "test")
     if crate_type == "bin":
         kind = "example" if _value(words, b"--out-dir").endswith("/examples") else "bin"
         return Unit(f"{target}({kind})", name, version, kind)
     return Unit(name, name, version, "proc-macro" if crate_type == "proc-macro" else "lib")
+
+
+def _test_of(words: Sequence[bytes], package: Mapping[str, str]) -> str:
+    """In the words of cargo's progress line."""
+    if not package.get("CARGO_BIN_NAME"):
+        return "test"
+    source = next((word for word in words if word.endswith(b".rs")), b"")
+    return "example test" if b"examples" in source.split(b"/") else "bin test"
 
 
 def changes(

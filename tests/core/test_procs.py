@@ -38,6 +38,16 @@ SERDE = {"CARGO_PKG_NAME": "serde-json", "CARGO_PKG_VERSION": "1.0.2"}
         ),
         ("rustc --crate-name cli --test", {"CARGO_PKG_NAME": "app"}, Unit("cli(test)", "app", "", "test")),
         (
+            "rustc --crate-name my_app src/main.rs --test",
+            {"CARGO_PKG_NAME": "app", "CARGO_BIN_NAME": "my-app"},
+            Unit("my-app(bin test)", "app", "", "test"),
+        ),
+        (
+            "rustc --crate-name ex app/examples/ex.rs --test",
+            {"CARGO_PKG_NAME": "app", "CARGO_BIN_NAME": "ex"},
+            Unit("ex(example test)", "app", "", "test"),
+        ),
+        (
             "rustc --crate-name build_script_build --crate-type bin",
             {"CARGO_PKG_NAME": "ring"},
             Unit("ring(build.rs)", "ring", "", "custom-build"),
