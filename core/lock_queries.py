@@ -70,7 +70,7 @@ def is_current(board: Board) -> bool:
 
 
 def lock_lines(board: Board, day_began: float) -> tuple[LockLine, ...]:
-    """Locks that matter: ours first, of them last those that nobody holds any more; package caches after others; else by
+    """Locks that matter: ours first, of them last those that nobody holds any more; package caches at the end; else by
     path, so that each keeps its place while it is held.
 
     Args:
