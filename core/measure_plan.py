@@ -16,6 +16,11 @@ _PASSED_ON = (
     "features", "all-features", "no-default-features", "target", "manifest-path", "config", "locked", "offline",
     "frozen", "ignore-rust-version", "Z", "C",
 )  # fmt: skip
+_KINDS = {
+    "bin": ("bin",), "bin test": ("bin",), "example": ("example",), "example test": ("example",), "bench": ("bench",),
+    "test": ("test", "bench", "bin", "lib"),
+}  # fmt: skip
+"""Of targets that a unit of that kind may be of."""
 _FROM_BFD = ("-Clinker-features=-lld",)
 """rustc's own lld would stay in the driver's words otherwise."""
 
@@ -114,7 +119,7 @@ def find_target(unit: str, metadata: Mapping[str, Any], wanted: Iterable[str]) -
     """The target behind the name of a unit, by `cargo metadata --no-deps`.
 
     Args:
-        unit: `app(bin)`, `cli(test)`, `plugin`.
+        unit: `app(bin)`, `app(bin test)`, `cli(test)`, `plugin`.
         metadata: What cargo says of the workspace.
         wanted: Packages that the command named; they are preferred.
 
@@ -122,7 +127,7 @@ def find_target(unit: str, metadata: Mapping[str, Any], wanted: Iterable[str]) -
         UsageError: no target of the workspace has that name.
     """
     name, _, kind = unit.rstrip(")").partition("(")
-    kinds = {"bin": ("bin",), "example": ("example",), "test": ("test", "bench", "bin", "lib")}.get(kind, ("lib",))
+    kinds = _KINDS.get(kind, ("lib",))
     preferred = set(wanted)
     found = [
         (package["name"] not in preferred, kinds.index(one), package["name"], target["name"])
@@ -133,7 +138,7 @@ def find_target(unit: str, metadata: Mapping[str, Any], wanted: Iterable[str]) -
     if not found:
         raise UsageError(f"no target of this workspace is called {unit!r}: what is not a member cannot be measured")
     _, rank, package, target = min(found)
-    is_unit_test = kind == "test" and kinds[rank] in ("bin", "lib")
+    is_unit_test = kind.endswith("test") and kinds[rank] in ("bin", "example", "lib")
     return Target(package, kinds[rank], target, is_unit_test)
 
 

@@ -77,6 +77,7 @@ def test_the_target_dir_goes_before_what_is_for_rustc() -> None:
         ("app(bin)", (), Target("app", "bin", "app", False)),
         ("app(bin)", ("other",), Target("other", "bin", "app", False)),
         ("app(test)", (), Target("app", "bin", "app", True)),
+        ("app(bin test)", (), Target("app", "bin", "app", True)),
         ("my_tests(test)", (), Target("app", "test", "my-tests", False)),
         ("show(example)", (), Target("my-lib", "example", "show", False)),
         ("my_lib(test)", (), Target("my-lib", "lib", "my_lib", True)),
