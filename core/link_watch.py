@@ -30,10 +30,10 @@ class LinkWatch:
         """Something runs that may link unseen by a front; as of the last `take`."""
 
     def _may_link(self) -> bool:
-        """A cargo that will say how far it is, and did not begin, waits for a lock."""
+        """What waits for a lock does not; a cargo that said nothing yet may: it is silent for its first half second."""
         return any(
             (run.record.started.tool == "exec" or not run.is_build_over)
-            and (run.says_units or not run.record.has_progress)
+            and not run.is_waiting
             and self._sampled.is_needed_for(self._runs[name])
             for name, run in self._watched.items()
         )

@@ -87,6 +87,8 @@ class WatchedRun:
         """Links that an engine before this one saw begin, and nobody end."""
         self.blocked_on: set[str] = set()
         """Lock files that it was seen to wait for."""
+        self.is_waiting = False
+        """For a lock, as the kernel or cargo said last."""
         self._cut_ends = resume.cut_ends
         self._is_backlog = resume.is_backlog
         self._parts = parts
@@ -178,7 +180,12 @@ class WatchedRun:
     def note(self, events: Iterable[e.Event]) -> None:
         """Put facts into the journal that no log says."""
         events = list(events)
-        self.blocked_on |= {event.path for event in events if isinstance(event, e.LockBlocked)}
+        for event in events:
+            if isinstance(event, e.LockBlocked):
+                self.blocked_on.add(event.path)
+                self.is_waiting = True
+            elif isinstance(event, e.LockPassed):
+                self.is_waiting = False
         self._parts.journal.append(events)
 
     def poll_notes(self) -> None:
@@ -305,7 +312,9 @@ class WatchedRun:
             if isinstance(event, e.BuildFinished):
                 self.is_build_over = True
             elif isinstance(event, e.UnitStarted) or (isinstance(event, e.ProgressMoved) and event.kind == "units"):
-                self.says_units = True
+                self.says_units, self.is_waiting = True, False
+            elif isinstance(event, e.LockWaitBegan | e.LockWaitEnded):
+                self.is_waiting = isinstance(event, e.LockWaitBegan)
             elif isinstance(event, e.DiagnosticEmitted) and _SIGNAL_9.search(event.rendered):
                 self.failed_at = event.at
         return events

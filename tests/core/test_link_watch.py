@@ -54,3 +54,21 @@ def test_a_run_whose_links_a_front_tells_needs_no_looks_between_ticks(world: Wor
     fresh._observer._links._sampled._own_linker[RUN] = False
     settle(fresh)
     assert not fresh._observer.looks_for_links
+
+
+def test_a_run_that_waits_for_a_lock_needs_no_looks_until_it_has_it(world: World) -> None:
+    world.start(RUN)
+    supervise(world, os.getpid())
+    engine = world.engine()
+    settle(engine)
+    needed = []
+    for line in (b"", b"    Blocking waiting for file lock on build directory\n", b"   Compiling app v0.1.0 (/w)\n"):
+        world.write(RUN, line)
+        settle(engine)
+        needed.append(engine._observer.looks_for_links)
+    assert needed == [True, False, True]
+    blocked = e.LockBlocked(1.0, "build dir", "/t/.cargo-lock", 1.0, 7, "", "", "cargo", "/w", 1.0)
+    for event, is_needed in ((blocked, False), (e.LockPassed(2.0, "build dir", "/t/.cargo-lock", 1.0, "", ""), True)):
+        engine._open[RUN].run.note([event])
+        settle(engine)
+        assert engine._observer.looks_for_links is is_needed
