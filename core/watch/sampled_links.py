@@ -102,12 +102,16 @@ class SampledLinks:
         return bool(self._links)
 
     def is_needed_for(self, run: LinkRun) -> bool:
-        """It is worth looking 25 times a second."""
+        """It is worth looking 25 times a second; never where the kernel does not count processes for all to read."""
+        if self._count_fd < 0:
+            return False
         is_linking = any(link.run.run == run.run for link in self._links.values())
         return is_linking or not run.has_fronts or self._own_linker.get(run.run, True)
 
     def look(self, runs: Mapping[str, LinkRun]) -> list[tuple[str, e.Event]]:
         """What began and ended since the last look: run, and what to tell of it."""
+        for gone in self._own_linker.keys() - runs.keys():
+            del self._own_linker[gone]
         young, self._young = self._young, []
         found = self.consider(young, runs)
         found += self.consider(self._new_pids(), runs, is_new=True)

@@ -255,3 +255,22 @@ def test_words_of_a_response_file_are_split_as_gcc_splits_them() -> None:
 )  # fmt: skip
 def test_a_linker_is_named_by_its_program(program: str, name: str) -> None:
     assert linker_of(program) == name
+
+
+def test_where_processes_are_not_to_be_seen_nobody_looks_for_links(tmp_path: Path) -> None:
+    notes = LinkNotes(str(tmp_path / "links.jsonl"), nothing_known)
+    blind = SampledLinks(lambda: 5000.0, str(tmp_path / "none"))
+    assert blind.look({"r": LinkRun("r", SUPERVISOR, notes, lambda: None)}) == []
+    assert not blind.is_needed_for(LinkRun("r", SUPERVISOR, notes, lambda: None))
+
+
+def test_what_was_learned_of_a_run_goes_with_it(world: World) -> None:
+    fronted = replace(world.runs["r"], has_fronts=True)
+    world.runs = {"r": fronted}
+    world.add(200, SUPERVISOR, "cargo", "cargo\0build\0")
+    world.add(201, 200, "rustc", RUSTC)
+    world.look()
+    assert not world.links.is_needed_for(fronted)
+    world.runs = {}
+    world.look()
+    assert world.links.is_needed_for(fronted), "of another run of that name nothing is known"
