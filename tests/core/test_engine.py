@@ -20,6 +20,16 @@ from core.state import RunState
 from tests.core.engine_world import START, World, settle
 
 DATA = Path(__file__).parent.parent / "data"
+CALL = [
+    "/bin/rustc",
+    "--crate-name",
+    "one",
+    "one/src/lib.rs",
+    "--crate-type",
+    "lib",
+    "--out-dir",
+    "/w/target/debug/deps",
+]
 
 
 @pytest.fixture
@@ -249,26 +259,6 @@ def test_a_full_disk_tells_no_look_up_twice(world: World) -> None:
     assert (told, [x.outcome for x in world.events(run) if isinstance(x, e.CacheLookedUp)]) == (["hit"], ["hit"])
 
 
-CALL = [
-    "/bin/rustc",
-    "--crate-name",
-    "one",
-    "one/src/lib.rs",
-    "--crate-type",
-    "lib",
-    "--out-dir",
-    "/w/target/debug/deps",
-]
-
-
-def note_call(world: World, run: str) -> None:
-    """The front before the cache notes what it was asked."""
-    notes = world.run_folder(run) / "fronts" / "cache.jsonl"
-    notes.parent.mkdir()
-    note = {"call": "1-1", "at": START, "cwd": "/w", "direct": False, "argv": CALL, "env": {}}
-    notes.write_text(json.dumps(note) + "\n")
-
-
 def test_a_run_folder_that_vanishes_is_let_go(world: World) -> None:
     run, other = world.start("r1"), world.start("r2")
     engine = world.engine()
@@ -413,3 +403,11 @@ def test_what_is_typical_is_told_at_the_start(world: World) -> None:
     typical = world.board_run(second).typical
     assert typical is not None
     assert (typical.wall_s, typical.runs) == (2.0, 1)
+
+
+def note_call(world: World, run: str) -> None:
+    """The front before the cache notes what it was asked."""
+    notes = world.run_folder(run) / "fronts" / "cache.jsonl"
+    notes.parent.mkdir()
+    note = {"call": "1-1", "at": START, "cwd": "/w", "direct": False, "argv": CALL, "env": {}}
+    notes.write_text(json.dumps(note) + "\n")
