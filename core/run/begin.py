@@ -172,12 +172,7 @@ def begin(paths: Paths, request: Request) -> Begun:
                 (cargo, *composed.words),
                 request.cwd,
                 env=(*composed.env, *cached.env, *(((handoff.VARIABLE, str(memory)),) if memory is not None else ())),
-                path_front=(
-                    *fronts.find_fronts(
-                        paths, request.env, root, settings.rustc_wrapper, has_our_cache=bool(cached.server)
-                    ),
-                    *cached.folders,
-                ),
+                path_front=_path_front(paths, request, settings, cached, root),
                 wrappers=("sccache",) if cached.server else (),
             ),
             env=request.env,
@@ -190,10 +185,7 @@ def begin(paths: Paths, request: Request) -> Begun:
             parser=composed.parser,
             streams=1 if request.caller.is_one_stream else 2,
             has_terminal=request.caller.has_terminal,
-            plan=(
-                *((("target-dir", chosen.path, chosen.reason),) if chosen.path else ()),
-                *((("cache", cached.value, cached.reason),) if cached.reason else ()),
-            ),
+            plan=_plan(chosen, cached),
             rustc_wrapper=settings.rustc_wrapper,
             cache_server=cached.server,
             handoff_fd=memory,
@@ -203,6 +195,21 @@ def begin(paths: Paths, request: Request) -> Begun:
         spawn.give_up_slot(paths, slot)
         raise
     return Begun(started, composed, chosen, memory, order.subcommand)
+
+
+def _path_front(
+    paths: Paths, request: Request, settings: config.CargoConfig, cached: cache.Chosen, root: str | None
+) -> tuple[str, ...]:
+    """Folders before the caller's PATH: fronts, then where our cache lies."""
+    has_ours = bool(cached.server)
+    found = fronts.find_fronts(paths, request.env, root, settings.rustc_wrapper, has_our_cache=has_ours)
+    return (*found, *cached.folders)
+
+
+def _plan(chosen: target.Target, cached: cache.Chosen) -> tuple[tuple[str, str, str], ...]:
+    """What was decided for a build: setting, value, reason."""
+    found = [("target-dir", chosen.path, chosen.reason)] if chosen.path else []
+    return (*found, *([("cache", cached.value, cached.reason)] if cached.reason else []))
 
 
 def _cache(
