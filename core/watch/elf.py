@@ -31,7 +31,7 @@ def read_sizes(path: str) -> Sizes | None:
         return None
     try:
         return _read(fd)
-    except (OSError, struct.error, IndexError):  # torn, or changed while it was read
+    except (OSError, struct.error, IndexError, OverflowError):  # torn, or changed while it was read
         return None
     finally:
         os.close(fd)

@@ -28,7 +28,7 @@ def made_in(path: str, source: str, folders: Sequence[str]) -> str:
             if found is not None:
                 return found if found in folders else ""
             named = [one for one in folders if content.find(b"\0" + os.fsencode(one) + b"\0") >= 0]
-    except (OSError, ValueError, struct.error):
+    except (OSError, ValueError, struct.error, IndexError, OverflowError):  # torn, or no program after all
         return ""
     return named[0] if len(named) == 1 else ""
 
