@@ -82,7 +82,7 @@ class LinkNotes:
         try:
             note = json.loads(line)
             return self._started(note) if "link" in note else self._ended(note)
-        except (ValueError, KeyError, TypeError, RecursionError):
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
             return None
 
     def _started(self, note: dict[str, Any]) -> e.LinkStarted:

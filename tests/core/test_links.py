@@ -66,6 +66,12 @@ def test_half_a_line_waits_for_its_other_half_and_nonsense_is_passed_over(notes:
     assert len(links.poll()) == 1
 
 
+def test_a_number_beyond_all_measure_takes_no_other_note_with_it(notes: Path) -> None:
+    links = LinkNotes(str(notes), nothing_known)
+    write(notes, begun(), begun("8-1", pid=float("inf")), ended(), ended(peak_bytes=float("inf")))
+    assert [event.link for event in links.poll() if isinstance(event, e.LinkStarted | e.LinkEnded)] == ["7-1", "7-1"]
+
+
 def test_an_end_without_a_start_says_nothing(notes: Path) -> None:
     write(notes, ended())
     assert LinkNotes(str(notes), nothing_known).poll() == []
