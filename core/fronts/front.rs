@@ -21,7 +21,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
-use std::process::{exit, Command, Stdio};
+use std::process::{exit, Command, Output, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -132,7 +132,7 @@ fn take_over_cache(mut command: Command, name: &OsStr, mut args: Vec<OsString>, 
 ///
 /// Of a crate that it keeps, sccache lists the sources first, and where that fails its words are all that is printed:
 /// other ones than the compiler's. So what it prints of such a crate is held back until it has gone well.
-fn cache_or_compile(mut command: Command, args: &[OsString], socket: &OsStr) -> ! {
+fn cache_or_compile(command: Command, args: &[OsString], socket: &OsStr) -> ! {
     let mut compiler = Command::new(&args[0]);
     compiler.args(&args[1..]);
     if UnixStream::connect(socket).is_err() {
@@ -141,17 +141,10 @@ fn cache_or_compile(mut command: Command, args: &[OsString], socket: &OsStr) -> 
     }
     note_call(args, false);
     let is_held_back = is_for_rustc(args) && is_kept(args);
-    command.args(args);
-    if is_held_back {
-        command.stdout(Stdio::piped()).stderr(Stdio::piped());
-    }
-    let Ok(child) = command.spawn() else { take_over(compiler) };
-    ignore_signals(); // not before: the child would have inherited that
-    let Ok(said) = child.wait_with_output() else { exit(125) };
+    let Some(said) = ask(command, args, is_held_back) else { take_over(compiler) };
     let status = said.status.into_raw();
-    let is_nvcc = Path::new(&args[0]).file_name() == Some(OsStr::new("nvcc"));
-    let has_failed = status == SCCACHE_FAILED << 8 || (status == ITS_SERVER_FAILED << 8 && !is_nvcc);
     let errors = without_its_own(&said.stderr);
+    let has_failed = is_its_own_failure(status, args);
     if has_failed || errors.len() < said.stderr.len() {
         note_call(args, true);
     }
@@ -162,6 +155,23 @@ fn cache_or_compile(mut command: Command, args: &[OsString], socket: &OsStr) -> 
     let _ = std::io::stdout().write_all(&said.stdout);
     let _ = std::io::stderr().write_all(&errors);
     end_as(status)
+}
+
+/// How sccache ended, and what it printed where that is held back. None: it could not be started.
+fn ask(mut command: Command, args: &[OsString], is_held_back: bool) -> Option<Output> {
+    command.args(args);
+    if is_held_back {
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    }
+    let child = command.spawn().ok()?;
+    ignore_signals(); // not before: the child would have inherited that
+    Some(child.wait_with_output().unwrap_or_else(|_| exit(125)))
+}
+
+/// Not the compiler failed, but sccache or its server did.
+fn is_its_own_failure(status: i32, args: &[OsString]) -> bool {
+    let is_nvcc = Path::new(&args[0]).file_name() == Some(OsStr::new("nvcc"));
+    status == SCCACHE_FAILED << 8 || (status == ITS_SERVER_FAILED << 8 && !is_nvcc)
 }
 
 /// What the compiler printed, without what sccache says where its server died and it has compiled itself: cargo would
