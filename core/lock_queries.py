@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 
 from core import events as e
-from core.host import LOCK_KINDS, Held, Owner, Waiter
+from core.host import LOCK_KINDS, Held, Owner, Waiter, target_of
 from core.queries import waits_on
 from core.state import Board, Run
 from core.values import dataclass
@@ -62,6 +62,8 @@ class SharedTarget:
     """Sorted."""
     agents: tuple[tuple[str, str], ...]
     """Ours that used it in the last 24 h, each with its checkout; sorted."""
+    runs: frozenset[str] = frozenset()
+    """Runs of ours that hold a lock of it now, or wait for one."""
 
 
 def is_current(board: Board) -> bool:
@@ -164,15 +166,26 @@ def shared_targets(board: Board) -> tuple[SharedTarget, ...]:
     """Target and build dirs that several checkouts use or used in the last 24 hours, ours or not, by path."""
     checkouts: dict[str, set[str]] = {path: set(seen) for path, seen in board.host.targets.items()}
     agents: dict[str, set[tuple[str, str]]] = {}
+    locking = _locking(board.host.locks)
     for run in board.runs.values():
         for path in _dirs(run):
             checkouts.setdefault(path, set()).add(run.checkout)
             agents.setdefault(path, set()).add((run.agent, run.checkout))
     return tuple(
-        SharedTarget(path, tuple(sorted(found)), tuple(sorted(agents.get(path, ()))))
+        SharedTarget(path, tuple(sorted(found)), tuple(sorted(agents.get(path, ()))), frozenset(locking.get(path, ())))
         for path, found in sorted(checkouts.items())
         if len(found) > 1
     )
+
+
+def _locking(locks: Iterable[Held]) -> Mapping[str, set[str]]:
+    """Runs of ours by the target or build dir that they lock."""
+    found: dict[str, set[str]] = {}
+    for held in locks:
+        if (folder := target_of(held.path)) is not None:
+            owners = (*held.holders, *(waiter.owner for waiter in held.waiters))
+            found.setdefault(folder, set()).update(owner.run for owner in owners if owner.run)
+    return found
 
 
 def _dirs(run: Run) -> tuple[str, ...]:
@@ -181,13 +194,9 @@ def _dirs(run: Run) -> tuple[str, ...]:
 
 
 def shared_by(run: Run, shared: Iterable[SharedTarget]) -> SharedTarget | None:
-    """The one of these dirs that a run writes to; of one that is known by locks alone, its checkout tells."""
-    for one in shared:
-        if one.path in _dirs(run):
-            return one
-        if run.checkout in one.checkouts and not one.agents and not run.is_private_target and run.tool == "cargo":
-            return one
-    return None
+    """The one of these dirs that a run writes to, as its settings or its locks tell. Where others of its checkout
+    build, an editor for example, says nothing of it."""
+    return next((one for one in shared if one.path in _dirs(run) or run.run in one.runs), None)
 
 
 def shared_words(run: Run, shared: Iterable[SharedTarget]) -> str | None:

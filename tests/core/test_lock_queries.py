@@ -167,12 +167,20 @@ def test_both_panes_say_with_whom_they_share_and_others_say_nothing() -> None:
     assert shared_words(runs[2], shared) is None
 
 
-def test_of_a_shared_build_dir_the_checkout_tells() -> None:
+def test_of_a_shared_build_dir_its_locks_tell() -> None:
     runs = (run("1", "a", checkout="/a", target="/a/target"), run("2", "b", checkout="/b", target="/b/target"))
-    shared = shared_targets(board(runs=runs, build=("/a", "/src/app")))
+    lock = held("/build/debug/.cargo-build-lock", Owner(1, "1", "a", "", "", "/a"))
+    shared = shared_targets(board(lock, runs=runs, build=("/a", "/src/app")))
     assert shared_words(runs[0], shared) == "shares its target dir with app: cargo can run the wrong program"
     assert shared_words(runs[1], shared) is None
-    assert shared_words(replace(runs[0], is_private_target=True), shared) is None
+
+
+def test_where_an_editor_of_its_checkout_builds_endangers_no_run() -> None:
+    one = run("1", "a", checkout="/a", target="/a/target")
+    lock = held("/ra/debug/.cargo-lock", Owner(9, "", "", "cargo check", "/a", "/a"))
+    shared = shared_targets(board(lock, runs=(one,), ra=("/a", "/b")))
+    assert [found.path for found in shared] == ["/ra"]
+    assert shared_words(one, shared) is None
 
 
 def test_what_avoids_a_wait_depends_on_who_waits_for_whom() -> None:

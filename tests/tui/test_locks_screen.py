@@ -10,7 +10,7 @@ import pytest
 from textual.pilot import Pilot
 
 from core import events as e
-from core.host import Host, Owner, Waiter
+from core.host import Held, Host, Owner, Waiter
 from core.lock_queries import shared_targets
 from core.reduce import reduce_run
 from core.state import Board, Run
@@ -181,6 +181,11 @@ def waiting(board: Board, agent: str, holder: str) -> tuple[Board, Run]:
 
 @pytest.mark.parametrize("size", [(120, 40), (80, 24)])
 async def test_panes_that_share_a_dir_say_so(size: tuple[int, int], locked: Stage) -> None:
+    run = next(run for run in locked.board.runs.values() if run.agent == "claude-1")
+    owner = Owner(4121, run.run, run.agent, "", "", run.checkout)
+    held = Held("/home/ada/build/debug/.cargo-build-lock", "build dir", (owner,), T0 + 18, ())
+    host = replace(locked.board.host, locks=(*locked.board.host.locks, held))
+    locked.board = replace(locked.board, host=host)
     async with locked.app().run_test(size=size) as pilot:
         await pilot.pause()
         shown = text_of(pilot)
