@@ -23,7 +23,7 @@ _REASONS = {
     ("missed", "dependency"): "a crate that it uses is another than last time, so that its own key is too",
     ("missed", "folder"): "it was compiled in another folder, and the folder enters the key",
     ("missed", "compiler"): "another compiler",
-    ("missed", "evicted"): "the entry had to go for want of room in the store",
+    ("missed", "evicted"): "the store has it no more: it was emptied, or the entry had to go for want of room",
     ("missed", "not known"): "which input of the key differs is not known",
     ("not cacheable", "crate-type"): "programs, proc macros and dynamic libraries are linked, and never kept",
     ("not cacheable", "incremental"): "it is compiled incrementally, and that is never kept",

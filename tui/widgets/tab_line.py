@@ -29,17 +29,19 @@ class TabLine(StatusLine):
         for tab in TABS:
             role = "lit" if tab.name == self._lit else "dim"
             left.append(Part(f"  {tab.word}", role, f"app.tab({tab.name!r})"))
-        right = (Part(f"{self._note} ", "dim"),) if self._note else self._machine(load, board)
+        right: tuple[Part, ...] = (Part(f"{self._note} ", "dim"),)
         room = self.size.width - sum(cell_len(part.text) for part in left)
         room -= 1  # between the tabs and what is at the right
-        if not self._note and _cells(right) > room:
-            right = self._machine(load, board, has_graphs=False)
+        for graphs in (2, 1, 0) if not self._note else ():
+            right = self._machine(load, board, graphs)
+            if _cells(right) <= room:
+                break
         while right and _cells(right) > room:
             right = right[2:]
         self.say(tuple(left), right)
 
-    def _machine(self, load: Load | None, board: Board | None, *, has_graphs: bool = True) -> tuple[Part, ...]:
-        """A graph and a figure each for cores and memory, always at the same place; the others before them."""
+    def _machine(self, load: Load | None, board: Board | None, graphs: int = 2) -> tuple[Part, ...]:
+        """A figure each for cores and memory, always at the same place, with so many graphs; the others before them."""
         if load is None:
             return ()
         limits = _limits(board) if board is not None else frozenset()
@@ -51,9 +53,9 @@ class TabLine(StatusLine):
         return (
             *_locks(board, limits),
             *_disk(board, limits),
-            Part("cpu" + (f" {self.glyphs.graph(load.cpu_history)}" if has_graphs else ""), "dim"),
+            Part("cpu" + (f" {self.glyphs.graph(load.cpu_history)}" if graphs else ""), "dim"),
             Part(f" {cpu}   ", "waiting" if is_busy else "number"),
-            Part("mem" + (f" {self.glyphs.graph(load.used_history)}" if has_graphs else ""), "dim"),
+            Part("mem" + (f" {self.glyphs.graph(load.used_history)}" if graphs > 1 else ""), "dim"),
             Part(memory, "waiting" if is_short else "number"),
         )
 
