@@ -115,4 +115,4 @@ async def test_the_graph_of_the_memory_gives_way_before_that_of_the_cores(stage:
             stage.now += 1
             app.pull()
             await pilot.pause()
-        assert text_of(pilot).split("\n")[0].rstrip().endswith("cpu ▃▃▃▃▃▃▃▃  42 %   mem    4.0/24 G")
+        assert text_of(pilot).split("\n")[0].rstrip().endswith("lock 1 wait   cpu ▄▄▄▄▄▄▄▄  42 %   mem    4.0/24 G")
