@@ -9,6 +9,7 @@ from core.events.machine import BuildRow
 from core.run.identity import workspace_root
 from core.run.mask import safe_words
 from core.values import dataclass
+from core.watch.locks import manifest_of
 from core.watch.prober import CACHES
 from core.watch.table import TICKS_A_SECOND, Proc, ProcessTable
 
@@ -155,7 +156,7 @@ class ForeignWatch:
         program = os.path.basename(words[0]) if words else root.name
         cwd = self._table.cwd(root)
         command = " ".join(" ".join(safe_words((program, *words[1:]), {})).split())[:_MAX_COMMAND]
-        checkout = (workspace_root(cwd, _manifest_of(words)) or "") if cwd and program == "cargo" else ""
+        checkout = (workspace_root(cwd, manifest_of(words)) or "") if cwd and program == "cargo" else ""
         started_at = round(self._clock() - self._age_s(root), 2)
         return _Build(root, program, command, cwd, checkout, self._editor_of(root), started_at)
 
@@ -220,16 +221,6 @@ def subcommand_of(words: Iterable[bytes]) -> str:
         elif not word.startswith((b"-", b"+")):
             return word.decode("utf-8", "replace")
     return "version"
-
-
-def _manifest_of(words: tuple[str, ...]) -> str | None:
-    """Of `--manifest-path PATH`."""
-    for at, word in enumerate(words):
-        if word == "--manifest-path" and at + 1 < len(words):
-            return words[at + 1]
-        if word.startswith("--manifest-path="):
-            return word.partition("=")[2]
-    return None
 
 
 def _is_same(before: tuple[BuildRow, ...], now: tuple[BuildRow, ...]) -> bool:

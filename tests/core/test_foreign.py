@@ -71,6 +71,16 @@ def test_a_machine_that_was_suspended_shows_builds_at_once_and_since_when(world:
     assert (pid, started_at) == (115, BOOTED + 115)
 
 
+def test_what_is_meant_for_the_program_that_runs_does_not_name_the_workspace(world: World, tmp_path: Path) -> None:
+    for name in ("own", "other"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "Cargo.toml").write_text("[package]\n")
+    words = f"cargo run -- --manifest-path {tmp_path}/other/Cargo.toml"
+    world.add(10, 1, words, cwd=str(tmp_path / "own"))
+    ((_, _, _, _, _, checkout, *_),) = world.look() or ()
+    assert checkout == str(tmp_path / "own")
+
+
 def test_nothing_is_told_again_until_something_is_to_be_seen(world: World) -> None:
     assert world.look() == ()
     assert world.look() is None
