@@ -177,17 +177,32 @@ class Prober:
         return sum(proc.memory_bytes for proc in self.table.below(int(front))) + (own.memory_bytes if own else 0)
 
     def _compiled_by_servers(self, runs: list[Watched]) -> Mapping[str, list[Proc]]:
-        """Compilers that a cache server runs for somebody: by the target dir that they write to."""
-        dirs = {run.target_dir.encode() + b"/": run.run for run in runs if run.target_dir}
+        """Compilers that a cache server runs for somebody: by the target dir that they write to; where two runs have the
+        same, by who asks for that unit."""
+        dirs: dict[bytes, list[Watched]] = {}
+        for run in runs:
+            if run.target_dir:
+                dirs.setdefault(run.target_dir.encode() + b"/", []).append(run)
         servers = [proc for proc in self.table.all() if proc.name in CACHES]
         found: dict[str, list[Proc]] = {}
         for server in servers:
             for proc in self.table.below(server.pid):
-                out = self.table.part(proc).out_dir
-                for folder, run in dirs.items():
-                    if out.startswith(folder) and not self._is_below_a_run(server, runs):
-                        found.setdefault(run, []).append(proc)
+                part = self.table.part(proc)
+                for folder, sharing in dirs.items():
+                    if part.out_dir.startswith(folder) and not self._is_below_a_run(server, runs):
+                        one = sharing[0] if len(sharing) == 1 else self._who_asks(part, sharing)
+                        if one is not None:
+                            found.setdefault(one.run, []).append(proc)
         return found
+
+    def _who_asks(self, part: Part, runs: Iterable[Watched]) -> Watched | None:
+        """The run that has a client which waits for this unit."""
+        asked = part.out_dir, part.detail
+        for run in runs:
+            theirs = (self.table.part(proc) for proc in self.table.below(run.supervisor))
+            if any((one.out_dir, one.detail) == asked for one in theirs):
+                return run
+        return None
 
     def _is_below_a_run(self, proc: Proc, runs: list[Watched]) -> bool:
         supervisors = {run.supervisor for run in runs}

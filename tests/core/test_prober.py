@@ -51,3 +51,18 @@ def test_looks_that_are_always_costly_become_rarer(looks: Looks) -> None:
 def test_no_figure_grows_older_than_a_person_can_use(looks: Looks) -> None:
     looks.pause_after(1.0)
     assert looks.pause_after(1.0) == MAX_PERIOD_S
+
+
+def test_what_a_server_compiles_is_of_the_run_that_asked_for_it_where_two_share_a_dir(tmp_path: Path) -> None:
+    proc = FakeProc(tmp_path)
+    for pid, parent, words in (
+        (10, 1, "supervisor"), (11, 10, "cargo build"),
+        (12, 11, "sccache rustc --crate-name a --out-dir /t/debug/deps"),
+        (20, 1, "supervisor"), (21, 20, "cargo check"),
+        (50, 1, "sccache"), (51, 50, "rustc --crate-name a --out-dir /t/debug/deps"),
+    ):  # fmt: skip
+        proc.add(pid, parent, words)
+    prober = Prober(ProcessTable(str(tmp_path)), clock=float, monotonic=float, cpu_time=float)
+    prober.sample([Watched("asks", 10, "/t", ()), Watched("waits", 20, "/t", ())])
+    assert [one.pid for one in prober.uses["asks"].procs] == [11, 12, 51]
+    assert [one.pid for one in prober.uses["waits"].procs] == [21]
