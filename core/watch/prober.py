@@ -177,8 +177,8 @@ class Prober:
         return sum(proc.memory_bytes for proc in self.table.below(int(front))) + (own.memory_bytes if own else 0)
 
     def _compiled_by_servers(self, runs: list[Watched]) -> Mapping[str, list[Proc]]:
-        """Compilers that a cache server runs for somebody: by the target dir that they write to; where two runs have the
-        same, by who asks for that unit."""
+        """Compilers that a cache server runs for somebody: by the target dir that they write to; where two runs have
+        the same, by who asks for that unit."""
         dirs: dict[bytes, list[Watched]] = {}
         for run in runs:
             if run.target_dir:
