@@ -1,5 +1,8 @@
 """The page of one link, while it is under way and after it."""
 
+from dataclasses import replace
+from types import MappingProxyType
+
 from tests.scene import T0
 from tests.tui.conftest import Stage
 from tests.tui.link_scene import link_end, with_events, with_links
@@ -31,3 +34,23 @@ async def test_a_link_that_ended_just_before_another_one_of_its_file_is_not_unde
         shown = text_of(pilot)
         assert "so far" not in shown
         assert "1.3 G   largest of its processes, by wait4" in shown
+
+
+async def test_links_are_listed_anew_when_one_came_and_not_each_second(stage: Stage) -> None:
+    stage.board = with_links(stage.board)
+    over = next(run for run in stage.board.runs.values() if run.links)
+    stage.board = replace(stage.board, runs=MappingProxyType({**stage.board.runs, over.run: replace(over, links=())}))
+    app = stage.app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("f3")
+        await pilot.pause()
+        screen = app.screen
+        assert isinstance(screen, MemoryScreen)
+        rows = screen.table.rows
+        stage.now += 1
+        app.pull()
+        assert screen.table.rows is rows
+        stage.board = with_events(stage.board, "claude-2", [link_end(T0 + 60, "9-9", "late(bin)", 500_000_000)])
+        stage.now += 1
+        app.pull()
+        assert any("9-9" in row.key for row in screen.table.rows)

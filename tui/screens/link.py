@@ -45,14 +45,14 @@ class LinkScreen(DeckScreen[None]):
         return self.deck.view.board.runs.get(self._row.run) if self._row is not None else None
 
     def show(self, view: View) -> None:
-        if view.now == self._now:
+        if view.now == self._now or (self._row is not None and self._row.ended is not None):
             return
         self._now = view.now
         if self._row is not None:
             row: LinkRow | None = link_row(view.board, self._row)
         else:
             row = next((row for row in link_rows(view.board) if row.key == self._key), None)
-        if row is None or (row == self._row and row.ended is not None):
+        if row is None:
             return
         self._row = row
         about = (Part(f" {safe(row.name)}", "title"), Part(f"  {safe(row.agent)}", "text"))

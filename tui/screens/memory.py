@@ -2,7 +2,7 @@
 
 import os
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import ClassVar
 
@@ -66,6 +66,8 @@ class MemoryScreen(DeckScreen[None]):
         self._board = Board()
         self._now = 0.0
         self._shown: tuple[object, ...] = ()
+        self._listed: Sequence[tuple[object, ...]] | None = None
+        """What the list is made of, while nothing in it moves; None: something does, or there is no list."""
         self._rows: dict[str, LinkRow] = {}
         self._kills: dict[str, KillRow] = {}
         self._measured: tuple[Measurement, ...] = ()
@@ -182,12 +184,20 @@ class MemoryScreen(DeckScreen[None]):
     # Links
 
     def _show_links(self) -> None:
+        """A day of builds has tens of thousands of links, which take 40 ms to list."""
+        runs = self._board.runs.values()
+        known = None if any(run.links for run in runs) else [(run.agent, run.link_ends, run.kills) for run in runs]
+        if known is None or known != self._listed:
+            self._list_links()
+        self._listed = known
+        self._advise()
+
+    def _list_links(self) -> None:
         self._rows = {row.key: row for row in link_rows(self._board)}
         self._kills = {row.key: row for row in kill_rows(self._board)[:_MOST_KILLS]}
         running = [self._row(row) for row in self._rows.values() if row.ended is None]
         ended = [self._row(row) for row in self._rows.values() if row.ended is not None]
         self.table.show([*running, *(self._kill_row(row) for row in self._kills.values()), *ended])
-        self._advise()
 
     def _row(self, row: LinkRow) -> Row:
         link, glyphs = row.ended, self.glyphs
