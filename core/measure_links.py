@@ -20,7 +20,7 @@ from core.clock import Clock
 from core.errors import DeckError, StateError, UsageError
 from core.facts import read_exit
 from core.history import read_run
-from core.measure_plan import Variant, find_target, variants, with_target_dir
+from core.measure_plan import Variant, first_target, variants, with_target_dir
 from core.measured import Measurement, Trial, append, profile_of
 from core.memory_queries import MEASURING_AGENT
 from core.paths import Paths
@@ -57,7 +57,7 @@ class Plan:
 
 
 def make_plan(paths: Paths, run: str, unit: str | None) -> Plan:
-    """What to build for a link of a run: of the unit, else the one with the highest peak.
+    """What to build for a link of a run: of the unit, else of the members' the one with the highest peak.
 
     Raises:
         UsageError: the run linked nothing that can be measured, or its command cannot be repeated.
@@ -65,7 +65,7 @@ def make_plan(paths: Paths, run: str, unit: str | None) -> Plan:
     """
     if not is_live(paths, run):
         _until_closed(paths, run)
-    link = _link(read_run(paths, run), run, unit)
+    links = _links(read_run(paths, run), run, unit)
     record = _record(paths, run)
     env = {k: v if v is not None else os.environ.get(k) for k, v in record["env"].items()}
     known = {name: value for name, value in env.items() if value is not None and not name.startswith("DECK_")}
@@ -73,19 +73,21 @@ def make_plan(paths: Paths, run: str, unit: str | None) -> Plan:
     if parsed.command is None or not parsed.is_known or record["tool"] != "cargo":
         raise UsageError(f"`{record['command']}` is no build of cargo's that can be narrowed to one target")
     metadata = _metadata(parsed.value("manifest-path"), record["cwd"], known)
-    target = find_target(link.unit, metadata, parsed.options.get("package", ()))
+    named, target = first_target((one.unit for one in links), metadata, parsed.options.get("package", ()))
+    link = next(one for one in links if one.unit == named)
     found = variants(parsed, target, _linkers(link.linker, known), has_debug=link.debug_bytes != 0)
     return Plan(run, link.unit, record["checkout"], profile_of(link.output), record["cwd"], known, found)
 
 
-def _link(run: Run | None, name: str, unit: str | None) -> e.LinkEnded:
+def _links(run: Run | None, name: str, unit: str | None) -> list[e.LinkEnded]:
+    """Of the unit, else all; the highest peak first."""
     links = [link for link in run.link_ends if link.unit and link.output_bytes] if run is not None else []
     fitting = [link for link in links if unit in (None, link.unit)]
     if not fitting:
         none = "none, or they were too short to be seen"
         named = ", ".join(dict.fromkeys(link.unit for link in links)) or none
         raise UsageError(f"run {name} linked no {unit or 'unit of cargo'}: its links are: {named}")
-    return max(fitting, key=lambda link: link.peak_bytes)
+    return sorted(fitting, key=lambda link: -link.peak_bytes)
 
 
 def _record(paths: Paths, run: str) -> dict[str, Any]:

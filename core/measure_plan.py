@@ -115,6 +115,21 @@ def _profile(parsed: Parsed) -> str:
     return "dev" if named in (None, "test") else str(named)
 
 
+def first_target(units: Iterable[str], metadata: Mapping[str, Any], wanted: Iterable[str]) -> tuple[str, Target]:
+    """The first of these units that is a target of the workspace; arguments as of `find_target`.
+
+    Raises:
+        UsageError: none of them is.
+    """
+    refused = UsageError("nothing was linked")
+    for unit in units:
+        try:
+            return unit, find_target(unit, metadata, wanted)
+        except UsageError as error:
+            refused = error
+    raise refused
+
+
 def find_target(unit: str, metadata: Mapping[str, Any], wanted: Iterable[str]) -> Target:
     """The target behind the name of a unit, by `cargo metadata --no-deps`.
 

@@ -6,7 +6,7 @@ import pytest
 
 from core.errors import StateError, UsageError
 from core.measure_links import Plan, make_plan, measure
-from core.measure_plan import Target, find_target, variants, with_target_dir
+from core.measure_plan import Target, find_target, first_target, variants, with_target_dir
 from core.paths import Paths
 from core.run import grammar
 
@@ -92,6 +92,13 @@ def test_a_unit_is_found_among_the_targets_of_the_workspace(unit: str, wanted: t
 def test_what_is_no_target_of_the_workspace_cannot_be_measured(unit: str) -> None:
     with pytest.raises(UsageError, match="no target of this workspace"):
         find_target(unit, METADATA, ())
+
+
+def test_of_several_the_first_that_is_a_target_of_the_workspace_is_measured() -> None:
+    found = first_target(("serde_derive", "app(build.rs)", "app(bin)", "my-lib"), METADATA, ())
+    assert found == ("app(bin)", Target("app", "bin", "app", False))
+    with pytest.raises(UsageError, match="called 'syn'"):
+        first_target(("serde_derive", "syn"), METADATA, ())
 
 
 @pytest.fixture

@@ -102,7 +102,7 @@ def _measure(argv: list[str]) -> int:
         "each takes. The repository is not touched.",
     )
     parser.add_argument("run", metavar="RUN")
-    parser.add_argument("--unit", help="such as 'app(bin)'; without it, the link that took most")
+    parser.add_argument("--unit", help="such as 'app(bin)'; without it, the link of a member that took most")
     parser.add_argument("--yes", action="store_true", help="do not ask")
     given = parser.parse_args(argv)
     paths = common.user_paths()
