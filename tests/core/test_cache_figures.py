@@ -47,6 +47,17 @@ class World:
         until(lambda: len(self.asked()) >= len(servers), 5, "an answer")
         return told
 
+    def rest(self) -> None:
+        """Once all who are asked have answered: else they would be taken for hung."""
+        self.passed_s += REST_PERIOD_S
+        self.figures.rest()
+
+        def is_answered() -> bool:
+            self.figures.rest()
+            return all(known.question is None for known in self.figures._known.values())
+
+        until(is_answered, 5, "all answers")
+
     def asked(self) -> list[str]:
         try:
             return (self.folder / "asked").read_text().split()
@@ -76,9 +87,7 @@ def test_what_the_last_build_did_is_asked_for_after_it(world: World) -> None:
     world.look(ann)
     (world.folder / "asked").unlink()
     for _ in range(3):
-        world.passed_s += REST_PERIOD_S
-        world.figures.rest()
-    until(world.asked, 5, "the question after the build")
+        world.rest()
     assert world.asked() == [ann.socket]
 
 
@@ -98,8 +107,7 @@ def test_a_store_that_no_build_needs_is_not_kept_awake(world: World, monkeypatch
     (seen,) = world.look(ann)
     assert isinstance(seen, e.CachesSeen)
     assert (seen.store_state, seen.store_entries) == ("running", 3)
-    world.passed_s += REST_PERIOD_S
-    world.figures.rest()
+    world.rest()
     before = len(asked)
     for _ in range(3):
         world.passed_s += REST_PERIOD_S
