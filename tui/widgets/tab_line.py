@@ -1,5 +1,7 @@
 """The first line of a screen: its tabs, and how busy the machine is."""
 
+from collections.abc import Iterable
+
 from rich.cells import cell_len
 
 from core.load import Load
@@ -29,9 +31,10 @@ class TabLine(StatusLine):
         for tab in TABS:
             role = "lit" if tab.name == self._lit else "dim"
             left.append(Part(f"  {tab.word}", role, f"app.tab({tab.name!r})"))
+        while self.size.width and _cells(left) > self.size.width and left[1].role != "lit":
+            del left[1]  # what is lit is seen, whatever goes
         right: tuple[Part, ...] = (Part(f"{self._note} ", "dim"),)
-        room = self.size.width - sum(cell_len(part.text) for part in left)
-        room -= 1  # between the tabs and what is at the right
+        room = self.size.width - _cells(left) - 1  # one between the tabs and what is at the right
         for graphs in (2, 1, 0) if not self._note else ():
             right = self._machine(load, board, graphs)
             if _cells(right) <= room:
@@ -60,7 +63,7 @@ class TabLine(StatusLine):
         )
 
 
-def _cells(parts: tuple[Part, ...]) -> int:
+def _cells(parts: Iterable[Part]) -> int:
     return sum(cell_len(part.text) for part in parts)
 
 
