@@ -12,7 +12,10 @@ from tui.widgets.ansi import safe
 def farewell(board: Board, paths: Paths) -> list[str]:
     """At most three lines: what goes on, what failed, where the logs are."""
     live = [run for run in board.runs.values() if not run.state.is_over]
-    failed = [pane.run for pane in queries.panes(board) if pane.run.state is RunState.FAILED]
+    failed = sorted(
+        (pane.run for pane in queries.panes(board) if pane.run.state is RunState.FAILED),
+        key=lambda run: run.ended_at or 0.0,
+    )
     lines = []
     if live:
         names = ", ".join(safe(run.agent) for run in live[:6]) + (" …" if len(live) > 6 else "")

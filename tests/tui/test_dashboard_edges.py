@@ -308,6 +308,14 @@ def test_the_farewell_says_what_goes_on_and_where_the_logs_are_in_three_lines(st
     assert farewell(Board(), stage.paths) == []
 
 
+def test_the_farewell_names_the_failure_that_came_last(stage: Stage) -> None:
+    old = in_state(stage, RunState.FAILED)
+    assert old.ended_at is not None
+    before = replace(old, run="20200101-000000-000-0000", agent="zoe", ended_at=old.ended_at - 60)
+    show(stage, before)
+    assert f"failed: {old.agent}," in farewell(stage.board, stage.paths)[1]
+
+
 def _append(stage: Stage, run: Run, text: str) -> None:
     with open(Path(stage.paths.run(run.run), "out.log"), "a") as log:
         log.write(text)
