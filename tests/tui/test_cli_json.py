@@ -184,3 +184,8 @@ def test_the_name_of_a_linker_is_nothing_that_a_terminal_obeys(run: str, capsys:
     shown = capsys.readouterr().out
     assert "mold" in shown
     assert not {"\x1b", "\x07"} & set(shown)
+
+
+def test_a_command_of_two_words_is_named_in_full_where_its_help_is(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["links", "measure"]) == 2
+    assert "see `cargo deck links measure --help`" in capsys.readouterr().err

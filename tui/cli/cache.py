@@ -218,7 +218,8 @@ def _start(paths: Paths, given: argparse.Namespace) -> int:
     if given.json:
         common.print_json("cache-start", agent=agent, pid=started.pid, log=started.log, backend=started.backend)
     else:
-        common.print_text(f"{agent}  sccache {started.version}, pid {started.pid}, stores in {started.backend}")
+        where = "our own store" if started.backend == "own" else started.backend
+        common.print_text(f"{agent}  sccache {started.version}, pid {started.pid}, stores in {where}")
     return 0
 
 

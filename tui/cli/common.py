@@ -22,7 +22,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong with the command line and where help is."""
-        raise UsageError(f"{message}: see `cargo deck {self.prog.rpartition(' ')[2]} --help`")
+        raise UsageError(f"{message}: see `{self.prog} --help`")
 
 
 def make_parser(command: str, description: str, *, has_json: bool = True) -> Parser:
