@@ -118,7 +118,7 @@ def _emits_code(line: str) -> bool:
 
 def told(run: str) -> tuple[Truth, Counter[str]]:
     """What the run's journal says; whose compilations its hits were."""
-    found = [one for one in _events(run, "CacheLookedUp") if one["language"] == "Rust"]
+    found = [one for one in _events(run, "CacheLookedUp") if one["language"] in ("Rust", "Probe")]
     by = Counter(one["outcome"] for one in found)
     sources = Counter(one["source_agent"] for one in found if one["outcome"] == "hit")
     return Truth(by["hit"], by["missed"], by["not cacheable"], by["error"]), sources
@@ -205,7 +205,8 @@ def compare(figures: Figures, one: Round, turn: int, *, breaks: bool) -> None:
         target = read_json(run + "/run.json")["target_dir"]
         compiled = ours.missed + ours.not_cacheable + ours.errors
         facts["compilers"] = (really_ran(one.trace, target, offset), compiled)
-        facts["units"] = (units_made(run), sum(ours))
+        probes = sum(one["language"] == "Probe" for one in _events(run, "CacheLookedUp"))
+        facts["units"] = (units_made(run), sum(ours) - probes)
         if one.backend == "own":
             ops, whose = store_truth(one.deck, agent, since)
             facts["store's hits"] = (ops["hit"], ours.hits)

@@ -23,6 +23,8 @@ STATE = "~/.local/state/cargo-deck"
 RECORDING = HERE.parent / "tests" / "journals" / "demo.deckrec"
 BUSY_S = 8.0
 """Into the recording: four agents, one has failed, one waits."""
+LAST_S = 70.0
+"""All of it is over."""
 
 
 class Shot(NamedTuple):
@@ -41,6 +43,9 @@ SHOTS = (
     Shot("run", 160, 44, ("4", "enter")),
     Shot("search", 120, 34, ("1", "enter", "i", "slash", *"compiling", "enter"), 14.0),
     Shot("all-logs", 120, 40, ("f2", "slash", *"error", "enter", "L"), 14.0),
+    Shot("memory", 120, 40, ("f3",), 30.0),
+    Shot("locks", 120, 30, ("f4",)),
+    Shot("cache", 120, 40, ("f5",), LAST_S),
     Shot("narrow", 40, 24),
     Shot("light", 120, 40, theme="deck-light"),
     Shot("wide", 200, 60, seconds=12.0),

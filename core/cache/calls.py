@@ -1,7 +1,7 @@
 """What rustc was asked to compile through a cache, as the front before it notes: `runs/<run>/fronts/cache.jsonl`.
 
-A line a call: `{"call": ID, "at", "cwd", "direct": the server was gone, "argv": [rustc, …], "env": {"CARGO…": value}}`;
-the value of a variable that is named like a credential is null.
+A line a call: `{"call": ID, "at", "cwd", "direct", "probe", "argv": [rustc, …], "env": {"CARGO…": value}}`. `direct`:
+the server was gone; `probe`: a build script tries the compiler; the value of a variable named like a credential is null.
 """
 
 import json
@@ -39,6 +39,8 @@ class Call(NamedTuple):
     """The cache server was gone: rustc ran without it."""
     compiler: str = ""
     """As it was called."""
+    is_probe: bool = False
+    """A build script tries what the compiler can do: no unit of cargo's, but a cache counts it."""
 
     @property
     def dep_info(self) -> str:
@@ -49,8 +51,10 @@ class Call(NamedTuple):
 class CallNotes:
     """Follows the notes of one run."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, *, has_probes: bool = False) -> None:
+        """`has_probes`: what build scripts try is given too."""
         self._path = path
+        self._has_probes = has_probes
         self._offset = 0
 
     def poll(self) -> list[Call]:
@@ -65,7 +69,8 @@ class CallNotes:
         if not whole and len(content) == _MAX_READ_BYTES:
             whole = content  # no line of ours is so long
         self._offset += len(whole)
-        return [call for line in whole.splitlines() if (call := parse_call(line)) is not None]
+        found = (call for line in whole.splitlines() if (call := parse_call(line)) is not None)
+        return [call for call in found if self._has_probes or not call.is_probe]
 
 
 def parse_call(line: bytes) -> Call | None:
@@ -74,9 +79,11 @@ def parse_call(line: bytes) -> Call | None:
         note = json.loads(line)
         words = tuple(str(word) for word in note["argv"])
         env = {str(name): None if value is None else str(value) for name, value in note["env"].items()}
+        is_probe = bool(note.get("probe"))
+        unit = f"{env.get('CARGO_PKG_NAME') or '?'}(probe)" if is_probe else unit_name(words, env)
         return Call(
-            float(note["at"]), unit_name(words, env), key_of(words), str(note["cwd"]), _after_compiler(words), env,
-            bool(note["direct"]), words[0],
+            float(note["at"]), unit, key_of(words), str(note["cwd"]), _after_compiler(words), env,
+            bool(note["direct"]), words[0], is_probe,
         )  # fmt: skip
     except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError):
         return None
@@ -97,11 +104,12 @@ def unit_name(words: tuple[str, ...], env: Mapping[str, str | None]) -> str:
 def key_of(words: tuple[str, ...]) -> CallKey:
     """What tells this compilation apart."""
     crate = extra = out_dir = ""
-    for word, following in pairwise(words):
-        if word == "--crate-name":
-            crate = following
-        elif word == "--out-dir":
-            out_dir = following
+    for word, following in pairwise((*words, "")):
+        name, has_value, value = word.partition("=")
+        if name == "--crate-name":
+            crate = value if has_value else following
+        elif name == "--out-dir":
+            out_dir = value if has_value else following
         elif word == "-C" and following.startswith("extra-filename="):
             extra = following.removeprefix("extra-filename=")
     return CallKey(crate, extra, out_dir)

@@ -166,7 +166,7 @@ class SccacheReader:
         self._servers = servers
         self._env = {name: env[name] for name in (*VARIABLES, "PATH") if name in env}
         self._program = shutil.which("sccache", path=env.get("PATH"))
-        self._notes = CallNotes(subject.folder + "/fronts/cache.jsonl")
+        self._notes = CallNotes(subject.folder + "/fronts/cache.jsonl", has_probes=True)
         self._has_front = "/" not in subject.wrapper and os.path.isdir(subject.folder + "/fronts")
         self._is_told = bool(subject.told)
         self._calls = 0

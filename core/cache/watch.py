@@ -28,6 +28,8 @@ SETTLE_S = 2.5
 """A run that is over waits so long for what its server has not told yet: a miss is told of once it is stored."""
 READ_LIMIT_S = 20.0
 """And so long at most where its server's log is not yet read to the end: an engine that starts reads all of it."""
+PROBE = "Probe"
+"""Language of what build scripts try: no units, but the server counts them."""
 EXPLAIN_S = 0.02
 """Of one look, for finding out why units missed: it reads their sources."""
 _STEP_S = 0.001
@@ -145,7 +147,7 @@ class CacheWatch:
             del self._runs[gone]
         for run in runs:
             if run.run not in self._runs:
-                notes = CallNotes(f"{run.folder}/fronts/cache.jsonl")
+                notes = CallNotes(f"{run.folder}/fronts/cache.jsonl", has_probes=True)
                 self._runs[run.run] = _Run(run, run.record.started.agent, notes, run.told_lookups)
 
     def _servers(self) -> list[Server]:
@@ -182,7 +184,8 @@ class CacheWatch:
         if (asked := one.last_call(call.key, call.at)) is not None:
             one.answer(asked)  # and then the server died
         detail = "its cache server was gone: it was compiled without"
-        one.tell(_event(call.at, call.unit, "error", reason="server", detail=detail))
+        language = PROBE if call.is_probe else "Rust"
+        one.tell(_event(call.at, call.unit, "error", language=language, reason="server", detail=detail))
 
     def _take_verdict(self, agent: str, verdict: Verdict) -> None:
         if verdict.is_stored and verdict.key:
@@ -240,13 +243,14 @@ class CacheWatch:
         found = self._entry(verdict.key) if verdict.outcome in ("hit", "missed") else None
         is_hit = verdict.outcome == "hit"
         source = self._store_tail.source(one.agent, verdict.key, verdict.at) if is_hit else ""
+        is_probe = call is not None and call.is_probe
         event = _event(
-            verdict.at, unit, verdict.outcome, language=verdict.language, key=verdict.key,
+            verdict.at, unit, verdict.outcome, language=PROBE if is_probe else verdict.language, key=verdict.key,
             reason=verdict.reason or ("not known" if verdict.outcome == "missed" else ""),
             source=source or (found.agent if found and is_hit else ""), elapsed_s=_elapsed(verdict),
             saved_s=found.compile_s if found and is_hit else None, size=found.size_bytes if found else None,
         )  # fmt: skip
-        if verdict.outcome == "missed" and call is not None:
+        if verdict.outcome == "missed" and call is not None and not is_probe:
             self._misses.append(_Miss(one, call, event))
         else:
             one.tell(event)
@@ -273,7 +277,8 @@ class CacheWatch:
         for calls in one.waiting.values():
             for call in calls:
                 detail = "its cache server gave no answer"
-                one.tell(_event(call.at, call.unit, "error", reason="server", detail=detail))
+                language = PROBE if call.is_probe else "Rust"
+                one.tell(_event(call.at, call.unit, "error", language=language, reason="server", detail=detail))
 
     def _entry(self, key: str) -> Entry | None:
         """Who made an entry, how long that took, how large it is; as far as it is known."""

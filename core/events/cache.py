@@ -17,7 +17,8 @@ class CacheLookedUp(Event):
     unit: str
     """As in cargo's progress line; of C, C++ and CUDA the file that is made."""
     language: str
-    """`Rust`, `C/C++`, `CUDA`, `PTX`, `CUBIN`, `CUDA (Device code)`; `Build script`: not compiled, but run."""
+    """`Rust`, `C/C++`, `CUDA`, `PTX`, `CUBIN`, `CUDA (Device code)`; `Build script`: not compiled, but run; `Probe`:
+    what a build script tried of the compiler, no unit of cargo's."""
     outcome: CacheOutcome
     key: str
     """Empty: it has none, or that is not said."""

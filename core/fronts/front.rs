@@ -245,10 +245,13 @@ fn open_notes(folder: &Path, name: &str) -> Option<File> {
 /// One line for what rustc is asked to compile; cargo's questions to it are none. Values of variables that are named
 /// like a credential, or hold a URL with one, stay out of it.
 fn note_call(args: &[OsString], is_direct: bool) {
-    let crate_name = args.iter().position(|word| word == "--crate-name").and_then(|at| args.get(at + 1));
-    if crate_name.is_none_or(|name| name == "___") {
+    let at_name = args.iter().position(|word| word.as_bytes().starts_with(b"--crate-name"));
+    let is_named = at_name.is_some_and(|at| args[at].as_bytes().contains(&b'=') || args.get(at + 1).is_some_and(|name| name != "___"));
+    if !is_named || args.iter().any(|word| word == "-") {
         return;
     }
+    // A build script tries what the compiler can do: what cargo itself compiles has this variable.
+    let is_probe = env::var_os("CARGO_CRATE_NAME").is_none();
     let Some(mut notes) = env::var_os("DECK_FRONTS").and_then(|folder| open_notes(Path::new(&folder), "cache.jsonl"))
     else {
         return;
@@ -264,7 +267,7 @@ fn note_call(args: &[OsString], is_direct: bool) {
         .collect();
     let at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let line = format!(
-        "{{\"call\":\"{}-{}\",\"at\":{:.6},\"cwd\":{},\"direct\":{is_direct},\"argv\":[{}],\"env\":{{{}}}}}\n",
+        "{{\"call\":\"{}-{}\",\"at\":{:.6},\"cwd\":{},\"direct\":{is_direct},\"probe\":{is_probe},\"argv\":[{}],\"env\":{{{}}}}}\n",
         unsafe { getpid() },
         at.as_nanos(),
         at.as_secs_f64(),

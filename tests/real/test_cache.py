@@ -239,6 +239,24 @@ def test_errors_are_those_of_plain_cargo(deck: Deck) -> None:
         assert "error" in ours.stderr
 
 
+def test_what_a_build_script_tries_of_the_compiler_is_no_unit_and_still_counted(deck: Deck) -> None:
+    folder = checkout(deck)
+    (folder / "one/build.rs").write_text(
+        "use std::{env, process::Command};\n"
+        'fn main() { let out = env::var("OUT_DIR").unwrap(); std::fs::write(format!("{out}/p.rs"), "").unwrap();\n'
+        'let mut probe = Command::new(env::var("RUSTC_WRAPPER").unwrap()); probe.arg(env::var("RUSTC").unwrap());\n'
+        'probe.args(["--crate-name=probe", "--crate-type=lib", "--emit=metadata", "--out-dir"]).arg(&out);\n'
+        'assert!(probe.arg(format!("{out}/p.rs")).status().unwrap().success()); }\n'
+    )
+    found = build(deck, "ann", folder)
+    assert [(one["unit"], one["outcome"]) for one in found if one["language"] == "Probe"] == [("one(probe)", "missed")]
+    units = [one for one in found if one["language"] == "Rust"]
+    assert len(units) == 4
+    (figures,) = deck.json("cache", "stats", "--json")["agents"]
+    assert figures["server"]["misses"] == 1 + sum(one["outcome"] == "missed" for one in units)
+    assert sum(figures["units"].values()) == 4
+
+
 def test_c_that_a_command_compiles_through_sccache_is_counted_for_its_agent(deck: Deck) -> None:
     folder = Path(deck.folder, "c")
     folder.mkdir()
