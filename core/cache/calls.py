@@ -1,7 +1,7 @@
 """What rustc was asked to compile through a cache, as the front before it notes: `runs/<run>/fronts/cache.jsonl`.
 
 A line a call: `{"call": ID, "at", "cwd", "direct", "probe", "argv": [rustc, …], "env": {"CARGO…": value}}`. `direct`:
-the server was gone; `probe`: a build script tries the compiler; the value of a variable named like a credential is null.
+the server was gone; `probe`: a build script tries the compiler; the value of a variable named like a secret is null.
 """
 
 import json
