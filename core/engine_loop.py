@@ -15,6 +15,7 @@ from core.machine_journal import HostReader, MachineJournal
 from core.observer import Observer
 from core.paths import Paths
 from core.requests import Server
+from core.tenure import Tenure
 from core.watch import procs
 from core.watched import WatchedRun
 
@@ -67,10 +68,10 @@ class Engine:
 
     def __init__(
         self, paths: Paths, makers: adopt.Makers, *, clock: Clock, monotonic: Clock, keeper: Keeper,
-        lock_fd: int = -1, observer: Observer | None = None,
+        tenure: Tenure | None = None, observer: Observer | None = None,
     ) -> None:  # fmt: skip
         self.paths = paths
-        self._lock_fd = lock_fd
+        self._tenure = tenure or Tenure(paths.engine + "/lock", -1, monotonic)
         self._is_stopping = False
         self._makers = makers
         self._clock = clock
@@ -119,7 +120,7 @@ class Engine:
         """Do what there is to do, for at most a slice; how long to wait before the next tick."""
         if self._can_doze():
             return EMPTY_TICK_S
-        if self._is_dispossessed():
+        if self._tenure.is_over():
             self.stop()
             return 0.0
         self._discover()
@@ -138,17 +139,6 @@ class Engine:
             return True
         self._woke_at = self._monotonic()
         return False
-
-    def _is_dispossessed(self) -> bool:
-        """Our lock is not the one in the folder any more: the state was removed, and another engine may be at it."""
-        if self._lock_fd < 0:
-            return False
-        try:
-            there = os.stat(self.paths.engine + "/lock")
-        except OSError:
-            return True
-        held = os.fstat(self._lock_fd)
-        return (there.st_dev, there.st_ino) != (held.st_dev, held.st_ino)
 
     def stop(self) -> None:
         """End after this turn; builds and their logs are not concerned."""

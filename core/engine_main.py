@@ -18,6 +18,7 @@ from core.parsers.select import Kind, make_parser
 from core.paths import Paths
 from core.requests import Server
 from core.retention import Limits
+from core.tenure import Tenure, installed_code
 
 
 def run(state: str, cache: str, idle_s: float, lock_fd: int) -> int:
@@ -25,7 +26,8 @@ def run(state: str, cache: str, idle_s: float, lock_fd: int) -> int:
     paths = Paths(state, cache)
     keeper = Keeper(paths, clock=wall_clock, monotonic=monotonic, limits=Limits(), reaps=True)
     try:
-        engine = Engine(paths, default_makers(), clock=wall_clock, monotonic=monotonic, keeper=keeper, lock_fd=lock_fd)
+        tenure = Tenure(paths.engine + "/lock", lock_fd, monotonic, installed_code)
+        engine = Engine(paths, default_makers(), clock=wall_clock, monotonic=monotonic, keeper=keeper, tenure=tenure)
         actions = Actions(paths, status=lambda: _status(engine), shut_down=engine.stop)
         server = Server(paths.engine, actions.handle)
         with contextlib.closing(server):
