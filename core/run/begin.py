@@ -34,6 +34,8 @@ class Begun(NamedTuple):
     handoff_fd: int | None
     program: str
     """Canonical subcommand, or the program of `exec`."""
+    notice: str = ""
+    """What the caller should know before the build's own words."""
 
     @property
     def stops_when_closed(self) -> bool:
@@ -194,7 +196,7 @@ def begin(paths: Paths, request: Request) -> Begun:
     except (DeckError, OSError):
         spawn.give_up_slot(paths, slot)
         raise
-    return Begun(started, composed, chosen, memory, order.subcommand)
+    return Begun(started, composed, chosen, memory, order.subcommand, _notice(cached))
 
 
 def _path_front(
@@ -204,6 +206,10 @@ def _path_front(
     has_ours = bool(cached.server)
     found = fronts.find_fronts(paths, request.env, root, settings.rustc_wrapper, has_our_cache=has_ours)
     return (*found, *cached.folders)
+
+
+def _notice(cached: cache.Chosen) -> str:
+    return f"no compiler cache for this build: {cached.reason}" if cached.is_trouble else ""
 
 
 def _plan(chosen: target.Target, cached: cache.Chosen) -> tuple[tuple[str, str, str], ...]:
@@ -252,7 +258,7 @@ def _begin_exec(paths: Paths, request: Request) -> Begun:
     except (DeckError, OSError):
         spawn.give_up_slot(paths, slot)
         raise
-    return Begun(started, composed, target.Target(None, "none", ""), None, order.subcommand)
+    return Begun(started, composed, target.Target(None, "none", ""), None, order.subcommand, _notice(cached))
 
 
 def is_program(program: str, cwd: str, env: dict[str, str]) -> bool:

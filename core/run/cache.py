@@ -19,6 +19,8 @@ SERVER = "DECK_CACHE_SERVER"
 PROGRAM = "DECK_CACHE_PROGRAM"
 """What speaks with that server, for the front too: in PATH, another one may come first."""
 KINDS = ("none", "sccache")
+_READABLE = ("sccache", "zccache", "kache", "mbx")
+"""Caches of a user's own whose figures are read."""
 _MAX_SETTINGS_BYTES = 1 << 20
 _OURS_ALONE = (("SCCACHE_WEBDAV_ENDPOINT", "none"), ("SCCACHE_CONF", "/dev/null"))
 """A client whose server died would start one of its own, as a part of the run: with this it fails, and rustc runs. A
@@ -52,6 +54,8 @@ class Chosen(NamedTuple):
     """What the engine reads: the agent's folder; empty: no server of ours."""
     value: str = "none"
     reason: str = ""
+    is_trouble: bool = False
+    """One was asked for, and cannot be had: `reason` is to be said to the caller."""
 
 
 NONE = Chosen(reason="no cache is asked for: one in front makes the first edit of a member about three times slower")
@@ -127,7 +131,7 @@ def choose_cache(
         front = fronts.need_front(paths, "sccache", env)
         server = ensure_server(paths, agent, wish, env)
     except (DeckError, OSError, ValueError) as error:
-        return Chosen(reason=f"sccache could not be used: {error}")
+        return Chosen(reason=f"sccache could not be used: {error}", is_trouble=True)
     flags, told = _flags(front, config, root)
     place = "our store, shared by all agents" if server.backend == "own" else server.backend
     program = f"{server.program_folder}/{os.path.basename(server.program)}"
@@ -147,15 +151,17 @@ def _what_stands_in_the_way(config: CargoConfig, wish: Wish, given: Sequence[str
         return Chosen(reason="RUSTC_WRAPPER or build.rustc-wrapper is set to nothing: that means no cache")
     if config.rustc_wrapper is not None:
         name = os.path.basename(config.rustc_wrapper)
-        return Chosen(value=name, reason="the rustc-wrapper that is set stays in charge; its own figures are read")
+        figures = "its own figures are read" if name in _READABLE else "nothing is known of what it does"
+        return Chosen(value=name, reason=f"the rustc-wrapper that is set stays in charge; {figures}")
     if any("rustc-wrapper" in one for one in given):
         return Chosen(reason="--config names a rustc-wrapper: it stays in charge")
     if wish.mistake:
-        return Chosen(reason=wish.mistake)
+        return Chosen(reason=wish.mistake, is_trouble=True)
     if wish.kind == "none":
         return NONE
     if config.incremental is True and config.is_incremental_forced:
-        return Chosen(reason="CARGO_INCREMENTAL is on, which sccache refuses: unset it to have a cache")
+        reason = "CARGO_INCREMENTAL is on, which sccache refuses: unset it to have a cache"
+        return Chosen(reason=reason, is_trouble=True)
     return None
 
 
@@ -165,7 +171,9 @@ def choose_for_exec(paths: Paths, agent: str, env: dict[str, str]) -> Chosen:
     Nothing of ours goes into its PATH: CMake writes down where it found a program.
     """
     wish = read_wish(env)
-    if wish.mistake or wish.kind == "none" or "SCCACHE_SERVER_UDS" in env:
+    if wish.mistake:
+        return Chosen(reason=wish.mistake, is_trouble=True)
+    if wish.kind == "none" or "SCCACHE_SERVER_UDS" in env:
         return Chosen()
     try:
         from core.cache.program import first_on_path
@@ -176,7 +184,7 @@ def choose_for_exec(paths: Paths, agent: str, env: dict[str, str]) -> Chosen:
             return Chosen()
         server = ensure_server(paths, agent, wish, env)
     except (DeckError, OSError, ValueError) as error:
-        return Chosen(reason=f"sccache could not be used: {error}")
+        return Chosen(reason=f"sccache could not be used: {error}", is_trouble=True)
     if server.version != found.shown:
         return Chosen(reason=f"sccache {found.shown} on PATH does not speak with the server of {server.version}")
     return Chosen(

@@ -53,7 +53,7 @@ def test_what_cannot_be_used_is_said_and_there_is_no_cache(tmp_path: Path, text:
     env = settings(tmp_path, text)
     assert said in read_wish(env).mistake
     chosen = choose_cache(paths_in(tmp_path), "a", read_config(str(tmp_path), env, str(tmp_path)), env, root=None)
-    assert (chosen.flags, chosen.server) == ((), "")
+    assert (chosen.flags, chosen.server, chosen.is_trouble) == ((), "", True)
     assert said in chosen.reason
 
 

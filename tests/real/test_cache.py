@@ -222,6 +222,21 @@ def test_servers_are_no_part_of_a_run_and_end_when_asked(deck: Deck) -> None:
     assert not os.path.exists(known["socket"])
 
 
+def test_a_cache_that_cannot_be_had_is_said_and_the_build_goes_on(deck: Deck) -> None:
+    folder = checkout(deck)
+    for env, said in (
+        ({"DECK_STORE": "redis://127.0.0.1:1"}, "redis://127.0.0.1:1 does not answer (Connection refused)"),
+        ({"DECK_CACHE": "zork"}, "DECK_CACHE says cache = 'zork': it is one of none, sccache"),
+        ({"CARGO_INCREMENTAL": "1"}, "CARGO_INCREMENTAL is on, which sccache refuses"),
+    ):
+        done = deck.run("build", "--agent", "ann", cwd=str(folder), env=env)
+        assert done.returncode == 0, done.stderr
+        assert done.stderr.startswith("cargo-deck: no compiler cache for this build: ")
+        assert said in done.stderr.split("\n")[0]
+    done = deck.run("build", "--agent", "ann", cwd=str(folder), env={"DECK_CACHE": "none"})
+    assert "cargo-deck" not in done.stderr
+
+
 def test_errors_are_those_of_plain_cargo(deck: Deck) -> None:
     folder = checkout(deck)
     (folder / "one/src/lib.rs").write_text("pub fn one() -> u32 { nothing }\npub fn other() -> String { 1 + }\n")

@@ -96,6 +96,8 @@ def _run(words: tuple[str, ...], own: dict[str, str]) -> int:
             return _say(str(error), EXIT_OURS)
         _say(f"not recorded: {error}", 0)
         return _plain(tool, words, env)
+    if begun.notice:
+        _say(begun.notice, 0)
     if "detach" in own:
         _wake_engine(paths)
         os.write(1, begun.started.run.encode() + b"\n")
