@@ -1,7 +1,7 @@
 """What servers and store count themselves: asked now and then, beside builds, and what in it is alarming."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -49,6 +49,8 @@ class _Known:
     silent_s: float = 0.0
     log: ServerLog | None = None
     """What it logged so far."""
+    is_missed: bool = False
+    """It is gone, and a build of its agent wanted it when we looked last."""
     is_ended: bool = False
     """It hung, and was ended."""
     is_behind: bool = False
@@ -72,7 +74,7 @@ class Figures:
         self._unanswered = 0
         """Looks at the store in a row that had no answer."""
 
-    def look(self, servers: Iterable[Server], logs: Mapping[str, ServerLog]) -> list[e.Event]:
+    def look(self, servers: Collection[Server], logs: Mapping[str, ServerLog]) -> list[e.Event]:
         """Where it is time: ask the servers of agents that build, take what was answered. Those of others are left in
         peace: they end when nobody asks.
 
@@ -90,7 +92,9 @@ class Figures:
             known.log = logs.get(known.server.agent, known.log)
             self._take_answer(known, now)
             if is_due:
-                self._visit(known, now, asks=known.server.agent in building)
+                is_needed = known.server.agent in building
+                self._visit(known, now, asks=is_needed)
+                known.is_missed = is_needed and not known.is_alive
         return self._tell(asks_store=True) if is_due else []
 
     def rest(self) -> list[e.Event]:
@@ -239,6 +243,8 @@ def _alarm(known: _Known) -> str:
     stats = known.stats
     if known.is_ended:
         return f"its server did not answer for {ANSWER_LIMIT_S:.0f} s and was ended: builds went on without it"
+    if known.is_missed:
+        return "its server is gone: its build goes on without it, the next one starts another"
     if known.log is not None and known.log.mode == "ReadOnly":
         return f"its store takes nothing: it was read-only when the server started ({known.log.trouble or 'no reason'})"
     if stats is None:

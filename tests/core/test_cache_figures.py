@@ -118,3 +118,15 @@ def test_a_store_that_no_build_needs_is_not_kept_awake(world: World, monkeypatch
     (seen,) = world.figures.rest()
     assert isinstance(seen, e.CachesSeen)
     assert seen.store_state == "stopped"
+
+
+def test_a_server_that_is_gone_while_its_agent_builds_is_an_alarm(world: World) -> None:
+    server = world.server("a")
+    world.look(server)
+    world.links.pop().close()
+    world.passed_s += PERIOD_S
+    (told,) = world.figures.look([server], {})
+    assert isinstance(told, e.CachesSeen)
+    ((agent, _, pid, *_, alarm),) = told.servers
+    assert (agent, pid) == ("a", None)
+    assert alarm.startswith("its server is gone: its build goes on without it")
