@@ -16,6 +16,10 @@ from core.watch.table import TICKS_A_SECOND, Proc, ProcessTable
 LEAST_AGE_S = 0.8
 """What is over sooner, nobody would have read; and a run of ours is known by then."""
 _TOOLS = ("cargo", "rustc", "clippy-driver", "cmake", "ninja", "ninja-build", "make", "gmake", "nvcc")
+_BUILDERS = ("cargo", "cmake", "ninja", "ninja-build")
+"""They are builds of their own, whoever calls them."""
+_PASSED = ("make", "gmake", "sh", "bash", "dash", "ccache", "sccache", "libtool")
+"""Between make and a compiler."""
 _NO_BUILDS = frozenset(
     "add config fmt generate-lockfile help info init locate-project login logout metadata new owner pkgid "
     "read-manifest remove report rm search tree update verify-project version yank deck".split()
@@ -119,7 +123,8 @@ class ForeignWatch:
         return True
 
     def _is_build(self, proc: Proc) -> bool:
-        """It compiles, or will. Of make that is seen only once it has a compiler below it."""
+        """It compiles, or will. Of make that is seen only once it has started a compiler, itself or by a shell: `make
+        test` of a project in Rust is cargo's build."""
         key = (proc.pid, proc.started_ticks)
         if self._builds.get(key) is not None:
             return True
@@ -132,12 +137,21 @@ class ForeignWatch:
             case "cmake":
                 return b"--build" in words or self._has_compiler(proc)
             case "make" | "gmake":
-                return self._has_compiler(proc)
+                return any(self._table.part(one).role in _WORKERS for one in self._started_by(proc))
             case _:
                 return True
 
     def _has_compiler(self, proc: Proc) -> bool:
         return any(self._table.part(one).role in _WORKERS for one in self._below(proc))
+
+    def _started_by(self, make: Proc) -> Iterable[Proc]:
+        """Its own jobs: what other programs start is theirs."""
+        below = self._below(make)
+        others = {one.pid for one in below if one.name not in _PASSED and not self._compiles(one)}
+        return self._table.below(make.pid, self._spared | others)
+
+    def _compiles(self, proc: Proc) -> bool:
+        return proc.name not in _BUILDERS and self._table.part(proc).role in _WORKERS
 
     def _below(self, proc: Proc) -> Iterable[Proc]:
         return self._table.below(proc.pid, self._spared)

@@ -201,3 +201,11 @@ def test_the_oldest_comes_first_and_another_of_the_same_number_is_another_build(
 )  # fmt: skip
 def test_a_subcommand_is_found_behind_options(words: str, found: str) -> None:
     assert subcommand_of(words.encode().split()) == found
+
+
+def test_what_programs_of_a_make_build_is_their_own(world: World) -> None:
+    world.add(10, 1, "make test")
+    world.add(11, 10, "python -m pytest")
+    world.add(12, 11, "cargo build")
+    world.add(13, 11, "cc -c a.c")
+    assert world.commands() == ["cargo build"]

@@ -17,7 +17,7 @@ def first_row(terminal: Terminal) -> str:
 
 def test_a_build_is_started_searched_and_copied_from(terminal: Terminal) -> None:
     terminal.type(f"env -u DISPLAY -u WAYLAND_DISPLAY {COMMAND}")
-    terminal.shows("No builds yet.")
+    terminal.shows("q leave")
     terminal.keys("s")
     terminal.shows("Start a build")
     clear_field(terminal)

@@ -56,7 +56,7 @@ def types_and_sees(terminal: Terminal) -> None:
 def test_a_signal_leaves_the_terminal_as_it_was(terminal: Terminal, tmp_path: Path, number: str, code: int) -> None:
     said = tmp_path / "code"  # not on screen: after a kill, what the shell says may still go to the screen that is left
     terminal.type(f"{COMMAND}; echo $? > {said}")
-    terminal.shows("No builds yet.")
+    terminal.shows("q leave")
     assert terminal.modes() == IN_USE
     (guardian,) = (pid for pid in children(terminal.board_pid()) if _is_guardian(pid))
     terminal.signal_board(number)
@@ -100,7 +100,7 @@ def test_a_fault_of_ours_is_a_sentence_and_a_file(terminal: Terminal, tmp_path: 
 def test_a_new_size_is_seen_without_a_signal(terminal: Terminal, tmp_path: Path) -> None:
     (tmp_path / "deaf.py").write_text(DEAF.replace("{FOLDER}", str(tmp_path)))
     terminal.type(f"{sys.executable} {tmp_path}/deaf.py")
-    terminal.shows("No builds yet.")
+    terminal.shows("q leave")
     terminal("resize-window", "-x", "90", "-y", "30")
     terminal.shows("q leave")  # at its right end
     terminal.keys("q")
@@ -109,14 +109,14 @@ def test_a_new_size_is_seen_without_a_signal(terminal: Terminal, tmp_path: Path)
 
 def test_ctrl_z_gives_the_shell_and_fg_comes_back(terminal: Terminal) -> None:
     terminal.type(COMMAND)
-    terminal.shows("No builds yet.")
+    terminal.shows("q leave")
     for _ in range(2):
         terminal.keys("C-z")
         terminal.shows("Stopped")
         terminal.has_modes(AS_BEFORE)
         types_and_sees(terminal)
         terminal.type("clear; fg")
-        terminal.shows("No builds yet.")
+        terminal.shows("q leave")
         terminal.has_modes(IN_USE)
     terminal.keys("q")
     terminal.has_modes(AS_BEFORE)
@@ -124,17 +124,17 @@ def test_ctrl_z_gives_the_shell_and_fg_comes_back(terminal: Terminal) -> None:
 
 def test_a_stop_without_notice_is_got_over(terminal: Terminal) -> None:
     terminal.type(COMMAND)
-    terminal.shows("No builds yet.")
+    terminal.shows("q leave")
     terminal.signal_board("STOP")
     terminal.shows("Stopped")
     terminal.type("fg")
     until(lambda: "Stopped" not in terminal("capture-pane", "-p"), "the dashboard alone")
-    terminal.shows("No builds yet.")
+    terminal.shows("q leave")
     terminal.has_modes(IN_USE)
     terminal.keys("?")
     terminal.shows("type to find a key")
     terminal.keys("Escape")
-    terminal.shows("No builds yet.")
+    terminal.shows("q leave")
     terminal.keys("q")
     terminal.has_modes(AS_BEFORE)
     types_and_sees(terminal)
