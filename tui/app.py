@@ -130,6 +130,7 @@ class DeckApp(RunActions):
         for tab in TABS:  # not earlier: Textual parses all styles anew for a first screen that is a mode's
             self.add_mode(tab.name, partial(self._make_screen, tab.name))
         self.set_class(self.glyphs.is_ascii, "-ascii")
+        self.app_resume_signal.subscribe(self, lambda _: self.screen.refresh())  # the shell may have cleared it all
         self.call_after_refresh(self.complain)
         if self._is_pulling:
             leave = partial(_leave, asyncio.get_running_loop(), self)
