@@ -24,7 +24,7 @@ ACTIVE_TICK_S = 0.2
 QUIET_TICK_S = 0.5
 EMPTY_TICK_S = 0.5
 """No run is open; a new one wakes us by a connection. Who holds cargo's locks is looked at (0.05 ms)."""
-DOZE_S = 2.4
+DOZE_S = 1.9
 """Where nothing changed, a tick is a glance at that, but for one in so long."""
 ACTIVE_FOR_S = 5.0
 SLICE_S = 0.15

@@ -17,8 +17,6 @@ from core.values import dataclass
 from core.watch.lock_heir import find_heir
 
 _MAX_READ_BYTES = 1 << 20
-_HALF_A_PAGE = 2048
-"""A piece of /proc that is shorter is the last one: another line would have fitted."""
 _CHUNK_BYTES = 1 << 16
 """To ask for a megabyte at once costs 15 µs more: for memory that is hardly ever filled."""
 _MAX_COMMAND = 80
@@ -321,8 +319,6 @@ def _read(path: str) -> bytes:
         content = b""
         while (chunk := os.read(fd, _CHUNK_BYTES)) and len(content) < _MAX_READ_BYTES:
             content += chunk
-            if len(chunk) < _HALF_A_PAGE:
-                break
         return content
     finally:
         os.close(fd)
