@@ -9,9 +9,8 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import NamedTuple
 
+from core.note_tail import NoteTail
 from core.watch import procs
-
-_MAX_READ_BYTES = 1 << 20
 
 
 class CallKey(NamedTuple):
@@ -53,23 +52,12 @@ class CallNotes:
 
     def __init__(self, path: str, *, has_probes: bool = False) -> None:
         """`has_probes`: what build scripts try is given too."""
-        self._path = path
+        self._tail = NoteTail(path)
         self._has_probes = has_probes
-        self._offset = 0
 
     def poll(self) -> list[Call]:
         """Calls since the last time; a line that is no note of ours is passed over."""
-        try:
-            with open(self._path, "rb") as file:
-                file.seek(self._offset)
-                content = file.read(_MAX_READ_BYTES)
-        except OSError:
-            return []
-        whole = content[: content.rfind(b"\n") + 1]
-        if not whole and len(content) == _MAX_READ_BYTES:
-            whole = content  # no line of ours is so long
-        self._offset += len(whole)
-        found = (call for line in whole.splitlines() if (call := parse_call(line)) is not None)
+        found = (call for line in self._tail.poll() if (call := parse_call(line)) is not None)
         return [call for call in found if self._has_probes or not call.is_probe]
 
 

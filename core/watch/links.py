@@ -7,11 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 from core import events as e
+from core.note_tail import NoteTail
 from core.values import dataclass
 from core.watch import procs
 from core.watch.elf import read_sizes
 
-_MAX_READ_BYTES = 1 << 20
 _KNOWN = ("mold", "wild", "gold", "bfd", "lld")
 _REMEMBERED = 512
 """Fronts of links that ended lately."""
@@ -31,10 +31,9 @@ class LinkNotes:
 
     def __init__(self, path: str, last_size: LastSize, *, told: frozenset[tuple[str, bool]] = frozenset()) -> None:
         """`told`: links that are in the journal already, and whether it was their end."""
-        self._path = path
+        self._tail = NoteTail(path)
         self._last_size = last_size
         self._told = told
-        self._offset = 0
         self._open: dict[str, _Started] = {}
         self._sizes: dict[str, int] = {}
         """What this run linked, by path."""
@@ -48,8 +47,7 @@ class LinkNotes:
 
     def poll(self) -> list[e.Event]:
         """What was noted since the last call. A line that is no note of ours is passed over."""
-        lines = self._read()
-        found = (self._event(line) for line in lines)
+        found = (self._event(line) for line in self._tail.poll())
         return [event for event in found if event is not None and not self._is_told(event)]
 
     def before(self, output: str) -> int | None:
@@ -59,21 +57,6 @@ class LinkNotes:
     def made(self, output: str, size_bytes: int) -> None:
         """Remember what a link made."""
         self._sizes[output] = size_bytes
-
-    def _read(self) -> list[bytes]:
-        try:
-            if os.stat(self._path).st_size <= self._offset:
-                return []
-            with open(self._path, "rb") as file:
-                file.seek(self._offset)
-                content = file.read(_MAX_READ_BYTES)
-        except OSError:
-            return []
-        whole = content[: content.rfind(b"\n") + 1]
-        if not whole and len(content) == _MAX_READ_BYTES:
-            whole = content  # no line of ours is so long
-        self._offset += len(whole)
-        return whole.splitlines()
 
     def _is_told(self, event: e.LinkStarted | e.LinkEnded) -> bool:
         return (event.link, isinstance(event, e.LinkEnded)) in self._told
