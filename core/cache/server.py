@@ -34,6 +34,7 @@ from core.errors import StateError
 from core.paths import Paths
 from core.run import proctree
 from core.run.cache import Wish
+from core.run.stop import is_live
 
 IDLE_S = 600
 """A server ends so long after its last request."""
@@ -222,22 +223,7 @@ def _uses(paths: Paths, run: str, agent: str) -> bool:
             record = json.load(file)
     except (OSError, ValueError):
         return False
-    return record.get("agent") == agent and bool(record.get("cache_server")) and _is_locked(f"{paths.open}/{run}")
-
-
-def _is_locked(path: str) -> bool:
-    """By a supervisor that lives."""
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
-        return True
-    finally:
-        os.close(fd)
-    return False
+    return record.get("agent") == agent and bool(record.get("cache_server")) and is_live(paths, run)
 
 
 def stop_server(paths: Paths, agent: str) -> bool:
