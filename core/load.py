@@ -1,9 +1,9 @@
 """How busy this machine is: cores and memory, from /proc, once a second."""
 
-import os
 from collections import deque
 
 from core.values import dataclass
+from core.watch.proc_files import read_once
 
 HISTORY = 8
 """So many last samples are given, for small graphs."""
@@ -48,8 +48,8 @@ class LoadMeter:
     def sample(self) -> Load | None:
         """The load since the last sample; None: not on this system."""
         try:
-            busy, total = _ticks(_read(self._proc + "/stat"))
-            available, memory = _memory(_read(self._proc + "/meminfo"))
+            busy, total = _ticks(read_once(self._proc + "/stat"))
+            available, memory = _memory(read_once(self._proc + "/meminfo"))
         except (OSError, ValueError, IndexError):
             return None
         cpu = None
@@ -59,15 +59,6 @@ class LoadMeter:
         self._before = busy, total
         self._used.append((memory - available) / memory)
         return Load(cpu, memory - available, memory, tuple(self._cpu), tuple(self._used))
-
-
-def _read(path: str) -> bytes:
-    """The beginning of a file of /proc: what is asked for stands there."""
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        return os.read(fd, 4096)
-    finally:
-        os.close(fd)
 
 
 def _ticks(stat: bytes) -> tuple[int, int]:

@@ -15,6 +15,7 @@ from core.values import dataclass
 from core.watch import oom
 from core.watch.group_memory import GroupMemory, read_group
 from core.watch.prober import CACHES, Use
+from core.watch.proc_files import read
 from core.watch.sockets import Sockets
 from core.watch.table import TICKS_A_SECOND, Proc, ProcessTable
 
@@ -254,14 +255,5 @@ def _disk_of(machine: e.MachineSampled | None, target: str | None) -> float | No
 
 
 def _state(path: str) -> bytes:
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return b""
-    try:
-        content = os.read(fd, 512)
-    except OSError:
-        return b""
-    finally:
-        os.close(fd)
+    content = read(path)
     return content[content.rfind(b")") + 2 :][:1]

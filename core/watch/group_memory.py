@@ -4,8 +4,7 @@ import os
 
 from core.values import dataclass
 from core.watch import oom
-
-_MAX_READ_BYTES = 1 << 16
+from core.watch.proc_files import read_once
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +35,9 @@ def read_group(group: oom.Group) -> GroupMemory | None:
     folder = os.path.dirname(group.limit)
     is_v1 = group.limit.endswith("_in_bytes")
     try:
-        usage = int(_read(group.usage))
-        stat = _numbers(_read(folder + "/memory.stat"))
-        hits = int(_read(folder + "/memory.failcnt")) if is_v1 else _numbers(_read(group.events)).get("max", 0)
+        usage = int(read_once(group.usage))
+        stat = _numbers(read_once(folder + "/memory.stat"))
+        hits = int(read_once(folder + "/memory.failcnt")) if is_v1 else _numbers(read_once(group.events)).get("max", 0)
     except (OSError, ValueError):
         return None
     of = "total_" if is_v1 else ""
@@ -63,11 +62,3 @@ def _numbers(content: bytes) -> dict[str, int]:
     """`name 123` a line."""
     pairs = (line.split() for line in content.splitlines())
     return {pair[0].decode("ascii", "replace"): int(pair[1]) for pair in pairs if len(pair) == 2 and pair[1].isdigit()}
-
-
-def _read(path: str) -> bytes:
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        return os.read(fd, _MAX_READ_BYTES)
-    finally:
-        os.close(fd)

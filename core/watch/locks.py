@@ -15,10 +15,8 @@ from core.run.identity import workspace_root
 from core.run.mask import safe_words
 from core.values import dataclass
 from core.watch.lock_heir import find_heir
+from core.watch.proc_files import read_all
 
-_MAX_READ_BYTES = 1 << 20
-_CHUNK_BYTES = 1 << 16
-"""To ask for a megabyte at once costs 15 µs more: for memory that is hardly ever filled."""
 _MAX_COMMAND = 80
 NOISE_S = 0.25
 """Eight fresh checks at once wait so long for the package cache and nobody minds."""
@@ -135,7 +133,7 @@ class LockWatch:
         """Of the whole machine, but for those of processes that are not to be seen from here, whose number is 0. Each
         as the first, because their order says nothing. Empty: the system does not say."""
         try:
-            lines = _read(self._proc + "/locks").split(b"\n")
+            lines = read_all(self._proc + "/locks").split(b"\n")
         except OSError:
             return b""
         seen = (line.partition(b":")[2] for line in lines if b"E 0 " not in line and b"D 0 " not in line)
@@ -229,7 +227,7 @@ class LockWatch:
         certain that it is no lock of cargo's; one that was just let go is open no more."""
         folder = f"{self._proc}/{pid}/fd"
         try:
-            if _read(f"{self._proc}/{pid}/comm").strip().decode("ascii", "replace") in _OWN_FILES:
+            if read_all(f"{self._proc}/{pid}/comm").strip().decode("ascii", "replace") in _OWN_FILES:
                 return None, True
             paths = [path for name in os.listdir(folder) if (path := _link(f"{folder}/{name}", inode)) is not None]
         except PermissionError:
@@ -259,7 +257,7 @@ class LockWatch:
     def _words(self, pid: int) -> list[str]:
         """Its command line, the program by its file name; empty: not to be seen."""
         try:
-            line = _read(f"{self._proc}/{pid}/cmdline")
+            line = read_all(f"{self._proc}/{pid}/cmdline")
         except OSError:
             return []
         words = [word.decode("utf-8", "replace") for word in line.split(b"\0") if word]
@@ -310,15 +308,3 @@ def _link(path: str, inode: int) -> str | None:
         return os.readlink(path) if os.stat(path).st_ino == inode else None
     except OSError:
         return None
-
-
-def _read(path: str) -> bytes:
-    """A whole file of /proc: `locks` comes in pieces of a page."""
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        content = b""
-        while (chunk := os.read(fd, _CHUNK_BYTES)) and len(content) < _MAX_READ_BYTES:
-            content += chunk
-        return content
-    finally:
-        os.close(fd)

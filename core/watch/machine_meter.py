@@ -10,7 +10,7 @@ from core.values import dataclass
 from core.watch import oom
 from core.watch.block_device import BlockDevice, find_device
 from core.watch.group_memory import limited_groups, read_group
-from core.watch.proc_files import read_all
+from core.watch.proc_files import read_all, read_once
 
 PERIOD_S = 1.0
 ASLEEP_S = 20.0
@@ -18,7 +18,6 @@ ASLEEP_S = 20.0
 _RESOURCES = ("cpu", "memory", "io")
 _GROUP_EVERY = 30
 """Samples between looks for a limit of our cgroup that was changed."""
-_MAX_READ_BYTES = 1 << 16
 
 
 @dataclass(frozen=False, eq=False, slots=True)
@@ -66,9 +65,9 @@ class MachineMeter:
         return self.last
 
     def _from_proc(self, ours_bytes: int, folders: Iterable[str]) -> e.MachineSampled:
-        memory = parse_meminfo(_read(self._proc + "/meminfo"))
+        memory = parse_meminfo(read_once(self._proc + "/meminfo"))
         total, available, anonymous = self._room(memory)
-        busy, ticks = parse_ticks(_read(self._proc + "/stat"))
+        busy, ticks = parse_ticks(read_once(self._proc + "/stat"))
         now = _Counters(self._monotonic(), busy, ticks, self._stalls())
         before, self._before = self._before, now
         return e.MachineSampled(
@@ -86,7 +85,7 @@ class MachineMeter:
 
     def _stalls(self) -> tuple[tuple[float, float], ...]:
         try:
-            return tuple(parse_pressure(_read(f"{self._proc}/pressure/{name}")) for name in _RESOURCES)
+            return tuple(parse_pressure(read_once(f"{self._proc}/pressure/{name}")) for name in _RESOURCES)
         except (OSError, ValueError):
             return ()  # an old kernel, or switched off
 
@@ -194,11 +193,3 @@ def _pressure(before: _Counters, now: _Counters) -> tuple[tuple[str, float, floa
         (name, round(_share(new[0], old[0], span_us) or 0.0, 3), round(_share(new[1], old[1], span_us) or 0.0, 3))
         for name, old, new in pairs
     )
-
-
-def _read(path: str) -> bytes:
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        return os.read(fd, _MAX_READ_BYTES)
-    finally:
-        os.close(fd)

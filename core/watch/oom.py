@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from core.clock import Clock, monotonic
 from core.values import dataclass
-from core.watch.proc_files import read_all
+from core.watch.proc_files import read_all, read_once
 
 _KILLED = re.compile(
     rb"(Memory cgroup out of memory|Out of memory[^:]*): "
@@ -24,7 +24,6 @@ BACKLOG_S = 30.0
 _VICTIM = re.compile(rb"task_memcg=(.*?),task=.*?,pid=(\d+),")
 """The record before: which cgroup the process was in."""
 _MAX_RECORD_BYTES = 8192
-_MAX_READ_BYTES = 1 << 16
 _UNLIMITED_BYTES = 1 << 60
 """cgroup v1 writes a number near 2^63 where there is no limit."""
 
@@ -123,7 +122,7 @@ class Group:
 def group_of(pid: int, proc: str = "/proc", mounts: str = "/proc/self/mountinfo") -> Group | None:
     """The memory cgroup of a process; None: it has none of its own, or it is not to be seen."""
     try:
-        lines = _read(f"{proc}/{pid}/cgroup").decode().splitlines()
+        lines = read_once(f"{proc}/{pid}/cgroup").decode().splitlines()
     except (OSError, UnicodeDecodeError):
         return None
     v1 = next((line.split(":", 2)[2] for line in lines if "memory" in line.split(":", 2)[1].split(",")), None)
@@ -164,7 +163,7 @@ def kill_count(group: Group | None, vmstat: str = "/proc/vmstat") -> int | None:
 def limit_bytes(group: Group) -> int | None:
     """The group's limit; None: it has none."""
     try:
-        text = _read(group.limit).strip()
+        text = read_once(group.limit).strip()
     except OSError:
         return None
     limit = int(text) if text.isdigit() else _UNLIMITED_BYTES
@@ -188,11 +187,3 @@ def _folder(kind: str, controller: str, group: str, mounts: str) -> str | None:
         if os.path.isdir(folder):
             return folder
     return None
-
-
-def _read(path: str) -> bytes:
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        return os.read(fd, _MAX_READ_BYTES)
-    finally:
-        os.close(fd)

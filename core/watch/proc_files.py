@@ -40,6 +40,19 @@ def read(path: str) -> bytes:
         os.close(fd)
 
 
+def read_once(path: str) -> bytes:
+    """Its beginning, as far as one read gives it, at most 64 KiB.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(fd, _CHUNK_BYTES)
+    finally:
+        os.close(fd)
+
+
 def read_all(path: str) -> bytes:
     """A table that comes in pieces of a page however much is asked for: mounts, disks, locks; at most a megabyte.
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from core import events as e
 from core.parsers.progress import left_unit
+from core.watch.proc_files import read
 
 _PACKAGE_VARIABLES = (b"CARGO_PKG_NAME=", b"CARGO_PKG_VERSION=", b"CARGO_BIN_NAME=")
-_MAX_READ_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ def survivors(run: str, since_ticks: int, root: str = "/proc") -> tuple[int, ...
     mark = b"DECK_RUN=" + run.encode()
     found: list[int] = []
     for pid in _pids(root):
-        environ = _read(f"{root}/{pid}/environ")
+        environ = read(f"{root}/{pid}/environ")
         if mark in environ and mark in environ.split(b"\0") and _start_ticks(f"{root}/{pid}/stat") >= since_ticks:
             found.append(pid)
     return tuple(sorted(found))
@@ -111,7 +111,7 @@ def _pids(root: str) -> list[int]:
 
 
 def _start_ticks(path: str) -> int:
-    content = _read(path)
+    content = read(path)
     fields = content[content.rfind(b")") + 2 :].split()
     return int(fields[19]) if len(fields) > 19 and fields[0] not in (b"Z", b"X") else -1
 
@@ -127,16 +127,3 @@ def _package_of_path(path: bytes) -> str:
     """`…/build/ring-0123456789abcdef/build-script-build` is of `ring` (layout of cargo up to 1.99)."""
     folder = path.split(b"/")[-2:-1]
     return folder[0].rpartition(b"-")[0].decode("utf-8", "replace") if folder else ""
-
-
-def _read(path: str) -> bytes:
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return b""
-    try:
-        return os.read(fd, _MAX_READ_BYTES)
-    except OSError:
-        return b""
-    finally:
-        os.close(fd)

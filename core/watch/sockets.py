@@ -2,10 +2,11 @@
 
 import os
 
+from core.watch.proc_files import read_all
+
 _TABLES = ("tcp", "tcp6", "udp", "udp6")
 _ESTABLISHED, _SYN_SENT = b"01", b"02"
 _MAX_FILES = 256
-_MAX_READ_BYTES = 1 << 20
 _MAX_KNOWN = 10_000
 
 
@@ -84,7 +85,6 @@ def _shown(address: bytes) -> str:
 
 def _read(path: str) -> bytes:
     try:
-        with open(path, "rb") as file:
-            return file.read(_MAX_READ_BYTES)
+        return read_all(path)
     except OSError:
         return b""
