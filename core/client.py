@@ -5,9 +5,9 @@ Imported before every build: `_socket` instead of `socket` (7 ms), no `subproces
 
 import _socket
 import os
-import sys
 from typing import Any
 
+from core.daemon import Daemons
 from core.errors import EngineError
 from core.paths import Paths
 
@@ -28,7 +28,7 @@ def ensure_engine(paths: Paths, *, idle_s: float = IDLE_S) -> None:
         if found is not None:
             found.close()
             return
-        _reap()
+        _engines.reap()
         _start(paths, idle_s)
     except OSError:
         return
@@ -104,26 +104,11 @@ def _read_line(link: "_socket.socket", ends: float) -> bytes:
     return bytes(content)
 
 
-_spawned: set[int] = set()
-"""Engines that this process started and has not reaped."""
+_engines = Daemons()
 
 
 def _start(paths: Paths, idle_s: float) -> None:
-    """A new session with nothing of ours: no stdio, no build's `DECK_RUN`, no cwd (the engine leaves it)."""
     for folder in (paths.state, paths.engine):  # a mode is for the last folder of a path only
         os.makedirs(folder, 0o700, exist_ok=True)
     program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "engine.py")
-    env = {name: value for name, value in os.environ.items() if not name.startswith("DECK_")}
-    null = [(os.POSIX_SPAWN_OPEN, fd, "/dev/null", os.O_RDWR, 0) for fd in (0, 1, 2)]
-    argv = [sys.executable, "-I", "-S", program, paths.state, paths.cache, f"{idle_s:g}"]
-    _spawned.add(os.posix_spawn(sys.executable, argv, env, file_actions=null, setsid=True))
-
-
-def _reap() -> None:
-    for pid in tuple(_spawned):
-        try:
-            is_over = os.waitpid(pid, os.WNOHANG)[0] == pid
-        except OSError:
-            is_over = True
-        if is_over:
-            _spawned.discard(pid)
+    _engines.start(program, paths.state, paths.cache, f"{idle_s:g}")

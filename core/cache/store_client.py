@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from core.cache.store_address import StoreAddress as StoreAddress
 from core.cache.store_address import read_address
 from core.clock import monotonic, wall_clock
+from core.daemon import Daemons
 from core.errors import StoreError
 from core.paths import Paths
 
@@ -52,8 +53,8 @@ def ensure_store(paths: Paths, *, limit_bytes: int = LIMIT_BYTES, idle_s: float 
             _kill_if_ours(paths)
         if now > ends:
             raise StoreError(f"the cache store did not start within {START_S:g} s: see {paths.store}/errors")
-        _reap()
-        if child not in _spawned and now >= start_at:
+        _stores.reap()
+        if child not in _stores.pids and now >= start_at:
             # One that was killed may hold the lock still, so that the first of ours gives way to it.
             child = _start(paths, limit_bytes, idle_s)
             start_at, pause_s = now + pause_s, pause_s * 2
@@ -121,12 +122,12 @@ def stop_store(paths: Paths, *, timeout_s: float = 5.0) -> bool:
     except OSError:
         pass  # it was ending already
     while (lock_fd := _take_lock(paths)) is None:
-        _reap()
+        _stores.reap()
         if monotonic() > ends:
             raise StoreError(f"the cache store (process {address.pid}) did not end within {timeout_s:g} s")
         _sleep(_PAUSE_S)
     os.close(lock_fd)
-    _reap()
+    _stores.reap()
     return True
 
 
@@ -198,7 +199,7 @@ def _ask(address: StoreAddress, verb: str, path: str, timeout_s: float) -> _Answ
 
 
 def _is_alive(pid: int) -> bool:
-    _reap()
+    _stores.reap()
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -241,33 +242,15 @@ def _take_lock(paths: Paths) -> int | None:
     return fd
 
 
-_spawned: set[int] = set()
-"""Stores that this process started and has not reaped."""
+_stores = Daemons()
 
 
 def _start(paths: Paths, limit_bytes: int, idle_s: float) -> int:
-    """A new session with nothing of ours: no stdio, no build's `DECK_RUN`, no cwd (the store leaves it)."""
     program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "store.py")
-    env = {name: value for name, value in os.environ.items() if not name.startswith("DECK_")}
-    null = [(os.POSIX_SPAWN_OPEN, fd, "/dev/null", os.O_RDWR, 0) for fd in (0, 1, 2)]
-    words = (paths.store, data_folder(paths), str(limit_bytes), f"{idle_s:g}")
-    argv = [sys.executable, "-I", "-S", program, *words]
     try:
-        pid = os.posix_spawn(sys.executable, argv, env, file_actions=null, setsid=True, setsigmask=())
+        return _stores.start(program, paths.store, data_folder(paths), str(limit_bytes), f"{idle_s:g}")
     except OSError as error:
         raise StoreError(f"the cache store could not be started: {error}") from error
-    _spawned.add(pid)
-    return pid
-
-
-def _reap() -> None:
-    for pid in tuple(_spawned):
-        try:
-            is_over = os.waitpid(pid, os.WNOHANG)[0] == pid
-        except OSError:
-            is_over = True
-        if is_over:
-            _spawned.discard(pid)
 
 
 def _sleep(seconds: float) -> None:

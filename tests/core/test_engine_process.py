@@ -40,7 +40,7 @@ def ping(paths: Paths) -> dict[str, Any]:
 
 
 def _is_running(pid: int) -> bool:
-    client._reap()
+    client._engines.reap()
     return os.path.exists(f"/proc/{pid}") and "(zombie)" not in Path(f"/proc/{pid}/status").read_text()
 
 
@@ -99,7 +99,7 @@ def test_a_long_state_path_is_no_obstacle(tmp_path: Path) -> None:
 def test_an_engine_that_nobody_needs_ends(paths: Paths) -> None:
     client.ensure_engine(paths, idle_s=0.0)
     until(lambda: os.path.exists(paths.engine + "/socket"), "the start of the engine")
-    until(lambda: not any(_is_running(pid) for pid in tuple(client._spawned)), "the end of the engine")
+    until(lambda: not any(_is_running(pid) for pid in tuple(client._engines.pids)), "the end of the engine")
     os.unlink(paths.engine + "/socket")
 
 
