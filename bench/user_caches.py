@@ -162,7 +162,7 @@ def _environment(deck: Deck, tool: str, folder: str, rustc: str) -> dict[str, st
         subprocess.run(["mbx", "setup", "--yes"], env=env, check=True, capture_output=True)
         env["PATH"] = f"{home}/.local/share/mbx/bin:{env['PATH']}"
     else:
-        write(deck.folder, "work/.cargo/config.toml", f'[build]\nrustc-wrapper = "{tool}"\n')
+        write(deck.folder, "tree/.cargo/config.toml", f'[build]\nrustc-wrapper = "{tool}"\n')
     if tool == "sccache":
         env["CARGO_INCREMENTAL"] = "0"
     return env
@@ -171,7 +171,7 @@ def _environment(deck: Deck, tool: str, folder: str, rustc: str) -> dict[str, st
 def _try_tool(figures: Figures, tool: str, folder: str) -> None:
     with temporary_deck() as deck:
         world = World(figures, deck, tool, folder)
-        roots = [f"{deck.folder}/work/checkout{number}" for number in range(3)]
+        roots = [f"{deck.folder}/tree/checkout{number}" for number in range(3)]
         for root in roots:
             write_workspace(root)
         try:

@@ -98,34 +98,26 @@ def _apply(s: dict[str, Any], finished: dict[str, float], event: e.Event) -> Non
                 s["waits_for"], s["waits_since"] = event.what, event.at
             s["state"] = _live(s, RunState.WAITING)
         case e.LockWaitEnded():
-            s["blocked"] = s["waits_for"] = s["waits_since"] = None
-            s["state"] = _live(s, _phase(s))
+            _lock_ended(s)
         case e.LockBlocked():
             s["blocked"], s["waits_for"], s["waits_since"] = event, event.kind, event.since
             s["state"] = _live(s, RunState.WAITING)
         case e.LockPassed():
-            s["lock_paid_s"] += event.waited_s
             paid = s["lock_paid"]
+            s["lock_paid_s"] += event.waited_s
             s["lock_paid"] = MappingProxyType({**paid, event.path: paid.get(event.path, 0.0) + event.waited_s})
-            s["blocked"] = s["waits_for"] = s["waits_since"] = None
-            s["state"] = _live(s, _phase(s))
+            _lock_ended(s)
         case e.BuildFinished() | e.HandedOver() | e.TestSuiteStarted() | e.TestFinished() | e.TestsCounted():
             _after_build(s, event)
         case e.LinkStarted():
             s["links"] = (*s["links"], event)
             _see_links(s)
         case e.LinkEnded():
-            s["links"] = tuple(link for link in s["links"] if link.link != event.link)
-            s["link_ends"] = (*s["link_ends"], event)[-MAX_LINKS:]
-            _see_links(s)
+            _link_ended(s, event)
         case e.ProcessKilled():
             s["kills"] = (*s["kills"], event)[:MAX_KILLS]
         case e.RunSampled():
-            if s["ended_at"] is None:
-                s["use"] = event
-            s["memory_trail"] = (*s["memory_trail"], event.memory_bytes)[-MAX_TRAIL:]
-            s["memory_history"] = (*s["memory_history"], (event.at, event.memory_bytes))[-MAX_HISTORY:]
-            s["memory_peak_bytes"] = max(s["memory_peak_bytes"] or 0, event.memory_bytes)
+            _sampled(s, event)
         case e.CacheUncounted():
             s["cache"] = without_figures(event)
         case e.BottleneckFound():
@@ -150,6 +142,25 @@ def _live(s: dict[str, Any], wanted: RunState) -> RunState:
     """A run that is over stays over, whatever is read of it afterwards."""
     state: RunState = s["state"]
     return state if state.is_over else wanted
+
+
+def _lock_ended(s: dict[str, Any]) -> None:
+    s["blocked"] = s["waits_for"] = s["waits_since"] = None
+    s["state"] = _live(s, _phase(s))
+
+
+def _sampled(s: dict[str, Any], event: e.RunSampled) -> None:
+    if s["ended_at"] is None:
+        s["use"] = event
+    s["memory_trail"] = (*s["memory_trail"], event.memory_bytes)[-MAX_TRAIL:]
+    s["memory_history"] = (*s["memory_history"], (event.at, event.memory_bytes))[-MAX_HISTORY:]
+    s["memory_peak_bytes"] = max(s["memory_peak_bytes"] or 0, event.memory_bytes)
+
+
+def _link_ended(s: dict[str, Any], event: e.LinkEnded) -> None:
+    s["links"] = tuple(link for link in s["links"] if link.link != event.link)
+    s["link_ends"] = (*s["link_ends"], event)[-MAX_LINKS:]
+    _see_links(s)
 
 
 def _see_links(s: dict[str, Any]) -> None:

@@ -151,9 +151,7 @@ def begin(paths: Paths, request: Request) -> Begun:
     own = _own_target(parsed, settings, cwd, root)
     slot = spawn.take_slot(paths, request.agent.name, own.path)
     try:
-        chosen = own
-        if own.source == "default" and own.path is not None:
-            chosen = _choose(paths, slot.run, request.agent.name, checkout, own)
+        chosen = _choose(paths, slot.run, request.agent.name, checkout, own)
         cached = _cache(paths, parsed, settings, request, root=root)
         memory = handoff.open_memory() if request.caller.out_tty and request.is_owned else None
         composed = compose.compose(
@@ -161,9 +159,7 @@ def begin(paths: Paths, request: Request) -> Begun:
             target_dir=chosen.path if chosen.source == "private" else None, can_hand_over=memory is not None,
             own_harnesses=_own_harnesses(request.caller, parsed, root, cwd), more=cached.flags,
         )  # fmt: skip
-        if memory is not None and not composed.is_handoff:
-            os.close(memory)
-            memory = None
+        memory = _kept(memory, composed)
         order = spawn.Order(
             agent=request.agent.name,
             agent_source=request.agent.source,
@@ -187,7 +183,7 @@ def begin(paths: Paths, request: Request) -> Begun:
             parser=composed.parser,
             streams=1 if request.caller.is_one_stream else 2,
             has_terminal=request.caller.has_terminal,
-            plan=_plan(chosen, cached),
+            plan=(*chosen.plan, *cached.plan),
             rustc_wrapper=settings.rustc_wrapper,
             cache_server=cached.server,
             handoff_fd=memory,
@@ -196,7 +192,14 @@ def begin(paths: Paths, request: Request) -> Begun:
     except (DeckError, OSError):
         spawn.give_up_slot(paths, slot)
         raise
-    return Begun(started, composed, chosen, memory, order.subcommand, _notice(cached))
+    return Begun(started, composed, chosen, memory, order.subcommand, cached.notice)
+
+
+def _kept(memory: int | None, composed: compose.Composed) -> int | None:
+    if memory is None or composed.is_handoff:
+        return memory
+    os.close(memory)
+    return None
 
 
 def _path_front(
@@ -206,16 +209,6 @@ def _path_front(
     has_ours = bool(cached.server)
     found = fronts.find_fronts(paths, request.env, root, settings.rustc_wrapper, has_our_cache=has_ours)
     return (*found, *cached.folders)
-
-
-def _notice(cached: cache.Chosen) -> str:
-    return f"no compiler cache for this build: {cached.reason}" if cached.is_trouble else ""
-
-
-def _plan(chosen: target.Target, cached: cache.Chosen) -> tuple[tuple[str, str, str], ...]:
-    """What was decided for a build: setting, value, reason."""
-    found = [("target-dir", chosen.path, chosen.reason)] if chosen.path else []
-    return (*found, *([("cache", cached.value, cached.reason)] if cached.reason else []))
 
 
 def _cache(
@@ -250,7 +243,7 @@ def _begin_exec(paths: Paths, request: Request) -> Begun:
         parser="generic",
         streams=1 if request.caller.is_one_stream else 2,
         has_terminal=request.caller.has_terminal,
-        plan=(("cache", cached.value, cached.reason),) if cached.reason else (),
+        plan=cached.plan,
         cache_server=cached.server,
     )
     try:
@@ -258,7 +251,7 @@ def _begin_exec(paths: Paths, request: Request) -> Begun:
     except (DeckError, OSError):
         spawn.give_up_slot(paths, slot)
         raise
-    return Begun(started, composed, target.Target(None, "none", ""), None, order.subcommand, _notice(cached))
+    return Begun(started, composed, target.Target(None, "none", ""), None, order.subcommand, cached.notice)
 
 
 def is_program(program: str, cwd: str, env: dict[str, str]) -> bool:
@@ -292,7 +285,9 @@ def _own_harnesses(caller: compose.Caller, parsed: grammar.Parsed, root: str | N
 
 
 def _choose(paths: Paths, run: str, agent: str, checkout: str, own: target.Target) -> target.Target:
-    assert own.path is not None
+    """Where the run builds: only what nobody set is ours to choose."""
+    if own.source != "default" or own.path is None:
+        return own
     try:
         return target.choose_target(paths, run, agent, checkout, own.path)
     except OSError:

@@ -57,6 +57,16 @@ class Chosen(NamedTuple):
     is_trouble: bool = False
     """One was asked for, and cannot be had: `reason` is to be said to the caller."""
 
+    @property
+    def plan(self) -> tuple[tuple[str, str, str], ...]:
+        """What was decided: setting, value, reason."""
+        return (("cache", self.value, self.reason),) if self.reason else ()
+
+    @property
+    def notice(self) -> str:
+        """To be said to the caller; empty: nothing."""
+        return f"no compiler cache for this build: {self.reason}" if self.is_trouble else ""
+
 
 NONE = Chosen(reason="no cache is asked for: one in front makes the first edit of a member about three times slower")
 

@@ -16,6 +16,11 @@ class Target(NamedTuple):
     """`default`, `user` (flag, variable or config), `private`, `none`."""
     reason: str
 
+    @property
+    def plan(self) -> tuple[tuple[str, str, str], ...]:
+        """What was decided: setting, value, reason."""
+        return (("target-dir", self.path, self.reason),) if self.path else ()
+
 
 def choose_target(paths: Paths, run: str, agent: str, checkout: str, own: str) -> Target:
     """Cargo's own target dir `own`, or the agent's private one.
