@@ -1,5 +1,6 @@
 """The engine over runs on disk: what it journals, and that no run's trouble is another's."""
 
+import contextlib
 import json
 import os
 import resource
@@ -177,19 +178,26 @@ def test_a_parser_that_fails_at_the_end_does_not_hold_the_end_back(world: World)
     assert world.board_run(run).state is RunState.DONE
 
 
+@contextlib.contextmanager
+def files_end_at(size_bytes: int) -> Iterator[None]:
+    """No file of ours grows beyond that, as on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
 def test_a_full_disk_delays_the_journal_and_loses_nothing(world: World) -> None:
     run = world.start("r1", parser="generic", json="none")
     engine = world.engine()
     settle(engine)
     size = os.path.getsize(world.run_folder(run) / "events.jsonl")
     world.write(run, b"[1/3] a\n")
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size + 10, hard))
-    try:
+    with files_end_at(size + 10):
         engine.tick()
         engine.tick()
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert os.path.getsize(world.run_folder(run) / "events.jsonl") == size + 10
     world.write(run, b"[2/3] b\n")
     world.end(run)
@@ -243,13 +251,9 @@ def test_a_full_disk_tells_no_look_up_twice(world: World) -> None:
     told = [x.outcome for x in world.events(run) if isinstance(x, e.CacheLookedUp)]
     size = os.path.getsize(world.run_folder(run) / "events.jsonl")
     world.write(run, b"   Compiling one v1.0.0\n")
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size + 10, hard))
-    try:
+    with files_end_at(size + 10):
         engine.tick()
         engine.tick()
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     settle(engine)
     world.end(run)
     for _ in range(4):

@@ -3,6 +3,7 @@ import shutil
 import socket
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from core.run import proctree
@@ -38,6 +39,24 @@ def test_a_signal_reaches_only_the_very_process() -> None:
     assert not proctree.send(process, 9)
 
 
+def are_cache_servers(programs: Iterable[tuple[Path, str]], identities: dict[tuple[int, int], str]) -> list[bool]:
+    """What is said of each program (a copy of Python) while it runs its code."""
+    env = {**os.environ, "PYTHONHOME": sys.base_prefix}
+    started = [
+        subprocess.Popen([str(program), "-S", "-c", code], stdout=subprocess.PIPE, env=env)
+        for program, code in programs
+    ]
+    try:
+        for process in started:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"up\n"
+        return [proctree.is_cache_server(process.pid, identities) for process in started]
+    finally:
+        for process in started:
+            process.kill()
+            process.communicate()
+
+
 def test_a_cache_server_is_known_by_its_file_and_its_socket_not_by_its_name(tmp_path: Path) -> None:
     tools = tmp_path / "bin"
     tools.mkdir()
@@ -45,22 +64,10 @@ def test_a_cache_server_is_known_by_its_file_and_its_socket_not_by_its_name(tmp_
     base = os.path.realpath(sys.executable)
     shutil.copy(base, real)
     shutil.copy(base, namesake)
-    env = {**os.environ, "PYTHONHOME": sys.base_prefix}
     identities = proctree.tool_identities(str(tools), None)
     assert len(identities) == 1
-    started = [
-        subprocess.Popen([str(program), "-S", "-c", code], stdout=subprocess.PIPE, env=env)
-        for program, code in ((real, SERVER), (namesake, SERVER), (real, SERVER.replace("s.listen()", "1")))
-    ]
-    try:
-        for process in started:
-            assert process.stdout is not None
-            assert process.stdout.readline() == b"up\n"
-        assert [proctree.is_cache_server(p.pid, identities) for p in started] == [True, False, False]
-    finally:
-        for process in started:
-            process.kill()
-            process.communicate()
+    programs = (real, SERVER), (namesake, SERVER), (real, SERVER.replace("s.listen()", "1"))
+    assert are_cache_servers(programs, identities) == [True, False, False]
 
 
 def test_a_daemon_that_runs_from_a_copy_of_its_tool_is_known_by_its_bytes(tmp_path: Path) -> None:
@@ -76,21 +83,9 @@ def test_a_daemon_that_runs_from_a_copy_of_its_tool_is_known_by_its_bytes(tmp_pa
     shutil.copy(base, forged)
     with open(forged, "ab") as file:
         file.write(b"x")
-    env = {**os.environ, "PYTHONHOME": sys.base_prefix}
     identities = proctree.tool_identities(str(tools), None)
-    programs = (elsewhere / "zccache-daemon", elsewhere / "other-daemon", forged)
-    started = [
-        subprocess.Popen([str(program), "-S", "-c", SERVER], stdout=subprocess.PIPE, env=env) for program in programs
-    ]
-    try:
-        for process in started:
-            assert process.stdout is not None
-            assert process.stdout.readline() == b"up\n"
-        assert [proctree.is_cache_server(p.pid, identities) for p in started] == [True, False, False]
-    finally:
-        for process in started:
-            process.kill()
-            process.communicate()
+    programs = (elsewhere / "zccache-daemon", SERVER), (elsewhere / "other-daemon", SERVER), (forged, SERVER)
+    assert are_cache_servers(programs, identities) == [True, False, False]
 
 
 def test_the_server_beside_a_wrapper_that_is_named_by_its_path_is_known(tmp_path: Path) -> None:

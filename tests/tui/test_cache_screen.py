@@ -19,7 +19,7 @@ from core.reduce import reduce_run
 from core.state import Board, Run
 from tests.scene import FOUR, T0, board_at, run_id
 from tests.tui.conftest import Stage
-from tests.tui.screen_text import text_of
+from tests.tui.screen_text import painted_at_rest, settled, text_of
 from tui.pages import cache as page
 from tui.pages import crates
 from tui.pages.scene import Scene
@@ -152,13 +152,6 @@ async def opened(pilot: Pilot[Any]) -> CacheScreen:
     assert isinstance(screen, CacheScreen)
     await settled(pilot)
     return screen
-
-
-async def settled(pilot: Pilot[Any]) -> None:
-    for _ in range(3):
-        await pilot.app.workers.wait_for_complete()
-        pilot.app.pull()  # type: ignore[attr-defined]
-        await pilot.pause()
 
 
 def line_of(pilot: Pilot[Any], *parts: str) -> str:
@@ -344,13 +337,7 @@ async def test_an_agent_without_a_cache_says_why(stage: Stage) -> None:
 async def test_nothing_is_painted_while_nothing_changes(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     async with stage.app().run_test(size=(120, 40)) as pilot:
         await opened(pilot)
-        painted: list[object] = []
-        for widget in pilot.app.screen.walk_children():
-            monkeypatch.setattr(widget, "refresh", lambda *regions, **_: painted.append(regions))
-        for _ in range(3):
-            pilot.app.pull()  # type: ignore[attr-defined]
-            await pilot.pause()
-        assert painted == []
+        assert await painted_at_rest(pilot, monkeypatch) == []
 
 
 async def test_what_is_looked_up_while_one_looks_appears(stage: Stage) -> None:

@@ -15,7 +15,7 @@ from core.reduce import reduce_run
 from core.state import Run
 from tests.scene import T0
 from tests.tui.conftest import Stage
-from tests.tui.screen_text import text_of
+from tests.tui.screen_text import settled, text_of
 from tui.app import DeckApp
 from tui.screens.compare import CompareScreen, summary
 from tui.screens.history import HistoryScreen
@@ -89,13 +89,6 @@ async def opened(pilot: Pilot[str]) -> HistoryScreen:
     assert isinstance(screen, HistoryScreen)
     await settled(pilot)
     return screen
-
-
-async def settled(pilot: Pilot[Any]) -> None:
-    for _ in range(3):
-        await pilot.app.workers.wait_for_complete()
-        pilot.app.pull()  # type: ignore[attr-defined]
-        await pilot.pause()
 
 
 async def test_all_runs_that_are_kept_are_listed_newest_first(past: Stage) -> None:

@@ -16,7 +16,7 @@ from core.state import Board, Run, RunState
 from core.watch.run_processes import RunProcess
 from tests.scene import T0
 from tests.tui.conftest import Stage
-from tests.tui.screen_text import text_of
+from tests.tui.screen_text import painted_at_rest, settled, text_of
 from tui.screens.board import BoardScreen
 from tui.screens.run import RunScreen
 from tui.widgets.log_panel import LogPanel
@@ -116,16 +116,6 @@ def spoil(stage: Stage) -> None:
     """A journal of a version to come, and no record."""
     Path(stage.paths.run(RUN), "events.jsonl").write_text('{"schema": 99, "run": "x"}\n')
     Path(stage.paths.run(RUN), "run.json").write_text("{")
-
-
-async def settled(pilot: Pilot[Any]) -> str:
-    """What is on the screen, once threads have looked up what they were asked for."""
-    for _ in range(3):
-        await pilot.app.workers.wait_for_complete()
-        await pilot.pause()
-        pilot.app.pull()  # type: ignore[attr-defined]
-    await pilot.pause()
-    return text_of(pilot)
 
 
 async def opened(pilot: Pilot[Any], *keys: str) -> str:
@@ -469,13 +459,7 @@ async def test_nothing_is_painted_while_nothing_changes(stage: Stage, monkeypatc
     play(stage, journal())
     async with stage.app().run_test(size=(120, 40)) as pilot:
         await opened(pilot, "1")
-        painted: list[object] = []
-        for widget in pilot.app.screen.walk_children():
-            monkeypatch.setattr(widget, "refresh", lambda *regions, **_: painted.append(regions))
-        for _ in range(3):
-            pilot.app.pull()  # type: ignore[attr-defined]
-            await pilot.pause()
-        assert painted == []
+        assert await painted_at_rest(pilot, monkeypatch) == []
 
 
 async def test_what_was_lost_or_cannot_be_read_is_said(stage: Stage) -> None:
