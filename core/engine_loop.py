@@ -134,7 +134,7 @@ class Engine:
 
     def _can_doze(self) -> bool:
         """Nothing runs, nothing began, and no lock changed since the last look at all there is, a moment ago."""
-        is_calm = self._observer.is_asleep(self.paths.open) and not (self._open or self._arrivals)
+        is_calm = not (self._open or self._arrivals) and self._observer.is_asleep(self.paths.open)
         if is_calm and self._monotonic() - self._woke_at < DOZE_S:
             return True
         self._woke_at = self._monotonic()

@@ -9,12 +9,11 @@ from core import events as e
 from core.clock import Clock, cpu_time
 from core.host import Held, Host, lock_rows
 from core.link_watch import LinkWatch
-from core.run import proctree
 from core.watch import oom, procs
 from core.watch.bottleneck import BottleneckWatch, Subject
 from core.watch.kills import KillBook, Suspect, Victim
 from core.watch.lock_book import LockBook
-from core.watch.locks import LockWatch
+from core.watch.locks import LockWatch, owner_among, whose
 from core.watch.machine_watch import MachineWatch
 from core.watch.prober import Prober, Watched
 from core.watch.table import Proc, ProcessTable
@@ -25,7 +24,6 @@ RARE_AFTER = 10
 RARE_SAMPLE_S = 5.0
 PROGRESS_WAIT_S = 10.0
 """A run that should say how far it is gets so long before we look ourselves."""
-_MAX_DEPTH = 64
 _REMEMBERED = 400
 """Processes that ended lately."""
 
@@ -147,7 +145,7 @@ class Observer:
         return self._locks.has_locks
 
     def _look_at_locks(self, runs: Mapping[str, WatchedRun], watched: Mapping[str, Watched]) -> None:
-        supervisors = {one.supervisor: _identity(runs[name]) for name, one in watched.items()}
+        supervisors = {one.supervisor: whose(runs[name].record.started) for name, one in watched.items()}
         if supervisors != self._supervisors:
             self._supervisors = supervisors
             self._locks.forget_owners()
@@ -172,16 +170,7 @@ class Observer:
             runs[name].note([event])
 
     def _owner_of(self, pid: int) -> tuple[str, str, str]:
-        """Run, agent and checkout of a process; empty: it is below no supervisor of ours."""
-        for _ in range(_MAX_DEPTH):
-            found = self._supervisors.get(pid)
-            if found is not None:
-                return found
-            process = proctree.read_process(pid)
-            if process is None or process.parent <= 1:
-                break
-            pid = process.parent
-        return "", "", ""
+        return owner_among(self._supervisors, pid)
 
     def _sample(self, runs: Mapping[str, WatchedRun], watched: Mapping[str, Watched]) -> None:
         samples = self._prober.sample(watched.values())
@@ -256,9 +245,3 @@ class Observer:
                 return victim
         alive = self.table.get(kill.pid)  # as of the last look
         return self._victim(alive) if alive is not None and alive.owner and alive.name == kill.name else None
-
-
-def _identity(run: WatchedRun) -> tuple[str, str, str]:
-    """Run, agent, and the checkout that it builds; empty: what it starts may build elsewhere."""
-    started = run.record.started
-    return started.run, started.agent, started.checkout if started.tool == "cargo" else ""

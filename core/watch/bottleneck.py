@@ -139,13 +139,7 @@ class BottleneckWatch:
         that only talks to somebody does not count."""
         roles = {proc.pid: self._table.part(proc).role for proc in procs}
         busy = {pid for pid, role in roles.items() if role in _WORKERS and not (is_idle and role == "build script")}
-        return [proc for proc in procs if proc.pid in busy and not self._is_below(proc, busy)]
-
-    def _is_below(self, proc: Proc, pids: set[int]) -> bool:
-        above = self._table.get(proc.parent)
-        while above is not None and above.pid not in pids:
-            above = self._table.get(above.parent)
-        return above is not None
+        return [proc for proc in procs if proc.pid in busy and not self._table.is_below(proc, busy)]
 
     def _name(self, proc: Proc) -> str:
         part = self._table.part(proc)

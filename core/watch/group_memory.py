@@ -16,8 +16,6 @@ class GroupMemory:
     """With the pages of files that it has in memory."""
     file_bytes: int
     """Of those, what can go when there is want."""
-    limit_hits: int
-    """How often the limit was in the way so far; files in memory alone do that too."""
     refaults: int
     """Pages so far that had gone for want of room and were needed again."""
 
@@ -33,17 +31,15 @@ def read_group(group: oom.Group) -> GroupMemory | None:
     if limit is None:
         return None
     folder = os.path.dirname(group.limit)
-    is_v1 = group.limit.endswith("_in_bytes")
     try:
         usage = int(read_once(group.usage))
         stat = _numbers(read_once(folder + "/memory.stat"))
-        hits = int(read_once(folder + "/memory.failcnt")) if is_v1 else _numbers(read_once(group.events)).get("max", 0)
     except (OSError, ValueError):
         return None
-    of = "total_" if is_v1 else ""
+    of = "total_" if group.limit.endswith("_in_bytes") else ""
     files = stat.get(of + "inactive_file", 0) + stat.get(of + "active_file", 0)
     refaults = stat.get(of + "workingset_refault_file", 0) + stat.get(of + "workingset_refault_anon", 0)
-    return GroupMemory(limit, usage, files, hits, refaults)
+    return GroupMemory(limit, usage, files, refaults)
 
 
 def limited_groups(proc: str = "/proc") -> tuple[oom.Group, ...]:

@@ -30,11 +30,6 @@ class LockBook:
         """By path and pid of who waits."""
         self._looked_at = float("-inf")
 
-    @property
-    def has_waits(self) -> bool:
-        """Somebody of ours waits."""
-        return bool(self._told)
-
     def remember(self, locks: Sequence[Held], seen_at: float) -> None:
         """Waits that another engine told, and saw last at that time."""
         for held in locks:

@@ -3,15 +3,13 @@
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import partial
 
 from core.facts import read_record
 from core.host import Held, Waiter
 from core.paths import Paths
-from core.run import proctree
 from core.run.stop import find_holder
-from core.watch.locks import LockWatch, OwnerOf
-
-_MAX_DEPTH = 64
+from core.watch.locks import LockWatch, OwnerOf, owner_among, times_of, whose
 
 
 def look_now(paths: Paths, now: float, known: Iterable[Held]) -> tuple[Held, ...]:
@@ -22,10 +20,7 @@ def look_now(paths: Paths, now: float, known: Iterable[Held]) -> tuple[Held, ...
         now: Seconds since the epoch.
         known: What was seen before.
     """
-    since: dict[tuple[str, int, bool], float] = {}
-    for held in known:
-        since.update({(held.path, owner.pid, False): held.since for owner in held.holders[:1]})
-        since.update({(held.path, waiter.owner.pid, True): waiter.since for waiter in held.waiters})
+    since = times_of(known)
     found = LockWatch(_owners(paths)).look(now)
     return tuple(_with_times(held, lambda *key: since.get(key, now)) for held in found)
 
@@ -50,18 +45,5 @@ def _owners(paths: Paths) -> OwnerOf:
     for name in names:
         holder, record = find_holder(paths, name), read_record(paths, name)
         if holder is not None and record is not None:
-            started = record.started
-            checkout = started.checkout if started.tool == "cargo" else ""
-            supervisors[holder.supervisor.pid] = name, started.agent, checkout
-
-    def owner_of(pid: int) -> tuple[str, str, str]:
-        for _ in range(_MAX_DEPTH):
-            if pid in supervisors:
-                return supervisors[pid]
-            process = proctree.read_process(pid)
-            if process is None or process.parent <= 1:
-                break
-            pid = process.parent
-        return "", "", ""
-
-    return owner_of
+            supervisors[holder.supervisor.pid] = whose(record.started)
+    return partial(owner_among, supervisors)

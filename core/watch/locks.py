@@ -7,17 +7,21 @@ It is only read: to try a lock would take it. Source: proc_locks(5); names of th
 """
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from core import events as e
 from core.host import LOCK_KINDS, Held, Owner, Waiter
+from core.run import proctree
 from core.run.identity import workspace_root
 from core.run.mask import safe_words
 from core.values import dataclass
 from core.watch.lock_heir import find_heir
-from core.watch.proc_files import read_all
+from core.watch.proc_files import read_all, read_link
 
 _MAX_COMMAND = 80
+_MAX_DEPTH = 64
+"""Of processes below a supervisor."""
 NOISE_S = 0.25
 """Eight fresh checks at once wait so long for the package cache and nobody minds."""
 _SHARED_BY_ALL = "/.package-cache-mutate"
@@ -146,9 +150,7 @@ class LockWatch:
 
     def remember(self, locks: Iterable[Held]) -> None:
         """What another engine saw last: those that are still there began when it says."""
-        for held in locks:
-            self._since |= {(held.path, owner.pid, False): held.since for owner in held.holders[:1]}
-            self._since |= {(held.path, waiter.owner.pid, True): waiter.since for waiter in held.waiters}
+        self._since |= times_of(locks)
 
     def forget_owners(self) -> None:
         """Runs came or went: ask again whose the processes are that seemed to be nobody's."""
@@ -246,7 +248,7 @@ class LockWatch:
 
     def _describe(self, pid: int, run: str, agent: str) -> Owner:
         """One that is not ours, as far as it can be known; of one that is, the checkout."""
-        words, cwd = self._words(pid), self._cwd(pid)
+        words, cwd = self._words(pid), read_link(f"{self._proc}/{pid}/cwd")
         is_cargo = bool(words) and is_cargo_program(words[0])
         shown = safe_words(tuple(words), {}) if is_cargo else words[:1]
         checkout = workspace_root(cwd, manifest_of(words)) if is_cargo and cwd else None
@@ -263,11 +265,32 @@ class LockWatch:
         words = [word.decode("utf-8", "replace") for word in line.split(b"\0") if word]
         return [os.path.basename(words[0]), *words[1:]] if words else []
 
-    def _cwd(self, pid: int) -> str:
-        try:
-            return os.readlink(f"{self._proc}/{pid}/cwd")
-        except OSError:
-            return ""
+
+def times_of(locks: Iterable[Held]) -> dict[tuple[str, int, bool], float]:
+    """Since when, by path, pid, and whether it waits; of several holders the first one's is known."""
+    found: dict[tuple[str, int, bool], float] = {}
+    for held in locks:
+        found |= {(held.path, owner.pid, False): held.since for owner in held.holders[:1]}
+        found |= {(held.path, waiter.owner.pid, True): waiter.since for waiter in held.waiters}
+    return found
+
+
+def whose(started: e.RunStarted) -> tuple[str, str, str]:
+    """Run, agent, and the checkout that it builds; empty: what it starts may build elsewhere."""
+    return started.run, started.agent, started.checkout if started.tool == "cargo" else ""
+
+
+def owner_among(supervisors: Mapping[int, tuple[str, str, str]], pid: int) -> tuple[str, str, str]:
+    """Run, agent and checkout of a process, by the supervisor above it; empty: it is below none of these."""
+    for _ in range(_MAX_DEPTH):
+        found = supervisors.get(pid)
+        if found is not None:
+            return found
+        process = proctree.read_process(pid)
+        if process is None or process.parent <= 1:
+            break
+        pid = process.parent
+    return "", "", ""
 
 
 def between(before: float, now: float) -> float:

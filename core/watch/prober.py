@@ -183,13 +183,15 @@ class Prober:
         for run in runs:
             if run.target_dir:
                 dirs.setdefault(run.target_dir.encode() + b"/", []).append(run)
-        servers = [proc for proc in self.table.all() if proc.name in CACHES]
+        supervisors = {run.supervisor for run in runs}
         found: dict[str, list[Proc]] = {}
-        for server in servers:
+        for server in self.table.all():
+            if server.name not in CACHES or self.table.is_below(server, supervisors):
+                continue
             for proc in self.table.below(server.pid):
                 part = self.table.part(proc)
                 for folder, sharing in dirs.items():
-                    if part.out_dir.startswith(folder) and not self._is_below_a_run(server, runs):
+                    if part.out_dir.startswith(folder):
                         one = sharing[0] if len(sharing) == 1 else self._who_asks(part, sharing)
                         if one is not None:
                             found.setdefault(one.run, []).append(proc)
@@ -203,13 +205,6 @@ class Prober:
             if any((one.out_dir, one.detail) == asked for one in theirs):
                 return run
         return None
-
-    def _is_below_a_run(self, proc: Proc, runs: list[Watched]) -> bool:
-        supervisors = {run.supervisor for run in runs}
-        one: Proc | None = proc
-        while one is not None and one.pid not in supervisors:
-            one = self.table.get(one.parent)
-        return one is not None
 
 
 def _is_same(before: e.RunSampled, now: e.RunSampled) -> bool:

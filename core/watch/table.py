@@ -6,10 +6,10 @@ A file that is open belongs to its process and to no later one of the same numbe
 """
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 
 from core.values import dataclass
-from core.watch.proc_files import read
+from core.watch.proc_files import read, read_again, read_link
 from core.watch.procs import is_compiler_or_script
 from core.watch.roles import Part, part_of
 
@@ -148,6 +148,13 @@ class ProcessTable:
             proc.words = tuple(word for word in read(f"{self._root}/{proc.pid}/cmdline").split(b"\0") if word)
         return proc.words
 
+    def is_below(self, proc: Proc, pids: Container[int]) -> bool:
+        """One of these processes started it, or its parent, and so on."""
+        above = self.get(proc.parent)
+        while above is not None and above.pid not in pids:
+            above = self.get(above.parent)
+        return above is not None
+
     def folder(self, proc: Proc) -> str:
         """Its folder in /proc."""
         return f"{self._root}/{proc.pid}"
@@ -158,10 +165,7 @@ class ProcessTable:
 
     def cwd(self, proc: Proc) -> str:
         """The folder that it works in; empty: not to be seen."""
-        try:
-            return os.readlink(f"{self._root}/{proc.pid}/cwd")
-        except OSError:
-            return ""
+        return read_link(f"{self._root}/{proc.pid}/cwd")
 
     def close(self) -> None:
         """Let go of all files."""
@@ -196,7 +200,7 @@ class ProcessTable:
             self._take_memory(proc)
 
     def _read_of(self, proc: Proc, name: str, fd: int) -> bytes:
-        return read(f"{self._root}/{proc.pid}/{name}") if fd < 0 else _read_again(fd)
+        return read(f"{self._root}/{proc.pid}/{name}") if fd < 0 else read_again(fd)
 
     def _keep(self, proc: Proc) -> None:
         folder = f"{self._root}/{proc.pid}"
@@ -242,10 +246,3 @@ class ProcessTable:
         fields = self._read_of(proc, "statm", proc.statm_fd).split(None, 3)
         if len(fields) >= 3:
             proc.memory_bytes = (int(fields[1]) - int(fields[2])) * _PAGE_BYTES
-
-
-def _read_again(fd: int) -> bytes:
-    try:
-        return os.pread(fd, 1024, 0)
-    except OSError:
-        return b""  # ESRCH: it ended

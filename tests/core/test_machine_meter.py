@@ -175,7 +175,7 @@ def test_a_memory_cgroup_says_how_full_it_is(tmp_path: Path, version: int) -> No
         (tmp_path / name).write_text(text)
     group = oom.Group("/g", *(str(tmp_path / name) for name in names))
     found = group_memory.read_group(group)
-    assert found == group_memory.GroupMemory(1000, 900, 400, 5, 42)
+    assert found == group_memory.GroupMemory(1000, 900, 400, 42)
     assert found.available_bytes == 500
     (tmp_path / names[1]).write_text("max" if version == 2 else "9223372036854771712")
     assert group_memory.read_group(group) is None
