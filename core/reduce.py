@@ -104,7 +104,6 @@ def _apply(s: dict[str, Any], finished: dict[str, float], event: e.Event) -> Non
             s["state"] = _live(s, RunState.WAITING)
         case e.LockPassed():
             paid = s["lock_paid"]
-            s["lock_paid_s"] += event.waited_s
             s["lock_paid"] = MappingProxyType({**paid, event.path: paid.get(event.path, 0.0) + event.waited_s})
             _lock_ended(s)
         case e.BuildFinished() | e.HandedOver() | e.TestSuiteStarted() | e.TestFinished() | e.TestsCounted():

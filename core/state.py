@@ -85,10 +85,8 @@ class Run:
     waits_since: float | None = None
     blocked: e.LockBlocked | None = None
     """What it waits for as the kernel says, which knows the holder; None: it does not, or that is not to be seen."""
-    lock_paid_s: float = 0.0
-    """Seconds that it spent waiting for locks, in waits that are over."""
     lock_paid: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
-    """The same by the lock's path."""
+    """Seconds that it spent waiting for locks, by the lock's path, in waits that are over."""
     errors: int = 0
     warnings: int = 0
     diagnostics: tuple[e.DiagnosticEmitted, ...] = ()

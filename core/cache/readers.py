@@ -17,19 +17,19 @@ from core.cache import kache, mbx, user_sccache, zccache
 from core.cache.journal_reader import JournalReader, Scope, Shared, Source
 from core.cache.kache_why import KeyMemory
 from core.cache.subject import Subject
+from core.run.cache import READABLE
 
-TOOLS = ("sccache", "zccache", "kache", "mbx")
 VARIABLES = frozenset((*zccache.VARIABLES, *kache.VARIABLES, *mbx.VARIABLES, *user_sccache.VARIABLES, "PATH"))
 """Of a run's environment, what readers look at."""
 _SCRIPT_BYTES = 8192
-_NAMES = re.compile(rb"\b(sccache|zccache|kache|mbx)\b")
+_NAMES = re.compile(rf"\b({'|'.join(READABLE)})\b".encode())
 
 
 class CacheReader(Protocol):
     """Follows what one run asks of its cache."""
 
     cache: str
-    """Of TOOLS."""
+    """Of READABLE."""
     note: str
     """Why there are no figures, or not all; empty: they are whole."""
 
@@ -60,7 +60,7 @@ def tool_of(wrapper: str, env: Mapping[str, str]) -> str:
     if path is None:
         return ""
     name = os.path.basename(os.path.realpath(path))
-    if name in TOOLS:
+    if name in READABLE:
         return name
     try:
         with open(path, "rb") as file:

@@ -301,7 +301,7 @@ def _verdict(
     return Verdict(
         at, _short(task.tag), asked.language, outcome, reason, task.key, asked.crate_name, asked.crate_types,
         asked.out_dir, asked.extra_filename, asked.metadata, asked.emit, asked.source, asked.output, asked.is_test,
-        asked.words, task.hash_s, task.lookup_s, task.compile_s, is_stored, "write_errors" in counters, task.began,
+        asked.words, task.hash_s, task.lookup_s, task.compile_s, is_stored, task.began,
         is_driver, counters,
     )  # fmt: skip
 

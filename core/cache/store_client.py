@@ -14,8 +14,8 @@ from core.clock import monotonic, wall_clock
 from core.daemon import Daemons
 from core.errors import StoreError
 from core.paths import Paths
+from core.run.cache import STORE_LIMIT_BYTES
 
-LIMIT_BYTES = 50_000_000_000
 IDLE_S = 600.0
 START_S = 2.0
 HUNG_S = 1.0
@@ -37,7 +37,7 @@ def data_folder(paths: Paths) -> str:
     return paths.cache + "/store"
 
 
-def ensure_store(paths: Paths, *, limit_bytes: int = LIMIT_BYTES, idle_s: float = IDLE_S) -> StoreAddress:
+def ensure_store(paths: Paths, *, limit_bytes: int = STORE_LIMIT_BYTES, idle_s: float = IDLE_S) -> StoreAddress:
     """The store that runs (1 ms), or a new one (50 ms); one that hangs is killed.
 
     Limit and idle time are those of whoever starts it.

@@ -34,7 +34,11 @@ SETTLE_LIMIT_S = 1.5
 _DEFAULT_PORT = "4226"
 _QUESTIONS = ("missing input", "-")
 """Reasons of `not_cached` that stand for cargo's questions to the compiler."""
-_LANGUAGES = {"Rust": "Rust", "C/C++": "C/C++"}
+
+
+_OUTCOMES: tuple[tuple[str, CacheOutcome], ...] = (
+    ("cache_hits", "hit"), ("cache_misses", "missed"), ("cache_errors", "error"),
+)  # fmt: skip
 
 
 class Kind(NamedTuple):
@@ -50,9 +54,9 @@ def read_counts(content: bytes) -> "Counter[Kind] | None":
     try:
         stats = json.loads(content)["stats"]
         counts: Counter[Kind] = Counter()
-        for name, outcome in (("cache_hits", "hit"), ("cache_misses", "missed"), ("cache_errors", "error")):
+        for name, outcome in _OUTCOMES:
             for language, count in stats[name]["counts"].items():
-                counts[Kind(str(language), _outcome(outcome), _reason(outcome))] += count
+                counts[Kind(str(language), outcome, "" if outcome == "hit" else "not known")] += count
         for reason, count in stats["not_cached"].items():
             if reason not in _QUESTIONS:
                 counts[Kind("Rust", "not cacheable", str(reason))] += count
@@ -60,14 +64,6 @@ def read_counts(content: bytes) -> "Counter[Kind] | None":
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
     return +counts
-
-
-def _outcome(word: str) -> CacheOutcome:
-    return "hit" if word == "hit" else "missed" if word == "missed" else "error"
-
-
-def _reason(word: str) -> str:
-    return "" if word == "hit" else "not known"
 
 
 class Question:
@@ -281,7 +277,7 @@ class SccacheReader:
     def _event(self, kind: Kind) -> e.CacheLookedUp:
         assert self.ended is not None
         return e.CacheLookedUp(
-            at=self.ended, cache="sccache", unit="", language=_LANGUAGES.get(kind.language, shown(kind.language)),
+            at=self.ended, cache="sccache", unit="", language=shown(kind.language),
             outcome=kind.outcome, key="", source_agent="", reason=shown(kind.reason), detail="", elapsed_s=None,
             saved_s=None, size_bytes=None,
         )  # fmt: skip

@@ -38,7 +38,6 @@ class Verdict:
     lookup_s: float | None = None
     compile_s: float | None = None
     is_stored: bool = False
-    write_failed: bool = False
     began: float = 0.0
     """When it was asked for; 0: before the log begins."""
     is_driver: bool = False

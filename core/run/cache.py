@@ -19,8 +19,10 @@ SERVER = "DECK_CACHE_SERVER"
 PROGRAM = "DECK_CACHE_PROGRAM"
 """What speaks with that server, for the front too: in PATH, another one may come first."""
 KINDS = ("none", "sccache")
-_READABLE = ("sccache", "zccache", "kache", "mbx")
+READABLE = ("sccache", "zccache", "kache", "mbx")
 """Caches of a user's own whose figures are read."""
+STORE_LIMIT_BYTES = 50_000_000_000
+"""Of our own store, where nobody set it."""
 _MAX_SETTINGS_BYTES = 1 << 20
 _OURS_ALONE = (("SCCACHE_WEBDAV_ENDPOINT", "none"), ("SCCACHE_CONF", "/dev/null"))
 """A client whose server died would start one of its own, as a part of the run: with this it fails, and rustc runs. A
@@ -34,7 +36,7 @@ class Wish(NamedTuple):
     """`none` or `sccache`."""
     store: str = "own"
     """`own`, or the URL of a backend: `redis://…`, `s3://…`, `memcached://…`, `gha`, `http://…` (WebDAV)."""
-    limit_bytes: int = 50_000_000_000
+    limit_bytes: int = STORE_LIMIT_BYTES
     """Of our own store."""
     source: str = "default"
     """`default`, `config.toml`, or the name of the variable."""
@@ -106,7 +108,9 @@ def _from_file(path: str) -> Wish:
     except ValueError as error:
         return Wish(source="config.toml", mistake=f"{path} is no TOML ({error}): no cache is used")
     wish = Wish(kind=str(table.get("cache", "none")), store=str(table.get("store", "own")), source="config.toml")
-    size = parse_size(str(table.get("store-size", "50G")))
+    if "store-size" not in table:
+        return wish
+    size = parse_size(str(table["store-size"]))
     if size is None:
         return wish._replace(mistake=f'{path}: store-size is a number with its unit, such as "50G"')
     return wish._replace(limit_bytes=size)
@@ -161,7 +165,7 @@ def _what_stands_in_the_way(config: CargoConfig, wish: Wish, given: Sequence[str
         return Chosen(reason="RUSTC_WRAPPER or build.rustc-wrapper is set to nothing: that means no cache")
     if config.rustc_wrapper is not None:
         name = os.path.basename(config.rustc_wrapper)
-        figures = "its own figures are read" if name in _READABLE else "nothing is known of what it does"
+        figures = "its own figures are read" if name in READABLE else "nothing is known of what it does"
         return Chosen(value=name, reason=f"the rustc-wrapper that is set stays in charge; {figures}")
     if any("rustc-wrapper" in one for one in given):
         return Chosen(reason="--config names a rustc-wrapper: it stays in charge")

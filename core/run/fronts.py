@@ -56,10 +56,10 @@ def find_fronts(
         env: The caller's environment.
         root: The workspace, for its `Cargo.lock`.
         wrapper: The user's `rustc-wrapper`.
-        has_our_cache: We start sccache for the build: it gets a front whether it is on PATH or not.
+        has_our_cache: We start sccache for the build, behind the front that `need_front` made; it may not be on PATH.
     """
     is_cc_safe = _is_on_path("cc", env) and not _names_cache_by_path(env, wrapper) and not _notes_compilers(root)
-    if not (is_cc_safe or has_our_cache) or not _make(paths, env):
+    if not has_our_cache and not (is_cc_safe and _make(paths, env)):
         return ()
     caches = [cache for cache in CACHES if is_cc_safe and _is_on_path(cache, env)]
     if has_our_cache and "sccache" not in caches:

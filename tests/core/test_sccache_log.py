@@ -137,7 +137,6 @@ def test_questions_to_a_compiler_are_no_compilations() -> None:
     assert not is_question("crate-type")
     for name in NAMES:
         assert not [v for v in read(recorded(name)) if "-vV" in v.words or "--print" in v.words or "-E" in v.words]
-        assert stats_of(name).questions >= 0
     assert stats_of("rust").questions == 15
 
 
@@ -254,7 +253,8 @@ def test_a_failed_write_goes_by_the_key_that_it_names() -> None:
     )
     failed = record("Error executing cache write: Unexpected at write, context: { path: b/b/b/bbbb } => no", SERVER)
     (verdict,) = read(written + failed)
-    assert (verdict.tag, verdict.outcome, verdict.reason, verdict.write_failed) == ("n", "error", "write", True)
+    assert (verdict.tag, verdict.outcome, verdict.reason) == ("n", "error", "write")
+    assert "write_errors" in verdict.counters
 
 
 def test_a_server_that_dies_leaves_errors_that_it_never_counted() -> None:

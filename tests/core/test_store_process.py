@@ -18,6 +18,7 @@ from core.cache.store_client import StoreAddress, clear_store, ensure_store, fin
 from core.cache.store_object import OVERHEAD_BYTES
 from core.errors import DeckError
 from core.paths import Paths
+from core.run.cache import STORE_LIMIT_BYTES
 from tests.core.runs import until
 from tests.stores import Asker, content_of, ended, key_of, kill, log_of, object_files, paths_below
 
@@ -78,7 +79,7 @@ def test_one_agents_object_is_anothers_hit_and_the_log_says_whose(paths: Paths, 
     assert stats is not None
     assert stats["agents"]["two"] == {"hits": 1, "misses": 0, "puts": 0, "hit_bytes": 6, "put_bytes": 0}
     assert stats["trades"] == [{"by": "one", "agent": "two", "hits": 1, "bytes": 6}]
-    assert (stats["entries"], stats["pid"], stats["limit"]) == (1, address.pid, store_client.LIMIT_BYTES)
+    assert (stats["entries"], stats["pid"], stats["limit"]) == (1, address.pid, STORE_LIMIT_BYTES)
     assert stats["bytes"] == os.path.getsize(object_files(paths)[0])
 
 
