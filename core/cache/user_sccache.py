@@ -19,6 +19,7 @@ from typing import NamedTuple
 from core import events as e
 from core.cache.calls import CallNotes
 from core.cache.journal_reader import shown
+from core.cache.sccache_log import is_question
 from core.cache.subject import Subject
 from core.events.cache import CacheOutcome
 
@@ -32,8 +33,6 @@ SETTLE_S = 0.2
 RETRY_S = 0.3
 SETTLE_LIMIT_S = 1.5
 _DEFAULT_PORT = "4226"
-_QUESTIONS = ("missing input", "-")
-"""Reasons of `not_cached` that stand for cargo's questions to the compiler."""
 
 
 _OUTCOMES: tuple[tuple[str, CacheOutcome], ...] = (
@@ -58,7 +57,7 @@ def read_counts(content: bytes) -> "Counter[Kind] | None":
             for language, count in stats[name]["counts"].items():
                 counts[Kind(str(language), outcome, "" if outcome == "hit" else "not known")] += count
         for reason, count in stats["not_cached"].items():
-            if reason not in _QUESTIONS:
+            if not is_question(str(reason)):
                 counts[Kind("Rust", "not cacheable", str(reason))] += count
         counts[Kind("Rust", "error", "compile failed")] += int(stats["compile_fails"])
     except (ValueError, KeyError, TypeError, AttributeError):

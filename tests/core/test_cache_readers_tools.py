@@ -205,7 +205,7 @@ STATS = {
         "cache_hits": {"counts": {"Rust": 20}},
         "cache_misses": {"counts": {"Rust": 1, "C/C++": 2}},
         "compile_fails": 1,
-        "not_cached": {"crate-type": 3, "missing input": 2, "-": 1},
+        "not_cached": {"crate-type": 3, "missing input": 2, "-": 1, "-E": 4},
     }
 }
 
