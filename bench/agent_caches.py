@@ -18,7 +18,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -58,7 +58,7 @@ class Round:
             **deck.env,
             "DECK_CACHE": "sccache",
             "DECK_STORE": backend,
-            "RUSTC": tracer(deck.folder, self.trace),
+            "RUSTC": tracer(self.trace),
         }
 
     def build(self, turn: int) -> dict[str, tuple[str, int]]:
@@ -90,7 +90,7 @@ class Round:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def tracer(folder: str, trace: str) -> str:
+def tracer(trace: str) -> str:
     """A rustc that notes its command lines."""
     real = subprocess.run(["rustc", "--print", "sysroot"], capture_output=True, text=True, check=True).stdout.strip()
     path = f"{trace}.d/rustc"
@@ -194,12 +194,12 @@ def compare(figures: Figures, one: Round, turn: int, *, breaks: bool) -> None:
     """One build of all agents, and everything that can be counted of it."""
     since, offset = time.time(), os.path.getsize(one.trace)
     before = {agent: _server_or_zero(one.deck, agent) for agent in one.agents}
-    with redis_going_away(one.backend) if breaks else _nothing():
+    with redis_going_away(one.backend) if breaks else nullcontext():
         done = one.build(turn)
     wrong, checked, sums = [], 0, Counter[str]()
     for agent, (run, code) in done.items():
         ours, sources = told(run)
-        _add(sums, ours)
+        sums.update(ours._asdict())
         facts: dict[str, tuple[object, object]] = {"exit code": (0, code)}
         facts["server"] = (server_truth(before[agent], server_figures(one.deck, agent)), as_server_counts(run, ours))
         target = read_json(run + "/run.json")["target_dir"]
@@ -226,11 +226,6 @@ def compare(figures: Figures, one: Round, turn: int, *, breaks: bool) -> None:
         print("   ", text)
 
 
-def _add(sums: Counter[str], truth: Truth) -> None:
-    for name, value in truth._asdict().items():
-        sums[name] += value
-
-
 def _server_or_zero(deck: Deck, agent: str) -> dict[str, Any]:
     """A server that does not run yet, or will be another one, begins at nothing."""
     empty: dict[str, Any] = {name: {"counts": {}} for name in ("cache_hits", "cache_misses", "cache_errors")}
@@ -238,11 +233,6 @@ def _server_or_zero(deck: Deck, agent: str) -> dict[str, Any]:
         return server_figures(deck, agent)
     except (OSError, subprocess.CalledProcessError, KeyError):
         return {**empty, "not_cached": {}}
-
-
-@contextmanager
-def _nothing() -> Iterator[None]:
-    yield
 
 
 @contextmanager
