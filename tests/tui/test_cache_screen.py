@@ -224,6 +224,18 @@ async def test_a_renamed_agent_keeps_its_server_and_what_others_took_of_it(stage
         assert "codex" not in text_of(pilot)
 
 
+async def test_an_agent_that_is_renamed_while_one_looks_has_its_new_name_everywhere(stage: Stage) -> None:
+    app = stage.app()
+    async with app.run_test(size=(160, 50)) as pilot:
+        await opened(pilot)
+        assert "codex" in text_of(pilot)
+        app.names.call({"codex": "Kodi"})
+        stage.now += 1
+        await settled(pilot)
+        assert "hit, by Kodi" in text_of(pilot)
+        assert "codex" not in text_of(pilot)
+
+
 async def test_units_come_slowest_first_when_asked(stage: Stage) -> None:
     async with stage.app().run_test(size=(160, 40)) as pilot:
         screen = await opened(pilot)

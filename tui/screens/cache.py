@@ -46,9 +46,10 @@ class CacheScreen(DeckScreen[None]):
         self._view: View | None = None
         self._marks: tuple[object, ...] = ()
         self._found: tuple[AgentUse, ...] = ()
+        self._all = cache_queries.together(())
+        """Those of all agents."""
         self._units: dict[str, UnitLookup] = {}
         self._trades: dict[str, Trade] = {}
-        self._called: dict[str, str] = {}
         self._trades_are_stores = False
         self._reasons: dict[str, str] = {}
         """Why there is no cache, by run that has none."""
@@ -97,7 +98,7 @@ class CacheScreen(DeckScreen[None]):
         if before is not None and before.now == view.now:
             return
         runs = view.board.runs.values()
-        marks = (view.board.host.caches, *(id(run.cache) for run in runs), *(run.state for run in runs))
+        marks = (view.board.host.caches, self.deck.names.called, *((run.cache, run.state) for run in runs))
         if marks != self._marks:
             self._marks = marks
             self._count()
@@ -110,10 +111,10 @@ class CacheScreen(DeckScreen[None]):
         if view is None or not self.is_ready:
             return
         board = view.board
-        self._called = {self.deck.names.true_name(run): run.agent for run in board.runs.values()}
-        self._found = cache_queries.agents(board, newest_only=self._is_newest_only, called=self._called)
+        self._found = cache_queries.agents(board, newest_only=self._is_newest_only, called=self.deck.names.called)
+        self._all = cache_queries.together(self._found)
         self.set_class(not cache_queries.has_cache(board), "-none")
-        self._show_alarms(cache_queries.alarms(board, self._called))
+        self._show_alarms(cache_queries.alarms(board, self.deck.names.called))
         agents = self.table("agents")
         width, is_low = self.size.width, self.size.height < LOW_BELOW
         agents.set_columns(rows.agent_columns(width))
@@ -125,7 +126,7 @@ class CacheScreen(DeckScreen[None]):
             self._is_chosen = True
             agents.select(max(self._found, key=lambda one: one.use.total.hits).agent)
         found, self._trades_are_stores = cache_queries.trades(board, self._found)
-        traded = rows.trade_rows(found, self._called)
+        traded = rows.trade_rows(found, self.deck.names.called)
         self._trades = dict(zip((row.key for row in traded), found, strict=True))
         self.table("trades").show(traded)
         self._list_units()
@@ -154,7 +155,7 @@ class CacheScreen(DeckScreen[None]):
         table.set_columns(rows.unit_columns(width))
         is_filtered = self._misses_only or self._is_agent_only
         table.say_empty("Nothing is like that: esc shows all." if is_filtered else "Nothing was looked up yet.")
-        table.show(rows.unit_rows(found, self.deck.glyphs, self._called, width))
+        table.show(rows.unit_rows(found, self.deck.glyphs, self.deck.names.called, width))
 
     def _show_alarms(self, found: tuple[str, ...]) -> None:
         """A line each; what does not fit is in the sheet of the agent."""
@@ -181,11 +182,10 @@ class CacheScreen(DeckScreen[None]):
         self.query_one("#store-text", TextView).show(lines)
 
     def _about(self) -> tuple[Part, ...]:
-        span = "newest build of each agent" if self._is_newest_only else "last 24 h"
         if self.has_class("-none"):
             return (Part(" no compiler cache", "strong"),)
-        both = cache_queries.together(self._found)
-        dot = self.deck.glyphs.dot
+        span = "newest build of each agent" if self._is_newest_only else "last 24 h"
+        both, dot = self._all, self.deck.glyphs.dot
         return (
             Part(f" {span}", "dim"),
             Part(f"{dot}hit {f.percent(both.use.total.effective_rate)}", "strong"),
@@ -206,7 +206,7 @@ class CacheScreen(DeckScreen[None]):
         return (Part(self.deck.glyphs.dot.join(map(safe, said)) + " ", "dim" if is_plain else "lit"),)
 
     def _gain(self, one: AgentUse, now: float) -> tuple[Cell, ...]:
-        said = words.gain(one, now, self._called)
+        said = words.gain(one, now, self.deck.names.called)
         if said:
             return (Cell(said, "strong"),)
         return (Cell(f"{one.agent} has no figures: {self._why_none(one) or 'nothing went through a cache'}.", "dim"),)
@@ -234,7 +234,9 @@ class CacheScreen(DeckScreen[None]):
             case "units" if event.key in self._units:
                 self._explain_unit(self._units[event.key])
             case "trades" if event.key in self._trades:
-                lines = words.explain_trade(self._trades[event.key], self._called, is_stores=self._trades_are_stores)
+                lines = words.explain_trade(
+                    self._trades[event.key], self.deck.names.called, is_stores=self._trades_are_stores
+                )
                 self._open_sheet("who profits", lines)
             case "agents" if (one := self._chosen_use()) is not None:
                 self._explain_agent(one)
@@ -242,13 +244,13 @@ class CacheScreen(DeckScreen[None]):
     def _explain_unit(self, one: UnitLookup) -> None:
         run = self._view.board.runs.get(one.run) if self._view is not None else None
         command = run.command if run is not None else f.UNKNOWN
-        self._open_sheet(one.event.unit, words.explain_unit(one.event, one.agent, command, self._called))
+        self._open_sheet(one.event.unit, words.explain_unit(one.event, one.agent, command, self.deck.names.called))
 
     def _explain_agent(self, one: AgentUse) -> None:
         now = self._view.now if self._view is not None else 0.0
         lines: list[Cell] = []
         if one.use.total.all or one.use.uncounted:
-            lines += [*words.explain_use(one, self._called), Cell("")]
+            lines += [*words.explain_use(one, self.deck.names.called), Cell("")]
         elif one.runs:
             lines += [*words.explain_none(read_plan(self.deck.deck.paths, one.runs[-1].run)), Cell("")]
         if one.runs:
