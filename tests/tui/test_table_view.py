@@ -119,6 +119,44 @@ async def test_the_same_row_stays_chosen_where_others_come_before_it() -> None:
         assert ("selected", "r6") in app.said
 
 
+async def test_the_chosen_row_stays_in_sight_where_it_was() -> None:
+    app = Listing()
+    async with app.run_test(size=(40, 10)) as pilot:
+        app.table.show([row(n) for n in range(5)])
+        await pilot.pause()
+        app.table.select("r2")
+        app.table.show([*(row(n) for n in range(100, 130)), *(row(n) for n in range(5))])
+        await pilot.pause()
+        assert any("unit 2 " in line and UNICODE.here in line for line in rows_of(pilot))
+
+
+async def test_in_a_list_where_nobody_stands_the_first_row_is_chosen() -> None:
+    app = Listing()
+    async with app.run_test(size=(40, 10)) as pilot:
+        app.set_focus(None)
+        app.table.show([row(n) for n in range(5)])
+        await pilot.pause()
+        app.table.show([*(row(n) for n in range(100, 130)), *(row(n) for n in range(5))])
+        await pilot.pause()
+        assert app.table.chosen == "r100"
+        assert "unit 100" in rows_of(pilot)[1]
+        app.table.focus()
+        await pilot.pause()
+        app.table.show([row(99), *(row(n) for n in range(100, 130))])
+        assert app.table.chosen == "r100"
+
+
+async def test_columns_stay_whole_where_a_scroll_bar_comes() -> None:
+    app = Listing()
+    async with app.run_test(size=(40, 10)) as pilot:
+        app.table.show([row(n) for n in range(3)])
+        await pilot.pause()
+        assert rows_of(pilot)[1].rstrip().endswith("1.0 s")
+        app.table.show([row(n) for n in range(60)])
+        await pilot.pause()
+        assert all("1.0 s" in line for line in rows_of(pilot)[1:9])
+
+
 async def test_only_rows_that_changed_are_painted(monkeypatch: pytest.MonkeyPatch) -> None:
     app = Listing()
     async with app.run_test(size=(40, 10)) as pilot:

@@ -1,6 +1,6 @@
 """A list with columns: rows are drawn when they are seen, and painted again only where they changed."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import ClassVar, NamedTuple
 
 from rich.cells import cell_len
@@ -84,9 +84,13 @@ class TableView(PaintedScroll):
         self._empty = empty
         self._rows: Sequence[Row] = ()
         self._index = 0
+        self._is_moved = False
+        """A row was chosen by somebody: until then, and while nobody stands in the list, the first one is."""
         self._keys: dict[str, int] | None = None
         self._drawn: dict[int, tuple[Row, bool, Strip]] = {}
         self._laid: tuple[tuple[int, int], ...] | None = None
+        self._laid_for = 0
+        """Cells that the columns were laid out for: a scroll bar takes some without another size of ours."""
 
     # What is shown
 
@@ -95,10 +99,13 @@ class TableView(PaintedScroll):
         if rows is self._rows or rows == self._rows:
             return
         before, chosen = self._rows, self.chosen
+        is_seen = self.scroll_offset.y <= self._index < self.scroll_offset.y + self._room
         self._rows, self._keys = rows, None
         self._follow_chosen(chosen)
         if len(before) != len(rows):
             self._tell_size()
+        if is_seen:
+            self._show_chosen()
         if not before or not rows:
             self.refresh()
         self._refresh_changed()
@@ -141,7 +148,7 @@ class TableView(PaintedScroll):
         rows = self._rows
         if self._index < len(rows) and rows[self._index].key == chosen:
             return
-        index = self._index_of(chosen) if chosen is not None else None
+        index = self._index_of(chosen) if chosen is not None and (self._is_moved or self.has_focus) else None
         self._index = index if index is not None else min(self._index, max(0, len(rows) - 1))
         if self.chosen is not None and self.chosen != chosen:
             self.post_message(self.Selected(self, self.chosen))
@@ -150,7 +157,7 @@ class TableView(PaintedScroll):
         index = min(max(0, index), len(self._rows) - 1)
         if index < 0:
             return
-        is_other, self._index = index != self._index, index
+        is_other, self._index, self._is_moved = index != self._index, index, True
         self._show_chosen()
         self._refresh_changed()
         if is_other:
@@ -240,15 +247,17 @@ class TableView(PaintedScroll):
         self.refresh(Region(0, index - self.scroll_offset.y + _HEADER, self.size.width, 1))
 
     def render_line(self, y: int) -> Strip:
+        layout = self._layout  # it forgets what was drawn for another width
         if y < _HEADER:
-            return self._line(tuple(Cell(column.title, "dim") for column in self._columns), is_chosen=False)
+            titles = tuple(Cell(column.title, "dim") for column in self._columns)
+            return self._line(titles, layout, is_chosen=False)
         index = y - _HEADER + self.scroll_offset.y
         if index >= len(self._rows):
             return self._words_instead(index) if not self._rows else self.blank()
         row, is_chosen = self._rows[index], index == self._index
         drawn = self._drawn.get(index)
         if drawn is None or drawn[0] is not row or drawn[1] != is_chosen:
-            drawn = self._drawn[index] = row, is_chosen, self._line(row.cells, is_chosen=is_chosen)
+            drawn = self._drawn[index] = row, is_chosen, self._line(row.cells, layout, is_chosen=is_chosen)
         return drawn[2]
 
     def _words_instead(self, index: int) -> Strip:
@@ -258,12 +267,12 @@ class TableView(PaintedScroll):
             return self.blank()
         return Strip([self.segment(" " * _GUTTER + lines[index], "dim")]).adjust_cell_length(self.size.width, self.base)
 
-    def _line(self, cells: tuple[Cell, ...], *, is_chosen: bool) -> Strip:
+    def _line(self, cells: tuple[Cell, ...], layout: Iterable[tuple[int, int]], *, is_chosen: bool) -> Strip:
         look = self.look
         styles = look.styles(is_chosen)
         sign = look.glyphs.here if is_chosen else " "
         segments = [Segment(sign.ljust(_GUTTER), styles["lit" if self.has_focus else "dim"])]
-        for at, width in self._layout:
+        for at, width in layout:
             column, cell = self._columns[at], cells[at] if at < len(cells) else Cell("")
             segments.append(Segment(look.drawable(_fitted(safe(cell.text), column, width)), styles[cell.role]))
             segments.append(Segment(" " * _GAP, styles["text"]))
@@ -272,8 +281,10 @@ class TableView(PaintedScroll):
     @property
     def _layout(self) -> tuple[tuple[int, int], ...]:
         """Which columns are drawn, and how wide."""
-        if self._laid is None:
-            self._laid = lay_out(self._columns, self.scrollable_content_region.width - _GUTTER)
+        width = self.scrollable_content_region.width
+        if self._laid is None or self._laid_for != width:
+            self._drawn.clear()
+            self._laid, self._laid_for = lay_out(self._columns, width - _GUTTER), width
         return self._laid
 
     def width_of(self, column: int) -> int:
