@@ -55,5 +55,6 @@ def _none(word: str, agents: dict[str, str]) -> str:
 
     known = [name for name in agents if name != "?"]
     near = get_close_matches(word, known, _MAX_NAMED) or known[:_MAX_NAMED]
-    hint = "there are no runs yet" if not agents else "agents: " + ", ".join(near) if near else "no agent is known"
+    named = ", ".join(near) + (" …" if len(near) < len(known) else "")
+    hint = "there are no runs yet" if not agents else f"agents: {named}" if near else "no agent is known"
     return f"no run and no agent is called {word[:80]!r} ({hint}): see `cargo deck ps --all`"

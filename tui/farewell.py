@@ -22,7 +22,8 @@ def farewell(board: Board, paths: Paths) -> list[str]:
         verb = "build goes on" if len(live) == 1 else "builds go on"
         lines.append(f"{len(live)} {verb} ({names}): `cargo deck` shows them again")
     if failed:
-        lines.append(f"failed: {safe(failed[-1].agent)}, log {paths.run(failed[-1].run)}/out.log")
+        more = f" ({len(failed)} failed, this one last)" if len(failed) > 1 else ""
+        lines.append(f"failed: {safe(failed[-1].agent)}, log {paths.run(failed[-1].run)}/out.log{more}")
     if board.runs:
         lines.append(f"logs: {paths.runs}")
     return lines

@@ -194,6 +194,8 @@ def _hit_lines(one: AgentUse, called: Names) -> Iterator[str]:
 
 
 def _about_saved(use: CacheUse) -> str:
+    if not use.total.hits:
+        return "Nothing came from the cache."
     known = use.total.hits - use.saved_unknown
     if known <= 0:
         return "It is not known of any hit what compiling took."

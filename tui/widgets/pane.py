@@ -162,7 +162,7 @@ def _title(view: PaneView, look: Look, width: int) -> tuple[Piece, ...]:
     elapsed = f"{f.duration(queries.elapsed_s(run, view.now)):>{_ELAPSED}} "
     room = width - _MARGIN - len(right) - len(elapsed) - 1
     more = (f" +{view.others}" if view.others else "") + (" ⚠" if view.warning else "")
-    number, sign = f"{view.number or '':<2}", look.glyph(run) + " "  # a run that is not on the board has none
+    number, sign = f"{view.number or '':<1} ", look.glyph(run) + " "  # a run that is not on the board has none
     agent = _cut(safe(run.agent), max(6, room // 2 - 4), look) + more
     used = len(number) + len(sign) + cell_len(agent) + 2
     held = words.held_up(run)
