@@ -6,6 +6,17 @@ from core.host import ForeignBuild, Held, Owner
 from core.lock_queries import is_current
 from core.state import Board
 
+NOT_OURS = "not ours"
+
+
+def short_command(build: ForeignBuild) -> str:
+    """What it was called with, up to the first option, and which editor called it: `cargo check (rust-analyzer)`.
+    Foreign text."""
+    words = build.command.split() or [build.tool]
+    end = next((at for at, word in enumerate(words) if word.startswith("-")), len(words))
+    shown = " ".join(words[: max(1, end)])
+    return f"{shown} ({build.editor})" if build.editor else shown
+
 
 def foreign_builds(board: Board) -> tuple[ForeignBuild, ...]:
     """Oldest first; none where no engine looks: what it saw last is not how it is now."""

@@ -189,6 +189,11 @@ def _targets(before: Mapping[str, tuple[str, ...]], locks: Iterable[Held]) -> Ma
     return before if after == before else MappingProxyType(after)
 
 
+def kind_of(path: str) -> str:
+    """What a lock that nobody holds guards."""
+    return LOCK_KINDS.get(path.rpartition("/")[2], "lock")
+
+
 def target_of(lock: str) -> str | None:
     """The target or build dir of a lock's file; None: it is none of such a dir."""
     folder, _, name = lock.rpartition("/")

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 
 from core import events as e
-from core.host import LOCK_KINDS, Held, Owner, Waiter, target_of
+from core.host import Held, Owner, Waiter, kind_of, target_of
 from core.queries import waits_on
 from core.state import Board, Run
 from core.values import dataclass
@@ -129,7 +129,7 @@ def _rank(path: str) -> int:
 def _kinds(run: Run) -> Iterator[tuple[str, str]]:
     """What its locks guard, as far as it is known of those that nobody holds."""
     for path in run.lock_paid:
-        yield path, LOCK_KINDS.get(path.rpartition("/")[2], "lock")
+        yield path, kind_of(path)
     if run.blocked is not None:
         yield run.blocked.path, run.blocked.kind
 

@@ -4,7 +4,7 @@ from core import foreign_queries
 from core.host import ForeignBuild
 from core.state import Board, Run, RunState
 from tui.view import View
-from tui.widgets.foreign_pane import NAME, ForeignView
+from tui.widgets.foreign_pane import ForeignView
 from tui.widgets.pane_grid import PaneState
 
 
@@ -18,7 +18,7 @@ def guests(view: View) -> tuple[PaneState, ...]:
 
 def _stand_in(build: ForeignBuild) -> Run:
     """A run that has its name and its start: panes are told apart by them."""
-    name = f"{NAME} {build.pid} {build.started_at:.2f}"
+    name = f"{foreign_queries.NOT_OURS} {build.pid} {build.started_at:.2f}"
     return Run(
         run=name, agent=name, command=build.command, tool=build.tool, subcommand="", cwd=build.cwd,
         checkout=build.checkout, target_dir=None, is_private_target=False, is_owned=False, is_split=False,

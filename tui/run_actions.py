@@ -167,7 +167,7 @@ class RunActions(PersonalApp):
 
     def action_restart(self) -> None:
         run = self.chosen
-        if run is None and self._is_guest():
+        if run is None and self._refuse_guest():
             return
         if run is None:
             self.notify(f"There is no build to start again: {self.label_of('run.start')} starts one.", markup=False)
@@ -179,20 +179,20 @@ class RunActions(PersonalApp):
 
     def action_forget(self) -> None:
         run = self.chosen
-        if run is None and self._is_guest():
+        if run is None and self._refuse_guest():
             return
         if run is not None and not run.state.is_over:
             self.notify(f"It still runs: {self.label_of('run.stop')} stops it first.", markup=False)
         elif run is not None:
             self.ask({"do": "forget", "run": run.run}, what="forget")
 
-    def _is_guest(self) -> bool:
+    def _refuse_guest(self) -> bool:
         """A build of somebody else's is highlighted; that nothing can be done to it was said."""
         return self.front is not None and self.front.explain_guest()
 
     def _live(self) -> Run | None:
         run = self.chosen
-        if run is None and self._is_guest():
+        if run is None and self._refuse_guest():
             return None
         if run is None or run.state.is_over:
             self.notify("No build runs here." if run is None else f"{run.agent}'s build is over.", markup=False)
@@ -202,7 +202,7 @@ class RunActions(PersonalApp):
     def action_rename(self) -> None:
         run = self.chosen
         if run is None:
-            self._is_guest()
+            self._refuse_guest()
             return
         from tui.screens.rename import RenameScreen
 
@@ -222,7 +222,7 @@ class RunActions(PersonalApp):
             masked = f" (credentials are {MASK})" if MASK in run.command else ""
             self.copy_text(command_line(run), f"the command line{masked}")
         else:
-            self._is_guest()
+            self._refuse_guest()
 
 
 def command_line(run: Run) -> str:

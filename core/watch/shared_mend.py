@@ -2,10 +2,11 @@
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from core.run.config import config_files
 from core.values import dataclass
-from core.watch.shared_target import Proof
+from core.watch.shared_target import Proof, prove
 
 _KEYS = ("target-dir", "build-dir")
 _VARIABLES = ("CARGO_TARGET_DIR", "CARGO_BUILD_TARGET_DIR", "CARGO_BUILD_BUILD_DIR")
@@ -19,6 +20,20 @@ class Setting:
     line: int
     """From 1."""
     text: str
+
+
+class Proven(NamedTuple):
+    """What was read in a shared dir."""
+
+    proof: Proof
+    mends: tuple[str, ...]
+
+
+def examine(path: str, checkouts: Sequence[str]) -> Proven:
+    """Read a dir that these checkouts share, and what makes them share it. A large dir takes a second."""
+    proof = prove(path, checkouts)
+    settings = settings_of(path, checkouts, os.environ, os.path.expanduser("~"))
+    return Proven(proof, mends(proof, settings, os.environ))
 
 
 def settings_of(path: str, checkouts: Sequence[str], env: Mapping[str, str], home: str) -> tuple[Setting, ...]:

@@ -9,6 +9,8 @@ from core.paths import Paths, find_paths
 from core.run import begin, cache, compose, follow, grammar, handoff, identity, owner
 
 _PLAIN_WORDS = frozenset(("-h", "--help", "-V", "--version", "--list", "--explain"))
+_NEEDS = {"--agent": "a name, for example --agent claude-1", "--cache": "a kind: none or sccache"}
+"""Options of ours that take a value."""
 _MANY_OPEN = 16
 """So many runs that no journal has closed yet: an engine is started for them, however short they are."""
 EXIT_USAGE = 2
@@ -38,20 +40,14 @@ def _split_own(argv: list[str]) -> tuple[tuple[str, ...], dict[str, str]]:
         word = argv[i]
         if word == "--":
             break
-        if word == "--agent":
-            if i + 1 >= len(argv):
-                raise UsageError("--agent needs a name, for example --agent claude-1")
-            own["agent"] = argv[i + 1]
-            i += 1
-        elif word.startswith("--agent="):
-            own["agent"] = word[8:]
-        elif word == "--cache":
-            if i + 1 >= len(argv):
-                raise UsageError("--cache needs a kind: none or sccache")
-            own["cache"] = argv[i + 1]
-            i += 1
-        elif word.startswith("--cache="):
-            own["cache"] = word[8:]
+        name, equals, value = word.partition("=")
+        if name in _NEEDS:
+            if not equals:
+                i += 1
+                if i >= len(argv):
+                    raise UsageError(f"{name} needs {_NEEDS[name]}")
+                value = argv[i]
+            own[name[2:]] = value
         elif word in ("--detach", "--brief"):
             own[word[2:]] = "yes"
         else:

@@ -6,13 +6,11 @@ import subprocess
 from collections.abc import Callable
 from typing import Any
 
-from core.attach import Reader
 from core.cache import server as servers
 from core.cache.key_book import KeyBook
 from core.cache.sccache_stats import ServerStats, parse_stats
-from core.cache.store_client import clear_store, find_store, stop_store, store_stats
+from core.cache.store_client import clear_store, stop_store, store_stats
 from core.cache_use import CacheUse, combine
-from core.clock import wall_clock
 from core.errors import StateError, UsageError
 from core.paths import Paths
 from core.run import identity
@@ -20,11 +18,10 @@ from core.run.cache import read_wish
 from core.state import Board
 from tui import format as f
 from tui.cli import common
-from tui.cli.listing import bring_up_to_date
+from tui.cli.listing import bring_up_to_date, counts_record, saved_record
 from tui.widgets.ansi import safe
 
 _ASK_LIMIT_S = 10.0
-_DAY_S = 24 * 3600.0
 _HEADING = ("agent", "server", "hits", "misses", "not cacheable", "errors", "effective", "saved", "stores in")
 
 
@@ -67,7 +64,7 @@ def _has_none(agent: str) -> UsageError:
 
 def _stats(paths: Paths, given: argparse.Namespace) -> int:
     bring_up_to_date(paths)
-    board = Reader(paths, wall_clock, _DAY_S).read_all()
+    board = common.whole_board(paths)
     names = {*servers.agents(paths), *(run.agent for run in board.runs.values() if run.cache.cache)}
     if given.agent is not None:
         if given.agent not in names:
@@ -81,8 +78,10 @@ def _stats(paths: Paths, given: argparse.Namespace) -> int:
     if not records:
         common.print_text('No build had a cache: `--cache sccache` for one, cache = "sccache" in config.toml for all.')
         return 0
-    for line in _table([_HEADING, *(_row(record) for record in records)]):
-        common.print_text(line)
+    rows = [_HEADING, *(_row(record) for record in records)]
+    widths = common.column_widths(rows)
+    for row in rows:
+        common.print_text(common.aligned(row, widths))
     for record in records:
         if record["alarm"]:
             common.print_text(f"! {record['agent']}: {record['alarm']}")
@@ -109,12 +108,9 @@ def _record(paths: Paths, board: Board, agent: str) -> dict[str, Any]:
             "timeouts": asked.timeouts if asked else None, "read_errors": asked.read_errors if asked else None,
             "write_errors": asked.write_errors if asked else None,
         },
-        "units": {
-            "hits_own": rust.own, "hits_other": rust.other, "hits_unknown": rust.unknown, "missed": rust.missed,
-            "not_cacheable": rust.not_cacheable, "errors": rust.errors,
-        },
+        "units": counts_record(rust),
         "effective_rate": rust.effective_rate,
-        "saved_s": round(use.saved_s, 3) if use.total.hits > use.saved_unknown else None,
+        "saved_s": saved_record(use),
         "saved_unknown": use.saved_unknown,
         "alarm": alarm or None,
     }  # fmt: skip
@@ -147,7 +143,7 @@ def _call(known: servers.Server, *words: str) -> bytes:
 
 def _store(paths: Paths) -> dict[str, Any] | None:
     """Figures of our own store; None: there is none, or it does not run."""
-    found = store_stats(paths) if find_store(paths) is not None else None
+    found = store_stats(paths)
     if found is None:
         return None
     return {"entries": found["entries"], "bytes": found["bytes"], "limit_bytes": found["limit"],
@@ -168,11 +164,6 @@ def _row(record: dict[str, Any]) -> tuple[str, ...]:
 def _saved(record: dict[str, Any]) -> str:
     at_least = "≥" if record["saved_unknown"] and record["saved_s"] is not None else ""
     return at_least + f.duration(record["saved_s"])
-
-
-def _table(rows: list[tuple[str, ...]]) -> list[str]:
-    widths = [max(f.cell_len(cell) for cell in column) for column in zip(*rows, strict=True)]
-    return ["  ".join(f.fit(cell, width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
 def _store_line(store: dict[str, Any] | None) -> str:
@@ -244,7 +235,7 @@ def _say(given: argparse.Namespace, schema: str, done: list[str], *, word: str, 
 def _log(paths: Paths, given: argparse.Namespace) -> int:
     """Every look-up of the last day, oldest first."""
     bring_up_to_date(paths)
-    board = Reader(paths, wall_clock, _DAY_S).read_all()
+    board = common.whole_board(paths)
     found = [(one, run) for run in board.runs.values() for one in run.cache.lookups if given.agent in (None, run.agent)]
     for one, run in sorted(found, key=lambda pair: pair[0].at):
         if given.json:

@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import sys
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from core.attach import Reader
@@ -41,6 +42,16 @@ def user_paths() -> Paths:
 def whole_board(paths: Paths) -> Board:
     """Every run of the last 24 hours, read to the end."""
     return Reader(paths, wall_clock).read_all()
+
+
+def column_widths(rows: Sequence[Sequence[str]]) -> list[int]:
+    """Cells that each column needs."""
+    return [max(f.cell_len(cell) for cell in column) for column in zip(*rows, strict=True)]
+
+
+def aligned(row: Sequence[str], widths: Sequence[int]) -> str:
+    """A row of a table as a line."""
+    return "  ".join(f.fit(cell, width) for cell, width in zip(row, widths, strict=True)).rstrip()
 
 
 def print_json(schema: str, **fields: Any) -> None:

@@ -42,7 +42,7 @@ def _list(argv: list[str]) -> int:
     rows = link_rows(board, _MOST_LINKS)
     known = measured.read(paths)
     if given.json:
-        common.print_json("links", now=board.now, links=[record_of(row, board) for row in rows],
+        common.print_json("links", now=board.now, links=[_record_of(row, board) for row in rows],
                           measurements=[measured.to_record(one) for one in known])  # fmt: skip
         return 0
     for line in _table(rows, board):
@@ -53,7 +53,7 @@ def _list(argv: list[str]) -> int:
     return 0
 
 
-def record_of(row: LinkRow, board: Board) -> dict[str, Any]:
+def _record_of(row: LinkRow, board: Board) -> dict[str, Any]:
     """A link as `--json` gives it; fields as in docs/json.md."""
     link = row.ended
     return {
@@ -76,11 +76,11 @@ def _table(rows: tuple[LinkRow, ...], board: Board) -> list[str]:
         return [_EMPTY]
     heading = ("link", "agent", "linker", "inputs", "peak", "time", "size", "change")
     cells = [heading, *(_cells(row, board.now) for row in rows)]
-    widths = [max(f.cell_len(cell) for cell in column) for column in zip(*cells, strict=True)]
+    widths = common.column_widths(cells)
     if sys.stdout.isatty():
         excess = sum(widths) + 2 * (len(widths) - 1) - shutil.get_terminal_size().columns
         widths[0] = max(10, widths[0] - max(0, excess))
-    lines = ["  ".join(f.fit(cell, width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
+    lines = [common.aligned(row, widths) for row in cells]
     return [*lines, link_words.SAMPLED] if any(row.is_sampled for row in rows) else lines
 
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, NoReturn
 
 from core import queries
 from core.attach import Reader
-from core.cache_use import CacheUse
+from core.cache_use import CacheUse, Counts
 from core.client import ensure_engine, request
 from core.clock import wall_clock
 from core.errors import DeckError
@@ -166,7 +166,7 @@ def table(board: Board, runs: Sequence[Run], room: int | None) -> list[str]:
 
 def _widths(rows: Sequence[_Row], room: int | None) -> _Widths:
     """Cells of each column, 0 for one that is left out."""
-    widths = [max(f.cell_len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    widths = common.column_widths(rows)
     if room is None:
         return tuple(widths)
     natural = widths[_Row._fields.index("command")]
@@ -307,17 +307,28 @@ def _cache_record(use: CacheUse) -> dict[str, Any] | None:
     return {
         "name": use.cache, "uncounted": use.uncounted or None,
         "effective_rate": use.main.effective_rate, "server_rate": use.main.server_rate,
-        "saved_s": round(use.saved_s, 3) if use.total.hits > use.saved_unknown else None,
+        "saved_s": saved_record(use),
         "saved_unknown": use.saved_unknown, "hit_bytes": use.hit_bytes, "stored_bytes": use.stored_bytes,
         "languages": [
-            {"language": language, "hits_own": counts.own, "hits_other": counts.other, "hits_unknown": counts.unknown,
-             "missed": counts.missed, "not_cacheable": counts.not_cacheable, "errors": counts.errors}
-            for language, counts in use.languages.items()
+            {"language": language, **counts_record(counts)} for language, counts in use.languages.items()
         ],
         "reasons": [{"outcome": outcome, "reason": reason, "count": count}
                     for (outcome, reason), count in use.reasons.items()],
         "sources": [{"agent": agent or None, "hits": hits} for agent, hits in use.sources.items()],
     }  # fmt: skip
+
+
+def counts_record(counts: Counts) -> dict[str, int]:
+    """Compilations by what became of them."""
+    return {
+        "hits_own": counts.own, "hits_other": counts.other, "hits_unknown": counts.unknown, "missed": counts.missed,
+        "not_cacheable": counts.not_cacheable, "errors": counts.errors,
+    }  # fmt: skip
+
+
+def saved_record(use: CacheUse) -> float | None:
+    """Seconds that hits saved; None: that is known of none."""
+    return round(use.saved_s, 3) if use.total.hits > use.saved_unknown else None
 
 
 def bring_up_to_date(paths: Paths) -> None:

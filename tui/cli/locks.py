@@ -1,6 +1,5 @@
 """`cargo deck locks`: who holds cargo's locks, who waits, what was lost; and dirs that several checkouts share."""
 
-import os
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
@@ -8,23 +7,21 @@ from dataclasses import replace
 from typing import Any
 
 from core.client import ensure_engine
-from core.host import Held, Owner
+from core.host import Held, Owner, kind_of
 from core.lock_queries import LockLine, SharedTarget, lock_lines, lost_today, shared_targets, what_avoids
 from core.paths import Paths
 from core.state import Board
 from core.watch.lock_now import look_now
-from core.watch.shared_mend import mends, settings_of
-from core.watch.shared_target import Made, prove
+from core.watch.shared_mend import Proven, examine
+from core.watch.shared_target import Made
 from tui import format as f
 from tui.cli import common
 from tui.cli.events import plain
 from tui.widgets import lock_words as words
-from tui.widgets.lock_words import Proven
 
 _HEADING = ("lock", "holder", "since", "waits", "lost today")
 _WIDE_ENOUGH = 200
 """Columns of a pipe."""
-_NOBODY = "Nobody holds a lock of cargo's now, and nobody waited for one today."
 _UNSEEN = "This system does not say who holds a lock."
 EXIT_WRONG = 1
 
@@ -45,7 +42,7 @@ def _locks(argv: list[str]) -> int:
     given = parser.parse_args(argv)
     board = _board(common.user_paths())
     shared = shared_targets(board)
-    proofs = {one.path: _proven(one) for one in shared} if given.prove else {}
+    proofs = {one.path: examine(one.path, one.checkouts) for one in shared} if given.prove else {}
     if given.json:
         _print_json(board, shared, proofs)
     else:
@@ -63,12 +60,6 @@ def _board(paths: Paths) -> Board:
     return replace(board, engine_seen_at=board.now, host=replace(board.host, locks=locks))
 
 
-def _proven(shared: SharedTarget) -> Proven:
-    proof = prove(shared.path, shared.checkouts)
-    settings = settings_of(shared.path, shared.checkouts, os.environ, os.path.expanduser("~"))
-    return Proven(proof, mends(proof, settings, os.environ))
-
-
 # For people
 
 
@@ -78,11 +69,11 @@ def _lines(board: Board, shared: Sequence[SharedTarget], proofs: dict[str, Prove
     room = shutil.get_terminal_size().columns if sys.stdout.isatty() else _WIDE_ENOUGH
     widths = _widths([_HEADING, *(row for _, row in rows)], room)
     if rows:
-        yield _fitted(_HEADING, widths)
+        yield common.aligned(_HEADING, widths)
     elif not shared:
-        yield _NOBODY if sys.platform == "linux" else _UNSEEN
+        yield words.NOBODY if sys.platform == "linux" else _UNSEEN
     for line, row in rows:
-        yield _fitted(row, widths)
+        yield common.aligned(row, widths)
         if line.waits:
             waiter, holder = line.waits[0].owner, line.holders[0] if line.holders else None
             yield f"    {what_avoids(line.kind, waiter, holder)[0]}"
@@ -104,14 +95,10 @@ def _row(line: LockLine, board: Board) -> tuple[str, ...]:
 
 def _widths(rows: Sequence[tuple[str, ...]], room: int) -> list[int]:
     """Cells of each column: all are as wide as they need; where there is no room, the widest gives way first."""
-    widths = [max(f.cell_len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    widths = common.column_widths(rows)
     while sum(widths) + 2 * (len(widths) - 1) > room and max(widths) > 8:
         widths[widths.index(max(widths))] -= 1
     return widths
-
-
-def _fitted(row: tuple[str, ...], widths: Sequence[int]) -> str:
-    return "  ".join(f.fit(cell, width) for cell, width in zip(row, widths, strict=True)).rstrip()
 
 
 # For programs
@@ -128,7 +115,7 @@ def _print_json(board: Board, shared: Sequence[SharedTarget], proofs: dict[str, 
 def _lock(path: str, held: Held | None, lost: Any, now: float) -> dict[str, Any]:
     since = held.since if held is not None and held.holders and held.since < now else None
     return {
-        "path": path, "kind": held.kind if held is not None else words.kind_of(path), "held_since": since,
+        "path": path, "kind": held.kind if held is not None else kind_of(path), "held_since": since,
         "holders": [_owner(owner) for owner in held.holders] if held is not None else [],
         "waiters": [
             {**_owner(waiter.owner), "since": waiter.since if waiter.since < now else None} for waiter in held.waiters

@@ -3,22 +3,22 @@
 from typing import Any
 
 from core.clock import monotonic, wall_clock
-from core.foreign_queries import foreign_builds, locks_of
+from core.foreign_queries import NOT_OURS, foreign_builds, locks_of, short_command
 from core.host import ForeignBuild
 from core.lock_queries import is_current
 from core.paths import Paths
-from core.run.stop import find_holder
 from core.state import Board, Run
-from core.watch.foreign import look_once
 from tui import format as f
 from tui.cli.events import plain
-from tui.widgets.foreign_pane import NAME, short_command
 
 
 def builds_of(board: Board, paths: Paths) -> tuple[ForeignBuild, ...]:
     """As an engine sees them; where none looks, as one look of our own does."""
     if is_current(board):
         return foreign_builds(board)
+    from core.run.stop import find_holder
+    from core.watch.foreign import look_once
+
     live = [run.run for run in board.runs.values() if not run.state.is_over]
     holders = [holder for run in live if (holder := find_holder(paths, run)) is not None]
     rows = look_once([holder.supervisor.pid for holder in holders], clock=wall_clock, monotonic=monotonic)
@@ -64,8 +64,12 @@ def bottleneck_record(run: Run) -> dict[str, Any] | None:
 
 def foreign_lines(builds: tuple[ForeignBuild, ...], now: float) -> list[str]:
     """A line a build, for people."""
+    if not builds:
+        return []
+    from tui.widgets.ansi import safe
+
     return [
-        f"○ {NAME}  {short_command(build)}  {f.duration(now - build.started_at)}"
+        f"○ {NOT_OURS}  {safe(short_command(build))}  {f.duration(now - build.started_at)}"
         f"{'  in ' + plain(build.cwd) if build.cwd else ''}  ≈{f.size(build.memory_bytes)}"
         for build in builds
     ]

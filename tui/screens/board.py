@@ -8,6 +8,7 @@ from textual.binding import Binding
 from textual.geometry import Size
 from textual.widget import Widget
 
+from core.foreign_queries import NOT_OURS
 from core.state import Board, Run
 from tui import roster
 from tui.bindings import BOARD, Key, bindings
@@ -16,7 +17,7 @@ from tui.guests import guests, refusal
 from tui.screens.base import DeckScreen
 from tui.view import View
 from tui.widgets.ansi import safe
-from tui.widgets.foreign_pane import NAME, gist
+from tui.widgets.foreign_pane import gist
 from tui.widgets.layout import LIST_COLUMNS
 from tui.widgets.look import role_of
 from tui.widgets.pane_grid import PaneGrid, PaneState
@@ -99,7 +100,7 @@ class BoardScreen(DeckScreen[None]):
         if not others:
             return []
         which = "" if len(others) > 1 or self.size.width < 100 else f": {cut_name(gist(others[0], view.now), 40)}"
-        words = "" if is_narrow else f" {NAME}{which}"
+        words = "" if is_narrow else f" {NOT_OURS}{which}"
         return [Part(f"{self.deck.glyphs.queued} {len(others)}{words}   ", "quiet")]
 
     def _warning(self, view: View) -> tuple[Part, ...]:
@@ -142,7 +143,6 @@ class BoardScreen(DeckScreen[None]):
     def action_open(self) -> None:
         if self.chosen is not None:
             self._open(self.chosen.run)
-
         else:
             self.explain_guest()
 

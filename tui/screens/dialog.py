@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, ClassVar, TypeVar, cast
 
+from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
 
 if TYPE_CHECKING:
@@ -19,3 +20,14 @@ class Dialog(ModalScreen[Result]):
     def key(self, name: str) -> str:
         """The key of an action of the dialog, as it is printed."""
         return cast("DeckApp", self.app).label_of(name)
+
+
+class ScrolledDialog(Dialog[Result]):
+    """One with text that may be longer than the screen."""
+
+    def action_scroll(self, lines: int) -> None:
+        self.query_one(VerticalScroll).scroll_relative(y=lines, animate=False)
+
+    def action_page(self, pages: int) -> None:
+        scroll = self.query_one(VerticalScroll)
+        scroll.scroll_relative(y=pages * max(1, scroll.size.height - 1), animate=False)

@@ -12,13 +12,13 @@ from textual.content import Content
 from textual.widgets import Input, Static
 
 from tui.bindings import HELP, Key, bindings
-from tui.screens.dialog import Dialog
+from tui.screens.dialog import ScrolledDialog
 from tui.widgets.scroll_bar import draw_in_ascii
 
 _LABEL_COLUMNS = 7
 
 
-class HelpScreen(Dialog[None]):
+class HelpScreen(ScrolledDialog[None]):
     """Keys of the screen below, then those that work everywhere."""
 
     BINDINGS: ClassVar[list[Binding]] = bindings(HELP)  # type: ignore[assignment]
@@ -87,10 +87,3 @@ class HelpScreen(Dialog[None]):
             wanted.value = ""
         else:
             self.dismiss()
-
-    def action_scroll(self, lines: int) -> None:
-        self.query_one(VerticalScroll).scroll_relative(y=lines, animate=False)
-
-    def action_page(self, pages: int) -> None:
-        scroll = self.query_one(VerticalScroll)
-        scroll.scroll_relative(y=pages * max(1, scroll.size.height - 1), animate=False)

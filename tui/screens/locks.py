@@ -1,6 +1,5 @@
 """Who holds which lock of cargo's, who waits for it; and target dirs that several checkouts share."""
 
-import os
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -13,19 +12,16 @@ from textual.widget import Widget
 
 from core.lock_queries import LockLine, SharedTarget, is_current, lock_lines, shared_targets
 from core.state import Board
-from core.watch.shared_mend import mends, settings_of
-from core.watch.shared_target import prove
+from core.watch.shared_mend import Proven, examine
 from tui import format as f
 from tui.bindings import LOCKS, Key, bindings
 from tui.screens.base import DeckScreen
 from tui.view import View
 from tui.widgets import lock_words as words
-from tui.widgets.lock_words import Proven
 from tui.widgets.status_line import Part, StatusLine
 from tui.widgets.table_view import Cell, TableView
 from tui.widgets.text_view import TextView
 
-_NOBODY = "Nobody holds a lock of cargo's now, and nobody waited for one today."
 _UNSEEN = "This system does not say who holds a lock: what cargo itself says of waits stands in the panes."
 
 
@@ -48,7 +44,7 @@ class LocksScreen(DeckScreen[None]):
 
     def body(self) -> Iterable[Widget]:
         yield StatusLine(self.deck.glyphs, id="about")
-        yield TableView(self.deck.glyphs, (), id="locks", empty=_NOBODY if sys.platform == "linux" else _UNSEEN)
+        yield TableView(self.deck.glyphs, (), id="locks", empty=words.NOBODY if sys.platform == "linux" else _UNSEEN)
         yield TextView(self.deck.glyphs, id="detail")
 
     def begin(self) -> None:
@@ -146,9 +142,7 @@ class LocksScreen(DeckScreen[None]):
 
     def _prove(self, shared: SharedTarget) -> None:
         """In a thread: a large dir takes a second."""
-        proof = prove(shared.path, shared.checkouts)
-        settings = settings_of(shared.path, shared.checkouts, os.environ, os.path.expanduser("~"))
-        self.app.call_from_thread(self._take, Proven(proof, mends(proof, settings, os.environ)))
+        self.app.call_from_thread(self._take, examine(shared.path, shared.checkouts))
 
     def _take(self, proven: Proven) -> None:
         self._proofs[proven.proof.path] = proven

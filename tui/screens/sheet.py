@@ -12,7 +12,7 @@ from textual.widgets import Static
 
 from tui.bindings import SHEET, bindings
 from tui.format import ascii_only
-from tui.screens.dialog import Dialog
+from tui.screens.dialog import ScrolledDialog
 from tui.widgets.ansi import safe
 from tui.widgets.scroll_bar import draw_in_ascii
 from tui.widgets.table_view import Cell
@@ -27,7 +27,7 @@ _SHARE, _FRAME = 0.9, 5
 """How much of the height a dialog takes, and the rows of it that are no text."""
 
 
-class SheetScreen(Dialog[None]):
+class SheetScreen(ScrolledDialog[None]):
     """A title and lines below it, in the roles of the other screens."""
 
     BINDINGS: ClassVar[list[Binding]] = bindings(SHEET)  # type: ignore[assignment]
@@ -57,10 +57,3 @@ class SheetScreen(Dialog[None]):
 
     def action_close(self) -> None:
         self.dismiss()
-
-    def action_scroll(self, lines: int) -> None:
-        self.query_one(VerticalScroll).scroll_relative(y=lines, animate=False)
-
-    def action_page(self, pages: int) -> None:
-        scroll = self.query_one(VerticalScroll)
-        scroll.scroll_relative(y=pages * max(1, scroll.size.height - 1), animate=False)

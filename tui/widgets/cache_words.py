@@ -11,9 +11,7 @@ from tui import format as f
 from tui.widgets.look import Glyphs
 from tui.widgets.table_view import Cell
 
-RATE_WIDTH, COUNT_WIDTH = 5, 8
 LITTLE_S = 0.05
-OWN_WORDS = "it had compiled itself"
 _OUTCOMES = ("missed", "not cacheable", "error")
 _REASONS = {
     ("missed", "first time"): "nobody had compiled it with this cache before",
@@ -50,11 +48,6 @@ NO_CACHE = (
 """Where no run, no server and no store is known."""
 
 
-def rate(counts: Counts) -> str:
-    """` 84 %`, as wide for what is not known."""
-    return f"{f.percent(counts.effective_rate):>{RATE_WIDTH}}"
-
-
 def share(counts: Counts) -> str:
     """`142/169`; empty where nothing was looked up."""
     return f"{counts.hits}/{counts.all}" if counts.all else ""
@@ -85,7 +78,7 @@ def by_whom(source: str, agent: str, called: Names) -> str:
     if not source:
         return "compiled by whom is not known"
     shown = called.get(source, source)
-    return OWN_WORDS if shown == agent else f"compiled by {shown}"
+    return "it had compiled itself" if shown == agent else f"compiled by {shown}"
 
 
 def outcome_sign(event: e.CacheLookedUp, glyphs: Glyphs) -> Cell:

@@ -2,14 +2,13 @@
 
 from rich.cells import cell_len
 
+from core.foreign_queries import NOT_OURS, short_command
 from core.host import ForeignBuild
 from core.values import dataclass
 from tui import format as f
 from tui.widgets.ansi import safe
 from tui.widgets.look import Glyphs
 from tui.widgets.words import Piece, brief_span
-
-NAME = "not ours"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,21 +20,14 @@ class ForeignView:
     """Which locks it holds and waits for, in words; empty: none that is seen."""
 
 
-def short_command(build: ForeignBuild) -> str:
-    """What it was called with, up to the first option, and which editor called it: `cargo check (rust-analyzer)`."""
-    words = build.command.split() or [build.tool]
-    end = next((at for at, word in enumerate(words) if word.startswith("-")), len(words))
-    shown = " ".join(words[: max(1, end)])
-    return safe(f"{shown} ({build.editor})" if build.editor else shown)
-
-
 def title(build: ForeignBuild, glyphs: Glyphs, now: float, room: int) -> tuple[Piece, ...]:
     """Sign, whose, what; since when and for how long at the right."""
     right = f" since {f.clock(build.started_at)} {f.duration(now - build.started_at):>7} "
     if room < len(right) + 30:
         right = f"{f.duration(now - build.started_at):>8} "
-    left = f"  {glyphs.queued} {NAME}  "
-    command = f.fit(f.cut_name(short_command(build), room - len(left) - len(right)), room - len(left) - len(right))
+    left = f"  {glyphs.queued} {NOT_OURS}  "
+    rest = room - len(left) - len(right)
+    command = f.fit(f.cut_name(safe(short_command(build)), rest), rest)
     return Piece(left, "quiet"), Piece(command, "dim"), Piece(right, "dim")
 
 
@@ -84,4 +76,4 @@ def _numbers(build: ForeignBuild, glyphs: Glyphs) -> list[Piece]:
 
 def gist(build: ForeignBuild, now: float) -> str:
     """In a few words, for one line: `cargo check (rust-analyzer) 12s`."""
-    return f"{short_command(build)} {brief_span(now - build.started_at)}"
+    return f"{safe(short_command(build))} {brief_span(now - build.started_at)}"

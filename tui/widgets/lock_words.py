@@ -2,12 +2,12 @@
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
 
-from core.host import LOCK_KINDS, Owner
+from core.host import Owner
 from core.lock_queries import LockLine, SharedTarget, what_avoids
 from core.state import Run
-from core.watch.shared_target import Judged, Made, Proof
+from core.watch.shared_mend import Proven
+from core.watch.shared_target import Judged, Made
 from tui import format as f
 from tui.widgets.ansi import safe
 from tui.widgets.table_view import Cell, Column, Row
@@ -22,6 +22,7 @@ _LEAST_WITH_DIR = 40
 MAX_MADE = 30
 """Units of a shared dir that are listed."""
 _GAP = "  "
+NOBODY = "Nobody holds a lock of cargo's now, and nobody waited for one today."
 _ONLY_WAITS = ": these checkouts only wait for each other"
 _GUARDS = {
     ".cargo-lock": "the whole profile folder: up to cargo 1.95 build, check, test and doc wait for each other there"
@@ -31,13 +32,6 @@ _GUARDS = {
     ".package-cache": "the index and the crates in $CARGO_HOME, while cargo resolves and downloads",
     ".package-cache-mutate": "the crates in $CARGO_HOME: builds share it, cargo's clean-up wants it alone",
 }
-
-
-class Proven(NamedTuple):
-    """What was read in a shared dir."""
-
-    proof: Proof
-    mends: tuple[str, ...]
 
 
 def day_began(now: float) -> float:
@@ -101,11 +95,6 @@ def place_of(line: LockLine) -> str:
     owners = (*line.holders, *(wait.owner for wait in line.waits))
     roots = {owner.checkout for owner in owners if owner.checkout and folder.startswith(owner.checkout + "/")}
     return folder[len(roots.pop().rpartition("/")[0]) + 1 :] if len(roots) == 1 else folder
-
-
-def kind_of(path: str) -> str:
-    """What a lock that nobody holds guards."""
-    return LOCK_KINDS.get(path.rpartition("/")[2], "lock")
 
 
 def holder_of(line: LockLine, room: int) -> str:

@@ -14,6 +14,7 @@ from tui import format as f
 from tui.widgets.look import Glyphs
 from tui.widgets.painted import Painted
 from tui.widgets.status_line import Part
+from tui.widgets.words import Piece
 
 HUES = 6
 GUTTER = 8
@@ -25,14 +26,7 @@ _MOST_HALVINGS = 5
 """The scale is the limit, or a half of it so many times, where nothing is higher."""
 
 
-class Run(NamedTuple):
-    """Cells of a row that look the same."""
-
-    text: str
-    role: str
-
-
-Rows = tuple[tuple[Run, ...], ...]
+Rows = tuple[tuple[Piece, ...], ...]
 
 
 class Frame(NamedTuple):
@@ -118,7 +112,7 @@ def draw(frame: Frame, height: int, *, is_ascii: bool) -> Rows:
     for level in range(bars - 1, -1, -1):
         empty = _empty_cell(frame, level, bars, scale, is_ascii=is_ascii)
         cells = [column[level] if level < len(column) else empty for column in columns]
-        rows.append((Run(_label(level, bars, scale, is_ascii=is_ascii), "dim"), *_merged(cells)))
+        rows.append((Piece(_label(level, bars, scale, is_ascii=is_ascii), "dim"), *_merged(cells)))
     return (*rows, _axis(frame, is_ascii=is_ascii))
 
 
@@ -192,7 +186,7 @@ def _label(level: int, bars: int, scale: int, *, is_ascii: bool) -> str:
     return f"{text:>{GUTTER - 2}} " + ("|" if is_ascii else "┤" if text else "│")
 
 
-def _axis(frame: Frame, *, is_ascii: bool) -> tuple[Run, ...]:
+def _axis(frame: Frame, *, is_ascii: bool) -> tuple[Piece, ...]:
     """Where links were under way: how many, in the colour of their agent."""
     history = frame.history
     chosen = history.columns_between(*frame.chosen) if frame.chosen is not None else range(0)
@@ -208,15 +202,15 @@ def _axis(frame: Frame, *, is_ascii: bool) -> tuple[Run, ...]:
         sign = single if count == 1 or at in chosen else str(count) if count <= 9 else "+"
         cells.append((sign, "lit" if at in chosen else f"who-{owners[0] % HUES}" if len(owners) == 1 else "strong"))
     gutter = f"{'-5 min' if is_ascii else '−5 min':>{GUTTER - 1}} "
-    return Run(gutter, "dim"), *_merged(cells)
+    return Piece(gutter, "dim"), *_merged(cells)
 
 
-def _merged(cells: list[tuple[str, str]]) -> list[Run]:
+def _merged(cells: list[tuple[str, str]]) -> list[Piece]:
     """Neighbours of one role as one piece."""
-    runs: list[Run] = []
+    runs: list[Piece] = []
     for sign, role in cells:
         if runs and runs[-1].role == role:
-            runs[-1] = Run(runs[-1].text + sign, role)
+            runs[-1] = Piece(runs[-1].text + sign, role)
         else:
-            runs.append(Run(sign, role))
+            runs.append(Piece(sign, role))
     return runs
