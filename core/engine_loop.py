@@ -22,9 +22,9 @@ from core.watched import WatchedRun
 ACTIVE_TICK_S = 0.2
 """While a log grew in the last seconds."""
 QUIET_TICK_S = 0.5
-EMPTY_TICK_S = 0.5
-"""No run is open; a new one wakes us by a connection. Who holds cargo's locks is looked at (0.05 ms)."""
-DOZE_S = 1.9
+EMPTY_TICK_S = 0.6
+"""No run is open; a new one wakes us by a connection. Who holds cargo's locks is looked at (0.1 ms)."""
+DOZE_S = 2.3
 """Where nothing changed, a tick is a glance at that, but for one in so long."""
 ACTIVE_FOR_S = 5.0
 SLICE_S = 0.15
@@ -120,7 +120,7 @@ class Engine:
         """Do what there is to do, for at most a slice; how long to wait before the next tick."""
         if self._can_doze():
             return EMPTY_TICK_S
-        if self._tenure.is_over():
+        if self._is_beat_due() and self._tenure.is_over():
             self.stop()
             return 0.0
         self._discover()
@@ -326,10 +326,12 @@ class Engine:
         self._machine.append(seen)
 
     def _beat(self) -> None:
-        now = self._monotonic()
-        if now - self._beat_at >= _BEAT_S:
-            self._beat_at = now
+        if self._is_beat_due():
+            self._beat_at = self._monotonic()
             self._keeper.beat()
+
+    def _is_beat_due(self) -> bool:
+        return self._monotonic() - self._beat_at >= _BEAT_S
 
     def _guard(self, name: str, act: Callable[[str], _T]) -> _T | None:
         """One run's trouble is its own: it is written down, and the others go on."""

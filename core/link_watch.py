@@ -50,6 +50,8 @@ class LinkWatch:
                 self._begin(name, runs[name], one)
         self.look()
         self.is_needed = self._may_link()
+        if not self._sampled.has_links:
+            return dict(watched)
         return {name: replace(one, links=(*one.links, *self._sampled.open(name))) for name, one in watched.items()}
 
     def _begin(self, name: str, run: WatchedRun, watched: Watched) -> None:

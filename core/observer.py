@@ -151,7 +151,7 @@ class Observer:
             self._locks.forget_owners()
         now = self.clock()
         locks = self._locks.look(now)
-        settled = self._locks.settled(now)
+        settled = self._locks.settled()
         if settled != self._told_locks:
             self._told_locks = settled
             self._of_machine.append(e.LocksSeen(now, lock_rows(settled)))

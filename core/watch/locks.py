@@ -1,9 +1,6 @@
-"""Who holds cargo's file locks, and who waits for them: `/proc/locks`, which tells of both.
+"""Who holds cargo's file locks, and who waits for them, by the kernel's table.
 
-    3: FLOCK  ADVISORY  WRITE 19427 fe:00:2368489 0 EOF       a holder
-    3: -> FLOCK  ADVISORY  WRITE 19562 fe:00:2368489 0 EOF    who waits for it
-
-It is only read: to try a lock would take it. Source: proc_locks(5); names of the files: cargo 1.80 to 1.98.
+Source: names of the files: cargo 1.80 to 1.98.
 """
 
 import os
@@ -15,8 +12,8 @@ from core.host import LOCK_KINDS, Held, Owner, Waiter
 from core.run import proctree
 from core.run.identity import workspace_root
 from core.run.mask import safe_words
-from core.values import dataclass
 from core.watch.lock_heir import find_heir
+from core.watch.lock_table import Entry, LockTable, parse_locks
 from core.watch.proc_files import read_all, read_link
 
 _MAX_COMMAND = 80
@@ -37,37 +34,8 @@ _OWN_FILES = ("rustc", "clippy-driver", "rustdoc")
 """They lock what nobody else waits for: their incremental state."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One line of `/proc/locks`."""
-
-    inode: tuple[str, int]
-    """Device as `fe:00` and number."""
-    pid: int
-    is_exclusive: bool
-    waits: bool
-
-
 OwnerOf = Callable[[int], tuple[str, str, str]]
 """Run, agent and checkout of a pid; empty texts: it is not ours, or builds what is not known."""
-
-
-def parse_locks(content: bytes) -> list[Entry]:
-    """Locks of flock(2) and who waits for them; other kinds, and torn lines, are passed over."""
-    found: list[Entry] = []
-    for line in content.split(b"\n"):
-        words = line.split()
-        waits = words[1:2] == [b"->"]
-        if waits:
-            del words[1]
-        if len(words) < 6 or words[1] != b"FLOCK" or not words[4].isdigit():
-            continue
-        device, _, inode = words[5].rpartition(b":")
-        if inode.isdigit():
-            found.append(
-                Entry((device.decode("ascii", "replace"), int(inode)), int(words[4]), words[3] == b"WRITE", waits)
-            )
-    return found
 
 
 class LockWatch:
@@ -76,6 +44,7 @@ class LockWatch:
     def __init__(self, owner_of: OwnerOf, proc: str = "/proc") -> None:
         self._owner_of = owner_of
         self._proc = proc
+        self._table = LockTable(proc)
         self._entries: dict[str, list[Entry]] = {}
         """As of the last look, by path."""
         self._paths: dict[tuple[str, int], str] = {}
@@ -92,6 +61,8 @@ class LockWatch:
         self._looked_at = float("-inf")
         self._content = b""
         self._last: tuple[Held, ...] = ()
+        self._settled: tuple[Held, ...] | None = None
+        """None: nobody asked since the last look in full."""
         self._last_at = float("-inf")
         """When all was looked at in full."""
         self._is_quiet = False
@@ -105,12 +76,12 @@ class LockWatch:
     @property
     def is_quiet(self) -> bool:
         """Nothing of cargo's holds a lock now either: all locks are those of the last look."""
-        return self._is_quiet and self._all_locks() == self._content
+        return self._is_quiet and self._table.glance() == self._content
 
     def look(self, now: float) -> tuple[Held, ...]:
         """Cargo's locks now, in the order of their paths; none where the system does not say."""
         self._looks += 1
-        before, self._content = self._content, self._all_locks()
+        before, self._content = self._content, self._table.read()
         if self._content == before and self._looks % _AFRESH_EVERY and (self._is_quiet or self._is_old(now)):
             self._looked_at = now
             return self._last
@@ -125,7 +96,7 @@ class LockWatch:
         self._forget(set(named), between(self._looked_at, now))
         self._looked_at = now
         self._is_quiet = not named and all((one.inode, one.pid) in self._others for one in entries)
-        self._last, self._last_at = self._held(float("inf")), now
+        self._last, self._last_at, self._settled = self._held(float("inf")), now, None
         return self._last
 
     def _is_old(self, now: float) -> bool:
@@ -133,20 +104,12 @@ class LockWatch:
         newest = max(self._since.values(), default=now)
         return bool(self._entries) and newest + NOISE_S < self._last_at <= now
 
-    def _all_locks(self) -> bytes:
-        """Of the whole machine, but for those of processes that are not to be seen from here, whose number is 0. Each
-        as the first, because their order says nothing. Empty: the system does not say."""
-        try:
-            lines = read_all(self._proc + "/locks").split(b"\n")
-        except OSError:
-            return b""
-        seen = (line.partition(b":")[2] for line in lines if b"E 0 " not in line and b"D 0 " not in line)
-        return b"\n".join(b"1:" + line for line in seen if line)
-
-    def settled(self, now: float) -> tuple[Held, ...]:
-        """The same without what is no news: what is not older than NOISE_S, and who shares the package cache, as every
-        build does, while nobody waits for it."""
-        return self._held(now - NOISE_S)
+    def settled(self) -> tuple[Held, ...]:
+        """What the last look saw without what is no news: what was not older than NOISE_S, and who shares the package
+        cache, as every build does, while nobody waits for it."""
+        if self._settled is None:
+            self._settled = self._held(self._last_at - NOISE_S)
+        return self._settled
 
     def remember(self, locks: Iterable[Held]) -> None:
         """What another engine saw last: those that are still there began when it says."""

@@ -10,7 +10,7 @@ from core.watch.roles import Part
 from core.watch.table import TICKS_A_SECOND, Proc, ProcessTable
 
 PERIOD_S = 1.0
-MAX_SHARE = 0.004
+MAX_SHARE = 0.003
 """Of one core, for looking and for what is made of it: where a look costs more, looks become rarer."""
 MAX_PERIOD_S = 10.0
 """However much they cost."""

@@ -12,7 +12,8 @@ from core import events as e
 from core.host import Held, Owner, Waiter
 from core.reduce import reduce_run
 from core.watch.lock_book import LockBook
-from core.watch.locks import NOISE_S, Entry, LockWatch, between, chain, manifest_of, parse_locks
+from core.watch.lock_table import Entry, LockTable, parse_locks
+from core.watch.locks import NOISE_S, LockWatch, between, chain, manifest_of
 from tests.core.runs import until
 
 TABLE = b"""1: FLOCK  ADVISORY  WRITE 19427 fe:00:2368489 0 EOF
@@ -88,6 +89,26 @@ def test_locks_and_who_waits_for_them_are_read() -> None:
     ]
 
 
+def test_a_glance_sees_what_a_look_sees(tmp_path: Path) -> None:
+    table = LockTable(str(tmp_path))
+    assert table.glance() == table.read() == b"", "this system does not say"
+    file, first, other = tmp_path / "locks", b"1: FLOCK  ADVISORY  WRITE 7 fe:00:12 0 EOF\n", b"99: FLOCK x\n"
+    for content in (first, first, first + other, other + first, b"", first, first + other * 9000, first + other * 9001):
+        file.write_bytes(content)
+        glance = table.glance()
+        assert glance == LockTable(str(tmp_path)).read()
+        assert glance == table.read()
+        assert glance.count(b"\n") == max(0, content.count(b"\n") - 1)
+
+
+def test_locks_of_processes_that_cannot_be_seen_are_left_out(tmp_path: Path) -> None:
+    (tmp_path / "locks").write_bytes(
+        b"1: FLOCK  ADVISORY  WRITE 0 fe:00:12 0 EOF\n2: FLOCK  ADVISORY  READ 0 fe:00:12 0 EOF\n"
+        b"3: FLOCK  ADVISORY  READ 70 fe:00:13 0 EOF\n3: -> FLOCK  ADVISORY  WRITE 8 fe:00:13 0 EOF\n"
+    )
+    assert [(one.pid, one.waits) for one in parse_locks(LockTable(str(tmp_path)).read())] == [(70, False), (8, True)]
+
+
 def test_a_system_without_the_list_has_no_locks(tmp_path: Path) -> None:
     assert LockWatch(nobody, str(tmp_path)).look(1.0) == ()
 
@@ -142,10 +163,11 @@ def test_who_shares_the_package_cache_is_news_while_somebody_waits(tmp_path: Pat
     watch = LockWatch(nobody)
     assert below(tmp_path, watch.look(1.0))
     watch.look(1.5)
-    assert below(tmp_path, watch.settled(2.0)) == []
+    assert below(tmp_path, watch.settled()) == []
     holders.start(lock)
     until(lambda: [one for one in below(tmp_path, watch.look(3.0)) if one.waiters], "a waiter")
-    assert below(tmp_path, watch.settled(3.0 + NOISE_S))
+    watch.look(3.0 + NOISE_S)
+    assert below(tmp_path, watch.settled())
 
 
 def test_a_chain_is_followed_to_its_end(tmp_path: Path, holders: Holders) -> None:
@@ -231,7 +253,8 @@ def test_a_clock_that_was_set_back_leaves_no_beginning_in_the_future(tmp_path: P
     assert held.since == 5000.0
     (held,) = below(tmp_path, watch.look(1400.0))
     assert held.since == 1400.0
-    assert [one.path for one in below(tmp_path, watch.settled(1400.5))] == [str(path)]
+    watch.look(1400.5)
+    assert [one.path for one in below(tmp_path, watch.settled())] == [str(path)]
 
 
 def test_who_was_caught_letting_go_is_looked_at_again(tmp_path: Path) -> None:
@@ -259,12 +282,13 @@ def test_what_is_short_is_not_settled_but_who_keeps_others_waiting_is(tmp_path: 
     first = holders.holding(lock)
     watch = LockWatch(nobody)
     watch.look(10.0)
-    assert below(tmp_path, watch.settled(10.0)) == []
-    (held,) = below(tmp_path, watch.settled(10.0 + NOISE_S))
+    assert below(tmp_path, watch.settled()) == []
+    watch.look(10.0 + NOISE_S)
+    (held,) = below(tmp_path, watch.settled())
     assert [owner.pid for owner in held.holders] == [first.pid]
     second = holders.start(lock)
     until(lambda: [one for one in below(tmp_path, watch.look(31.0)) if one.waiters], "a waiter")
-    (held,) = below(tmp_path, watch.settled(31.0))
+    (held,) = below(tmp_path, watch.settled())
     assert held.waiters == ()
     holders.end(first)
 
@@ -274,11 +298,11 @@ def test_what_is_short_is_not_settled_but_who_keeps_others_waiting_is(tmp_path: 
         return [held for held in found if [owner.pid for owner in held.holders] == [second.pid]]
 
     until(has_it, "the next holder")
-    assert below(tmp_path, watch.settled(52.0)) == []
+    assert below(tmp_path, watch.settled()) == []
     third = holders.start(lock)
     until(lambda: [one for one in below(tmp_path, watch.look(52.1)) if one.waiters], "another waiter")
     watch._since[str(lock), third.pid, True] = 51.0
-    (held,) = below(tmp_path, watch.settled(52.1))
+    (held,) = below(tmp_path, watch.settled())
     assert [owner.pid for owner in held.holders] == [second.pid]
 
 
