@@ -1,8 +1,8 @@
 """What looking costs: the engine's CPU time while ten builds run, and while nothing does.
 
-`python -m bench.prober [--runs 10] [--seconds 60] [--asleep 60]`. Each run is a real cargo build whose build scripts
-hold processes, locks and links for as long as it is measured; all together some 300 processes. Of the engine's
-CPU time nothing is taken off: these builds print next to nothing, so that logs are hardly read.
+`python -m bench.prober [--runs 10] [--seconds 60] [--asleep 60] [--slack 1.0]`. Each run is a real cargo build whose
+build scripts hold processes, locks and links for as long as it is measured; all together some 300 processes. Of the
+engine's CPU time nothing is taken off: these builds print next to nothing, so that logs are hardly read.
 """
 
 import argparse
@@ -119,6 +119,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--runs", type=int, default=10)
     parser.add_argument("--seconds", type=float, default=60.0, help="how long the builds are watched")
     parser.add_argument("--asleep", type=float, default=60.0, help="how long nothing is watched")
+    parser.add_argument("--slack", type=float, default=1.0, help="allow so many times the limits, on a loaded machine")
     parser.add_argument("--here", action="store_true", help="among the processes and builds of this machine")
     args = parser.parse_args(argv)
     if not args.here and os.getuid() == 0:
@@ -126,9 +127,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     figures = Figures()
     with temporary_deck() as deck:
         if args.runs:
-            _busy(figures, deck, args.runs, args.seconds)
+            _busy(figures, deck, args.runs, args.seconds, args.slack)
     with temporary_deck() as deck:
-        _asleep(figures, deck, args.asleep)
+        _asleep(figures, deck, args.asleep, args.slack)
     return figures.end("prober")
 
 
@@ -139,7 +140,7 @@ def _go_alone(words: list[str]) -> None:
         os.execvp("unshare", ["unshare", "--pid", "--fork", "--mount-proc", *inside])
 
 
-def _busy(figures: Figures, deck: Deck, runs: int, seconds: float) -> None:
+def _busy(figures: Figures, deck: Deck, runs: int, seconds: float, slack: float) -> None:
     start_runs(deck, runs, int(seconds) + 60)
     until(lambda: deck.engine(), 10, "an engine")
     until(lambda: len(deck.json("ps", "--json")["runs"]) == runs, 30, "all runs")
@@ -152,7 +153,7 @@ def _busy(figures: Figures, deck: Deck, runs: int, seconds: float) -> None:
     told = samples(deck) - before
     figures.note("processes of the machine, of the runs", f"{processes(deck)}, {len(deck.processes())}")
     figures.note("samples told a second", f"{told / cost.seconds:.1f} of {runs} runs")
-    figures.at_most("share of a core over a build", cost.share, BUSY_SHARE, "{:.4f}", f"{cost.seconds:.0f} s")
+    figures.at_most("share of a core over a build", cost.share, slack * BUSY_SHARE, "{:.4f}", f"{cost.seconds:.0f} s")
     for run in deck.runs():
         deck.run("stop", "--kill", os.path.basename(run))
     with contextlib.suppress(ChildProcessError):  # alone, we are the parent of all orphans
@@ -160,7 +161,7 @@ def _busy(figures: Figures, deck: Deck, runs: int, seconds: float) -> None:
             pass
 
 
-def _asleep(figures: Figures, deck: Deck, seconds: float) -> None:
+def _asleep(figures: Figures, deck: Deck, seconds: float, slack: float) -> None:
     deck.run("exec", "--", "true")
     deck.run("ps")
     engine = until(lambda: deck.engine(), 10, "an engine")
@@ -173,7 +174,7 @@ def _asleep(figures: Figures, deck: Deck, seconds: float) -> None:
         deck.json("ps", "--json")
         used += cost.share * cost.seconds
         slept += cost.seconds
-    figures.at_most("share of a core, asleep", used / slept, ASLEEP_SHARE, "{:.5f}", f"{slept:.0f} s")
+    figures.at_most("share of a core, asleep", used / slept, slack * ASLEEP_SHARE, "{:.5f}", f"{slept:.0f} s")
 
 
 if __name__ == "__main__":

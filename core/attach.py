@@ -23,7 +23,7 @@ SHOWN_FOR_S = 24 * 3600.0
 _LOOK_EVERY_S = 1.0
 """Between looks for new runs and at locks."""
 _ENGINE_CLOSES_WITHIN_S = 4.0
-"""An engine beats every 2.4 seconds at least, and writes the end of a run at most 0.3 s after it."""
+"""An engine beats every 2.8 seconds at least, and writes the end of a run at most 0.3 s after it."""
 _CLOSING_WAIT_S = 1.0
 """Who looks once gives a live engine so long to write down the ends of runs, however old they are."""
 _READ_BUDGET_S = 0.05

@@ -22,9 +22,9 @@ from core.watched import WatchedRun
 ACTIVE_TICK_S = 0.2
 """While a log grew in the last seconds."""
 QUIET_TICK_S = 0.5
-EMPTY_TICK_S = 0.6
+EMPTY_TICK_S = 0.7
 """No run is open; a new one wakes us by a connection. Who holds cargo's locks is looked at (0.1 ms)."""
-DOZE_S = 2.3
+DOZE_S = 2.7
 """Where nothing changed, a tick is a glance at that, but for one in so long."""
 ACTIVE_FOR_S = 5.0
 SLICE_S = 0.15

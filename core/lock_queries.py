@@ -9,7 +9,7 @@ from core.state import Board, Run
 from core.values import dataclass
 
 STALE_AFTER_S = 4.0
-"""The engine beats every 2.4 seconds at least: what an engine saw that is silent for longer is not how it is now."""
+"""The engine beats every 2.8 seconds at least: what an engine saw that is silent for longer is not how it is now."""
 _RANKS = {".cargo-build-lock": 0, ".cargo-artifact-lock": 1, ".cargo-lock": 2, ".package-cache": 3}
 """Of the locks of one folder that the same process holds, the first one says most."""
 _FOR_ALL = ".package-cache-mutate"

@@ -7,7 +7,7 @@ from tui.view import View
 from tui.widgets.pane_grid import PaneState
 
 OLD_AFTER_S = 4.0
-"""The engine beats every 2.4 seconds at least: older figures are shown as old."""
+"""The engine beats every 2.8 seconds at least: older figures are shown as old."""
 
 
 def panes(view: View) -> tuple[PaneState, ...]:

@@ -9,7 +9,7 @@ from core.watch.machine_meter import MachineMeter
 from core.watch.prober import Prober, Watched
 
 FOREIGN_S = 1.0
-LOOK_OUT_S = 2.4
+LOOK_OUT_S = 2.8
 """Nothing builds: a look costs 0.3 ms."""
 
 
