@@ -101,6 +101,12 @@ class CacheUse:
         return found
 
     @property
+    def is_saved_known(self) -> bool:
+        """`saved_s` says something: all that was looked up is missing, or it is known of a hit."""
+        total = self.total
+        return bool(total.all) and (not total.hits or total.hits > self.saved_unknown)
+
+    @property
     def main(self) -> Counts:
         """What one number is made of: units of cargo, where there are none all languages."""
         return self.rust if self.rust.all else self.total

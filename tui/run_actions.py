@@ -155,15 +155,7 @@ class RunActions(PersonalApp):
         run = self._live()
         if run is None:
             return
-        from tui.screens.confirm import ConfirmScreen
-
-        def kill(is_sure: bool | None) -> None:
-            if is_sure:
-                self.ask({"do": "stop", "run": run.run, "kill": True}, what="kill")
-
-        self.push_screen(
-            ConfirmScreen(f"Kill {run.agent}'s build?", run.command, "All its processes get SIGKILL at once."), kill
-        )
+        self._ask_first("Kill", run, "All its processes get SIGKILL at once.", {"do": "stop", "kill": True})
 
     def action_restart(self) -> None:
         run = self.chosen
@@ -184,7 +176,17 @@ class RunActions(PersonalApp):
         if run is not None and not run.state.is_over:
             self.notify(f"It still runs: {self.label_of('run.stop')} stops it first.", markup=False)
         elif run is not None:
-            self.ask({"do": "forget", "run": run.run}, what="forget")
+            self._ask_first("Forget", run, "Its log and its figures are removed for good.", {"do": "forget"})
+
+    def _ask_first(self, word: str, run: Run, consequence: str, message: dict[str, Any]) -> None:
+        """A question; what `message` says is done after a yes."""
+        from tui.screens.confirm import ConfirmScreen
+
+        def answer(is_sure: bool | None) -> None:
+            if is_sure:
+                self.ask({**message, "run": run.run}, what=word.lower())
+
+        self.push_screen(ConfirmScreen(f"{word} {run.agent}'s build?", run.command, consequence), answer)
 
     def _refuse_guest(self) -> bool:
         """A build of somebody else's is highlighted; that nothing can be done to it was said."""

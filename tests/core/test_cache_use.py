@@ -77,6 +77,17 @@ def test_saved_is_what_compiling_took_less_the_look_up_of_hits_of_which_it_is_kn
     assert use.saved_unknown == 1
 
 
+def test_what_was_saved_is_known_of_no_hit_and_where_it_is_known_of_one() -> None:
+    def is_known(*saved: float | None, missed: int = 0) -> bool:
+        hits = [looked_up("hit", saved_s=one) for one in saved]
+        return use_of(*hits, *[looked_up("missed")] * missed).is_saved_known
+
+    assert is_known(None, 2.0)
+    assert is_known(missed=2)
+    assert not is_known(None, missed=2)
+    assert not CacheUse().is_saved_known
+
+
 def test_one_number_is_made_of_units_of_cargo_where_there_are_any() -> None:
     assert use_of(*MIXED).main == use_of(*MIXED).rust
     assert use_of(MIXED[-1]).main == Counts(missed=1)

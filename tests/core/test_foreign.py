@@ -10,7 +10,6 @@ from core.watch.table import ProcessTable
 from tests.core.test_process_table import PAGE, FakeProc
 
 BOOTED = 1_000_000.0
-TICKS = 100
 
 
 class World:

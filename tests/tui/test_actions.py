@@ -79,13 +79,13 @@ async def test_a_stop_is_said_at_once_and_until_the_engine_knows_of_it(stage: St
 
 
 @pytest.mark.parametrize(
-    ("key", "word", "do"), [("r", "restarts", "restart"), ("f", "removing", "forget")], ids=["restart", "forget"]
+    ("keys", "word", "do"), [("r", "restarts", "restart"), ("fy", "removing", "forget")], ids=["restart", "forget"]
 )
-async def test_what_is_done_to_a_finished_run_is_said_on_its_pane(stage: Stage, key: str, word: str, do: str) -> None:
+async def test_what_is_done_to_a_finished_run_is_said_on_its_pane(stage: Stage, keys: str, word: str, do: str) -> None:
     over = in_state(stage, RunState.FAILED)
     app = stage.app()
     async with app.run_test(size=(120, 40)) as pilot:
-        await pilot.press(place(stage, over), key)
+        await pilot.press(place(stage, over), *keys)
         assert word in text_of(pilot)
         await settled(app)
         assert [message["do"] for message in stage.asked] == [do]

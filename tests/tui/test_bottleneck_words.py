@@ -4,6 +4,7 @@ from dataclasses import replace
 from types import MappingProxyType
 
 import pytest
+from rich.style import Style
 
 from core import events as e
 from core.load import Load
@@ -12,7 +13,8 @@ from tests.tui.conftest import Stage
 from tests.tui.screen_text import text_of
 from tui.app import DeckApp
 from tui.widgets import words
-from tui.widgets.look import UNICODE
+from tui.widgets.look import UNICODE, make_look
+from tui.widgets.pane import PaneView, draw
 from tui.widgets.tab_line import TabLine
 
 GIB = 10**9
@@ -38,12 +40,16 @@ async def test_the_word_stands_by_the_state_and_its_figures_above_the_log(stage:
         assert "cpu failed" not in shown
 
 
-async def test_without_room_the_word_gives_way_to_the_command(stage: Stage) -> None:
-    hold_up(stage, CPU)
-    async with stage.app().run_test(size=(60, 40)) as pilot:
-        for line in text_of(pilot).splitlines():
-            assert len(line) <= 60
-        assert "test -p" in text_of(pilot)
+def test_without_room_the_word_gives_way_to_the_command_as_a_whole(stage: Stage) -> None:
+    run = replace(next(iter(stage.board.runs.values())), bottleneck=CPU, agent="somebody-or-other")
+    view = PaneView(1, run, 0, (), None, None, run.started_at, is_selected=False)
+    look = make_look(UNICODE, lambda _: Style.null())
+    titles = [draw(view, width, 3, look)[0].text for width in range(80, 40, -1)]
+    has_word = [" cpu building " in title for title in titles]
+    assert has_word == sorted(has_word, reverse=True)
+    assert set(has_word) == {True, False}
+    assert all(" test -p" in title for title in titles)
+    assert not [title for title, is_whole in zip(titles, has_word, strict=True) if not is_whole and " c" in title]
 
 
 @pytest.mark.parametrize("state", [RunState.WAITING, RunState.DONE, RunState.FAILED])

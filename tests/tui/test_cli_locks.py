@@ -107,3 +107,13 @@ def test_a_proof_that_cargo_runs_the_wrong_program_is_an_exit_code(
     assert f"touch {world.checkouts[1]}/app/src/main.rs" in shown
     assert main(["locks"]) == 0
     assert "cargo deck locks --prove reads the dir" in capsys.readouterr().out
+
+
+def test_where_nothing_is_shared_there_is_nothing_to_prove(
+    paths: Paths, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tui.cli.locks.look_now", lambda *_: ())
+    assert main(["locks", "--prove"]) == 0
+    assert "there is nothing to prove" in capsys.readouterr().out
+    assert main(["locks"]) == 0
+    assert "prove" not in capsys.readouterr().out

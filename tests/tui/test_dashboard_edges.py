@@ -153,7 +153,9 @@ async def test_restart_and_forget_are_asked_only_where_they_make_sense(stage: St
         await pilot.press(str(_place(stage, live)), "f", "r")
         await app.workers.wait_for_complete()
         assert stage.asked == []
-        await pilot.press(str(_place(stage, over)), "r", "f")
+        await pilot.press(str(_place(stage, over)), "r", "f", "n", "f")
+        assert "Forget codex's build?" in text_of(pilot)
+        await pilot.press("y")
         await app.workers.wait_for_complete()
         assert stage.asked == [{"do": "restart", "run": over.run}, {"do": "forget", "run": over.run}]
 

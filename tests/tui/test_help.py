@@ -112,6 +112,8 @@ async def test_the_palette_does_what_it_names_even_where_the_key_means_something
         await pilot.press(place(stage, over), "enter")
         await pilot.pause()
         await palette(pilot, "forget")
+        await pilot.press("y")
+        await app.workers.wait_for_complete()
         assert stage.asked == [{"do": "forget", "run": over.run}]
 
 

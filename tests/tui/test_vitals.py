@@ -69,6 +69,20 @@ def test_a_run_that_is_over_keeps_the_most_that_was_seen(run: Run) -> None:
     assert facts(seen, T0 + 40)["mem"] == ("peak ≈2.0 G", "number", "")
 
 
+def test_what_samples_missed_the_largest_process_tells(run: Run) -> None:
+    """But for what it only inherited: a child counts as large as the supervisor was that forked it."""
+
+    def peak(largest: int, *samples: e.RunSampled) -> tuple[str, str, str]:
+        end = e.RunEnded(T0 + 30, 0, None, 30.0, 1.0, 1.0, largest, None)
+        return facts(after(run, *samples, end), T0 + 40)["mem"]
+
+    assert peak(71_700_000, sample(T0, 1.0, 1_400_000)) == ("peak ≥72 M", "number", "")
+    assert peak(71_700_000) == ("peak ≥72 M", "number", "")
+    assert peak(71_700_000, sample(T0, 1.0, 90_000_000)) == ("peak ≈90 M", "number", "")
+    assert peak(20_000_000, sample(T0, 1.0, 1_400_000)) == ("peak ≈1.4 M", "number", "")
+    assert peak(20_000_000) == ("–", "dim", "")
+
+
 def test_a_late_sample_does_not_bring_a_run_back(run: Run) -> None:
     end = e.RunEnded(T0 + 30, 0, None, 30.0, 1.0, 1.0, 0, None)
     assert after(run, end, sample(T0 + 31, 1.0, 9)).use is None

@@ -327,8 +327,8 @@ def counts_record(counts: Counts) -> dict[str, int]:
 
 
 def saved_record(use: CacheUse) -> float | None:
-    """Seconds that hits saved; None: that is known of none."""
-    return round(use.saved_s, 3) if use.total.hits > use.saved_unknown else None
+    """Seconds that hits saved; None: that is not known."""
+    return round(use.saved_s, 3) if use.is_saved_known else None
 
 
 def bring_up_to_date(paths: Paths) -> None:

@@ -48,6 +48,8 @@ def _locks(argv: list[str]) -> int:
     else:
         for line in _lines(board, shared, proofs):
             common.print_text(plain(line))
+        if given.prove and not shared:
+            common.print_text("No target or build dir is shared by several checkouts: there is nothing to prove.")
     return EXIT_WRONG if any(proven.proof.is_harmful for proven in proofs.values()) else 0
 
 

@@ -55,8 +55,7 @@ def share(counts: Counts) -> str:
 
 def saved(use: CacheUse) -> str:
     """`3:12`; `≥3:12` where it is not known of all hits; `–` where it is of none."""
-    hits = use.total.hits
-    if not use.total.all or (hits and use.saved_unknown >= hits):
+    if not use.is_saved_known:
         return f.UNKNOWN
     shown = f"−{f.seconds(-use.saved_s)}" if use.saved_s <= -LITTLE_S else f.seconds(max(0.0, use.saved_s))
     return f"≥{shown}" if use.saved_unknown else shown

@@ -166,7 +166,9 @@ def _title(view: PaneView, look: Look, width: int) -> tuple[Piece, ...]:
     agent = _cut(safe(run.agent), max(6, room // 2 - 4), look) + more
     used = len(number) + len(sign) + cell_len(agent) + 2
     held = words.held_up(run)
-    short = f" {held} "[: max(0, room - used - _LEAST_COMMAND)] if held else ""
+    short = f" {held} " if held else ""
+    if room - used - len(short) < _LEAST_COMMAND:
+        short = ""
     command = _cut(safe(run.command), room - used - len(short), look)
     return (
         Piece(number, "dim"), Piece(sign, role_of(run)), Piece(agent, "title"), Piece("  ", "text"),

@@ -12,6 +12,8 @@ from tui.widgets.ansi import safe
 
 _MEMORY_TRAIL = 5
 _MEMORY_WIDTH = 6 + _MEMORY_TRAIL
+_SUPERVISOR_BYTES = 32 << 20
+"""It takes less itself; whatever it starts counts as large as it was, however small that is."""
 _COUNT_WIDTH = 7
 LEAST_LINK_BYTES = 1_000_000
 LEAST_TYPICAL_S = 1.5
@@ -202,15 +204,27 @@ def _use(run: Run, graph: Callable[[Iterable[float]], str], *, is_old: bool) -> 
     use = run.use
     if use is None:
         yield Fact("cpu", f"{f.UNKNOWN:>4}", "dim")
-        peak = run.memory_peak_bytes if run.state.is_over else None
-        shown = f.UNKNOWN if peak is None else f"peak ≈{f.size(peak)}"
-        yield Fact("mem", f"{shown:<{_MEMORY_WIDTH}}", "dim" if peak is None else "number")
+        shown = _peak(run)
+        yield Fact("mem", f"{shown:<{_MEMORY_WIDTH}}", "dim" if shown == f.UNKNOWN else "number")
         return
     role = "dim" if is_old else "number"
     yield Fact("cpu", f"{f.UNKNOWN if use.cpu_cores is None else f'{use.cpu_cores:.1f}':>4}", role)
     peak = max(run.memory_peak_bytes or 0, 1)
     trail = graph(taken / peak for taken in run.memory_trail[-_MEMORY_TRAIL:])
     yield Fact("mem", f"{f.size(use.memory_bytes):>5}", role, f" {trail:<{_MEMORY_TRAIL}}")
+
+
+def _peak(run: Run) -> str:
+    """The most that it took: all of it, as samples saw it; at least what its largest process took, where they missed
+    that."""
+    largest = run.ended.largest_process_bytes if run.ended is not None else 0
+    if largest > max(run.memory_peak_bytes or 0, _SUPERVISOR_BYTES):
+        return f"peak ≥{f.size(largest)}"
+    return (
+        f.UNKNOWN
+        if run.memory_peak_bytes is None or not run.state.is_over
+        else f"peak ≈{f.size(run.memory_peak_bytes)}"
+    )
 
 
 def error_lines(run: Run) -> tuple[str, ...]:
