@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from core.clock import Clock
 
-CODE_S = 20.0
+CODE_S = 60.0
 """How often our own files are looked at: 2 ms."""
 
 
