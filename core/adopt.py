@@ -139,6 +139,8 @@ def _resume(content: Content, saved: checkpoint.Checkpoint | None) -> Resume:
                 resume.sampled.pop(event.name, None)
             case e.UnitStarted() | e.ProgressMoved(kind="units"):
                 resume.says_units = True
+            case e.ProcessKilled():
+                resume.killed_at = event.at
             case e.LogCut():
                 resume.cut_ends[event.stream] = event.offset + event.removed_bytes
             case e.BuildFinished():

@@ -4,6 +4,7 @@ import errno
 import fcntl
 import json
 import os
+import signal
 from typing import Any
 
 from core import events as e
@@ -39,6 +40,11 @@ class Exit:
     def is_cut_short(self) -> bool:
         """The run was stopped, or killed."""
         return self.ended.stopped_by is not None or self.ended.signal is not None
+
+    @property
+    def is_killed_by_others(self) -> bool:
+        """The command died of signal 9, and nobody had asked for its end."""
+        return self.ended.stopped_by is None and not self.ended.is_killed and self.ended.signal == signal.SIGKILL
 
 
 def read_record(paths: Paths, run: str) -> Record | None:

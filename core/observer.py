@@ -15,7 +15,7 @@ from core.watch.kills import KillBook, Suspect, Victim
 from core.watch.lock_book import LockBook
 from core.watch.locks import LockWatch, owner_among, whose
 from core.watch.machine_watch import MachineWatch
-from core.watch.prober import Prober, Watched
+from core.watch.prober import CACHES, Prober, Watched
 from core.watch.table import Proc, ProcessTable
 from core.watched import WatchedRun
 
@@ -34,6 +34,8 @@ class _Seen:
 
     since: float
     group: oom.Group | None = None
+    supervisor: int = 0
+    """Pid; 0: not known."""
     samples: int = 0
     """Looks at its compilers in a row that found nothing."""
     sampled_at: float = 0.0
@@ -91,6 +93,8 @@ class Observer:
             seen = self._seen.setdefault(name, _Seen(self.monotonic()))
             if seen.group is None and name in watched:
                 seen.group = oom.group_of(watched[name].supervisor)
+            if name in watched:
+                seen.supervisor = watched[name].supervisor
         is_sampled = bool(watched) and self._prober.is_due()
         if is_sampled:
             self._sample(runs, watched)
@@ -208,17 +212,17 @@ class Observer:
         now = self.clock()
         if kills := self._new_kills():
             self._kills.add(now, kills, self._limit_of)
-        if self._kills.is_empty:
+        if self._kills.is_empty and not any(run.death for run in runs.values()):
             return
         suspects = {
             name: Suspect(
                 name, run.record.started.agent, seen.group.path if seen.group else "", run.failed_at, run.failed_unit,
-                seen.memory_bytes, name in ending, run.failed_link,
+                seen.memory_bytes, name in ending, run.failed_link, run.death,
             )
             for name, run in runs.items()
             if (seen := self._seen.get(name)) is not None
         }  # fmt: skip
-        for name, event in self._kills.settle(now, suspects, self._victim_of):
+        for name, event in self._kills.settle(now, suspects, self._victim_of, self._is_strangers):
             runs[name].note([event])
 
     def _new_kills(self) -> list[oom.Killed]:
@@ -235,6 +239,11 @@ class Observer:
         own = oom.group_of(os.getpid())  # for where the hierarchy is mounted
         found = oom.sibling(own, kill.group) if own and kill.group else None
         return oom.limit_bytes(found) if found else None
+
+    def _is_strangers(self, kill: oom.Killed) -> bool:
+        """The process that was killed was seen alive, and no run had to do with it."""
+        supervisors = {seen.supervisor for seen in self._seen.values()}
+        return self.table.was_strangers(kill.pid, supervisors, CACHES)
 
     def _victim_of(self, kill: oom.Killed) -> Victim | None:
         """The process that was killed, where it was seen alive."""

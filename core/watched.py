@@ -1,6 +1,6 @@
 """One run in the hands of the engine: its logs are read step by step, each step goes to its journal as one batch."""
 
-import re
+import signal
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -11,12 +11,12 @@ from core.digest import Chunk, Digest, SilentParser
 from core.journal import JournalWriter, Mark
 from core.paths import Paths
 from core.tail import LogTail
+from core.watch.deaths import SAME_WITHIN_S, Death, DeathReader
 from core.watch.links import LinkNotes
 from core.watch.prober import Watched
 
 STEP_BYTES = 512 << 10
 """Read of each log in one step, so that no run keeps others waiting."""
-_SIGNAL_9 = re.compile(r"SIGKILL|signal:? 9\b")
 MAX_FAULTS = 3
 """A parser that failed so often is not asked again."""
 
@@ -45,6 +45,8 @@ class Resume:
     lookups: frozenset[tuple[str, float]] = frozenset()
     """Look-ups in a cache that the journal tells of: unit and time."""
     is_stop_asked: bool = False
+    killed_at: float = float("-inf")
+    """When the journal told last of a process that died of signal 9; never: minus infinity."""
 
 
 @dataclass(slots=True)
@@ -72,10 +74,14 @@ class WatchedRun:
         self.record = parts.record
         self.faults = 0
         self.failed_at: float | None = None
-        """When a link of it failed last, or a message told of signal 9; seconds since the epoch."""
+        """When a link of it failed last, or something said that a process died of signal 9; seconds since the epoch."""
         self.failed_unit = ""
         self.failed_link: tuple[int, float, float] | None = None
         """Of the link that failed last: pid of the front before it, when it began and ended."""
+        self.death: Death | None = None
+        """A process of it that died of signal 9, and of which nothing was told yet."""
+        self._deaths_told_until = resume.killed_at
+        self._death_readers: dict[e.Stream, DeathReader] = {}
         self.told_lookups = resume.lookups
         """Look-ups in a cache that the journal told of when we took over: unit and time."""
         self.is_given_up = resume.is_stop_asked
@@ -177,6 +183,14 @@ class WatchedRun:
             self.save()
         return True
 
+    def died(self, at: float, name: str, unit: str) -> None:
+        """Something says that a process of it died of signal 9; nothing new where that was said just before."""
+        self.failed_at = at
+        if self.is_given_up or at <= self._deaths_told_until:
+            return
+        known = self.death
+        self.death = Death(known.at, known.name or name, known.unit or unit) if known else Death(at, name, unit)
+
     def note(self, events: Iterable[e.Event]) -> None:
         """Put facts into the journal that no log says."""
         events = list(events)
@@ -186,6 +200,8 @@ class WatchedRun:
                 self.is_waiting = True
             elif isinstance(event, e.LockPassed):
                 self.is_waiting = False
+            elif isinstance(event, e.ProcessKilled):
+                self.death, self._deaths_told_until = None, event.at + SAME_WITHIN_S
         self._parts.journal.append(events)
 
     def poll_notes(self) -> None:
@@ -196,6 +212,8 @@ class WatchedRun:
                 self.failed_at, self.failed_unit = link.at, link.unit
                 front = link.link.partition("-")[0]
                 self.failed_link = (int(front), link.began, link.at) if front.isdigit() else None
+                if link.signal == signal.SIGKILL:
+                    self.died(link.at, "", link.unit)
         asks = self._parts.asks.poll()
         self.is_given_up = self.is_given_up or bool(asks)
         if found := [*asks, *links]:
@@ -281,7 +299,7 @@ class WatchedRun:
         """What the next bytes say. Those that a parser fails on are passed over; in the end, the parser is."""
         try:
             is_backlog = again.is_backlog if again else self._is_backlog
-            return self._said(self._parts.digest.feed(chunks, at, is_backlog=is_backlog))
+            said = self._said(self._parts.digest.feed(chunks, at, is_backlog=is_backlog))
         except Exception:
             self.faults += 1
             if again is None:
@@ -289,6 +307,10 @@ class WatchedRun:
             if self.faults >= MAX_FAULTS:
                 self._parts.digest = Digest(SilentParser(), self._parts.digest.indexes)
             raise
+        for stream, chunk, _ in chunks:
+            for name in self._death_readers.setdefault(stream, DeathReader()).feed(chunk):
+                self.died(at, name, "")
+        return said
 
     def _close_digest(self, at: float) -> list[e.Event]:
         self._is_closed = True
@@ -315,6 +337,4 @@ class WatchedRun:
                 self.says_units, self.is_waiting = True, False
             elif isinstance(event, e.LockWaitBegan | e.LockWaitEnded):
                 self.is_waiting = isinstance(event, e.LockWaitBegan)
-            elif isinstance(event, e.DiagnosticEmitted) and _SIGNAL_9.search(event.rendered):
-                self.failed_at = event.at
         return events

@@ -23,7 +23,7 @@ LOOKS = 3
 """Of so many looks in a row the answer is taken that most of them gave: it is known in two seconds, and one look that
 differs changes nothing."""
 TELL_AGAIN_S = 10.0
-"""The figures of the same answer are told anew after so long."""
+"""The figures of the same answer are told anew after so long; who holds a lock, at once."""
 CLIENT_PATIENCE_S = 1.5
 """A client of a cache that waits for less is being served."""
 _WORKERS = ("rustc", "rustdoc", "build script", "cc", "linker", "nvcc", "test")
@@ -97,8 +97,9 @@ class BottleneckWatch:
         if votes < 2:
             return None
         verdict = next(one for one in reversed(past.verdicts) if one.word == word)
-        is_old = self._monotonic() - past.told_at >= TELL_AGAIN_S and verdict.why != past.told.why
-        return verdict if word != past.told.word or is_old else None
+        is_other = verdict.why != past.told.why
+        is_old = self._monotonic() - past.told_at >= TELL_AGAIN_S
+        return verdict if word != past.told.word or (is_other and (is_old or word == "lock")) else None
 
     def _evidence(
         self, subject: Subject, past: _Past, machine: e.MachineSampled | None, locks: tuple[Held, ...]

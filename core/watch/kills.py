@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 
 from core import events as e
 from core.values import dataclass
+from core.watch.deaths import Death
 from core.watch.oom import Killed
 
 EVIDENCE_WITHIN_S = 1.2
@@ -25,7 +26,7 @@ class Suspect:
     group: str
     """Its memory cgroup; empty: not known."""
     failed_at: float | None
-    """When a link of it failed last, or it said that something died of signal 9; None: never."""
+    """When a link of it failed last, or it was said that something died of signal 9; None: never."""
     unit: str
     """What that was."""
     memory_bytes: int
@@ -33,6 +34,8 @@ class Suspect:
     """It is over: now or never."""
     link: tuple[int, float, float] | None = None
     """The link that failed last: pid of the front before it, when it began and ended; None: none did."""
+    death: Death | None = None
+    """Of a process of it, by signal 9, of which nothing was told yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,20 +71,30 @@ class KillBook:
         return not self._pending
 
     def settle(
-        self, now: float, suspects: Mapping[str, Suspect], victim_of: Callable[[Killed], Victim | None]
-    ) -> list[tuple[str, e.ProcessKilled]]:
-        """Kills whose run is certain; those of nobody we know are dropped."""
+        self, now: float, suspects: Mapping[str, Suspect], victim_of: Callable[[Killed], Victim | None],
+        is_strangers: Callable[[Killed], bool],
+    ) -> list[tuple[str, e.ProcessKilled]]:  # fmt: skip
+        """Kills whose run is certain, and deaths of signal 9 that no kill of the kernel's explains; kills of nobody we
+        know are dropped."""
         settled: list[tuple[str, e.ProcessKilled]] = []
         waiting: list[_Pending] = []
         for pending in self._pending:
             victim = victim_of(pending.kill)
+            if victim is None and is_strangers(pending.kill):
+                continue
             suspect = suspects.get(victim.run) if victim else _blame(pending, suspects.values(), now)
             if suspect is not None:
                 settled.append((suspect.run, _event(pending, suspect, victim, suspects.values(), now)))
             elif now - pending.at < EVIDENCE_WITHIN_S and victim is None:
                 waiting.append(pending)
         self._pending = waiting
-        return settled
+        explained = {run for run, _ in settled}
+        return settled + [
+            (one.run, e.ProcessKilled(now, None, one.death.name, one.death.unit, False, None, None))
+            for one in suspects.values()
+            if one.death is not None and one.run not in explained
+            and (one.is_ending or now - one.death.at >= EVIDENCE_WITHIN_S)
+        ]  # fmt: skip
 
 
 def _blame(pending: _Pending, suspects: Collection[Suspect], now: float) -> Suspect | None:
@@ -97,12 +110,21 @@ def _blame(pending: _Pending, suspects: Collection[Suspect], now: float) -> Susp
         return linked[0]
     near = [one for one in suspects if not group or not one.group or _is_within(group, one.group)]
     was = pending.at - pending.kill.age_s
-    failed = [one for one in near if one.failed_at is not None and -_BEFORE_S <= one.failed_at - was <= _AFTER_S]
+    failed = [
+        one for one in near if (at := _failed(one, pending.kill)) is not None and -_BEFORE_S <= at - was <= _AFTER_S
+    ]
     if len(failed) == 1:
         return failed[0]
     is_late = now - pending.at >= EVIDENCE_WITHIN_S / 2 or any(one.is_ending for one in near)
     alone = [one for one in near if one.group not in ("", "/") and one.group == group]
     return alone[0] if is_late and not failed and len(near) == 1 and alone else None
+
+
+def _failed(suspect: Suspect, kill: Killed) -> float | None:
+    """When it failed as one fails whose process was killed. Where the kernel names nobody, only signal 9 counts."""
+    if kill.pid:
+        return suspect.failed_at
+    return suspect.death.at if suspect.death is not None else None
 
 
 def _is_of_link(pending: _Pending, link: tuple[int, float, float]) -> bool:

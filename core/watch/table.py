@@ -6,6 +6,7 @@ A file that is open belongs to its process and to no later one of the same numbe
 """
 
 import os
+from collections import deque
 from collections.abc import Container, Iterable, Iterator
 
 from core.values import dataclass
@@ -19,6 +20,9 @@ _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 _FORGET_EVERY = 20
 """Looks after which a zombie's number is read again: it may be another process's by then."""
+_REMEMBERED = 400
+"""Processes of nobody we know that ended lately."""
+_MAX_DEPTH = 256
 _MAX_KEPT = 300
 """Processes whose files stay open; a system often allows 1,024 files in all."""
 
@@ -82,6 +86,8 @@ class ProcessTable:
         """Ended, and listed until somebody waits for them: in a container that may be for ever."""
         self.gone: list[Proc] = []
         """Those that were followed, and had ended at the last look."""
+        self._strangers: deque[tuple[int, tuple[Proc, ...]]] = deque(maxlen=_REMEMBERED)
+        """Pids of those that were not, and have ended; with what they descended from, nearest first."""
 
     def look(self) -> None:
         """List the processes; read those that are new, young, or lost their parent."""
@@ -90,6 +96,8 @@ class ProcessTable:
         except OSError:
             pids = set()  # no such thing on this system
         self.gone = []
+        ended = [proc for proc in self._procs.values() if proc.pid not in pids]
+        self._strangers.extend((proc.pid, tuple(self._above(proc))) for proc in ended if not proc.is_followed)
         for proc in list(self._procs.values()):
             if proc.pid not in pids:
                 self._drop(proc)
@@ -150,10 +158,31 @@ class ProcessTable:
 
     def is_below(self, proc: Proc, pids: Container[int]) -> bool:
         """One of these processes started it, or its parent, and so on."""
+        return any(above.pid in pids for above in self._above(proc))
+
+    def was_strangers(self, pid: int, ours: Container[int], servers: Container[str]) -> bool:
+        """A process that was seen alive has ended since, and was none of those below `ours`, which are followed, nor
+        below a server of that name, whose work may be anybody's."""
+        above = next((above for known, above in reversed(self._strangers) if known == pid), None)
+        if above is None:
+            proc = self.get(pid)
+            if proc is None or proc.is_followed or not self._has_ended(proc):
+                return False
+            above = tuple(self._above(proc))
+        return not any(one.pid in ours or one.name in servers for one in above)
+
+    def _has_ended(self, proc: Proc) -> bool:
+        stat = read(f"{self._root}/{proc.pid}/stat")
+        return not stat or b") Z " in stat or b") X " in stat
+
+    def _above(self, proc: Proc) -> Iterator[Proc]:
+        """What it descends from, nearest first."""
         above = self.get(proc.parent)
-        while above is not None and above.pid not in pids:
+        for _ in range(_MAX_DEPTH):  # numbers are given anew: what was read at different times may go in a circle
+            if above is None:
+                break
+            yield above
             above = self.get(above.parent)
-        return above is not None
 
     def folder(self, proc: Proc) -> str:
         """Its folder in /proc."""

@@ -11,6 +11,7 @@ from threading import Thread
 import pytest
 
 from core import events as e
+from core.watch.deaths import Death, DeathReader
 from core.watch.kills import EVIDENCE_WITHIN_S, KillBook, Suspect, Victim
 from core.watch.oom import KernelLog, Killed, group_of, kill_count, limit_bytes, parse_kill, sibling
 
@@ -28,10 +29,10 @@ def suspect(
 
 
 def settle(
-    book: KillBook, now: float, *suspects: Suspect, victim: Victim | None = None
+    book: KillBook, now: float, *suspects: Suspect, victim: Victim | None = None, is_strangers: bool = False
 ) -> list[tuple[str, e.ProcessKilled]]:
     among: Mapping[str, Suspect] = {one.run: one for one in suspects}
-    return book.settle(now, among, lambda kill: victim)
+    return book.settle(now, among, lambda kill: victim, lambda kill: is_strangers)
 
 
 def taken(*kills: Killed) -> KillBook:
@@ -72,6 +73,64 @@ def test_a_link_whose_processes_have_these_numbers_lost_one_in_whatever_group() 
     ((run, event),) = settle(taken(elsewhere), 100.1, mine, before, far)
     assert (run, event.unit, event.is_oom) == ("a", "app(bin)", True)
     assert settle(taken(elsewhere), 100.1, before, far) == []
+
+
+def test_a_stranger_that_was_seen_alive_is_nobodys_loss() -> None:
+    book = taken(KILL)
+    assert settle(book, 100.1, suspect("a", failed_at=100.0), is_strangers=True) == []
+    assert book.is_empty
+    alone = taken(KILL)
+    assert settle(alone, 101.0, suspect("a", ends=True), is_strangers=True) == []
+
+
+def died(run: str, at: float, *, ends: bool = False, failed_at: float | None = None) -> Suspect:
+    return replace(suspect(run, ends=ends, failed_at=failed_at), death=Death(at, "ld", "cli(bin)"))
+
+
+def test_a_death_that_no_kill_explains_is_told_and_by_whom_is_unknown() -> None:
+    book = KillBook()
+    assert settle(book, 100.1, died("a", 100.0), suspect("b")) == []
+    ((run, event),) = settle(book, 100.0 + EVIDENCE_WITHIN_S, died("a", 100.0), suspect("b"))
+    assert run == "a"
+    assert (event.is_oom, event.pid, event.name, event.unit) == (False, None, "ld", "cli(bin)")
+    assert (event.size_bytes, event.limit_bytes, event.others) == (None, None, ())
+    ((run, event),) = settle(book, 100.1, died("a", 100.0, ends=True))
+    assert (run, event.is_oom) == ("a", False), "there is no later"
+
+
+def test_a_death_that_a_kill_explains_is_told_once() -> None:
+    (told,) = settle(taken(KILL), 100.1, died("a", 100.0, ends=True, failed_at=100.0))
+    assert told[1].is_oom
+
+
+def test_where_the_kernel_names_nobody_only_signal_9_is_evidence() -> None:
+    unnamed = Killed(0, "", 0, is_group=False)
+    assert settle(taken(unnamed), 100.1, suspect("a", failed_at=100.0)) == []
+    (told,) = settle(taken(unnamed), 100.1, died("a", 100.0, failed_at=100.0))
+    assert told[1].is_oom
+
+
+@pytest.mark.parametrize(
+    ("said", "names"),
+    [
+        (b"  process didn't exit successfully: `/t/a-17eb/build-script-build` (signal: 9, SIGKILL: kill)\n",
+         ["build-script-bu"]),
+        (b"  process didn't exit successfully: `CARGO=/c rustc --crate-name a b.rs` (signal: 9, SIGKILL: kill)\n",
+         ["rustc"]),
+        (b"error: linking with `cc` failed: signal: 9 (SIGKILL)\n", ["cc"]),
+        (b'{"rendered":"\\n  = note: collect2: fatal error: ld terminated with signal 9 [Killed]\\n"}\n', ["ld"]),
+        (b"clang: error: unable to execute command: Killed\n", [""]),
+        (b"make[1]: *** [Makefile:2: all] Killed\n", [""]),
+        (b"  process didn't exit successfully: `/t/app` (signal: 11, SIGSEGV: invalid memory reference)\n", []),
+        (b"  process didn't exit successfully: `/t/app` (exit status: 9)\n", []),
+        (b"test signal_99_is_handled ... ok\nKilled a dragon\n", []),
+    ],
+)  # fmt: skip
+def test_a_build_says_who_died(said: bytes, names: list[str]) -> None:
+    assert DeathReader().feed(said) == names
+    for cut in range(len(said)):
+        reader = DeathReader()
+        assert reader.feed(said[:cut]) + reader.feed(said[cut:]) == names
 
 
 def test_a_kill_is_no_older_than_the_last_look(tmp_path: Path) -> None:

@@ -234,3 +234,32 @@ def test_a_process_is_named_by_what_it_does(line: str, role: str, detail: str) -
     words = line.encode().split()
     part = part_of(words[0].rpartition(b"/")[2].decode()[:15], words)
     assert (part.role, part.detail) == (role, detail)
+
+
+def test_who_ended_was_a_strangers_where_no_run_had_to_do_with_it(proc: FakeProc) -> None:
+    proc.add(1, 0, "init")
+    proc.add(10, 1, "python")
+    proc.add(11, 10, "cargo build")
+    proc.add(20, 1, "bash")
+    proc.add(21, 20, "hog")
+    proc.add(22, 20, "hog")
+    proc.add(30, 1, "sccache")
+    proc.add(31, 30, "rustc --crate-name mine")
+    proc.add(40, 1, "python")
+    proc.add(41, 40, "cargo build")
+    table = looked(proc)
+    table.follow(table.below(10), "run")
+
+    def was(pid: int) -> bool:
+        return table.was_strangers(pid, {10, 40}, ("sccache",))
+
+    assert [was(pid) for pid in (11, 21, 31, 41, 99)] == [False] * 5, "nobody has ended"
+    (proc.root / "22" / "stat").write_text("22 (hog) Z 20 1 1 0 0 0 0 0 0 0 0 0 0 0 0 0 1 0 2200 0 0")
+    assert was(22), "it is dead, and nobody has waited for it"
+    for pid in (11, 20, 21, 31, 41):
+        proc.remove(pid)
+    table.look()
+    assert was(21), "its parent has ended too"
+    assert not was(11), "a run's"
+    assert not was(31), "a cache server's work may be anybody's"
+    assert not was(41), "below a supervisor that nobody has followed yet"
