@@ -11,7 +11,7 @@ from core.digest import Chunk, Digest, SilentParser
 from core.journal import JournalWriter, Mark
 from core.paths import Paths
 from core.tail import LogTail
-from core.watch.deaths import SAME_WITHIN_S, Death, DeathReader
+from core.watch.deaths import KILLED_CODE, SAME_WITHIN_S, Death, DeathReader
 from core.watch.links import LinkNotes
 from core.watch.prober import Watched
 
@@ -212,7 +212,7 @@ class WatchedRun:
                 self.failed_at, self.failed_unit = link.at, link.unit
                 front = link.link.partition("-")[0]
                 self.failed_link = (int(front), link.began, link.at) if front.isdigit() else None
-                if link.signal == signal.SIGKILL:
+                if link.signal == signal.SIGKILL or link.code == KILLED_CODE:
                     self.died(link.at, "", link.unit)
         asks = self._parts.asks.poll()
         self.is_given_up = self.is_given_up or bool(asks)

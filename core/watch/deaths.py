@@ -5,18 +5,20 @@ import re
 
 from core.values import dataclass
 
+KILLED_CODE = 137
+"""Exit code of a shell whose child died of signal 9."""
 SAME_WITHIN_S = 2.0
 """What is said so soon after is said of the same death: by the linker's driver, by rustc, by cargo."""
 _HINTS = (b"signal", b" Killed")
 _SAID = re.compile(
     rb"process didn't exit successfully: `(?P<command>[^`\n]+)` \(signal: 9\b"
     rb"|(?P<linker>[\w.+-]+) terminated with signal 9\b"
-    rb"|linking with `(?P<driver>[^`\n]+)` failed: signal: 9\b"
+    rb"|linking with `(?P<driver>[^`\n]+)` failed: (?:signal: 9|exit status: 137)\b"
     rb"|unable to execute command: Killed"
     rb"|^g?make(?:\[\d+\])?: \*\*\* \[[^\n]*\] Killed",
     re.MULTILINE,
 )
-"""Of cargo, collect2, rustc, clang, GNU make."""
+"""Of cargo, collect2, rustc, clang, GNU make. A shell that waited for it says `Killed` and ends with 137."""
 _MAX_LINE_BYTES = 1 << 16
 _MAX_NAME = 15
 """As the kernel cuts them."""

@@ -119,6 +119,8 @@ def test_where_the_kernel_names_nobody_only_signal_9_is_evidence() -> None:
          ["rustc"]),
         (b"error: linking with `cc` failed: signal: 9 (SIGKILL)\n", ["cc"]),
         (b'{"rendered":"\\n  = note: collect2: fatal error: ld terminated with signal 9 [Killed]\\n"}\n', ["ld"]),
+        (b"error: linking with `/t/my-cc` failed: exit status: 137, note: line 5: 99 Killed  ld\n", ["my-cc"]),
+        (b"error: linking with `cc` failed: exit status: 1\n", []),
         (b"clang: error: unable to execute command: Killed\n", [""]),
         (b"make[1]: *** [Makefile:2: all] Killed\n", [""]),
         (b"  process didn't exit successfully: `/t/app` (signal: 11, SIGSEGV: invalid memory reference)\n", []),
