@@ -170,7 +170,7 @@ def begin(paths: Paths, request: Request) -> Begun:
                 (cargo, *composed.words),
                 request.cwd,
                 env=(*composed.env, *cached.env, *(((handoff.VARIABLE, str(memory)),) if memory is not None else ())),
-                path_front=_path_front(paths, request, settings, cached, root),
+                path_front=_path_front(paths, request, settings, cached, root, settings.build_dir or chosen.path),
                 wrappers=("sccache",) if cached.server else (),
             ),
             env=request.env,
@@ -203,11 +203,13 @@ def _kept(memory: int | None, composed: compose.Composed) -> int | None:
 
 
 def _path_front(
-    paths: Paths, request: Request, settings: config.CargoConfig, cached: cache.Chosen, root: str | None
-) -> tuple[str, ...]:
+    paths: Paths, request: Request, settings: config.CargoConfig, cached: cache.Chosen, root: str | None,
+    build_dir: str | None,
+) -> tuple[str, ...]:  # fmt: skip
     """Folders before the caller's PATH: fronts, then where our cache lies."""
-    has_ours = bool(cached.server)
-    found = fronts.find_fronts(paths, request.env, root, settings.rustc_wrapper, has_our_cache=has_ours)
+    found = fronts.find_fronts(
+        paths, request.env, root, settings.rustc_wrapper, build_dir=build_dir, has_our_cache=bool(cached.server)
+    )
     return (*found, *cached.folders)
 
 

@@ -13,6 +13,7 @@ import zlib
 from core.clock import monotonic, wall_clock
 from core.errors import StateError
 from core.paths import Paths
+from core.run.path_watchers import watches_path
 
 VARIABLE = "DECK_FRONTS"
 """Folder in which fronts leave their notes."""
@@ -23,6 +24,11 @@ CACHES = ("sccache", "ccache", "zccache", "kache", "cachepot", "buildcache")
 """They hash the compiler that they find in PATH, so each gets a front that hides `cc`'s from it."""
 _WRITES_COMPILER_PATHS = (b'name = "cmake"\n', b'name = "autotools"\n', b'name = "meson"\n')
 """Packages that note the absolute path of the compiler in a build tree: a front there would outlive the run."""
+_CALLS = (b'"cmake"', b'"meson"', b'"./configure"')
+"""In a build script that has one of those make its build tree."""
+_MEMBERS = ("crates", "packages", "libs", "members", "components")
+_MAX_MEMBERS = 300
+_MAX_SCRIPT_BYTES = 1 << 18
 _SOURCE = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "fronts", "front.rs")
 _ARGUMENTS = ("--edition=2021", "-Copt-level=s", "-Cpanic=abort", "-Cstrip=symbols", "-Ccodegen-units=1")
 
@@ -47,8 +53,9 @@ def need_front(paths: Paths, name: str, env: dict[str, str]) -> str:
 
 
 def find_fronts(
-    paths: Paths, env: dict[str, str], root: str | None, wrapper: str | None, *, has_our_cache: bool = False
-) -> tuple[str, ...]:
+    paths: Paths, env: dict[str, str], root: str | None, wrapper: str | None, *, build_dir: str | None = None,
+    has_our_cache: bool = False,
+) -> tuple[str, ...]:  # fmt: skip
     """Folders to put first in PATH; none where a front would do harm or cannot be made.
 
     Args:
@@ -56,9 +63,15 @@ def find_fronts(
         env: The caller's environment.
         root: The workspace, for its `Cargo.lock`.
         wrapper: The user's `rustc-wrapper`.
+        build_dir: Where cargo keeps what build scripts said; None: not to be known.
         has_our_cache: We start sccache for the build, behind the front that `need_front` made; it may not be on PATH.
     """
-    is_cc_safe = _is_on_path("cc", env) and not _names_cache_by_path(env, wrapper) and not _notes_compilers(root)
+    is_cc_safe = (
+        _is_on_path("cc", env)
+        and not _names_cache_by_path(env, wrapper)
+        and not _notes_compilers(root)
+        and not (build_dir is not None and watches_path(paths, build_dir))
+    )
     if not has_our_cache and not (is_cc_safe and _make(paths, env)):
         return ()
     caches = [cache for cache in CACHES if is_cc_safe and _is_on_path(cache, env)]
@@ -90,7 +103,33 @@ def _notes_compilers(root: str | None) -> bool:
             lock = file.read()
     except OSError:
         return False
-    return any(line in lock for line in _WRITES_COMPILER_PATHS)
+    return any(line in lock for line in _WRITES_COMPILER_PATHS) or any(map(_calls_cmake, _build_scripts(root)))
+
+
+def _build_scripts(root: str) -> list[str]:
+    """Where those of a workspace's members usually lie: in it, below it, below a folder of members."""
+    found = [root + "/build.rs"]
+    for name in _names(root):
+        found.append(f"{root}/{name}/build.rs")
+        if name in _MEMBERS:
+            found += [f"{root}/{name}/{member}/build.rs" for member in _names(f"{root}/{name}")]
+    return found
+
+
+def _names(folder: str) -> list[str]:
+    try:
+        return [name for name in os.listdir(folder) if "." not in name and name != "target"][:_MAX_MEMBERS]
+    except OSError:
+        return []
+
+
+def _calls_cmake(build_script: str) -> bool:
+    try:
+        with open(build_script, "rb") as file:
+            script = file.read(_MAX_SCRIPT_BYTES)
+            return any(call in script for call in _CALLS)
+    except OSError:
+        return False
 
 
 def _is_on_path(name: str, env: dict[str, str]) -> bool:

@@ -1,12 +1,11 @@
 """Processes of real builds that die of signal 9: told, and by whom is unknown; not where somebody ended the run."""
 
 import os
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.real.product import Deck, temporary_deck, until
+from tests.real.product import Deck, until
 from tests.real.samples import write_files
 
 MANIFEST = '[package]\nname = "app"\nversion = "0.1.0"\nedition = "2021"\n'
@@ -15,12 +14,6 @@ KILLED = {
     "build script": ("build", {"build.rs": f"fn main() {{ {SUICIDE} }}"}, "build-script-bu"),
     "test": ("test", {"src/main.rs": f"fn main() {{}}\n#[test] fn a() {{ {SUICIDE} }}"}, "app-"),
 }
-
-
-@pytest.fixture
-def deck() -> Iterator[Deck]:
-    with temporary_deck() as found:
-        yield found
 
 
 def killed(deck: Deck, agent: str) -> list[dict[str, Any]]:

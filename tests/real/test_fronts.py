@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -161,6 +162,39 @@ def test_a_package_that_notes_compilers_means_no_front(paths: Paths, tools: Path
     assert find_fronts(paths, env_with(tools), str(tmp_path), None) == ()
     lock.write_text('[[package]]\nname = "cmake-parser"\nversion = "0.1.50"\n')
     assert find_fronts(paths, env_with(tools), str(tmp_path), None) != ()
+
+
+@pytest.mark.parametrize("place", ["build.rs", "app/build.rs", "crates/app/build.rs"])
+def test_a_build_script_that_calls_cmake_means_no_front(paths: Paths, tools: Path, tmp_path: Path, place: str) -> None:
+    script = tmp_path / "ws" / place
+    script.parent.mkdir(parents=True)
+    (tmp_path / "ws" / "Cargo.lock").touch()
+    script.write_text('fn main() { std::process::Command::new("cmake").status().unwrap(); }')
+    assert find_fronts(paths, env_with(tools), str(tmp_path / "ws"), None) == ()
+    script.write_text("fn main() {}")
+    assert find_fronts(paths, env_with(tools), str(tmp_path / "ws"), None) != ()
+
+
+def test_a_build_script_that_watches_path_means_no_front(paths: Paths, tools: Path, tmp_path: Path) -> None:
+    target = tmp_path / "target"
+
+    def said(place: str, text: str) -> None:
+        (target / place).mkdir(parents=True, exist_ok=True)
+        (target / place / "output").write_text(text)
+
+    def has_front() -> bool:
+        return find_fronts(paths, env_with(tools), None, None, build_dir=str(target)) != ()
+
+    assert has_front()
+    said("debug/build/one-1", "cargo:rerun-if-env-changed=PATHS\ncargo:rustc-env=A=cargo:rerun-if-env-changed=PATH\n")
+    assert has_front()
+    said("x86_64-unknown-linux-gnu/release/build/two-2", "cargo::rerun-if-env-changed=PATH\n")
+    assert not has_front()
+    assert not has_front()
+    shutil.rmtree(target / "x86_64-unknown-linux-gnu")
+    assert has_front()
+    said("debug/build/one-1", "cargo:rustc-cfg=x\ncargo:rerun-if-env-changed=PATH")
+    assert not has_front()
 
 
 def test_a_machine_without_a_compiler_gets_no_front(paths: Paths, tools: Path) -> None:
