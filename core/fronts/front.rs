@@ -26,11 +26,24 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 const CACHES: [&str; 6] = ["sccache", "ccache", "zccache", "kache", "cachepot", "buildcache"];
-/// With one of these the driver does not link.
-const NO_LINK: [&str; 12] = [
-    "-c", "-S", "-E", "-M", "-MM", "-fsyntax-only", "--version", "-v", "-###", "--help", "-dumpversion", "-dumpmachine",
+/// With one of these the driver does not link. `-v` is none of them: it links whatever it is given, and talks about it.
+const NO_LINK: [&str; 19] = [
+    "-c", "-S", "-E", "-M", "-MM", "-fsyntax-only", "--version", "-###", "--help", "--target-help", "-dumpversion",
+    "-dumpfullversion", "-dumpmachine", "-dumpspecs", "--compile", "--assemble", "--preprocess", "-cc1", "-cc1as",
 ];
-const NO_LINK_STARTS: [&str; 3] = ["-print-", "--print-", "-dump"];
+const NO_LINK_STARTS: [&str; 3] = ["-print-", "--print-", "--help="];
+/// Options whose next word is no input.
+const TAKES_WORD: [&str; 34] = [
+    "-z", "-m", "-L", "-l", "-rpath", "-soname", "-plugin", "-dynamic-linker", "-T", "-e", "-u", "-Xlinker", "-Xassembler",
+    "-Xpreprocessor", "-Xclang", "-I", "-D", "-U", "-A", "-include", "-imacros", "-isystem", "-isysroot", "-iquote",
+    "-idirafter", "-MF", "-MT", "-MQ", "--param", "-target", "-arch", "-framework", "-dumpbase", "-dumpdir",
+];
+/// What the driver calls its output unless it is told.
+const DEFAULT_OUTPUT: &str = "a.out";
+const INPUT_ENDS: [&str; 20] = [
+    ".o", ".a", ".rlib", ".so", ".c", ".cc", ".cpp", ".cxx", ".c++", ".cp", ".C", ".i", ".ii", ".m", ".mm", ".s", ".S",
+    ".lo", ".bc", ".ll",
+];
 const MAX_RESPONSE_DEPTH: u32 = 8;
 /// What the name of a variable with a credential has in it.
 const SECRETS: [&str; 6] = ["KEY", "TOKEN", "SECRET", "PASSWORD", "PASSWD", "CREDENTIAL"];
@@ -286,26 +299,37 @@ fn has_user_info(text: &str) -> bool {
 
 #[derive(Default)]
 struct Link {
-    output: Option<OsString>,
+    output: OsString,
     inputs: u64,
     input_bytes: u64,
-    /// What follows `-fuse-ld=`.
+    /// What follows `-fuse-ld=` or `--ld-path=`.
     linker: Option<String>,
     /// rustc's own lld: it gives gcc a folder of that name to look in.
     is_rust_lld: bool,
     is_shared: bool,
-    is_something: bool,
+    /// All files from here on are in a language that was named, whatever they are called.
+    is_language_named: bool,
     /// mold links in a child of its own, and says that it is done before that one has ended.
     is_mold: bool,
 }
 
+impl Link {
+    fn add(&mut self, word: &OsStr) {
+        self.inputs += 1;
+        self.input_bytes += fs::metadata(word).map(|found| found.len()).unwrap_or(0);
+    }
+
+    /// A folder in which the driver looks for its linker first.
+    fn look_in(&mut self, folder: &str) {
+        self.is_rust_lld |= folder.trim_end_matches('/').ends_with("gcc-ld");
+        self.is_mold |= folder.contains("mold");
+    }
+}
+
 /// What the command links; None where it does not.
 fn read_link(args: &[OsString]) -> Option<Link> {
-    let mut link = Link::default();
-    if !read_words(args, &mut link, 0) || !link.is_something {
-        return None;
-    }
-    Some(link)
+    let mut link = Link { output: DEFAULT_OUTPUT.into(), ..Link::default() };
+    (read_words(args, &mut link, 0) && link.inputs > 0).then_some(link)
 }
 
 /// False: this is no link.
@@ -316,35 +340,49 @@ fn read_words(args: &[OsString], link: &mut Link, depth: u32) -> bool {
         if NO_LINK.contains(&text.as_ref()) || NO_LINK_STARTS.iter().any(|start| text.starts_with(start)) {
             return false;
         }
-        if text == "-o" {
-            link.output = words.next().cloned();
-        } else if let Some(file) = text.strip_prefix('@') {
+        if let Some(file) = text.strip_prefix('@') {
             let inner = read_response(Path::new(file));
             if depth < MAX_RESPONSE_DEPTH && !read_words(&inner, link, depth + 1) {
                 return false;
             }
-        } else if let Some(name) = text.strip_prefix("-fuse-ld=") {
+        } else if let Some(output) = value_of(word, &mut words, "-o", "--output") {
+            link.output = output;
+        } else if let Some(language) = value_of(word, &mut words, "-x", "--language") {
+            if language.as_bytes().ends_with(b"-header") {
+                return false;
+            }
+            link.is_language_named = language != "none";
+        } else if let Some(folder) = value_of(word, &mut words, "-B", "--prefix") {
+            link.look_in(&folder.to_string_lossy());
+        } else if TAKES_WORD.contains(&text.as_ref()) {
+            words.next();
+        } else if let Some(name) = text.strip_prefix("-fuse-ld=").or(text.strip_prefix("--ld-path=")) {
             link.linker = Some(name.to_owned());
             link.is_mold |= name.contains("mold");
-        } else if text.starts_with("-B") && text.trim_end_matches('/').ends_with("gcc-ld") {
-            link.is_rust_lld = true;
-        } else if text.starts_with("-B") && text.contains("mold") {
-            link.is_mold = true;
         } else if text == "-shared" {
             link.is_shared = true;
-        } else if !text.starts_with('-') && is_input(&text) {
-            link.is_something = true;
-            link.inputs += 1;
-            link.input_bytes += fs::metadata(word).map(|found| found.len()).unwrap_or(0);
+        } else if text == "-" || (!text.starts_with('-') && (link.is_language_named || is_input(&text))) {
+            link.add(word);
         }
     }
     true
 }
 
+/// What an option was given: `-o FILE`, `-oFILE`, `--output FILE`, `--output=FILE`. None: it is not that option.
+fn value_of<'a>(
+    word: &OsStr, rest: &mut impl Iterator<Item = &'a OsString>, short: &str, long: &str,
+) -> Option<OsString> {
+    if word == short || word == long {
+        return Some(rest.next().cloned().unwrap_or_default());
+    }
+    let bytes = word.as_bytes();
+    let of_long = bytes.strip_prefix(long.as_bytes()).and_then(|rest| rest.strip_prefix(b"="));
+    of_long.or(bytes.strip_prefix(short.as_bytes())).map(|value| OsStr::from_bytes(value).to_owned())
+}
+
 fn is_input(word: &str) -> bool {
     let name = word.rsplit('/').next().unwrap_or(word);
-    [".o", ".a", ".rlib", ".so", ".c", ".cc", ".cpp", ".cxx", ".s", ".S"].iter().any(|end| name.ends_with(end))
-        || name.contains(".so.")
+    INPUT_ENDS.iter().any(|end| name.ends_with(end)) || name.contains(".so.")
 }
 
 /// Words of an `@file`: separated by white space, `\` and quotes as gcc reads them.
@@ -489,7 +527,7 @@ fn start_line(id: &str, at: Duration, name: &OsStr, link: &Link) -> String {
         unsafe { getppid() },
         quoted(name),
         quoted(cwd.as_os_str()),
-        link.output.as_ref().map_or("null".to_owned(), |output| quoted(output)),
+        quoted(&link.output),
         link.inputs,
         link.input_bytes,
         link.linker.as_ref().map_or("null".to_owned(), |linker| quoted(OsStr::new(linker))),
@@ -518,7 +556,7 @@ fn crate_words(parent: i32) -> Vec<OsString> {
 
 fn end_line(id: &str, elapsed: Duration, status: i32, usage: &Usage, link: &Link) -> String {
     let seconds = |time: [i64; 2]| time[0] as f64 + time[1] as f64 / 1e6;
-    let output = link.output.as_ref().and_then(|path| fs::metadata(path).ok()).map(|found| found.len());
+    let output = fs::metadata(&link.output).ok().map(|found| found.len());
     let signal = status & 0x7f;
     format!(
         "{{\"end\":\"{id}\",\"elapsed_s\":{:.6},\"user_s\":{:.6},\"sys_s\":{:.6},\"peak_bytes\":{},\"code\":{},\
