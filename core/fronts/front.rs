@@ -22,6 +22,7 @@ use std::os::unix::net::UnixStream;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{exit, Command, Output, Stdio};
+use std::sync::atomic::{AtomicI32, Ordering::SeqCst};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -52,11 +53,20 @@ const SECRETS: [&str; 6] = ["KEY", "TOKEN", "SECRET", "PASSWORD", "PASSWD", "CRE
 const SCCACHE_FAILED: i32 = 2;
 const ITS_SERVER_FAILED: i32 = 254;
 const SIGNALS: [i32; 4] = [1, 2, 3, 15]; // HUP INT QUIT TERM
+const IGNORED: usize = 1;
+/// The process that does the work for us; 0: none.
+static CHILD: AtomicI32 = AtomicI32::new(0);
+/// The last signal that was meant for us alone; 0: none came.
+static ASKED_TO_END: AtomicI32 = AtomicI32::new(0);
+const P_PID: i32 = 1;
+const HAS_ENDED: i32 = 4;
+const LEAVE_IT: i32 = if cfg!(target_os = "linux") { 0x0100_0000 } else { 0x20 };
 /// What the tool left behind is waited for so long.
 const REST_LIMIT: Duration = Duration::from_secs(5);
 
 extern "C" {
     fn wait4(pid: i32, status: *mut i32, options: i32, usage: *mut Usage) -> i32;
+    fn waitid(which: i32, id: u32, found: *mut [u64; 16], options: i32) -> i32;
     fn signal(number: i32, handler: usize) -> usize;
     fn kill(pid: i32, number: i32) -> i32;
     fn getpid() -> i32;
@@ -161,8 +171,8 @@ fn cache_or_compile(command: Command, args: &[OsString], socket: &OsStr) -> ! {
     if has_failed || errors.len() < said.stderr.len() {
         note_call(args, true);
     }
-    if has_failed || (is_held_back && status & 0x7f == 0 && status != 0) {
-        restore_signals();
+    let is_wanted = ASKED_TO_END.load(SeqCst) == 0;
+    if is_wanted && (has_failed || (is_held_back && status & 0x7f == 0 && status != 0)) {
         take_over(compiler);
     }
     let _ = std::io::stdout().write_all(&said.stdout);
@@ -176,9 +186,12 @@ fn ask(mut command: Command, args: &[OsString], is_held_back: bool) -> Option<Ou
     if is_held_back {
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
     }
+    pass_signals_on();
     let child = command.spawn().ok()?;
-    ignore_signals(); // not before: the child would have inherited that
-    Some(child.wait_with_output().unwrap_or_else(|_| exit(125)))
+    pass_them_to(child.id() as i32);
+    let said = child.wait_with_output().unwrap_or_else(|_| exit(125));
+    CHILD.store(0, SeqCst);
+    Some(said)
 }
 
 /// Not the compiler failed, but sccache or its server did.
@@ -408,6 +421,7 @@ fn read_response(file: &Path) -> Vec<OsString> {
 }
 
 fn run(mut command: Command, name: &OsStr, link: Link, mut notes: File) -> ! {
+    pass_signals_on(); // before anything is noted: what begins there ends there
     let started = Instant::now();
     let at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let id = format!("{}-{}", unsafe { getpid() }, at.as_nanos());
@@ -418,7 +432,7 @@ fn run(mut command: Command, name: &OsStr, link: Link, mut notes: File) -> ! {
         Err(_) if stand_in.is_none() => take_over(command),
         Err(_) => exit(126),
     };
-    ignore_signals();
+    pass_them_to(child);
     let (status, mut usage) = wait_for(child);
     let elapsed = started.elapsed();
     if let Some(mut stand_in) = stand_in {
@@ -433,25 +447,80 @@ fn run(mut command: Command, name: &OsStr, link: Link, mut notes: File) -> ! {
 /// Status and figures of a child, once it has ended.
 fn wait_for(child: i32) -> (i32, Usage) {
     let (mut status, mut usage) = (0, Usage::default());
+    // Not taken yet: as long as nobody else can have its number, signals are passed on to it.
+    while unsafe { waitid(P_PID, child as u32, &mut [0; 16], HAS_ENDED | LEAVE_IT) } < 0 && was_interrupted() {}
+    CHILD.store(0, SeqCst);
     while unsafe { wait4(child, &mut status, 0, &mut usage) } < 0 {
-        if std::io::Error::last_os_error().kind() != std::io::ErrorKind::Interrupted {
+        if !was_interrupted() {
             exit(125);
         }
     }
     (status, usage)
 }
 
-/// A signal to the whole group reaches the tool as well: its end is ours.
-fn ignore_signals() {
+fn was_interrupted() -> bool {
+    std::io::Error::last_os_error().kind() == std::io::ErrorKind::Interrupted
+}
+
+/// From now on, a signal that ends a tool is the tool's: it goes to the child, and that one's end is ours. A child does
+/// not inherit this; what our caller ignores, both of us ignore.
+fn pass_signals_on() {
     for number in SIGNALS {
-        unsafe { signal(number, 1) };
+        if unsafe { listen(number) } == IGNORED {
+            unsafe { signal(number, IGNORED) };
+        }
     }
 }
 
-fn restore_signals() {
-    for number in SIGNALS {
-        unsafe { signal(number, 0) };
+/// Pass them on to this child, with the one that came before there was any.
+fn pass_them_to(child: i32) {
+    CHILD.store(child, SeqCst);
+    pass_on(ASKED_TO_END.load(SeqCst));
+}
+
+fn pass_on(number: i32) {
+    let child = CHILD.load(SeqCst);
+    if child > 0 && number > 0 {
+        unsafe { kill(child, number) };
     }
+}
+
+extern "C" fn take_signal(number: i32) {
+    ASKED_TO_END.store(number, SeqCst);
+    pass_on(number);
+}
+
+/// Where the kernel says who sent a signal: those of a terminal go to the whole group, the child has them already.
+#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+unsafe fn listen(number: i32) -> usize {
+    /// `struct sigaction` of glibc and musl.
+    #[repr(C)]
+    struct Action {
+        handler: usize,
+        mask: [u64; 16],
+        flags: i32,
+        restorer: usize,
+    }
+    const WITH_SENDER_AND_RESTART: i32 = 0x1000_0004; // SA_RESTART | SA_SIGINFO
+    extern "C" {
+        fn sigaction(number: i32, new: *const Action, old: *mut Action) -> i32;
+    }
+    /// `sent`: a `siginfo_t`, its third number is `si_code`, and above 0 where the kernel sent it by itself.
+    extern "C" fn take(number: i32, sent: *const [i32; 3], _: *const u8) {
+        if unsafe { (*sent)[2] } <= 0 {
+            take_signal(number);
+        }
+    }
+    let handler = take as extern "C" fn(i32, *const [i32; 3], *const u8) as usize;
+    let new = Action { handler, mask: [0; 16], flags: WITH_SENDER_AND_RESTART, restorer: 0 };
+    let mut old = Action { handler: 0, mask: [0; 16], flags: 0, restorer: 0 };
+    sigaction(number, &new, &mut old);
+    old.handler
+}
+
+#[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
+unsafe fn listen(number: i32) -> usize {
+    signal(number, take_signal as extern "C" fn(i32) as usize)
 }
 
 /// End as the tool did.
@@ -479,9 +548,9 @@ fn leave_a_stand_in() -> Option<UnixStream> {
             unsafe { prctl(36, 1, 0, 0, 0) }; // PR_SET_CHILD_SUBREAPER
             Some(theirs)
         }
-        _ => {
+        stand_in => {
             drop(theirs);
-            ignore_signals();
+            pass_them_to(stand_in);
             let mut status = [0; 4];
             match ours.read_exact(&mut status) {
                 Ok(()) => end_as(i32::from_ne_bytes(status)),
