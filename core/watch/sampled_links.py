@@ -44,7 +44,7 @@ class LinkRun:
     """Pid."""
     notes: LinkNotes
     """What fronts tell of it."""
-    refresh: Callable[[], None]
+    refresh: Callable[[], object]
     """Reads on in them."""
     has_fronts: bool = False
     """Links of `cc` are told by one."""
