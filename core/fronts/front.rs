@@ -46,6 +46,8 @@ const INPUT_ENDS: [&str; 20] = [
     ".lo", ".bc", ".ll",
 ];
 const MAX_RESPONSE_DEPTH: u32 = 8;
+/// So far above us rustc is looked for.
+const MAX_HEIGHT: u32 = 8;
 /// What the name of a variable with a credential has in it.
 const SECRETS: [&str; 6] = ["KEY", "TOKEN", "SECRET", "PASSWORD", "PASSWD", "CREDENTIAL"];
 /// Exit codes of sccache where it, or its server, failed: rustc ends with 0, 1 or 101, gcc with 1 or 4. Where nvcc fails it
@@ -586,11 +588,11 @@ fn collect_the_rest(usage: &mut Usage) {
 fn start_line(id: &str, at: Duration, name: &OsStr, link: &Link) -> String {
     let cwd = env::current_dir().unwrap_or_default();
     let variable = |name: &str| env::var_os(name).map_or("null".to_owned(), |value| quoted(&value));
-    let crate_words = crate_words(unsafe { getppid() }).iter().map(|word| quoted(word)).collect::<Vec<_>>().join(",");
+    let crate_words = crate_words().iter().map(|word| quoted(word)).collect::<Vec<_>>().join(",");
     format!(
         "{{\"link\":\"{id}\",\"at\":{:.6},\"pid\":{},\"parent\":{},\"tool\":{},\"cwd\":{},\"output\":{},\"inputs\":{},\
          \"input_bytes\":{},\"fuse\":{},\"rust_lld\":{},\"shared\":{},\"rustc\":[{crate_words}],\
-         \"package\":{},\"version\":{},\"binary\":{}}}\n",
+         \"package\":{},\"version\":{},\"binary\":{},\"crate\":{},\"manifest_dir\":{}}}\n",
         at.as_secs_f64(),
         unsafe { getpid() },
         unsafe { getppid() },
@@ -605,22 +607,69 @@ fn start_line(id: &str, at: Duration, name: &OsStr, link: &Link) -> String {
         variable("CARGO_PKG_NAME"),
         variable("CARGO_PKG_VERSION"),
         variable("CARGO_BIN_NAME"),
+        variable("CARGO_CRATE_NAME"),
+        variable("CARGO_MANIFEST_DIR"),
     )
 }
 
-/// Of the rustc that links: the words that say which crate, and as what.
-fn crate_words(parent: i32) -> Vec<OsString> {
-    let line = fs::read(format!("/proc/{parent}/cmdline")).unwrap_or_default();
-    let words: Vec<OsString> = line.split(|byte| *byte == 0).map(|word| OsString::from_vec(word.to_vec())).collect();
+/// Of the rustc that links: the words that say which crate, and as what. Options and values are told apart.
+fn crate_words() -> Vec<OsString> {
     let mut found = Vec::new();
-    for (at, word) in words.iter().enumerate() {
+    let mut words = compiler_words().into_iter();
+    while let Some(word) = words.next() {
         if word == "--test" || word.as_bytes().ends_with(b".rs") {
-            found.push(word.clone());
-        } else if word == "--crate-name" || word == "--crate-type" || word == "--out-dir" {
-            found.extend(words[at..].iter().take(2).cloned());
+            found.push(word);
+            continue;
+        }
+        for option in ["--crate-name", "--crate-type", "--out-dir", "--cfg"] {
+            let joined = word.as_bytes().strip_prefix(option.as_bytes()).and_then(|rest| rest.strip_prefix(b"="));
+            let value = match joined {
+                Some(value) => OsString::from_vec(value.to_vec()),
+                None if word == option => words.next().unwrap_or_default(),
+                None => continue,
+            };
+            if option != "--cfg" || value == "test" {
+                found.extend([option.into(), value]);
+            }
+            break;
         }
     }
     found
+}
+
+/// The command line of the nearest rustc above us, with what its `@file`s say; a linker that a person wrote may stand
+/// between. Empty: none is seen.
+fn compiler_words() -> Vec<OsString> {
+    let mut pid = unsafe { getppid() };
+    for _ in 0..MAX_HEIGHT {
+        let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        let words: Vec<OsString> = line.split(|byte| *byte == 0).map(|word| OsString::from_vec(word.to_vec())).collect();
+        if is_for_rustc(&words) || words.iter().any(|word| word == "--crate-name") {
+            return with_argument_files(words, Path::new(&format!("/proc/{pid}/cwd")));
+        }
+        match parent_of(pid) {
+            Some(above) if above > 1 && Path::new(&words[0]).file_name() != Some(OsStr::new("cargo")) => pid = above,
+            _ => break,
+        }
+    }
+    Vec::new()
+}
+
+fn parent_of(pid: i32) -> Option<i32> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit(')').next()?.split_whitespace().nth(1)?.parse().ok()
+}
+
+/// rustc reads a word a line in them.
+fn with_argument_files(words: Vec<OsString>, cwd: &Path) -> Vec<OsString> {
+    let read = |word: OsString| match word.as_bytes().strip_prefix(b"@") {
+        Some(file) => {
+            let content = fs::read_to_string(cwd.join(OsStr::from_bytes(file))).unwrap_or_default();
+            content.lines().map(OsString::from).collect()
+        }
+        None => vec![word],
+    };
+    words.into_iter().flat_map(read).collect()
 }
 
 fn end_line(id: &str, elapsed: Duration, status: i32, usage: &Usage, link: &Link) -> String {
