@@ -131,6 +131,7 @@ def _resume(content: Content, saved: checkpoint.Checkpoint | None) -> Resume:
     resume.lookups = frozenset((x.unit, x.at) for x in content.events if isinstance(x, e.CacheLookedUp))
     resume.is_stop_asked = any(isinstance(x, e.StopAsked) for x in content.events)
     resume.sampled_links = _sampled_links(content)
+    resume.links.take(content.events)
     for event in content.events:
         match event:
             case e.UnitStarted(is_sampled=True):

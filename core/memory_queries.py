@@ -176,6 +176,11 @@ class LinkRow:
         return self._either.is_sampled
 
     @property
+    def is_cut_short(self) -> bool:
+        """A front told its beginning, and it or the driver was killed: its peak is that of samples."""
+        return self.ended is not None and _is_cut_short(self.ended)
+
+    @property
     def peak_bytes(self) -> int | None:
         """None: under way, or never measured."""
         return self.ended.peak_bytes or None if self.ended is not None else None
@@ -267,9 +272,14 @@ def memory_now(board: Board) -> Mapping[str, int]:
     return found
 
 
+def _is_cut_short(end: e.LinkEnded) -> bool:
+    return end.is_sampled and end.output_bytes is None and "-s" not in end.link
+
+
 def has_sampled_links(board: Board) -> bool:
     """Some of the links that are known were seen among the processes: others may be missing."""
     return any(
-        any(link.is_sampled for link in run.links) or any(link.is_sampled for link in run.link_ends)
+        any(link.is_sampled for link in run.links)
+        or any(link.is_sampled and not _is_cut_short(link) for link in run.link_ends)
         for run in board.runs.values()
     )

@@ -185,8 +185,13 @@ class Observer:
             if name in samples:
                 self._seen[name].memory_bytes = samples[name].memory_bytes
                 run.note([samples[name]])
+            if name in watched and self._lives(watched[name].supervisor):
+                run.note_lost_links(self._lives, self.clock())
             if name in watched and self._is_silent(run, self._seen[name], now):
                 self._note_units(run, self._prober.units(watched[name]), now)
+
+    def _lives(self, pid: int) -> bool:
+        return self.table.get(pid) is not None
 
     def _victim(self, proc: Proc) -> Victim:
         return Victim(proc.owner, proc.name, self.table.part(proc).detail if proc.part else "", proc.memory_bytes)

@@ -2,7 +2,7 @@
 
 import signal
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from core import checkpoint, facts, retention
@@ -12,6 +12,7 @@ from core.journal import JournalWriter, Mark
 from core.paths import Paths
 from core.tail import LogTail
 from core.watch.deaths import KILLED_CODE, SAME_WITHIN_S, Death, DeathReader
+from core.watch.link_book import LinkBook
 from core.watch.links import LinkNotes
 from core.watch.prober import Watched
 
@@ -40,6 +41,8 @@ class Resume:
     """Units seen in /proc that are in flight: since when."""
     sampled_links: tuple[e.LinkStarted, ...] = ()
     """Links seen in /proc whose end was not told."""
+    links: LinkBook = field(default_factory=LinkBook)
+    """As the journal tells of them."""
     cut_ends: dict[str, int] = field(default_factory=dict)
     """Where the hole of each log ends."""
     lookups: frozenset[tuple[str, float]] = frozenset()
@@ -95,6 +98,7 @@ class WatchedRun:
         """Lock files that it was seen to wait for."""
         self.is_waiting = False
         """For a lock, as the kernel or cargo said last."""
+        self._links = resume.links
         self._cut_ends = resume.cut_ends
         self._is_backlog = resume.is_backlog
         self._parts = parts
@@ -149,7 +153,8 @@ class WatchedRun:
         found = self.supervisor()
         if found is None:
             return None
-        return Watched(self.run, found[0], self.record.started.target_dir, self._parts.links.open)
+        links = tuple(link for link in self._parts.links.open if link in self._links)
+        return Watched(self.run, found[0], self.record.started.target_dir, links)
 
     @property
     def link_notes(self) -> LinkNotes:
@@ -193,7 +198,7 @@ class WatchedRun:
 
     def note(self, events: Iterable[e.Event]) -> None:
         """Put facts into the journal that no log says."""
-        events = list(events)
+        events = self._links.take(events)
         for event in events:
             if isinstance(event, e.LockBlocked):
                 self.blocked_on.add(event.path)
@@ -204,8 +209,8 @@ class WatchedRun:
                 self.death, self._deaths_told_until = None, event.at + SAME_WITHIN_S
         self._parts.journal.append(events)
 
-    def poll_notes(self) -> None:
-        """Put into the journal what others noted: stop requests, links."""
+    def poll_notes(self) -> bool:
+        """Put into the journal what others noted: stop requests, links. False where there was nothing new."""
         links = self._parts.links.poll()
         for link in links:
             if isinstance(link, e.LinkEnded) and link.code != 0:
@@ -218,6 +223,12 @@ class WatchedRun:
         self.is_given_up = self.is_given_up or bool(asks)
         if found := [*asks, *links]:
             self.note(found)
+        return bool(found)
+
+    def note_lost_links(self, is_alive: Callable[[int], bool], now: float) -> None:
+        """Put ends of links into the journal whose fronts were killed: nobody notes them."""
+        if lost := self._links.lost(now, is_alive):
+            self.note(lost)
 
     def save(self) -> bool:
         """Write a checkpoint; False where that is not possible now."""
@@ -256,7 +267,10 @@ class WatchedRun:
             said = self._close_digest(at)
             self._parts.journal.append(said, self._mark(at, len(said), is_closing=True))
         self._is_end_written = True
-        return self._parts.journal.append(final)
+        while self.poll_notes():
+            pass
+        left = self._links.take(self._links.left(self._moment(now)))
+        return self._parts.journal.append([*left, *final])
 
     def close(self) -> None:
         """Let go of all files."""

@@ -102,16 +102,16 @@ def page(row: LinkRow, measurements: Iterable[Measurement], kills: Iterable[Kill
 
 def _figures(row: LinkRow, now: float) -> Iterator[str]:
     link = row.ended
-    yield _line(
-        "linker", row.linker or f.UNKNOWN, "the program that ran" if row.is_sampled else "as its driver was told"
-    )
+    is_seen = row.is_sampled and not row.is_cut_short
+    yield _line("linker", row.linker or f.UNKNOWN, "the program that ran" if is_seen else "as its driver was told")
     yield _line("inputs", f.size(row.input_bytes), "object files and libraries on its command line")
     yield _line("estimate", f.size(row.estimate_bytes), _estimated(row))
     if link is None:
         yield _line("now", f.size(row.now_bytes), "anonymous memory of its processes at the last sample")
         yield _line("time", f.seconds(now - row.began), f"so far; began {f.moment(row.began, now)}")
         return
-    seen = "largest VmHWM that was seen, 25 looks a second" if row.is_sampled else "largest of its processes, by wait4"
+    seen = "largest VmHWM that was seen, 25 looks a second" if is_seen else "largest of its processes, by wait4"
+    seen = "anonymous memory of its processes, the largest sample before it was killed" if row.is_cut_short else seen
     yield _line("peak", figure(row.peak_bytes, is_sampled=row.is_sampled), seen)
     yield _line("time", f.seconds(link.elapsed_s), f"began {f.moment(link.began, now)}")
     yield _line("cpu", f.UNKNOWN if link.cpu_s is None else f.seconds(link.cpu_s), "user and system")

@@ -39,8 +39,8 @@ class LinkEnded(Event):
     """Seconds since the epoch."""
     elapsed_s: float
     peak_bytes: int
-    """`ru_maxrss` of the largest of its processes, from `wait4`; where it was sampled, the largest `VmHWM` seen, and 0
-    where nobody saw any."""
+    """`ru_maxrss` of the largest of its processes, from `wait4`; where it was sampled, the largest `VmHWM` seen; where
+    it was cut short, the largest sample of it in `RunSampled`. 0: nobody saw any."""
     cpu_s: float | None
     """User and system time."""
     code: int | None
@@ -55,6 +55,7 @@ class LinkEnded(Event):
     before_bytes: int | None
     """`output_bytes` of the last link of the same output in this checkout; None: the first one that is known."""
     is_sampled: bool = False
+    """Its peak was seen in /proc: no front told of the link, or it was cut short (`core.watch.link_book`)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,16 +22,32 @@ use std::os::unix::net::UnixStream;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{exit, Command, Output, Stdio};
+use std::sync::atomic::{AtomicI32, Ordering::SeqCst};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 const CACHES: [&str; 6] = ["sccache", "ccache", "zccache", "kache", "cachepot", "buildcache"];
-/// With one of these the driver does not link.
-const NO_LINK: [&str; 12] = [
-    "-c", "-S", "-E", "-M", "-MM", "-fsyntax-only", "--version", "-v", "-###", "--help", "-dumpversion", "-dumpmachine",
+/// With one of these the driver does not link. `-v` is none of them: it links whatever it is given, and talks about it.
+const NO_LINK: [&str; 19] = [
+    "-c", "-S", "-E", "-M", "-MM", "-fsyntax-only", "--version", "-###", "--help", "--target-help", "-dumpversion",
+    "-dumpfullversion", "-dumpmachine", "-dumpspecs", "--compile", "--assemble", "--preprocess", "-cc1", "-cc1as",
 ];
-const NO_LINK_STARTS: [&str; 3] = ["-print-", "--print-", "-dump"];
+const NO_LINK_STARTS: [&str; 3] = ["-print-", "--print-", "--help="];
+/// Options whose next word is no input.
+const TAKES_WORD: [&str; 34] = [
+    "-z", "-m", "-L", "-l", "-rpath", "-soname", "-plugin", "-dynamic-linker", "-T", "-e", "-u", "-Xlinker", "-Xassembler",
+    "-Xpreprocessor", "-Xclang", "-I", "-D", "-U", "-A", "-include", "-imacros", "-isystem", "-isysroot", "-iquote",
+    "-idirafter", "-MF", "-MT", "-MQ", "--param", "-target", "-arch", "-framework", "-dumpbase", "-dumpdir",
+];
+/// What the driver calls its output unless it is told.
+const DEFAULT_OUTPUT: &str = "a.out";
+const INPUT_ENDS: [&str; 20] = [
+    ".o", ".a", ".rlib", ".so", ".c", ".cc", ".cpp", ".cxx", ".c++", ".cp", ".C", ".i", ".ii", ".m", ".mm", ".s", ".S",
+    ".lo", ".bc", ".ll",
+];
 const MAX_RESPONSE_DEPTH: u32 = 8;
+/// So far above us rustc is looked for.
+const MAX_HEIGHT: u32 = 8;
 /// What the name of a variable with a credential has in it.
 const SECRETS: [&str; 6] = ["KEY", "TOKEN", "SECRET", "PASSWORD", "PASSWD", "CREDENTIAL"];
 /// Exit codes of sccache where it, or its server, failed: rustc ends with 0, 1 or 101, gcc with 1 or 4. Where nvcc fails it
@@ -39,11 +55,20 @@ const SECRETS: [&str; 6] = ["KEY", "TOKEN", "SECRET", "PASSWORD", "PASSWD", "CRE
 const SCCACHE_FAILED: i32 = 2;
 const ITS_SERVER_FAILED: i32 = 254;
 const SIGNALS: [i32; 4] = [1, 2, 3, 15]; // HUP INT QUIT TERM
+const IGNORED: usize = 1;
+/// The process that does the work for us; 0: none.
+static CHILD: AtomicI32 = AtomicI32::new(0);
+/// The last signal that was meant for us alone; 0: none came.
+static ASKED_TO_END: AtomicI32 = AtomicI32::new(0);
+const P_PID: i32 = 1;
+const HAS_ENDED: i32 = 4;
+const LEAVE_IT: i32 = if cfg!(target_os = "linux") { 0x0100_0000 } else { 0x20 };
 /// What the tool left behind is waited for so long.
 const REST_LIMIT: Duration = Duration::from_secs(5);
 
 extern "C" {
     fn wait4(pid: i32, status: *mut i32, options: i32, usage: *mut Usage) -> i32;
+    fn waitid(which: i32, id: u32, found: *mut [u64; 16], options: i32) -> i32;
     fn signal(number: i32, handler: usize) -> usize;
     fn kill(pid: i32, number: i32) -> i32;
     fn getpid() -> i32;
@@ -148,8 +173,8 @@ fn cache_or_compile(command: Command, args: &[OsString], socket: &OsStr) -> ! {
     if has_failed || errors.len() < said.stderr.len() {
         note_call(args, true);
     }
-    if has_failed || (is_held_back && status & 0x7f == 0 && status != 0) {
-        restore_signals();
+    let is_wanted = ASKED_TO_END.load(SeqCst) == 0;
+    if is_wanted && (has_failed || (is_held_back && status & 0x7f == 0 && status != 0)) {
         take_over(compiler);
     }
     let _ = std::io::stdout().write_all(&said.stdout);
@@ -163,9 +188,12 @@ fn ask(mut command: Command, args: &[OsString], is_held_back: bool) -> Option<Ou
     if is_held_back {
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
     }
+    pass_signals_on();
     let child = command.spawn().ok()?;
-    ignore_signals(); // not before: the child would have inherited that
-    Some(child.wait_with_output().unwrap_or_else(|_| exit(125)))
+    pass_them_to(child.id() as i32);
+    let said = child.wait_with_output().unwrap_or_else(|_| exit(125));
+    CHILD.store(0, SeqCst);
+    Some(said)
 }
 
 /// Not the compiler failed, but sccache or its server did.
@@ -286,26 +314,37 @@ fn has_user_info(text: &str) -> bool {
 
 #[derive(Default)]
 struct Link {
-    output: Option<OsString>,
+    output: OsString,
     inputs: u64,
     input_bytes: u64,
-    /// What follows `-fuse-ld=`.
+    /// What follows `-fuse-ld=` or `--ld-path=`.
     linker: Option<String>,
     /// rustc's own lld: it gives gcc a folder of that name to look in.
     is_rust_lld: bool,
     is_shared: bool,
-    is_something: bool,
+    /// All files from here on are in a language that was named, whatever they are called.
+    is_language_named: bool,
     /// mold links in a child of its own, and says that it is done before that one has ended.
     is_mold: bool,
 }
 
+impl Link {
+    fn add(&mut self, word: &OsStr) {
+        self.inputs += 1;
+        self.input_bytes += fs::metadata(word).map(|found| found.len()).unwrap_or(0);
+    }
+
+    /// A folder in which the driver looks for its linker first.
+    fn look_in(&mut self, folder: &str) {
+        self.is_rust_lld |= folder.trim_end_matches('/').ends_with("gcc-ld");
+        self.is_mold |= folder.contains("mold");
+    }
+}
+
 /// What the command links; None where it does not.
 fn read_link(args: &[OsString]) -> Option<Link> {
-    let mut link = Link::default();
-    if !read_words(args, &mut link, 0) || !link.is_something {
-        return None;
-    }
-    Some(link)
+    let mut link = Link { output: DEFAULT_OUTPUT.into(), ..Link::default() };
+    (read_words(args, &mut link, 0) && link.inputs > 0).then_some(link)
 }
 
 /// False: this is no link.
@@ -316,35 +355,49 @@ fn read_words(args: &[OsString], link: &mut Link, depth: u32) -> bool {
         if NO_LINK.contains(&text.as_ref()) || NO_LINK_STARTS.iter().any(|start| text.starts_with(start)) {
             return false;
         }
-        if text == "-o" {
-            link.output = words.next().cloned();
-        } else if let Some(file) = text.strip_prefix('@') {
+        if let Some(file) = text.strip_prefix('@') {
             let inner = read_response(Path::new(file));
             if depth < MAX_RESPONSE_DEPTH && !read_words(&inner, link, depth + 1) {
                 return false;
             }
-        } else if let Some(name) = text.strip_prefix("-fuse-ld=") {
+        } else if let Some(output) = value_of(word, &mut words, "-o", "--output") {
+            link.output = output;
+        } else if let Some(language) = value_of(word, &mut words, "-x", "--language") {
+            if language.as_bytes().ends_with(b"-header") {
+                return false;
+            }
+            link.is_language_named = language != "none";
+        } else if let Some(folder) = value_of(word, &mut words, "-B", "--prefix") {
+            link.look_in(&folder.to_string_lossy());
+        } else if TAKES_WORD.contains(&text.as_ref()) {
+            words.next();
+        } else if let Some(name) = text.strip_prefix("-fuse-ld=").or(text.strip_prefix("--ld-path=")) {
             link.linker = Some(name.to_owned());
             link.is_mold |= name.contains("mold");
-        } else if text.starts_with("-B") && text.trim_end_matches('/').ends_with("gcc-ld") {
-            link.is_rust_lld = true;
-        } else if text.starts_with("-B") && text.contains("mold") {
-            link.is_mold = true;
         } else if text == "-shared" {
             link.is_shared = true;
-        } else if !text.starts_with('-') && is_input(&text) {
-            link.is_something = true;
-            link.inputs += 1;
-            link.input_bytes += fs::metadata(word).map(|found| found.len()).unwrap_or(0);
+        } else if text == "-" || (!text.starts_with('-') && (link.is_language_named || is_input(&text))) {
+            link.add(word);
         }
     }
     true
 }
 
+/// What an option was given: `-o FILE`, `-oFILE`, `--output FILE`, `--output=FILE`. None: it is not that option.
+fn value_of<'a>(
+    word: &OsStr, rest: &mut impl Iterator<Item = &'a OsString>, short: &str, long: &str,
+) -> Option<OsString> {
+    if word == short || word == long {
+        return Some(rest.next().cloned().unwrap_or_default());
+    }
+    let bytes = word.as_bytes();
+    let of_long = bytes.strip_prefix(long.as_bytes()).and_then(|rest| rest.strip_prefix(b"="));
+    of_long.or(bytes.strip_prefix(short.as_bytes())).map(|value| OsStr::from_bytes(value).to_owned())
+}
+
 fn is_input(word: &str) -> bool {
     let name = word.rsplit('/').next().unwrap_or(word);
-    [".o", ".a", ".rlib", ".so", ".c", ".cc", ".cpp", ".cxx", ".s", ".S"].iter().any(|end| name.ends_with(end))
-        || name.contains(".so.")
+    INPUT_ENDS.iter().any(|end| name.ends_with(end)) || name.contains(".so.")
 }
 
 /// Words of an `@file`: separated by white space, `\` and quotes as gcc reads them.
@@ -370,6 +423,7 @@ fn read_response(file: &Path) -> Vec<OsString> {
 }
 
 fn run(mut command: Command, name: &OsStr, link: Link, mut notes: File) -> ! {
+    pass_signals_on(); // before anything is noted: what begins there ends there
     let started = Instant::now();
     let at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let id = format!("{}-{}", unsafe { getpid() }, at.as_nanos());
@@ -380,7 +434,7 @@ fn run(mut command: Command, name: &OsStr, link: Link, mut notes: File) -> ! {
         Err(_) if stand_in.is_none() => take_over(command),
         Err(_) => exit(126),
     };
-    ignore_signals();
+    pass_them_to(child);
     let (status, mut usage) = wait_for(child);
     let elapsed = started.elapsed();
     if let Some(mut stand_in) = stand_in {
@@ -395,25 +449,80 @@ fn run(mut command: Command, name: &OsStr, link: Link, mut notes: File) -> ! {
 /// Status and figures of a child, once it has ended.
 fn wait_for(child: i32) -> (i32, Usage) {
     let (mut status, mut usage) = (0, Usage::default());
+    // Not taken yet: as long as nobody else can have its number, signals are passed on to it.
+    while unsafe { waitid(P_PID, child as u32, &mut [0; 16], HAS_ENDED | LEAVE_IT) } < 0 && was_interrupted() {}
+    CHILD.store(0, SeqCst);
     while unsafe { wait4(child, &mut status, 0, &mut usage) } < 0 {
-        if std::io::Error::last_os_error().kind() != std::io::ErrorKind::Interrupted {
+        if !was_interrupted() {
             exit(125);
         }
     }
     (status, usage)
 }
 
-/// A signal to the whole group reaches the tool as well: its end is ours.
-fn ignore_signals() {
+fn was_interrupted() -> bool {
+    std::io::Error::last_os_error().kind() == std::io::ErrorKind::Interrupted
+}
+
+/// From now on, a signal that ends a tool is the tool's: it goes to the child, and that one's end is ours. A child does
+/// not inherit this; what our caller ignores, both of us ignore.
+fn pass_signals_on() {
     for number in SIGNALS {
-        unsafe { signal(number, 1) };
+        if unsafe { listen(number) } == IGNORED {
+            unsafe { signal(number, IGNORED) };
+        }
     }
 }
 
-fn restore_signals() {
-    for number in SIGNALS {
-        unsafe { signal(number, 0) };
+/// Pass them on to this child, with the one that came before there was any.
+fn pass_them_to(child: i32) {
+    CHILD.store(child, SeqCst);
+    pass_on(ASKED_TO_END.load(SeqCst));
+}
+
+fn pass_on(number: i32) {
+    let child = CHILD.load(SeqCst);
+    if child > 0 && number > 0 {
+        unsafe { kill(child, number) };
     }
+}
+
+extern "C" fn take_signal(number: i32) {
+    ASKED_TO_END.store(number, SeqCst);
+    pass_on(number);
+}
+
+/// Where the kernel says who sent a signal: those of a terminal go to the whole group, the child has them already.
+#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+unsafe fn listen(number: i32) -> usize {
+    /// `struct sigaction` of glibc and musl.
+    #[repr(C)]
+    struct Action {
+        handler: usize,
+        mask: [u64; 16],
+        flags: i32,
+        restorer: usize,
+    }
+    const WITH_SENDER_AND_RESTART: i32 = 0x1000_0004; // SA_RESTART | SA_SIGINFO
+    extern "C" {
+        fn sigaction(number: i32, new: *const Action, old: *mut Action) -> i32;
+    }
+    /// `sent`: a `siginfo_t`, its third number is `si_code`, and above 0 where the kernel sent it by itself.
+    extern "C" fn take(number: i32, sent: *const [i32; 3], _: *const u8) {
+        if unsafe { (*sent)[2] } <= 0 {
+            take_signal(number);
+        }
+    }
+    let handler = take as extern "C" fn(i32, *const [i32; 3], *const u8) as usize;
+    let new = Action { handler, mask: [0; 16], flags: WITH_SENDER_AND_RESTART, restorer: 0 };
+    let mut old = Action { handler: 0, mask: [0; 16], flags: 0, restorer: 0 };
+    sigaction(number, &new, &mut old);
+    old.handler
+}
+
+#[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
+unsafe fn listen(number: i32) -> usize {
+    signal(number, take_signal as extern "C" fn(i32) as usize)
 }
 
 /// End as the tool did.
@@ -441,9 +550,9 @@ fn leave_a_stand_in() -> Option<UnixStream> {
             unsafe { prctl(36, 1, 0, 0, 0) }; // PR_SET_CHILD_SUBREAPER
             Some(theirs)
         }
-        _ => {
+        stand_in => {
             drop(theirs);
-            ignore_signals();
+            pass_them_to(stand_in);
             let mut status = [0; 4];
             match ours.read_exact(&mut status) {
                 Ok(()) => end_as(i32::from_ne_bytes(status)),
@@ -479,17 +588,17 @@ fn collect_the_rest(usage: &mut Usage) {
 fn start_line(id: &str, at: Duration, name: &OsStr, link: &Link) -> String {
     let cwd = env::current_dir().unwrap_or_default();
     let variable = |name: &str| env::var_os(name).map_or("null".to_owned(), |value| quoted(&value));
-    let crate_words = crate_words(unsafe { getppid() }).iter().map(|word| quoted(word)).collect::<Vec<_>>().join(",");
+    let crate_words = crate_words().iter().map(|word| quoted(word)).collect::<Vec<_>>().join(",");
     format!(
         "{{\"link\":\"{id}\",\"at\":{:.6},\"pid\":{},\"parent\":{},\"tool\":{},\"cwd\":{},\"output\":{},\"inputs\":{},\
          \"input_bytes\":{},\"fuse\":{},\"rust_lld\":{},\"shared\":{},\"rustc\":[{crate_words}],\
-         \"package\":{},\"version\":{},\"binary\":{}}}\n",
+         \"package\":{},\"version\":{},\"binary\":{},\"crate\":{},\"manifest_dir\":{}}}\n",
         at.as_secs_f64(),
         unsafe { getpid() },
         unsafe { getppid() },
         quoted(name),
         quoted(cwd.as_os_str()),
-        link.output.as_ref().map_or("null".to_owned(), |output| quoted(output)),
+        quoted(&link.output),
         link.inputs,
         link.input_bytes,
         link.linker.as_ref().map_or("null".to_owned(), |linker| quoted(OsStr::new(linker))),
@@ -498,27 +607,74 @@ fn start_line(id: &str, at: Duration, name: &OsStr, link: &Link) -> String {
         variable("CARGO_PKG_NAME"),
         variable("CARGO_PKG_VERSION"),
         variable("CARGO_BIN_NAME"),
+        variable("CARGO_CRATE_NAME"),
+        variable("CARGO_MANIFEST_DIR"),
     )
 }
 
-/// Of the rustc that links: the words that say which crate, and as what.
-fn crate_words(parent: i32) -> Vec<OsString> {
-    let line = fs::read(format!("/proc/{parent}/cmdline")).unwrap_or_default();
-    let words: Vec<OsString> = line.split(|byte| *byte == 0).map(|word| OsString::from_vec(word.to_vec())).collect();
+/// Of the rustc that links: the words that say which crate, and as what. Options and values are told apart.
+fn crate_words() -> Vec<OsString> {
     let mut found = Vec::new();
-    for (at, word) in words.iter().enumerate() {
+    let mut words = compiler_words().into_iter();
+    while let Some(word) = words.next() {
         if word == "--test" || word.as_bytes().ends_with(b".rs") {
-            found.push(word.clone());
-        } else if word == "--crate-name" || word == "--crate-type" || word == "--out-dir" {
-            found.extend(words[at..].iter().take(2).cloned());
+            found.push(word);
+            continue;
+        }
+        for option in ["--crate-name", "--crate-type", "--out-dir", "--cfg"] {
+            let joined = word.as_bytes().strip_prefix(option.as_bytes()).and_then(|rest| rest.strip_prefix(b"="));
+            let value = match joined {
+                Some(value) => OsString::from_vec(value.to_vec()),
+                None if word == option => words.next().unwrap_or_default(),
+                None => continue,
+            };
+            if option != "--cfg" || value == "test" {
+                found.extend([option.into(), value]);
+            }
+            break;
         }
     }
     found
 }
 
+/// The command line of the nearest rustc above us, with what its `@file`s say; a linker that a person wrote may stand
+/// between. Empty: none is seen.
+fn compiler_words() -> Vec<OsString> {
+    let mut pid = unsafe { getppid() };
+    for _ in 0..MAX_HEIGHT {
+        let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        let words: Vec<OsString> = line.split(|byte| *byte == 0).map(|word| OsString::from_vec(word.to_vec())).collect();
+        if is_for_rustc(&words) || words.iter().any(|word| word == "--crate-name") {
+            return with_argument_files(words, Path::new(&format!("/proc/{pid}/cwd")));
+        }
+        match parent_of(pid) {
+            Some(above) if above > 1 && Path::new(&words[0]).file_name() != Some(OsStr::new("cargo")) => pid = above,
+            _ => break,
+        }
+    }
+    Vec::new()
+}
+
+fn parent_of(pid: i32) -> Option<i32> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit(')').next()?.split_whitespace().nth(1)?.parse().ok()
+}
+
+/// rustc reads a word a line in them.
+fn with_argument_files(words: Vec<OsString>, cwd: &Path) -> Vec<OsString> {
+    let read = |word: OsString| match word.as_bytes().strip_prefix(b"@") {
+        Some(file) => {
+            let content = fs::read_to_string(cwd.join(OsStr::from_bytes(file))).unwrap_or_default();
+            content.lines().map(OsString::from).collect()
+        }
+        None => vec![word],
+    };
+    words.into_iter().flat_map(read).collect()
+}
+
 fn end_line(id: &str, elapsed: Duration, status: i32, usage: &Usage, link: &Link) -> String {
     let seconds = |time: [i64; 2]| time[0] as f64 + time[1] as f64 / 1e6;
-    let output = link.output.as_ref().and_then(|path| fs::metadata(path).ok()).map(|found| found.len());
+    let output = fs::metadata(&link.output).ok().map(|found| found.len());
     let signal = status & 0x7f;
     format!(
         "{{\"end\":\"{id}\",\"elapsed_s\":{:.6},\"user_s\":{:.6},\"sys_s\":{:.6},\"peak_bytes\":{},\"code\":{},\

@@ -115,13 +115,20 @@ class LinkNotes:
 
 
 def _unit_name(note: dict[str, Any]) -> str:
-    words = [b"rustc", *(str(word).encode() for word in note["rustc"])]
-    variables = {
+    """The unit that rustc links; empty: what runs is none of cargo's."""
+    words = [str(word) for word in note["rustc"]]
+    if "crate" in note and not note["crate"]:
+        return ""  # a build script tries the compiler, or a program calls it
+    if "crate" in note and "--crate-name" not in words:
+        words = ["--crate-name", note["crate"]]  # nobody saw as what
+    names = {
         "CARGO_PKG_NAME": note["package"],
         "CARGO_PKG_VERSION": note["version"],
         "CARGO_BIN_NAME": note["binary"],
+        "CARGO_MANIFEST_DIR": note.get("manifest_dir"),
     }
-    unit = procs.unit_of(words, {name: str(value) for name, value in variables.items() if value})
+    package = {name: str(value) for name, value in names.items() if value}
+    unit = procs.unit_of([b"rustc", *(str(word).encode() for word in words)], package)
     return unit.name if unit else ""
 
 

@@ -8,7 +8,11 @@ from core import events as e
 from core.parsers.progress import left_unit
 from core.watch.proc_files import read
 
-_PACKAGE_VARIABLES = (b"CARGO_PKG_NAME=", b"CARGO_PKG_VERSION=", b"CARGO_BIN_NAME=")
+_PACKAGE_VARIABLES = (
+    b"CARGO_PKG_NAME=", b"CARGO_PKG_VERSION=", b"CARGO_BIN_NAME=", b"CARGO_CRATE_NAME=", b"CARGO_MANIFEST_DIR=",
+)  # fmt: skip
+_TARGET_FOLDERS = frozenset(("benches", "examples", "tests"))
+"""Where cargo looks for targets that are named by their files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +27,7 @@ class Unit:
 
 
 def package_of(environ: bytes) -> dict[str, str]:
-    """Name, version and binary of the package that cargo compiles; nothing else of an environment is looked at."""
+    """What is compiled, as cargo tells it in these variables; nothing else of an environment is looked at."""
     found: dict[str, str] = {}
     for entry in environ.split(b"\0"):
         if entry.startswith(_PACKAGE_VARIABLES):
@@ -47,29 +51,76 @@ def unit_of(words: Sequence[bytes], package: Mapping[str, str]) -> Unit | None:
         name = name or _package_of_path(words[0])
         return Unit(f"{name}(build)", name, version, "run-build-script") if name else None
     crate = _value(words, b"--crate-name")
+    if not crate and any(word.startswith(b"@") for word in words):
+        crate = package.get("CARGO_CRATE_NAME", "")  # the rest is in a file
     if crate in ("", "___"):
         return None
     name = name or crate
-    crate_type = _value(words, b"--crate-type")
     if crate.startswith("build_script_"):
         return Unit(f"{name}(build.rs)", name, version, "custom-build")
     if program == b"rustdoc":
         return Unit(f"{name}(doc)", name, version, "doc")
-    target = package.get("CARGO_BIN_NAME") or crate
-    if b"--test" in words:
-        return Unit(f"{target}({_test_of(words, package)})", name, version, "test")
+    kind = _kind_of(words, package, crate)
+    if kind in ("lib", "proc-macro"):
+        return Unit(name, name, version, kind)
+    path = _below_package(_source(words), package.get("CARGO_MANIFEST_DIR", ""))
+    target = package.get("CARGO_BIN_NAME") or _target_of(path, crate)
+    return Unit(f"{target}({kind})" if kind else target, name, version, "test" if "test" in kind else kind or "lib")
+
+
+def _kind_of(words: Sequence[bytes], package: Mapping[str, str], crate: str) -> str:
+    """In the words of cargo's progress line, but `lib` and `proc-macro` for those; empty: it cannot be known."""
+    crate_type = _value(words, b"--crate-type")
+    out_dir = _value(words, b"--out-dir")
+    folders = _below_package(_source(words), package.get("CARGO_MANIFEST_DIR", ""))[:-1]
+    is_example = out_dir.endswith("/examples") or (not out_dir.endswith("/deps") and "examples" in folders)
+    if b"--test" in words or _has_pair(words, b"--cfg", b"test"):  # without a harness there is no `--test`
+        if is_example:
+            return "example test"
+        return "bin test" if package.get("CARGO_BIN_NAME") else _kind_of_test(words, package, crate)
+    if is_example and crate_type:
+        return "example"
     if crate_type == "bin":
-        kind = "example" if _value(words, b"--out-dir").endswith("/examples") else "bin"
-        return Unit(f"{target}({kind})", name, version, kind)
-    return Unit(name, name, version, "proc-macro" if crate_type == "proc-macro" else "lib")
+        return "bin"
+    return "proc-macro" if crate_type == "proc-macro" else "lib" if crate_type else ""
 
 
-def _test_of(words: Sequence[bytes], package: Mapping[str, str]) -> str:
-    """In the words of cargo's progress line."""
-    if not package.get("CARGO_BIN_NAME"):
-        return "test"
-    source = next((word for word in words if word.endswith(b".rs")), b"")
-    return "example test" if b"examples" in source.split(b"/") else "bin test"
+def _kind_of_test(words: Sequence[bytes], package: Mapping[str, str], crate: str) -> str:
+    """Of what is no binary: by the folder that its source is in, where cargo looks for it unless it is told."""
+    source = _source(words)
+    path = _below_package(source, package.get("CARGO_MANIFEST_DIR", ""))
+    if "benches" in path[:-1]:
+        return "bench"
+    is_lib = path[-1:] == ("lib.rs",) or crate == package.get("CARGO_PKG_NAME", "").replace("-", "_")
+    return "test" if not source or "tests" in path[:-1] or is_lib else ""
+
+
+def _source(words: Sequence[bytes]) -> str:
+    return next((word.decode("utf-8", "replace") for word in words if word.endswith(b".rs")), "")
+
+
+def _below_package(source: str, manifest_dir: str) -> tuple[str, ...]:
+    """The parts of a source's path, without those of its package where these are known: cargo names a source as seen
+    from the workspace, and a package may itself be in `examples/`."""
+    parts = tuple(source.split("/"))
+    package = tuple(manifest_dir.split("/")) if manifest_dir else ()
+    known = (at for at in range(len(parts) - 1, 0, -1) if package[-at:] == parts[:at])
+    return parts[next(known, 0) :]
+
+
+def _target_of(path: tuple[str, ...], crate: str) -> str:
+    """The name of a target, where rustc is told only the crate's: by `benches/my-bench.rs`, `tests/my-test/main.rs`.
+
+    A library has that of its crate.
+    """
+    if not _TARGET_FOLDERS.intersection(path[:-1]):
+        return crate
+    names = (path[-1].removesuffix(".rs"), path[-2])
+    return next((name for name in names if name.replace("-", "_") == crate), crate)
+
+
+def _has_pair(words: Sequence[bytes], flag: bytes, value: bytes) -> bool:
+    return any(word == flag and words[at + 1] == value for at, word in enumerate(words[:-1]))
 
 
 def changes(

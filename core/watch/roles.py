@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
+from core.watch.link_words import output_of
 from core.watch.procs import Unit, is_compiler_or_script, package_of, unit_of
 
 Role = Literal[
@@ -56,7 +57,8 @@ def part_of(name: str, words: Sequence[bytes], environ: bytes = b"") -> Part:
     if role == "test":
         return Part("test", re.sub(r"-[0-9a-f]{16}\Z", "", program))
     if role in ("linker", "cc", "nvcc"):
-        return Part(role, _word_after(words, b"-o").rpartition(b"/")[2].decode("utf-8", "replace"))
+        output = _word_after(words, b"-o") if role == "nvcc" else output_of(words)  # nvcc has `-odir`
+        return Part(role, output.rpartition(b"/")[2].decode("utf-8", "replace"))
     return Part(role or "program", "" if role else program)
 
 

@@ -44,7 +44,7 @@ class LinkRun:
     """Pid."""
     notes: LinkNotes
     """What fronts tell of it."""
-    refresh: Callable[[], None]
+    refresh: Callable[[], object]
     """Reads on in them."""
     has_fronts: bool = False
     """Links of `cc` are told by one."""
@@ -266,7 +266,7 @@ class SampledLinks:
         return read_link([word for word in line if word], *reader_in(cwd))
 
     def _absolute(self, pid: int, output: bytes) -> str:
-        path = os.path.join(proc_files.read_link(f"{self._root}/{pid}/cwd"), os.fsdecode(output or b"a.out"))
+        path = os.path.join(proc_files.read_link(f"{self._root}/{pid}/cwd"), os.fsdecode(output))
         return os.path.normpath(path).encode("utf-8", "replace").decode()
 
     def _linker(self, process: _Process, words: LinkWords) -> str:

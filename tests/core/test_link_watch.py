@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from core import events as e
+from core.watch.link_book import LOST_AFTER_S
 from tests.core.engine_world import World, settle
+from tests.core.test_links import begun
 
 RUN = "20260101-000000-000-0001"
 
@@ -72,3 +74,49 @@ def test_a_run_that_waits_for_a_lock_needs_no_looks_until_it_has_it(world: World
         engine._open[RUN].run.note([event])
         settle(engine)
         assert engine._observer.looks_for_links is is_needed
+
+
+def note_link(world: World, pid: int) -> None:
+    """A front of that pid says that it links."""
+    folder = world.run_folder(RUN) / "fronts"
+    folder.mkdir()
+    (folder / "links.jsonl").write_text(json.dumps(begun(f"{pid}-1", pid=pid, at=world.clock.wall_s)) + "\n")
+
+
+@pytest.mark.parametrize("is_new_engine", [False, True])
+@pytest.mark.parametrize("has_exit", [False, True])
+def test_a_link_that_nobody_ended_ends_with_its_run(world: World, *, is_new_engine: bool, has_exit: bool) -> None:
+    world.start(RUN)
+    note_link(world, os.getpid())
+    engine = world.engine()
+    settle(engine)
+    sample = e.RunSampled(world.clock.wall_s, 3, None, 5_000, links=((f"{os.getpid()}-1", 5_000),))
+    engine._open[RUN].run.note([sample])
+    world.clock.advance(3.0)
+    if has_exit:
+        world.end(RUN, code=101)
+    else:
+        world.die(RUN)
+    settle(world.engine() if is_new_engine else engine)
+    *_, link, last = world.events(RUN)
+    assert isinstance(last, e.RunEnded | e.RunLost)
+    assert isinstance(link, e.LinkEnded)
+    assert (link.elapsed_s, link.peak_bytes, link.code, link.signal, link.is_sampled) == (3.0, 5_000, None, None, True)
+    assert [one.link for one in world.board_run(RUN).link_ends] == [link.link]
+
+
+def test_a_link_whose_front_was_killed_ends_while_its_run_goes_on(world: World) -> None:
+    world.start(RUN)
+    supervise(world, os.getpid())
+    note_link(world, 999_999_999)
+    engine = world.engine()
+    settle(engine)
+    assert len(world.board_run(RUN).links) == 1
+    for _ in range(2):
+        world.clock.advance(LOST_AFTER_S)
+        settle(engine)
+    run = world.board_run(RUN)
+    assert run.links == ()
+    assert [(link.code, link.signal, link.peak_bytes, link.is_sampled) for link in run.link_ends] == [
+        (None, None, 0, True)
+    ]

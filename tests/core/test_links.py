@@ -114,6 +114,16 @@ def test_a_link_has_the_name_of_its_unit(notes: Path, words: list[str], binary: 
     assert start.unit == name
 
 
+@pytest.mark.parametrize(("crate", "name"), [("my_app", "my_app"), (None, "")])
+def test_where_nobody_saw_what_rustc_was_told_a_link_has_the_name_of_its_crate(
+    notes: Path, crate: str | None, name: str
+) -> None:
+    write(notes, begun(rustc=[], binary=None, crate=crate, manifest_dir="/w"))
+    (start,) = LinkNotes(str(notes), nothing_known).poll()
+    assert isinstance(start, e.LinkStarted)
+    assert start.unit == name
+
+
 @pytest.mark.parametrize(
     ("fuse", "is_rust_lld", "name"),
     [("lld", True, "rust-lld"), (None, True, "rust-lld"), ("lld", False, "lld"), ("mold", True, "mold"),

@@ -126,6 +126,12 @@ def test_sampled_links_are_known_to_be_incomplete() -> None:
     assert has_sampled_links(board_of(("a", "one", [end(is_sampled=True)])))
 
 
+def test_a_link_that_was_cut_short_does_not_mean_that_others_are_missing() -> None:
+    board = board_of(("a", "one", [end(is_sampled=True, code=None, output_bytes=None)]))
+    assert [row.is_cut_short for row in link_rows(board)] == [True]
+    assert not has_sampled_links(board)
+
+
 def measured(*peaks: tuple[str, int | None]) -> Measurement:
     trials = tuple(Trial(name, peak, 1.0, 10, "rust-lld", False, "r") for name, peak in peaks)
     return Measurement(NOW, "/w", "app(bin)", "debug", trials)

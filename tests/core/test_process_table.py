@@ -221,6 +221,8 @@ def test_the_time_of_children_that_ended_is_not_lost() -> None:
         ("rust-lld -flavor gnu -o /t/app", "linker", "app"),
         ("/usr/lib/gcc/x86_64-linux-gnu/12/collect2 -o app", "linker", "app"),
         ("mold -o app", "linker", "app"),
+        ("cc a.o -o/t/app", "cc", "app"),
+        ("ptxas -odir out k.ptx", "nvcc", ""),
         ("gcc-12 -c a.c -o a.o", "cc", "a.o"),
         ("cmake --build .", "cmake", ""),
         ("ninja", "ninja", ""),

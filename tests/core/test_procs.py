@@ -48,6 +48,17 @@ SERDE = {"CARGO_PKG_NAME": "serde-json", "CARGO_PKG_VERSION": "1.0.2"}
             Unit("ex(example test)", "app", "", "test"),
         ),
         (
+            "rustc --crate-name ex --crate-type bin examples/ex/src/main.rs --out-dir /t/debug/deps",
+            {"CARGO_PKG_NAME": "ex", "CARGO_BIN_NAME": "ex", "CARGO_MANIFEST_DIR": "/w/examples/ex"},
+            Unit("ex(bin)", "ex", "", "bin"),
+        ),
+        (
+            "rustc --crate-name dy_ex app/examples/dy-ex.rs --crate-type cdylib --out-dir /t/debug/examples",
+            {"CARGO_PKG_NAME": "app"},
+            Unit("dy-ex(example)", "app", "", "example"),
+        ),
+        ("rustc @/tmp/args", {"CARGO_PKG_NAME": "app", "CARGO_CRATE_NAME": "my_app"}, Unit("my_app", "app", "", "lib")),
+        (
             "rustc --crate-name build_script_build --crate-type bin",
             {"CARGO_PKG_NAME": "ring"},
             Unit("ring(build.rs)", "ring", "", "custom-build"),
@@ -66,6 +77,30 @@ def test_a_unit_is_named_as_cargo_names_it(line: str, package: dict[str, str], e
     words = line.encode().split()
     assert is_compiler_or_script(words)
     assert unit_of(words, package) == expected
+
+
+@pytest.mark.parametrize(
+    ("crate", "source", "flags", "name"),
+    [
+        ("my_bench", "benches/my-bench.rs", "--cfg test", "my-bench(bench)"),
+        ("h_bench", "benches/h-bench.rs", "--test", "h-bench(bench)"),
+        ("b", "app/benches/b/main.rs", "--test", "b(bench)"),
+        ("nh_test", "tests/nh-test.rs", "--cfg test", "nh-test(test)"),
+        ("my_test", "/w/app/tests/my-test/main.rs", "--test", "my-test(test)"),
+        ("my_app", "src/lib.rs", "--test", "my_app(test)"),
+        ("my_app", "lib/my-app.rs", "--test", "my_app(test)"),
+        ("my_app", "tests/my-app.rs", "--test", "my-app(test)"),
+        ("perf", "perf/all.rs", "--test", "perf"),
+        ("perf", "src/perf.rs", "--cfg test", "perf"),
+    ],
+)
+def test_a_target_of_which_cargo_tells_no_name_is_named_by_its_source(
+    crate: str, source: str, flags: str, name: str
+) -> None:
+    package = {"CARGO_PKG_NAME": "my-app", "CARGO_MANIFEST_DIR": "/w/app"}
+    found = unit_of(f"rustc --crate-name {crate} {source} {flags} --out-dir /t/debug/deps".encode().split(), package)
+    assert found is not None
+    assert found.name == name
 
 
 @pytest.mark.parametrize("line", ["cargo build", "cc -o x rustc.o", "sh -c rustc", "", "grep x rustc"])

@@ -74,6 +74,16 @@ class World:
         self.add(first + 3, first + 2, "mold", "ld.mold\0a.o\0-o\0app-77\0", peak_kb=1000)
 
 
+@pytest.mark.parametrize(("words", "name"), [("a.o\0-oq2\0", "q2"), ("a.o\0", "a.out"), ("-v\0a.o\0-o\0q2\0", "q2")])
+def test_a_link_has_the_output_that_its_driver_was_told(world: World, words: str, name: str) -> None:
+    world.add(200, SUPERVISOR, "make")
+    world.add(201, 200, "cc", f"cc\0{words}")
+    world.add(202, 201, "ld", f"ld\0{words}")
+    (begun,) = world.look()
+    assert isinstance(begun, e.LinkStarted)
+    assert begun.output == f"{world.work}/{name}"
+
+
 @pytest.fixture
 def world(tmp_path: Path) -> World:
     return World(tmp_path)
@@ -237,6 +247,12 @@ def test_a_command_line_is_read_as_the_front_reads_it() -> None:
     assert words_of("a.o lib.rlib -lc -L /x -o out -fuse-ld=mold") == ("out", 2, 11, "mold")
     assert words_of("-plugin /x/plugin.so a.o libc.so.6 -o b") == ("b", 2, 12, None)
     assert words_of("@args -o b --ld-path=/opt/wild", {b"args": b'"a b.o" c\\ d.o\n'}) == ("b", 2, 10, "/opt/wild")
+    assert words_of("-oq2 a.o") == ("q2", 1, 3, None)
+    assert words_of("-v a.o --output=b") == ("b", 1, 3, None)
+    assert words_of("-xc - -L x.so -o b") == ("b", 1, 1, None)
+    assert words_of("-x c text -x none other a.o") == ("a.out", 2, 7, None)
+    for line in ("-v", "-V", "-### a.o", "--version a.o", "-x c-header a.h"):
+        assert words_of(line) is None
     for line in ("-c a.c -o a.o", "--version", "-print-search-dirs", "-o b", "-E a.c"):
         assert words_of(line) is None
 

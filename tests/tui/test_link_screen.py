@@ -3,12 +3,15 @@
 from dataclasses import replace
 from types import MappingProxyType
 
+from core.memory_queries import link_rows
 from tests.scene import T0
 from tests.tui.conftest import Stage
 from tests.tui.link_scene import link_end, with_events, with_links
 from tests.tui.screen_text import text_of
+from tui.link_words import page
 from tui.screens.link import LinkScreen
 from tui.screens.memory import MemoryScreen
+from tui.widgets.text_view import Frame
 
 
 async def test_a_link_that_ended_just_before_another_one_of_its_file_is_not_under_way_for_ever(stage: Stage) -> None:
@@ -34,6 +37,14 @@ async def test_a_link_that_ended_just_before_another_one_of_its_file_is_not_unde
         shown = text_of(pilot)
         assert "so far" not in shown
         assert "1.3 G   largest of its processes, by wait4" in shown
+
+
+def test_a_link_that_was_cut_short_says_where_its_peak_is_from(stage: Stage) -> None:
+    cut = link_end(T0 + 1, "7-1", "cut(bin)", 640_000_000, is_sampled=True, code=None, cpu_s=None, output_bytes=None)
+    row = next(row for row in link_rows(with_events(stage.board, "claude-1", [cut])) if row.unit == "cut(bin)")
+    lines = " ".join(line.text for line in page(row, (), (), T0 + 9) if isinstance(line, Frame))
+    assert "≈640 M   anonymous memory of its processes, the largest sample" in lines
+    assert "as its driver was told" in lines
 
 
 async def test_links_are_listed_anew_when_one_came_and_not_each_second(stage: Stage) -> None:

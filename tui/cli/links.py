@@ -81,7 +81,7 @@ def _table(rows: tuple[LinkRow, ...], board: Board) -> list[str]:
         excess = sum(widths) + 2 * (len(widths) - 1) - shutil.get_terminal_size().columns
         widths[0] = max(10, widths[0] - max(0, excess))
     lines = [common.aligned(row, widths) for row in cells]
-    return [*lines, link_words.SAMPLED] if any(row.is_sampled for row in rows) else lines
+    return [*lines, link_words.SAMPLED] if any(row.is_sampled and not row.is_cut_short for row in rows) else lines
 
 
 def _cells(row: LinkRow, now: float) -> tuple[str, ...]:
