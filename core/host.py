@@ -89,6 +89,8 @@ class ForeignBuild:
     processes: int
     editor: str = ""
     """Editor or language server that started it (`rust-analyzer`); empty: none is seen."""
+    cargos: tuple[int, ...] = ()
+    """Pids of its other processes that are cargo, and may have locks: a `make` calls several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +133,7 @@ def _seen(host: Host, event: e.Event) -> Host:
             held = tuple(_held(row) for row in event.locks)
             return replace(host, locks=held, targets=_targets(host.targets, held))
         case e.ForeignSeen():
-            return replace(host, foreign=tuple(ForeignBuild(*row[:11]) for row in event.builds))
+            return replace(host, foreign=tuple(ForeignBuild(*row[:12]) for row in event.builds))
         case e.CachesSeen():
             return replace(host, caches=_fitted(event))
         case _:

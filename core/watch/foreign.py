@@ -9,7 +9,7 @@ from core.events.machine import BuildRow
 from core.run.identity import workspace_root
 from core.run.mask import safe_words
 from core.values import dataclass
-from core.watch.locks import manifest_of
+from core.watch.locks import is_cargo_program, manifest_of
 from core.watch.prober import CACHES
 from core.watch.table import TICKS_A_SECOND, Proc, ProcessTable
 
@@ -192,11 +192,12 @@ class ForeignWatch:
         procs = [*tree, *(proc for proc in served if self._is_asked(proc, asked))]
         self._table.follow(procs, "")
         units = {part.unit.name: None for proc in procs if (part := self._table.part(proc)).unit is not None}
+        cargos = tuple(sorted(proc.pid for proc in tree[1:] if is_cargo_program(proc.name)))
         memory = sum(proc.memory_bytes for proc in procs)
         self.memory_bytes += memory
         return (
             root.pid, build.started_at, build.tool, build.command, build.cwd, build.checkout,
-            tuple(units), memory, self._cores(build, sum(p.cpu_ticks for p in procs)), len(procs), build.editor,
+            tuple(units), memory, self._cores(build, sum(p.cpu_ticks for p in procs)), len(procs), build.editor, cargos,
         )  # fmt: skip
 
     def _is_asked(self, proc: Proc, asked: set[tuple[bytes, str]]) -> bool:
@@ -245,7 +246,7 @@ def _is_like(old: BuildRow, new: BuildRow) -> bool:
     """A person would see no difference."""
     cores, used = old[8], new[8]
     return (
-        (*old[:7], old[9]) == (*new[:7], new[9])
+        (*old[:7], *old[9:]) == (*new[:7], *new[9:])
         and abs(new[7] - old[7]) < max(old[7], _LEAST_BYTES) * _STEP
         and (cores is None) == (used is None)
         and abs((cores or 0.0) - (used or 0.0)) < 0.1

@@ -59,7 +59,7 @@ def test_a_build_is_told_with_all_that_is_seen(world: World, tmp_path: Path) -> 
     world.add(11, 10, "rustc --crate-name serde --out-dir /t/debug/deps")
     assert world.look() == ((
         10, BOOTED + 10, "cargo", "cargo build --config registry.token=***", str(tmp_path / "crate"), str(tmp_path),
-        ("serde",), 400 * PAGE, None, 2, "",
+        ("serde",), 400 * PAGE, None, 2, "", (),
     ),)  # fmt: skip
 
 
@@ -122,6 +122,17 @@ def test_only_the_topmost_process_stands_for_a_build(world: World) -> None:
     world.add(20, 1, "ninja -C out")
     world.add(21, 20, "cc1 -o a.o")
     assert world.commands() == ["cargo clippy", "ninja -C out"]
+
+
+def test_cargos_below_the_topmost_process_are_told(world: World) -> None:
+    world.add(10, 1, "ninja -C out")
+    world.add(13, 10, "sh -c cargo")
+    world.add(12, 13, "cargo build")
+    world.add(11, 10, "cargo nextest run")
+    world.add(14, 11, "cargo-nextest nextest run")
+    world.add(20, 1, "cargo build")
+    rows = world.look() or ()
+    assert [(row[0], row[11]) for row in rows] == [(10, (11, 12, 14)), (20, ())]
 
 
 def test_an_editor_is_named_and_is_no_build_itself(world: World) -> None:
