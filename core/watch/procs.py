@@ -1,13 +1,19 @@
 """Units seen in /proc: what compilers and build scripts are at, where cargo says nothing."""
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from core import events as e
 from core.parsers.progress import left_unit
 from core.watch.proc_files import read
 
+_COMPILERS = (b"rustc", b"clippy-driver", b"rustdoc")
+_QUESTIONS = frozenset((b"-vV", b"-Vv", b"-V", b"--version", b"--explain", b"-h", b"--help"))
+_PRINTED_BY_COMPILING = {b"link-args", b"native-static-libs"}
+"""What `--print` tells beside a compilation. Source: rustc 1.95."""
+_BEFORE_OUTPUT = (b"-o", b"--out-dir")
 _PACKAGE_VARIABLES = (b"CARGO_PKG_NAME=", b"CARGO_PKG_VERSION=", b"CARGO_BIN_NAME=")
 
 
@@ -46,8 +52,8 @@ def unit_of(words: Sequence[bytes], package: Mapping[str, str]) -> Unit | None:
     if program == b"build-script-build":
         name = name or _package_of_path(words[0])
         return Unit(f"{name}(build)", name, version, "run-build-script") if name else None
-    crate = _value(words, b"--crate-name")
-    if crate in ("", "___"):
+    crate = _value(words, b"--crate-name") or _crate_of_file(words)
+    if crate in ("", "___") or _is_question(words):
         return None
     name = name or crate
     crate_type = _value(words, b"--crate-type")
@@ -117,10 +123,31 @@ def _start_ticks(path: str) -> int:
 
 
 def _value(words: Sequence[bytes], flag: bytes) -> str:
-    for position, word in enumerate(words[:-1]):
+    """Of `--flag value` or `--flag=value`; empty: it is not given."""
+    return next(_values(words, flag), b"").decode("utf-8", "replace")
+
+
+def _values(words: Sequence[bytes], flag: bytes) -> Iterator[bytes]:
+    for position, word in enumerate(words):
         if word == flag:
-            return words[position + 1].decode("utf-8", "replace")
-    return ""
+            yield from words[position + 1 : position + 2]
+        elif word.startswith(flag + b"="):
+            yield word[len(flag) + 1 :]
+
+
+def _crate_of_file(words: Sequence[bytes]) -> str:
+    """What a compiler calls a crate that was given no name: `my-app.rs` is `my_app`; empty: no file is compiled."""
+    if words[0].rpartition(b"/")[2] not in _COMPILERS:
+        return ""
+    files = (word for before, word in pairwise(words) if word.endswith(b".rs") and before not in _BEFORE_OUTPUT)
+    source = next((file for file in files if not file.startswith(b"-")), b"")
+    return source.rpartition(b"/")[2][:-3].replace(b"-", b"_").decode("utf-8", "replace")
+
+
+def _is_question(words: Sequence[bytes]) -> bool:
+    """The compiler answers, and compiles nothing."""
+    asked = {value.partition(b"=")[0] for value in _values(words, b"--print")}
+    return bool(asked - _PRINTED_BY_COMPILING) or not _QUESTIONS.isdisjoint(words)
 
 
 def _package_of_path(path: bytes) -> str:
