@@ -41,7 +41,12 @@ def package_of(environ: bytes) -> dict[str, str]:
 def is_compiler_or_script(words: Sequence[bytes]) -> bool:
     """`rustc …`, `WRAPPER …/rustc …`, or a build script."""
     names = [word.rpartition(b"/")[2] for word in words[:2]]
-    return b"rustc" in names or names[:1] == [b"build-script-build"] or names[:1] == [b"rustdoc"]
+    return b"rustc" in names or names[:1] == [b"rustdoc"] or any(map(is_build_script, names[:1]))
+
+
+def is_build_script(program: bytes) -> bool:
+    """Cargo named it after its source: `build-script-build` of `build.rs`, `build-script-main` of `build/main.rs`."""
+    return program.startswith(b"build-script-")
 
 
 def unit_of(words: Sequence[bytes], package: Mapping[str, str]) -> Unit | None:
@@ -49,7 +54,7 @@ def unit_of(words: Sequence[bytes], package: Mapping[str, str]) -> Unit | None:
     name = package.get("CARGO_PKG_NAME", "")
     version = package.get("CARGO_PKG_VERSION", "")
     program = words[0].rpartition(b"/")[2]
-    if program == b"build-script-build":
+    if is_build_script(program):
         name = name or _package_of_path(words[0])
         return Unit(f"{name}(build)", name, version, "run-build-script") if name else None
     crate = _value(words, b"--crate-name") or _crate_of_file(words)

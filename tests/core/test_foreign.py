@@ -144,9 +144,9 @@ def test_an_editor_is_named_and_is_no_build_itself(world: World) -> None:
 
 @pytest.mark.parametrize(
     "words",
-    ["rustc --version", "rustc --print=cfg", "rustc --explain E0382", "cargo metadata --format-version 1", "cargo --version",
-     "cargo +nightly fmt", "rustc -vV", "rustc --print sysroot",
-     "cmake -P script.cmake", "make help", "cargo deck top", "bash cargo.sh"],
+    ["rustc --version", "rustc --print=cfg", "rustc --explain E0382", "cargo metadata --format-version 1",
+     "cargo --version", "cargo +nightly fmt", "rustc -vV", "rustc --print sysroot", "cmake -P script.cmake",
+     "make help", "cargo deck top", "bash cargo.sh"],
 )  # fmt: skip
 def test_what_compiles_nothing_is_no_build(world: World, words: str) -> None:
     world.add(10, 1, words)

@@ -57,6 +57,11 @@ SERDE = {"CARGO_PKG_NAME": "serde-json", "CARGO_PKG_VERSION": "1.0.2"}
             {},
             Unit("ring(build)", "ring", "", "run-build-script"),
         ),
+        (
+            "/t/debug/build/ring-0123456789abcdef/build-script-main",
+            {"CARGO_PKG_NAME": "ring", "CARGO_PKG_VERSION": "0.17"},
+            Unit("ring(build)", "ring", "0.17", "run-build-script"),
+        ),
         ("rustdoc --crate-name serde_json", SERDE, Unit("serde-json(doc)", "serde-json", "1.0.2", "doc")),
         ("rustc --crate-name=big -O --crate-type=bin big.rs", {}, Unit("big(bin)", "big", "", "bin")),
         ("/bin/rustc -O src/my-app.rs", {}, Unit("my_app", "my_app", "", "lib")),
