@@ -11,6 +11,7 @@ from core.host import Held, Host, lock_rows
 from core.link_watch import LinkWatch
 from core.watch import oom, procs
 from core.watch.bottleneck import BottleneckWatch, Subject
+from core.watch.foreign import IsOpen
 from core.watch.kills import KillBook, Suspect, Victim
 from core.watch.lock_book import LockBook
 from core.watch.locks import LockWatch, owner_among, whose
@@ -50,6 +51,8 @@ class Observer:
     kernel: oom.KernelLog = field(default_factory=oom.KernelLog)
     proc: str = "/proc"
     """Where locks are told of."""
+    is_open: IsOpen = lambda run: False
+    """Of a run that says it is ours, and is not among those to look at."""
     _seen: dict[str, _Seen] = field(default_factory=dict)
     _ended: deque[tuple[Proc, Victim]] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
     _kills: KillBook = field(default_factory=KillBook)
@@ -71,7 +74,7 @@ class Observer:
         self._prober = Prober(self.table, clock=self.clock, monotonic=self.monotonic, cpu_time=cpu_time)
         self._locks = LockWatch(self._owner_of, self.proc)
         self._links = LinkWatch(clock=self.clock, cpu_time=cpu_time)
-        self._machine = MachineWatch(self._prober, clock=self.clock, monotonic=self.monotonic)
+        self._machine = MachineWatch(self._prober, clock=self.clock, monotonic=self.monotonic, is_open=self.is_open)
         self._bottlenecks = BottleneckWatch(self.table, clock=self.clock, monotonic=self.monotonic)
 
     def look(self, live: Iterable[WatchedRun], ending: Iterable[WatchedRun]) -> list[e.Event]:

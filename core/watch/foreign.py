@@ -1,7 +1,7 @@
 """Builds that nobody started through us: cargo, rustc, cmake, ninja, make and nvcc, as /proc shows them."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from core.clock import Clock
 from core.clock import uptime as real_uptime
@@ -15,6 +15,8 @@ from core.watch.table import TICKS_A_SECOND, Proc, ProcessTable
 
 LEAST_AGE_S = 0.8
 """What is over sooner, nobody would have read; and a run of ours is known by then."""
+IsOpen = Callable[[str], bool]
+"""A run of ours of that id is live: true from before its first process on, whoever knows of it yet."""
 _TOOLS = ("cargo", "rustc", "clippy-driver", "cmake", "ninja", "ninja-build", "make", "gmake", "nvcc")
 _BUILDERS = ("cargo", "cmake", "ninja", "ninja-build")
 """They are builds of their own, whoever calls them."""
@@ -54,11 +56,12 @@ class ForeignWatch:
     """Finds them in the table of processes, after each look of it."""
 
     def __init__(
-        self, table: ProcessTable, *, clock: Clock, monotonic: Clock, uptime: Clock = real_uptime
+        self, table: ProcessTable, *, clock: Clock, monotonic: Clock, is_open: IsOpen, uptime: Clock = real_uptime
     ) -> None:  # fmt: skip
         self._table = table
         self._clock = clock
         self._monotonic = monotonic
+        self._is_open = is_open
         self._uptime = uptime
         self._builds: dict[tuple[int, int], _Build | None] = {}
         """By pid and start; None: it is none."""
@@ -163,8 +166,8 @@ class ForeignWatch:
         return proc.name.endswith("-daemon") or len(self._table.words(proc)) == 1
 
     def _describe(self, root: Proc) -> _Build | None:
-        """What stays the same of a build; None: it was started through us after all."""
-        if any(word.startswith(b"DECK_RUN=") for word in self._table.environ(root)):
+        """What stays the same of a build; None: it is a run of ours that was just begun."""
+        if self._is_ours(root):
             return None
         words = tuple(word.decode("utf-8", "replace") for word in self._table.words(root))
         program = os.path.basename(words[0]) if words else root.name
@@ -173,6 +176,11 @@ class ForeignWatch:
         checkout = (workspace_root(cwd, manifest_of(words)) or "") if cwd and program == "cargo" else ""
         started_at = round(self._clock() - self._age_s(root), 2)
         return _Build(root, program, command, cwd, checkout, self._editor_of(root), started_at)
+
+    def _is_ours(self, root: Proc) -> bool:
+        """It says so, and the run is live: not one of another state folder, nor what a run left behind."""
+        run = next((word[9:] for word in self._table.environ(root) if word.startswith(b"DECK_RUN=")), b"")
+        return bool(run) and b"/" not in run and self._is_open(run.decode("utf-8", "replace"))
 
     def _editor_of(self, root: Proc) -> str:
         """The editor or language server that started it; empty: none did."""
@@ -216,12 +224,12 @@ class ForeignWatch:
         return self._uptime() - root.started_ticks / TICKS_A_SECOND
 
 
-def look_once(supervisors: Iterable[int], *, clock: Clock, monotonic: Clock) -> tuple[BuildRow, ...]:
+def look_once(supervisors: Iterable[int], *, clock: Clock, monotonic: Clock, is_open: IsOpen) -> tuple[BuildRow, ...]:
     """All builds as one look sees them, oldest first; what cores they use is not known."""
     table = ProcessTable()
     table.look()
     try:
-        return ForeignWatch(table, clock=clock, monotonic=monotonic).look(supervisors, ()) or ()
+        return ForeignWatch(table, clock=clock, monotonic=monotonic, is_open=is_open).look(supervisors, ()) or ()
     finally:
         table.close()
 

@@ -20,10 +20,11 @@ class World:
         self.now = 120.0
         self.slept_s = 0.0
         """How long the machine was suspended: starts of processes count that, monotonic clocks do not."""
+        self.open: set[str] = set()
         self.table = ProcessTable(str(root))
         self.watch = ForeignWatch(
             self.table, clock=lambda: BOOTED + self.now, monotonic=lambda: self.now - self.slept_s,
-            uptime=lambda: self.now,
+            is_open=lambda run: run in self.open, uptime=lambda: self.now,
         )  # fmt: skip
 
     def add(
@@ -110,8 +111,27 @@ def test_what_is_below_a_supervisor_of_ours_is_ours(world: World) -> None:
 
 
 def test_a_build_of_ours_that_was_not_found_yet_is_none_of_theirs(world: World) -> None:
+    world.open = {"20260101-000000-000-abcd"}
     world.add(10, 1, "cargo build", "PATH=/bin DECK_RUN=20260101-000000-000-abcd")
     assert world.look() == ()
+
+
+@pytest.mark.parametrize("run", ["20260101-000000-000-abcd", "../open", ""])
+def test_what_another_deck_runs_and_what_a_run_left_behind_is_not_ours(world: World, run: str) -> None:
+    world.open = {"20260101-000000-000-ffff", "../open", ""}
+    world.add(10, 1, "cargo build", f"PATH=/bin DECK_RUN={run}")
+    assert world.commands() == ["cargo build"]
+
+
+def test_a_build_that_outlives_its_run_is_shown_then(world: World) -> None:
+    world.open = {"r1"}
+    world.add(9, 1, "python supervisor")
+    world.add(10, 9, "cargo check", "DECK_RUN=r1")
+    assert world.look(9) == ()
+    world.open = set()
+    world.proc.remove(9)
+    world.add(10, 1, "cargo check", "DECK_RUN=r1")
+    assert world.commands() == ["cargo check"]
 
 
 def test_only_the_topmost_process_stands_for_a_build(world: World) -> None:
