@@ -23,10 +23,16 @@ _BUILDERS = ("cargo", "cmake", "ninja", "ninja-build")
 _PASSED = ("make", "gmake", "sh", "bash", "dash", "ccache", "sccache", "libtool")
 """Between make and a compiler."""
 _NO_BUILDS = frozenset(
-    "add config fmt generate-lockfile help info init locate-project login logout metadata new owner pkgid "
-    "read-manifest remove report rm search tree update verify-project version yank deck".split()
+    "add clean config fetch fmt generate-lockfile help info init locate-project login logout metadata new owner pkgid "
+    "read-manifest remove report rm search tree uninstall update vendor verify-project version yank deck".split()
 )
 """Subcommands of cargo that compile nothing."""
+_LISTING = {
+    "install": (b"--list",),
+    "package": (b"--list", b"-l", b"--no-verify"),
+    "publish": (b"--no-verify",),
+}
+"""Others compile nothing with one of these."""
 _WORKERS = ("cargo", "cc", "rustc", "linker", "ninja", "nvcc")
 _EDITORS = ("rust-analyzer", "RustRover", "clion", "zed", "code", "nvim", "vim", "emacs", "helix", "hx")
 _MAX_COMMAND = 200
@@ -134,7 +140,8 @@ class ForeignWatch:
         words = self._table.words(proc)
         match proc.name:
             case "cargo":
-                return subcommand_of(words) not in _NO_BUILDS
+                subcommand = subcommand_of(words)
+                return subcommand not in _NO_BUILDS and not any(word in _LISTING.get(subcommand, ()) for word in words)
             case "rustc" | "clippy-driver":
                 return self._table.part(proc).unit is not None
             case "cmake":

@@ -166,7 +166,8 @@ def test_an_editor_is_named_and_is_no_build_itself(world: World) -> None:
     "words",
     ["rustc --version", "rustc --print=cfg", "rustc --explain E0382", "cargo metadata --format-version 1",
      "cargo --version", "cargo +nightly fmt", "rustc -vV", "rustc --print sysroot", "cmake -P script.cmake",
-     "make help", "cargo deck top", "bash cargo.sh"],
+     "cargo fetch", "cargo vendor", "cargo clean", "cargo uninstall x", "cargo install --list", "cargo package -l",
+     "cargo package --no-verify", "make help", "cargo deck top", "bash cargo.sh"],
 )  # fmt: skip
 def test_what_compiles_nothing_is_no_build(world: World, words: str) -> None:
     world.add(10, 1, words)
@@ -177,7 +178,8 @@ def test_what_compiles_nothing_is_no_build(world: World, words: str) -> None:
     ("words", "below"),
     [("make -j4", "cc -c a.c"), ("cmake --build out", ""), ("cmake ..", "cc -o probe"), ("nvcc -c k.cu", ""),
      ("rustc --crate-name a a.rs", ""), ("rustc -O big.rs", ""), ("rustc --crate-name=big -O big.rs", ""),
-     ("cargo nextest run", ""), ("cargo -Z unstable build", "")],
+     ("cargo nextest run", ""), ("cargo test -- --list", ""), ("cargo package", ""), ("cargo install x", ""),
+     ("cargo -Z unstable build", "")],
 )  # fmt: skip
 def test_what_compiles_is_one(world: World, words: str, below: str) -> None:
     world.add(10, 1, words)
