@@ -14,7 +14,7 @@ from core.watch.bottleneck import BottleneckWatch, Subject
 from core.watch.foreign import IsOpen
 from core.watch.kills import KillBook, Suspect, Victim
 from core.watch.lock_book import LockBook
-from core.watch.locks import LockWatch, owner_among, whose
+from core.watch.locks import LockWatch, build_dirs_of, owner_among, whose
 from core.watch.machine_watch import MachineWatch
 from core.watch.prober import Prober, Watched
 from core.watch.table import Proc, ProcessTable
@@ -151,7 +151,7 @@ class Observer:
         supervisors = {one.supervisor: whose(runs[name].record.started) for name, one in watched.items()}
         if supervisors != self._supervisors:
             self._supervisors = supervisors
-            self._locks.forget_owners()
+            self._locks.forget_owners(build_dirs_of(runs[name].record.started for name in watched))
         now = self.clock()
         locks = self._locks.look(now)
         settled = self._locks.settled()
