@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 from core import adopt, checkpoint, facts
@@ -15,6 +16,7 @@ from core.machine_journal import HostReader, MachineJournal
 from core.observer import Observer
 from core.paths import Paths
 from core.requests import Server
+from core.run import stop
 from core.tenure import Tenure
 from core.watch import procs
 from core.watched import WatchedRun
@@ -79,7 +81,7 @@ class Engine:
         self._keeper = keeper
         self._open: dict[str, _Open] = {}
         self._arrivals: dict[str, _Arrival] = {}
-        self._observer = observer or Observer(clock, monotonic)
+        self._observer = observer or Observer(clock, monotonic, is_open=partial(stop.is_live, paths))
         self._observer.remember(HostReader(paths).poll())
         self._machine: MachineJournal | None = None
         self._caches = Caches(paths, clock, monotonic)

@@ -1,8 +1,8 @@
 """What is known of builds that are not ours at one moment: which still hold, and their locks. Pure."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 
-from core.host import ForeignBuild, Held, Owner
+from core.host import ForeignBuild, Held
 from core.lock_queries import is_current
 from core.state import Board
 
@@ -25,15 +25,15 @@ def foreign_builds(board: Board) -> tuple[ForeignBuild, ...]:
 
 def locks_of(board: Board, build: ForeignBuild) -> tuple[tuple[str, ...], str]:
     """Kinds of the locks that it holds, and what it waits for: `claude-1 · build dir lock`; empty: for nothing."""
-    others = frozenset(other.pid for other in board.host.foreign if other.pid != build.pid)
+    own = {build.pid, *build.cargos}
     locks = board.host.locks
-    held = tuple(dict.fromkeys(one.kind for one in locks if any(_is_of(o, build, others) for o in one.holders)))
-    return held, next(_waits(locks, build, others), "")
+    held = tuple(dict.fromkeys(one.kind for one in locks if any(owner.pid in own for owner in one.holders)))
+    return held, next(_waits(locks, own), "")
 
 
-def _waits(locks: Iterable[Held], build: ForeignBuild, others: frozenset[int]) -> Iterator[str]:
+def _waits(locks: Iterable[Held], own: Set[int]) -> Iterator[str]:
     for held in locks:
-        if any(_is_of(waiter.owner, build, others) for waiter in held.waiters):
+        if any(waiter.owner.pid in own for waiter in held.waiters):
             yield f"{_holder(held)} · {held.kind} lock"
 
 
@@ -42,11 +42,3 @@ def _holder(held: Held) -> str:
         return "nobody that is to be seen"
     owner = held.holders[0]
     return f"{owner.agent}'s build" if owner.agent else f"{owner.command or 'a process'} (not ours, pid {owner.pid})"
-
-
-def _is_of(owner: Owner, build: ForeignBuild, others: frozenset[int]) -> bool:
-    """It is a process of the build: the topmost one, or one that cargo started for itself in the same folder; not
-    another build there."""
-    if owner.run or owner.pid in others:
-        return False
-    return owner.pid == build.pid or (bool(build.cwd) and owner.cwd == build.cwd)

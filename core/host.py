@@ -1,7 +1,7 @@
 """What is known of the machine as a whole at one moment, and how its events change it. Pure."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import field, replace
 from types import MappingProxyType
 from typing import Any
@@ -22,6 +22,7 @@ LOCK_KINDS = {
     ".cargo-artifact-lock": "artifact dir",
 }
 """What cargo's lock files guard, by their name. Source: cargo 1.80 to 1.98."""
+_OF_EITHER = ".cargo-lock"
 _TRIPLE = re.compile(
     r"(x86_64|aarch64|arm|thumb|i[3-6]86|riscv|wasm|powerpc|s390x|mips|sparc|loongarch|nvptx|bpf|hexagon|avr|msp430)"
     r"[a-z0-9_]*(-[a-z0-9_]+){1,3}\Z"
@@ -89,6 +90,8 @@ class ForeignBuild:
     processes: int
     editor: str = ""
     """Editor or language server that started it (`rust-analyzer`); empty: none is seen."""
+    cargos: tuple[int, ...] = ()
+    """Pids of its other processes that are cargo, and may have locks: a `make` calls several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +134,7 @@ def _seen(host: Host, event: e.Event) -> Host:
             held = tuple(_held(row) for row in event.locks)
             return replace(host, locks=held, targets=_targets(host.targets, held))
         case e.ForeignSeen():
-            return replace(host, foreign=tuple(ForeignBuild(*row[:11]) for row in event.builds))
+            return replace(host, foreign=tuple(ForeignBuild(*row[:12]) for row in event.builds))
         case e.CachesSeen():
             return replace(host, caches=_fitted(event))
         case _:
@@ -189,9 +192,15 @@ def _targets(before: Mapping[str, tuple[str, ...]], locks: Iterable[Held]) -> Ma
     return before if after == before else MappingProxyType(after)
 
 
-def kind_of(path: str) -> str:
-    """What a lock that nobody holds guards."""
-    return LOCK_KINDS.get(path.rpartition("/")[2], "lock")
+def kind_of(path: str, build_dirs: Container[str | None]) -> str:
+    """What a lock guards. Up to cargo 1.95, that of a build dir that is set apart has the name of a target dir's.
+
+    Args:
+        path: Of the lock's file.
+        build_dirs: Those that are known, and are nobody's target dir.
+    """
+    name = path.rpartition("/")[2]
+    return "build dir" if name == _OF_EITHER and target_of(path) in build_dirs else LOCK_KINDS.get(name, "lock")
 
 
 def target_of(lock: str) -> str | None:

@@ -1,6 +1,6 @@
 """What cargo's locks mean for people: who waits for whom, what that cost today, which target dirs are shared. Pure."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 
 from core import events as e
 from core.host import Held, Owner, Waiter, kind_of, target_of
@@ -82,7 +82,8 @@ def lock_lines(board: Board, day_began: float) -> tuple[LockLine, ...]:
     held = {one.path: one for one in board.host.locks} if is_current(board) else {}
     lost = lost_today(board, day_began)
     shown = [*_telling(held.values(), lost), *(path for path in lost if path not in held)]
-    kinds = {path: kind for run in board.runs.values() for path, kind in _kinds(run)}
+    build_dirs = build_dirs_of(board)
+    kinds = {path: kind for run in board.runs.values() for path, kind in _kinds(run, build_dirs)}
     lines = [_line(path, held.get(path), kinds.get(path, ""), lost.get(path, {}), held, board.now) for path in shown]
     return tuple(sorted(lines, key=lambda line: (not line.is_ours, line.is_free, "cache" in line.kind, line.path)))
 
@@ -126,10 +127,16 @@ def _rank(path: str) -> int:
     return _RANKS.get(path.rpartition("/")[2], len(_RANKS))
 
 
-def _kinds(run: Run) -> Iterator[tuple[str, str]]:
+def build_dirs_of(board: Board) -> Set[str]:
+    """Build dirs of runs that are no target dir of any."""
+    runs = board.runs.values()
+    return {run.build_dir for run in runs if run.build_dir} - {run.target_dir for run in runs if run.target_dir}
+
+
+def _kinds(run: Run, build_dirs: Set[str]) -> Iterator[tuple[str, str]]:
     """What its locks guard, as far as it is known of those that nobody holds."""
     for path in run.lock_paid:
-        yield path, kind_of(path)
+        yield path, kind_of(path, build_dirs)
     if run.blocked is not None:
         yield run.blocked.path, run.blocked.kind
 

@@ -11,9 +11,10 @@ from core.host import Held, Host, lock_rows
 from core.link_watch import LinkWatch
 from core.watch import oom, procs
 from core.watch.bottleneck import BottleneckWatch, Subject
+from core.watch.foreign import IsOpen
 from core.watch.kills import KillBook, Suspect, Victim
 from core.watch.lock_book import LockBook
-from core.watch.locks import LockWatch, owner_among, whose
+from core.watch.locks import LockWatch, build_dirs_of, owner_among, whose
 from core.watch.machine_watch import MachineWatch
 from core.watch.prober import CACHES, Prober, Watched
 from core.watch.table import Proc, ProcessTable
@@ -52,6 +53,8 @@ class Observer:
     kernel: oom.KernelLog = field(default_factory=oom.KernelLog)
     proc: str = "/proc"
     """Where locks are told of."""
+    is_open: IsOpen = lambda run: False
+    """Of a run that says it is ours, and is not among those to look at."""
     _seen: dict[str, _Seen] = field(default_factory=dict)
     _ended: deque[tuple[Proc, Victim]] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
     _kills: KillBook = field(default_factory=KillBook)
@@ -73,7 +76,7 @@ class Observer:
         self._prober = Prober(self.table, clock=self.clock, monotonic=self.monotonic, cpu_time=cpu_time)
         self._locks = LockWatch(self._owner_of, self.proc)
         self._links = LinkWatch(clock=self.clock, cpu_time=cpu_time)
-        self._machine = MachineWatch(self._prober, clock=self.clock, monotonic=self.monotonic)
+        self._machine = MachineWatch(self._prober, clock=self.clock, monotonic=self.monotonic, is_open=self.is_open)
         self._bottlenecks = BottleneckWatch(self.table, clock=self.clock, monotonic=self.monotonic)
 
     def look(self, live: Iterable[WatchedRun], ending: Iterable[WatchedRun]) -> list[e.Event]:
@@ -152,7 +155,7 @@ class Observer:
         supervisors = {one.supervisor: whose(runs[name].record.started) for name, one in watched.items()}
         if supervisors != self._supervisors:
             self._supervisors = supervisors
-            self._locks.forget_owners()
+            self._locks.forget_owners(build_dirs_of(runs[name].record.started for name in watched))
         now = self.clock()
         locks = self._locks.look(now)
         settled = self._locks.settled()

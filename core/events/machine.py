@@ -7,9 +7,10 @@ OwnerRow = tuple[int, str, str, str, str, str]
 """Pid; run, agent (both empty: not ours); command, cwd (of one that is not ours); checkout (empty: not known)."""
 LockRow = tuple[str, str, tuple[OwnerRow, ...], float, tuple[tuple[OwnerRow, float], ...]]
 """Path; kind; holders; since when, seconds since the epoch; who waits, each with since when."""
-BuildRow = tuple[int, float, str, str, str, str, tuple[str, ...], int, float | None, int, str]
+BuildRow = tuple[int, float, str, str, str, str, tuple[str, ...], int, float | None, int, str, tuple[int, ...]]
 """Pid; started, seconds since the epoch; tool; command; cwd; checkout (empty: not known); units in flight; anonymous
-bytes; CPU seconds a second (None: first look); processes; editor that started it (empty: none is seen)."""
+bytes; CPU seconds a second (None: first look); processes; editor that started it (empty: none is seen); pids of the
+cargos below the first process, ascending (not in rows of older versions)."""
 DiskRow = tuple[str, int, int, float | None]
 """Folder; free bytes; all bytes; share of the time in which its device was busy, 0..1 (None: not known)."""
 ServerRow = tuple[str, str, int | None, int, int, int, int, int, int, int, str, str]

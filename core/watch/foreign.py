@@ -1,7 +1,7 @@
 """Builds that nobody started through us: cargo, rustc, cmake, ninja, make and nvcc, as /proc shows them."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from core.clock import Clock
 from core.clock import uptime as real_uptime
@@ -9,22 +9,30 @@ from core.events.machine import BuildRow
 from core.run.identity import workspace_root
 from core.run.mask import safe_words
 from core.values import dataclass
-from core.watch.locks import manifest_of
+from core.watch.locks import is_cargo_program, manifest_of
 from core.watch.prober import CACHES
 from core.watch.table import TICKS_A_SECOND, Proc, ProcessTable
 
 LEAST_AGE_S = 0.8
 """What is over sooner, nobody would have read; and a run of ours is known by then."""
+IsOpen = Callable[[str], bool]
+"""A run of ours of that id is live: true from before its first process on, whoever knows of it yet."""
 _TOOLS = ("cargo", "rustc", "clippy-driver", "cmake", "ninja", "ninja-build", "make", "gmake", "nvcc")
 _BUILDERS = ("cargo", "cmake", "ninja", "ninja-build")
 """They are builds of their own, whoever calls them."""
 _PASSED = ("make", "gmake", "sh", "bash", "dash", "ccache", "sccache", "libtool")
 """Between make and a compiler."""
 _NO_BUILDS = frozenset(
-    "add config fmt generate-lockfile help info init locate-project login logout metadata new owner pkgid "
-    "read-manifest remove report rm search tree update verify-project version yank deck".split()
+    "add clean config fetch fmt generate-lockfile help info init locate-project login logout metadata new owner pkgid "
+    "read-manifest remove report rm search tree uninstall update vendor verify-project version yank deck".split()
 )
 """Subcommands of cargo that compile nothing."""
+_LISTING = {
+    "install": (b"--list",),
+    "package": (b"--list", b"-l", b"--no-verify"),
+    "publish": (b"--no-verify",),
+}
+"""Others compile nothing with one of these."""
 _WORKERS = ("cargo", "cc", "rustc", "linker", "ninja", "nvcc")
 _EDITORS = ("rust-analyzer", "RustRover", "clion", "zed", "code", "nvim", "vim", "emacs", "helix", "hx")
 _MAX_COMMAND = 200
@@ -54,11 +62,12 @@ class ForeignWatch:
     """Finds them in the table of processes, after each look of it."""
 
     def __init__(
-        self, table: ProcessTable, *, clock: Clock, monotonic: Clock, uptime: Clock = real_uptime
+        self, table: ProcessTable, *, clock: Clock, monotonic: Clock, is_open: IsOpen, uptime: Clock = real_uptime
     ) -> None:  # fmt: skip
         self._table = table
         self._clock = clock
         self._monotonic = monotonic
+        self._is_open = is_open
         self._uptime = uptime
         self._builds: dict[tuple[int, int], _Build | None] = {}
         """By pid and start; None: it is none."""
@@ -131,7 +140,8 @@ class ForeignWatch:
         words = self._table.words(proc)
         match proc.name:
             case "cargo":
-                return subcommand_of(words) not in _NO_BUILDS
+                subcommand = subcommand_of(words)
+                return subcommand not in _NO_BUILDS and not any(word in _LISTING.get(subcommand, ()) for word in words)
             case "rustc" | "clippy-driver":
                 return self._table.part(proc).unit is not None
             case "cmake":
@@ -163,8 +173,8 @@ class ForeignWatch:
         return proc.name.endswith("-daemon") or len(self._table.words(proc)) == 1
 
     def _describe(self, root: Proc) -> _Build | None:
-        """What stays the same of a build; None: it was started through us after all."""
-        if any(word.startswith(b"DECK_RUN=") for word in self._table.environ(root)):
+        """What stays the same of a build; None: it is a run of ours that was just begun."""
+        if self._is_ours(root):
             return None
         words = tuple(word.decode("utf-8", "replace") for word in self._table.words(root))
         program = os.path.basename(words[0]) if words else root.name
@@ -173,6 +183,11 @@ class ForeignWatch:
         checkout = (workspace_root(cwd, manifest_of(words)) or "") if cwd and program == "cargo" else ""
         started_at = round(self._clock() - self._age_s(root), 2)
         return _Build(root, program, command, cwd, checkout, self._editor_of(root), started_at)
+
+    def _is_ours(self, root: Proc) -> bool:
+        """It says so, and the run is live: not one of another state folder, nor what a run left behind."""
+        run = next((word[9:] for word in self._table.environ(root) if word.startswith(b"DECK_RUN=")), b"")
+        return bool(run) and b"/" not in run and self._is_open(run.decode("utf-8", "replace"))
 
     def _editor_of(self, root: Proc) -> str:
         """The editor or language server that started it; empty: none did."""
@@ -192,11 +207,12 @@ class ForeignWatch:
         procs = [*tree, *(proc for proc in served if self._is_asked(proc, asked))]
         self._table.follow(procs, "")
         units = {part.unit.name: None for proc in procs if (part := self._table.part(proc)).unit is not None}
+        cargos = tuple(sorted(proc.pid for proc in tree[1:] if is_cargo_program(proc.name)))
         memory = sum(proc.memory_bytes for proc in procs)
         self.memory_bytes += memory
         return (
             root.pid, build.started_at, build.tool, build.command, build.cwd, build.checkout,
-            tuple(units), memory, self._cores(build, sum(p.cpu_ticks for p in procs)), len(procs), build.editor,
+            tuple(units), memory, self._cores(build, sum(p.cpu_ticks for p in procs)), len(procs), build.editor, cargos,
         )  # fmt: skip
 
     def _is_asked(self, proc: Proc, asked: set[tuple[bytes, str]]) -> bool:
@@ -215,12 +231,12 @@ class ForeignWatch:
         return self._uptime() - root.started_ticks / TICKS_A_SECOND
 
 
-def look_once(supervisors: Iterable[int], *, clock: Clock, monotonic: Clock) -> tuple[BuildRow, ...]:
+def look_once(supervisors: Iterable[int], *, clock: Clock, monotonic: Clock, is_open: IsOpen) -> tuple[BuildRow, ...]:
     """All builds as one look sees them, oldest first; what cores they use is not known."""
     table = ProcessTable()
     table.look()
     try:
-        return ForeignWatch(table, clock=clock, monotonic=monotonic).look(supervisors, ()) or ()
+        return ForeignWatch(table, clock=clock, monotonic=monotonic, is_open=is_open).look(supervisors, ()) or ()
     finally:
         table.close()
 
@@ -245,7 +261,7 @@ def _is_like(old: BuildRow, new: BuildRow) -> bool:
     """A person would see no difference."""
     cores, used = old[8], new[8]
     return (
-        (*old[:7], old[9]) == (*new[:7], new[9])
+        (*old[:7], *old[9:]) == (*new[:7], *new[9:])
         and abs(new[7] - old[7]) < max(old[7], _LEAST_BYTES) * _STEP
         and (cores is None) == (used is None)
         and abs((cores or 0.0) - (used or 0.0)) < 0.1

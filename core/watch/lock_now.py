@@ -5,11 +5,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
 
+from core.events import RunStarted
 from core.facts import read_record
 from core.host import Held, Waiter
 from core.paths import Paths
 from core.run.stop import find_holder
-from core.watch.locks import LockWatch, OwnerOf, owner_among, times_of, whose
+from core.watch.locks import LockWatch, build_dirs_of, owner_among, times_of, whose
 
 
 def look_now(paths: Paths, now: float, known: Iterable[Held]) -> tuple[Held, ...]:
@@ -21,7 +22,9 @@ def look_now(paths: Paths, now: float, known: Iterable[Held]) -> tuple[Held, ...
         known: What was seen before.
     """
     since = times_of(known)
-    found = LockWatch(_owners(paths)).look(now)
+    runs = _open_runs(paths)
+    supervisors = {pid: whose(started) for pid, started in runs.items()}
+    found = LockWatch(partial(owner_among, supervisors), build_dirs=build_dirs_of(runs.values())).look(now)
     return tuple(_with_times(held, lambda *key: since.get(key, now)) for held in found)
 
 
@@ -35,9 +38,9 @@ def _with_times(held: Held, since: Callable[[str, int, bool], float]) -> Held:
     )  # fmt: skip
 
 
-def _owners(paths: Paths) -> OwnerOf:
-    """Whose a process is, by the supervisors of open runs."""
-    supervisors: dict[int, tuple[str, str, str]] = {}
+def _open_runs(paths: Paths) -> dict[int, RunStarted]:
+    """By the pids of their supervisors."""
+    found: dict[int, RunStarted] = {}
     try:
         names = os.listdir(paths.open)
     except OSError:
@@ -45,5 +48,5 @@ def _owners(paths: Paths) -> OwnerOf:
     for name in names:
         holder, record = find_holder(paths, name), read_record(paths, name)
         if holder is not None and record is not None:
-            supervisors[holder.supervisor.pid] = whose(record.started)
-    return partial(owner_among, supervisors)
+            found[holder.supervisor.pid] = record.started
+    return found

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from core import events as e
-from core.host import LOCK_KINDS, Held, Owner, Waiter
+from core.host import LOCK_KINDS, Held, Owner, Waiter, kind_of
 from core.run import proctree
 from core.run.identity import workspace_root
 from core.run.mask import safe_words
@@ -41,8 +41,11 @@ OwnerOf = Callable[[int], tuple[str, str, str]]
 class LockWatch:
     """Looks at cargo's locks again and again."""
 
-    def __init__(self, owner_of: OwnerOf, proc: str = "/proc") -> None:
+    def __init__(
+        self, owner_of: OwnerOf, proc: str = "/proc", build_dirs: frozenset[str] = frozenset()
+    ) -> None:  # fmt: skip
         self._owner_of = owner_of
+        self._build_dirs = build_dirs
         self._proc = proc
         self._table = LockTable(proc)
         self._entries: dict[str, list[Entry]] = {}
@@ -115,9 +118,13 @@ class LockWatch:
         """What another engine saw last: those that are still there began when it says."""
         self._since |= times_of(locks)
 
-    def forget_owners(self) -> None:
-        """Runs came or went: ask again whose the processes are that seemed to be nobody's."""
-        self._content = b""
+    def forget_owners(self, build_dirs: frozenset[str] = frozenset()) -> None:
+        """Runs came or went: ask again whose the processes are that seemed to be nobody's.
+
+        Args:
+            build_dirs: Of the runs that are there now; see `build_dirs_of`.
+        """
+        self._content, self._build_dirs = b"", build_dirs
         self._owners = {pid: owner for pid, owner in self._owners.items() if owner.run}
 
     def _held(self, latest: float) -> tuple[Held, ...]:
@@ -142,7 +149,7 @@ class LockWatch:
             return None
         return Held(
             path,
-            LOCK_KINDS[os.path.basename(path)],
+            kind_of(path, self._build_dirs),
             tuple(self._owner(pid) for _, pid in began),
             began[0][0] if began else 0.0,
             tuple(sorted(waiters, key=lambda one: one.since)),
@@ -241,6 +248,13 @@ def times_of(locks: Iterable[Held]) -> dict[tuple[str, int, bool], float]:
 def whose(started: e.RunStarted) -> tuple[str, str, str]:
     """Run, agent, and the checkout that it builds; empty: what it starts may build elsewhere."""
     return started.run, started.agent, started.checkout if started.tool == "cargo" else ""
+
+
+def build_dirs_of(runs: Iterable[e.RunStarted]) -> frozenset[str]:
+    """Where links lead to the build dirs of runs, but for those that are a target dir of one of them."""
+    runs = list(runs)
+    targets = {os.path.realpath(one.target_dir) for one in runs if one.target_dir}
+    return frozenset({os.path.realpath(one.build_dir) for one in runs if one.build_dir} - targets)
 
 
 def owner_among(supervisors: Mapping[int, tuple[str, str, str]], pid: int) -> tuple[str, str, str]:

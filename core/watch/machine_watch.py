@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from core import events as e
 from core.clock import Clock
-from core.watch.foreign import ForeignWatch
+from core.watch.foreign import ForeignWatch, IsOpen
 from core.watch.machine_meter import MachineMeter
 from core.watch.prober import Prober, Watched
 
@@ -16,13 +16,13 @@ LOOK_OUT_S = 2.8
 class MachineWatch:
     """Looks at the machine; the prober's looks serve it too."""
 
-    def __init__(self, prober: Prober, *, clock: Clock, monotonic: Clock) -> None:
+    def __init__(self, prober: Prober, *, clock: Clock, monotonic: Clock, is_open: IsOpen) -> None:
         self._prober = prober
         self._clock = clock
         self._monotonic = monotonic
         self._looked_at = -1e9
         self.meter = MachineMeter(clock=clock, monotonic=monotonic)
-        self.foreign = ForeignWatch(prober.table, clock=clock, monotonic=monotonic)
+        self.foreign = ForeignWatch(prober.table, clock=clock, monotonic=monotonic, is_open=is_open)
 
     def look(self, watched: Iterable[Watched], *, has_sampled: bool) -> list[e.Event]:
         """What is new to tell.

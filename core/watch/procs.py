@@ -1,8 +1,9 @@
 """Units seen in /proc: what compilers and build scripts are at, where cargo says nothing."""
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from core import events as e
 from core.parsers.progress import left_unit
@@ -13,6 +14,11 @@ _PACKAGE_VARIABLES = (
 )  # fmt: skip
 _TARGET_FOLDERS = frozenset(("benches", "examples", "tests"))
 """Where cargo looks for targets that are named by their files."""
+_COMPILERS = (b"rustc", b"clippy-driver", b"rustdoc")
+_QUESTIONS = frozenset((b"-vV", b"-Vv", b"-V", b"--version", b"--explain", b"-h", b"--help"))
+_PRINTED_BY_COMPILING = {b"link-args", b"native-static-libs"}
+"""What `--print` tells beside a compilation. Source: rustc 1.95."""
+_BEFORE_OUTPUT = (b"-o", b"--out-dir")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +45,12 @@ def package_of(environ: bytes) -> dict[str, str]:
 def is_compiler_or_script(words: Sequence[bytes]) -> bool:
     """`rustc …`, `WRAPPER …/rustc …`, or a build script."""
     names = [word.rpartition(b"/")[2] for word in words[:2]]
-    return b"rustc" in names or names[:1] == [b"build-script-build"] or names[:1] == [b"rustdoc"]
+    return b"rustc" in names or names[:1] == [b"rustdoc"] or any(map(is_build_script, names[:1]))
+
+
+def is_build_script(program: bytes) -> bool:
+    """Cargo named it after its source: `build-script-build` of `build.rs`, `build-script-main` of `build/main.rs`."""
+    return program.startswith(b"build-script-")
 
 
 def unit_of(words: Sequence[bytes], package: Mapping[str, str]) -> Unit | None:
@@ -47,13 +58,14 @@ def unit_of(words: Sequence[bytes], package: Mapping[str, str]) -> Unit | None:
     name = package.get("CARGO_PKG_NAME", "")
     version = package.get("CARGO_PKG_VERSION", "")
     program = words[0].rpartition(b"/")[2]
-    if program == b"build-script-build":
+    if is_build_script(program):
         name = name or _package_of_path(words[0])
         return Unit(f"{name}(build)", name, version, "run-build-script") if name else None
     crate = _value(words, b"--crate-name")
     if not crate and any(word.startswith(b"@") for word in words):
         crate = package.get("CARGO_CRATE_NAME", "")  # the rest is in a file
-    if crate in ("", "___"):
+    crate = crate or _crate_of_file(words)
+    if crate in ("", "___") or _is_question(words):
         return None
     name = name or crate
     if crate.startswith("build_script_"):
@@ -168,10 +180,31 @@ def _start_ticks(path: str) -> int:
 
 
 def _value(words: Sequence[bytes], flag: bytes) -> str:
-    for position, word in enumerate(words[:-1]):
+    """Of `--flag value` or `--flag=value`; empty: it is not given."""
+    return next(_values(words, flag), b"").decode("utf-8", "replace")
+
+
+def _values(words: Sequence[bytes], flag: bytes) -> Iterator[bytes]:
+    for position, word in enumerate(words):
         if word == flag:
-            return words[position + 1].decode("utf-8", "replace")
-    return ""
+            yield from words[position + 1 : position + 2]
+        elif word.startswith(flag + b"="):
+            yield word[len(flag) + 1 :]
+
+
+def _crate_of_file(words: Sequence[bytes]) -> str:
+    """What a compiler calls a crate that was given no name: `my-app.rs` is `my_app`; empty: no file is compiled."""
+    if words[0].rpartition(b"/")[2] not in _COMPILERS:
+        return ""
+    files = (word for before, word in pairwise(words) if word.endswith(b".rs") and before not in _BEFORE_OUTPUT)
+    source = next((file for file in files if not file.startswith(b"-")), b"")
+    return source.rpartition(b"/")[2][:-3].replace(b"-", b"_").decode("utf-8", "replace")
+
+
+def _is_question(words: Sequence[bytes]) -> bool:
+    """The compiler answers, and compiles nothing."""
+    asked = {value.partition(b"=")[0] for value in _values(words, b"--print")}
+    return bool(asked - _PRINTED_BY_COMPILING) or not _QUESTIONS.isdisjoint(words)
 
 
 def _package_of_path(path: bytes) -> str:

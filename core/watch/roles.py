@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from core.watch.link_words import output_of
-from core.watch.procs import Unit, is_compiler_or_script, package_of, unit_of
+from core.watch.procs import Unit, is_build_script, is_compiler_or_script, package_of, unit_of
 
 Role = Literal[
     "cargo", "rustc", "rustdoc", "build script", "cc", "linker", "cmake", "ninja", "make", "nvcc", "test", "cache",
@@ -13,7 +13,6 @@ Role = Literal[
 ]  # fmt: skip
 _BY_NAME: dict[str, Role] = {
     "cargo": "cargo", "rustc": "rustc", "clippy-driver": "rustc", "rustdoc": "rustdoc",
-    **dict.fromkeys(("build-script-build", "build-script-bu", "build-script-main", "build-script-ma"), "build script"),
     **dict.fromkeys(("cc", "c++", "gcc", "g++", "clang", "clang++", "cc1", "cc1plus", "as", "cpp", "ar"), "cc"),
     **dict.fromkeys(
         ("ld", "ld.bfd", "ld.gold", "ld.lld", "lld", "rust-lld", "ld.mold", "mold", "wild", "collect2", "lto1",
@@ -63,6 +62,8 @@ def part_of(name: str, words: Sequence[bytes], environ: bytes = b"") -> Part:
 
 
 def _role(name: str) -> Role | None:
+    if is_build_script(name.encode("utf-8", "replace")):
+        return "build script"
     found = _BY_NAME.get(name)
     if found is None and (versioned := _VERSIONED.match(name)):
         found = "linker" if versioned[1] == "ld" else "cc"

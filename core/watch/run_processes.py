@@ -37,7 +37,7 @@ class RunProcess:
     detail: str = ""
     """The unit that it works on, else the file; empty: not known."""
     anonymous_bytes: int = 0
-    """Its own memory: resident, and no page of a file."""
+    """Its own memory: resident, and no page of a file; of each page that forked processes share, only its part."""
     pss_bytes: int | None = None
     """Resident memory, of each shared page only its part; None: not to be seen."""
     read_bytes: int | None = None
@@ -103,6 +103,7 @@ def _read(pid: int, depth: int, *, is_served: bool = False) -> tuple[RunProcess,
     program = proctree.executable_name(pid)
     part = part_of(program, words, _quiet(pid, "environ") if is_compiler_or_script(words) else b"")
     shown = tuple(word.decode("utf-8", "replace") for word in line[:_MAX_COMMAND_BYTES].split(b"\0") if word)
+    anonymous = (int(pages[1]) - int(pages[2])) * _PAGE_BYTES
     io, rollup = _numbers(_quiet(pid, "io")), _numbers(_quiet(pid, "smaps_rollup"))
     process = RunProcess(
         pid=pid,
@@ -113,7 +114,7 @@ def _read(pid: int, depth: int, *, is_served: bool = False) -> tuple[RunProcess,
         rss_bytes=int(fields[21]) * _PAGE_BYTES,
         role=part.role,
         detail=part.detail,
-        anonymous_bytes=(int(pages[1]) - int(pages[2])) * _PAGE_BYTES,
+        anonymous_bytes=min(anonymous, rollup.get("Pss_Anon", rollup.get("Pss", anonymous // 1024)) * 1024),
         pss_bytes=rollup["Pss"] * 1024 if "Pss" in rollup else None,
         read_bytes=io.get("read_bytes"),
         write_bytes=io.get("write_bytes"),

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Container, Iterable, Iterator
 
 from core.values import dataclass
+from core.watch.forks import LEAST_BYTES, ForkMemory
 from core.watch.proc_files import read, read_again, read_link
 from core.watch.procs import is_compiler_or_script
 from core.watch.roles import Part, part_of
@@ -40,8 +41,13 @@ class Proc:
     looks: int = 0
     cpu_ticks: int = 0
     """User and system time, with that of children it waited for."""
+    anonymous_bytes: int = 0
+    """Resident, and no page of a file; pages that forked processes share are in each one's."""
     memory_bytes: int = 0
-    """Its anonymous memory: resident, and no page of a file."""
+    """The same, of each shared page only its part: these add up. As of the last time that it was followed."""
+    minor_faults: int = 0
+    stack: int = 0
+    """Where it begins, as exec placed it: forked processes have their parent's. 0: not to be seen."""
     state: str = ""
     """Of its first thread, one letter: `R` runs or is ready to, `S` sleeps, `D` waits for a disk, `T` is stopped."""
     major_faults: int = 0
@@ -82,6 +88,7 @@ class ProcessTable:
         self._children: dict[int, list[Proc]] = {}
         self._kept = 0
         self._looks = 0
+        self._forks = ForkMemory(root)
         self._zombies: set[int] = set()
         """Ended, and listed until somebody waits for them: in a container that may be for ever."""
         self.gone: list[Proc] = []
@@ -104,6 +111,7 @@ class ProcessTable:
             elif proc.is_followed or proc.looks < _YOUNG_LOOKS or (proc.parent and proc.parent not in self._procs):
                 self._refresh(proc)
         self._looks += 1
+        self._forks.begin_look()
         self._zombies = self._zombies & pids if self._looks % _FORGET_EVERY else set()
         for pid in pids - self._procs.keys() - self._zombies:
             self._add(pid)
@@ -132,7 +140,11 @@ class ProcessTable:
                     yield proc
 
     def follow(self, procs: Iterable[Proc], owner: str) -> None:
-        """From now on, read their time and memory at each look, for a run; the first reading is taken now."""
+        """From now on, read their time and memory at each look, for a run; the first reading is taken now.
+
+        Their `memory_bytes` are what they take as of the last look: call it after each one.
+        """
+        large = []
         for proc in procs:
             proc.owner = owner
             if not proc.is_followed:
@@ -141,6 +153,10 @@ class ProcessTable:
                     self._keep(proc)
                 self._take_memory(proc)
                 self._take_io(proc)
+            proc.memory_bytes = proc.anonymous_bytes
+            if proc.anonymous_bytes >= LEAST_BYTES:
+                large.append(proc)
+        self._forks.count_once(large)
 
     def part(self, proc: Proc) -> Part:
         """What it does in a build; read from its command line once, and again when it became another program."""
@@ -244,7 +260,7 @@ class ProcessTable:
     def _take(self, proc: Proc, stat: bytes) -> bool:
         """Take over what a `stat` file says; False: the process is gone or dead."""
         end = stat.rfind(b")")
-        fields = stat[end + 2 :].split(None, 20)
+        fields = stat[end + 2 :].split(None, 26)
         if len(fields) < 20 or fields[0] in (b"Z", b"X"):
             return False
         started = int(fields[19])
@@ -252,6 +268,7 @@ class ProcessTable:
         if name != proc.name or started != proc.started_ticks:
             proc.part, proc.words, proc.name, proc.looks = None, None, name, 0
         proc.parent, proc.started_ticks, proc.state = int(fields[1]), started, fields[0].decode("ascii", "replace")
+        proc.minor_faults, proc.stack = int(fields[7]), int(fields[25]) if len(fields) > 25 else 0
         proc.major_faults = int(fields[9]) + int(fields[10])
         ticks = int(fields[11]) + int(fields[12]) + int(fields[13]) + int(fields[14])
         if proc.is_followed and (ticks != proc.cpu_ticks or proc.state == "D" or not proc.is_io_known):
@@ -274,4 +291,4 @@ class ProcessTable:
     def _take_memory(self, proc: Proc) -> None:
         fields = self._read_of(proc, "statm", proc.statm_fd).split(None, 3)
         if len(fields) >= 3:
-            proc.memory_bytes = (int(fields[1]) - int(fields[2])) * _PAGE_BYTES
+            proc.anonymous_bytes = (int(fields[1]) - int(fields[2])) * _PAGE_BYTES

@@ -20,10 +20,11 @@ class World:
         self.now = 120.0
         self.slept_s = 0.0
         """How long the machine was suspended: starts of processes count that, monotonic clocks do not."""
+        self.open: set[str] = set()
         self.table = ProcessTable(str(root))
         self.watch = ForeignWatch(
             self.table, clock=lambda: BOOTED + self.now, monotonic=lambda: self.now - self.slept_s,
-            uptime=lambda: self.now,
+            is_open=lambda run: run in self.open, uptime=lambda: self.now,
         )  # fmt: skip
 
     def add(
@@ -59,7 +60,7 @@ def test_a_build_is_told_with_all_that_is_seen(world: World, tmp_path: Path) -> 
     world.add(11, 10, "rustc --crate-name serde --out-dir /t/debug/deps")
     assert world.look() == ((
         10, BOOTED + 10, "cargo", "cargo build --config registry.token=***", str(tmp_path / "crate"), str(tmp_path),
-        ("serde",), 400 * PAGE, None, 2, "",
+        ("serde",), 400 * PAGE, None, 2, "", (),
     ),)  # fmt: skip
 
 
@@ -110,8 +111,27 @@ def test_what_is_below_a_supervisor_of_ours_is_ours(world: World) -> None:
 
 
 def test_a_build_of_ours_that_was_not_found_yet_is_none_of_theirs(world: World) -> None:
+    world.open = {"20260101-000000-000-abcd"}
     world.add(10, 1, "cargo build", "PATH=/bin DECK_RUN=20260101-000000-000-abcd")
     assert world.look() == ()
+
+
+@pytest.mark.parametrize("run", ["20260101-000000-000-abcd", "../open", ""])
+def test_what_another_deck_runs_and_what_a_run_left_behind_is_not_ours(world: World, run: str) -> None:
+    world.open = {"20260101-000000-000-ffff", "../open", ""}
+    world.add(10, 1, "cargo build", f"PATH=/bin DECK_RUN={run}")
+    assert world.commands() == ["cargo build"]
+
+
+def test_a_build_that_outlives_its_run_is_shown_then(world: World) -> None:
+    world.open = {"r1"}
+    world.add(9, 1, "python supervisor")
+    world.add(10, 9, "cargo check", "DECK_RUN=r1")
+    assert world.look(9) == ()
+    world.open = set()
+    world.proc.remove(9)
+    world.add(10, 1, "cargo check", "DECK_RUN=r1")
+    assert world.commands() == ["cargo check"]
 
 
 def test_only_the_topmost_process_stands_for_a_build(world: World) -> None:
@@ -124,6 +144,17 @@ def test_only_the_topmost_process_stands_for_a_build(world: World) -> None:
     assert world.commands() == ["cargo clippy", "ninja -C out"]
 
 
+def test_cargos_below_the_topmost_process_are_told(world: World) -> None:
+    world.add(10, 1, "ninja -C out")
+    world.add(13, 10, "sh -c cargo")
+    world.add(12, 13, "cargo build")
+    world.add(11, 10, "cargo nextest run")
+    world.add(14, 11, "cargo-nextest nextest run")
+    world.add(20, 1, "cargo build")
+    rows = world.look() or ()
+    assert [(row[0], row[11]) for row in rows] == [(10, (11, 12, 14)), (20, ())]
+
+
 def test_an_editor_is_named_and_is_no_build_itself(world: World) -> None:
     world.add(9, 1, "rust-analyzer")
     world.add(10, 9, "cargo check --workspace")
@@ -133,8 +164,10 @@ def test_an_editor_is_named_and_is_no_build_itself(world: World) -> None:
 
 @pytest.mark.parametrize(
     "words",
-    ["cargo metadata --format-version 1", "cargo --version", "cargo +nightly fmt", "rustc -vV", "rustc --print sysroot",
-     "cmake -P script.cmake", "make help", "cargo deck top", "bash cargo.sh"],
+    ["rustc --version", "rustc --print=cfg", "rustc --explain E0382", "cargo metadata --format-version 1",
+     "cargo --version", "cargo +nightly fmt", "rustc -vV", "rustc --print sysroot", "cmake -P script.cmake",
+     "cargo fetch", "cargo vendor", "cargo clean", "cargo uninstall x", "cargo install --list", "cargo package -l",
+     "cargo package --no-verify", "make help", "cargo deck top", "bash cargo.sh"],
 )  # fmt: skip
 def test_what_compiles_nothing_is_no_build(world: World, words: str) -> None:
     world.add(10, 1, words)
@@ -144,7 +177,9 @@ def test_what_compiles_nothing_is_no_build(world: World, words: str) -> None:
 @pytest.mark.parametrize(
     ("words", "below"),
     [("make -j4", "cc -c a.c"), ("cmake --build out", ""), ("cmake ..", "cc -o probe"), ("nvcc -c k.cu", ""),
-     ("rustc --crate-name a a.rs", ""), ("cargo nextest run", ""), ("cargo -Z unstable build", "")],
+     ("rustc --crate-name a a.rs", ""), ("rustc -O big.rs", ""), ("rustc --crate-name=big -O big.rs", ""),
+     ("cargo nextest run", ""), ("cargo test -- --list", ""), ("cargo package", ""), ("cargo install x", ""),
+     ("cargo -Z unstable build", "")],
 )  # fmt: skip
 def test_what_compiles_is_one(world: World, words: str, below: str) -> None:
     world.add(10, 1, words)

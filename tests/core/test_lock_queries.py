@@ -52,6 +52,14 @@ def blocked(path: str, since: float, holder_pid: int | None = 1) -> e.LockBlocke
     return e.LockBlocked(since, "artifact dir", path, since, holder_pid, "run-a", "a", "", "", since)
 
 
+def test_a_free_lock_of_a_build_dir_is_told_as_such() -> None:
+    passed = [e.LockPassed(NOW - 50, "build dir", f"/w/{name}/debug/.cargo-lock", 40.0, "a", "") for name in "bt"]
+    one = replace(run("1", "a", *passed, target="/w/t"), build_dir="/w/b")
+    assert [(line.path[3], line.kind) for line in lock_lines(board(runs=(one,)), 0.0)] == [
+        ("b", "build dir"), ("t", "artifact dir"),
+    ]  # fmt: skip
+
+
 def test_who_waits_stands_in_the_order_of_chains() -> None:
     first = held(TARGET + ".cargo-lock", A, (B, 31.0), (FOREIGN, 2.0))
     second = held("/x/target/debug/.cargo-lock", B, (C, 12.0))

@@ -13,7 +13,7 @@ from core.host import Held, Owner, Waiter
 from core.reduce import reduce_run
 from core.watch.lock_book import LockBook
 from core.watch.lock_table import Entry, LockTable, parse_locks
-from core.watch.locks import NOISE_S, LockWatch, between, chain, manifest_of
+from core.watch.locks import NOISE_S, LockWatch, between, build_dirs_of, chain, manifest_of
 from tests.core.runs import until
 
 TABLE = b"""1: FLOCK  ADVISORY  WRITE 19427 fe:00:2368489 0 EOF
@@ -349,6 +349,34 @@ def test_runs_are_told_from_what_is_not_ours(tmp_path: Path, holders: Holders) -
     watch = LockWatch(lambda pid: ("run-1", "claude-1", "/w") if pid == one.pid else ("", "", ""))
     (owner,) = below(tmp_path, watch.look(1.0))[0].holders
     assert (owner.run, owner.agent, owner.command, owner.checkout) == ("run-1", "claude-1", "", "/w")
+
+
+def started(target_dir: Path, build_dir: Path | None) -> e.RunStarted:
+    return e.RunStarted(1.0, "run-1", "claude-1", "build", "cargo", "build", "/w", "/w", str(target_dir), False, False,
+                        False, None if build_dir is None else str(build_dir))  # fmt: skip
+
+
+@pytest.mark.parametrize("target", ["target", "build/target", "."])
+def test_the_lock_of_a_build_dir_that_is_set_apart_is_told_as_such(
+    tmp_path: Path, holders: Holders, target: str
+) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "build")
+    dirs = build_dirs_of([started(tmp_path / target, tmp_path / "link")])
+    kinds = {tmp_path / "build": "build dir", tmp_path / target: "artifact dir"}
+    for folder in kinds:
+        (folder / "debug").mkdir(parents=True)
+        holders.holding(folder / "debug" / ".cargo-lock")
+    watch = LockWatch(nobody)
+    assert {held.kind for held in below(tmp_path, watch.look(1.0))} == {"artifact dir"}
+    watch.forget_owners(dirs)
+    found = below(tmp_path, watch.look(2.0))
+    assert {Path(held.path).parent.parent: held.kind for held in found} == kinds
+
+
+def test_a_build_dir_in_which_another_run_has_its_target_is_a_target_dir_too(tmp_path: Path) -> None:
+    runs = [started(tmp_path / "a", tmp_path / "b"), started(tmp_path / "b", None), started(tmp_path, tmp_path)]
+    assert build_dirs_of(runs) == frozenset()
+    assert build_dirs_of(runs[:1]) == {str(tmp_path / "b")}
 
 
 def ours(pid: int, agent: str) -> Owner:

@@ -215,6 +215,8 @@ def test_the_time_of_children_that_ended_is_not_lost() -> None:
     [
         ("/usr/bin/rustc --crate-name serde", "rustc", "serde"),
         ("/t/debug/build/ring-0123456789abcdef/build-script-build", "build script", "ring(build)"),
+        ("/t/debug/build/ring-0123456789abcdef/build-script-main", "build script", "ring(build)"),
+        ("/t/debug/build/ring-0123456789abcdef/build-script-gen-code", "build script", "ring(build)"),
         ("/t/debug/deps/cli-0123456789abcdef --nocapture", "test", "cli"),
         ("cc -m64 a.o -o /t/app", "cc", "app"),
         ("/usr/bin/x86_64-linux-gnu-ld.bfd -o /t/app a.o", "linker", "app"),

@@ -62,5 +62,25 @@ def test_each_process_stands_below_its_parent_with_its_cost(paths: Paths) -> Non
         parent.communicate()
 
 
+FORK = """
+import os, sys
+held = bytearray(30_000_000)
+if os.fork():
+    print("ready", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_page_that_forked_processes_share_is_not_told_twice(paths: Paths) -> None:
+    command = [sys.executable, "-c", FORK]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as parent:
+        assert parent.stdout is not None
+        assert parent.stdout.readline() == b"ready\n"
+        found = look(paths, "r")
+        first = next(at for at, one in enumerate(found) if one.pid == parent.pid)
+        assert 30_000_000 < sum(one.anonymous_bytes for one in found[first : first + 2]) < 50_000_000
+        parent.communicate()
+
+
 def test_a_run_that_is_over_has_no_processes(tmp_path: Path) -> None:
     assert look(Paths(str(tmp_path), ""), "r") == ()

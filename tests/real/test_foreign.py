@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from tests.real.product import Deck, until
+from tests.real.product import Deck, temporary_deck, until
 from tests.real.samples import write_files
 
 MANIFEST = '[package]\nname = "slow"\nversion = "0.1.0"\nedition = "2021"\n'
@@ -81,3 +81,29 @@ def test_an_engine_follows_it_to_its_end_and_knows_its_lock(deck: Deck) -> None:
     os.write(writer, b"go on")
     os.close(writer)
     until(lambda: deck.json("ps", "--json")["runs"][0]["state"] == "done", 30, "the end of our own")
+
+
+def test_what_another_state_folder_runs_is_not_ours(deck: Deck) -> None:
+    root = deck.folder + "/theirs"
+    write_files(root, {"Cargo.toml": MANIFEST, "src/lib.rs": "", "build.rs": SCRIPT})
+    os.mkfifo(root + "/wait")
+    writer = os.open(root + "/wait", os.O_RDWR)
+    with temporary_deck() as other:
+        other.run("build", "--detach", cwd=root)
+        (one,) = until(lambda: [b for b in seen(deck, root) if b["in_flight"] == ["slow(build)"]], 30, "their build")
+        assert one["tool"] == "cargo"
+        assert (deck.json("ps", "--json")["runs"], seen(other, root)) == ([], [])
+    os.close(writer)
+
+
+def test_what_a_run_leaves_behind_is_shown_once_it_is_over(deck: Deck) -> None:
+    root = deck.folder + "/left"
+    write_files(root, {"Cargo.toml": MANIFEST, "src/lib.rs": "", "build.rs": SCRIPT})
+    os.mkfifo(root + "/wait")
+    writer = os.open(root + "/wait", os.O_RDWR)
+    deck.run("exec", "--", "sh", "-c", "setsid cargo check -q > log 2>&1 &", cwd=root)
+    assert deck.json("ps", "--json")["runs"][0]["state"] == "done"
+    until(lambda: [b["command"] for b in seen(deck, root)] == ["cargo check -q"], 30, "what it left")
+    os.write(writer, b"go on")
+    until(lambda: seen(deck, root) == [], 30, "its end")
+    os.close(writer)

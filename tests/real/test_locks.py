@@ -49,6 +49,24 @@ def test_the_holder_of_a_lock_is_named_and_the_wait_is_measured(deck: Deck, quie
     until(lambda: events(run, "RunEnded"), 20, "the end of the build")
 
 
+def test_the_lock_of_a_build_dir_that_is_set_apart_is_named_as_cargo_does(deck: Deck) -> None:
+    root = os.path.join(deck.folder, "apart")
+    config = '[build]\nbuild-dir = "work"\n'
+    write_files(root, {"Cargo.toml": MANIFEST, "src/lib.rs": "", ".cargo/config.toml": config})
+    os.makedirs(f"{root}/work/debug")
+    with open(f"{root}/work/debug/.cargo-lock", "w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        deck.run("build", "--detach", cwd=root)
+        (run,) = deck.runs()
+        (told,) = until(lambda: events(run, "LockBlocked"), 10, "the wait")
+        assert (told["path"], told["kind"]) == (held.name, "build dir")
+        (listed,) = (one for one in deck.json("locks", "--json")["locks"] if one["path"] == held.name)
+        assert listed["kind"] == "build dir"
+        with open(run + "/out.log") as log:
+            assert "waiting for file lock on build directory" in log.read()
+    until(lambda: events(run, "RunEnded"), 20, "the end of the build")
+
+
 GATED = {
     "Cargo.toml": MANIFEST, "src/main.rs": "fn main() {}\n",
     "build.rs": """fn main() {

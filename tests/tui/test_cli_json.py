@@ -62,6 +62,12 @@ def test_ps_prints_what_is_documented(run: str, capsys: pytest.CaptureFixture[st
         assert set(one[name]) == documented(f"### `{name}`"), name
 
 
+def test_one_picture_of_top_is_as_all_of_them_are(run: str, capsys: pytest.CaptureFixture[str]) -> None:
+    (found,) = printed(capsys, "top", "--once", "--json")
+    assert (found["schema"], found["version"]) == ("cargo-deck/top", 1)
+    assert [one["run"] for one in found["runs"]] == [run]
+
+
 def test_what_is_known_of_the_machine_is_printed_as_documented() -> None:
     build = ForeignBuild(7, 1.0, "cargo", "cargo check", "", "", ("serde",), 5, None, 2, "rust-analyzer")
     sample = e.MachineSampled(9.0, 0.5, 100, 60, 30, 20, 0, 0, (("cpu", 0.1, 0.0),), (("/t", 1, 2, None),))

@@ -74,15 +74,7 @@ def _ps(argv: list[str]) -> int:
     parser = common.make_parser("ps", "Builds that run, and those that ended in the last hour.")
     parser.add_argument("--all", action="store_true", help="all of the last 24 hours")
     given = parser.parse_args(argv)
-    paths = common.user_paths()
-    bring_up_to_date(paths)
-    board = common.whole_board(paths)
-    runs = _chosen(board, is_all=given.all)
-    if given.json:
-        _print_json("ps", board, runs, paths)
-    else:
-        for line in [*table(board, runs, _room()), *_foreign(board, paths)]:
-            common.print_text(line)
+    _print_now("ps", is_all=given.all, is_json=given.json)
     return 0
 
 
@@ -92,11 +84,24 @@ def _top(argv: list[str]) -> int:
     parser.add_argument("--all", action="store_true", help="all of the last 24 hours")
     given = parser.parse_args(argv)
     if given.once:
-        return _ps([word for word in argv if word != "--once"])
+        _print_now("top", is_all=given.all, is_json=given.json)
+        return 0
     try:
         _refresh(common.user_paths(), is_all=given.all, is_json=given.json)
     except KeyboardInterrupt:
         return 0  # the way to leave it
+
+
+def _print_now(schema: str, *, is_all: bool, is_json: bool) -> None:
+    paths = common.user_paths()
+    bring_up_to_date(paths)
+    board = common.whole_board(paths)
+    runs = _chosen(board, is_all=is_all)
+    if is_json:
+        _print_json(schema, board, runs, paths)
+        return
+    for line in [*table(board, runs, _room()), *_foreign(board, paths)]:
+        common.print_text(line)
 
 
 def _refresh(paths: Paths, *, is_all: bool, is_json: bool) -> NoReturn:

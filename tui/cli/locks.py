@@ -8,7 +8,7 @@ from typing import Any
 
 from core.client import ensure_engine
 from core.host import Held, Owner, kind_of
-from core.lock_queries import LockLine, SharedTarget, lock_lines, lost_today, shared_targets, what_avoids
+from core.lock_queries import LockLine, SharedTarget, build_dirs_of, lock_lines, lost_today, shared_targets, what_avoids
 from core.paths import Paths
 from core.state import Board
 from core.watch.lock_now import look_now
@@ -109,15 +109,19 @@ def _widths(rows: Sequence[tuple[str, ...]], room: int) -> list[int]:
 def _print_json(board: Board, shared: Sequence[SharedTarget], proofs: dict[str, Proven]) -> None:
     lost = lost_today(board, words.day_began(board.now))
     held = {one.path: one for one in board.host.locks}
-    locks = [_lock(path, held.get(path), lost.get(path, {}), board.now) for path in {**held, **lost}]
+    dirs_apart = build_dirs_of(board)
+    locks = [
+        _lock(path, held.get(path), kind_of(path, dirs_apart), lost.get(path, {}), board.now)
+        for path in {**held, **lost}
+    ]  # fmt: skip
     dirs = [_shared(one, proofs.get(one.path)) for one in shared]
     common.print_json("locks", now=board.now, locks=locks, shared=dirs)
 
 
-def _lock(path: str, held: Held | None, lost: Any, now: float) -> dict[str, Any]:
+def _lock(path: str, held: Held | None, kind: str, lost: Any, now: float) -> dict[str, Any]:
     since = held.since if held is not None and held.holders and held.since < now else None
     return {
-        "path": path, "kind": held.kind if held is not None else kind_of(path), "held_since": since,
+        "path": path, "kind": held.kind if held is not None else kind, "held_since": since,
         "holders": [_owner(owner) for owner in held.holders] if held is not None else [],
         "waiters": [
             {**_owner(waiter.owner), "since": waiter.since if waiter.since < now else None} for waiter in held.waiters

@@ -16,12 +16,17 @@ def builds_of(board: Board, paths: Paths) -> tuple[ForeignBuild, ...]:
     """As an engine sees them; where none looks, as one look of our own does."""
     if is_current(board):
         return foreign_builds(board)
-    from core.run.stop import find_holder
+    from functools import partial
+
+    from core.run.stop import find_holder, is_live
     from core.watch.foreign import look_once
 
     live = [run.run for run in board.runs.values() if not run.state.is_over]
     holders = [holder for run in live if (holder := find_holder(paths, run)) is not None]
-    rows = look_once([holder.supervisor.pid for holder in holders], clock=wall_clock, monotonic=monotonic)
+    rows = look_once(
+        [holder.supervisor.pid for holder in holders], clock=wall_clock, monotonic=monotonic,
+        is_open=partial(is_live, paths),
+    )  # fmt: skip
     return tuple(ForeignBuild(*row) for row in rows)
 
 
