@@ -103,9 +103,14 @@ def _known(file: str) -> dict[str, list[int]]:
     try:
         with open(file, "rb") as opened:
             found = json.load(opened)
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
-    return {k: v for k, v in found.items() if isinstance(v, list)} if isinstance(found, dict) else {}
+    return {k: v for k, v in found.items() if _is_version(v)} if isinstance(found, dict) else {}
+
+
+def _is_version(value: object) -> bool:
+    """Three numbers; or none: it does not say its version."""
+    return isinstance(value, list) and len(value) in (0, 3) and all(type(one) is int for one in value)
 
 
 def _keep(file: str, known: dict[str, list[int]]) -> None:

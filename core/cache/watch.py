@@ -12,7 +12,8 @@ from core.cache.explain import Explainer
 from core.cache.figures import Figures
 from core.cache.followed_log import FollowedLog
 from core.cache.key_book import Entry, KeyBook
-from core.cache.server import Server, logs_since, read_server
+from core.cache.server import logs_since
+from core.cache.server_record import Server, read_server
 from core.cache.store_client import data_folder
 from core.cache.store_files import Objects
 from core.cache.store_object import Stored

@@ -11,7 +11,7 @@ import pytest
 
 from core import events as e
 from core.cache.key_book import Entry, KeyBook
-from core.cache.server import Server
+from core.cache.server_record import Server
 from core.cache.watch import SETTLE_S, CacheWatch
 from core.paths import Paths
 from core.watched import WatchedRun

@@ -206,6 +206,9 @@ def test_an_address_is_written_in_its_place_where_no_new_file_can_be(tmp_path: P
     [
         lambda text: "", lambda text: text[:20], lambda text: "[]", lambda text: "null",
         lambda text: text.replace("40000", "0"), lambda text: text.replace("40000", "1e999"),
+        lambda text: text.replace("7", "1" + "0" * 30), lambda text: text.replace("7", "true"),
+        lambda text: "[" * 100_000, lambda text: text.replace("40000", '"40000"'),
+        lambda text: text.replace("a" * 48, "\\u00fc" * 40),
         lambda text: text.replace("a" * 48, "short"), lambda text: text.replace("a" * 48, "a" * 40 + "\\r\\n"),
     ],
 )  # fmt: skip
