@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from core.cache.server_record import Server
 from tests.real.product import Deck, end, process, read_json, temporary_deck, until
 
 FILES = {
@@ -122,6 +123,35 @@ def test_a_build_goes_on_where_its_server_was_killed(deck: Deck) -> None:
     again = outcomes(build(deck, "ann", folder))
     assert again["one"] == ("hit", "ann"), "a new server was started for the next build"
     assert server(deck, "ann")["pid"] != known["pid"]
+
+
+NO_RECORDS = (
+    '{"port":1234,"token":"' + "a" * 40 + '","pid":1' + "0" * 30 + "}", "[" * 100_000, '{"socket": 4}', "",
+    json.dumps({name: 4 for name in Server._fields}),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("content", NO_RECORDS, ids=range(len(NO_RECORDS)))
+def test_damaged_records_of_server_and_store_are_made_anew_and_leave_no_server_behind(deck: Deck, content: str) -> None:
+    folder = checkout(deck)
+    build(deck, "ann", folder)
+    first = server(deck, "ann")["pid"]
+    for name in ("caches/ann/server.json", "store/address"):
+        Path(deck.state, name).write_text(content)
+    for words in (("cache", "stats"), ("cache", "log"), ("cache", "zero")):
+        done = deck.run(*words)
+        assert (done.returncode, done.stderr) == (0, ""), words
+    (folder / "one/src/lib.rs").write_text("pub fn one() -> u32 { 2 }\n")
+    assert outcomes(build(deck, "ann", folder))["one"] == ("missed", "source")
+    assert server(deck, "ann")["pid"] != first
+    assert process(first) is None
+    Path(deck.state, "caches/ann/server.json").write_text(content)
+    last = [one for one in deck.processes() if os.path.basename(one.argv[0]) == "sccache"]
+    assert len(last) == 1
+    assert "ann  stopped" in deck.run("cache", "stop", "--agent", "ann").stdout
+    assert process(last[0].pid) is None
+    log = Path(deck.state, "engine/log")
+    assert not log.exists() or "Traceback" not in log.read_text()
 
 
 def test_what_is_compiled_while_the_server_is_dead_is_told_as_that(deck: Deck) -> None:
