@@ -211,6 +211,19 @@ def test_a_client_that_hangs_holds_nobody(paths: Paths, address: StoreAddress) -
         link.close()
 
 
+def test_a_put_that_does_not_say_its_length_replaces_nothing(paths: Paths, address: StoreAddress) -> None:
+    asker = Asker(address)
+    asker.put(KEY, b"object")
+    with socket.create_connection(("127.0.0.1", address.port)) as link:
+        link.settimeout(20)
+        head = f"PUT {asker.path(KEY)} HTTP/1.1\r\nAuthorization: Bearer {address.token}\r\n\r\n"
+        link.sendall(head.encode())
+        assert link.recv(4096).startswith(b"HTTP/1.1 411 Length Required\r\n")
+    assert asker.get(KEY) == b"object"
+    assert asker.put(KEY, b"") == 201
+    assert asker.get(KEY) == b""
+
+
 def test_requests_of_one_connection_are_answered_in_turn(address: StoreAddress) -> None:
     fields = f"Authorization: Bearer {address.token}\r\n"
     link = socket.create_connection(("127.0.0.1", address.port))
