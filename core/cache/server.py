@@ -15,9 +15,10 @@ import time
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import NamedTuple
 
 from core.cache.backends import backend_of
-from core.cache.program import Program, find_program, own_folder
+from core.cache.program import Program, find_programs, own_folder, reject
 from core.cache.sccache_env import LOG_ENV
 from core.cache.server_process import (
     last_words,
@@ -66,13 +67,13 @@ def ensure_server(paths: Paths, agent: str, wish: Wish, env: dict[str, str]) -> 
         UsageError: the store that is set is no place to store.
         StateError: there is no sccache, or its server does not start.
     """
-    program = find_program(paths, env)
+    programs = find_programs(paths, env)
     backend, variables = _backend(paths, agent, wish, env)
     folder = agent_folder(paths, agent)
     for place in (paths.state, paths.caches, folder):  # a mode is for the last folder of a path only
         os.makedirs(place, 0o700, exist_ok=True)
-    given = sorted(f"{name}={value}" for name, value in variables.items())
-    settings = _digest(program.path, program.shown, surroundings(), *given)
+    wanted = [_Wanted(program, backend, variables) for program in programs]
+    settings = wanted[0].settings
     with _locked(folder):
         known = read_server(paths, agent)
         if known is not None and is_alive(known):
@@ -86,8 +87,41 @@ def ensure_server(paths: Paths, agent: str, wish: Wish, env: dict[str, str]) -> 
         if (why := recent_failure(folder, settings)) is not None:
             raise StateError(why)
         _drop_old_logs(folder)
-        env = {**_base_env(env), **variables}
-        return _start(paths, agent, program, env, backend=backend, settings=settings)
+        return _start_one(paths, agent, wanted, _base_env(env))
+
+
+class _Wanted(NamedTuple):
+    """A server that could be started."""
+
+    program: Program
+    backend: str
+    variables: dict[str, str]
+
+    @property
+    def settings(self) -> str:
+        """Digest of all that it is started with."""
+        given = sorted(f"{name}={value}" for name, value in self.variables.items())
+        return _digest(self.program.path, self.program.shown, surroundings(), *given)
+
+
+def _start_one(paths: Paths, agent: str, wanted: list[_Wanted], env: dict[str, str]) -> Server:
+    """The first that starts; one that did not, where another one does, is tried no more.
+
+    Raises:
+        StateError, OSError: none does; the next builds do not wait for that again.
+    """
+    for at, one in enumerate(wanted):
+        try:
+            server = _start(paths, agent, one, env)
+        except (StateError, OSError) as error:
+            if one is wanted[-1]:
+                note_failure(agent_folder(paths, agent), wanted[0].settings, str(error))
+                raise
+            continue
+        for broken in wanted[:at]:
+            reject(paths, broken.program)
+        return server
+    raise AssertionError("there is at least one")
 
 
 def _backend(paths: Paths, agent: str, wish: Wish, env: dict[str, str]) -> tuple[str, dict[str, str]]:
@@ -271,12 +305,14 @@ def _quietly_unlink(path: str) -> None:
         pass
 
 
-def _start(paths: Paths, agent: str, program: Program, env: dict[str, str], *, backend: str, settings: str) -> Server:
-    folder = agent_folder(paths, agent)
+def _start(paths: Paths, agent: str, wanted: _Wanted, env: dict[str, str]) -> Server:
+    folder, program = agent_folder(paths, agent), wanted.program
     now = wall_clock()
     socket, log = socket_path(folder), _log_path(folder, now)
     _quietly_unlink(socket)
-    env |= {
+    env = {
+        **env,
+        **wanted.variables,
         **LOG_ENV,
         "SCCACHE_SERVER_UDS": socket,
         "SCCACHE_START_SERVER": "1",
@@ -291,14 +327,13 @@ def _start(paths: Paths, agent: str, program: Program, env: dict[str, str], *, b
     process = proctree.read_process(pid)
     server = Server(
         agent, folder, socket, log, pid, process.started_ticks if process else 0, program.path, own, program.shown,
-        backend, settings, now,
+        wanted.backend, wanted.settings, now,
     )  # fmt: skip
     try:
         _await_start(server)
         write_server(server)
-    except BaseException as error:
+    except BaseException:
         _end(server)  # nobody else would know of it
-        note_failure(folder, settings, str(error))
         raise
     return server
 
