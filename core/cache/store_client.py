@@ -49,7 +49,7 @@ def ensure_store(paths: Paths, *, limit_bytes: int = STORE_LIMIT_BYTES, idle_s: 
     Limit and idle time are those of whoever starts it.
 
     Raises:
-        StoreError: none answers within 2 s.
+        StoreError: none answers within 2 s, or none could write anything.
     """
     began = monotonic()
     ends = began + START_S
@@ -65,6 +65,7 @@ def ensure_store(paths: Paths, *, limit_bytes: int = STORE_LIMIT_BYTES, idle_s: 
             raise StoreError(f"the cache store did not start within {START_S:g} s: see {paths.store}/errors")
         _stores.reap()
         if child not in _stores.pids and now >= start_at:
+            _try_folders(paths)
             # One that was killed may hold the lock still, so that the first of ours gives way to it.
             child = _start(paths, limit_bytes, idle_s)
             start_at, pause_s = now + pause_s, pause_s * 2
@@ -290,6 +291,17 @@ def _start(paths: Paths, limit_bytes: int, idle_s: float) -> int:
         return _stores.start(program, paths.store, data_folder(paths), str(limit_bytes), f"{idle_s:g}")
     except OSError as error:
         raise StoreError(f"the cache store could not be started: {error}") from error
+
+
+def _try_folders(paths: Paths) -> None:
+    """A store would not come up where it can write nothing: it is said at once, and which folder that is."""
+    for folder in (paths.store, data_folder(paths)):
+        try:
+            for place in (os.path.dirname(folder), folder):  # a mode is for the last folder of a path only
+                os.makedirs(place, 0o700, exist_ok=True)
+            os.close(os.open(folder + "/lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        except OSError as error:
+            raise StoreError(f"the cache store cannot write to {folder}: {error.strerror}") from error
 
 
 def _sleep(seconds: float) -> None:
