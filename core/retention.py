@@ -234,7 +234,8 @@ def _remove_tree(path: str, bin_folder: str) -> bool:
 
 
 def _is_served(paths: Paths, agent: str) -> bool:
-    from core.cache.server import is_alive, read_server
+    from core.cache.server import is_alive
+    from core.cache.server_record import read_server
 
     server = read_server(paths, agent)
     return server is not None and is_alive(server)

@@ -12,6 +12,9 @@ from typing import NamedTuple
 from core.note_tail import NoteTail
 from core.watch import procs
 
+PROBE = "Probe"
+"""Language of what build scripts try: no units, but the server counts them."""
+
 
 class CallKey(NamedTuple):
     """What tells a compilation from all others of its time."""

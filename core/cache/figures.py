@@ -8,7 +8,8 @@ from typing import Any
 from core import events as e
 from core.cache.sccache_log import ServerLog
 from core.cache.sccache_stats import ServerStats, parse_stats
-from core.cache.server import Server, agents, is_alive, kill_server, read_server
+from core.cache.server import agents, is_alive, kill_server
+from core.cache.server_record import Server, read_server
 from core.cache.store_address import read_address
 from core.cache.store_client import end_hung_store, ensure_store, store_stats
 from core.clock import Clock

@@ -264,11 +264,12 @@ def _static_libraries(options: _Options, cwd: str, files: Files) -> dict[str, st
 
 
 def _compiler(path: str, cargo: str, files: Files) -> tuple[str, str]:
-    """Its identity and its name. A proxy of rustup's stands for the compiler beside the cargo that runs.
+    """Its identity and its name. Called by its name, or through a proxy of rustup's, it has no library beside it and
+    stands for the compiler beside the cargo that runs.
 
     The driver's library is named after its own content: no compiler has to be asked, nor 150 MB read.
     """
-    for program in (cargo, path):
+    for program in (path, cargo):
         root = program.rpartition("/")[0].rpartition("/")[0]
         if not root:
             continue

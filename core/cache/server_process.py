@@ -1,15 +1,21 @@
 """The process of a cache server: started outside any run, with nothing of who starts it that others would notice."""
 
+import _socket
 import hashlib
 import os
 import signal
+import struct
 from typing import Any
 
 from core.clock import wall_clock
 from core.errors import StateError
+from core.run import proctree
 
 RETRY_AFTER_S = 30.0
 _LONGEST_SOCKET = 100
+_CONNECT_LIMIT_S = 1.0
+_CREDENTIALS = struct.Struct("3i")
+"""Of a socket's other end: pid, user, group."""
 _DEFAULT_SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGPIPE, signal.SIGTERM)
 _SHELL = "/bin/sh"
 _BEGIN = 'umask 022 && cd / && exec "$0"'
@@ -90,6 +96,20 @@ def socket_path(folder: str) -> str:
     if status.st_uid != os.getuid() or status.st_mode & 0o077:
         raise StateError(f"{place} is not ours alone: remove it, or set XDG_STATE_HOME to a shorter path")
     return f"{place}/{hashlib.blake2b(folder.encode(), digest_size=8).hexdigest()}"
+
+
+def listener(path: str) -> proctree.Process | None:
+    """The user's process that takes connections at that socket, as the kernel says; None: none does."""
+    link = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+    try:
+        link.settimeout(_CONNECT_LIMIT_S)
+        link.connect(path)
+        pid, uid, _ = _CREDENTIALS.unpack(link.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, _CREDENTIALS.size))
+    except OSError:
+        return None
+    finally:
+        link.close()
+    return proctree.read_process(pid) if pid > 0 and uid == os.getuid() else None
 
 
 def note_failure(folder: str, settings: str, why: str) -> None:

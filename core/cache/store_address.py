@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 _BYTES = 256
 """The file is filled up with spaces, so that it can be written anew in its place on a full disk."""
+_MAX_BYTES = 4096
+_LARGEST_PID = 1 << 22
 
 
 class StoreAddress(NamedTuple):
@@ -21,17 +23,24 @@ class StoreAddress(NamedTuple):
 
 
 def read_address(folder: str) -> StoreAddress | None:
-    """The last store's; None: there was none."""
+    """The last store's; None: there was none, or what is there is no address."""
     import json
 
     try:
-        with open(folder + "/address", encoding="ascii") as file:
-            told = json.load(file)
-        address = StoreAddress(int(told["port"]), str(told["token"]), int(told["pid"]))
-    except (OSError, ValueError, KeyError, TypeError, OverflowError):
+        with open(folder + "/address", "rb") as file:
+            told = json.loads(file.read(_MAX_BYTES))
+        address = StoreAddress(told["port"], told["token"], told["pid"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
-    is_good = 0 < address.port < 1 << 16 and len(address.token) >= 32 and address.token.isalnum() and address.pid > 0
-    return address if is_good else None
+    return address if _is_sound(address) else None
+
+
+def _is_sound(address: StoreAddress) -> bool:
+    port, token, pid = address
+    if type(port) is not int or type(token) is not str or type(pid) is not int:
+        return False
+    is_token = 32 <= len(token) <= 128 and token.isascii() and token.isalnum()
+    return 0 < port < 1 << 16 and 0 < pid <= _LARGEST_PID and is_token
 
 
 def write_address(folder: str, address: StoreAddress) -> None:

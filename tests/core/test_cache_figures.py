@@ -9,7 +9,7 @@ import pytest
 
 from core import events as e
 from core.cache.figures import PERIOD_S, REST_PERIOD_S, Figures
-from core.cache.server import Server
+from core.cache.server_record import Server
 from core.paths import Paths
 from tests.real.product import until
 

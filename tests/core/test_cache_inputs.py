@@ -152,9 +152,11 @@ def files(**contents: bytes) -> Files:
         return known[path]
 
     def names(folder: str) -> list[str]:
-        if folder != "/tools/nightly/lib":
+        known = {"/tools/nightly/lib": ["libstd.so", "librustc_driver-b5a9.so"], "/home/me/.cargo/lib": [],
+                 "/tools/stable/lib": ["librustc_driver-57ab.so"]}  # fmt: skip
+        if folder not in known:
             raise OSError(folder)
-        return ["libstd.so", "librustc_driver-b5a9.so"]
+        return known[folder]
 
     return Files(read_file, lambda path: digest_of(path.encode()) if "lost" not in path else "", names)
 
@@ -181,6 +183,20 @@ def test_what_counts_in_the_key_is_gathered_and_nothing_else() -> None:
         "CARGO_REGISTRY_TOKEN": "set", "DB_PASSWORD": "set", "OUT_DIR": "/t/out", "UNSET": "#" + digest_of(b""),
     }  # fmt: skip
     assert not now.is_whole  # two secrets may differ unseen
+
+
+@pytest.mark.parametrize(
+    ("path", "found"),
+    [
+        ("/tools/stable/bin/rustc", ("57ab", "stable")), ("/tools/stable/bin/clippy-driver", ("57ab", "stable")),
+        ("/home/me/.cargo/bin/rustc", ("b5a9", "nightly")), ("rustc", ("b5a9", "nightly")),
+    ],
+)  # fmt: skip
+def test_the_compiler_is_the_one_that_was_called_and_not_the_one_beside_cargo(
+    path: str, found: tuple[str, str]
+) -> None:
+    now = gather(ARGV, ENV, "/a", "/t/deps/low-11.d", files=files(), compiler=path)
+    assert (now.compiler, now.toolchain) == found
 
 
 def test_no_credential_is_kept_in_any_form() -> None:

@@ -30,13 +30,13 @@ class World:
         self.program.write_text(f"#!/bin/sh\n{line}\n")
         self.program.chmod(0o755)
 
-    def counts(self, *, hits: int = 0, misses: int = 0, bins: int = 0) -> None:
+    def counts(self, *, hits: int = 0, misses: int = 0, bins: int = 0, failed: int = 0, errors: int = 0) -> None:
         stats = {
             "cache_hits": {"counts": {"Rust": hits}},
             "cache_misses": {"counts": {"Rust": misses}},
-            "cache_errors": {"counts": {}},
+            "cache_errors": {"counts": {"Rust": errors}},
             "not_cached": {"crate-type": bins, "missing input": 3, "-": 1},
-            "compile_fails": 0,
+            "compile_fails": failed,
         }
         (self.folder / "stats").write_text(json.dumps({"stats": stats}))
 
@@ -52,8 +52,8 @@ class World:
         assert found is not None
         return found
 
-    def asked(self, run: str, calls: int) -> None:
-        note = {"call": "1", "at": 1.0, "cwd": "/w", "direct": False, "env": {}}
+    def asked(self, run: str, calls: int, *, probe: bool = False) -> None:
+        note = {"probe": probe, "call": "1", "at": 1.0, "cwd": "/w", "direct": False, "env": {}}
         argv = ["rustc", "--crate-name", "a", "--out-dir", "/w/target/debug/deps"]
         with open(self.folder / run / "fronts/cache.jsonl", "a") as file:
             file.write((json.dumps({**note, "argv": argv}) + "\n") * calls)
@@ -166,6 +166,38 @@ def test_without_a_front_another_run_or_a_build_of_others_leaves_none(world: Wor
     world.counts(hits=1)
     assert world.end(three) == []
     assert three.note == one.note
+
+
+@pytest.mark.parametrize("front", [True, False])
+@pytest.mark.parametrize(("code", "language"), [(0, "Probe"), (101, "Rust")])
+def test_of_a_build_that_went_well_what_failed_to_compile_was_no_unit(
+    world: World, front: bool, code: int, language: str
+) -> None:
+    world.counts()
+    one = world.reader("one", front=front)
+    world.poll(one, STARTED + 1)
+    if front:
+        world.asked("one", 2)
+    (world.folder / "one/exit.json").write_text(json.dumps({"code": code}))
+    world.counts(misses=1, failed=1)
+    one.end(ENDED, is_whole=True)
+    told = world.poll(one, ENDED + SETTLE_LIMIT_S)
+    assert sorted((event.outcome, event.language) for event in told) == [("error", language), ("missed", "Rust")]
+
+
+@pytest.mark.parametrize(("front", "language"), [(True, "Probe"), (False, "Rust")])
+def test_what_could_not_be_listed_was_a_probe_where_one_was_noted(world: World, front: bool, language: str) -> None:
+    world.counts()
+    one = world.reader("one", front=front)
+    world.poll(one, STARTED + 1)
+    if front:
+        world.asked("one", 1)
+        world.asked("one", 1, probe=True)
+    (world.folder / "one/exit.json").write_text('{"code": 0}')
+    world.counts(hits=1, errors=1)
+    one.end(ENDED, is_whole=True)
+    told = world.poll(one, ENDED + SETTLE_LIMIT_S)
+    assert sorted((event.outcome, event.language) for event in told) == [("error", language), ("hit", "Rust")]
 
 
 def test_a_run_that_was_stopped_has_none(world: World) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from core import events as e
 from core.cache.key_book import Entry, KeyBook
-from core.cache.server import Server
+from core.cache.server_record import Server
 from core.cache.watch import SETTLE_S, CacheWatch
 from core.paths import Paths
 from core.watched import WatchedRun
@@ -56,11 +56,12 @@ class World:
         self.log(agent, at + 0.03, f"[{crate}]: Cache hit in 0.001 s")
         self.log(agent, at + 0.04, f"[{crate}]: compile result: cache hit", "sccache::server")
 
-    def miss(self, agent: str, at: float, crate: str, *, key: str = "cafe", took_s: float = 0.1) -> None:
+    def miss(self, agent: str, at: float, crate: str, *, key: str = "cafe", took_s: float = 0.1,
+             event: str = "miss") -> None:  # fmt: skip
         """All that a server says of a miss."""
         self.begin(agent, at, crate)
         self.log(agent, at + 0.02, f"[{crate}]: Hash key: {key}")
-        self.log(agent, at + 0.03, f"[{crate}]: Cache miss in 0.001 s")
+        self.log(agent, at + 0.03, f"[{crate}]: Cache {event} in 0.001 s")
         self.log(agent, at + 0.03 + took_s, f"[{crate}]: Compiled in {took_s:.3f} s, storing in cache")
         self.log(agent, at + 0.03 + took_s, f"[{crate}]: compile result: cache miss", "sccache::server")
         self.log(agent, at + 0.04 + took_s, f"[{crate}]: Cache write finished in 0.001 s", "sccache::server")
@@ -70,8 +71,8 @@ class World:
         self.log(agent, at, f"[{crate}]: get_cached_or_compile: {words}")
         self.log(agent, at + 0.01, f"[{crate}]: generate_hash_key took 0.010 s")
 
-    def run(self, name: str, agent: str, at: float = 0.0, *, has_notes: bool = True) -> "FakeRun":
-        run = FakeRun(self.paths.run(name), name, agent, NOW + at)
+    def run(self, name: str, agent: str, at: float = 0.0, *, has_notes: bool = True, tool: str = "cargo") -> "FakeRun":
+        run = FakeRun(self.paths.run(name), name, agent, NOW + at, tool)
         os.makedirs(run.folder + "/fronts")
         if has_notes:
             Path(run.folder, "fronts", "cache.jsonl").touch()
@@ -85,9 +86,9 @@ class World:
 class FakeRun:
     """As much of a WatchedRun as caches look at."""
 
-    def __init__(self, folder: str, run: str, agent: str, at: float) -> None:
+    def __init__(self, folder: str, run: str, agent: str, at: float, tool: str = "cargo") -> None:
         self.folder, self.run = folder, run
-        started = SimpleNamespace(agent=agent, at=at, target_dir=folder + "/target")
+        started = SimpleNamespace(agent=agent, at=at, target_dir=folder + "/target", tool=tool)
         self.record = SimpleNamespace(cache_server="/some", started=started)
         self.told_lookups: frozenset[tuple[str, float]] = frozenset()
         self.is_given_up = False
@@ -127,6 +128,26 @@ def test_a_hit_is_told_to_the_run_that_asked(world: World) -> None:
     world.hit("ann", 0.11, "one")
     world.look(run)
     assert run.told == [("one", "hit", 0.15)]
+
+
+def test_a_miss_that_was_asked_for_is_told_as_that(world: World) -> None:
+    run = world.run("1", "ann")
+    for at, event in ((0.1, "miss"), (0.5, "recache")):
+        run.call(at, "one")
+        world.miss("ann", at + 0.01, "one", event=event)
+        world.look(run)
+    found = [one for one in run.events if isinstance(one, e.CacheLookedUp)]
+    assert [(one.outcome, one.reason) for one in found] == [("missed", "first time"), ("missed", "recache")]
+
+
+def test_what_cargo_asks_a_wrapper_before_it_compiles_is_no_compilation(world: World) -> None:
+    run, other = world.run("1", "ann", has_notes=False), world.run("2", "ann", has_notes=False, tool="exec")
+    world.log("ann", 0.1, "check_compiler: Unsupported compiler: /w/wrap.sh: 2: exec: -E: not found", "sccache::server")
+    world.look(run)
+    assert run.told == []
+    world.log("ann", 0.4, "check_compiler: Unsupported compiler: /w/tcc: no such option", "sccache::server")
+    world.look(other)
+    assert other.told == [("", "not cacheable", 0.4)]
 
 
 def test_what_a_server_did_for_an_earlier_run_is_no_answer_to_a_later_one(world: World) -> None:

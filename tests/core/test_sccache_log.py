@@ -157,7 +157,7 @@ def test_each_step_of_nvcc_has_its_language_and_nvcc_itself_is_marked() -> None:
 def test_an_assembler_and_a_forced_compilation_are_told_apart() -> None:
     verdicts = read(recorded("c"))
     assert {v.language for v in verdicts} == {"C/C++", "Assembler"}
-    assert [v.reason for v in verdicts if v.outcome == "missed" and v.reason] == ["SCCACHE_RECACHE"]
+    assert [v.reason for v in verdicts if v.outcome == "missed" and v.reason] == ["recache"]
     assert [v.tag for v in verdicts if v.reason == "SCCACHE_NO_CACHE"] == ["a.o"]
     assert [v.reason for v in verdicts if v.outcome == "error"] == ["compile failed"] * 4 + ["server"]
     assert [v.source for v in verdicts if v.output == "sub dir/a.o"] == ["a.c", "a.c"]

@@ -9,13 +9,23 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from core.cache import store_client
 from core.cache.store_address import write_address
-from core.cache.store_client import StoreAddress, clear_store, ensure_store, find_store, stop_store, store_stats
+from core.cache.store_client import (
+    StoreAddress,
+    clear_store,
+    ensure_store,
+    find_lost_store,
+    find_store,
+    stop_store,
+    store_stats,
+)
 from core.cache.store_object import OVERHEAD_BYTES
+from core.cache.store_server import MAX_LINKS, MAX_STRANGERS
 from core.errors import DeckError
 from core.paths import Paths
 from core.run.cache import STORE_LIMIT_BYTES
@@ -201,6 +211,19 @@ def test_a_client_that_hangs_holds_nobody(paths: Paths, address: StoreAddress) -
         link.close()
 
 
+def test_a_put_that_does_not_say_its_length_replaces_nothing(paths: Paths, address: StoreAddress) -> None:
+    asker = Asker(address)
+    asker.put(KEY, b"object")
+    with socket.create_connection(("127.0.0.1", address.port)) as link:
+        link.settimeout(20)
+        head = f"PUT {asker.path(KEY)} HTTP/1.1\r\nAuthorization: Bearer {address.token}\r\n\r\n"
+        link.sendall(head.encode())
+        assert link.recv(4096).startswith(b"HTTP/1.1 411 Length Required\r\n")
+    assert asker.get(KEY) == b"object"
+    assert asker.put(KEY, b"") == 201
+    assert asker.get(KEY) == b""
+
+
 def test_requests_of_one_connection_are_answered_in_turn(address: StoreAddress) -> None:
     fields = f"Authorization: Bearer {address.token}\r\n"
     link = socket.create_connection(("127.0.0.1", address.port))
@@ -353,6 +376,76 @@ def _try(paths: Paths) -> StoreAddress | None:
         return None
 
 
+@pytest.mark.parametrize("content", [None, "", "[" * 5000, '{"port": 1, "token": "' + "a" * 48 + '", "pid": 1}'])
+def test_a_store_whose_address_was_lost_is_found_again(
+    paths: Paths, address: StoreAddress, content: str | None
+) -> None:
+    file = Path(paths.store, "address")
+
+    def lose() -> None:
+        file.unlink() if content is None else file.write_text(content)
+
+    lose()
+    assert ensure_store(paths) == address
+    assert file.stat().st_mode & 0o777 == 0o600
+    write_address(paths.store, address._replace(port=1 if address.port != 1 else 2))
+    assert ensure_store(paths) == address
+    Asker(address).put(KEY, bytes(1000))
+    lose()
+    assert clear_store(paths, timeout_s=5) > 1000
+    lose()
+    assert find_lost_store(paths) == address
+    lose()
+    assert stop_store(paths) is True
+    until(lambda: not store_client._is_alive(address.pid), "the end of the store")
+    assert Path(paths.store, "errors").read_text() == ""
+
+
+def test_connections_without_the_token_keep_nobody_out(paths: Paths, address: StoreAddress) -> None:
+    asker = Asker(address)
+    assert asker.put(KEY, b"object") == 201
+    idle = [socket.create_connection(("127.0.0.1", address.port)) for _ in range(MAX_LINKS + 10)]
+    assert ensure_store(paths) == address
+    assert asker.get(KEY) == b"object"
+    stats = until(lambda: _few(paths, MAX_STRANGERS + 2), "the end of the connections that were too many")
+    assert stats["pid"] == address.pid
+    idle[0].settimeout(20)
+    assert idle[0].recv(1) == b""
+    for link in idle:
+        link.close()
+
+
+def _few(paths: Paths, most: int) -> dict[str, Any] | None:
+    stats = store_stats(paths)
+    return stats if stats is not None and stats["connections"] <= most else None
+
+
+def test_of_more_connections_with_the_token_than_there_is_room_for_one_that_rests_gives_way(
+    paths: Paths, address: StoreAddress
+) -> None:
+    askers = [Asker(address) for _ in range(MAX_LINKS + 5)]
+    assert [asker.get(KEY) for asker in askers] == [None] * len(askers)
+    stats = store_stats(paths)
+    assert stats is not None
+    assert stats["connections"] <= MAX_LINKS + 1
+    assert ensure_store(paths) == address
+
+
+def test_a_store_that_has_no_room_is_told_from_one_that_hangs(paths: Paths, address: StoreAddress) -> None:
+    head = f"PUT /a/a/b/c/abc HTTP/1.1\r\nAuthorization: Bearer {address.token}\r\nContent-Length: 9\r\n\r\n"
+    busy = []
+    for _ in range(MAX_LINKS):
+        busy.append(socket.create_connection(("127.0.0.1", address.port)))
+        busy[-1].sendall(head.encode())
+    until(lambda: len(os.listdir(paths.cache + "/store/tmp")) == MAX_LINKS, "the begin of all requests")
+    assert store_client._ask(address, "OPTIONS", "/", 5.0).status == 503
+    assert find_store(paths) == ensure_store(paths) == address
+    assert store_client.end_hung_store(paths) is False
+    for link in busy:
+        link.close()
+    until(lambda: store_client._ask(address, "OPTIONS", "/", 5.0).status == 200, "the room that they left")
+
+
 def test_objects_are_cleared_whether_or_not_the_store_runs(paths: Paths, address: StoreAddress) -> None:
     asker = Asker(address)
     asker.put(KEY, bytes(1000))
@@ -383,7 +476,7 @@ def test_a_second_store_over_the_same_objects_is_refused_with_a_sentence(paths: 
 
 def test_a_state_folder_that_cannot_be_made_is_said_in_time(tmp_path: Path) -> None:
     (tmp_path / "state").write_text("a file, not a folder")
-    with pytest.raises(DeckError, match="did not start"):
+    with pytest.raises(DeckError, match=r"cannot write to .*/state/store: "):
         ensure_store(paths_below(str(tmp_path)))
 
 

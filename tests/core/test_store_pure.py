@@ -60,7 +60,7 @@ def test_a_head_is_read() -> None:
     head = parse_head(GET + b"\r\nauthorization:Bearer  x \r\ncontent-length: 12\r\nConnection: close\r\nX: y")
     assert (head.verb, head.path, head.authorization) == ("GET", "/agent-1//8/c/a/8ca1", "Bearer  x")
     assert (head.length, head.is_kept, head.is_waiting) == (12, False, False)
-    assert parse_head(b"PUT / HTTP/1.1\r\nExpect: 100-Continue").is_waiting
+    assert parse_head(b"PUT / HTTP/1.1\r\nContent-Length: 0\r\nExpect: 100-Continue").is_waiting
     assert not parse_head(b"GET / HTTP/1.0").is_kept
 
 
@@ -72,7 +72,7 @@ def test_a_head_is_read() -> None:
         (GET + b"\r\nContent-Length: -1", 400), (GET + b"\r\nContent-Length: +1", 400),
         (GET + b"\r\nContent-Length: 1\r\nContent-Length: 2", 400), (GET + b"\r\nContent-Length: " + b"9" * 19, 400),
         (GET + b"\r\nTransfer-Encoding: chunked", 411), (GET + b"\r\nx: a\nContent-Length: 1", 400),
-        (b"GET /" + b"a" * 2000 + b" HTTP/1.1", 400),
+        (b"PUT /a/a/b/c/abc HTTP/1.1", 411), (b"GET /" + b"a" * 2000 + b" HTTP/1.1", 400),
     ],
 )  # fmt: skip
 def test_a_malformed_head_is_refused(raw: bytes, status: int) -> None:
@@ -206,6 +206,9 @@ def test_an_address_is_written_in_its_place_where_no_new_file_can_be(tmp_path: P
     [
         lambda text: "", lambda text: text[:20], lambda text: "[]", lambda text: "null",
         lambda text: text.replace("40000", "0"), lambda text: text.replace("40000", "1e999"),
+        lambda text: text.replace("7", "1" + "0" * 30), lambda text: text.replace("7", "true"),
+        lambda text: "[" * 100_000, lambda text: text.replace("40000", '"40000"'),
+        lambda text: text.replace("a" * 48, "\\u00fc" * 40),
         lambda text: text.replace("a" * 48, "short"), lambda text: text.replace("a" * 48, "a" * 40 + "\\r\\n"),
     ],
 )  # fmt: skip

@@ -5,12 +5,14 @@ import os
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from core.cache.server_record import Server
 from tests.real.product import Deck, end, process, read_json, temporary_deck, until
 
 FILES = {
@@ -122,6 +124,35 @@ def test_a_build_goes_on_where_its_server_was_killed(deck: Deck) -> None:
     again = outcomes(build(deck, "ann", folder))
     assert again["one"] == ("hit", "ann"), "a new server was started for the next build"
     assert server(deck, "ann")["pid"] != known["pid"]
+
+
+NO_RECORDS = (
+    '{"port":1234,"token":"' + "a" * 40 + '","pid":1' + "0" * 30 + "}", "[" * 100_000, '{"socket": 4}', "",
+    json.dumps({name: 4 for name in Server._fields}),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("content", NO_RECORDS, ids=range(len(NO_RECORDS)))
+def test_damaged_records_of_server_and_store_are_made_anew_and_leave_no_server_behind(deck: Deck, content: str) -> None:
+    folder = checkout(deck)
+    build(deck, "ann", folder)
+    first = server(deck, "ann")["pid"]
+    for name in ("caches/ann/server.json", "store/address"):
+        Path(deck.state, name).write_text(content)
+    for words in (("cache", "stats"), ("cache", "log"), ("cache", "zero")):
+        done = deck.run(*words)
+        assert (done.returncode, done.stderr) == (0, ""), words
+    (folder / "one/src/lib.rs").write_text("pub fn one() -> u32 { 2 }\n")
+    assert outcomes(build(deck, "ann", folder))["one"] == ("missed", "source")
+    assert server(deck, "ann")["pid"] != first
+    assert process(first) is None
+    Path(deck.state, "caches/ann/server.json").write_text(content)
+    last = [one for one in deck.processes() if os.path.basename(one.argv[0]) == "sccache"]
+    assert len(last) == 1
+    assert "ann  stopped" in deck.run("cache", "stop", "--agent", "ann").stdout
+    assert process(last[0].pid) is None
+    log = Path(deck.state, "engine/log")
+    assert not log.exists() or "Traceback" not in log.read_text()
 
 
 def test_what_is_compiled_while_the_server_is_dead_is_told_as_that(deck: Deck) -> None:
@@ -308,8 +339,48 @@ def test_where_no_front_can_be_built_there_is_no_cache(deck: Deck) -> None:
     assert deck.run("build", "--agent", "ann", cwd=str(folder)).returncode == 0
     (run,) = deck.runs()
     (said,) = [one["reason"] for one in read_json(run + "/run.json")["plan"] if one["setting"] == "cache"]
-    assert "could not be built" in said
+    assert f"what stands before sccache cannot be written to {fronts}" in said
     assert not os.path.exists(f"{deck.state}/caches")
+
+
+@pytest.fixture
+def small_disk(deck: Deck) -> Iterator[str]:
+    """Where a cache folder is to be: a file system of 64 KB."""
+    folder = deck.folder + "/small"
+    os.mkdir(folder)
+    words = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", folder]
+    if subprocess.run(words, capture_output=True, check=False).returncode != 0:
+        pytest.skip("nothing can be mounted here")
+    yield folder
+    subprocess.run(["umount", "-l", folder], check=True)
+
+
+def _why_no_cache(deck: Deck) -> str:
+    started = time.monotonic()
+    done = deck.run("build", "--agent", "ann", cwd=str(checkout(deck)))
+    assert done.returncode == 0
+    assert time.monotonic() - started < 30
+    (said,) = [line for line in done.stderr.splitlines() if line.startswith("cargo-deck: no compiler cache")]
+    return said
+
+
+def test_a_full_or_a_read_only_cache_folder_is_named(deck: Deck, small_disk: str) -> None:
+    deck.env["XDG_CACHE_HOME"] = small_disk
+    assert f"{small_disk}/cargo-deck/fronts" in (said := _why_no_cache(deck))
+    assert said.endswith(": No space left on device")
+    subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
+    assert f"{small_disk}/cargo-deck" in (said := _why_no_cache(deck))
+    assert said.endswith(": Read-only file system")
+
+
+def test_a_read_only_folder_of_the_store_is_named_at_once(deck: Deck, small_disk: str) -> None:
+    os.symlink(small_disk, deck.folder + "/cache/cargo-deck/store")
+    subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
+    started = time.monotonic()
+    done = deck.run("cache", "start", "--agent", "ann")
+    assert time.monotonic() - started < 1.9
+    assert done.stderr.strip().endswith(f"cannot write to {deck.folder}/cache/cargo-deck/store: Read-only file system")
+    assert not os.path.exists(deck.state + "/store/errors")
 
 
 def test_a_server_outlives_the_temporary_folder_and_the_checkout_that_it_was_started_in(deck: Deck) -> None:

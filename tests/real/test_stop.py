@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.real import owners, trees
-from tests.real.product import Deck, Process, end, process, read_json, temporary_deck, until, with_argument
+from tests.real.product import COMMAND, Deck, Process, end, process, read_json, temporary_deck, until, with_argument
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +60,21 @@ def test_a_cache_server_outlives_a_stop_and_its_namesake_does_not(deck: Deck) ->
         assert read_json(f"{deck.state}/runs/{run}/exit.json")["left_running"] == [f"sccache {server.pid}"]
     finally:
         end(server, 9)
+
+
+@pytest.mark.parametrize(("name", "state"), [("INT", "done"), ("QUIT", "done"), ("TERM", "stopped")])
+def test_a_signal_that_a_shell_lets_its_background_ignore_stops_nothing(deck: Deck, name: str, state: str) -> None:
+    mark = deck.folder + "/began"
+    line = f'"$0" exec -- sh -c "touch {mark}; sleep 1" & p=$!; until [ -e {mark} ]; do sleep 0.01; done; '
+    done = subprocess.run(
+        ["sh", "-c", line + f"kill -{name} $p; wait $p", COMMAND], cwd=deck.folder, env=deck.env, capture_output=True,
+        check=False,
+    )  # fmt: skip
+    (run,) = deck.runs()
+    until(lambda: os.path.exists(run + "/exit.json"), 10, "the end")
+    ended = read_json(run + "/exit.json")
+    assert (done.returncode == 0, ended["code"] == 0) == (state == "done", state == "done")
+    assert ended["stopped_by"] == (None if state == "done" else "interrupt")
 
 
 def _server(tool: str) -> Process | None:

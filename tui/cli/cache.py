@@ -9,7 +9,8 @@ from typing import Any
 from core.cache import server as servers
 from core.cache.key_book import KeyBook
 from core.cache.sccache_stats import ServerStats, parse_stats
-from core.cache.store_client import clear_store, stop_store, store_stats
+from core.cache.server_record import Server, read_server
+from core.cache.store_client import clear_store, find_lost_store, stop_store, store_stats
 from core.cache_use import CacheUse, combine
 from core.errors import StateError, UsageError
 from core.paths import Paths
@@ -92,7 +93,7 @@ def _stats(paths: Paths, given: argparse.Namespace) -> int:
 def _record(paths: Paths, board: Board, agent: str) -> dict[str, Any]:
     """What is known of an agent's caches; what its builds of the last day were given."""
     use = _use(board, agent)
-    known = servers.read_server(paths, agent)
+    known = read_server(paths, agent)
     is_alive = known is not None and servers.is_alive(known)
     asked = _ask(known) if known is not None and is_alive else None
     rust = use.main
@@ -121,7 +122,7 @@ def _use(board: Board, agent: str) -> CacheUse:
     return combine(run.cache for run in board.runs.values() if run.agent == agent)
 
 
-def _ask(known: servers.Server) -> ServerStats | None:
+def _ask(known: Server) -> ServerStats | None:
     """What the server counted since it started or was zeroed; None: it does not answer."""
     try:
         return parse_stats(_call(known, "--show-stats", "--stats-format=json"))
@@ -129,7 +130,7 @@ def _ask(known: servers.Server) -> ServerStats | None:
         return None
 
 
-def _call(known: servers.Server, *words: str) -> bytes:
+def _call(known: Server, *words: str) -> bytes:
     env = {"SCCACHE_SERVER_UDS": known.socket, "PATH": os.environ.get("PATH", ""), "SCCACHE_CONF": "/dev/null"}
     try:
         done = subprocess.run(
@@ -143,7 +144,7 @@ def _call(known: servers.Server, *words: str) -> bytes:
 
 def _store(paths: Paths) -> dict[str, Any] | None:
     """Figures of our own store; None: there is none, or it does not run."""
-    found = store_stats(paths)
+    found = store_stats(paths) if find_lost_store(paths) else None
     if found is None:
         return None
     return {"entries": found["entries"], "bytes": found["bytes"], "limit_bytes": found["limit"],
@@ -177,7 +178,7 @@ def _store_line(store: dict[str, Any] | None) -> str:
 def _zero(paths: Paths, given: argparse.Namespace) -> int:
     done = []
     for agent in _chosen(paths, given):
-        known = servers.read_server(paths, agent)
+        known = read_server(paths, agent)
         if known is not None and servers.is_alive(known):
             _call(known, "--zero-stats")
             done.append(agent)

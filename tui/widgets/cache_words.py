@@ -22,6 +22,7 @@ _REASONS = {
     ("missed", "folder"): "it was compiled in another folder, and the folder enters the key",
     ("missed", "compiler"): "another compiler",
     ("missed", "evicted"): "the store has it no more: it was emptied, or the entry had to go for want of room",
+    ("missed", "recache"): "SCCACHE_RECACHE is set: nothing is taken from the cache, all is stored anew",
     ("missed", "not known"): "which input of the key differs is not known",
     ("not cacheable", "crate-type"): "programs, proc macros and dynamic libraries are linked, and never kept",
     ("not cacheable", "incremental"): "it is compiled incrementally, and that is never kept",
