@@ -263,6 +263,11 @@ class Engine:
         ends = zip(entry.run.logs, entry.drain_to, strict=True)
         return all(log.offset >= min(end, log.size) for log, end in ends)
 
+    def _is_told(self, name: str) -> bool:
+        run = self._open[name].run
+        is_read = self._is_drained(self._open[name]) and (self._are_caches_lost or self._caches.is_settled(name))
+        return is_read and not run.waits_for_notes(self._monotonic())
+
     def _close_if_over(self, name: str) -> None:
         entry = self._open[name]
         if entry.run.is_gone:
@@ -271,7 +276,7 @@ class Engine:
             if not is_live:
                 os.unlink(f"{self.paths.open}/{name}")
             return
-        if not entry.is_ended and self._is_drained(entry) and (self._are_caches_lost or self._caches.is_settled(name)):
+        if not entry.is_ended and self._is_told(name):
             entry.is_ended = entry.run.end(self._final(entry), self._now_in(entry))
         if entry.is_ended:
             entry.run.sync()

@@ -18,6 +18,8 @@ from core.watch.prober import Watched
 
 STEP_BYTES = 512 << 10
 """Read of each log in one step, so that no run keeps others waiting."""
+NOTES_WAIT_S = 1.0
+"""A link whose end is not noted keeps a run that is over open so long: mold's is noted once its memory is free."""
 MAX_FAULTS = 3
 """A parser that failed so often is not asked again."""
 
@@ -99,6 +101,7 @@ class WatchedRun:
         self.is_waiting = False
         """For a lock, as the kernel or cargo said last."""
         self._links = resume.links
+        self._notes_until: float | None = None
         self._cut_ends = resume.cut_ends
         self._is_backlog = resume.is_backlog
         self._parts = parts
@@ -224,6 +227,13 @@ class WatchedRun:
         if found := [*asks, *links]:
             self.note(found)
         return bool(found)
+
+    def waits_for_notes(self, steady_s: float) -> bool:
+        """It is over, and a link of it may still be told of; `steady_s` never jumps."""
+        if self.is_given_up or not self._links.has_fronts:
+            return False
+        self._notes_until = self._notes_until or steady_s + NOTES_WAIT_S
+        return steady_s < self._notes_until
 
     def note_lost_links(self, is_alive: Callable[[int], bool], now: float) -> None:
         """Put ends of links into the journal whose fronts were killed: nobody notes them."""

@@ -22,6 +22,11 @@ class LinkBook:
         """It is under way."""
         return link in self._open
 
+    @property
+    def has_fronts(self) -> bool:
+        """Of a link that is under way, a front may tell the end."""
+        return any(map(_has_front, self._open.values()))
+
     def take(self, events: Iterable[e.Event]) -> list[e.Event]:
         """The events as they are to be told: a link ends once, and not with less memory than was seen of it."""
         taken = (self._take(event) for event in events)

@@ -9,8 +9,9 @@ import pytest
 
 from core import events as e
 from core.watch.link_book import LOST_AFTER_S
+from core.watched import NOTES_WAIT_S
 from tests.core.engine_world import World, settle
-from tests.core.test_links import begun
+from tests.core.test_links import begun, ended
 
 RUN = "20260101-000000-000-0001"
 
@@ -97,12 +98,32 @@ def test_a_link_that_nobody_ended_ends_with_its_run(world: World, *, is_new_engi
         world.end(RUN, code=101)
     else:
         world.die(RUN)
-    settle(world.engine() if is_new_engine else engine)
+    last_engine = world.engine() if is_new_engine else engine
+    settle(last_engine)
+    world.clock.advance(NOTES_WAIT_S)
+    settle(last_engine)
     *_, link, last = world.events(RUN)
     assert isinstance(last, e.RunEnded | e.RunLost)
     assert isinstance(link, e.LinkEnded)
     assert (link.elapsed_s, link.peak_bytes, link.code, link.signal, link.is_sampled) == (3.0, 5_000, None, None, True)
     assert [one.link for one in world.board_run(RUN).link_ends] == [link.link]
+
+
+def test_the_note_of_a_link_may_come_after_the_end_of_its_run(world: World) -> None:
+    world.start(RUN)
+    note_link(world, os.getpid())
+    engine = world.engine()
+    settle(engine)
+    world.end(RUN)
+    settle(engine)
+    assert world.is_open(RUN)
+    with (world.run_folder(RUN) / "fronts" / "links.jsonl").open("a") as notes:
+        notes.write(json.dumps(ended(f"{os.getpid()}-1")) + "\n")
+    settle(engine)
+    assert not world.is_open(RUN)
+    assert [(link.code, link.peak_bytes, link.is_sampled) for link in world.board_run(RUN).link_ends] == [
+        (0, 9000, False)
+    ]
 
 
 def test_a_link_whose_front_was_killed_ends_while_its_run_goes_on(world: World) -> None:
