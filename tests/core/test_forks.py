@@ -21,8 +21,11 @@ class Family:
         self.proc = FakeProc(root)
         self.table = ProcessTable(str(root))
 
-    def set(self, pid: int, size: int, part: int | None, *, stack: int = STACK, faults: int = 0) -> None:
-        """A process that has so many anonymous bytes, of which so many count for it; None: nobody may see that."""
+    def set(
+        self, pid: int, size: int, part: int | None, *, stack: int = STACK, faults: int = 0, own: int = 0
+    ) -> None:  # fmt: skip
+        """A process that has so many anonymous bytes, of which so many count for it, and so many are its alone; None:
+        nobody may see that."""
         self.proc.add(pid, 1, "python3 test.py")
         folder = self.proc.root / str(pid)
         zeros = " ".join(["0"] * 7)
@@ -31,6 +34,7 @@ class Family:
         )
         (folder / "statm").write_text(f"900 {size // PAGE + 100} 100 1 0 50 0\n")
         rollup = f"0-7ffe ---p 0 00:00 0 [rollup]\nRss: 1 kB\nPss: 9 kB\nPss_Anon:  {(part or 0) // 1024} kB\n"
+        rollup += f"Private_Dirty: {own // 1024} kB\nAnonymous: {size // 1024} kB\n"
         (folder / "smaps_rollup").write_text("" if part is None else rollup)
 
     def sizes(self) -> list[int]:
@@ -76,6 +80,34 @@ def test_it_is_read_again_when_a_page_may_have_become_ones_own(family: Family) -
     assert family.sizes() == [200, 200]
     family.proc.remove(11)
     assert family.sizes() == [300]
+
+
+def test_of_a_large_family_that_grows_each_member_counts_for_less_at_once(family: Family) -> None:
+    for pid in (10, 11):
+        family.set(pid, 900 * MB, 450 * MB)
+    assert family.sizes() == [450, 450]
+    for pid in (10, 11, 12):
+        family.set(pid, 900 * MB, 300 * MB)
+    assert family.sizes() == [300, 300, 300]
+
+
+def test_what_is_ones_own_stays_so_when_others_come(family: Family) -> None:
+    for pid in (10, 11, 12, 13):
+        family.set(pid, 400 * MB, 250 * MB, own=200 * MB)
+    assert family.sizes() == [250] * 4
+    for pid in (10, 11, 12, 13):
+        family.set(pid, 400 * MB, 240 * MB, own=200 * MB)
+    family.set(14, 1900 * MB, 1 * MB)  # too large to be read just now
+    assert family.sizes()[:4] == [240] * 4
+
+
+def test_who_was_forked_before_its_siblings_were_read_is_not_missed(family: Family) -> None:
+    for pid in (10, 11):
+        family.set(pid, 900 * MB, 225 * MB)
+    assert family.sizes() == [225, 225]
+    for pid in (12, 13):
+        family.set(pid, 900 * MB, 225 * MB)
+    assert family.sizes() == [225] * 4
 
 
 def test_no_look_walks_through_more_memory_than_it_may(family: Family) -> None:
