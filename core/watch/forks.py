@@ -106,6 +106,7 @@ class ForkMemory:
             pids = {proc.pid for proc in procs}
             family.members, family.changed_at = members, self._looks
             family.parts = {pid: part for pid, part in family.parts.items() if pid in pids}
+            family.read_at = {pid: look for pid, look in family.read_at.items() if pid in pids}
         family.looked_at = self._looks
         for proc in self._unread(family, procs):
             family.parts[proc.pid] = self._part(proc, len(procs))
@@ -122,9 +123,12 @@ class ForkMemory:
         read_at = family.read_at
         for proc in sorted(procs, key=lambda one: read_at.get(one.pid, -1)):
             cost_bytes = proc.anonymous_bytes + _A_FILE_BYTES
-            if read_at.get(proc.pid, -1) < family.changed_at and cost_bytes <= self._credit_bytes:
-                self._credit_bytes -= cost_bytes
-                yield proc
+            if read_at.get(proc.pid, -1) >= family.changed_at or cost_bytes > MAX_CREDIT_BYTES:
+                continue
+            if cost_bytes > self._credit_bytes:
+                return  # smaller ones would keep it from its turn for ever
+            self._credit_bytes -= cost_bytes
+            yield proc
 
     def _part(self, proc: Forked, members: int) -> _Part:
         """All is its own where the kernel does not say.

@@ -123,9 +123,18 @@ def test_who_was_not_read_yet_is_taken_for_one_like_the_rest(family: Family) -> 
     assert family.sizes() == [100] * 6
     for pid in range(10, 16):
         family.set(pid, 500 * MB, 50 * MB, faults=5)
-    for _ in range(30):
+    for _ in range(60):
         found = family.sizes()
     assert found == [50] * 6
+
+
+def test_a_large_one_has_its_turn_among_small_ones_that_are_never_still(family: Family) -> None:
+    sizes = {10: 600 * MB, 11: 40 * MB, 12: 40 * MB, 13: 40 * MB}
+    for look in range(120):
+        for pid, size in sizes.items():
+            family.set(pid, size, size // (4 if look < 30 else 2), faults=look)
+        found = family.sizes()
+    assert found == [300, 20, 20, 20]
 
 
 FORK = """
