@@ -167,7 +167,9 @@ def _ask(path: str) -> list[int] | None:
 def _first_line(fd: int) -> bytes | None:
     """What comes up to a line's end, or to the end; None: nothing ended in ASK_LIMIT_S."""
     said, ends = b"", monotonic() + ASK_LIMIT_S
-    while (left_s := ends - monotonic()) > 0 and select.select([fd], (), (), left_s)[0]:
+    poll = select.poll()  # select takes no descriptor above 1,023
+    poll.register(fd, select.POLLIN)
+    while (left_s := ends - monotonic()) > 0 and poll.poll(left_s * 1000):
         chunk = os.read(fd, 4096)
         said += chunk
         if not chunk or b"\n" in chunk:

