@@ -23,7 +23,7 @@ run: setup
 
 test: setup
 	@.ci/tools tmux jq git gcc make mold lld clang
-	$(BIN)/python -m pytest -q -n 2
+	$(BIN)/python -m pytest -q -n 3 --dist worksteal
 
 # The same trials with full counts: an hour or more.
 test-long: setup
