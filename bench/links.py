@@ -108,12 +108,13 @@ def _sample(figures: Figures, deck: Deck, args: argparse.Namespace) -> None:
     ends = build(deck, ["build"], folder, flags)
     true = read_peaks(deck)
     told = [Told(end, true[str(end["output"])]) for end in ends]
-    long = [one for one in told if one.elapsed_s >= _LONG_S]
+    known = [one for one in told if one.peak_bytes]
+    long = [one for one in known if one.elapsed_s >= _LONG_S]
     figures.holds("clang: its links are told, as sampled", bool(told) and all(end["is_sampled"] for end in ends),
-                  f"{len(told)} of {len(true)}")  # fmt: skip
+                  f"{len(told)} of {len(true)}, {len(told) - len(known)} of them without a peak")  # fmt: skip
     if long:
         figures.at_most(f"  a peak of those over {_LONG_S} s is off by", max(one.off for one in long),
-                        SAMPLED_OFF_SHARE, "{:.3f}", spread([one.off for one in told], "{:.3f}"))  # fmt: skip
+                        SAMPLED_OFF_SHARE, "{:.3f}", spread([one.off for one in known], "{:.3f}"))  # fmt: skip
     shutil.rmtree(folder + "/target")
     share, looks = _cost_of_looking(folder, {**deck.env, **flags})
     figures.at_most("  looking costs, share of a core", share, LOOK_SHARE, "{:.4f}", f"{looks} looks")
