@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 from core.cache import store_object
 from core.cache.store_files import Objects
 from core.cache.store_object import CHUNK_BYTES, OVERHEAD_BYTES, Damage, Stored
+from tests.cpu import least_cpu_s
 
 NAME, OTHER = "ab" * 32, "cd" * 32
 BIG = CHUNK_BYTES * 2 + 17
@@ -287,9 +287,8 @@ def test_a_cache_folder_that_somebody_removed_is_made_again(world: World) -> Non
 def test_a_hundred_thousand_objects_are_known_within_two_seconds(world: World) -> None:
     world.put(NAME, b"x")
     found = [(float(n), 5, f"{n:064x}") for n in range(100_000)]
-    began = time.process_time()
-    world.objects._index.put_before(found, set())
-    assert time.process_time() - began < 1.0  # what the disk adds is measured by `bench.store`
+    # what the disk adds is measured by `bench.store`
+    assert least_cpu_s(lambda: world.objects._index.put_before(found, set()), times=2) < 1.0
     assert world.objects.figures()["entries"] == 100_001
 
 
