@@ -45,14 +45,36 @@ def detach() -> None:
 
 
 def take_lock(folder: str) -> int | None:
-    """The lock of the one that may run, held until we end; None: another one has it, or nothing can be written."""
+    """The lock of the one that may run, held until we end; None: another one has it.
+
+    Raises:
+        OSError: nothing can be written there.
+    """
+    import fcntl
+
+    for path in (os.path.dirname(folder), folder):  # a mode is for the last folder of a path only
+        os.makedirs(path, 0o700, exist_ok=True)
+    fd = os.open(folder + "/lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(fd)
+        return None
+    return fd
+
+
+def is_locked(path: str) -> bool:
+    """Somebody holds the lock of that file."""
     import fcntl
 
     try:
-        for path in (os.path.dirname(folder), folder):  # a mode is for the last folder of a path only
-            os.makedirs(path, 0o700, exist_ok=True)
-        fd = os.open(folder + "/lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
-        return None
-    return fd
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(fd)
+    return False

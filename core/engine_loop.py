@@ -238,11 +238,7 @@ class Engine:
         if not is_live and entry.drain_to is None:
             entry.drain_to = tuple(log.size for log in entry.run.logs)
             entry.exit = facts.read_exit(self.paths, name)
-            if entry.exit is not None and entry.exit.is_killed_by_others:
-                started = entry.run.record.started
-                name = "cargo" if started.tool == "cargo" else started.subcommand
-                entry.run.died(entry.exit.ended.at, name, "")
-            entry.run.is_given_up |= entry.exit is None or entry.exit.is_cut_short
+            entry.run.exited(entry.exit)
         return has_more or entry.run.is_stuck
 
     def _step(self, name: str) -> bool:

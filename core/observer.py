@@ -220,12 +220,12 @@ class Observer:
         now = self.clock()
         if kills := self._new_kills():
             self._kills.add(now, kills, self._limit_of)
-        if self._kills.is_empty and not any(run.death for run in runs.values()):
+        if self._kills.is_empty and not any(run.losses.death for run in runs.values()):
             return
         suspects = {
             name: Suspect(
-                name, run.record.started.agent, seen.group.path if seen.group else "", run.failed_at, run.failed_unit,
-                seen.memory_bytes, name in ending, run.failed_link, run.death,
+                name, run.record.started.agent, seen.group.path if seen.group else "", run.losses.failed_at,
+                run.losses.failed_unit, seen.memory_bytes, name in ending, run.losses.failed_link, run.losses.death,
             )
             for name, run in runs.items()
             if (seen := self._seen.get(name)) is not None

@@ -1,6 +1,5 @@
 """One run in the hands of the engine: its logs are read step by step, each step goes to its journal as one batch."""
 
-import signal
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -11,7 +10,7 @@ from core.digest import Chunk, Digest, SilentParser
 from core.journal import JournalWriter, Mark
 from core.paths import Paths
 from core.tail import LogTail
-from core.watch.deaths import KILLED_CODE, SAME_WITHIN_S, Death, DeathReader
+from core.watch.deaths import Losses
 from core.watch.link_book import LinkBook
 from core.watch.links import LinkNotes
 from core.watch.prober import Watched
@@ -78,15 +77,7 @@ class WatchedRun:
         self.run = parts.record.started.run
         self.record = parts.record
         self.faults = 0
-        self.failed_at: float | None = None
-        """When a link of it failed last, or something said that a process died of signal 9; seconds since the epoch."""
-        self.failed_unit = ""
-        self.failed_link: tuple[int, float, float] | None = None
-        """Of the link that failed last: pid of the front before it, when it began and ended."""
-        self.death: Death | None = None
-        """A process of it that died of signal 9, and of which nothing was told yet."""
-        self._deaths_told_until = resume.killed_at
-        self._death_readers: dict[e.Stream, DeathReader] = {}
+        self.losses = Losses(float("inf") if resume.is_stop_asked else resume.killed_at)
         self.told_lookups = resume.lookups
         """Look-ups in a cache that the journal told of when we took over: unit and time."""
         self.is_given_up = resume.is_stop_asked
@@ -191,13 +182,17 @@ class WatchedRun:
             self.save()
         return True
 
-    def died(self, at: float, name: str, unit: str) -> None:
-        """Something says that a process of it died of signal 9; nothing new where that was said just before."""
-        self.failed_at = at
-        if self.is_given_up or at <= self._deaths_told_until:
-            return
-        known = self.death
-        self.death = Death(known.at, known.name or name, known.unit or unit) if known else Death(at, name, unit)
+    def exited(self, found: facts.Exit | None) -> None:
+        """It is over, as its supervisor said; None: nobody said it."""
+        if found is not None and found.is_killed_by_others:
+            started = self.record.started
+            self.losses.died(found.ended.at, "cargo" if started.tool == "cargo" else started.subcommand, "")
+        if found is None or found.is_cut_short:
+            self._give_up()
+
+    def _give_up(self) -> None:
+        self.is_given_up = True
+        self.losses.stop()
 
     def note(self, events: Iterable[e.Event]) -> None:
         """Put facts into the journal that no log says."""
@@ -209,21 +204,18 @@ class WatchedRun:
             elif isinstance(event, e.LockPassed):
                 self.is_waiting = False
             elif isinstance(event, e.ProcessKilled):
-                self.death, self._deaths_told_until = None, event.at + SAME_WITHIN_S
+                self.losses.told(event.at)
         self._parts.journal.append(events)
 
     def poll_notes(self) -> bool:
         """Put into the journal what others noted: stop requests, links. False where there was nothing new."""
         links = self._parts.links.poll()
         for link in links:
-            if isinstance(link, e.LinkEnded) and link.code != 0:
-                self.failed_at, self.failed_unit = link.at, link.unit
-                front = link.link.partition("-")[0]
-                self.failed_link = (int(front), link.began, link.at) if front.isdigit() else None
-                if link.signal == signal.SIGKILL or link.code == KILLED_CODE:
-                    self.died(link.at, "", link.unit)
+            if isinstance(link, e.LinkEnded):
+                self.losses.link_ended(link)
         asks = self._parts.asks.poll()
-        self.is_given_up = self.is_given_up or bool(asks)
+        if asks:
+            self._give_up()
         if found := [*asks, *links]:
             self.note(found)
         return bool(found)
@@ -332,8 +324,7 @@ class WatchedRun:
                 self._parts.digest = Digest(SilentParser(), self._parts.digest.indexes)
             raise
         for stream, chunk, _ in chunks:
-            for name in self._death_readers.setdefault(stream, DeathReader()).feed(chunk):
-                self.died(at, name, "")
+            self.losses.read(stream, chunk, at)
         return said
 
     def _close_digest(self, at: float) -> list[e.Event]:

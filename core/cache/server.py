@@ -21,6 +21,7 @@ from core.cache.backends import backend_of
 from core.cache.program import Program, find_programs, own_folder, reject
 from core.cache.sccache_env import LOG_ENV
 from core.cache.server_process import (
+    connect,
     last_words,
     listener,
     note_failure,
@@ -81,7 +82,7 @@ def ensure_server(paths: Paths, agent: str, wish: Wish, env: dict[str, str]) -> 
                 return known
             if is_in_use(paths, agent):
                 return known
-        if known is not None and _process(known) is not None:
+        if known is not None:
             _end(known)
         _end_unknown(folder)
         if (why := recent_failure(folder, settings)) is not None:
@@ -110,18 +111,19 @@ def _start_one(paths: Paths, agent: str, wanted: list[_Wanted], env: dict[str, s
     Raises:
         StateError, OSError: none does; the next builds do not wait for that again.
     """
-    for at, one in enumerate(wanted):
+    failed: list[_Wanted] = []
+    why: Exception = StateError("there is no sccache")
+    for one in wanted:
         try:
             server = _start(paths, agent, one, env)
         except (StateError, OSError) as error:
-            if one is wanted[-1]:
-                note_failure(agent_folder(paths, agent), wanted[0].settings, str(error))
-                raise
+            failed, why = [*failed, one], error
             continue
-        for broken in wanted[:at]:
+        for broken in failed:
             reject(paths, broken.program)
         return server
-    raise AssertionError("there is at least one")
+    note_failure(agent_folder(paths, agent), wanted[0].settings, str(why))
+    raise why
 
 
 def _backend(paths: Paths, agent: str, wish: Wish, env: dict[str, str]) -> tuple[str, dict[str, str]]:
@@ -183,14 +185,10 @@ def is_alive(server: Server) -> bool:
     """It takes connections: this very one, and not what a client started in its place."""
     if server.start and _process(server) is None:
         return False
-    link = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
     try:
-        link.settimeout(1.0)
-        link.connect(server.socket)
+        connect(server.socket).close()
     except OSError:
         return False
-    finally:
-        link.close()
     return True
 
 
@@ -233,42 +231,35 @@ def stop_server(paths: Paths, agent: str) -> bool:
     folder = agent_folder(paths, agent)
     with _locked(folder):
         known = read_server(paths, agent)
-        is_there = known is not None and _process(known) is not None
-        if known is not None and is_there:
-            _end(known)
-        return _end_unknown(folder) or is_there
+        has_ended = known is not None and _end(known)
+        return _end_unknown(folder) or has_ended
 
 
-def _end(server: Server) -> None:
-    """Only the very process that we started."""
-    process = _process(server)
-    if process is not None:
-        _end_process(process)
-    reap(server.pid)
-    _quietly_unlink(server.socket)
+def _end(server: Server) -> bool:
+    """Only the very process that we started; False: it is over. Then its socket may be another's."""
+    return _end_process(_process(server), server.socket)
 
 
 def _end_unknown(folder: str) -> bool:
     """End a server of the folder's of which its `server.json` says nothing, being damaged or lost: nobody else would.
     False: there was none."""
     socket = socket_path(folder)
-    process = listener(socket)
+    return _end_process(listener(socket), socket)
+
+
+def _end_process(process: proctree.Process | None, socket: str) -> bool:
+    """TERM, then KILL; False: there is none."""
     if process is None:
         return False
-    _end_process(process)
-    reap(process.pid)
-    _quietly_unlink(socket)
-    return True
-
-
-def _end_process(process: proctree.Process) -> None:
-    """TERM, then KILL."""
     for number, limit_s in ((signal.SIGTERM, 2.0), (signal.SIGKILL, 2.0)):
         if not proctree.send(process, number):
-            return
+            break
         ends = monotonic() + limit_s
         while monotonic() < ends and proctree.is_same(process):
             time.sleep(0.005)
+    reap(process.pid)
+    _quietly_unlink(socket)
+    return True
 
 
 def kill_server(server: Server) -> None:

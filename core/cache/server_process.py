@@ -98,12 +98,25 @@ def socket_path(folder: str) -> str:
     return f"{place}/{hashlib.blake2b(folder.encode(), digest_size=8).hexdigest()}"
 
 
-def listener(path: str) -> proctree.Process | None:
-    """The user's process that takes connections at that socket, as the kernel says; None: none does."""
+def connect(path: str) -> _socket.socket:
+    """A connection to who listens at that socket. Raises OSError: nobody does, or has no time within a second."""
     link = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
     try:
         link.settimeout(_CONNECT_LIMIT_S)
         link.connect(path)
+    except OSError:
+        link.close()
+        raise
+    return link
+
+
+def listener(path: str) -> proctree.Process | None:
+    """The user's process that takes connections at that socket, as the kernel says; None: none does."""
+    try:
+        link = connect(path)
+    except OSError:
+        return None
+    try:
         pid, uid, _ = _CREDENTIALS.unpack(link.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, _CREDENTIALS.size))
     except OSError:
         return None

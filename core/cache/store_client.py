@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple
 from core.cache.store_address import StoreAddress as StoreAddress
 from core.cache.store_address import read_address
 from core.clock import monotonic, wall_clock
-from core.daemon import Daemons
+from core.daemon import Daemons, is_locked, take_lock
 from core.errors import StoreError
 from core.paths import Paths
 from core.run.cache import STORE_LIMIT_BYTES
@@ -80,7 +80,7 @@ def find_store(paths: Paths, *, timeout_s: float = 1.0) -> StoreAddress | None:
 def find_lost_store(paths: Paths) -> StoreAddress | None:
     """The same, for who has time: one whose address was lost is waited for, as long as it holds its lock."""
     ends = monotonic() + _LOST_S
-    while (found := find_store(paths)) is None and _is_locked(paths) and monotonic() < ends:
+    while (found := find_store(paths)) is None and is_locked(paths.store + "/lock") and monotonic() < ends:
         _sleep(_PAUSE_S)
     return found
 
@@ -145,7 +145,7 @@ def stop_store(paths: Paths, *, timeout_s: float = 5.0) -> bool:
         _ask(address, "POST", "/_stop", timeout_s)
     except OSError:
         pass  # it was ending already
-    while (lock_fd := _take_lock(paths)) is None:
+    while (lock_fd := take_lock(paths.store)) is None:
         _stores.reap()
         if monotonic() > ends:
             raise StoreError(f"the cache store (process {address.pid}) did not end within {timeout_s:g} s")
@@ -170,7 +170,7 @@ def clear_store(paths: Paths, *, timeout_s: float = 60.0) -> int:
             if address is not None:
                 answer = _ask(address, "DELETE", "/_objects", timeout_s)
                 return int(json.loads(answer.body)["removed_bytes"])
-            lock_fd = _take_lock(paths)
+            lock_fd = take_lock(paths.store)
             if lock_fd is not None:
                 return _clear_files(paths, lock_fd)
             if monotonic() > ends:
@@ -249,37 +249,6 @@ def _kill_if_ours(paths: Paths) -> bool:
     except OSError:
         return False
     return True
-
-
-def _take_lock(paths: Paths) -> int | None:
-    """The store's lock; None: a store has it. Raises OSError."""
-    import fcntl
-
-    for folder in (paths.state, paths.store):  # a mode is for the last folder of a path only
-        os.makedirs(folder, 0o700, exist_ok=True)
-    fd = os.open(paths.store + "/lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(fd)
-        return None
-    return fd
-
-
-def _is_locked(paths: Paths) -> bool:
-    import fcntl
-
-    try:
-        fd = os.open(paths.store + "/lock", os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
-        return True
-    finally:
-        os.close(fd)
-    return False
 
 
 _stores = Daemons()

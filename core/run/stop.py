@@ -1,6 +1,5 @@
 """Asking a run to end: the supervisor is found by the lock that it holds, never by name."""
 
-import fcntl
 import json
 import os
 import signal
@@ -8,6 +7,7 @@ import time
 from typing import NamedTuple
 
 from core.clock import monotonic, wall_clock
+from core.daemon import is_locked
 from core.errors import StateError
 from core.paths import Paths
 from core.run import proctree
@@ -25,17 +25,7 @@ class Holder(NamedTuple):
 
 def is_live(paths: Paths, run: str) -> bool:
     """A supervisor holds the run's lock."""
-    try:
-        fd = os.open(f"{paths.open}/{run}", os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(fd)
-    return False
+    return is_locked(f"{paths.open}/{run}")
 
 
 def find_holder(paths: Paths, run: str) -> Holder | None:

@@ -1,11 +1,13 @@
-"""What a build says of its processes that died of signal 9. No I/O."""
+"""What says that a run lost processes: failed links, and who is said to have died of signal 9. No I/O."""
 
 import os
 import re
+import signal
 
+from core import events as e
 from core.values import dataclass
 
-KILLED_CODE = 137
+_KILLED_CODE = 137
 """Exit code of a shell whose child died of signal 9."""
 SAME_WITHIN_S = 2.0
 """What is said so soon after is said of the same death: by the linker's driver, by rustc, by cargo."""
@@ -33,6 +35,54 @@ class Death:
     """Its program; empty: not said."""
     unit: str
     """What it worked on; empty: not known."""
+
+
+class Losses:
+    """What says that a run lost a process: links that failed, and deaths, each once, whoever says so."""
+
+    def __init__(self, told_at: float) -> None:
+        """`told_at`: when the journal told of a death last; never: minus infinity."""
+        self.failed_at: float | None = None
+        """When a link failed last, or something said that a process died; seconds since the epoch."""
+        self.failed_unit = ""
+        self.failed_link: tuple[int, float, float] | None = None
+        """Of the link that failed last: pid of the front before it, when it began and ended."""
+        self.death: Death | None = None
+        """Nothing was told of it yet."""
+        self._told_until = told_at
+        self._readers: dict[str, DeathReader] = {}
+
+    def read(self, stream: str, chunk: bytes, at: float) -> None:
+        """Read the next bytes of a log."""
+        for name in self._readers.setdefault(stream, DeathReader()).feed(chunk):
+            self.died(at, name, "")
+
+    def link_ended(self, link: e.LinkEnded) -> None:
+        """A link is over."""
+        if link.code == 0:
+            return
+        self.failed_at, self.failed_unit = link.at, link.unit
+        front = link.link.partition("-")[0]
+        self.failed_link = (int(front), link.began, link.at) if front.isdigit() else None
+        if link.signal == signal.SIGKILL or link.code == _KILLED_CODE:
+            self.died(link.at, "", link.unit)
+
+    def died(self, at: float, name: str, unit: str) -> None:
+        """Something says that a process died; nothing new where that was said just before."""
+        self.failed_at = at
+        known = self.death
+        if known is not None:
+            self.death = Death(known.at, known.name or name, known.unit or unit)
+        elif at > self._told_until:
+            self.death = Death(at, name, unit)
+
+    def told(self, at: float) -> None:
+        """The journal tells of it."""
+        self.death, self._told_until = None, max(self._told_until, at + SAME_WITHIN_S)
+
+    def stop(self) -> None:
+        """Somebody asked for the end of the run: who dies from now on, dies of that."""
+        self._told_until = float("inf")
 
 
 class DeathReader:

@@ -70,17 +70,16 @@ class LockTable:
         if fd < 0:
             return b""
         try:
-            piece = content = os.read(fd, _PIECE_BYTES)
-            if is_glance and piece and piece == self._only_piece:
+            first = content = os.read(fd, _PIECE_BYTES)
+            if is_glance and first and first == self._only_piece:
                 return self._content
-            while piece and len(content) < _MAX_BYTES:
-                is_only, piece = piece == content, os.read(fd, _PIECE_BYTES)
+            while len(content) < _MAX_BYTES and (piece := os.read(fd, _PIECE_BYTES)):
                 content += piece
         except OSError:
             return b""
         finally:
             os.close(fd)
-        self._only_piece = content if content and is_only else b""
+        self._only_piece = first if first == content else b""
         self._content = _seen(content)
         return self._content
 

@@ -41,9 +41,7 @@ OwnerOf = Callable[[int], tuple[str, str, str]]
 class LockWatch:
     """Looks at cargo's locks again and again."""
 
-    def __init__(
-        self, owner_of: OwnerOf, proc: str = "/proc", build_dirs: frozenset[str] = frozenset()
-    ) -> None:  # fmt: skip
+    def __init__(self, owner_of: OwnerOf, proc: str = "/proc", build_dirs: frozenset[str] = frozenset()) -> None:
         self._owner_of = owner_of
         self._build_dirs = build_dirs
         self._proc = proc

@@ -103,12 +103,12 @@ class ProcessTable:
         except OSError:
             pids = set()  # no such thing on this system
         self.gone = []
-        ended = [proc for proc in self._procs.values() if proc.pid not in pids]
+        ended = [self._procs[pid] for pid in self._procs.keys() - pids]
         self._strangers.extend((proc.pid, tuple(self._above(proc))) for proc in ended if not proc.is_followed)
+        for proc in ended:
+            self._drop(proc)
         for proc in list(self._procs.values()):
-            if proc.pid not in pids:
-                self._drop(proc)
-            elif proc.is_followed or proc.looks < _YOUNG_LOOKS or (proc.parent and proc.parent not in self._procs):
+            if proc.is_followed or proc.looks < _YOUNG_LOOKS or (proc.parent and proc.parent not in self._procs):
                 self._refresh(proc)
         self._looks += 1
         self._forks.begin_look()

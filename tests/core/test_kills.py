@@ -11,7 +11,7 @@ from threading import Thread
 import pytest
 
 from core import events as e
-from core.watch.deaths import Death, DeathReader
+from core.watch.deaths import SAME_WITHIN_S, Death, DeathReader, Losses
 from core.watch.kills import EVIDENCE_WITHIN_S, KillBook, Suspect, Victim
 from core.watch.oom import KernelLog, Killed, group_of, kill_count, limit_bytes, parse_kill, sibling
 
@@ -133,6 +133,22 @@ def test_a_build_says_who_died(said: bytes, names: list[str]) -> None:
     for cut in range(len(said)):
         reader = DeathReader()
         assert reader.feed(said[:cut]) + reader.feed(said[cut:]) == names
+
+
+def test_a_death_is_one_whoever_says_so_and_none_of_somebody_who_was_stopped() -> None:
+    losses = Losses(float("-inf"))
+    losses.died(10.0, "", "cli(bin)")
+    losses.read("err", b"error: linking with `cc` failed: signal: 9 (SIGKILL)\n", 10.2)
+    assert losses.death == Death(10.0, "cc", "cli(bin)")
+    losses.told(11.0)
+    losses.died(11.0 + SAME_WITHIN_S, "cargo", "")
+    assert losses.death is None
+    losses.died(11.5 + SAME_WITHIN_S, "rustc", "")
+    assert losses.death == Death(11.5 + SAME_WITHIN_S, "rustc", "")
+    losses.told(14.0)
+    losses.stop()
+    losses.died(99.0, "rustc", "")
+    assert (losses.death, losses.failed_at) == (None, 99.0)
 
 
 def test_a_kill_is_no_older_than_the_last_look(tmp_path: Path) -> None:

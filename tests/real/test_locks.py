@@ -51,10 +51,10 @@ def test_the_holder_of_a_lock_is_named_and_the_wait_is_measured(deck: Deck, quie
 
 def test_the_lock_of_a_build_dir_that_is_set_apart_is_named_as_cargo_does(deck: Deck) -> None:
     root = os.path.join(deck.folder, "apart")
-    config = '[build]\nbuild-dir = "work"\n'
+    config = '[build]\nbuild-dir = "made"\n'
     write_files(root, {"Cargo.toml": MANIFEST, "src/lib.rs": "", ".cargo/config.toml": config})
-    os.makedirs(f"{root}/work/debug")
-    with open(f"{root}/work/debug/.cargo-lock", "w") as held:
+    os.makedirs(f"{root}/made/debug")
+    with open(f"{root}/made/debug/.cargo-lock", "w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         deck.run("build", "--detach", cwd=root)
         (run,) = deck.runs()

@@ -19,7 +19,8 @@ from core.run.cache import read_wish
 from core.state import Board
 from tui import format as f
 from tui.cli import common
-from tui.cli.listing import bring_up_to_date, counts_record, saved_record
+from tui.cli.cache_record import counts_record, saved_record
+from tui.cli.listing import bring_up_to_date
 from tui.widgets.ansi import safe
 
 _ASK_LIMIT_S = 10.0

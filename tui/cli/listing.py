@@ -9,7 +9,6 @@ from typing import Any, NamedTuple, NoReturn
 
 from core import queries
 from core.attach import Reader
-from core.cache_use import CacheUse, Counts
 from core.client import ensure_engine, request
 from core.clock import wall_clock
 from core.errors import DeckError
@@ -18,6 +17,7 @@ from core.run.stop import is_live
 from core.state import Board, Run, RunState
 from tui import format as f
 from tui.cli import common
+from tui.cli.cache_record import cache_record
 from tui.cli.events import Changes, plain
 from tui.cli.machine_record import bottleneck_record, builds_of, foreign_lines, foreign_records, machine_record
 
@@ -291,7 +291,7 @@ def run_record(board: Board, run: Run) -> dict[str, Any]:
         "memory_peak_bytes": run.memory_peak_bytes,
         "links": {"running": len(run.links), "ended": len(run.link_ends),
                   "peak_bytes": max((link.peak_bytes for link in run.link_ends), default=0) or None},
-        "cache": _cache_record(run.cache),
+        "cache": cache_record(run.cache),
         "tests": {"passed": run.tests_passed, "failed": run.tests_failed, "ignored": run.tests_ignored,
                   "suites": run.suites},
         "lines": {"out": run.out_lines, "err": run.err_lines},
@@ -303,37 +303,6 @@ def run_record(board: Board, run: Run) -> dict[str, Any]:
         },
         "handed_to": run.handed_to,
     }  # fmt: skip
-
-
-def _cache_record(use: CacheUse) -> dict[str, Any] | None:
-    """What a cache did for a run; None: nothing went through one."""
-    if not use.cache:
-        return None
-    return {
-        "name": use.cache, "uncounted": use.uncounted or None,
-        "effective_rate": use.main.effective_rate, "server_rate": use.main.server_rate,
-        "saved_s": saved_record(use),
-        "saved_unknown": use.saved_unknown, "hit_bytes": use.hit_bytes, "stored_bytes": use.stored_bytes,
-        "languages": [
-            {"language": language, **counts_record(counts)} for language, counts in use.languages.items()
-        ],
-        "reasons": [{"outcome": outcome, "reason": reason, "count": count}
-                    for (outcome, reason), count in use.reasons.items()],
-        "sources": [{"agent": agent or None, "hits": hits} for agent, hits in use.sources.items()],
-    }  # fmt: skip
-
-
-def counts_record(counts: Counts) -> dict[str, int]:
-    """Compilations by what became of them."""
-    return {
-        "hits_own": counts.own, "hits_other": counts.other, "hits_unknown": counts.unknown, "missed": counts.missed,
-        "not_cacheable": counts.not_cacheable, "errors": counts.errors,
-    }  # fmt: skip
-
-
-def saved_record(use: CacheUse) -> float | None:
-    """Seconds that hits saved; None: that is not known."""
-    return round(use.saved_s, 3) if use.is_saved_known else None
 
 
 def bring_up_to_date(paths: Paths) -> None:
