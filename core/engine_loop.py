@@ -9,11 +9,12 @@ from typing import TypeVar
 from core import adopt, checkpoint, facts
 from core import events as e
 from core.cache.caches import Caches
-from core.clock import Clock
+from core.clock import Clock, cpu_time
 from core.errors import JournalError
 from core.keeper import Keeper
 from core.machine_journal import HostReader, MachineJournal
 from core.observer import Observer
+from core.pace import Pace
 from core.paths import Paths
 from core.requests import Server
 from core.run import stop
@@ -89,6 +90,7 @@ class Engine:
         self._beat_at = -1e9
         self._woke_at = -1e9
         self._busy_at = monotonic()
+        self._pace = Pace(cpu_time, ACTIVE_TICK_S, QUIET_TICK_S)
 
     def loop(self, server: Server, idle_s: float) -> None:
         """Run until nothing runs and nobody asks."""
@@ -156,8 +158,10 @@ class Engine:
         if not self._open:
             return ACTIVE_TICK_S if self._arrivals or self._observer.is_pressed else EMPTY_TICK_S
         self._busy_at = now
-        newest = max(entry.grew_at for entry in self._open.values())
-        return ACTIVE_TICK_S if now - newest < ACTIVE_FOR_S or self._observer.is_pressed else QUIET_TICK_S
+        newest, pressed_s = max(entry.grew_at for entry in self._open.values()), self._pace.pause_s()
+        if now - newest < ACTIVE_FOR_S:
+            return ACTIVE_TICK_S
+        return pressed_s if self._observer.is_pressed else QUIET_TICK_S
 
     def _discover(self) -> None:
         try:
