@@ -1,0 +1,189 @@
+"""What a plan rests on, as values: machine, tools, toolchain, cargo's settings. Pure; `core.plan.look` gathers it."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+Key = tuple[str, ...]
+"""Of a setting of cargo's, a word a level: `("profile", "dev", "package", "*", "debug")`."""
+
+
+class Origin(NamedTuple):
+    """Where a value stands."""
+
+    place: str
+    """Path of a file, name of a variable, or `--config`."""
+    line: int = 0
+    """1.. in a file; 0: not in a file, or not known."""
+
+    @property
+    def shown(self) -> str:
+        """`/x/.cargo/config.toml:4`, `RUSTFLAGS`."""
+        return f"{self.place}:{self.line}" if self.line else self.place
+
+
+class Given(NamedTuple):
+    """A value that somebody set."""
+
+    value: Any
+    """As TOML has it; of an array that several files add to, all of it, as cargo joins it."""
+    origin: Origin
+    """The nearest place that says it."""
+
+
+class Trouble(NamedTuple):
+    """Something that cannot be read or used."""
+
+    origin: Origin
+    why: str
+    """What is wrong, what was expected, what to do: one sentence without the place."""
+
+    @property
+    def sentence(self) -> str:
+        """With its place."""
+        return f"{self.origin.place}, line {self.origin.line}: {self.why}" if self.origin.line else (
+            f"{self.origin.place}: {self.why}"
+        )  # fmt: skip
+
+
+class Settings(NamedTuple):
+    """Cargo's settings, merged as cargo does it: `--config`, variables, files from the nearest to `$CARGO_HOME`."""
+
+    values: Mapping[Key, Given] = {}
+    """Leaves. Profiles of the workspace's manifest are not in it."""
+    manifest: Mapping[Key, Given] = {}
+    """Leaves of `[profile]` in the workspace's manifest."""
+    every: tuple[tuple[Key, Given], ...] = ()
+    """Each place that sets something, shadowed ones too, those that count more first; arrays not joined."""
+    files: tuple[str, ...] = ()
+    """Config files that were read, nearest first, included ones behind the one that includes them."""
+    troubles: tuple[Trouble, ...] = ()
+
+    def get(self, *key: str) -> Given | None:
+        """What counts for a key; None: nobody set it."""
+        return self.values.get(key)
+
+
+class Tool(NamedTuple):
+    """A program that was looked for."""
+
+    name: str
+    path: str = ""
+    """Empty: it is not there."""
+    version: tuple[int, ...] = ()
+    """Empty: it did not say, or is not there."""
+    trouble: str = ""
+    """Why it cannot be used, though it is there: what it said or did. Empty: nothing is known against it."""
+    is_asked: bool = True
+    """False: it is there, and nobody asked it yet."""
+
+    @property
+    def is_usable(self) -> bool:
+        """It is there and nothing is known against it."""
+        return bool(self.path) and not self.trouble
+
+    @property
+    def shown(self) -> str:
+        """Its version as text; empty: not known."""
+        return ".".join(map(str, self.version))
+
+
+class Toolchain(NamedTuple):
+    """What compiles."""
+
+    name: str = ""
+    """As rustup calls it: `stable-x86_64-unknown-linux-gnu`; empty: not rustup's."""
+    chosen_by: Origin = Origin("")
+    """`+nightly`, `RUSTUP_TOOLCHAIN`, a `rust-toolchain.toml`, `rustup override`, `rustup default`, or PATH."""
+    is_installed: bool = True
+    channel: str = ""
+    """`stable`, `beta`, `nightly`, `dev`; empty: not known."""
+    rustc: tuple[int, ...] = ()
+    """1, 95, 0; empty: not known."""
+    cargo: tuple[int, ...] = ()
+    host: str = ""
+    """Triple; empty: not known."""
+    llvm: tuple[int, ...] = ()
+    sysroot: str = ""
+    """Absolute; empty: not known."""
+    targets: tuple[str, ...] = ()
+    """Triples whose std is installed."""
+    has_cranelift: bool = False
+    has_own_lld: bool = False
+    """It brings `rust-lld` in the form in which gcc finds it."""
+    links_with_lld: bool = False
+    """Its own lld is what links where nobody chose a linker (x86_64 Linux since 1.90)."""
+
+    @property
+    def is_nightly(self) -> bool:
+        """It takes `-Z`."""
+        return self.channel in ("nightly", "dev")
+
+
+class Machine(NamedTuple):
+    """The computer, or the part of it that this build may use."""
+
+    system: str = "linux"
+    """`linux`, `darwin`."""
+    cores: int = 1
+    """That this process may use."""
+    cgroup_cores: float | None = None
+    """Quota of the cgroup; None: none."""
+    memory_bytes: int = 0
+    """0: not known."""
+    cgroup_memory_bytes: int | None = None
+    """Limit of the cgroup, v1 or v2; None: none below the machine's."""
+    filesystem: str = ""
+    """Of the checkout: `ext4`, `btrfs`; empty: not known."""
+    has_reflink: bool | None = None
+    """That file system can share blocks between files; None: not known."""
+
+    @property
+    def usable_cores(self) -> int:
+        """At least 1."""
+        quota = self.cgroup_cores
+        return max(1, min(self.cores, int(quota))) if quota is not None else max(1, self.cores)
+
+    @property
+    def usable_memory_bytes(self) -> int:
+        """0: not known."""
+        limit = self.cgroup_memory_bytes
+        return min(limit, self.memory_bytes or limit) if limit is not None else self.memory_bytes
+
+
+class Target(NamedTuple):
+    """What `--target` or `build.target` asks for."""
+
+    triple: str
+    origin: Origin
+    has_std: bool = True
+    linker: str = ""
+    """What would link it: a name or a path; empty: what is needed is not known."""
+    is_linker_there: bool = True
+
+
+class Found(NamedTuple):
+    """Everything that a plan may rest on."""
+
+    machine: Machine = Machine()
+    toolchain: Toolchain = Toolchain()
+    tools: Mapping[str, Tool] = {}
+    """By name: `cc`, `clang`, `mold`, `lld`, `wild`, `gold`, `bfd`, `sccache`, `ccache`, `nextest`, `cmake`, `ninja`,
+    `make`, `nvcc`, `cross`, …; what was looked for and is not there has no path."""
+    settings: Settings = Settings()
+    env: Mapping[str, str] = {}
+    """The caller's variables that matter to a build (`core.plan.look.RELEVANT`); values of credentials are empty."""
+    root: str = ""
+    """Of the workspace; empty: there is none."""
+    cwd: str = ""
+    target: Target | None = None
+    """None: it is built for the host."""
+    native_features: str = ""
+    """Digest of what `target-cpu=native` stands for on this host; empty: nobody uses it, or it is not known."""
+    refused_linkers: tuple[str, ...] = ()
+    """Linkers of our choice that failed a link of this workspace, as their files are now."""
+    unasked: tuple[str, ...] = ()
+    """What was not looked at because it would have taken longer than a build may wait."""
+
+    def tool(self, name: str) -> Tool:
+        """It; one without a path where it is not there."""
+        return self.tools.get(name) or Tool(name)
