@@ -1,0 +1,268 @@
+"""Modes: what they can say, the built-in ones, and those of files, checked and put on top of one another. Pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from core.plan.found import Given, Key, Origin, Trouble
+from core.plan.option import Option, Refused, is_word, normal_value, plain, shown
+from core.plan.wish import Mode
+
+NONE = "none"
+"""In place of a mode's name: none is wanted."""
+_DEBUG = ("none", "line-directives-only", "line-tables-only", "limited", "full")
+_SPLIT, _STRIP = ("off", "packed", "unpacked"), ("none", "debuginfo", "symbols")
+_LTO, _LINKERS = ("off", "thin-local", "thin", "fat"), ("default", "mold", "lld", "wild", "bfd")
+_LAUNCHERS = ("none", "sccache", "ccache")
+_MANY = 1 << 16
+
+OPTIONS = {one.name: one for one in (
+    Option("profile", "profile", (), "cargo's profile that is built, and that the options below are set in"),
+    Option("debug", "debug", _DEBUG, "debug information of the workspace's members"),
+    Option("deps-debug", "debug", _DEBUG, "debug information of dependencies"),
+    Option("build-debug", "debug", _DEBUG, "debug information of build scripts and proc macros"),
+    Option("split-debuginfo", "choice", _SPLIT, "debug information beside the program instead of in it"),
+    Option("strip", "strip", _STRIP, "what is taken out of a linked program"),
+    Option("panic", "choice", ("unwind", "abort"), "what a panic does; it changes what the program means"),
+    Option("overflow-checks", "bool", (), "arithmetic panics where it overflows; it changes what the program means"),
+    Option("codegen-units", "number", (), "parts that a crate is compiled in", _MANY),
+    Option("lto", "lto", _LTO, "optimizing across crates while linking"),
+    Option("opt-level", "level", ("s", "z"), "optimizing of the workspace's members"),
+    Option("deps-opt-level", "level", ("s", "z"), "optimizing of dependencies"),
+    Option("build-opt-level", "level", ("s", "z"), "optimizing of build scripts and proc macros"),
+    Option("incremental", "bool", (), "members keep what the next compilation can use again"),
+    Option("linker", "choice", _LINKERS, "program that links"),
+    Option("target-cpu", "cpu", ("default", "native"), "processor that is compiled for"),
+    Option("jobs", "number", ("auto",), "compilers at once; auto: as cores and memory allow", _MANY),
+    Option("backend", "choice", ("llvm", "cranelift"), "code generator of members; cranelift needs nightly"),
+    Option("share-generics", "bool", (), "crates use instances of generics of one another; needs nightly"),
+    Option("front-end-threads", "number", ("share",), "threads of rustc's front end; needs nightly", 64),
+    Option("cache", "choice", (NONE, "sccache"), "compiler cache"),
+    Option("packages", "choice", ("all", "changed", "changed+dependants"), "which members are built"),
+    Option("cmake-generator", "choice", ("default", "ninja"), "what CMake writes for build scripts"),
+    Option("cmake-parallel", "number", ("jobs",), "compilers that one CMake build starts at once", _MANY),
+    Option("cuda-archs", "archs", ("default", "native"), "GPU architectures that kernels are compiled for"),
+    Option("cxx-launcher", "choice", _LAUNCHERS, "compiler cache of C and C++ in CMake"),
+    Option("cuda-launcher", "choice", _LAUNCHERS, "compiler cache of CUDA in CMake"),
+    Option("nvcc-threads", "number", (), "architectures that one nvcc compiles at once", 256),
+)}  # fmt: skip
+"""By name, in the order in which people are shown them."""
+
+_DEV = {"debug": "line-tables-only", "deps-debug": "none"}
+BUILT_IN: dict[str, tuple[str, dict[str, Any]]] = {
+    "dev": ("edit, build, run: backtraces have lines, nothing else of debug information is made", _DEV),
+    "test": ("build and run tests: as dev", _DEV),
+    "check-fast": ("as dev, and only the members whose files differ from the branch point", {
+        **_DEV, "packages": "changed"}),
+    "release": ("what is shipped, as the workspace's manifest says", {"profile": "release"}),
+    "release-fast": ("optimized code to try things with, soon after an edit", {
+        "profile": "release", "lto": "off", "codegen-units": 256, "incremental": True, "debug": "none"}),
+    "release-optimized": ("the fastest program; takes longest, and most memory while linking", {
+        "profile": "release", "lto": "fat", "codegen-units": 1}),
+    "low-memory": ("no debug information, and no more compilers at once than memory allows", {
+        "jobs": "auto", "debug": "none", "deps-debug": "none"}),
+    "cuda-iterate": ("as dev; kernels for the GPU of this machine alone, by ninja", {
+        **_DEV, "cmake-generator": "ninja", "cmake-parallel": "jobs", "cuda-archs": "native"}),
+}  # fmt: skip
+"""What it is for, and its options in their one form, by name."""
+
+
+class Draft(NamedTuple):
+    """A mode as one place has it, before it inherits."""
+
+    name: str
+    origin: Origin = Origin("")
+    inherits: Given | None = None
+    about: str = ""
+    options: Mapping[str, Given] = {}
+    """What is right, in its one form."""
+    troubles: tuple[Trouble, ...] = ()
+
+
+Layer = Mapping[str, Draft]
+"""Modes of one place by name."""
+
+
+class Resolved(NamedTuple):
+    """A mode with everything that it inherits."""
+
+    mode: Mode
+    """Its `chosen_by` is the place that defines it."""
+    troubles: tuple[Trouble, ...] = ()
+    """Any: the mode is not to be used."""
+
+
+def built_in() -> Layer:
+    """The modes that everybody has."""
+    return {name: _built_in(name) for name in BUILT_IN}
+
+
+def _built_in(name: str) -> Draft:
+    about, options = BUILT_IN[name]
+    origin = Origin(f"mode {name}")
+    return Draft(name, origin, None, about, {key: Given(value, origin) for key, value in options.items()})
+
+
+def read_layer(leaves: Mapping[Key, Given]) -> tuple[Layer, tuple[Trouble, ...]]:
+    """Modes of a file's `[modes.NAME]`, and what is wrong before there is a name. Other keys are left alone."""
+    tables: dict[str, dict[Key, Given]] = {}
+    troubles = []
+    for key, given in leaves.items():
+        if key[0] != "modes":
+            continue
+        if len(key) < 3:
+            troubles.append(Trouble(given.origin, _why_no_table(key)))
+        elif not is_word(key[1]) or key[1] == NONE:
+            troubles.append(Trouble(given.origin, _why_no_name(key[1])))
+        else:
+            tables.setdefault(key[1], {})[key[2:]] = given
+    return {name: _draft(name, table) for name, table in tables.items()}, _once(troubles)
+
+
+def _why_no_table(key: Key) -> str:
+    if len(key) == 1:
+        return "modes is a table of modes: write [modes.NAME] on a line of its own"
+    return f"modes.{plain(key[1])} is a table: write [modes.NAME] on a line of its own"
+
+
+def _why_no_name(name: str) -> str:
+    if name == NONE:
+        return 'no mode can be named "none": that word means that none is wanted'
+    return f"{shown(name)} cannot be a mode's name: it has letters, digits, - and _, at most 40"
+
+
+def _once(troubles: Iterable[Trouble]) -> tuple[Trouble, ...]:
+    """The first of each sentence: a bad name has as many leaves as options."""
+    found: dict[str, Trouble] = {}
+    for one in troubles:
+        found.setdefault(one.why, one)
+    return tuple(found.values())
+
+
+def _draft(name: str, table: Mapping[Key, Given]) -> Draft:
+    options: dict[str, Given] = {}
+    troubles: list[Trouble] = []
+    words: dict[str, Given] = {}
+    for key, given in table.items():
+        if len(key) == 1 and key[0] in ("inherits", "about"):
+            if isinstance(given.value, str):
+                words[key[0]] = given
+            else:
+                troubles.append(Trouble(given.origin, f"{key[0]} is text: {shown(given.value)} is not"))
+        elif isinstance(found := _option(key, given.value), Refused):
+            troubles.append(Trouble(given.origin, found.why))
+        else:
+            options[key[0]] = given._replace(value=found)
+    first = next(iter(table.values())).origin
+    about = plain(words["about"].value) if "about" in words else ""
+    return Draft(name, first, words.get("inherits"), about, options, tuple(troubles))
+
+
+def _option(key: Key, value: Any) -> Any:
+    option = OPTIONS.get(key[0])
+    if option is None:
+        return Refused(f"there is no option {plain(key[0])}{hint(key[0], [*OPTIONS, 'inherits', 'about'])}")
+    if len(key) > 1:
+        return Refused(f"{option.name} is {option.expected}: a table is not")
+    return normal_value(option, value)
+
+
+def hint(word: str, known: Sequence[str]) -> str:
+    """The end of a sentence about a word that is not known."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(word[:100], known, 1, 0.6)
+    return f": did you mean {near[0]}?" if near else f": there are {', '.join(known)}"
+
+
+def resolve(name: str, layers: Sequence[Layer]) -> Resolved | None:
+    """A mode by its name; None: there is none.
+
+    Args:
+        name: Of it.
+        layers: Those that count more first. `inherits` looks in the layer where it stands and in those below; a mode
+            that inherits its own name gets the one that it hides.
+    """
+    found = _find(name, layers, 0)
+    if found is None:
+        return None
+    chain, troubles = _chain(found, layers)
+    options: dict[str, Given] = {}
+    for draft in reversed(chain):
+        options.update(draft.options)
+        troubles.extend(draft.troubles)
+    troubles.extend(contradictions(options))
+    ordered = {key: options[key] for key in OPTIONS if key in options}
+    return Resolved(Mode(name, chain[0].origin, ordered, chain[0].about), tuple(troubles))
+
+
+def _find(name: str, layers: Sequence[Layer], start: int) -> tuple[Draft, int] | None:
+    for depth in range(start, len(layers)):
+        if name in layers[depth]:
+            return layers[depth][name], depth
+    return None
+
+
+def _chain(found: tuple[Draft, int], layers: Sequence[Layer]) -> tuple[list[Draft], list[Trouble]]:
+    """A mode and what it inherits, itself first, and why that ends too soon."""
+    draft, depth = found
+    chain, seen = [draft], {(draft.name, depth)}
+    while (given := draft.inherits) is not None:
+        below = _find(given.value, layers, depth + (given.value == draft.name))
+        if below is None:
+            return chain, [Trouble(given.origin, _why_no_base(draft, layers[depth:]))]
+        draft, depth = below
+        if (draft.name, depth) in seen:
+            ring = " → ".join(one.name for one in chain[:6]) + (" → …" if len(chain) > 6 else "")
+            return chain, [Trouble(given.origin, f"modes inherit in a circle: {ring} → {draft.name}")]
+        seen.add((draft.name, depth))
+        chain.append(draft)
+    return chain, []
+
+
+def _why_no_base(draft: Draft, layers: Sequence[Layer]) -> str:
+    base = draft.inherits.value if draft.inherits else ""
+    if base == draft.name:
+        return f"{draft.name} inherits itself, and there is no other mode of that name below it"
+    return f"there is no mode {plain(base)} to inherit{hint(base, names(layers))}"
+
+
+def names(layers: Sequence[Layer]) -> list[str]:
+    """All modes, each once, those that count more first."""
+    return list(dict.fromkeys(name for layer in layers for name in layer))
+
+
+def contradictions(options: Mapping[str, Given]) -> tuple[Trouble, ...]:
+    """Options of one mode of which one makes the other useless, with both places."""
+
+    def says(name: str, *values: Any) -> bool:
+        return name in options and options[name].value in values
+
+    found = []
+    if says("incremental", True) and says("cache", "sccache"):
+        found.append(("incremental", "cache", "sccache keeps nothing that is compiled incrementally"))
+    if says("lto", "thin", "fat") and says("backend", "cranelift"):
+        found.append(("lto", "backend", "cranelift cannot optimize across crates"))
+    has_debug = any(
+        name in options and options[name].value != "none" for name in ("debug", "deps-debug", "build-debug")
+    )
+    if says("split-debuginfo", "packed", "unpacked") and "debug" in options and not has_debug:
+        found.append(("split-debuginfo", "debug", "there is no debug information to put beside the program"))
+    return tuple(_contradiction(options, *one) for one in found)
+
+
+def _contradiction(options: Mapping[str, Given], name: str, other: str, why: str) -> Trouble:
+    one, two = options[name], options[other]
+    said = f"{name} = {shown(one.value)}, but {two.origin.shown} says {other} = {shown(two.value)}"
+    return Trouble(one.origin, f"{said}: {why}; take one of them away")
+
+
+def describe(mode: Mode) -> str:
+    """A mode in one line: its name and its options."""
+    if not mode.name:
+        return "none: nothing is set that cargo would not do by itself"
+    said = ", ".join(f"{name} {_bare(given.value)}" for name, given in mode.options.items())
+    return f"{mode.name}: {said or 'nothing is set'}"
+
+
+def _bare(value: Any) -> str:
+    return value if isinstance(value, str) else shown(value)
