@@ -78,7 +78,7 @@ def adopt(
     resume.is_backlog = now - record.started.at > BACKLOG_AFTER_S
     watched = WatchedRun(parts, resume)
     if is_new:
-        watched.note([record.started])
+        watched.note(record.begun)
     return Adopted(watched, is_new, is_ended)
 
 

@@ -115,7 +115,7 @@ class _Entry:
             self.note = (
                 f"run {self.run} was started by a newer cargo-deck (schema {record.schema}): update to see all of it"
             )
-        self.state = reduce_run(None, [record.started])
+        self.state = reduce_run(None, record.begun)
 
     def _take(self, events: Sequence[e.Event]) -> None:
         if self._tail.is_restarted:

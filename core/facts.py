@@ -8,7 +8,9 @@ import signal
 from typing import Any
 
 from core import events as e
+from core.findings import from_record, rows_of
 from core.paths import Paths
+from core.plan.plan import Finding
 from core.values import dataclass
 
 
@@ -24,9 +26,18 @@ class Record:
     """Folder of the cache server that we started for it; empty: none."""
     rustc_wrapper: str = ""
     """The user's own; empty: there is none."""
+    findings: tuple[Finding, ...] = ()
+    """Settings that defeat one another, worst first."""
     is_readable: bool = True
     """False: the file was missing or corrupt, and this is what could be guessed."""
     schema: int = 1
+
+    @property
+    def begun(self) -> tuple[e.Event, ...]:
+        """What is known when it starts."""
+        if not self.findings:
+            return (self.started,)
+        return self.started, e.ContradictionsSeen(self.started.at, rows_of(self.findings))
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +85,7 @@ def read_record(paths: Paths, run: str) -> Record | None:
         has_progress=bool(found.get("progress")),
         cache_server=_text(found, "cache_server"),
         rustc_wrapper=_text(found, "rustc_wrapper"),
+        findings=from_record(found.get("findings")),
         schema=_integer(found, "schema") or 1,
     )
 

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from core import events as e
 from core.cache_use import CacheUse
 from core.host import Host
+from core.plan.plan import Finding
 from core.values import dataclass
 
 MAX_DIAGNOSTICS = 500
@@ -119,6 +120,8 @@ class Run:
     """Where cargo builds, if not in the target dir."""
     bottleneck: e.BottleneckFound | None = None
     """What holds it up now; None: nothing was found yet, or it is over."""
+    findings: tuple[Finding, ...] = ()
+    """Settings that defeat one another, seen before it started, worst first."""
     out_lines: int = 0
     err_lines: int = 0
     out_bytes: int = 0

@@ -10,8 +10,10 @@ from typing import Any
 from core import events as e
 from core.clock import Clock
 from core.errors import JournalError
+from core.findings import from_record
 from core.journal import JournalTail
 from core.paths import Paths
+from core.plan.plan import Finding
 
 MAX_TESTS = 5000
 """Results that passed or were ignored, kept with their names; failed ones are all kept."""
@@ -57,6 +59,13 @@ class Setting:
     setting: str
     value: str
     reason: str
+    by: str = ""
+    """`cargo`, `user`, `mode`, `deck`; empty: an older version made it, and it was ours."""
+    cost: str = ""
+    origin: str = ""
+    """Where it stands: `/x/.cargo/config.toml:4`, `mode dev`; empty: nowhere."""
+    flags: tuple[str, ...] = ()
+    env: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +85,12 @@ class Plan:
     """How a run was started, from `run.json`."""
 
     settings: tuple[Setting, ...] = ()
+    mode: str = ""
+    """Empty: none was chosen."""
+    mode_origin: str = ""
+    """Who chose it: `--mode`, `DECK_MODE`, or a file; empty: not known."""
+    findings: tuple[Finding, ...] = ()
+    """Worst first."""
     launch: Launch = Launch()
     target_dir: str | None = None
     target_source: str = ""
@@ -281,6 +296,9 @@ def plan_of(record: Mapping[str, Any]) -> Plan:
         settings=tuple(_setting(one) for one in settings if isinstance(one, dict))
         if isinstance(settings, list)
         else (),
+        mode=_text(record.get("mode")),
+        mode_origin=_text(record.get("mode_origin")),
+        findings=from_record(record.get("findings")),
         launch=_launch(launch) if isinstance(launch, dict) else Launch(),
         target_dir=target if isinstance(target, str) else None,
         target_source=str(record.get("target_source") or ""),
@@ -291,7 +309,17 @@ def plan_of(record: Mapping[str, Any]) -> Plan:
 
 
 def _setting(one: Mapping[str, Any]) -> Setting:
-    return Setting(*(str(one.get(name) or "") for name in ("setting", "value", "reason")))
+    env = one.get("env")
+    return Setting(
+        setting=str(one.get("setting") or ""),
+        value=str(one.get("value") or ""),
+        reason=str(one.get("reason") or ""),
+        by=_text(one.get("by")),
+        cost=_text(one.get("cost")),
+        origin=_text(one.get("origin")),
+        flags=_words(one.get("flags")),
+        env=tuple((str(name), str(value)) for name, value in env.items()) if isinstance(env, dict) else (),
+    )
 
 
 def _launch(launch: Mapping[str, Any]) -> Launch:
@@ -303,6 +331,10 @@ def _launch(launch: Mapping[str, Any]) -> Launch:
         path_front=_words(launch.get("path_front")),
         wrappers=_words(launch.get("wrappers")),
     )
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def _words(value: object) -> tuple[str, ...]:

@@ -27,6 +27,7 @@ from core.events.codec import EVENTS, from_record, to_record
 from core.events.machine import CachesSeen, ForeignSeen, LocksSeen, MachineSampled
 from core.events.observed import (
     BottleneckFound,
+    ContradictionsSeen,
     LinkEnded,
     LinkStarted,
     LockBlocked,
@@ -44,6 +45,7 @@ __all__ = [
     "CacheOutcome",
     "CacheUncounted",
     "CachesSeen",
+    "ContradictionsSeen",
     "DiagnosticEmitted",
     "Event",
     "ForeignSeen",

@@ -29,6 +29,7 @@ from core.events.cache import CacheLookedUp, CacheUncounted
 from core.events.machine import CachesSeen, ForeignSeen, LocksSeen, MachineSampled
 from core.events.observed import (
     BottleneckFound,
+    ContradictionsSeen,
     LinkEnded,
     LinkStarted,
     LockBlocked,
@@ -44,7 +45,8 @@ EVENTS: dict[str, type[Event]] = {
         LockWaitBegan, LockWaitEnded, BuildFinished, TestSuiteStarted, TestFinished, TestsCounted,
         TypicalRecalled, HandedOver, LogCut, StopAsked, RunEnded, RunLost,
         LinkStarted, LinkEnded, RunSampled, ProcessKilled, LockBlocked, LockPassed,
-        CacheLookedUp, CacheUncounted, BottleneckFound, MachineSampled, LocksSeen, ForeignSeen, CachesSeen,
+        CacheLookedUp, CacheUncounted, BottleneckFound, ContradictionsSeen,
+        MachineSampled, LocksSeen, ForeignSeen, CachesSeen,
     )
 }  # fmt: skip
 _FIELDS: dict[type[Event], tuple[str, ...]] = {c: tuple(f.name for f in fields(c)) for c in EVENTS.values()}

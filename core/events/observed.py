@@ -1,9 +1,17 @@
-"""What was seen of a run from outside: in /proc, by fronts, at locks."""
+"""What was seen of a run from outside: in /proc, by fronts, at locks, in settings."""
 
 from typing import Literal
 
 from core.events.base import Event
 from core.values import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ContradictionsSeen(Event):
+    """Settings were seen that defeat one another, or what they are for, before the run started."""
+
+    findings: tuple[tuple[str, str, str, tuple[tuple[str, int, str], ...], str, str], ...]
+    """Worst first, as `core.findings.Row`: id, severity, title, places, cost, mend."""
 
 
 @dataclass(frozen=True, slots=True)

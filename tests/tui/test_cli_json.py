@@ -14,6 +14,8 @@ from core.facts import read_record
 from core.host import ForeignBuild, Host
 from core.journal import JournalWriter
 from core.paths import Paths
+from core.plan.found import Origin
+from core.plan.plan import Evidence, Finding
 from core.state import Board
 from tests.core.runs import exit_of, paths_in, start_python
 from tests.scene import board_at
@@ -86,6 +88,19 @@ def test_what_is_known_of_the_machine_is_printed_as_documented() -> None:
     assert set(told) == documented("### `bottleneck`")
     assert bottleneck_record(run) is None
     assert machine_record(replace(board, now=99.0)) is None
+
+
+def test_findings_of_a_run_are_printed_as_documented(run: str, capsys: pytest.CaptureFixture[str]) -> None:
+    path = Path(os.environ["XDG_STATE_HOME"], "cargo-deck", "runs", run, "run.json")
+    places = (Evidence(Origin("/w/.cargo/config.toml", 4), 'rustc-wrapper = "sccache"'), Evidence(Origin("X"), "1"))
+    finding = Finding("sccache-incremental", "warning", "sccache never caches incremental crates", places, "c", "m")
+    path.write_text(json.dumps({**json.loads(path.read_text()), "findings": [finding.record()]}))
+    (found,) = printed(capsys, "ps", "--json")
+    (one,) = found["runs"][0]["findings"]
+    assert one == finding.record()
+    assert set(one) == documented("### `findings`")
+    assert set(one["evidence"][0]) == documented("### `evidence`")
+    assert [place["line"] for place in one["evidence"]] == [4, None]
 
 
 def test_logs_print_numbered_lines(run: str, capsys: pytest.CaptureFixture[str]) -> None:

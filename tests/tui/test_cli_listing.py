@@ -74,6 +74,17 @@ def test_a_row_says_state_progress_time_and_failures(event: e.Event, said: str) 
     assert row_of(run_of(*suite, event)) == f"claude-1 {said} 20260101-120000-000-aaaa /home/ada/src/engine build"
 
 
+def test_a_live_run_says_what_defeats_its_settings_and_one_that_is_over_does_not() -> None:
+    rows = (
+        ("no-lto", "hint", "thin LTO would do", (), "", ""),
+        ("x", "warning", "sccache\x1b[2J caches\n nothing", (), "", ""),
+    )
+    seen = e.ContradictionsSeen(0.0, rows)
+    assert row_of(run_of(seen)).endswith(" build ⚠ sccache caches nothing")
+    assert row_of(run_of(seen, ended())).endswith(" build")
+    assert row_of(run_of(e.ContradictionsSeen(0.0, rows[:1]))).endswith(" build")
+
+
 def test_who_waits_says_for_whom() -> None:
     holder = replace(run_of(), run="20260101-110000-000-0000", agent="codex")
     waiting = run_of(e.LockWaitBegan(69.0, "build directory"))

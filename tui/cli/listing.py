@@ -12,6 +12,7 @@ from core.attach import Reader
 from core.client import ensure_engine, request
 from core.clock import wall_clock
 from core.errors import DeckError
+from core.findings import loud
 from core.paths import Paths
 from core.run.stop import is_live
 from core.state import Board, Run, RunState
@@ -209,8 +210,14 @@ def _row(board: Board, run: Run) -> _Row:
         failures=_failures(run),
         run=run.run,
         where=plain(run.checkout),
-        command=plain(run.command) + (f"   {plain(waits)}" if waits else ""),
+        command="   ".join(filter(None, (plain(run.command), plain(waits or ""), _contradiction(run)))),
     )
+
+
+def _contradiction(run: Run) -> str:
+    """The worst of what defeats a live run's settings; a mark and a sentence, or nothing."""
+    worst = loud(run.findings) if run.ended_at is None else None
+    return f"⚠ {plain(worst.title)}" if worst is not None else ""
 
 
 def _glyph(run: Run) -> str:
@@ -288,6 +295,7 @@ def run_record(board: Board, run: Run) -> dict[str, Any]:
             "write_bytes_s": run.use.write_bytes_s,
         },
         "bottleneck": bottleneck_record(run),
+        "findings": [finding.record() for finding in run.findings],
         "memory_peak_bytes": run.memory_peak_bytes,
         "links": {"running": len(run.links), "ended": len(run.link_ends),
                   "peak_bytes": max((link.peak_bytes for link in run.link_ends), default=0) or None},
