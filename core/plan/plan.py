@@ -51,6 +51,18 @@ class Evidence(NamedTuple):
         return f"{self.origin.shown} says {self.value}"
 
 
+class Change(NamedTuple):
+    """One key of one TOML file, as it should be."""
+
+    path: str
+    """Absolute."""
+    key: tuple[str, ...]
+    value: Any = None
+    """None: the key goes away."""
+    base: str = ""
+    """Folder that the diff's names start from; empty: that of the file."""
+
+
 class Finding(NamedTuple):
     """Settings that defeat one another, or what they are for."""
 
@@ -65,6 +77,8 @@ class Finding(NamedTuple):
     """What it costs, and whether that is measured."""
     mend: str = ""
     """A unified diff of the file to change, or a command; empty: there is none to offer."""
+    changes: tuple[Change, ...] = ()
+    """What `core.plan.findings.with_mend` makes the diff of, in this order; texts of files are not on the hot path."""
 
     def record(self) -> dict[str, Any]:
         """For `run.json` and JSON output."""

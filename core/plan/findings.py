@@ -1,0 +1,48 @@
+"""Settings that defeat one another, or what they are for, as far as configuration and environment show it. Pure."""
+
+from collections.abc import Callable, Iterator
+
+from core.plan import finding_cache
+from core.plan.finding_facts import Facts, facts_of
+from core.plan.found import Found
+from core.plan.mend import diff_of
+from core.plan.plan import Evidence, Finding, Setting
+from core.plan.wish import Wish
+
+SEVERITIES = ("error", "warning", "hint")
+"""Worst first."""
+
+
+def find(found: Found, wish: Wish, settings: tuple[Setting, ...] = ()) -> tuple[Finding, ...]:
+    """All that is seen, worst first; of the same severity in the order of `FINDERS`.
+
+    Args:
+        found: What is there.
+        wish: What is to be built: what concerns another profile than the one that is built is not told.
+        settings: What the plan decided.
+    """
+    facts = facts_of(found, wish, settings)
+    seen = [finding for finder in FINDERS for finding in finder(facts)]
+    return tuple(sorted(seen, key=lambda finding: SEVERITIES.index(finding.severity)))
+
+
+def with_mend(finding: Finding, read: Callable[[str], str]) -> Finding:
+    """The finding with the diff that mends it, where there is one.
+
+    Args:
+        finding: As `find` gives it.
+        read: Gives the text of a file, line ends as they are; OSError and ValueError mean that it cannot be read.
+    """
+    if finding.mend or not finding.changes:
+        return finding
+    return finding._replace(mend=diff_of(finding.changes, read))
+
+
+def find_troubles(facts: Facts) -> Iterator[Finding]:
+    """Files that cannot be read or used."""
+    for trouble in facts.found.settings.troubles:
+        yield Finding("settings-unusable", "error", trouble.sentence, (Evidence(trouble.origin, trouble.why),))
+
+
+FINDERS: tuple[Callable[[Facts], Iterator[Finding]], ...] = (find_troubles, *finding_cache.FINDERS)
+"""In the order in which findings of the same severity are told."""
