@@ -11,6 +11,9 @@ from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 from core.errors import UsageError
+from core.plan import modes as of_builds
+from core.plan.found import Given, Origin
+from core.plan.toml_lines import find_lines
 from core.run.cache import KINDS, parse_size, settings_path
 from core.values import dataclass
 from tui import bindings
@@ -52,6 +55,8 @@ class Settings:
     """Where it stores: `own`, or a backend's URL."""
     store_size: str = "50G"
     """Of our own store."""
+    mode: str = "none"
+    """Of builds where nothing else names one: `core.plan.modes`. Read anew before each build, as `[modes.NAME]` is."""
     keys: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """Keys by action id, comma separated, as Textual names them."""
 
@@ -81,6 +86,7 @@ OPTIONS = (
     Option("cache", KINDS, "compiler cache of builds; one in front makes the first edit of a member slower"),
     Option("store", (), "where it stores: own, redis://…, memcached://…, s3://bucket/prefix?region=…, gha, https://…"),
     Option("store-size", (), "of our own store; least recently used goes first"),
+    Option("mode", (), "mode of builds where neither --mode, DECK_MODE nor the project's deck.toml names one"),
     Option("notify.bell", _WHEN, "rings the terminal when a build failed, or ended"),
     Option("notify.osc9", _WHEN, "the same as a desktop notification, where the terminal knows OSC 9"),
     Option("board.sort", ("auto", "appearance", "name", "state"), "order of the panes; auto: as you left it"),
@@ -89,8 +95,9 @@ OPTIONS = (
     Option("log.timestamps", (False, True), "a time before each line"),
     Option("log.copy", ("auto", "desktop", "osc52", "file"), "where copied text goes; auto: the surest way there is"),
 )
+_TEXTS = {"store": "text", "store-size": "text", "mode": "the name of a mode"}
 _BY_PATH = {option.path: option for option in OPTIONS}
-_KEY = re.compile(r"""\s*((?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*'))*)\s*=""")
+_MAX_BYTES = 1 << 20
 _AT_LINE = re.compile(r" \(at line (\d+), column \d+\)| \(at end of document\)")
 
 
@@ -116,13 +123,17 @@ def load(path: str) -> tuple[Settings, tuple[Complaint, ...]]:
     """The settings in a file, and what cannot be used of it; no file is no complaint."""
     try:
         with open(path, "rb") as file:
-            text = file.read().decode()
+            content = file.read(_MAX_BYTES + 1)
     except FileNotFoundError:
         return Settings(), ()
-    except (OSError, UnicodeDecodeError) as error:
-        why = "it is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else error.strerror
-        return Settings(), (Complaint(0, f"it cannot be read: {why}"),)
-    return parse(text)
+    except OSError as error:
+        return Settings(), (Complaint(0, f"it cannot be read: {error.strerror}"),)
+    if len(content) > _MAX_BYTES:
+        return Settings(), (Complaint(0, f"it is longer than {_MAX_BYTES} bytes: nothing in it applies"),)
+    try:
+        return parse(content.decode().removeprefix("\ufeff"))
+    except UnicodeDecodeError:
+        return Settings(), (Complaint(0, "it cannot be read: it is not UTF-8 text"),)
 
 
 def parse(text: str) -> tuple[Settings, tuple[Complaint, ...]]:
@@ -130,20 +141,35 @@ def parse(text: str) -> tuple[Settings, tuple[Complaint, ...]]:
     import tomllib
 
     try:
-        table = tomllib.loads(text)
+        return _settings(text, tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
         return Settings(), (_not_toml(str(error), text),)
-    keys = table.pop("keys", {})
-    complaints: list[Complaint] = []
+    except (ValueError, RecursionError) as error:
+        why = "it is nested too deeply" if isinstance(error, RecursionError) else f"this is not TOML: {error}"
+        return Settings(), (Complaint(0, f"{why}; until it is mended, nothing here applies"),)
+
+
+def _settings(text: str, table: dict[str, Any]) -> tuple[Settings, tuple[Complaint, ...]]:
+    keys, modes = table.pop("keys", {}), table.pop("modes", {})
+    wrong: list[tuple[str, str]] = []
     found: dict[str, Any] = {}
     for path, value in _flat(table):
         if (why := _why_not(path, value)) is None:
             found[_BY_PATH[path].name] = value
         else:
-            complaints.append(Complaint(_line_of(text, path), why))
+            wrong.append((path, why))
     keymap, bad_keys = _keymap(keys)
-    complaints += [Complaint(_line_of(text, path), why) for path, why in bad_keys]
-    return replace(Settings(), **found, keys=MappingProxyType(keymap)), tuple(sorted(complaints))
+    known, bad_modes = _modes(text, modes)
+    if found.get("mode", of_builds.NONE) not in known:
+        wrong.append(("mode", of_builds.why_no_mode(found.pop("mode"), known)))
+    settings = replace(Settings(), **found, keys=MappingProxyType(keymap))
+    return settings, _complaints(text, [*wrong, *bad_keys], bad_modes)
+
+
+def _complaints(text: str, wrong: list[tuple[str, str]], more: list[Complaint]) -> tuple[Complaint, ...]:
+    """What is wrong by path, and what has its line already, in the file's order."""
+    lines = _lines(text) if wrong else {}
+    return tuple(sorted({*(Complaint(lines.get(path, 0), why) for path, why in wrong), *more}))
 
 
 def default_text() -> str:
@@ -160,7 +186,16 @@ def default_text() -> str:
     lines += ["", "[keys]", "# Comma separated; names as in: a, A, ?, ctrl+k, f5, space, pagedown, shift+tab"]
     defaults = {str(one.id): one for keys in bindings.SCREENS.values() for one in bindings.bindings(keys)}
     lines += [f"# {name} = {_toml(defaults[name].key)}  # {defaults[name].tooltip}" for name in bindings.every_id()]
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *_default_modes()]) + "\n"
+
+
+def _default_modes() -> list[str]:
+    """What a mode of one's own can say. Another file's reader takes what is set here, so all of it is a comment."""
+    lines = ["", "# Modes of your own: docs/modes.md. Built in are:"]
+    lines += [f"#   {name}: {about}" for name, (about, _) in of_builds.BUILT_IN.items()]
+    lines += ["# [modes.mine]", '# inherits = "dev"  # whose options these are put on top of', '# about = ""']
+    width = max(map(len, of_builds.OPTIONS))
+    return [*lines, *(f"#   {one.name:{width}}  {one.about}: {one.expected}" for one in of_builds.OPTIONS.values())]
 
 
 def _toml(value: Value) -> str:
@@ -192,11 +227,13 @@ def _why_not(path: str, value: object) -> str | None:
 
 def _why_no_text(path: str, value: object) -> str | None:
     if not isinstance(value, str):
-        return f'{path} is {"text" if path.startswith("store") else "a command"}: write it as "…"'
+        return f'{path} is {_TEXTS.get(path, "a command")}: write it as "…"'
     if path == "store-size":
         return None if parse_size(value) else f'{path} is a number with its unit, such as "50G"'
     if path == "store":
         return _why_no_store(value)
+    if path == "mode":
+        return None
     try:
         shlex.split(value)
     except ValueError as error:
@@ -269,6 +306,28 @@ def _clashes(keymap: Mapping[str, str]) -> Iterator[tuple[str, str, str, str]]:
                     yield (name, other, key, screen) if name in keymap else (other, name, key, screen)
 
 
+def _modes(text: str, modes: object) -> tuple[list[str], list[Complaint]]:
+    """What can be the value of `mode`, and what is wrong in `[modes.NAME]`."""
+    leaves: dict[tuple[str, ...], Given] = {}
+    if modes:
+        lines = _lines(text)
+        for key, value in _leaves(modes, ("modes",)):
+            leaves[key] = Given(value, Origin("", lines.get(".".join(key), 0)))
+    layer, troubles = of_builds.read_layer(leaves)
+    layers = (layer, of_builds.built_in())
+    wrong = (*troubles, *of_builds.layer_troubles(layers)) if leaves else ()
+    return [*of_builds.names(layers), of_builds.NONE], [Complaint(one.origin.line, one.why) for one in wrong]
+
+
+def _leaves(value: object, before: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], object]]:
+    """Every value with the words that lead to it."""
+    if not isinstance(value, dict):
+        yield before, value
+        return
+    for name, inner in value.items():
+        yield from _leaves(inner, (*before, name))
+
+
 def _not_toml(error: str, text: str) -> Complaint:
     place = _AT_LINE.search(error)
     line = int(place[1]) if place and place[1] else len(text.rstrip().splitlines()) or 1
@@ -276,33 +335,9 @@ def _not_toml(error: str, text: str) -> Complaint:
     return Complaint(line, f"this is not TOML: {said[:1].lower()}{said[1:]}; until it is mended, nothing here applies")
 
 
-def _line_of(text: str, path: str) -> int:
-    """The line that sets a dotted path (tomllib does not say); 0 where it cannot be found."""
-    table: tuple[str, ...] = ()
-    wanted = tuple(path.split("."))
-    for number, line in enumerate(text.splitlines(), 1):
-        if line.lstrip().startswith("["):
-            table = _parts(line.split("#")[0])
-            here = table
-        elif key := _KEY.match(line):
-            here = (*table, *_parts(f"{key[1]} = 0"))
-        else:
-            continue
-        if here == wanted:
-            return number
-    return 0
-
-
-def _parts(line: str) -> tuple[str, ...]:
-    """The words of one table header or key, quotes and spaces as TOML has them; a quoted `a.b` is two."""
-    import tomllib
-
-    try:
-        level: object = tomllib.loads(line)
-    except tomllib.TOMLDecodeError:
-        return ()
-    found: list[str] = []
-    while isinstance(level, dict) and level:
-        name, level = next(iter(level.items()))
-        found += name.split(".")
-    return tuple(found)
+def _lines(text: str) -> dict[str, int]:
+    """The line that sets each dotted path; of those that are written alike, the first."""
+    found: dict[str, int] = {}
+    for key, line in find_lines(text).lines.items():
+        found.setdefault(".".join(key), line)
+    return found

@@ -5,10 +5,10 @@ On the way to every build: with neither file it costs three calls of stat, and a
 
 import os
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from core.plan.found import Given, Key, Origin, Trouble
-from core.plan.modes import NONE, Layer, built_in, hint, names, read_layer, resolve
+from core.plan.modes import NONE, Layer, built_in, hint, layer_troubles, names, read_layer, resolve, why_no_mode
 from core.plan.option import plain, shown
 from core.plan.wish import Mode
 from core.run.cache import settings_path
@@ -55,11 +55,11 @@ class Chosen(NamedTuple):
     """What was read on the way."""
 
 
-def choose_mode(cache: Any, *, flag: str | None, env: Mapping[str, str], root: str) -> Chosen:
+def choose_mode(cache: str, *, flag: str | None, env: Mapping[str, str], root: str) -> Chosen:
     """The mode of a build, and what is wrong with what was asked for; a wrong one is not replaced by the next.
 
     Args:
-        cache: Of what was found before, for `core.plan.toml_file`.
+        cache: Folder of what was parsed before; empty: none.
         flag: Value of `--mode`; None: not given.
         env: The caller's variables.
         root: Of the workspace; empty: there is none.
@@ -76,7 +76,7 @@ def choose_mode(cache: Any, *, flag: str | None, env: Mapping[str, str], root: s
     layers = (*own.layers, built_in())
     resolved = resolve(first.value, layers) if isinstance(first.value, str) else None
     if resolved is None:
-        wrong = Trouble(first.origin, why_no_mode(first.value, names(layers)))
+        wrong = Trouble(first.origin, why_no_mode(first.value, [*names(layers), NONE]))
         return Chosen(Mode(chosen_by=first.origin), others, (*troubles, wrong), flag is not None, own)
     if resolved.troubles:
         return Chosen(Mode(chosen_by=first.origin), others, (*troubles, *resolved.troubles), own=own)
@@ -98,14 +98,7 @@ def _name(given: Given) -> str:
     return plain(given.value) if isinstance(given.value, str) else shown(given.value)
 
 
-def why_no_mode(name: object, known: list[str]) -> str:
-    """A sentence about what names no mode."""
-    if not isinstance(name, str):
-        return f'mode is the name of a mode, such as "dev": {shown(name)} is not'
-    return f"there is no mode {shown(name)}{hint(name, [*known, NONE])}"
-
-
-def read_own(cache: Any, root: str, env: Mapping[str, str]) -> Own:
+def read_own(cache: str, root: str, env: Mapping[str, str]) -> Own:
     """What `deck.toml` and `config.toml` say of modes; files that are not there say nothing."""
     project, settings = project_file(root), settings_path(env)
     if not _is_there(settings):
@@ -219,7 +212,7 @@ def _wrong_variables(env: Mapping[str, str], own: Own) -> Iterator[Trouble]:
         yield Trouble(Origin(FEATURES), why)
 
 
-def all_modes(cache: Any, root: str, env: Mapping[str, str]) -> tuple[Mode, ...]:
+def all_modes(cache: str, root: str, env: Mapping[str, str]) -> tuple[Mode, ...]:
     """Every mode that can be used here, those of the project first, then the person's, then the built-in ones; in
     place of who chose it stands where it is defined."""
     layers = (*read_own(cache, root, env).layers, built_in())
@@ -230,11 +223,7 @@ def all_modes(cache: Any, root: str, env: Mapping[str, str]) -> tuple[Mode, ...]
 def list_troubles(own: Own) -> tuple[Trouble, ...]:
     """Everything that is wrong in both files, modes that nobody chose too, each once."""
     layers = (*own.layers, built_in())
-    known = names(layers)
-    unknown = [given for given in own.asked if given.value != NONE and given.value not in known]
-    found = [*own.troubles, *(Trouble(given.origin, why_no_mode(given.value, known)) for given in unknown)]
-    for depth, layer in enumerate(own.layers):
-        for name in layer:
-            resolved = resolve(name, layers[depth:])
-            found.extend(resolved.troubles if resolved else ())
-    return tuple(dict.fromkeys(found))
+    known = [*names(layers), NONE]
+    unknown = [given for given in own.asked if given.value not in known]
+    found = (Trouble(given.origin, why_no_mode(given.value, known)) for given in unknown)
+    return tuple(dict.fromkeys((*own.troubles, *found, *layer_troubles(layers))))

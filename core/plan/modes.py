@@ -14,6 +14,7 @@ _SPLIT, _STRIP = ("off", "packed", "unpacked"), ("none", "debuginfo", "symbols")
 _LTO, _LINKERS = ("off", "thin-local", "thin", "fat"), ("default", "mold", "lld", "wild", "bfd")
 _LAUNCHERS = ("none", "sccache", "ccache")
 _MANY = 1 << 16
+_MAX_CHAIN = 20
 
 OPTIONS = {one.name: one for one in (
     Option("profile", "profile", (), "cargo's profile that is built, and that the options below are set in"),
@@ -211,6 +212,8 @@ def _chain(found: tuple[Draft, int], layers: Sequence[Layer]) -> tuple[list[Draf
         if below is None:
             return chain, [Trouble(given.origin, _why_no_base(draft, layers[depth:]))]
         draft, depth = below
+        if len(chain) > _MAX_CHAIN:
+            return chain, [Trouble(given.origin, f"more than {_MAX_CHAIN} modes inherit from one another")]
         if (draft.name, depth) in seen:
             ring = " → ".join(one.name for one in chain[:6]) + (" → …" if len(chain) > 6 else "")
             return chain, [Trouble(given.origin, f"modes inherit in a circle: {ring} → {draft.name}")]
@@ -229,6 +232,23 @@ def _why_no_base(draft: Draft, layers: Sequence[Layer]) -> str:
 def names(layers: Sequence[Layer]) -> list[str]:
     """All modes, each once, those that count more first."""
     return list(dict.fromkeys(name for layer in layers for name in layer))
+
+
+def why_no_mode(name: object, known: list[str]) -> str:
+    """A sentence about what names no mode."""
+    if not isinstance(name, str):
+        return f'mode is the name of a mode, such as "dev": {shown(name)} is not'
+    return f"there is no mode {shown(name)}{hint(name, known)}"
+
+
+def layer_troubles(layers: Sequence[Layer]) -> tuple[Trouble, ...]:
+    """What is wrong with modes of files, those that nobody chose too, each once."""
+    found: dict[Trouble, None] = {}
+    for depth, layer in enumerate(layers):
+        for name in layer:
+            resolved = resolve(name, layers[depth:])
+            found.update(dict.fromkeys(resolved.troubles if resolved else ()))
+    return tuple(found)
 
 
 def contradictions(options: Mapping[str, Given]) -> tuple[Trouble, ...]:
@@ -252,7 +272,8 @@ def contradictions(options: Mapping[str, Given]) -> tuple[Trouble, ...]:
 
 def _contradiction(options: Mapping[str, Given], name: str, other: str, why: str) -> Trouble:
     one, two = options[name], options[other]
-    said = f"{name} = {shown(one.value)}, but {two.origin.shown} says {other} = {shown(two.value)}"
+    place = f"line {two.origin.line}" if two.origin.line and two.origin.place == one.origin.place else two.origin.shown
+    said = f"{name} = {shown(one.value)}, but {place} says {other} = {shown(two.value)}"
     return Trouble(one.origin, f"{said}: {why}; take one of them away")
 
 

@@ -101,11 +101,14 @@ def test_a_file_that_is_missing_is_no_mistake_and_one_that_is_no_text_is(tmp_pat
 def test_the_printed_file_changes_nothing_with_or_without_its_signs() -> None:
     assert parse(default_text()) == (Settings(), ())
     plain = "\n".join(
-        line.removeprefix("# ") if " = " in line and not line.startswith("# Comma") else line
+        line.removeprefix("# ")
+        if (" = " in line or line.startswith("# [")) and not line.startswith("# Comma")
+        else line
         for line in default_text().splitlines()
     )
     settings, complaints = parse(plain)
     assert complaints == ()
+    assert "\n[modes.mine]\n" in plain
     assert len(settings.keys) == len(bindings.every_id())
 
 
