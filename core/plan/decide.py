@@ -1,0 +1,48 @@
+"""From what was found and what is wanted to the settings of a build, each with its reason, source and cost. Pure."""
+
+from core.plan.decide_case import Case, case_of, profile_row
+from core.plan.decide_codegen import codegen_settings, uses_native
+from core.plan.decide_jobs import jobs_row
+from core.plan.decide_linker import linker_row
+from core.plan.decide_native import native_settings
+from core.plan.decide_profile import profile_settings
+from core.plan.decide_rustflags import rustflags_row
+from core.plan.decide_scope import cache_row, fetch_row, scope_settings, target_dir_row
+from core.plan.figures import measured
+from core.plan.findings import find
+from core.plan.found import Found
+from core.plan.plan import Plan, Setting
+from core.plan.wish import Wish
+
+
+def decide(found: Found, wish: Wish) -> Plan:
+    """The plan of a build. Without a mode nothing is set that changes a unit's hash; what the user set stays."""
+    case = case_of(found, wish)
+    settings = tuple(_with_figure(row) for row in _rows(case))
+    namespace = found.native_features if uses_native(case, settings) else ""
+    return Plan(wish.mode.name, wish.mode.chosen_by, settings, find(found, wish, settings), namespace)
+
+
+def _rows(case: Case) -> tuple[Setting, ...]:
+    """In the order in which people are shown them."""
+    linker = linker_row(case)
+    codegen = tuple(codegen_settings(case))
+    return (
+        target_dir_row(case),
+        cache_row(case),
+        profile_row(case),
+        *profile_settings(case),
+        linker,
+        *codegen,
+        rustflags_row(case, (linker, *codegen)),
+        jobs_row(case),
+        *native_settings(case),
+        *scope_settings(case),
+        fetch_row(case),
+    )
+
+
+def _with_figure(row: Setting) -> Setting:
+    """What was measured of it stands before what is known of its cost."""
+    figure = measured(row.name, row.value) if row.is_ours else ""
+    return row._replace(cost=f"{figure}; {row.cost}" if figure and row.cost else figure or row.cost)

@@ -1,0 +1,159 @@
+"""One build that is decided on: its profile, what the mode says, what the user says. Pure."""
+
+from typing import Any, NamedTuple
+
+from core.plan.finding_facts import profile_chain
+from core.plan.found import Found, Given, Key, Origin, Settings
+from core.plan.plan import Setting
+from core.plan.wish import Wish
+
+NO_MODE = "no mode is chosen, so nothing is set that changes a unit's hash"
+SECOND_COPY = "a second copy of every unit that it changes lies beside the plain one in the target dir"
+_PARENTS = {"test": "dev", "bench": "release"}
+_BARE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
+
+
+class Case(NamedTuple):
+    """What all decisions about one build look at."""
+
+    found: Found
+    wish: Wish
+    profile: str
+    """That the build uses: `dev`, `release`, `test`, …"""
+    profile_flags: tuple[str, ...] = ()
+    """What the mode adds to have it."""
+    profile_origin: Origin = Origin("")
+    """Who chose it; empty: cargo, by the subcommand."""
+    foreign: str = ""
+    """Why the mode's profile settings do not apply: it is for another profile. Empty: they apply."""
+
+    @property
+    def mode(self) -> str:
+        """Its name; empty: none."""
+        return self.wish.mode.name
+
+    @property
+    def written(self) -> str:
+        """The profile that our settings go to: what `test` and `bench` take theirs from."""
+        return _PARENTS.get(self.profile, self.profile)
+
+    @property
+    def triple(self) -> str:
+        """That it is built for; empty: not known."""
+        return self.found.target.triple if self.found.target else self.found.toolchain.host
+
+    @property
+    def share(self) -> int:
+        """Cores for each agent that builds now, at least 1."""
+        return max(1, self.found.machine.usable_cores // max(1, self.wish.agents))
+
+    def option(self, name: str) -> Given | None:
+        """What the mode says."""
+        return self.wish.mode.options.get(name)
+
+    def typed(self, *names: str) -> str | None:
+        """The last value on the command line of the first of the options that is there; None: none of them is."""
+        return next((self.wish.options[name][-1] for name in names if self.wish.options.get(name)), None)
+
+    def given(self, key: str, *scope: str) -> Given | None:
+        """What the user says of a key of the build's profile, itself or one that it inherits from."""
+        for name in profile_chain(self.found, self.profile):
+            place: Key = ("profile", name, *scope, key)
+            found = self.found.settings.values.get(place) or self.found.settings.manifest.get(place)
+            if found is not None:
+                return found
+        return None
+
+    def variable(self, name: str) -> Given | None:
+        """What a build script would see of it without us: the caller's variable, else `[env]` of cargo's settings."""
+        if name in self.found.env:
+            return Given(self.found.env[name], Origin(name))
+        return self.found.settings.get("env", name) or self.found.settings.get("env", name, "value")
+
+
+def case_of(found: Found, wish: Wish) -> Case:
+    """The profile of a build, by what was typed, else by its mode, else by the subcommand."""
+    by_subcommand = {"test": "test", "nextest": "test", "bench": "bench"}.get(wish.subcommand, "dev")
+    wanted = wish.mode.options.get("profile")
+    typed = _typed_profile(wish)
+    own = typed or (by_subcommand if by_subcommand == "bench" else "")
+    if wanted is None or not isinstance(wanted.value, str) or not wanted.value:
+        return Case(found, wish, typed or by_subcommand, profile_origin=Origin("command line" if typed else ""))
+    asked = wanted.value
+    if own:
+        is_same = asked in (own, _PARENTS.get(own))
+        foreign = "" if is_same else f"mode {wish.mode.name} is for {asked}, and this builds {own}"
+        return Case(found, wish, own, (), Origin("command line" if typed else ""), foreign)
+    if asked in ("dev", by_subcommand):
+        return Case(found, wish, by_subcommand, (), wanted.origin)
+    if asked not in ("release", "bench", "test") and not is_defined(found.settings, asked):
+        return Case(found, wish, by_subcommand, foreign=f"no manifest or config file defines the profile {asked}")
+    option = "--cargo-profile" if wish.subcommand == "nextest" else "--profile"
+    flags = ("--release",) if asked == "release" else (option, asked)
+    return Case(found, wish, asked, flags, wanted.origin)
+
+
+def _typed_profile(wish: Wish) -> str:
+    if "release" in wish.options:
+        return "release"
+    named = wish.options.get("cargo-profile" if wish.subcommand == "nextest" else "profile")
+    return named[-1] if named else ""
+
+
+def is_defined(settings: Settings, profile: str) -> bool:
+    """Somebody speaks of a profile of that name."""
+    return any(key[:2] == ("profile", profile) for table in (settings.values, settings.manifest) for key in table)
+
+
+def profile_row(case: Case) -> Setting:
+    """Which profile is built, and who says so."""
+    name = case.profile
+    if case.profile_flags:
+        reason = f"mode {case.mode} is for {name}, and the command line names no profile"
+        return Setting("profile", name, "mode", reason, "its units lie in a folder of their own, beside those of dev",
+                       case.profile_origin, case.profile_flags)  # fmt: skip
+    if case.foreign:
+        by = "user" if _typed_profile(case.wish) else "cargo"
+        return Setting("profile", name, by, f"{case.foreign}: what it says of profiles is left out",
+                       origin=case.profile_origin)  # fmt: skip
+    if _typed_profile(case.wish):
+        return Setting("profile", name, "user", "the command line names it", origin=case.profile_origin)
+    if case.profile_origin.place:
+        return Setting("profile", name, "mode", "what this command builds anyway", origin=case.profile_origin)
+    return Setting("profile", name, "cargo", f"what cargo {case.wish.subcommand} builds")
+
+
+def toml(value: Any) -> str:
+    """A boolean, number, text or list of such as TOML writes it."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (int, float)):
+        return str(value)
+    if isinstance(value, (list, tuple)):
+        return "[" + ",".join(map(toml, value)) + "]"
+    return '"' + "".join(_escaped(letter) for letter in str(value)) + '"'
+
+
+def _escaped(letter: str) -> str:
+    if letter in '"\\':
+        return "\\" + letter
+    return letter if letter.isprintable() else f"\\U{ord(letter):08X}"
+
+
+def dotted(*key: str) -> str:
+    """A key of several levels as `--config` takes it."""
+    return ".".join(part if part and _BARE.issuperset(part) else toml(part) for part in key)
+
+
+def config(key: tuple[str, ...], value: Any) -> tuple[str, str]:
+    """The two words that give cargo a setting."""
+    return "--config", f"{dotted(*key)}={toml(value)}"
+
+
+def shown(value: Any) -> str:
+    """A value as a person would write it: text without quotes, and nothing that moves a cursor."""
+    if isinstance(value, (list, tuple)):
+        return " ".join(map(shown, value)) or "nothing"
+    text = toml(value) if isinstance(value, (bool, int, float)) else str(value)
+    text = "".join(letter if letter.isprintable() else "�" for letter in text)
+    return text if len(text) <= 200 else text[:199] + "…"

@@ -1,0 +1,150 @@
+"""Which program links: the user's, the mode's where it can, else what the toolchain does by itself. Pure.
+
+Cargo's `linker` key is never set: it rebuilds everything at each change, which flags for rustc do not.
+"""
+
+from typing import NamedTuple
+
+from core.plan.decide_case import NO_MODE, Case, shown
+from core.plan.decide_rustflags import added, cost_of_flags, flag_key, user_flags
+from core.plan.finding_facts import Flag
+from core.plan.found import Given, Origin, Tool
+from core.plan.plan import Setting
+from core.plan.triples import cfg_holds, facts_of_triple
+
+_GCC_KNOWS_MOLD = (12, 1)
+_GAIN = {
+    "mold": "links on all cores",
+    "lld": "links faster than GNU ld",
+    "wild": "links fastest of all; it is young",
+    "bfd": "GNU ld, which everything links with",
+}
+
+
+class _Users(NamedTuple):
+    """How the user chose a linker."""
+
+    value: str
+    origin: Origin
+
+
+def linker_row(case: Case) -> Setting:
+    """Who links what is built for the target."""
+    wanted = case.option("linker")
+    anyway = default_linker(case)
+    if (own := _users(case)) is not None:
+        reason = "as it is set"
+        if wanted is not None and wanted.value not in ("default", own.value):
+            reason = f"yours stays; mode {case.mode} would link with {wanted.value}, which {_GAIN[wanted.value]}"
+        return Setting("linker", own.value, "user", reason, origin=own.origin)
+    if wanted is None:
+        reason = f"mode {case.mode} says nothing of it" if case.mode else NO_MODE
+        return Setting("linker", anyway, "cargo", f"the toolchain's default; {reason}")
+    if wanted.value in ("default", _short(anyway)):
+        return Setting("linker", anyway, "mode", "what the toolchain links with anyway", origin=wanted.origin)
+    why_not = _why_not(case, wanted.value)
+    if why_not:
+        return Setting("linker", anyway, "cargo", f"the toolchain's default: {why_not}")
+    return Setting("linker", wanted.value, "mode", _GAIN[wanted.value], cost_of_flags(case), wanted.origin,
+                   added(case, *_words(case, wanted.value)))  # fmt: skip
+
+
+def default_linker(case: Case) -> str:
+    """What links where nobody says anything."""
+    facts = facts_of_triple(case.triple)
+    if facts["target_os"] in ("macos", "ios"):
+        return "Apple's"
+    chain = case.found.toolchain
+    if chain.links_with_lld and case.triple == chain.host:
+        return "rust-lld"
+    if case.found.target is not None and case.found.target.linker:
+        return shown(case.found.target.linker)
+    return "the one of cc"
+
+
+def _short(name: str) -> str:
+    return {"rust-lld": "lld"}.get(name, name)
+
+
+def _users(case: Case) -> _Users | None:
+    found = _linker_key(case)
+    for flag in reversed(user_flags(case)):
+        if (name := _chosen_by(flag)) is not None:
+            return _Users(name, flag.origin)
+    return None if found is None else _Users(shown(found.value), found.origin)
+
+
+def _linker_key(case: Case) -> Given | None:
+    exact = case.found.settings.get("target", case.triple, "linker")
+    if exact is not None:
+        return exact
+    for key, given in case.found.settings.values.items():
+        if len(key) != 3 or (key[0], key[2]) != ("target", "linker") or not key[1].startswith("cfg("):
+            continue
+        if case.triple and cfg_holds(key[1][4:-1], case.triple):
+            return given
+    return None
+
+
+def _chosen_by(flag: Flag) -> str | None:
+    """The linker that a flag names; None: it is about something else."""
+    if flag.kind == "C" and flag.name == "linker":
+        return shown(flag.value)
+    if flag.kind in ("C", "Z") and flag.name in ("linker-flavor", "linker-features"):
+        return shown(f"{flag.name}={flag.value}")
+    if flag.kind == "C" and flag.name in ("link-arg", "link-args"):
+        for word in flag.value.split():
+            for head in ("-fuse-ld=", "--ld-path="):
+                if word.startswith(head):
+                    return shown(word.removeprefix(head).rpartition("/")[2].removeprefix("ld."))
+    return None
+
+
+def _why_not(case: Case, name: str) -> str:
+    """Why the mode's linker is not taken; empty: it is."""
+    facts = facts_of_triple(case.triple)
+    if case.found.machine.system == "darwin" or facts["target_os"] in ("macos", "ios"):
+        return "on Apple's systems its own linker is the fastest that is safe"
+    if facts["target_os"] != "linux":
+        return f"{name} is chosen for Linux alone, and this builds for {case.triple or 'an unknown target'}"
+    if facts["target_env"] == "musl":
+        return f"{case.triple} links with what comes with it, and {name} is not tried there"
+    if case.triple != case.found.toolchain.host:
+        return f"{case.triple} is not this machine's: its own linker knows it"
+    if name in case.found.refused_linkers:
+        return f"{name} failed to link this workspace before"
+    return _why_no_tool(case.found.tool(name), name) or _why_no_driver(case, name) or flag_key(case).refused
+
+
+def _why_no_tool(tool: Tool, name: str) -> str:
+    if not tool.path:
+        return f"{name} is not there"
+    return f"{name} cannot be used: {tool.trouble}" if tool.trouble else ""
+
+
+def _why_no_driver(case: Case, name: str) -> str:
+    """What `cc` cannot do: rustc links through it."""
+    driver = case.found.tool("cc")
+    if not driver.path:
+        return "there is no cc, through which rustc links"
+    if driver.trouble:
+        return f"cc, through which rustc links, cannot be used: {driver.trouble}"
+    if is_clang(case):
+        return ""
+    if name == "wild":
+        return "gcc does not know wild, and cc is gcc"
+    if name == "mold" and driver.version < _GCC_KNOWS_MOLD:
+        return f"cc is gcc {driver.shown or 'of an unknown version'}, which knows mold from 12.1 on"
+    return ""
+
+
+def is_clang(case: Case) -> bool:
+    """`cc` is clang."""
+    driver, clang = case.found.tool("cc"), case.found.tool("clang")
+    return bool(driver.path) and ("clang" in driver.path.rpartition("/")[2] or driver.path == clang.path)
+
+
+def _words(case: Case, name: str) -> tuple[str, ...]:
+    if name == "wild":
+        return "-C", f"link-arg=--ld-path={case.found.tool('wild').path}"
+    return "-C", f"link-arg=-fuse-ld={name}"

@@ -1,0 +1,192 @@
+"""What CMake and nvcc are told by variables, where a mode asks and the user said nothing. Pure.
+
+Variables only, none of them cargo's own: a build script's CMake reads them, and no unit's hash or cache key changes.
+"""
+
+from collections.abc import Callable, Iterator
+
+from core.plan.decide_case import Case, shown
+from core.plan.decide_jobs import jobs_row
+from core.plan.found import Given
+from core.plan.plan import Setting
+
+_READS_ARCHS, _READS_NATIVE, _READS_LAUNCHERS, _READS_GENERATOR = (3, 20), (3, 24), (3, 17), (3, 15)
+_CONFIGURED = "a folder that CMake configured before keeps what it has"
+_CUDA_SCCACHE = "each miss takes 36 to 40 % longer than nvcc alone, each hit seconds"
+
+
+def native_settings(case: Case) -> Iterator[Setting]:
+    """Rows for CMake where it is there, for CUDA where nvcc is, and for whatever the mode says."""
+    for tool, name, decide in _ROWS:
+        wanted = case.option(name)
+        if wanted is not None or case.found.tool(tool).path:
+            yield decide(case, wanted)
+
+
+def _left(case: Case, name: str, value: str, wanted: Given | None, *variables: str) -> Setting | None:
+    """The row where nothing is set by us: the user did, or nobody asks; None: the mode wants something."""
+    for variable in variables:
+        own = case.variable(variable)
+        if own is None:
+            continue
+        asks = wanted is not None and wanted.value not in ("default", "none")
+        reason = f"yours stays; mode {case.mode} would set {shown(wanted.value)}" if wanted and asks else "as it is set"
+        return Setting(name, shown(own.value), "user", reason, origin=own.origin)
+    if wanted is None:
+        reason = f"mode {case.mode} says nothing of it" if case.mode else "no mode is chosen"
+        return Setting(name, value, "cargo", f"CMake's or nvcc's own; {reason}")
+    if wanted.value in ("default", "none"):
+        return Setting(name, value, "mode", "CMake's or nvcc's own", origin=wanted.origin)
+    return None
+
+
+def _refused(case: Case, name: str, value: str, why: str) -> Setting:
+    return Setting(name, value, "cargo", f"mode {case.mode} asks for more: {why}")
+
+
+def _needs(case: Case, tool: str, version: tuple[int, ...] = (), what: str = "") -> str:
+    """Why a tool cannot do it; empty: it can, as far as is known."""
+    found = case.found.tool(tool)
+    if not found.path:
+        return f"{tool} is not there"
+    if found.trouble:
+        return f"{tool} cannot be used: {found.trouble}"
+    if version and found.version and found.version < version:
+        return f"{tool} {found.shown} does not know {what}: {'.'.join(map(str, version))} does"
+    return ""
+
+
+def _generator(case: Case, wanted: Given | None) -> Setting:
+    left = _left(case, "cmake-generator", "default", wanted, "CMAKE_GENERATOR")
+    if left is not None or wanted is None:
+        return left or _refused(case, "cmake-generator", "default", "")
+    why = _needs(case, "cmake", _READS_GENERATOR, "CMAKE_GENERATOR") or _needs(case, "ninja")
+    if why:
+        return _refused(case, "cmake-generator", "default", why)
+    cost = "a folder that CMake configured with another generator has to be removed: CMake refuses to go on in it"
+    return Setting("cmake-generator", "ninja", "mode", "Ninja starts compilers without a make for each folder", cost,
+                   wanted.origin, env=(("CMAKE_GENERATOR", "Ninja"),))  # fmt: skip
+
+
+def _parallel(case: Case, wanted: Given | None) -> Setting:
+    name = "cmake-parallel"
+    left = _left(case, name, "default", wanted, "CMAKE_BUILD_PARALLEL_LEVEL")
+    if left is not None or wanted is None:
+        return left or _refused(case, name, "default", "")
+    if why := _needs(case, "cmake"):
+        return _refused(case, name, "default", why)
+    level = _as_many_as_jobs(case) if wanted.value == "jobs" else shown(wanted.value)
+    return Setting(name, level, "mode", "a CMake build started by a build script takes no jobserver token: this bounds "
+                   "it; what the cmake crate starts has cargo's number of jobs anyway", "", wanted.origin,
+                   env=(("CMAKE_BUILD_PARALLEL_LEVEL", level),))  # fmt: skip
+
+
+def _as_many_as_jobs(case: Case) -> str:
+    value = jobs_row(case).value
+    return value if value.isascii() and value.isdigit() and value != "0" else str(case.share)
+
+
+def _cxx_launcher(case: Case, wanted: Given | None) -> Setting:
+    name, variables = "cxx-launcher", ("CMAKE_CXX_COMPILER_LAUNCHER", "CMAKE_C_COMPILER_LAUNCHER")
+    left = _left(case, name, "none", wanted, *variables)
+    if left is not None or wanted is None:
+        return left or _refused(case, name, "none", "")
+    tool = shown(wanted.value)
+    why = _needs(case, "cmake", _READS_LAUNCHERS, variables[0]) or _needs(case, tool) or _unsound(case, tool)
+    if why:
+        return _refused(case, name, "none", why)
+    return Setting(name, tool, "mode", f"{tool} keeps what C and C++ compile to", _CONFIGURED, wanted.origin,
+                   env=tuple((variable, tool) for variable in variables))  # fmt: skip
+
+
+def _unsound(case: Case, tool: str) -> str:
+    """Combinations that were seen to give another checkout's object."""
+    basedirs, direct = case.variable("SCCACHE_BASEDIRS"), case.variable("SCCACHE_DIRECT")
+    if tool != "sccache" or basedirs is None or not basedirs.value:
+        return ""
+    if direct is not None and str(direct.value).lower() in ("false", "off", "0", "no"):
+        return ""
+    return (
+        f"SCCACHE_BASEDIRS ({basedirs.origin.shown}) together with sccache's direct mode gives one checkout the object "
+        "of another: set SCCACHE_DIRECT=false"
+    )
+
+
+def _cuda_launcher(case: Case, wanted: Given | None) -> Setting:
+    name, variable = "cuda-launcher", "CMAKE_CUDA_COMPILER_LAUNCHER"
+    left = _left(case, name, "none", wanted, variable)
+    if left is not None or wanted is None:
+        return left or _refused(case, name, "none", "")
+    tool = shown(wanted.value)
+    why = _needs(case, "cmake", _READS_LAUNCHERS, variable) or _needs(case, "nvcc") or _needs(case, tool)
+    why = why or _unsound(case, tool) or _stale(case, tool)
+    if why:
+        return _refused(case, name, "none", why)
+    if tool == "sccache":
+        return Setting(name, tool, "mode", "sccache keeps what kernels compile to", f"{_CUDA_SCCACHE}; {_CONFIGURED}",
+                       wanted.origin, env=((variable, tool),))  # fmt: skip
+    return Setting(name, tool, "mode", "ccache keeps what kernels compile to, by their dependencies: without that it "
+                   "gives stale ones", f"a miss takes 4 to 10 % longer; {_CONFIGURED}", wanted.origin,
+                   env=((variable, tool), ("CCACHE_DEPEND", "1")))  # fmt: skip
+
+
+def _stale(case: Case, tool: str) -> str:
+    if tool != "ccache":
+        return ""
+    for name in ("CCACHE_NODEPEND", "CCACHE_DEPEND"):
+        own = case.variable(name)
+        if own is not None and (name == "CCACHE_NODEPEND" or str(own.value) in ("", "0", "false")):
+            return f"ccache is right for kernels with CCACHE_DEPEND=1 alone, and {own.origin.shown} sets it otherwise"
+    return ""
+
+
+def _archs(case: Case, wanted: Given | None) -> Setting:
+    left = _left(case, "cuda-archs", "default", wanted, "CUDAARCHS")
+    if left is not None or wanted is None:
+        return left or _refused(case, "cuda-archs", "default", "")
+    value = shown(wanted.value).replace(" ", ";")
+    needed = _READS_NATIVE if value == "native" else _READS_ARCHS
+    if why := _needs(case, "cmake", needed, f"CUDAARCHS={value}") or _needs(case, "nvcc"):
+        return _refused(case, "cuda-archs", "default", why)
+    whose = "this machine's GPU" if value == "native" else value
+    cost = f"what is built runs on {whose} alone; {_CONFIGURED}, and one that names architectures itself is not reached"
+    return Setting("cuda-archs", value, "mode", f"each kernel is compiled for {whose} alone: one architecture "
+                   "instead of nine took a sixth of the time", cost, wanted.origin,
+                   env=(("CUDAARCHS", value),))  # fmt: skip
+
+
+def _nvcc_threads(case: Case, wanted: Given | None) -> Setting:
+    name, variable = "nvcc-threads", "NVCC_APPEND_FLAGS"
+    own = case.variable(variable)
+    before = str(own.value) if own is not None else ""
+    if own is not None and _has_threads(before):
+        reason = f"yours stays; mode {case.mode} would take {shown(wanted.value)}" if wanted else "as it is set"
+        return Setting(name, shown(before), "user", reason, origin=own.origin)
+    left = _left(case, name, "1", wanted)
+    if left is not None or wanted is None:
+        return left or _refused(case, name, "1", "")
+    if why := _needs(case, "nvcc"):
+        return _refused(case, name, "1", why)
+    threads = min(wanted.value, case.share) if isinstance(wanted.value, int) else case.share
+    if threads < 2:
+        return _refused(case, name, "1", "the agent's share is one core")
+    flags = f"{before} --threads={threads}".strip()
+    joined = f"; behind your own of {own.origin.shown}" if own is not None and before else ""
+    return Setting(name, str(threads), "mode", f"one nvcc compiles for several architectures at once{joined}",
+                   "they take no jobserver token: up to that many times as many compilers", wanted.origin,
+                   env=((variable, flags),))  # fmt: skip
+
+
+def _has_threads(flags: str) -> bool:
+    return any(word.startswith(("--threads", "-threads", "-t=")) or word == "-t" for word in flags.split())
+
+
+_Decide = Callable[[Case, Given | None], Setting]
+_ROWS: tuple[tuple[str, str, _Decide], ...] = (
+    ("cmake", "cmake-generator", _generator),
+    ("cmake", "cmake-parallel", _parallel),
+    ("cmake", "cxx-launcher", _cxx_launcher),
+    ("nvcc", "cuda-launcher", _cuda_launcher),
+    ("nvcc", "cuda-archs", _archs),
+    ("nvcc", "nvcc-threads", _nvcc_threads),
+)

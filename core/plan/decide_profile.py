@@ -1,0 +1,218 @@
+"""What becomes of each key of cargo's profiles: left to cargo, to the user, or set by the mode. Pure."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from core.plan.decide_case import NO_MODE, SECOND_COPY, Case, config, shown
+from core.plan.found import Given, Origin
+from core.plan.plan import Setting
+
+_DEPS, _BUILD = ("package", "*"), ("build-override",)
+
+
+class _Row(NamedTuple):
+    name: str
+    key: str
+    scope: tuple[str, ...] = ()
+
+
+_ROWS = (
+    _Row("debug", "debug"),
+    _Row("deps-debug", "debug", _DEPS),
+    _Row("build-debug", "debug", _BUILD),
+    _Row("split-debuginfo", "split-debuginfo"),
+    _Row("strip", "strip"),
+    _Row("panic", "panic"),
+    _Row("overflow-checks", "overflow-checks"),
+    _Row("codegen-units", "codegen-units"),
+    _Row("lto", "lto"),
+    _Row("opt-level", "opt-level"),
+    _Row("deps-opt-level", "opt-level", _DEPS),
+    _Row("build-opt-level", "opt-level", _BUILD),
+)
+_ONLY_IF_SAID = ("build-debug",)
+
+_DEV: Mapping[str, Any] = {
+    "debug": "full", "split-debuginfo": "off", "strip": "none", "panic": "unwind", "overflow-checks": True,
+    "codegen-units": 256, "lto": "thin-local", "opt-level": 0, "incremental": True,
+}  # fmt: skip
+_RELEASE: Mapping[str, Any] = {
+    "debug": "none", "split-debuginfo": "off", "strip": "debuginfo", "panic": "unwind", "overflow-checks": False,
+    "codegen-units": 16, "lto": "thin-local", "opt-level": 3, "incremental": False,
+}  # fmt: skip
+_BUILD_DEFAULTS: Mapping[str, Any] = {"debug": "none", "opt-level": 0}
+"""What cargo 1.95 does where nobody says anything. Source: cargo book, "Profiles"."""
+
+_WORDS: Mapping[str, Mapping[str, str]] = {
+    "debug": {"0": "none", "false": "none", "1": "limited", "2": "full", "true": "full"},
+    "lto": {"false": "thin-local", "true": "fat"},
+    "strip": {"false": "none", "true": "symbols"},
+}
+"""Other ways to write a value, as TOML has them."""
+_FOR_CARGO: Mapping[tuple[str, str], Any] = {
+    ("debug", "none"): False, ("debug", "limited"): 1, ("debug", "full"): 2, ("lto", "thin-local"): False,
+    ("lto", "fat"): "fat", ("strip", "none"): "none",
+}  # fmt: skip
+
+_WHY: Mapping[tuple[str, str], str] = {
+    ("debug", "line-tables-only"): "backtraces keep file and line; a debugger shows no variables",
+    ("debug", "none"): "smallest and quickest to link; backtraces have no lines",
+    ("deps-debug", "none"): "the most memory that can be saved while linking; frames of dependencies have no lines",
+    ("deps-debug", "line-tables-only"): "frames of dependencies keep file and line",
+    ("lto", "off"): "nothing is optimized across parts: compiles sooner, runs slower",
+    ("lto", "thin"): "optimizes across crates, in parallel",
+    ("lto", "fat"): "optimizes across all crates at once: the fastest program",
+    ("codegen-units", "1"): "a crate is compiled as one part: a faster program",
+    ("incremental", "true"): "members compile again what an edit changed, and not more",
+    ("panic", "abort"): "no unwinding: smaller; cargo leaves it out of tests, which need unwinding",
+    ("split-debuginfo", "unpacked"): "the linker does not copy debug information; a program needs its object files",
+    ("split-debuginfo", "packed"): "debug information goes into a file beside the program",
+    ("strip", "debuginfo"): "debug information is taken out of the program",
+    ("strip", "symbols"): "symbols are taken out too: backtraces have no names",
+    ("overflow-checks", "false"): "arithmetic wraps around without a word: what tests find may differ",
+    ("overflow-checks", "true"): "arithmetic that overflows panics",
+}
+_WHY_KEY: Mapping[str, str] = {
+    "debug": "debug information of members",
+    "deps-debug": "debug information of dependencies",
+    "build-debug": "debug information of build scripts and proc macros",
+    "codegen-units": "parts that a crate is compiled in, at once",
+    "opt-level": "optimizing of members",
+    "deps-opt-level": "optimizing of dependencies, which are compiled once",
+    "build-opt-level": "optimizing of build scripts and proc macros",
+}
+_COST: Mapping[tuple[str, str], str] = {
+    ("lto", "fat"): "most memory and time while linking",
+    ("codegen-units", "1"): "a crate is compiled on one core",
+    ("incremental", "true"): "no compiler cache keeps what is incremental, and it takes disk",
+}
+
+
+def default_of(profile: str, key: str, scope: tuple[str, ...], system: str = "linux") -> Any:
+    """What cargo does by itself, in a mode's words; `profile` is a built-in one."""
+    if scope == _BUILD and key in _BUILD_DEFAULTS:
+        return _BUILD_DEFAULTS[key]
+    value = (_RELEASE if profile in ("release", "bench") else _DEV)[key]
+    if key == "split-debuginfo" and system == "darwin":
+        return "unpacked"
+    return value
+
+
+def normal(key: str, value: Any) -> str:
+    """A value in a mode's words, however cargo lets it be written."""
+    text = shown(value)
+    return _WORDS.get(key, {}).get(text, text)
+
+
+def profile_settings(case: Case) -> Iterator[Setting]:
+    """A row for each key."""
+    yield incremental_row(case)
+    rows: dict[str, Setting] = {}
+    for row in _ROWS:
+        if row.name in _ONLY_IF_SAID and case.option(row.name) is None and case.given(row.key, *row.scope) is None:
+            continue
+        rows[row.name] = _decided(case, row, rows.get(row.key) if row.scope == _DEPS else None)
+        yield rows[row.name]
+
+
+def _decided(case: Case, row: _Row, members: Setting | None) -> Setting:
+    """One row; `members`: what was decided for all packages, where this is about dependencies alone."""
+    own = case.given(row.key, *row.scope)
+    if own is None and members is not None and members.by == "user":
+        own = case.given(row.key)
+    wanted = case.option(row.name)
+    if own is not None:
+        return _users(row, own, wanted, case)
+    anyway = members.value if members is not None else normal(row.key, _default(case, row))
+    if wanted is None:
+        if members is not None and members.is_ours:
+            return Setting(row.name, anyway, members.by, f"{row.key} holds for dependencies too", origin=members.origin)
+        return Setting(row.name, anyway, "cargo", _why_cargo(case))
+    if case.foreign:
+        return Setting(row.name, anyway, "cargo", f"{case.foreign}, so its {row.name} is left out")
+    if (why := _why_not(case, row, wanted)) is not None:
+        return Setting(row.name, anyway, "cargo", why)
+    return _modes(case, row, wanted, anyway)
+
+
+def _default(case: Case, row: _Row) -> Any:
+    return default_of(root_of(case), row.key, row.scope, case.found.machine.system)
+
+
+def root_of(case: Case) -> str:
+    """The built-in profile that the build's inherits from."""
+    from core.plan.finding_facts import profile_chain
+
+    names = list(profile_chain(case.found, case.profile))
+    return "release" if "release" in names else "dev"
+
+
+def _why_cargo(case: Case) -> str:
+    kind = "release" if root_of(case) == "release" else "dev"
+    return f"cargo's own for {kind}; " + (f"mode {case.mode} says nothing of it" if case.mode else NO_MODE)
+
+
+def _users(row: _Row, own: Given, wanted: Given | None, case: Case) -> Setting:
+    value = normal(row.key, own.value)
+    if wanted is None or case.foreign or normal(row.key, wanted.value) == value:
+        return Setting(row.name, value, "user", "as it is set", origin=own.origin)
+    gain = why(row.name, normal(row.key, wanted.value))
+    reason = f"yours stays; mode {case.mode} would set {shown(wanted.value)}: {gain}"
+    return Setting(row.name, value, "user", reason, origin=own.origin)
+
+
+def _modes(case: Case, row: _Row, wanted: Given, anyway: str) -> Setting:
+    value = normal(row.key, wanted.value)
+    if value == anyway:
+        return Setting(row.name, value, "mode", "what cargo does anyway", origin=wanted.origin)
+    key = ("profile", case.written, *row.scope, row.key)
+    cost = "; ".join(part for part in (_COST.get((row.name, value), ""), SECOND_COPY) if part)
+    told = _FOR_CARGO.get((row.key, value), wanted.value)
+    return Setting(row.name, value, "mode", why(row.name, value), cost, wanted.origin, config(key, told))
+
+
+def why(name: str, value: str) -> str:
+    """What a value is for."""
+    return _WHY.get((name, value)) or _WHY_KEY.get(name) or f"{name} = {value}"
+
+
+def _why_not(case: Case, row: _Row, wanted: Given) -> str | None:
+    """Why the mode cannot have it; None: it can."""
+    if row.key == "lto" and wanted.value in ("thin", "fat") and incremental_row(case).value == "true":
+        return f"lto = {wanted.value} and incremental compilation exclude each other: rustc refuses both at once"
+    return None
+
+
+def incremental_row(case: Case) -> Setting:
+    """Whether members keep what the next compilation can use again: more people have a say in it than in others."""
+    wanted = None if case.foreign else case.option("incremental")
+    own = _incremental_given(case)
+    if own is not None:
+        return _users(_Row("incremental", "incremental"), own, wanted, case)
+    if case.wish.cache.startswith("sccache"):
+        reason = "sccache keeps nothing that is incremental: it is off together with the cache being on"
+        lost = f"; mode {case.mode} wants it" if wanted is not None and wanted.value is True else ""
+        return Setting("incremental", "false", "deck", reason + lost, "the first edit of a member takes about three "
+                       "times as long")  # fmt: skip
+    if (ci := _ci(case)) is not None:
+        lost = f": what mode {case.mode} says of it does nothing" if wanted is not None else ""
+        return Setting("incremental", "false", "cargo", f"cargo 1.99 and later turn it off where {ci} is set{lost}")
+    anyway = normal("incremental", default_of(root_of(case), "incremental", ()))
+    if wanted is not None:
+        return _modes(case, _Row("incremental", "incremental"), wanted, anyway)
+    reason = f"{case.foreign}, so its incremental is left out" if case.foreign else _why_cargo(case)
+    return Setting("incremental", anyway, "cargo", reason)
+
+
+def _incremental_given(case: Case) -> Given | None:
+    """The variable, then `build.incremental`, then profiles. Source: cargo 1.95, `Profiles::new`."""
+    text = case.found.env.get("CARGO_INCREMENTAL")
+    if text is not None:
+        return Given(text == "1", Origin("CARGO_INCREMENTAL"))
+    return case.found.settings.get("build", "incremental") or case.given("incremental")
+
+
+def _ci(case: Case) -> str | None:
+    if case.found.toolchain.cargo < (1, 99):
+        return None
+    return next((name for name in ("CI", "TF_BUILD") if name in case.found.env), None)
