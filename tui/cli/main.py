@@ -22,6 +22,10 @@ run builds (cargo's own arguments; output, exit code and terminal as plain cargo
   cargo deck run-all [NAME=]'CMD …' …   several at once
   cargo deck shim install               plain `cargo build` goes through cargo-deck too
 
+plan them
+  cargo deck plan [--mode M] [build …]  what would be set for a build, why, and what stands in its way
+  cargo deck tools [install NAME]       what there is to build with, what would help, what is known to fail
+
 look at them
   cargo deck ps | top                   who builds what, and how far
   cargo deck logs RUN [-f]              what it printed
@@ -39,11 +43,14 @@ act on them (RUN: an id, the beginning of one, or an agent's name)
   cargo deck config [default]           check config.toml, print one; docs/config.md
   cargo deck demo                       four agents build a sample workspace
 
-ps, top, logs, links, locks, cache, wait, stop, restart, forget, sweep, shim, config: --json. Every command: --help.
+--json: plan, tools, ps, top, logs, links, locks, cache, wait, stop, restart, forget, sweep, shim, config.
+--help: every command.
 """
 _COMMANDS = {
     "run-all": ("tui.cli.run_all", "main"),
     "shim": ("tui.cli.shim", "main"),
+    "plan": ("tui.cli.plan", "main"),
+    "tools": ("tui.cli.tools", "main"),
     "ps": ("tui.cli.listing", "main"),
     "top": ("tui.cli.listing", "main_top"),
     "logs": ("tui.cli.logs", "main"),

@@ -1,0 +1,329 @@
+"""A plan in words: its sentence, its rows, its findings, what two plans differ in, and the shell lines for it. Pure."""
+
+import re
+import shlex
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from core.plan.make import Planned
+from core.plan.modes import describe
+from core.plan.plan import Finding, Plan, Setting
+from core.plan.wish import Mode
+from tui import format as f
+from tui.cli.events import plain
+
+COLUMNS = 80
+"""Of a pipe."""
+_NARROWEST = 24
+_NAME, _VALUE, _WHOSE = 18, 24, 6
+_SIGNS = {"error": "✗", "warning": "!", "hint": "·"}
+_COLOURS = {"error": "31", "warning": "33", "hint": "2", "head": "1", "ours": "32", "faint": "2"}
+_HASHED = re.compile(r"(profile\.|build\.(rustflags|incremental|target)\b|target\..*rustflags|unstable\.)")
+_PROFILE_FOLDERS = {"dev": "debug", "test": "debug", "bench": "release"}
+
+
+class Size(NamedTuple):
+    """How large a folder is."""
+
+    folder: str
+    size_bytes: int
+    is_whole: bool
+    """False: there was no time for all of it, and it is at least as large."""
+
+    @property
+    def shown(self) -> str:
+        """`1.3 G`, `≥ 512 M`."""
+        return f"{'' if self.is_whole else '≥ '}{f.size(self.size_bytes)}"
+
+
+class Look(NamedTuple):
+    """How it is to be shown."""
+
+    width: int = COLUMNS
+    has_colour: bool = False
+    is_asked_why: bool = False
+    shows_all: bool = False
+    """Each setting that stays as cargo has it, too."""
+
+    def tint(self, kind: str, text: str) -> str:
+        """The text in the colour of a kind, where there are colours."""
+        return f"\x1b[{_COLOURS[kind]}m{text}\x1b[m" if self.has_colour and kind in _COLOURS and text else text
+
+
+# The whole
+
+
+def lines(planned: Planned, words: tuple[str, ...], look: Look, copy: Size | None = None) -> Iterator[str]:
+    """What a person is shown of a plan."""
+    yield from folded(sentence(planned, words), look.width)
+    ours, yours, cargos = grouped(planned.plan)
+    if ours:
+        yield from ("", look.tint("head", "Set"))
+        yield from _rows(ours, look)
+    if yours:
+        yield from ("", look.tint("head", "Yours"))
+        yield from _rows(yours, look)
+    yield from _cargos(cargos, look)
+    if copy is not None:
+        yield ""
+        yield from folded(price(copy), look.width)
+    if planned.plan.findings:
+        yield from ("", look.tint("head", "Seen"))
+        for finding in planned.plan.findings:
+            yield from finding_lines(finding, look)
+    if not look.is_asked_why and (planned.plan.settings or planned.plan.findings):
+        yield from ("", look.tint("faint", "--why: the reason of each, and what would mend it"))
+
+
+def _cargos(cargos: Sequence[Setting], look: Look) -> Iterator[str]:
+    if not cargos:
+        return
+    if look.shows_all:
+        yield from ("", look.tint("head", "Cargo's own"))
+        yield from _rows(cargos, look)
+        return
+    yield ""
+    names = ", ".join(plain(one.name) for one in cargos)
+    yield from folded(f"As cargo has it: {names}  (--all)", look.width)
+
+
+def sentence(planned: Planned, words: tuple[str, ...]) -> str:
+    """Which mode, said by whom, what it overruled, for which command in which folder."""
+    plan, found = planned.plan, planned.found
+    where = f" in {found.cwd or found.root}" if found.cwd or found.root else ""
+    command = f"`cargo {shlex.join(words)}`{where}"
+    others = ", ".join(f"{origin.shown} says {name or 'none'}" for origin, name in planned.overruled)
+    if plan.mode:
+        by = f" ({plan.mode_origin.shown})" if plan.mode_origin.place else ""
+        less = f"; {others}, which counts less" if others else ""
+        return plain(f"Mode {plan.mode}{by} for {command}{less}.")
+    if plan.mode_origin.place:
+        less = f"; {others}, which counts less" if others else ""
+        return plain(f"No mode, as {plan.mode_origin.shown} says, for {command}{less}: no unit's hash is changed.")
+    return plain(f"No mode is chosen for {command}: nothing is set that changes a unit's hash.")
+
+
+def price(copy: Size) -> str:
+    """What another copy of the built units takes."""
+    if not copy.size_bytes:
+        return plain(
+            f"What is set changes hashes: units built so lie beside plain ones. There are none yet in {copy.folder}."
+        )
+    return plain(
+        f"What is set changes hashes: units built so lie beside plain ones in {copy.folder}, which takes {copy.shown} "
+        "now; a second copy may take as much again."
+    )
+
+
+def grouped(plan: Plan) -> tuple[list[Setting], list[Setting], list[Setting]]:
+    """What we or the mode set, what the user did, what stays as cargo has it; each in the plan's order."""
+    ours = [one for one in plan.settings if one.is_ours or one.by in ("mode", "deck")]
+    yours = [one for one in plan.settings if not one.is_ours and one.by == "user"]
+    cargos = [one for one in plan.settings if not one.is_ours and one.by not in ("mode", "deck", "user")]
+    return ours, yours, cargos
+
+
+# Rows
+
+
+def _rows(settings: Sequence[Setting], look: Look) -> Iterator[str]:
+    widths = [
+        min(limit, max(f.cell_len(plain(cell)) for cell in column))
+        for limit, column in zip(
+            (_NAME, _VALUE, 10**4), zip(*((one.name, one.value, whose(one)) for one in settings), strict=True),
+            strict=True,
+        )
+    ]  # fmt: skip
+    for one in settings:
+        yield from _row(one, widths, look)
+
+
+def whose(setting: Setting) -> str:
+    """Whose decision, with its place where there is one."""
+    if setting.by == "user":
+        return setting.origin.shown or "you"
+    return setting.by
+
+
+def _row(setting: Setting, widths: Sequence[int], look: Look) -> Iterator[str]:
+    name, value, by = plain(setting.name), plain(setting.value), plain(whose(setting))
+    head = f"  {f.fit(name, widths[0])}  {value}"
+    used = max(f.cell_len(head), 4 + widths[0] + widths[1])
+    head += " " * (used - f.cell_len(head))
+    is_short = used + 2 + f.cell_len(by) <= look.width
+    shown = f"{head}  {by}" if is_short else head.rstrip()
+    yield look.tint("ours", shown) if setting.is_ours else shown
+    under = []
+    if not is_short:
+        under.append(by)
+    if setting.cost:
+        under.append(plain(setting.cost))
+    if look.is_asked_why:
+        under.append(f"why: {plain(setting.reason)}")
+        under += [plain(shlex.join(setting.flags))] if setting.flags else []
+        under += [plain(f"{key}={shell_word(text)}") for key, text in setting.env]
+    for text in under:
+        yield from (look.tint("faint", line) for line in folded(text, look.width, 6))
+
+
+def finding_lines(finding: Finding, look: Look) -> Iterator[str]:
+    """A finding: what it is, what says so, what it costs; where it is asked for, what mends it."""
+    sign = _SIGNS.get(finding.severity, "·")
+    first, *rest = folded(f"{sign} {finding.severity}: {plain(finding.title)}", look.width, 2, hang=4)
+    yield look.tint(finding.severity, first)
+    yield from rest
+    if finding.severity == "error":
+        yield from folded("the build will fail, or make what is wrong", look.width, 6)
+    for one in finding.evidence:
+        yield from folded(plain(one.shown), look.width, 6)
+    if finding.cost:
+        yield from folded(plain(finding.cost), look.width, 6)
+    if look.is_asked_why and finding.mend:
+        yield from folded(f"mend ({plain(finding.id)}):", look.width, 6)
+        yield from (f"      {plain(line)}" for line in finding.mend.splitlines())
+
+
+def folded(text: str, width: int, indent: int = 0, hang: int = 0) -> Iterator[str]:
+    """The text in lines, cut between words alone: a path stays whole, so that it can be copied."""
+    room = max(width, _NARROWEST)
+    line, used = " " * indent, indent
+    is_empty = True
+    for word in text.split(" "):
+        size = f.cell_len(word)
+        if not is_empty and used + 1 + size > room:
+            yield line
+            line, used, is_empty = " " * (hang or indent), hang or indent, True
+        line += word if is_empty else f" {word}"
+        used += size + (not is_empty)
+        is_empty = False
+    yield line
+
+
+# Two plans
+
+
+class Difference(NamedTuple):
+    """A setting that two plans do not agree on."""
+
+    name: str
+    before: Setting | None
+    after: Setting | None
+
+
+def differences(before: Plan, after: Plan) -> list[Difference]:
+    """Rows whose value, flags or variables differ, in the order of the later plan, those that go away last."""
+    old = {one.name: one for one in before.settings}
+    new = {one.name: one for one in after.settings}
+    return [
+        Difference(name, old.get(name), new.get(name))
+        for name in [*new, *(name for name in old if name not in new)]
+        if _effect(old.get(name)) != _effect(new.get(name))
+    ]
+
+
+def _effect(setting: Setting | None) -> tuple[object, ...]:
+    return () if setting is None else (setting.value, setting.flags, setting.env)
+
+
+def difference_lines(before: Planned, after: Planned, words: tuple[str, ...], look: Look,
+                     copy: Size | None = None) -> Iterator[str]:  # fmt: skip
+    """What would change in another mode."""
+    found = differences(before.plan, after.plan)
+    one, two = before.plan.mode or "no mode", after.plan.mode or "no mode"
+    if not found:
+        yield from folded(plain(f"`cargo {shlex.join(words)}`: {two} changes nothing against {one}."), look.width)
+        return
+    yield from folded(plain(f"`cargo {shlex.join(words)}`: {one} → {two}"), look.width)
+    yield ""
+    wide = max(f.cell_len(plain(one.name)) for one in found)
+    for row in found:
+        values = [plain(side.value) if side is not None else f.UNKNOWN for side in (row.before, row.after)]
+        name = f.fit(plain(row.name), min(wide, _NAME))
+        yield from folded(f"  {name}  {values[0]} → {values[1]}", look.width, hang=6)
+        side = row.after or row.before
+        if side is not None and side.cost:
+            yield from (look.tint("faint", line) for line in folded(plain(side.cost), look.width, 6))
+        if look.is_asked_why and row.after is not None:
+            why = f"why: {plain(row.after.reason)}"
+            yield from (look.tint("faint", line) for line in folded(why, look.width, 6))
+    if copy is not None:
+        yield ""
+        yield from folded(price(copy), look.width)
+
+
+# Modes
+
+
+def mode_lines(planned: Planned, modes: Sequence[Mode], look: Look) -> Iterator[str]:
+    """All modes with where they stand and what they are for, the chosen one marked, and what it overruled."""
+    wide = max((f.cell_len(plain(one.name)) for one in modes), default=0)
+    for one in modes:
+        is_chosen = one.name == planned.plan.mode
+        origin = "" if one.chosen_by.shown == f"mode {one.name}" else one.chosen_by.shown
+        head = f"{'*' if is_chosen else ' '} {f.fit(plain(one.name), wide)}  {plain(one.about)}"
+        first, *rest = folded(head.rstrip(), look.width, hang=wide + 4)
+        yield look.tint("ours", first) if is_chosen else first
+        yield from rest
+        under = [plain(origin)] if origin else []
+        under += [plain(describe(one))] if look.is_asked_why else []
+        for text in under:
+            yield from (look.tint("faint", line) for line in folded(text, look.width, wide + 4))
+    yield ""
+    yield from folded(_who_chose(planned), look.width)
+
+
+def _who_chose(planned: Planned) -> str:
+    plan = planned.plan
+    less = "".join(f"; {origin.shown} says {name or 'none'}, which counts less" for origin, name in planned.overruled)
+    if plan.mode:
+        return plain(f"{plan.mode} is chosen by {plan.mode_origin.shown}{less}.")
+    by = f", as {plan.mode_origin.shown} says" if plan.mode_origin.place else ""
+    return plain(f"None is chosen{by}{less}.")
+
+
+# For a shell
+
+
+def shell_lines(plan: Plan, words: Iterable[str]) -> Iterator[str]:
+    """`export` lines and the whole command, quoted for sh."""
+    for name, value in plan.env:
+        yield f"export {name}={shell_word(value)}"
+    yield " ".join(shell_word(word) for word in ("cargo", *words))
+
+
+def shell_word(text: str) -> str:
+    """One word for sh: bash and dash read back what stands here."""
+    return shlex.quote(text)
+
+
+# What changes hashes
+
+
+def changes_hashes(plan: Plan) -> bool:
+    """Something of ours makes cargo build units of its own beside the plain ones."""
+    return any(_is_hashed(one.flags) or "RUSTFLAGS" in dict(one.env) for one in plan.ours)
+
+
+def _is_hashed(flags: Sequence[str]) -> bool:
+    settings = [flags[i + 1] for i, flag in enumerate(flags[:-1]) if flag == "--config"]
+    return any(_HASHED.match(setting.strip()) for setting in settings)
+
+
+def profile_folder(planned: Planned) -> str:
+    """The folder below the target dir that the build fills; empty: there is no target dir."""
+    if not planned.wish.target_dir:
+        return ""
+    profile = _profile(planned)
+    triple = f"/{planned.found.target.triple}" if planned.found.target is not None else ""
+    return f"{planned.wish.target_dir}{triple}/{_PROFILE_FOLDERS.get(profile, profile)}"
+
+
+def _profile(planned: Planned) -> str:
+    for one in planned.plan.settings:
+        if one.name == "profile":
+            return one.value
+    options = planned.wish.options
+    named = options.get("cargo-profile") or options.get("profile")
+    if "release" in options:
+        return "release"
+    return named[-1] if named else "release" if planned.wish.subcommand == "bench" else "dev"
