@@ -75,6 +75,9 @@ class Tool(NamedTuple):
     """Why it cannot be used, though it is there: what it said or did. Empty: nothing is known against it."""
     is_asked: bool = True
     """False: it is there, and nobody asked it yet."""
+    kind: str = ""
+    """What it is, where its name leaves that open: `gcc`, `clang`, `apple-clang` of `cc`; `bfd`, `gold`, `lld`, `mold`,
+    `wild`, `apple` of `ld`; empty: not known."""
 
     @property
     def is_usable(self) -> bool:
@@ -112,6 +115,9 @@ class Toolchain(NamedTuple):
     """It brings `rust-lld` in the form in which gcc finds it."""
     links_with_lld: bool = False
     """Its own lld is what links where nobody chose a linker (x86_64 Linux since 1.90)."""
+    trouble: str = ""
+    """Why it cannot be used, or which of rustup's files cannot be read; empty: nothing is known against it. One that is
+    not installed has none for that."""
 
     @property
     def is_nightly(self) -> bool:

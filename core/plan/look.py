@@ -1,0 +1,135 @@
+"""What is there, put together: machine, toolchain, tools, and what of the environment matters to a build."""
+
+from collections.abc import Mapping, Sequence
+
+from core.paths import Paths
+from core.plan.answers import Answers, Question, open_answers
+from core.plan.found import Found, Settings, Target
+from core.plan.machine import find_machine
+from core.plan.refused import refused_linkers
+from core.plan.small_file import read_small
+from core.plan.target import find_target, program_of
+from core.plan.toolchain import Programs, find_toolchain
+from core.plan.tools import NAMES, find_file, find_tools, search_folders
+from core.run.mask import safe_environment
+
+RELEVANT = (
+    "AGENT_ID", "AR", "AS", "CC", "CFLAGS", "CI", "CPATH", "CPPFLAGS", "CUDACXX", "CUDAHOSTCXX", "CXX", "CXXFLAGS",
+    "FEATURES", "HOST_CC", "HOST_CXX", "LD", "LDFLAGS", "LD_LIBRARY_PATH", "LIBRARY_PATH", "MAKEFLAGS", "MODE",
+    "NUM_JOBS", "PATH", "RANLIB", "RUSTDOCFLAGS", "RUSTFLAGS", "TARGET_CC", "TARGET_CXX", "TF_BUILD", "VERBOSE",
+)  # fmt: skip
+"""Variables that matter to a build."""
+RELEVANT_PREFIXES = (
+    "AR_", "CARGO_", "CC_", "CCACHE_", "CFLAGS_", "CMAKE_", "CROSS_", "CUDA_", "CXX_", "CXXFLAGS_", "DECK_", "LINKER_",
+    "NEXTEST_", "NVCC_", "RUSTC", "RUSTUP_", "SCCACHE_", "WILD_",
+)  # fmt: skip
+"""And those whose names begin so."""
+
+_NOTHING_SET = Settings()
+
+
+def look(
+    paths: Paths, *, cwd: str, env: Mapping[str, str], root: str, toolchain_word: str = "", target: str = "",
+    settings: Settings = _NOTHING_SET, may_ask: bool, uses_native: bool = False, answers: Answers | None = None,
+) -> Found:  # fmt: skip
+    """Everything that a plan may rest on.
+
+    Args:
+        paths: Ours.
+        cwd: Where cargo is started.
+        env: Its environment.
+        root: Of the workspace; empty: there is none.
+        toolchain_word: `+nightly` of the command line; empty: there is none.
+        target: `--target` of the command line; empty: there is none.
+        settings: Cargo's.
+        may_ask: Programs may be started, which takes half a second where none answered before. Else what was never
+            asked, or too long ago, is named in `unasked`.
+        uses_native: A mode asks for `target-cpu=native`.
+        answers: What programs said before; None: what this user's file says.
+    """
+    known = answers if answers is not None else open_answers(paths)
+    folders = search_folders(env)
+    tools = find_tools(NAMES, env, known, may_ask=may_ask)
+    toolchain, programs = find_toolchain(
+        toolchain_word, cwd, env, known, may_ask=may_ask, cache=paths.cache, rustc=_own_rustc(env, settings, folders)
+    )
+    wanted = find_target(target, settings, toolchain, folders)
+    native = ""
+    if uses_native or is_native(env, settings):
+        native = native_features(programs, env, known, may_ask=may_ask, target=wanted)
+    if may_ask:
+        known.keep()
+    return Found(
+        machine=find_machine(root or cwd), toolchain=toolchain, tools=tools, settings=settings, env=relevant(env),
+        root=root, cwd=cwd, target=wanted, native_features=native,
+        refused_linkers=refused_linkers(paths, root, tools) if root else (),
+        unasked=tuple(dict.fromkeys(known.unasked)),
+    )  # fmt: skip
+
+
+def relevant(env: Mapping[str, str]) -> dict[str, str]:
+    """The variables that matter to a build; values of credentials are empty."""
+    safe = safe_environment(dict(env))
+    names = [name for name in env if name in RELEVANT or name.startswith(RELEVANT_PREFIXES)]
+    return {name: safe[name] or "" for name in names}
+
+
+def is_native(env: Mapping[str, str], settings: Settings) -> bool:
+    """Somebody has rustc compile for just this machine's processor."""
+    for name, value in env.items():
+        if "target-cpu=native" in value and name.endswith("RUSTFLAGS"):
+            return True
+    return any(
+        "target-cpu=native" in _joined(given.value) for key, given in settings.every if key[-1:] == ("rustflags",)
+    )
+
+
+def native_features(
+    programs: Programs, env: Mapping[str, str], answers: Answers, *, may_ask: bool, target: Target | None = None,
+    cpuinfo: str = "/proc/cpuinfo",
+) -> str:  # fmt: skip
+    """Digest of what `target-cpu=native` stands for on this host; empty: not known."""
+    if not programs.rustc:
+        return ""
+    words: tuple[str, ...] = ("-C", "target-cpu=native", "--print", "cfg")
+    if target is not None:
+        words = (*words, "--target", target.triple)
+    name = f"native {target.triple}" if target is not None else "native"
+    question = Question(name, words, _features_digest, _processor(cpuinfo))
+    answer = answers.find(question, programs.rustc, env, may_ask=may_ask)
+    return answer.text if answer is not None and not answer.trouble else ""
+
+
+def _features_digest(cfg: str) -> str:
+    """Of the lines `target_feature="avx2"`, in any order; empty: there are none."""
+    import hashlib  # 3 ms: only where rustc was asked
+
+    features = sorted(line for line in cfg.splitlines() if line.startswith("target_feature="))
+    return hashlib.blake2b("\n".join(features).encode(), digest_size=8).hexdigest() if features else ""
+
+
+def _processor(cpuinfo: str) -> str:
+    """What tells this processor from others: model and flags of the first one in `/proc/cpuinfo` (x86 and ARM)."""
+    import os
+    import zlib
+
+    content = read_small(cpuinfo, 1 << 22)
+    if content is None:
+        return " ".join(os.uname()[i] for i in (0, 2, 4))
+    first = content.split(b"\n\n", 1)[0]
+    names = (b"flags", b"Features", b"model name", b"CPU implementer", b"CPU part")
+    lines = b"\n".join(line for line in first.split(b"\n") if line.startswith(names))
+    return f"{zlib.crc32(lines):08x}{len(lines):x}"
+
+
+def _joined(value: object) -> str:
+    return " ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def _own_rustc(env: Mapping[str, str], settings: Settings, folders: Sequence[str]) -> str:
+    """Path of the compiler that a variable or a file names; empty: none does, or it is not there."""
+    given = settings.get("build", "rustc")
+    name = env.get("RUSTC") or (program_of(given) if given is not None and isinstance(given.value, str) else "")
+    if not name or name == "rustc":
+        return ""
+    return name if name.startswith("/") else find_file(name, folders)

@@ -1,0 +1,223 @@
+"""Which toolchain rustup would take, without starting it: by its files and variables.
+
+Source: rustup 1.29, book, "Overrides"; its settings file has version 12.
+"""
+
+import os
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from core.plan.found import Given, Key, Origin, Trouble
+from core.plan.small_file import plain, read_small
+
+_MAX_BYTES = 1 << 16
+_CHANNELS = ("stable", "beta", "nightly")
+_FALLBACKS = ("nightly", "beta", "stable")
+"""Where a toolchain has no cargo, that of the first of these is taken."""
+
+ReadToml = Callable[[str], tuple[Mapping[Key, Given], tuple[Trouble, ...]]]
+
+
+class Chosen(NamedTuple):
+    """A toolchain of rustup's."""
+
+    name: str
+    """In full; empty: rustup does not know which to take."""
+    origin: Origin
+    folder: str = ""
+    """Where it lies; empty: it is not installed."""
+    trouble: str = ""
+    """Why rustup will refuse to run."""
+
+
+def rustup_home(env: Mapping[str, str]) -> str:
+    """Its folder."""
+    return env.get("RUSTUP_HOME") or (env.get("HOME") or os.path.expanduser("~")) + "/.rustup"
+
+
+def is_proxy(path: str) -> bool:
+    """This `cargo` or `rustc` is rustup under another name: a symlink, a hard link or a copy."""
+    if os.path.basename(os.path.realpath(path)).startswith("rustup"):
+        return True
+    try:
+        beside, own = os.stat(os.path.dirname(path) + "/rustup"), os.stat(path)
+    except OSError:
+        return False
+    return os.path.samestat(beside, own) or (beside.st_size == own.st_size > 1 << 20)
+
+
+def choose(word: str, cwd: str, env: Mapping[str, str], read_toml: ReadToml) -> Chosen:
+    """What a cargo started in `cwd` gets.
+
+    Args:
+        word: `+nightly` or `nightly` of the command line; empty: there is none.
+        cwd: Where it is started.
+        env: Its environment.
+        read_toml: Leaves and troubles of a file.
+    """
+    home = rustup_home(env)
+    settings, _ = read_toml(home + "/settings.toml")
+    if name := word.removeprefix("+"):
+        return _resolve(name, Origin("+" + name), home, settings)
+    if name := env.get("RUSTUP_TOOLCHAIN", ""):
+        return _resolve(name, Origin("RUSTUP_TOOLCHAIN"), home, settings)
+    return _by_folder(os.path.realpath(cwd), home, settings, read_toml) or _default(home, settings)
+
+
+def cargo_of(chosen: Chosen, home: str) -> str:
+    """Its cargo, or that of another toolchain where it has none; empty: there is none."""
+    own = chosen.folder + "/bin/cargo"
+    if not chosen.folder or os.access(own, os.X_OK):
+        return own if chosen.folder else ""
+    names = _names(home + "/toolchains")
+    others = [name for one in _FALLBACKS for name in names if name == one or name.startswith(one + "-")]
+    paths = [f"{home}/toolchains/{name}/bin/cargo" for name in others]
+    return next((path for path in paths if os.access(path, os.X_OK)), "")
+
+
+def _by_folder(folder: str, home: str, settings: Mapping[Key, Given], read_toml: ReadToml) -> Chosen | None:
+    """The nearest folder that says something; in the same one an override counts more than a file."""
+    while True:
+        override = settings.get(("overrides", folder))
+        if override is not None and isinstance(override.value, str):
+            return _resolve(override.value, Origin("rustup override"), home, settings)
+        for name in ("rust-toolchain", "rust-toolchain.toml"):
+            path = os.path.join(folder, name)
+            if os.path.isfile(path):
+                return _by_file(path, home, settings, read_toml)
+        parent = os.path.dirname(folder)
+        if parent == folder:
+            return None
+        folder = parent
+
+
+def _by_file(path: str, home: str, settings: Mapping[Key, Given], read_toml: ReadToml) -> Chosen:
+    if not path.endswith(".toml"):
+        line = _only_line(path)
+        if line is not None:
+            trouble = "" if line else "it names no toolchain"
+            return _resolve(line, Origin(path, 1), home, settings) if line else Chosen("", Origin(path), "", trouble)
+    leaves, troubles = read_toml(path)
+    if troubles:
+        return Chosen("", troubles[0].origin, "", troubles[0].why)
+    channel, folder = leaves.get(("toolchain", "channel")), leaves.get(("toolchain", "path"))
+    if channel and folder:
+        return Chosen("", folder.origin, "", "rustup takes either a channel or a path, not both: remove one")
+    if folder is not None:
+        return _linked(folder, path)
+    if channel is not None:
+        if not isinstance(channel.value, str) or not channel.value.strip():
+            return Chosen("", channel.origin, "", 'channel is a word such as "stable"')
+        return _resolve(channel.value.strip(), channel.origin, home, settings)
+    if not any(key[0] == "toolchain" for key in leaves):
+        return Chosen("", Origin(path), "", 'it says nothing in [toolchain]: give it a channel, such as "stable"')
+    return _default(home, settings)
+
+
+def _only_line(path: str) -> str | None:
+    """The name in a file of one line; None: it is TOML."""
+    content = read_small(path, _MAX_BYTES)
+    if content is None:
+        return None
+    try:
+        lines = content.decode().splitlines()
+    except UnicodeDecodeError:
+        return None
+    return (lines[0].strip() if lines else "") if len(lines) < 2 else None
+
+
+def _linked(given: Given, path: str) -> Chosen:
+    """`path = "../toolchains/mine"`, relative to the file."""
+    if not isinstance(given.value, str) or not given.value:
+        return Chosen("", given.origin, "", "path is the folder of a toolchain")
+    folder = os.path.normpath(os.path.join(os.path.dirname(path), given.value))
+    there = os.path.realpath(folder) if _has_compiler(folder) else ""
+    return Chosen(folder, given.origin, there, "" if there else f"there is no toolchain in {plain(folder)}")
+
+
+def _default(home: str, settings: Mapping[Key, Given]) -> Chosen:
+    given = settings.get(("default_toolchain",))
+    name = given.value if given is not None and isinstance(given.value, str) else ""
+    if not name or name == "none":
+        return Chosen("", Origin("rustup default"), "", "no default toolchain is set: rustup default stable")
+    return _resolve(name, Origin("rustup default"), home, settings)
+
+
+def _resolve(name: str, origin: Origin, home: str, settings: Mapping[Key, Given]) -> Chosen:
+    """A name as somebody wrote it: in full, its channel alone, a path, or that of a toolchain of one's own."""
+    if name.startswith("/"):
+        return Chosen(name, origin, os.path.realpath(name) if _has_compiler(name) else "")
+    if "/" in name or name in (".", "..") or not name.isprintable():
+        return Chosen(name, origin, "", f"{plain(name)} is no name of a toolchain")
+    toolchains = home + "/toolchains"
+    full = name
+    if not os.path.isdir(f"{toolchains}/{name}") and is_official(name):
+        full = _with_host(name, toolchains, settings)
+    folder = f"{toolchains}/{full}"
+    return Chosen(full, origin, os.path.realpath(folder) if _has_compiler(folder) else "")
+
+
+def is_official(name: str) -> bool:
+    """It names a release: `stable`, `nightly-2026-05-15`, `1.95`, `beta-x86_64-unknown-linux-musl`."""
+    channel = name.split("-", 1)[0]
+    return channel in _CHANNELS or (channel[:1].isdigit() and channel.replace(".", "").isdigit())
+
+
+def channel_of(name: str) -> str:
+    """`stable`, `beta`, `nightly` as a name says it; empty: it does not."""
+    first, _, rest = name.partition("-")
+    if first in _CHANNELS:
+        return first
+    if not is_official(name):
+        return ""
+    return "beta" if rest.startswith("beta") else "stable"
+
+
+def host_of(name: str) -> str:
+    """The triple at the end of a full name; empty: there is none."""
+    words = name.split("-")
+    at = next((n for n, word in enumerate(words) if n and _is_arch(word)), 0)
+    return "-".join(words[at:]) if at and len(words) - at >= 3 else ""
+
+
+def _is_arch(word: str) -> bool:
+    return not word.isdigit() and word not in (*_CHANNELS, "") and not word.startswith("beta") and word[0].isalpha()
+
+
+def _with_host(name: str, toolchains: str, settings: Mapping[Key, Given]) -> str:
+    """`stable` as `stable-x86_64-unknown-linux-gnu`."""
+    if host_of(name):
+        return name
+    wanted = f"{name}-{_default_host(settings)}"
+    if os.path.isdir(f"{toolchains}/{wanted}"):
+        return wanted
+    machine = _machine()
+    others = [one for one in _names(toolchains) if one.startswith(name + "-") and host_of(one) == one[len(name) + 1 :]]
+    return next((one for one in others if machine in one), wanted)
+
+
+def _default_host(settings: Mapping[Key, Given]) -> str:
+    """As set, else as the default toolchain has it, else by what this machine is."""
+    given = settings.get(("default_host_triple",))
+    if given is not None and isinstance(given.value, str) and given.value:
+        return given.value
+    default = settings.get(("default_toolchain",))
+    named = host_of(default.value) if default is not None and isinstance(default.value, str) else ""
+    system = "apple-darwin" if os.uname().sysname == "Darwin" else "unknown-linux-gnu"
+    return named or f"{_machine()}-{system}"
+
+
+def _machine() -> str:
+    machine = os.uname().machine
+    return "aarch64" if machine == "arm64" else machine
+
+
+def _has_compiler(folder: str) -> bool:
+    return os.access(folder + "/bin/rustc", os.X_OK) and os.path.isfile(folder + "/bin/rustc")
+
+
+def _names(folder: str) -> list[str]:
+    try:
+        return sorted(os.listdir(folder))
+    except OSError:
+        return []

@@ -1,0 +1,109 @@
+"""What `--target` asks for: whether its std is there, and what would link it."""
+
+import os
+from collections.abc import Sequence
+
+from core.plan.found import Given, Origin, Settings, Target, Toolchain
+from core.plan.tools import find_file
+
+_PREFIXES = {
+    "x86_64-unknown-linux-gnu": "x86_64-linux-gnu-",
+    "i686-unknown-linux-gnu": "i686-linux-gnu-",
+    "riscv64gc-unknown-linux-gnu": "riscv64-linux-gnu-",
+    "x86_64-pc-windows-gnu": "x86_64-w64-mingw32-",
+    "i686-pc-windows-gnu": "i686-w64-mingw32-",
+}
+"""Of the compilers that distributions have for other machines, where the triple does not say it."""
+_SAME_MACHINE = {"i686": "x86_64", "i586": "x86_64"}
+"""The compiler of the second makes code for the first."""
+_OWN_LINKER = ("wasm32", "wasm64", "thumb", "bpf")
+"""Linked by what the toolchain brings."""
+
+
+def find_target(wanted: str, settings: Settings, toolchain: Toolchain, folders: Sequence[str]) -> Target | None:
+    """The target of a build; None: it is built for the host. Of several, the first.
+
+    Args:
+        wanted: Value of `--target`; empty: not given.
+        settings: Cargo's, for `build.target` and the linker.
+        toolchain: What compiles.
+        folders: Where programs are looked for.
+    """
+    given = settings.get("build", "target")
+    origin = Origin("--target")
+    triple = wanted
+    if not triple and given is not None:
+        first = given.value[0] if isinstance(given.value, list | tuple) and given.value else given.value
+        triple, origin = (first if isinstance(first, str) else ""), given.origin
+    if triple == "host-tuple":
+        triple = toolchain.host
+    if not triple:
+        return None
+    chosen = settings.get("target", triple, "linker")
+    own = chosen is not None and isinstance(chosen.value, str) and chosen.value != ""
+    linker = program_of(chosen) if chosen is not None and own else needed_linker(triple, toolchain.host)
+    return Target(
+        triple=triple, origin=origin, has_std=triple in toolchain.targets, linker=linker,
+        is_linker_there=is_linker_there(linker, toolchain, folders),
+    )  # fmt: skip
+
+
+def program_of(given: Given) -> str:
+    """A program that a setting names: a name, or its absolute path. With a slash in a file it is relative to the folder
+    that holds the file's own. Source: cargo book, "Configuration", executable paths with config."""
+    value = str(given.value)
+    if "/" not in value or value.startswith("/"):
+        return value
+    place = given.origin.place
+    base = os.path.dirname(os.path.dirname(place)) if place.startswith("/") else ""
+    return os.path.normpath(os.path.join(base, value)) if base else value
+
+
+def needed_linker(triple: str, host: str) -> str:
+    """What links a target where nobody chose something; empty: not known.
+
+    rustc itself calls `cc` for most; that of another machine cannot do it, so its own one is named.
+    """
+    arch = triple.split("-", 1)[0]
+    if triple.startswith(_OWN_LINKER) or triple.endswith(("-none", "-none-elf", "-uefi")):
+        return "rust-lld"
+    if triple.endswith("-windows-msvc"):
+        return "link.exe"
+    if triple == host or (_is_same_machine(arch, host) and _system(triple) == _system(host)):
+        return "cc"
+    if "-linux-musl" in triple:
+        return f"{_gnu_arch(arch)}-linux-musl{triple.partition('-linux-musl')[2]}-gcc"
+    if triple.endswith("-darwin"):
+        return "cc" if host.endswith("-darwin") else ""
+    if "-linux-android" in triple:
+        return triple.replace("-unknown", "") + "-clang"
+    prefix = _PREFIXES.get(triple) or (
+        f"{_gnu_arch(arch)}-linux-{triple.rpartition('-')[2]}-" if "-linux-gnu" in triple else ""
+    )
+    return prefix + "gcc" if prefix else ""
+
+
+def is_linker_there(linker: str, toolchain: Toolchain, folders: Sequence[str]) -> bool:
+    """It can be started; one that is not known cannot."""
+    if linker.startswith("/"):
+        return os.access(linker, os.X_OK) and os.path.isfile(linker)
+    if linker == "rust-lld" and toolchain.sysroot and toolchain.host:
+        return os.access(f"{toolchain.sysroot}/lib/rustlib/{toolchain.host}/bin/rust-lld", os.X_OK)
+    return bool(linker) and bool(find_file(linker, folders))
+
+
+def _is_same_machine(arch: str, host: str) -> bool:
+    here = host.split("-", 1)[0]
+    return arch == here or _SAME_MACHINE.get(arch) == here
+
+
+def _system(triple: str) -> str:
+    """`linux`, `darwin`, `windows`; gnu and musl are one."""
+    return next((name for name in ("linux-android", "linux", "darwin", "windows", "freebsd") if name in triple), triple)
+
+
+def _gnu_arch(arch: str) -> str:
+    """As the prefixes of compilers write it: `armv7` and the thumbs are `arm`, `riscv64gc` is `riscv64`."""
+    if arch.startswith(("arm", "thumb")):
+        return "arm"
+    return {"riscv64gc": "riscv64", "riscv32gc": "riscv32", "i586": "i686"}.get(arch, arch)

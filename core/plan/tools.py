@@ -1,0 +1,161 @@
+"""Programs that a build may use: where they are, which version, and whether they run."""
+
+import os
+import re
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
+
+from core.plan.answers import Answers, Question
+from core.plan.found import Tool
+from core.plan.small_file import plain
+from core.run.fronts import without_fronts
+
+
+class _Program(NamedTuple):
+    """How a tool is found and asked."""
+
+    files: tuple[str, ...]
+    """Its names, the first that is there counts."""
+    words: tuple[str, ...] = ("--version",)
+    folders: Callable[[Mapping[str, str]], tuple[str, ...]] = lambda env: ()
+    """Where it is looked for behind PATH."""
+
+
+def _cargo_bin(env: Mapping[str, str]) -> tuple[str, ...]:
+    """Cargo finds its externals there, too."""
+    home = env.get("CARGO_HOME") or (env.get("HOME") or os.path.expanduser("~")) + "/.cargo"
+    return (home + "/bin",)
+
+
+def _cuda_folders(env: Mapping[str, str]) -> tuple[str, ...]:
+    """Where CMake and build scripts look for it. Source: CMake 3.25, FindCUDAToolkit."""
+    homes = (env.get("CUDA_HOME", ""), env.get("CUDA_PATH", ""), "/usr/local/cuda", "/opt/cuda")
+    return tuple(f"{home}/bin" for home in homes if home)
+
+
+def _own_folder(_: Mapping[str, str]) -> tuple[str, ...]:
+    return (os.path.dirname(os.path.abspath(sys.executable)),)
+
+
+PROGRAMS: dict[str, _Program] = {
+    "cc": _Program(("cc",)),
+    "gcc": _Program(("gcc",)),
+    "clang": _Program(("clang",)),
+    "ld": _Program(("ld",), ("-v",)),  # the one word that Apple's knows too
+    "mold": _Program(("ld.mold", "mold")),  # the first is what `-fuse-ld=mold` has a compiler look for
+    "lld": _Program(("ld.lld",)),
+    "ld64.lld": _Program(("ld64.lld",)),
+    "wild": _Program(("wild",)),
+    "gold": _Program(("ld.gold",)),
+    "bfd": _Program(("ld.bfd",)),
+    "sccache": _Program(("sccache",), folders=_own_folder),
+    "ccache": _Program(("ccache",)),
+    "nextest": _Program(("cargo-nextest",), ("nextest", "--version"), _cargo_bin),
+    "cmake": _Program(("cmake",)),
+    "ninja": _Program(("ninja", "ninja-build")),
+    "make": _Program(("make", "gmake")),
+    "nvcc": _Program(("nvcc",), folders=_cuda_folders),
+    "cross": _Program(("cross",), folders=_cargo_bin),
+    "musl-gcc": _Program(("musl-gcc",)),
+    "rustup": _Program(("rustup",), folders=_cargo_bin),
+}
+NAMES = tuple(PROGRAMS)
+
+
+def find_tools(names: Iterable[str], env: Mapping[str, str], answers: Answers, *, may_ask: bool) -> dict[str, Tool]:
+    """Tools by name, those too that are not there. What nobody asked yet is added to `answers.unasked`, unless it may
+    be asked now."""
+    folders = search_folders(env)
+    return {name: _find(name, folders, env, answers, may_ask=may_ask) for name in names}
+
+
+def search_folders(env: Mapping[str, str]) -> list[str]:
+    """Those of PATH that exist, each once, without our own fronts."""
+    found: dict[tuple[int, int], str] = {}
+    for folder in without_fronts(env.get("PATH", "")).split(":"):
+        if not folder.startswith("/"):
+            continue  # it is another folder for each program that looks
+        try:
+            status = os.stat(folder)
+        except (OSError, ValueError):
+            continue
+        found.setdefault((status.st_dev, status.st_ino), folder)
+    return list(found.values())
+
+
+def find_file(name: str, folders: Iterable[str]) -> str:
+    """The first program of that name; empty: there is none."""
+    for folder in folders:
+        path = f"{folder}/{name}"
+        if os.access(path, os.X_OK) and os.path.isfile(path):
+            return path
+    return ""
+
+
+def ask_tool(name: str, path: str, env: Mapping[str, str], answers: Answers, *, may_ask: bool) -> Tool:
+    """The tool at this path."""
+    question = Question(name, PROGRAMS[name].words, _read_nvcc if name == "nvcc" else _read_version)
+    answer = answers.find(question, path, env, may_ask=may_ask)
+    if answer is None:
+        return Tool(name, path, is_asked=False)
+    kind, _, numbers = answer.text.partition(" ")
+    version = tuple(int(one) for one in numbers.split(".") if one.isdecimal() and len(one) < 12)
+    why = f"{plain(path)} {answer.trouble}; install it again, or take it out of PATH" if answer.trouble else ""
+    return Tool(name, path, version, why, kind=kind)
+
+
+def _find(name: str, folders: list[str], env: Mapping[str, str], answers: Answers, *, may_ask: bool) -> Tool:
+    program = PROGRAMS.get(name)
+    if program is None:
+        return Tool(name, find_file(name, folders), is_asked=False)
+    if name == "sccache":
+        return _newest_sccache(folders, env, answers, may_ask=may_ask)
+    every = (*folders, *program.folders(env))
+    path = next((path for file in program.files if (path := find_file(file, every))), "")
+    return ask_tool(name, path, env, answers, may_ask=may_ask) if path else Tool(name)
+
+
+def _newest_sccache(folders: list[str], env: Mapping[str, str], answers: Answers, *, may_ask: bool) -> Tool:
+    """Of the one that came with us and the first on PATH, as `core.cache.program` takes it."""
+    paths = dict.fromkeys(
+        path for path in (find_file("sccache", _own_folder(env)), find_file("sccache", folders)) if path
+    )
+    tools = [ask_tool("sccache", path, env, answers, may_ask=may_ask) for path in paths]
+    return max(tools, key=lambda tool: (tool.is_usable, tool.version), default=Tool("sccache"))
+
+
+def _read_version(text: str) -> str:
+    """`gcc 12.2.0`: what it is, where that says more than its name, and its version.
+
+    cc (Debian 12.2.0-14+deb12u1) 12.2.0
+    Debian clang version 14.0.6
+    GNU ld version 2.41-34.fc39
+    cargo-nextest 0.9.100 (58ea6ad4a 2025-05-14)
+    """
+    lines = text.splitlines()[:8]
+    for line in lines:
+        found = re.search(r"(?:^|\s)v?(\d+(?:\.\d+)+)", re.sub(r"\([^()]*\)", " ", line))
+        if found:
+            return f"{_kind_of(text)} {found[1]}"
+    return _kind_of(text) + " "
+
+
+def _read_nvcc(text: str) -> str:
+    """Of `Cuda compilation tools, release 13.0, V13.0.88`."""
+    found = re.search(r"\bV(\d+(?:\.\d+)+)", text) or re.search(r"release (\d+(?:\.\d+)+)", text)
+    return f" {found[1]}" if found else " "
+
+
+_KINDS = (
+    ("mold", "mold"), ("LLD", "lld"), ("GNU gold", "gold"), ("GNU ld", "bfd"), ("Wild", "wild"),
+    ("PROJECT:ld", "apple"), ("PROJECT:dyld", "apple"), ("Apple clang", "apple-clang"), ("clang version", "clang"),
+    ("Free Software Foundation", "gcc"),
+)  # fmt: skip
+"""By what the first lines say."""
+
+
+def _kind_of(text: str) -> str:
+    head = text[:1000]
+    kind = next((kind for words, kind in _KINDS if words in head), "")
+    return kind if kind != "gcc" or re.search(r"gcc|g\+\+|cc\b|GCC", head) else ""
