@@ -166,10 +166,14 @@ def _print(lines: Iterator[str]) -> None:
 
 
 def _print_shell(planned: Planned, words: tuple[str, ...], cwd: str, env: dict[str, str]) -> None:
-    whole = with_flags(words, planned.plan.flags, cwd, env)
+    wish = planned.wish
+    private = ("--target-dir", wish.target_dir) if wish.target_dir_source == "private" else ()
+    whole = with_flags(words, (*private, *planned.plan.flags), cwd, env)
     if whole is None:
         common.say("cargo-deck does not know all of this command line, so it sets nothing in it")
         whole = words
+    if wish.cache.startswith("sccache "):
+        common.say("the cache is not in it: its server is cargo-deck's own")
     _print(words_of.shell_lines(planned.plan, whole))
 
 

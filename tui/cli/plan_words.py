@@ -56,14 +56,13 @@ class Look(NamedTuple):
 def lines(planned: Planned, words: tuple[str, ...], look: Look, copy: Size | None = None) -> Iterator[str]:
     """What a person is shown of a plan."""
     yield from folded(sentence(planned, words), look.width)
-    ours, yours, cargos = grouped(planned.plan)
-    if ours:
-        yield from ("", look.tint("head", "Set"))
-        yield from _rows(ours, look)
-    if yours:
-        yield from ("", look.tint("head", "Yours"))
-        yield from _rows(yours, look)
-    yield from _cargos(cargos, look)
+    asked = frozenset(planned.wish.mode.options)
+    groups = grouped(planned.plan, asked)
+    for title, rows in (("Set", groups.ours), ("Yours", groups.yours), ("Asked for, but left", groups.left)):
+        if rows:
+            yield from ("", look.tint("head", title))
+            yield from _rows(rows, look, asked if rows is not groups.ours else frozenset())
+    yield from _cargos(groups.cargos, look)
     if copy is not None:
         yield ""
         yield from folded(price(copy), look.width)
@@ -115,18 +114,32 @@ def price(copy: Size) -> str:
     )
 
 
-def grouped(plan: Plan) -> tuple[list[Setting], list[Setting], list[Setting]]:
-    """What we or the mode set, what the user did, what stays as cargo has it; each in the plan's order."""
+class Groups(NamedTuple):
+    """Settings by whose decision they are, each in the plan's order."""
+
+    ours: list[Setting]
+    """What we or the mode set."""
+    yours: list[Setting]
+    left: list[Setting]
+    """What the mode asks for and does not get: the reason says why."""
+    cargos: list[Setting]
+
+
+def grouped(plan: Plan, asked: frozenset[str] = frozenset()) -> Groups:
+    """The settings of a plan; `asked`: names that the mode speaks of."""
     ours = [one for one in plan.settings if one.is_ours or one.by in ("mode", "deck")]
-    yours = [one for one in plan.settings if not one.is_ours and one.by == "user"]
-    cargos = [one for one in plan.settings if not one.is_ours and one.by not in ("mode", "deck", "user")]
-    return ours, yours, cargos
+    others = [one for one in plan.settings if not (one.is_ours or one.by in ("mode", "deck"))]
+    yours = [one for one in others if one.by == "user"]
+    cargos = [one for one in others if one.by != "user"]
+    left = [one for one in cargos if one.name in asked]
+    return Groups(ours, yours, left, [one for one in cargos if one.name not in asked])
 
 
 # Rows
 
 
-def _rows(settings: Sequence[Setting], look: Look) -> Iterator[str]:
+def _rows(settings: Sequence[Setting], look: Look, told: frozenset[str] = frozenset()) -> Iterator[str]:
+    """Rows of a group; of those in `told` the reason is said though nobody asks."""
     widths = [
         min(limit, max(f.cell_len(plain(cell)) for cell in column))
         for limit, column in zip(
@@ -135,7 +148,7 @@ def _rows(settings: Sequence[Setting], look: Look) -> Iterator[str]:
         )
     ]  # fmt: skip
     for one in settings:
-        yield from _row(one, widths, look)
+        yield from _row(one, widths, look, is_told=look.is_asked_why or one.name in told)
 
 
 def whose(setting: Setting) -> str:
@@ -145,7 +158,7 @@ def whose(setting: Setting) -> str:
     return setting.by
 
 
-def _row(setting: Setting, widths: Sequence[int], look: Look) -> Iterator[str]:
+def _row(setting: Setting, widths: Sequence[int], look: Look, *, is_told: bool) -> Iterator[str]:
     name, value, by = plain(setting.name), plain(setting.value), plain(whose(setting))
     head = f"  {f.fit(name, widths[0])}  {value}"
     used = max(f.cell_len(head), 4 + widths[0] + widths[1])
@@ -158,8 +171,9 @@ def _row(setting: Setting, widths: Sequence[int], look: Look) -> Iterator[str]:
         under.append(by)
     if setting.cost:
         under.append(plain(setting.cost))
-    if look.is_asked_why:
+    if is_told:
         under.append(f"why: {plain(setting.reason)}")
+    if look.is_asked_why:
         under += [plain(shlex.join(setting.flags))] if setting.flags else []
         under += [plain(f"{key}={shell_word(text)}") for key, text in setting.env]
     for text in under:

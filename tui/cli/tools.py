@@ -221,6 +221,6 @@ def look_around(paths: Paths, env: Mapping[str, str]) -> Found:
     cwd = os.getcwd()
     command = begin.command_of(paths, ("build",), cwd, dict(env))
     return look(
-        paths, cwd=cwd, env=env, root=command.root, toolchain_word=None, target=None,
+        paths, cwd=cwd, env=env, root=command.root, toolchain_word="", target="",
         settings=command.config.settings, may_ask=True,
     )  # fmt: skip
