@@ -19,25 +19,17 @@ _FRONTS_FOR_OTHERS = ("ccache", "sccache", "rustup", "rustup-init", "distcc", "i
 """Started under another's name they answer for somebody else, whose file is not looked at."""
 
 
-class Said(NamedTuple):
-    """What a program said."""
+class Answer(NamedTuple):
+    """What a program said, or what was made of it."""
 
     text: str
-    """On its standard output, else on standard error; at most 64 KiB."""
+    """As it said it: its standard output, else standard error; at most 64 KiB. Kept is what a question's reader took
+    of it."""
     trouble: str = ""
     """What went wrong, as the end of "it …"; empty: it ended well."""
 
 
-class Answer(NamedTuple):
-    """What is known of a program."""
-
-    text: str
-    """What the reader made of its output."""
-    trouble: str = ""
-    """As of `Said`."""
-
-
-Ask = Callable[[str, tuple[str, ...], Mapping[str, str]], Said]
+Ask = Callable[[str, tuple[str, ...], Mapping[str, str]], Answer]
 Reader = Callable[[str], str]
 """From a program's output to what is kept of it."""
 

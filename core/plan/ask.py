@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Mapping
 
 from core.clock import monotonic
-from core.plan.answers import Said
+from core.plan.answers import Answer
 from core.plan.small_file import plain
 
 LIMIT_S = 3.0
@@ -17,7 +17,7 @@ _MAX_BYTES = 1 << 16
 _NOT_PASSED = ("RUSTUP_TOOLCHAIN", "MAKEFLAGS", "CARGO_MAKEFLAGS", "MFLAGS", "RUST_LOG", "RUSTC_LOG", "LANGUAGE")
 
 
-def ask(path: str, words: tuple[str, ...], env: Mapping[str, str]) -> Said:
+def ask(path: str, words: tuple[str, ...], env: Mapping[str, str]) -> Answer:
     """What a program says: in the C locale, with nothing to read, from `/`, in at most `LIMIT_S`."""
     clean = {name: value for name, value in env.items() if name not in _NOT_PASSED and not name.startswith("DECK_")}
     clean |= {"LC_ALL": "C", "NO_COLOR": "1", "TERM": "dumb", "RUSTUP_AUTO_INSTALL": "0"}
@@ -27,16 +27,16 @@ def ask(path: str, words: tuple[str, ...], env: Mapping[str, str]) -> Said:
             env=clean, start_new_session=True,
         )  # fmt: skip
     except (OSError, ValueError) as error:
-        return Said("", _why_not_started(path, error))
+        return Answer("", _why_not_started(path, error))
     with process:
         output, errors, is_late = _listen(process)
     if is_late:
-        return Said(output or errors, f"did not answer in {LIMIT_S:g} s")
+        return Answer(output or errors, f"did not answer in {LIMIT_S:g} s")
     if process.returncode:
         said = plain(errors) or plain(output)
         how = f"ends with code {process.returncode}" if process.returncode > 0 else _signal(-process.returncode)
-        return Said(output or errors, f"{how}: {said}" if said else f"{how} and says nothing")
-    return Said(output or errors)
+        return Answer(output or errors, f"{how}: {said}" if said else f"{how} and says nothing")
+    return Answer(output or errors)
 
 
 def _listen(process: subprocess.Popen[bytes]) -> tuple[str, str, bool]:
