@@ -16,11 +16,13 @@ from core import checkpoint, facts
 from core import events as e
 from core.digest import Digest, Index, Parser
 from core.errors import JournalError
+from core.findings import from_rows
 from core.journal import NAME, Content, JournalWriter, read_journal
 from core.paths import Paths
+from core.resume import Resume
 from core.tail import LogTail
 from core.watch.links import LastSize, LinkNotes
-from core.watched import Parts, Resume, WatchedRun
+from core.watched import Parts, WatchedRun
 
 ParserMaker = Callable[[facts.Record], Parser]
 IndexMaker = Callable[[str, e.Stream, facts.Record], Index]
@@ -142,6 +144,8 @@ def _resume(content: Content, saved: checkpoint.Checkpoint | None) -> Resume:
                 resume.says_units = True
             case e.ProcessKilled():
                 resume.killed_at = event.at
+            case e.ContradictionsSeen():
+                resume.findings = from_rows(event.findings)
             case e.LogCut():
                 resume.cut_ends[event.stream] = event.offset + event.removed_bytes
             case e.BuildFinished():

@@ -12,6 +12,7 @@ from core.findings import from_record, rows_of
 from core.paths import Paths
 from core.plan.plan import Finding
 from core.values import dataclass
+from core.watch.fault_book import Chosen
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,8 @@ class Record:
     """The user's own; empty: there is none."""
     findings: tuple[Finding, ...] = ()
     """Settings that defeat one another, worst first."""
+    chosen: Chosen = Chosen()
+    """Of its plan, what may make it fail."""
     is_readable: bool = True
     """False: the file was missing or corrupt, and this is what could be guessed."""
     schema: int = 1
@@ -86,6 +89,7 @@ def read_record(paths: Paths, run: str) -> Record | None:
         cache_server=_text(found, "cache_server"),
         rustc_wrapper=_text(found, "rustc_wrapper"),
         findings=from_record(found.get("findings")),
+        chosen=_chosen(found.get("plan")),
         schema=_integer(found, "schema") or 1,
     )
 
@@ -176,6 +180,14 @@ class Lock:
     def close(self) -> None:
         """Let go of the file."""
         os.close(self._fd)
+
+
+def _chosen(plan: object) -> Chosen:
+    rows = [row for row in plan if isinstance(row, dict)] if isinstance(plan, list) else []
+    by_name = {_text(row, "setting"): row for row in rows}
+    linker, cpu = by_name.get("linker", {}), by_name.get("target-cpu", {})
+    is_set = _text(cpu, "value") not in ("", "default")
+    return Chosen(_text(linker, "value") if linker.get("flags") else "", _text(cpu, "value") if is_set else "")
 
 
 def _ask(line: bytes) -> e.StopAsked | None:

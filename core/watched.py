@@ -1,17 +1,21 @@
 """One run in the hands of the engine: its logs are read step by step, each step goes to its journal as one batch."""
 
-from collections import deque
+import signal
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from core import checkpoint, facts, retention
 from core import events as e
 from core.digest import Chunk, Digest, SilentParser
+from core.findings import rows_of
 from core.journal import JournalWriter, Mark
 from core.paths import Paths
+from core.plan.plan import Finding
+from core.refusal import refuse_linker_of
+from core.resume import Resume
 from core.tail import LogTail
 from core.watch.deaths import Losses
-from core.watch.link_book import LinkBook
+from core.watch.fault_book import FaultBook
 from core.watch.links import LinkNotes
 from core.watch.prober import Watched
 
@@ -21,36 +25,6 @@ NOTES_WAIT_S = 1.0
 """A link whose end is not noted keeps a run that is over open so long: mold's is noted once its memory is free."""
 MAX_FAULTS = 3
 """A parser that failed so often is not asked again."""
-
-
-@dataclass(slots=True)
-class Resume:
-    """Where an earlier engine stood."""
-
-    replay: deque[Mark] = field(default_factory=deque)
-    """Steps to do again, because the digest is older than the journal. Their events are in the journal,"""
-    missing_events: int = 0
-    """but for so many of the last step's."""
-    marks: int = 0
-    """Steps that the digest has seen."""
-    is_backlog: bool = False
-    """What stands in the logs now was written some time ago."""
-    last_at: float = 0.0
-    says_units: bool = False
-    is_build_over: bool = False
-    sampled: dict[str, float] = field(default_factory=dict)
-    """Units seen in /proc that are in flight: since when."""
-    sampled_links: tuple[e.LinkStarted, ...] = ()
-    """Links seen in /proc whose end was not told."""
-    links: LinkBook = field(default_factory=LinkBook)
-    """As the journal tells of them."""
-    cut_ends: dict[str, int] = field(default_factory=dict)
-    """Where the hole of each log ends."""
-    lookups: frozenset[tuple[str, float]] = frozenset()
-    """Look-ups in a cache that the journal tells of: unit and time."""
-    is_stop_asked: bool = False
-    killed_at: float = float("-inf")
-    """When the journal told last of a process that died of signal 9; never: minus infinity."""
 
 
 @dataclass(slots=True)
@@ -77,6 +51,7 @@ class WatchedRun:
         self.run = parts.record.started.run
         self.record = parts.record
         self.faults = 0
+        self.faults_said = FaultBook(parts.record.chosen, resume.findings or parts.record.findings)
         self.losses = Losses(float("inf") if resume.is_stop_asked else resume.killed_at)
         self.told_lookups = resume.lookups
         """Look-ups in a cache that the journal told of when we took over: unit and time."""
@@ -187,8 +162,18 @@ class WatchedRun:
         if found is not None and found.is_killed_by_others:
             started = self.record.started
             self.losses.died(found.ended.at, "cargo" if started.tool == "cargo" else started.subcommand, "")
+        elif found is not None and found.ended.signal == signal.SIGILL:
+            self._tell(self.faults_said.died(self.record.started.subcommand), found.ended.at)
         if found is None or found.is_cut_short:
             self._give_up()
+
+    def _tell(self, findings: tuple[Finding, ...] | None, at: float) -> None:
+        """Put findings into the journal; None: there is nothing new."""
+        if findings is None:
+            return
+        self.note([e.ContradictionsSeen(at, rows_of(findings))])
+        if linker := self.faults_said.take_linker():
+            refuse_linker_of(self._parts.paths, self.run, linker)
 
     def _give_up(self) -> None:
         self.is_given_up = True
@@ -325,6 +310,7 @@ class WatchedRun:
             raise
         for stream, chunk, _ in chunks:
             self.losses.read(stream, chunk, at)
+            self._tell(self.faults_said.read(stream, chunk), at)
         return said
 
     def _close_digest(self, at: float) -> list[e.Event]:
