@@ -144,11 +144,12 @@ def _draft(name: str, table: Mapping[Key, Given]) -> Draft:
     troubles: list[Trouble] = []
     words: dict[str, Given] = {}
     for key, given in table.items():
-        if len(key) == 1 and key[0] in ("inherits", "about"):
-            if isinstance(given.value, str):
+        if key[0] in ("inherits", "about"):
+            if len(key) == 1 and isinstance(given.value, str):
                 words[key[0]] = given
             else:
-                troubles.append(Trouble(given.origin, f"{key[0]} is text: {shown(given.value)} is not"))
+                value = shown(given.value if len(key) == 1 else {})
+                troubles.append(Trouble(given.origin, f"{key[0]} is text: {value} is not"))
         elif isinstance(found := _option(key, given.value), Refused):
             troubles.append(Trouble(given.origin, found.why))
         else:
@@ -161,18 +162,19 @@ def _draft(name: str, table: Mapping[Key, Given]) -> Draft:
 def _option(key: Key, value: Any) -> Any:
     option = OPTIONS.get(key[0])
     if option is None:
-        return Refused(f"there is no option {plain(key[0])}{hint(key[0], [*OPTIONS, 'inherits', 'about'])}")
+        known, otherwise = [*OPTIONS, "inherits", "about"], "`cargo deck config default` lists all"
+        return Refused(f"there is no option {plain(key[0])}{hint(key[0], known, otherwise)}")
     if len(key) > 1:
         return Refused(f"{option.name} is {option.expected}: a table is not")
     return normal_value(option, value)
 
 
-def hint(word: str, known: Sequence[str]) -> str:
-    """The end of a sentence about a word that is not known."""
+def hint(word: str, known: Sequence[str], otherwise: str = "") -> str:
+    """The end of a sentence about a word that is not known; `otherwise`: in place of all that are."""
     from difflib import get_close_matches
 
     near = get_close_matches(word[:100], known, 1, 0.6)
-    return f": did you mean {near[0]}?" if near else f": there are {', '.join(known)}"
+    return f": did you mean {near[0]}?" if near else f": {otherwise or 'there are ' + ', '.join(known)}"
 
 
 def resolve(name: str, layers: Sequence[Layer]) -> Resolved | None:
