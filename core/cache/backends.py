@@ -8,6 +8,14 @@ from core.errors import UsageError
 
 PASSED_ON = ("AWS_", "ACTIONS_", "SSL_CERT_", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy")
 """Beginnings of variables that a backend needs from the caller's environment."""
+_PREFIXES = {
+    "SCCACHE_WEBDAV_ENDPOINT": "SCCACHE_WEBDAV_KEY_PREFIX",
+    "SCCACHE_REDIS_ENDPOINT": "SCCACHE_REDIS_KEY_PREFIX",
+    "SCCACHE_MEMCACHED_ENDPOINT": "SCCACHE_MEMCACHED_KEY_PREFIX",
+    "SCCACHE_BUCKET": "SCCACHE_S3_KEY_PREFIX",
+    "SCCACHE_GHA_ENABLED": "SCCACHE_GHA_VERSION",
+}
+"""What says where in a backend objects go, by a variable that tells which backend it is."""
 _EXAMPLES = "own, redis://127.0.0.1:6379, memcached://127.0.0.1:11211, s3://bucket/prefix?region=…, gha, https://…"
 
 
@@ -50,6 +58,18 @@ def backend_of(store: str, given: Mapping[str, str]) -> Backend:
             return Backend(shown, {**_webdav(store, parts.username, parts.password), **_passed(given)})
         case _:
             raise UsageError(f"store = {_masked(store)!r} is no place to store: write one of {_EXAMPLES}")
+
+
+def with_namespace(variables: Mapping[str, str], namespace: str) -> dict[str, str]:
+    """The variables of a server whose objects are told apart from those of other namespaces; empty: as they are."""
+    found = dict(variables)
+    if not namespace:
+        return found
+    for marker, name in _PREFIXES.items():
+        if marker in variables:
+            before = variables.get(name, "")
+            found[name] = f"{before}/n-{namespace}" if before else f"n-{namespace}"
+    return found
 
 
 def _redis(parts: SplitResult, place: str) -> dict[str, str]:

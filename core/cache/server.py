@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from core.cache.backends import backend_of
+from core.cache.backends import backend_of, with_namespace
 from core.cache.program import Program, find_programs, own_folder, reject
 from core.cache.sccache_env import LOG_ENV
 from core.cache.server_process import (
@@ -70,10 +70,11 @@ def ensure_server(paths: Paths, agent: str, wish: Wish, env: dict[str, str]) -> 
     """
     programs = find_programs(paths, env)
     backend, variables = _backend(paths, agent, wish, env)
+    variables = with_namespace(variables, wish.namespace)
     folder = agent_folder(paths, agent)
     for place in (paths.state, paths.caches, folder):  # a mode is for the last folder of a path only
         os.makedirs(place, 0o700, exist_ok=True)
-    wanted = [_Wanted(program, backend, variables) for program in programs]
+    wanted = [_Wanted(program, backend, variables, wish.namespace) for program in programs]
     settings = wanted[0].settings
     with _locked(folder):
         known = read_server(paths, agent)
@@ -81,7 +82,7 @@ def ensure_server(paths: Paths, agent: str, wish: Wish, env: dict[str, str]) -> 
             if known.settings == settings and not _is_log_full(known):
                 return known
             if is_in_use(paths, agent):
-                return known
+                return _shared(known, wish)
         if known is not None:
             _end(known)
         _end_unknown(folder)
@@ -91,12 +92,24 @@ def ensure_server(paths: Paths, agent: str, wish: Wish, env: dict[str, str]) -> 
         return _start_one(paths, agent, wanted, _base_env(env))
 
 
+def _shared(known: Server, wish: Wish) -> Server:
+    """A server that another build of the agent uses, whatever it was started with.
+
+    Raises:
+        StateError: its objects are made for another processor.
+    """
+    if known.namespace != wish.namespace:
+        raise StateError("another build of this agent uses its server, for objects that other processors can run")
+    return known
+
+
 class _Wanted(NamedTuple):
     """A server that could be started."""
 
     program: Program
     backend: str
     variables: dict[str, str]
+    namespace: str
 
     @property
     def settings(self) -> str:
@@ -318,7 +331,7 @@ def _start(paths: Paths, agent: str, wanted: _Wanted, env: dict[str, str]) -> Se
     process = proctree.read_process(pid)
     server = Server(
         agent, folder, socket, log, pid, process.started_ticks if process else 0, program.path, own, program.shown,
-        wanted.backend, wanted.settings, now,
+        wanted.backend, wanted.settings, now, wanted.namespace,
     )  # fmt: skip
     try:
         _await_start(server)

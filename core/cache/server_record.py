@@ -8,7 +8,8 @@ from core.paths import Paths
 
 _MAX_BYTES = 64 << 10
 _LARGEST_PID = 1 << 22
-_TEXTS = ("agent", "folder", "socket", "log", "program", "program_folder", "version", "backend", "settings")
+_TEXTS = ("agent", "folder", "socket", "log", "program", "program_folder", "version", "backend", "settings",
+          "namespace")  # fmt: skip
 
 
 class Server(NamedTuple):
@@ -30,6 +31,8 @@ class Server(NamedTuple):
     settings: str
     """Digest of all that it was started with, and gives on to compilers."""
     started: float
+    namespace: str = ""
+    """What its objects depend on beside their command lines; empty: nothing."""
 
 
 def agent_folder(paths: Paths, agent: str) -> str:

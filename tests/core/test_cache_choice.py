@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from core.cache.backends import backend_of
+from core.cache.backends import backend_of, with_namespace
 from core.cache.program import find_programs
 from core.cache.server import ensure_server, stop_server
 from core.errors import StateError, UsageError
@@ -239,3 +239,31 @@ def test_without_any_sccache_it_is_said_how_to_get_one(tmp_path: Path, monkeypat
     older = program(tmp_path / "old", "0.8.0")
     with pytest.raises(StateError, match=r"at least 0\.14\.0"):
         find_programs(paths_in(tmp_path), {"PATH": str(older.parent)})
+
+
+def test_a_namespace_goes_before_the_keys_of_every_backend() -> None:
+    stores = ("redis://cache", "memcached://cache", "s3://bucket/some?region=x", "s3://bucket", "gha", "https://dav/x")
+    prefixes = [
+        {name: value for name, value in with_namespace(backend_of(store, {}).env, "ab12").items() if "ab12" in value}
+        for store in stores
+    ]
+    assert prefixes == [
+        {"SCCACHE_REDIS_KEY_PREFIX": "cargo-deck/n-ab12"},
+        {"SCCACHE_MEMCACHED_KEY_PREFIX": "n-ab12"},
+        {"SCCACHE_S3_KEY_PREFIX": "some/n-ab12"},
+        {"SCCACHE_S3_KEY_PREFIX": "n-ab12"},
+        {"SCCACHE_GHA_VERSION": "n-ab12"},
+        {"SCCACHE_WEBDAV_KEY_PREFIX": "n-ab12"},
+    ]
+    assert with_namespace(backend_of("gha", {}).env, "") == backend_of("gha", {}).env
+
+
+def test_a_modes_cache_counts_more_than_the_files_and_less_than_the_variables(tmp_path: Path) -> None:
+    folder = tmp_path / "cargo-deck"
+    folder.mkdir()
+    (folder / "config.toml").write_text('cache = "none"\nstore = "redis://r"\n')
+    env = {"XDG_CONFIG_HOME": str(tmp_path)}
+    asked = ("sccache", "deck.toml:3")
+    wish = read_wish(env, asked)
+    assert (wish.kind, wish.source, wish.store) == ("sccache", "deck.toml:3", "redis://r")
+    assert read_wish(env | {"DECK_CACHE": "none"}, asked).kind == "none"

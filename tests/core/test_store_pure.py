@@ -22,6 +22,21 @@ def test_a_path_of_sccache_names_an_object() -> None:
         assert find_target(path) == Target("object", "agent-1", KEY, KEY)
 
 
+def test_a_namespace_makes_another_object_of_the_same_key() -> None:
+    plain, spaced = find_target("/ann//a/b/c/abcd"), find_target("/ann/n-0123456789abcdef/a/b/c/abcd")
+    assert plain is not None
+    assert spaced is not None
+    assert (spaced.kind, spaced.agent, spaced.key) == ("object", "ann", "abcd")
+    assert spaced.name == "n-0123456789abcdef,a,b,c,abcd" != plain.name
+    check = find_target("/ann/n-0123456789abcdef/.sccache_check")
+    assert check is not None
+    assert check.kind == "check"
+    folder = find_target("/ann/n-0123456789abcdef/a/")
+    assert folder is not None
+    assert folder.kind == "folder"
+    assert find_target("/ann/n-../a/b/c/abcd") is None
+
+
 def test_a_path_with_other_folders_names_another_object() -> None:
     names = {
         target.name for path in ("/x/a/b/c/abcd", "/x/a/b/d/abcd", "/x/ab/c/d/abcd") if (target := find_target(path))
