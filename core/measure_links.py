@@ -9,7 +9,6 @@ import fcntl
 import json
 import os
 import shutil
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -24,6 +23,7 @@ from core.measure_plan import Variant, first_target, variants, with_target_dir
 from core.measured import Measurement, Trial, append, profile_of
 from core.memory_queries import MEASURING_AGENT
 from core.paths import Paths
+from core.plan.workspace import read_metadata
 from core.run import begin
 from core.run.fronts import without_fronts
 from core.run.stop import is_live, stop_run
@@ -108,12 +108,7 @@ def _metadata(manifest: str | None, cwd: str, env: dict[str, str]) -> dict[str, 
     cargo = begin.find_cargo(env)
     if cargo is None:
         raise UsageError("cargo was not found on PATH")
-    words = [cargo, "metadata", "--no-deps", "--format-version=1", *(["--manifest-path", manifest] if manifest else [])]
-    done = subprocess.run(words, cwd=cwd, env=env, stdin=subprocess.DEVNULL, capture_output=True, check=False)
-    try:
-        return dict(json.loads(done.stdout))
-    except ValueError:
-        raise StateError(f"cargo metadata says nothing: {done.stderr.decode('utf-8', 'replace')[:300]}") from None
+    return read_metadata(cargo, manifest, cwd, env)
 
 
 def _linkers(now: str, env: dict[str, str]) -> list[str]:
