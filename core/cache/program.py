@@ -28,7 +28,7 @@ class Program(NamedTuple):
 
 
 def find_programs(paths: Paths, env: dict[str, str]) -> list[Program]:
-    """The sccache to use, and those to use where it does not work. Versions are asked once and kept: `core.plan.answers`.
+    """The sccache to use, and those to use where it does not work. Versions are asked once and kept.
 
     Raises:
         StateError: there is none that can be used.

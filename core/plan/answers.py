@@ -13,9 +13,10 @@ FRESH_S = 86400.0
 the time."""
 FRESH_OTHERS_S = 600.0
 """What did not run may be mended, and a script may start another program than it did."""
+_FOR_EVER = 1e12
 _MAX_KEPT = 200
 _MAX_TEXT = 4000
-_FRONTS_FOR_OTHERS = ("ccache", "sccache", "rustup", "rustup-init", "distcc", "icecc", "busybox")
+_FRONTS_FOR_OTHERS = ("ccache", "sccache", "rustup", "distcc", "icecc")
 """Started under another's name they answer for somebody else, whose file is not looked at."""
 
 
@@ -74,10 +75,9 @@ class Answers:
                 self.unasked.append(question.name)
         return Answer(row[1], row[2]) if row is not None else None
 
-    def put(self, question: Question, path: str, answer: Answer) -> None:
-        """Have it known that this is the answer, until the program's file changes."""
-        kept = self._load()
-        kept[f"{question.name} {path}"] = [f"{stamp(path)} {question.depends_on}", *answer, 1e12]
+    def put(self, question: str, path: str, answer: Answer) -> None:
+        """Have this known as the answer until the program's file changes."""
+        self._load()[f"{question} {path}"] = [f"{stamp(path)} ", *answer, _FOR_EVER]
         self._is_changed = True
 
     def keep(self) -> None:
@@ -126,7 +126,8 @@ def _is_row(row: Any) -> bool:
 
 
 def _is_for_others(path: str) -> bool:
-    if os.path.basename(os.path.realpath(path)) in _FRONTS_FOR_OTHERS:
+    real = os.path.basename(os.path.realpath(path))
+    if real in _FRONTS_FOR_OTHERS and real != os.path.basename(path):
         return True
     try:
         with open(path, "rb") as file:

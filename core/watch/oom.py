@@ -9,6 +9,7 @@ import os
 import re
 from dataclasses import replace
 
+from core.cgroup import UNLIMITED_BYTES, find_folder
 from core.clock import Clock, monotonic
 from core.values import dataclass
 from core.watch.proc_files import read_all, read_once
@@ -24,8 +25,6 @@ BACKLOG_S = 30.0
 _VICTIM = re.compile(rb"task_memcg=(.*?),task=.*?,pid=(\d+),")
 """The record before: which cgroup the process was in."""
 _MAX_RECORD_BYTES = 8192
-_UNLIMITED_BYTES = 1 << 60
-"""cgroup v1 writes a number near 2^63 where there is no limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,9 +126,9 @@ def group_of(pid: int, proc: str = "/proc", mounts: str = "/proc/self/mountinfo"
         return None
     v1 = next((line.split(":", 2)[2] for line in lines if "memory" in line.split(":", 2)[1].split(",")), None)
     v2 = next((line[3:] for line in lines if line.startswith("0::")), None)
-    if v1 is not None and (folder := _folder("cgroup", "memory", v1, mounts)):
+    if v1 is not None and (folder := find_folder("cgroup", "memory", v1, mounts)):
         names = ("memory.oom_control", "memory.limit_in_bytes", "memory.usage_in_bytes")
-    elif v2 is not None and (folder := _folder("cgroup2", "", v2, mounts)):
+    elif v2 is not None and (folder := find_folder("cgroup2", "", v2, mounts)):
         names = ("memory.events", "memory.max", "memory.current")
     else:
         return None
@@ -166,24 +165,5 @@ def limit_bytes(group: Group) -> int | None:
         text = read_once(group.limit).strip()
     except OSError:
         return None
-    limit = int(text) if text.isdigit() else _UNLIMITED_BYTES
-    return limit if limit < _UNLIMITED_BYTES else None
-
-
-def _folder(kind: str, controller: str, group: str, mounts: str) -> str | None:
-    """Where a cgroup is mounted: `… ROOT MOUNT-POINT … - TYPE SOURCE OPTIONS` (proc_pid_mountinfo(5))."""
-    try:
-        lines = read_all(mounts).decode("utf-8", "surrogateescape").splitlines()
-    except OSError:
-        return None
-    for line in lines:
-        left, _, right = line.partition(" - ")
-        fields, kinds = left.split(), right.split()
-        if kinds[:1] != [kind] or (controller and controller not in kinds[-1].split(",")):
-            continue
-        root, point = fields[3], fields[4]
-        inner = group if root == "/" else "/" + os.path.relpath(group, root)
-        folder = os.path.normpath(point + inner)
-        if os.path.isdir(folder):
-            return folder
-    return None
+    limit = int(text) if text.isdigit() else UNLIMITED_BYTES
+    return limit if limit < UNLIMITED_BYTES else None
