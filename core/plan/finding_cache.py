@@ -1,6 +1,6 @@
 """What keeps a compiler cache from working. Evidence: knowledge of sccache 0.16, told in `docs/findings.md`. Pure."""
 
-from core.plan.finding_facts import Facts, Findings, as_toml, evidence_of, is_file, places_of
+from core.plan.finding_facts import Facts, Findings, evidence_of, is_file, short
 from core.plan.found import Given, Key, Origin
 from core.plan.plan import Evidence, Finding
 
@@ -155,7 +155,7 @@ def find_native(facts: Facts) -> Findings:
         "warning",
         "target-cpu=native in a cache that other machines may use: their CPU may be another",
         (*(Evidence(flag.origin, flag.shown) for flag in flags),
-         *(Evidence(Origin(name), facts.found.env[name]) for name in shared)),
+         *(Evidence(Origin(name), "set") for name in shared)),
         "A program with instructions that this machine does not have dies by SIGILL. Not measured: the key holds the "
         "word native, not what it stands for.",
     )  # fmt: skip
@@ -185,11 +185,11 @@ def find_wrapper(facts: Facts) -> Findings:
     tool = facts.found.tools.get(name) or facts.found.tools.get(name.rpartition("/")[2])
     if tool is None or not tool.is_asked or tool.is_usable:
         return
-    what = f"does not run: {tool.trouble}" if tool.path else "is not there"
+    what = "does not run" if tool.path else "is not there"
     yield Finding(
         "wrapper-unusable",
         "error",
-        f"The rustc-wrapper {name} {what}"[:90],
+        f"The rustc-wrapper {short(name)} {what}",
         (evidence_of(facts.wrapper), *([Evidence(Origin(tool.path), tool.trouble)] if tool.path else [])),
         "No build: cargo runs it before everything else.",
         "" if is_file(facts.wrapper.origin) else f"unset {facts.wrapper.origin.place}",
@@ -201,4 +201,3 @@ FINDERS = (
     find_incremental_forced, find_wrapper, find_incremental, find_key_variables, find_basedirs, find_native,
     find_cargo_home,
 )  # fmt: skip
-_ = (as_toml, places_of)

@@ -10,6 +10,8 @@ from core.plan.wish import Wish
 
 _NAMED_PROFILES = {"test": "dev", "bench": "release"}
 """Built-in profiles that take from another one."""
+BUILD_FLAGS: Key = ("build", "rustflags")
+_SHORT_FLAGS = {"-O": ("opt-level", "3"), "-g": ("debuginfo", "2")}
 _MAX_CHAIN = 16
 """Profiles may inherit from one another in a circle: cargo says so, we only stop."""
 
@@ -25,6 +27,8 @@ class Flag(NamedTuple):
     words: tuple[str, ...]
     """As they stand there."""
     origin: Origin
+    key: Key = ()
+    """Of the setting; empty: a variable."""
 
     @property
     def shown(self) -> str:
@@ -90,8 +94,7 @@ class Facts(NamedTuple):
 
 def facts_of(found: Found, wish: Wish, settings: tuple[Setting, ...]) -> Facts:
     """All of them."""
-    flags = tuple(read_flags(flags_in_effect(found)))
-    return Facts(found, wish, settings, wrapper_of(found), flags, profile_of(wish))
+    return Facts(found, wish, settings, wrapper_of(found), tuple(flags_in_effect(found)), profile_of(wish))
 
 
 def is_file(origin: Origin) -> bool:
@@ -163,68 +166,92 @@ def flags_of_variables(found: Found) -> Given | None:
     return None if plain is None else Given(plain.split(), Origin("RUSTFLAGS"))
 
 
-def flags_of_targets(found: Found) -> list[tuple[Key, Given]]:
-    """`target.*.rustflags` that hold for what is built, those of a `cfg(…)` last."""
+def keys_in_effect(found: Found) -> list[Key]:
+    """Under which keys the rustflags stand that cargo hands on for what is built; none where a variable has them."""
+    if flags_of_variables(found) is not None:
+        return []
+    of_targets = target_keys(found, "rustflags")
+    return of_targets or ([BUILD_FLAGS] if found.settings.values.get(BUILD_FLAGS) is not None else [])
+
+
+def target_keys(found: Found, name: str) -> list[Key]:
+    """Keys `target.*.NAME` that hold for what is built, those of a `cfg(…)` last."""
     triple = found.target.triple if found.target else found.toolchain.host
-    exact: list[tuple[Key, Given]] = []
-    by_cfg: list[tuple[Key, Given]] = []
+    exact: list[Key] = []
+    by_cfg: list[Key] = []
     for key, given in found.settings.values.items():
-        if len(key) != 3 or key[0] != "target" or key[2] != "rustflags" or not words_of(given.value):
+        if len(key) != 3 or key[0] != "target" or key[2] != name or not given.value:
             continue
         if key[1] == triple:
-            exact.append((key, given))
+            exact.append(key)
         elif key[1].startswith("cfg(") and triple and cfg_holds(key[1][4:-1], triple):
-            by_cfg.append((key, given))
+            by_cfg.append(key)
     return exact + by_cfg
 
 
-def flags_in_effect(found: Found) -> list[Given]:
-    """The rustflags that cargo hands on for what is built, in the order in which they stand."""
+def flags_in_effect(found: Found) -> Iterator[Flag]:
+    """The rustflags that cargo hands on for what is built, each with its place."""
     variables = flags_of_variables(found)
     if variables is not None:
-        return [variables]
-    of_targets = [given for _, given in flags_of_targets(found)]
-    if of_targets:
-        return of_targets
-    built = found.settings.get("build", "rustflags")
-    return [built] if built is not None else []
+        yield from read_flags(variables)
+    for key in keys_in_effect(found):
+        for place in places_of(found, key):
+            yield from read_flags(place, key)
 
 
-def read_flags(given: Iterable[Given]) -> Iterator[Flag]:
-    """Each flag by itself. Source: `rustc --help -v`, 1.95."""
-    for one in given:
-        words = words_of(one.value)
-        at = 0
-        while at < len(words):
-            flag = _flag(words[at], words[at + 1] if at + 1 < len(words) else None, one.origin)
-            yield flag
-            at += len(flag.words)
+def read_flags(given: Given, key: Key = ()) -> Iterator[Flag]:
+    """Each flag of one place by itself. Source: `rustc --help -v`, 1.95."""
+    words = words_of(given.value)
+    at = 0
+    while at < len(words):
+        flag = _flag(words[at], words[at + 1] if at + 1 < len(words) else None, given.origin, key)
+        yield flag
+        at += len(flag.words)
 
 
-def _flag(word: str, following: str | None, origin: Origin) -> Flag:
+def _flag(word: str, following: str | None, origin: Origin, key: Key) -> Flag:
     for head, kind in (("--codegen=", "C"), ("-C", "C"), ("-Z", "Z")):
-        if word.startswith(head) and len(word) > len(head):
-            name, _, value = word[len(head) :].strip().partition("=")
-            return Flag(kind, name.replace("_", "-"), value, (word,), origin)
-        if word == head.rstrip("=") and following is not None:
-            name, _, value = following.strip().partition("=")
-            return Flag(kind, name.replace("_", "-"), value, (word, following), origin)
-    if word == "-O":
-        return Flag("C", "opt-level", "3", (word,), origin)
-    if word == "-g":
-        return Flag("C", "debuginfo", "2", (word,), origin)
-    return Flag("", word, "", (word,), origin)
+        inside = word[len(head) :] if word.startswith(head) else ""
+        is_alone = word == head.rstrip("=") and following is not None
+        if inside or is_alone:
+            name, _, value = (inside or str(following)).strip().partition("=")
+            words = (word, str(following)) if is_alone else (word,)
+            return Flag(kind, name.replace("_", "-"), value, words, origin, key)
+    if word in _SHORT_FLAGS:
+        return Flag("C", *_SHORT_FLAGS[word], (word,), origin, key)
+    return Flag("", word, "", (word,), origin, key)
 
 
-def without(words: list[str], unwanted: Iterable[Flag]) -> list[str]:
-    """The words of one place without some flags."""
-    gone = [flag.words for flag in unwanted]
-    return [
-        word
-        for flag in read_flags([Given(words, Origin(""))])
-        if flag.words not in gone
-        for word in flag.words
-    ]  # fmt: skip
+def changes_of_flags(facts: Facts, unwanted: Iterable[Flag]) -> tuple[Change, ...]:
+    """How the files look without some flags."""
+    gone = list(unwanted)
+    changes: list[Change] = []
+    for key in dict.fromkeys(flag.key for flag in gone if flag.key):
+        for place in places_of(facts.found, key):
+            those = [flag.words for flag in gone if flag.key == key and flag.origin == place.origin]
+            if those:
+                changes += facts.change(place, key, _without(place.value, those))
+    return tuple(changes)
+
+
+def _without(value: Any, gone: list[tuple[str, ...]]) -> Any:
+    """Rustflags without some; None: none are left."""
+    flags = read_flags(Given(value, Origin("")))
+    words = [word for flag in flags if flag.words not in gone for word in flag.words]
+    return None if not words else " ".join(words) if isinstance(value, str) else words
+
+
+def command_without(facts: Facts, unwanted: Iterable[Flag]) -> str:
+    """What takes flags out of a variable; empty: they are in none."""
+    gone = [flag.words for flag in unwanted if flag.origin.place == "RUSTFLAGS"]
+    if not gone:
+        return ""
+    left = _without(facts.found.env.get("RUSTFLAGS", ""), gone)
+    return f"export RUSTFLAGS={_in_shell(left)}" if left else "unset RUSTFLAGS"
+
+
+def _in_shell(text: str) -> str:
+    return "'" + text.replace("'", "'\\''") + "'"
 
 
 def evidence_of(given: Given, text: str = "") -> Evidence:
@@ -243,4 +270,11 @@ def as_toml(value: Any) -> str:
     return str(value)
 
 
+def short(text: str, most: int = 40) -> str:
+    """Foreign text for a title: on one line, and not longer than that."""
+    plain = "".join(char if char.isprintable() else "?" for char in text)
+    return plain if len(plain) <= most else plain[: most - 1] + "…"
+
+
 Findings = Iterator[Finding]
+"""What each finder gives."""

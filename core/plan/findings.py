@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from core.plan import finding_cache
+from core.plan import finding_cache, finding_env, finding_flags, finding_linker, finding_profile, finding_toolchain
 from core.plan.finding_facts import Facts, facts_of
 from core.plan.found import Found
 from core.plan.mend import diff_of
@@ -44,5 +44,8 @@ def find_troubles(facts: Facts) -> Iterator[Finding]:
         yield Finding("settings-unusable", "error", trouble.sentence, (Evidence(trouble.origin, trouble.why),))
 
 
-FINDERS: tuple[Callable[[Facts], Iterator[Finding]], ...] = (find_troubles, *finding_cache.FINDERS)
+FINDERS: tuple[Callable[[Facts], Iterator[Finding]], ...] = (
+    find_troubles, *finding_toolchain.FINDERS, *finding_cache.FINDERS, *finding_linker.FINDERS,
+    *finding_flags.FINDERS, *finding_profile.FINDERS, *finding_env.FINDERS,
+)  # fmt: skip
 """In the order in which findings of the same severity are told."""
