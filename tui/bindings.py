@@ -81,6 +81,8 @@ ACTIONS = (
     Key("run.restart", "r", "restart", "r", "restart", "Start the highlighted build again", True),
     Key("run.forget", "f", "forget", "f", "forget", "Forget a finished build: its pane and its logs go"),
     Key("run.rename", "N,shift+n", "rename", "N", "rename", "Give the agent another name in the dashboard"),
+    Key("run.findings", "W,shift+w", "findings", "W", "contradictions",
+        "Show what defeats the settings of the highlighted build, and the mend"),
     Key("run.copy", "c", "copy_command", "c", "copy command", "Copy the command line, with its folder"),
     Key("tab.board", "f1", "tab('board')", "F1", "board", "Show the board: a pane an agent", group="Dashboard"),
     Key("tab.logs", "f2", "tab('logs')", "F2", "logs", "Show the logs of all agents in one", group="Dashboard"),
@@ -265,6 +267,13 @@ SHEET = (
         in_palette=False),
 )  # fmt: skip
 """Of a sheet that says where a figure comes from."""
+FINDING = (
+    Key("finding.copy", "y,c", "copy_mend", "y", "copy", "Copy the mend of the chosen finding", group="Sheet"),
+    Key("finding.next", "tab,n", "choose(1)", "tab", "next", "Choose the next finding", group="Sheet"),
+    Key("finding.previous", "shift+tab,N,shift+n", "choose(-1)", "⇧tab", "previous", "Choose the finding before",
+        group="Sheet"),
+)  # fmt: skip
+"""Of the sheet that says what defeats a build's settings, beside those of every sheet."""
 COMPARE = (Key("compare.back", "escape", "back", "esc", "back", "Go back to the history", True, "Comparison"),)
 TABLE = (
     Key("table.open", "enter", "open", "↵", "open", "Open the chosen row", group="List"),
@@ -308,6 +317,7 @@ SCREENS: Mapping[str, tuple[Key, ...]] = {
     "question": CONFIRM,
     "help": HELP,
     "sheet": SHEET,
+    "finding": (*FINDING, *SHEET),
 }
 """What each screen listens to, nearest first: a key must not be given twice on one of them."""
 

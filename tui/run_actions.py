@@ -218,6 +218,17 @@ class RunActions(PersonalApp):
 
         self.push_screen(RenameScreen(agent, self.remembered.names.get(agent, agent)), rename)
 
+    def action_findings(self) -> None:
+        run = self.chosen
+        if run is None:
+            if not self._refuse_guest():
+                self.notify("There is no build here to tell about.")
+            return
+        from tui.screens.finding import FindingScreen
+
+        title = f"{run.agent}: {run.command}"
+        self.push_screen(FindingScreen(title, run.findings, is_ascii=self.glyphs.is_ascii))
+
     def action_copy_command(self) -> None:
         run = self.chosen
         if run is not None:

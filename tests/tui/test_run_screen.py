@@ -307,7 +307,8 @@ async def test_the_plan_tells_what_was_executed_without_values_of_the_environmen
         assert "cargo test -p app -j4 filter" in row(shown, "executed")
         assert "CARGO_X" in row(shown, "env added")
         assert "secret" not in shown
-        assert "named by the caller" in (await opened(pilot, "G", "k", "k"))
+        await pilot.press("G", "k", "k")
+        assert "named by the caller" in (await settled(pilot))
 
 
 async def test_why_gives_cargos_reason_or_how_to_get_one(stage: Stage) -> None:
@@ -470,7 +471,8 @@ async def test_what_was_lost_or_cannot_be_read_is_said(stage: Stage) -> None:
     async with stage.app().run_test(size=(200, 60)) as pilot:
         assert "has schema 99, this" in beside(await opened(pilot, "1"))
         assert "home/ada/app" in await opened(pilot, "4")
-        assert "still alive then: 77, 78" in await opened(pilot, "6")
+        await pilot.press("6")
+        assert "still alive then: 77, 78" in await settled(pilot)
 
 
 @pytest.mark.parametrize("page", list("123456"))

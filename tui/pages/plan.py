@@ -1,53 +1,105 @@
-"""Plan: what was decided for this run, why, and what was really executed."""
+"""Plan: what stands in the way, what was decided for this run and why, and what was really executed."""
 
 import shlex
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from tui.format import UNKNOWN, cut_path
+from tui.pages import plan_words
 from tui.pages.scene import Content, Scene, words_of
+from tui.widgets import finding_text, pane_finding
 from tui.widgets.table_view import Cell, Column, Row
 
 _SOURCES = {
     "default": "cargo's own choice", "user": "named by the caller", "private": "a folder of this agent alone",
 }  # fmt: skip
+_WHOSE_CELLS = 7
+_LEAST_WITH_COST = 60
+"""Cells of a page that has room for costs beside values."""
+_STARTED = "how it was started"
+
+
+class Entry(NamedTuple):
+    """A row, and what is said of it in full."""
+
+    cells: tuple[Cell, ...]
+    detail: tuple[Cell, ...]
 
 
 def content(scene: Scene) -> Content:
     """The page."""
-    columns = (Column("setting", _name_cells(scene)), Column("value", 0))
-    found = _entries(scene)
-    rows = [
-        Row(f"p{index}", (Cell(name), Cell(_short(value, scene), "strong")))
-        for index, (name, value, _) in enumerate(found)
-    ]
-    count = len(scene.plan.settings)
-    said = f"{count} decided by cargo-deck" if count else "nothing was changed"
-    return Content(words_of([(said, "text")], scene.glyphs.dot), columns, rows, "How it was started is not recorded.")
+    columns = [Column("setting", _name_cells(scene)), Column("value", 0)]
+    if not plan_words.is_old(scene.plan):
+        columns.append(Column("whose", _WHOSE_CELLS))
+    if scene.width >= _LEAST_WITH_COST and any(one.cost for one in scene.plan.settings):
+        columns.append(Column("cost", _cost_cells(scene)))
+    rows = [Row(f"p{index}", entry.cells) for index, entry in enumerate(_entries(scene))]
+    said = words_of(plan_words.summary(scene.plan), scene.glyphs.dot)
+    return Content(said, tuple(columns), rows, "How it was started is not recorded.")
 
 
 def _name_cells(scene: Scene) -> int:
     return min(18, max(11, scene.width // 4))
 
 
+def _cost_cells(scene: Scene) -> int:
+    return min(40, scene.width // 3)
+
+
 def _short(value: str, scene: Scene) -> str:
     """Of a path, its end matters most."""
-    return (
-        cut_path(value, scene.width - _name_cells(scene) - 4) if value.startswith("/") and " " not in value else value
-    )
+    taken = _name_cells(scene) + (0 if plan_words.is_old(scene.plan) else _WHOSE_CELLS + 2)
+    return cut_path(value, scene.width - taken - 4) if value.startswith("/") and " " not in value else value
 
 
-def _entries(scene: Scene) -> list[tuple[str, str, str]]:
-    """Setting, value, reason."""
+def _entries(scene: Scene) -> list[Entry]:
+    found = [*_findings(scene), *_settings(scene)]
+    started = [_entry(name, value, reason, scene) for name, value, reason in _started(scene)]
+    heading = [_heading(_STARTED, "The command, and what cargo-deck added to it.")] if len(found) and started else []
+    return [*found, *heading, *started]
+
+
+def _findings(scene: Scene) -> Iterator[Entry]:
+    for one in scene.plan.findings:
+        role = pane_finding.role(one.severity)
+        sign = " " if one.severity == "hint" else pane_finding.SIGN
+        cells = (Cell(f"{sign} {one.severity}", role), Cell(one.title, role))
+        yield Entry(cells, (finding_text.head(one), *finding_text.lines(one)))
+
+
+def _settings(scene: Scene) -> Iterator[Entry]:
+    """Settings in their groups; of a version that knew none, without."""
+    for group in plan_words.groups(scene.plan):
+        if not plan_words.is_old(scene.plan):
+            yield _heading(group.title, group.about)
+        for one in group.settings:
+            role = "text" if group.title == plan_words.CARGOS else "strong"
+            cells = (
+                Cell(one.setting), Cell(_short(one.value, scene), role), Cell(plan_words.whose(one), "dim"),
+                Cell(one.cost, "dim"),
+            )  # fmt: skip
+            yield Entry(cells, tuple(plan_words.in_full(one, scene.plan.mode)))
+
+
+def _heading(title: str, about: str) -> Entry:
+    return Entry((Cell(title, "dim"),), (Cell(title, "strong"), Cell(about)))
+
+
+def _entry(name: str, value: str, reason: str, scene: Scene) -> Entry:
+    cells = (Cell(name), Cell(_short(value, scene), "strong"))
+    return Entry(cells, (Cell(name, "dim"), Cell(value, "strong"), Cell(reason or UNKNOWN)))
+
+
+def _started(scene: Scene) -> Iterator[tuple[str, str, str]]:
+    """What, value, reason."""
     plan = scene.plan
-    found = [(one.setting, one.value, one.reason) for one in plan.settings]
     if plan.launch.argv:
-        found += _launched(scene)
-    if plan.target_dir and not any(name == "target-dir" for name, *_ in found):
-        found.append(("target dir", plan.target_dir, _SOURCES.get(plan.target_source, "")))
-    found.append(("folder", scene.run.cwd, "where it runs"))
+        yield from _launched(scene)
+    if plan.target_dir and not any(one.setting == "target-dir" for one in plan.settings):
+        yield "target dir", plan.target_dir, _SOURCES.get(plan.target_source, "")
+    yield "folder", scene.run.cwd, "where it runs"
     if scene.folder:
-        found.append(("logs", scene.folder, "its logs, its journal, and how it was started"))
-    return found
+        yield "logs", scene.folder, "its logs, its journal, and how it was started"
 
 
 def _launched(scene: Scene) -> Iterator[tuple[str, str, str]]:
@@ -68,10 +120,17 @@ def _launched(scene: Scene) -> Iterator[tuple[str, str, str]]:
 
 
 def detail(scene: Scene, key: str | None) -> tuple[Cell, ...]:
-    """A setting in full."""
+    """A row in full."""
     found = _entries(scene)
-    index = int(key[1:]) if key is not None else -1
-    if not 0 <= index < len(found):
-        return ()
-    name, value, reason = found[index]
-    return (Cell(name, "dim"), Cell(value, "strong"), Cell(reason or UNKNOWN))
+    index = _index(key)
+    return found[index].detail if 0 <= index < len(found) else ()
+
+
+def finding_of(scene: Scene, key: str) -> int | None:
+    """Which finding a row is about; None: none."""
+    index = _index(key)
+    return index if 0 <= index < len(scene.plan.findings) else None
+
+
+def _index(key: str | None) -> int:
+    return int(key[1:]) if key is not None else -1

@@ -75,7 +75,7 @@ class BoardScreen(DeckScreen[None]):
             if not self._panes:
                 self.query_one(Welcome).tell(self.deck.machine)
         self.grid.lay_out(view.layout)
-        self.grid.show(self._panes, view.now)
+        self.grid.show(self._panes, view.now, self.deck.label_of("run.findings"))
 
     def hints(self, view: View) -> tuple[Key, ...]:
         hints = super().hints(view)

@@ -17,9 +17,14 @@ class Dialog(ModalScreen[Result]):
     CSS_PATH = "../../styles/modals.tcss"
     HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]]] = [(0, "-narrow"), (60, "-wide")]  # type: ignore[misc]
 
+    @property
+    def deck(self) -> "DeckApp":
+        """The app."""
+        return cast("DeckApp", self.app)
+
     def key(self, name: str) -> str:
         """The key of an action of the dialog, as it is printed."""
-        return cast("DeckApp", self.app).label_of(name)
+        return self.deck.label_of(name)
 
 
 class ScrolledDialog(Dialog[Result]):

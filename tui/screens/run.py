@@ -1,7 +1,6 @@
 """One run: its whole log, and beside it what the log does not say at a glance."""
 
 import os
-import re
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import ClassVar
@@ -19,8 +18,9 @@ from tui import format as f
 from tui import roster
 from tui.bindings import BY_ID, LOG, RUN, Key, bindings
 from tui.dossier import Dossier, Place
-from tui.pages import errors, tests
-from tui.pages.scene import SORTS
+from tui.pages import plan, tests
+from tui.pages.places import file_of
+from tui.pages.scene import SORTS, Scene
 from tui.screens.log_host import LogHost
 from tui.view import View
 from tui.widgets.log_panel import LogPanel, LogSource
@@ -30,9 +30,9 @@ from tui.widgets.side import Side
 
 TWO_PAGES_BELOW = 110
 """Columns: on a narrower screen log and list are two pages."""
-_PAGE_KEYS = {"crates": ("run.order",), "errors": ("run.edit",), "tests": ("run.retry", "run.edit")}
+_PAGE_KEYS = {"crates": ("run.order",), "errors": ("run.edit",), "tests": ("run.retry", "run.edit"),
+              "plan": ("run.findings",)}  # fmt: skip
 """Hints of a page."""
-_PANICKED = re.compile(r"panicked at (?:'.*', )?(\S[^:]*):(\d+):(\d+)")
 
 
 class RunScreen(LogHost[str]):
@@ -209,12 +209,28 @@ class RunScreen(LogHost[str]):
         dossier, scene = self._dossier, self.side.scene
         if dossier is None or scene is None:
             return
+        if event.page == "plan":
+            self._tell_of_plan(scene, event.key)
+            return
 
         def work() -> None:
             place = dossier.find(scene, event.page, event.key)
             self.app.call_from_thread(self._go_to, place)
 
         self.run_worker(work, thread=True, group="place", exclusive=True, exit_on_error=False)
+
+    def _tell_of_plan(self, scene: Scene, key: str) -> None:
+        """A finding, or a setting with its reason, on a sheet of its own."""
+        from tui.screens.finding import FindingScreen
+        from tui.screens.sheet import SheetScreen
+
+        at, is_ascii = plan.finding_of(scene, key), self.deck.glyphs.is_ascii
+        if at is not None:
+            title = f"{scene.run.agent}: {scene.run.command}"
+            self.app.push_screen(FindingScreen(title, scene.plan.findings, chosen=at, is_ascii=is_ascii))
+            return
+        first, *rest = plan.detail(scene, key)
+        self.app.push_screen(SheetScreen(first.text, rest, is_ascii=is_ascii))
 
     def _go_to(self, place: Place | None) -> None:
         run = self._run
@@ -282,7 +298,8 @@ class RunScreen(LogHost[str]):
 
     def action_edit(self) -> None:
         """Open the file that the chosen error or failed test names."""
-        place = self._file_of_chosen()
+        scene, key = self.side.scene, self.side.table.chosen
+        place = file_of(scene, self.side.page, key) if scene is not None and key is not None else None
         if place is None:
             self.notify("Choose an error or a failed test that names a file: 2 or 3 shows them.")
             return
@@ -294,20 +311,6 @@ class RunScreen(LogHost[str]):
         self.refresh()
         if why:
             self.notify(why, severity="error", markup=False)
-
-    def _file_of_chosen(self) -> tuple[str, int, int] | None:
-        scene, key, run = self.side.scene, self.side.table.chosen, self._run
-        if scene is None or run is None or key is None:
-            return None
-        if self.side.page == "errors":
-            one = errors.chosen(scene, key)
-            if one is not None and one.file is not None:
-                return _existing(run, one.file), one.line or 1, one.column or 1
-        if self.side.page == "tests":
-            for text in scene.outputs.get(key) or ():
-                if found := _PANICKED.search(text):
-                    return _existing(run, found[1]), int(found[2]), int(found[3])
-        return None
 
     def action_retry(self) -> None:
         """Run the chosen test alone, as another run of the same agent."""
@@ -350,9 +353,3 @@ def _first_page(run: Run) -> str:
     if run.state is RunState.FAILED:
         return "tests" if run.tests_failed else "errors" if run.errors else "crates"
     return "crates"
-
-
-def _existing(run: Run, file: str) -> str:
-    """Where a file lies: compilers name it as seen from the workspace or from where they were started."""
-    paths = [os.path.join(folder, file) for folder in (run.checkout, run.cwd)]
-    return next((path for path in paths if os.path.exists(path)), paths[0])

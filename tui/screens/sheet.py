@@ -27,33 +27,47 @@ _SHARE, _FRAME = 0.9, 5
 """How much of the height a dialog takes, and the rows of it that are no text."""
 
 
-class SheetScreen(ScrolledDialog[None]):
-    """A title and lines below it, in the roles of the other screens."""
+class SheetText(ScrolledDialog[None]):
+    """What sheets share: text in the roles of the other screens, in as much of the height as there is."""
 
-    BINDINGS: ClassVar[list[Binding]] = bindings(SHEET)  # type: ignore[assignment]
-
-    def __init__(self, title: str, lines: Sequence[Cell], *, is_ascii: bool = False) -> None:
+    def __init__(self, *, is_ascii: bool) -> None:
         super().__init__()
-        self._title, self._lines, self._is_ascii = title, tuple(lines), is_ascii
-
-    def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog sheet"):
-            yield Static(self._drawable(self._title), classes="dialog-title", markup=False)
-            with VerticalScroll(can_focus=False):
-                yield Static(Content("\n").join(self._styled(line) for line in self._lines))
+        self._is_ascii = is_ascii
 
     def on_mount(self) -> None:
         if self._is_ascii:
             draw_in_ascii(self.query_one(VerticalScroll))
 
-    def on_resize(self, event: events.Resize) -> None:
-        self.query_one(VerticalScroll).styles.max_height = max(1, int(event.size.height * _SHARE) - _FRAME)
+    def limit_height(self, height: int, *, frame: int) -> None:
+        """Let the text take what the screen's height and a frame of so many rows leave."""
+        self.query_one(VerticalScroll).styles.max_height = max(1, int(height * _SHARE) - frame)
 
-    def _styled(self, line: Cell) -> Content:
-        return Content.styled(self._drawable(line.text), _STYLES.get(line.role, ""))
+    def styled(self, line: Cell) -> Content:
+        """A line as it is drawn."""
+        return Content.styled(self.drawable(line.text), _STYLES.get(line.role, ""))
 
-    def _drawable(self, text: str) -> str:
+    def drawable(self, text: str) -> str:
+        """Foreign text in characters that the terminal can draw."""
         return ascii_only(safe(text)) if self._is_ascii else safe(text)
 
     def action_close(self) -> None:
         self.dismiss()
+
+
+class SheetScreen(SheetText):
+    """A title and lines below it."""
+
+    BINDINGS: ClassVar[list[Binding]] = bindings(SHEET)  # type: ignore[assignment]
+
+    def __init__(self, title: str, lines: Sequence[Cell], *, is_ascii: bool = False) -> None:
+        super().__init__(is_ascii=is_ascii)
+        self._title, self._lines = title, tuple(lines)
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog sheet"):
+            yield Static(self.drawable(self._title), classes="dialog-title", markup=False)
+            with VerticalScroll(can_focus=False):
+                yield Static(Content("\n").join(self.styled(line) for line in self._lines))
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.limit_height(event.size.height, frame=_FRAME)

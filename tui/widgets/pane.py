@@ -13,7 +13,7 @@ from core import queries
 from core.state import Run, RunState
 from core.values import dataclass
 from tui import format as f
-from tui.widgets import foreign_pane, words
+from tui.widgets import foreign_pane, pane_finding, words
 from tui.widgets.ansi import columns_of, line_segments, safe
 from tui.widgets.look import Look, pad, role_of
 from tui.widgets.words import Piece
@@ -71,6 +71,8 @@ class PaneView:
     """What would avoid its wait, in words."""
     foreign: foreign_pane.ForeignView | None = None
     """A build that is not ours, for which `run` stands."""
+    why_key: str = ""
+    """The key that tells of what defeats its settings; empty: none."""
 
 
 def whole_second(run: Run, now: float) -> float:
@@ -116,15 +118,18 @@ def draw(view: PaneView, width: int, height: int, look: Look) -> list[Strip]:
         return [_row(pen, pieces, width) for pieces in _entry(view, look, width)[:height]]
     gap = 1 if height >= _ROWS_WITH_GAP else 0
     room = height - gap - _HEAD_ROWS
-    shown = log_rows(height)[1]
-    said = [_title(view, look, width), _progress(view, look, width), _doing(view, look, width, has_log=room > 1)]
+    finding = pane_finding.line(view.run, view.why_key, width - _MARGIN - 1)
+    shown = log_rows(height, has_finding=bool(finding))[1]
+    said = [_title(view, look, width), _progress(view, look, width), _doing(view, look, width, has_log=shown > 0)]
     if room > 0:
         said.append(_vitals(view, look, width))
+    if finding and room > 1:
+        said.append(finding)
     note = _note(view, look, width)
-    if room - shown > 1:
+    if height - gap - len(said) - shown > 0:
         said.append(note)
     elif view.warning and room > 0:
-        said[-1] = note
+        said[_HEAD_ROWS] = note
     rows = [_row(pen, pieces, width) for pieces in said]
     rows += _log(view, pen, width, shown)
     return [*rows, *[_blank(look, width)] * gap]
@@ -141,13 +146,15 @@ def _draw_foreign(
     return [*drawn, *[_blank(look, width)] * (height - len(drawn))]
 
 
-def log_rows(height: int) -> tuple[int, int]:
-    """The first row of a pane's log, and how many there are."""
-    room = height - (1 if height >= _ROWS_WITH_GAP else 0) - _HEAD_ROWS - 1
+def log_rows(height: int, *, has_finding: bool = False) -> tuple[int, int]:
+    """The first row of a pane's log, and how many there are. `has_finding`: a line above it says what defeats the
+    run's settings, for as long as the run is shown."""
+    head = _HEAD_ROWS + 1 + has_finding
+    room = height - (1 if height >= _ROWS_WITH_GAP else 0) - head
     if height <= LIST_ROWS or room <= 0:
         return height, 0
     rows = room - 1 if room > 3 else room
-    return _HEAD_ROWS + 1 + room - rows, rows
+    return head + room - rows, rows
 
 
 @lru_cache(maxsize=16)
@@ -161,20 +168,26 @@ def _title(view: PaneView, look: Look, width: int) -> tuple[Piece, ...]:
     right = f"{words.state_word(run, view.pending):>{_WORD}}"
     elapsed = f"{f.duration(queries.elapsed_s(run, view.now)):>{_ELAPSED}} "
     room = width - _MARGIN - len(right) - len(elapsed) - 1
-    more = (f" +{view.others}" if view.others else "") + (" ⚠" if view.warning else "")
+    mark = _mark(view)
+    more = f" +{view.others}" if view.others else ""
     number, sign = f"{view.number or '':<1} ", look.glyph(run) + " "  # a run that is not on the board has none
     agent = _cut(safe(run.agent), max(6, room // 2 - 4), look) + more
-    used = len(number) + len(sign) + cell_len(agent) + 2
+    used = len(number) + len(sign) + cell_len(agent) + cell_len(mark.text) + 2
     held = words.held_up(run)
     short = f" {held} " if held else ""
     if room - used - len(short) < _LEAST_COMMAND:
         short = ""
     command = _cut(safe(run.command), room - used - len(short), look)
     return (
-        Piece(number, "dim"), Piece(sign, role_of(run)), Piece(agent, "title"), Piece("  ", "text"),
+        Piece(number, "dim"), Piece(sign, role_of(run)), Piece(agent, "title"), mark, Piece("  ", "text"),
         Piece(f.fit(command, room + 1 - used - len(short)), "text"),
         Piece(short, "waiting"), Piece(right, role_of(run)), Piece(elapsed, "number"),
     )  # fmt: skip
+
+
+def _mark(view: PaneView) -> Piece:
+    """A sign beside the agent's name where something endangers its build, or defeats its settings."""
+    return Piece(f" {pane_finding.SIGN}", "failed") if view.warning else pane_finding.mark(view.run)
 
 
 def _progress(view: PaneView, look: Look, width: int) -> tuple[Piece, ...]:
@@ -280,9 +293,12 @@ def _entry(view: PaneView, look: Look, width: int) -> list[tuple[Piece, ...]]:
     fixed = [state, count, elapsed] if width >= 40 else [state, elapsed] if width >= 32 else [state]
     if width < _LEAST_WITH_WORD:
         fixed = []
-    room = width - _MARGIN - sum(len(text) for text, _ in fixed)
-    agent = f.fit(_cut(safe(run.agent), max(1, room - 4), look), max(1, room - 4))
-    first = (Piece(f"{view.number:<2}", "dim"), Piece(look.glyph(run) + " ", role_of(run)), Piece(agent, "title"))
+    mark = _mark(view)
+    room = max(1, width - _MARGIN - sum(len(text) for text, _ in fixed) - 4 - len(mark.text))
+    agent = _cut(safe(run.agent), room, look)
+    named = [Piece(agent, "title"), mark] if mark.text else []
+    named.append(Piece(f.fit("" if named else agent, room - (cell_len(agent) if named else 0)), "title"))
+    first = (Piece(f"{view.number:<2}", "dim"), Piece(look.glyph(run) + " ", role_of(run)), *named)
     text, role = _matter(view, width - _MARGIN - 5)
     return [(*first, *fixed), (Piece("    " + _cut(text, width - _MARGIN - 5, look), role),)]
 

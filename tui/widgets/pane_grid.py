@@ -9,6 +9,7 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.strip import Strip
 
+from core.findings import loud
 from core.state import Run
 from core.values import dataclass
 from tui.widgets.foreign_pane import ForeignView
@@ -88,6 +89,7 @@ class PaneGrid(PaintedScroll):
         """Rows of the canvas, over all panes side by side."""
         self._arranged_for = Size(0, 0)
         self._is_painting = False
+        self._why_key = ""
         self._held: dict[str, tuple[str, int]] = {}
         """Panes that were scrolled back: the stream and the first line of it that is shown, by run."""
 
@@ -113,9 +115,9 @@ class PaneGrid(PaintedScroll):
         bottom = self.scroll_offset.y + self.size.height
         return sum(slot.y >= bottom for slot in self._places.slots)
 
-    def show(self, panes: Sequence[PaneState], now: float) -> None:
-        """Show these panes at this moment; what did not change is not painted."""
-        before, self._panes, self._now = self._panes, panes, now
+    def show(self, panes: Sequence[PaneState], now: float, why_key: str = "") -> None:
+        """Show these panes at this moment; what did not change is not painted. `why_key`: tells of findings."""
+        before, self._panes, self._now, self._why_key = self._panes, panes, now, why_key
         if [pane.run.agent for pane in panes] != [pane.run.agent for pane in before]:
             self._keep_selected(before)
             self._arrange()
@@ -221,7 +223,7 @@ class PaneGrid(PaintedScroll):
         run, slot = self._panes[index].run, self._places.slots[index]
         if self._panes[index].foreign is not None:
             return False
-        first_row, rows = log_rows(slot.height)
+        first_row, rows = log_rows(slot.height, has_finding=loud(run.findings) is not None)
         stream, at = self._held.get(run.run) or (self._tail.last_written(run), -1)
         last = self._tail.line_count(run, stream) - rows
         at = last if at < 0 else at
@@ -310,12 +312,12 @@ class PaneGrid(PaintedScroll):
             eta_s=pane.eta_s, now=whole_second(run, self._now),
             is_selected=index == self.selected, is_old=pane.is_old, pending=pane.pending, waits=pane.waits,
             warning=pane.warning, advice=pane.advice,
-            alive=pane.alive, foreign=pane.foreign,
+            alive=pane.alive, foreign=pane.foreign, why_key=self._why_key,
         )  # fmt: skip
 
     def _lines_of(self, run: Run, height: int) -> tuple[tuple[str, ...], int | None]:
         """What a pane shows of its log, and how many lines come below that; None: it shows the end."""
-        rows = log_rows(height)[1]
+        rows = log_rows(height, has_finding=loud(run.findings) is not None)[1]
         if rows <= 0:
             return (), None
         if run.run not in self._held:

@@ -1,0 +1,82 @@
+"""What defeats the settings of a build, and what would mend it: a sheet that changes nothing."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Vertical, VerticalScroll
+from textual.content import Content
+from textual.widgets import Static
+
+from core.plan.plan import Finding
+from tui.bindings import FINDING, SHEET, bindings
+from tui.screens.sheet import SheetText
+from tui.widgets import finding_text
+from tui.widgets.table_view import Cell
+
+
+class FindingScreen(SheetText):
+    """All findings of a run, one of them chosen: its mend is what is copied."""
+
+    BINDINGS: ClassVar[list[Binding]] = bindings((*FINDING, *SHEET))  # type: ignore[assignment]
+
+    def __init__(self, title: str, findings: Sequence[Finding], *, chosen: int = 0, is_ascii: bool = False) -> None:
+        super().__init__(is_ascii=is_ascii)
+        self._title, self._findings = title, tuple(findings)
+        self._chosen = min(max(0, chosen), max(0, len(self._findings) - 1))
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog sheet findings"):
+            yield Static(self.drawable(self._title), classes="dialog-title", markup=False)
+            with VerticalScroll(can_focus=False):
+                for index in range(len(self._findings)):
+                    yield Static(self._text_of(index), classes="finding")
+                if not self._findings:
+                    yield Static(self.styled(Cell(finding_text.NONE)))
+            yield Static(self._hints(), classes="dialog-hints", markup=False)
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.call_after_refresh(self._go_to_chosen)
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.limit_height(event.size.height, frame=7)
+
+    def _text_of(self, index: int) -> Content:
+        """A finding; of several, the chosen one has a sign."""
+        finding = self._findings[index]
+        head = finding_text.head(finding)
+        if len(self._findings) > 1:
+            head = head._replace(text=f"{self.deck.glyphs.here if index == self._chosen else ' '} {head.text}")
+        return Content("\n").join(map(self.styled, (head, *finding_text.lines(finding))))
+
+    def _hints(self) -> str:
+        """What can be done here; that it changes nothing."""
+        said = [f"{self.key('sheet.close')} back"]
+        if any(finding.mend for finding in self._findings):
+            said = [f"{self.key('finding.copy')} copy the mend", *said, "nothing is changed"]
+        if len(self._findings) > 1:
+            said.insert(0, f"{self.key('finding.next')} next")
+        return self.drawable("   ".join(said))
+
+    def _go_to_chosen(self) -> None:
+        if self._findings:
+            self.query(".finding")[self._chosen].scroll_visible(animate=False, top=True)
+
+    def action_choose(self, by: int) -> None:
+        if len(self._findings) < 2:
+            return
+        before, self._chosen = self._chosen, (self._chosen + by) % len(self._findings)
+        shown = list(self.query(".finding").results(Static))
+        for index in (before, self._chosen):
+            shown[index].update(self._text_of(index))
+        self._go_to_chosen()
+
+    def action_copy_mend(self) -> None:
+        mend = self._findings[self._chosen].mend if self._findings else ""
+        if mend:
+            self.deck.copy_text(mend, "the mend")
+        else:
+            self.notify("There is no mend to copy.")
