@@ -94,7 +94,7 @@ class Facts(NamedTuple):
 
 def facts_of(found: Found, wish: Wish, settings: tuple[Setting, ...]) -> Facts:
     """All of them."""
-    return Facts(found, wish, settings, wrapper_of(found), tuple(flags_in_effect(found)), profile_of(wish))
+    return Facts(found, wish, settings, wrapper_of(found), tuple(placed_flags(found)), profile_of(wish))
 
 
 def is_file(origin: Origin) -> bool:
@@ -189,18 +189,35 @@ def target_keys(found: Found, name: str) -> list[Key]:
     return exact + by_cfg
 
 
-def flags_in_effect(found: Found) -> Iterator[Flag]:
-    """The rustflags that cargo hands on for what is built, each with its place."""
+def flags_of_targets(found: Found) -> list[tuple[Key, Given]]:
+    """`target.*.rustflags` that hold for what is built, those of a `cfg(…)` last."""
+    return [(key, found.settings.values[key]) for key in target_keys(found, "rustflags")]
+
+
+def flags_in_effect(found: Found) -> list[Given]:
+    """The rustflags that cargo hands on for what is built, as it merged them."""
+    variables = flags_of_variables(found)
+    return [variables] if variables is not None else [found.settings.values[key] for key in keys_in_effect(found)]
+
+
+def placed_flags(found: Found) -> Iterator[Flag]:
+    """The same, each flag by itself and with the very place that it stands at."""
     variables = flags_of_variables(found)
     if variables is not None:
-        yield from read_flags(variables)
+        yield from flags_at(variables)
     for key in keys_in_effect(found):
         for place in places_of(found, key):
-            yield from read_flags(place, key)
+            yield from flags_at(place, key)
 
 
-def read_flags(given: Given, key: Key = ()) -> Iterator[Flag]:
-    """Each flag of one place by itself. Source: `rustc --help -v`, 1.95."""
+def read_flags(given: Iterable[Given]) -> Iterator[Flag]:
+    """Each flag by itself."""
+    for one in given:
+        yield from flags_at(one)
+
+
+def flags_at(given: Given, key: Key = ()) -> Iterator[Flag]:
+    """Each flag of one place. Source: `rustc --help -v`, 1.95."""
     words = words_of(given.value)
     at = 0
     while at < len(words):
@@ -236,7 +253,7 @@ def changes_of_flags(facts: Facts, unwanted: Iterable[Flag]) -> tuple[Change, ..
 
 def _without(value: Any, gone: list[tuple[str, ...]]) -> Any:
     """Rustflags without some; None: none are left."""
-    flags = read_flags(Given(value, Origin("")))
+    flags = flags_at(Given(value, Origin("")))
     words = [word for flag in flags if flag.words not in gone for word in flag.words]
     return None if not words else " ".join(words) if isinstance(value, str) else words
 

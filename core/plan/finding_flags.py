@@ -12,7 +12,7 @@ from core.plan.finding_facts import (
     flags_of_variables,
     keys_in_effect,
     places_of,
-    read_flags,
+    flags_at,
     short,
     target_keys,
     words_of,
@@ -144,7 +144,7 @@ def find_dropped(facts: Facts) -> Findings:
     variables = flags_of_variables(facts.found)
     if variables is None:
         return
-    lost = _config_flags(facts, {flag.words for flag in read_flags(variables)})
+    lost = _config_flags(facts, {flag.words for flag in flags_at(variables)})
     if not lost:
         return
     name = variables.origin.place
@@ -169,7 +169,7 @@ def _config_flags(facts: Facts, known: set[tuple[str, ...]]) -> list[Flag]:
         flag
         for key in keys_in_effect(found)
         for place in places_of(found, key)
-        for flag in read_flags(place, key)
+        for flag in flags_at(place, key)
         if flag.words not in known
     ]
 
@@ -189,8 +189,8 @@ def find_shadowed(facts: Facts) -> Findings:
     built = found.settings.values.get(BUILD_FLAGS)
     if not keys or built is None or flags_of_variables(found) is not None:
         return
-    known = {flag.words for key in keys for place in places_of(found, key) for flag in read_flags(place)}
-    lost = [flag for place in places_of(found, BUILD_FLAGS) for flag in read_flags(place, BUILD_FLAGS)
+    known = {flag.words for key in keys for place in places_of(found, key) for flag in flags_at(place)}
+    lost = [flag for place in places_of(found, BUILD_FLAGS) for flag in flags_at(place, BUILD_FLAGS)
             if flag.words not in known]  # fmt: skip
     if not lost:
         return
