@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from core.plan.found import Target, Trouble
+from core.plan.found import Target, Toolchain, Trouble
 from core.plan.make import Planned
 from core.plan.wish import Mode
 from tui.cli.plan_words import Difference, Size
@@ -32,14 +32,9 @@ def copy_record(copy: Size | None) -> dict[str, Any] | None:
 def found_record(planned: Planned) -> dict[str, Any]:
     """Toolchain, tools, machine and target."""
     found = planned.found
-    chain, machine = found.toolchain, found.machine
+    machine = found.machine
     return {
-        "toolchain": {
-            "name": chain.name or None, "chosen_by": chain.chosen_by.shown or None, "is_installed": chain.is_installed,
-            "channel": chain.channel or None, "rustc": _version(chain.rustc), "cargo": _version(chain.cargo),
-            "host": chain.host or None, "llvm": _version(chain.llvm), "targets": list(chain.targets),
-            "has_cranelift": chain.has_cranelift, "links_with_lld": chain.links_with_lld,
-        },
+        "toolchain": toolchain_record(found.toolchain),
         "tools": [
             {"name": one.name, "path": one.path or None, "version": one.shown or None, "trouble": one.trouble or None}
             for one in found.tools.values()
@@ -52,6 +47,16 @@ def found_record(planned: Planned) -> dict[str, Any]:
         },
         "target": _target(found.target),
         "unasked": list(found.unasked),
+    }  # fmt: skip
+
+
+def toolchain_record(chain: Toolchain) -> dict[str, Any]:
+    """What compiles."""
+    return {
+        "name": chain.name or None, "chosen_by": chain.chosen_by.shown or None, "is_installed": chain.is_installed,
+        "channel": chain.channel or None, "rustc": _version(chain.rustc), "cargo": _version(chain.cargo),
+        "host": chain.host or None, "llvm": _version(chain.llvm), "targets": list(chain.targets),
+        "has_cranelift": chain.has_cranelift, "links_with_lld": chain.links_with_lld,
     }  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from core.plan.tool_advice import Told, of_toolchain, tell
 from tui import format as f
 from tui.cli import common
 from tui.cli.events import plain
+from tui.cli.plan_record import toolchain_record
 from tui.cli.plan_words import COLUMNS, folded
 
 _OS_RELEASE = ("/etc/os-release", "/usr/lib/os-release")
@@ -67,10 +68,11 @@ def run(argv: list[str], world: World) -> int:
         return _get(given, found, world)
     told = tell(found)
     if given.json:
-        common.print_json("tools", tools=[_record(one) for one in told], toolchain=list(of_toolchain(found)))
+        common.print_json("tools", toolchain=toolchain_record(found.toolchain), limits=list(of_toolchain(found)),
+                          tools=[_record(one) for one in told])  # fmt: skip
     else:
         width = shutil.get_terminal_size().columns if sys.stdout.isatty() else COLUMNS
-        for line in lines(told, of_toolchain(found), width, is_lit=common.has_colour()):
+        for line in lines(told, found, width, is_lit=common.has_colour()):
             common.print_text(line)
     return 0
 
@@ -78,8 +80,9 @@ def run(argv: list[str], world: World) -> int:
 # Looking
 
 
-def lines(told: tuple[Told, ...], of_cargo: tuple[str, ...], width: int, *, is_lit: bool = False) -> Iterator[str]:
+def lines(told: tuple[Told, ...], found: Found, width: int, *, is_lit: bool = False) -> Iterator[str]:
     """Tools that are there, that do not run, and that are missing; what is known of their versions below each."""
+    yield from _toolchain(found, width)
     there = [one for one in told if one.state == "there"]
     broken = [one for one in told if one.state == "unusable"]
     wanted = [one for one in told if one.state == "missing" and one.gain]
@@ -95,18 +98,28 @@ def lines(told: tuple[Told, ...], of_cargo: tuple[str, ...], width: int, *, is_l
     if others:
         yield ""
         yield from folded(f"Nor: {', '.join(map(plain, others))}", width, hang=2)
-    if of_cargo:
-        yield ""
-        for why in of_cargo:
-            yield from folded(f"  cargo: {plain(why)}", width, hang=6)
     yield ""
     yield from folded("`cargo deck tools install NAME` shows the command that gets one.", width)
+
+
+def _toolchain(found: Found, width: int) -> Iterator[str]:
+    chain = found.toolchain
+    version = ".".join(map(str, chain.rustc))
+    by = f", chosen by {chain.chosen_by.shown}" if chain.chosen_by.place else ""
+    name = f" ({chain.name}{by})" if chain.name else ""
+    if not chain.is_installed:
+        told = f"The toolchain {chain.name}{by} is not installed: rustup toolchain install {chain.name}"
+    else:
+        told = f"rustc {version or '–'}{name}"
+    yield from folded(plain(told), width, hang=2)
+    for why in of_toolchain(found):
+        yield from folded(f"· {plain(why)}", width, 6, hang=8)
 
 
 def _part(title: str, told: list[Told], sizes: Sequence[int], width: int, is_lit: bool) -> Iterator[str]:
     if not told:
         return
-    yield from ("", _lit(title, is_lit)) if title != "There" else (_lit(title, is_lit),)
+    yield from ("", _lit(title, is_lit))
     for one in told:
         tool = one.tool
         cells = (f.fit(plain(tool.name), sizes[0]), f.fit(plain(tool.shown) or f.UNKNOWN, sizes[1]), plain(tool.path))
@@ -215,7 +228,6 @@ def _ask(question: str) -> bool:
 def look_around(paths: Paths, env: Mapping[str, str]) -> Found:
     """What is there for a build in this folder; programs are asked what they are."""
     from core.plan.look import look
-
     from core.run import begin
 
     cwd = os.getcwd()
