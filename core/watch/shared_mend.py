@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from core.run.config import config_files
+from core.run.config_files import config_files
 from core.values import dataclass
 from core.watch.shared_target import Proof, prove
 
