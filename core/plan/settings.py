@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from core.plan.found import Given, Key, Origin, Settings, Trouble
-from core.plan.toml_file import TomlFile, read_leaves
+from core.plan.setting_types import wrong_types
+from core.plan.toml_file import read_leaves
 from core.plan.variables import DIRECT, find_variables
 from core.run.config_files import config_files
 
@@ -40,23 +41,26 @@ def read_settings(
         reader.read_file(path, _FILE)
     for value in given:
         reader.read_given(value)
-    manifest = read_leaves(cache, root + "/Cargo.toml", "profile") if root else TomlFile()
-    troubles = [*reader.troubles, *manifest.troubles]
-    names = [piece.key for piece in reader.pieces]
-    pieces = [*reader.pieces, *_of_variables(env, (*names, *manifest.leaves))]
+    troubles = reader.troubles
+    pieces = [*reader.pieces, *_of_variables(env, [piece.key for piece in reader.pieces])]
     pieces.sort(key=_rank)
     values = merge(pieces, troubles)
-    from core.plan.setting_types import wrong_types
-
-    troubles += wrong_types(values)
-    troubles += wrong_types(manifest.leaves)
-    return Settings(
+    settings = Settings(
         values=values,
-        manifest=manifest.leaves,
         every=tuple((piece.key, piece.given) for piece in reversed(pieces)),
         files=tuple(reader.files()),
-        troubles=tuple(troubles),
+        troubles=(*troubles, *wrong_types(values)),
     )
+    return with_manifest(cache, settings, root)
+
+
+def with_manifest(cache: str, settings: Settings, root: str) -> Settings:
+    """The same with the profiles of a workspace's manifest."""
+    if not root:
+        return settings
+    manifest = read_leaves(cache, root + "/Cargo.toml", "profile")
+    troubles = (*settings.troubles, *manifest.troubles, *wrong_types(manifest.leaves))
+    return settings._replace(manifest=manifest.leaves, troubles=troubles)
 
 
 def flags_of(given: Given | None) -> tuple[str, ...]:
