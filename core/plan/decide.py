@@ -27,6 +27,7 @@ def _rows(case: Case) -> tuple[Setting, ...]:
     """In the order in which people are shown them."""
     linker = linker_row(case)
     codegen = tuple(codegen_settings(case))
+    native = tuple(native_settings(case))
     return (
         target_dir_row(case),
         cache_row(case),
@@ -34,9 +35,9 @@ def _rows(case: Case) -> tuple[Setting, ...]:
         *profile_settings(case),
         linker,
         *codegen,
-        rustflags_row(case, (linker, *codegen)),
+        rustflags_row(case, (linker, *codegen, *native)),
         jobs_row(case),
-        *native_settings(case),
+        *native,
         *scope_settings(case),
         fetch_row(case),
     )

@@ -9,6 +9,8 @@ from core.plan.wish import Wish
 
 NO_MODE = "no mode is chosen, so nothing is set that changes a unit's hash"
 SECOND_COPY = "a second copy of every unit that it changes lies beside the plain one in the target dir"
+_MAX_BITS = 128
+"""Longer numbers cannot be told, and nobody means them."""
 _PARENTS = {"test": "dev", "bench": "release"}
 _BARE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
 
@@ -127,6 +129,8 @@ def toml(value: Any) -> str:
     """A boolean, number, text or list of such as TOML writes it."""
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, int) and value.bit_length() > _MAX_BITS:
+        return "0"
     if isinstance(value, (int, float)):
         return str(value)
     if isinstance(value, (list, tuple)):
@@ -154,6 +158,8 @@ def shown(value: Any) -> str:
     """A value as a person would write it: text without quotes, and nothing that moves a cursor."""
     if isinstance(value, (list, tuple)):
         return " ".join(map(shown, value)) or "nothing"
+    if isinstance(value, int) and value.bit_length() > _MAX_BITS:
+        return "a very large number"
     text = toml(value) if isinstance(value, (bool, int, float)) else str(value)
     text = "".join(letter if letter.isprintable() else "�" for letter in text)
     return text if len(text) <= 200 else text[:199] + "…"

@@ -1,7 +1,7 @@
 """How many compilers at once: as cores and memory allow, where a mode asks. Pure."""
 
 from core.plan.decide_case import Case, shown
-from core.plan.decide_profile import incremental_row, root_of
+from core.plan.decide_profile import root_of
 from core.plan.found import Given, Origin
 from core.plan.plan import Setting
 
@@ -48,9 +48,6 @@ def _given(case: Case) -> Given | None:
     typed = case.typed("build-jobs") if case.wish.subcommand == "nextest" else case.typed("jobs")
     if typed is not None:
         return Given(typed, Origin("command line"))
-    variable = case.found.env.get("CARGO_BUILD_JOBS")
-    if variable is not None:
-        return Given(variable, Origin("CARGO_BUILD_JOBS"))
     return case.found.settings.get("build", "jobs")
 
 
@@ -85,7 +82,7 @@ def auto_jobs(case: Case) -> tuple[int, str]:
 def bytes_a_job(case: Case) -> int:
     """What one compiler is reckoned at, with the link at its end."""
     lto = case.given("lto") or (None if case.foreign else case.option("lto"))
-    has_lto = lto is not None and shown(lto.value) in ("thin", "fat", "true") and incremental_row(case).value == "false"
+    has_lto = lto is not None and shown(lto.value) in ("thin", "fat", "true")
     return OPTIMIZING_BYTES_A_JOB if has_lto or root_of(case) == "release" else BYTES_A_JOB
 
 

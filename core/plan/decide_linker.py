@@ -5,12 +5,12 @@ Cargo's `linker` key is never set: it rebuilds everything at each change, which 
 
 from typing import NamedTuple
 
+from core.plan.cfg import facts_of, holds
 from core.plan.decide_case import NO_MODE, Case, shown
 from core.plan.decide_rustflags import added, cost_of_flags, flag_key, user_flags
 from core.plan.finding_facts import Flag
 from core.plan.found import Given, Origin, Tool
 from core.plan.plan import Setting
-from core.plan.triples import cfg_holds, facts_of_triple
 
 _GCC_KNOWS_MOLD = (12, 1)
 _GAIN = {
@@ -31,35 +31,47 @@ class _Users(NamedTuple):
 def linker_row(case: Case) -> Setting:
     """Who links what is built for the target."""
     wanted = case.option("linker")
-    anyway = default_linker(case)
     if (own := _users(case)) is not None:
-        reason = "as it is set"
-        if wanted is not None and wanted.value not in ("default", own.value):
-            reason = f"yours stays; mode {case.mode} would link with {wanted.value}, which {_GAIN[wanted.value]}"
-        return Setting("linker", own.value, "user", reason, origin=own.origin)
+        return _stays(case, own, wanted)
+    anyway = default_linker(case)
     if wanted is None:
         reason = f"mode {case.mode} says nothing of it" if case.mode else NO_MODE
         return Setting("linker", anyway, "cargo", f"the toolchain's default; {reason}")
-    if wanted.value in ("default", _short(anyway)):
+    name = str(wanted.value)
+    if name in ("default", _short(anyway)):
         return Setting("linker", anyway, "mode", "what the toolchain links with anyway", origin=wanted.origin)
-    why_not = _why_not(case, wanted.value)
-    if why_not:
+    if why_not := _why_not(case, name):
         return Setting("linker", anyway, "cargo", f"the toolchain's default: {why_not}")
-    return Setting("linker", wanted.value, "mode", _GAIN[wanted.value], cost_of_flags(case), wanted.origin,
-                   added(case, *_words(case, wanted.value)))  # fmt: skip
+    flags = added(case, *_words(case, name))
+    return Setting("linker", name, "mode", _gain(name), cost_of_flags(case), wanted.origin, flags)
+
+
+def _stays(case: Case, own: _Users, wanted: Given | None) -> Setting:
+    reason = "as it is set"
+    if wanted is not None and wanted.value not in ("default", own.value):
+        reason = f"yours stays; mode {case.mode} would take {shown(wanted.value)}: {_gain(str(wanted.value))}"
+    return Setting("linker", own.value, "user", reason, origin=own.origin)
+
+
+def _gain(name: str) -> str:
+    return _GAIN.get(name, "another linker")
 
 
 def default_linker(case: Case) -> str:
     """What links where nobody says anything."""
-    facts = facts_of_triple(case.triple)
-    if facts["target_os"] in ("macos", "ios"):
+    if is_apple(case):
         return "Apple's"
     chain = case.found.toolchain
     if chain.links_with_lld and case.triple == chain.host:
         return "rust-lld"
     if case.found.target is not None and case.found.target.linker:
         return shown(case.found.target.linker)
-    return "the one of cc"
+    return case.found.tool("ld").kind or "the one of cc"
+
+
+def is_apple(case: Case) -> bool:
+    """It is built for one of Apple's systems."""
+    return "-apple-" in case.triple or (not case.triple and case.found.machine.system == "darwin")
 
 
 def _short(name: str) -> str:
@@ -81,7 +93,7 @@ def _linker_key(case: Case) -> Given | None:
     for key, given in case.found.settings.values.items():
         if len(key) != 3 or (key[0], key[2]) != ("target", "linker") or not key[1].startswith("cfg("):
             continue
-        if case.triple and cfg_holds(key[1][4:-1], case.triple):
+        if holds(key[1], facts_of(case.triple)):
             return given
     return None
 
@@ -102,10 +114,10 @@ def _chosen_by(flag: Flag) -> str | None:
 
 def _why_not(case: Case, name: str) -> str:
     """Why the mode's linker is not taken; empty: it is."""
-    facts = facts_of_triple(case.triple)
-    if case.found.machine.system == "darwin" or facts["target_os"] in ("macos", "ios"):
-        return "on Apple's systems its own linker is the fastest that is safe"
-    if facts["target_os"] != "linux":
+    facts = facts_of(case.triple) or {}
+    if is_apple(case):
+        return "on Apple's systems its own linker stays"
+    if facts.get("target_os") != "linux":
         return f"{name} is chosen for Linux alone, and this builds for {case.triple or 'an unknown target'}"
     if facts["target_env"] == "musl":
         return f"{case.triple} links with what comes with it, and {name} is not tried there"
@@ -119,6 +131,8 @@ def _why_not(case: Case, name: str) -> str:
 def _why_no_tool(tool: Tool, name: str) -> str:
     if not tool.path:
         return f"{name} is not there"
+    if not tool.is_asked:
+        return f"{name} was not asked yet whether it runs: the next build knows"
     return f"{name} cannot be used: {tool.trouble}" if tool.trouble else ""
 
 
@@ -129,10 +143,12 @@ def _why_no_driver(case: Case, name: str) -> str:
         return "there is no cc, through which rustc links"
     if driver.trouble:
         return f"cc, through which rustc links, cannot be used: {driver.trouble}"
+    if not driver.is_asked:
+        return "cc, through which rustc links, was not asked yet what it is: the next build knows"
     if is_clang(case):
         return ""
     if name == "wild":
-        return "gcc does not know wild, and cc is gcc"
+        return "only clang can be told to use wild, and cc is gcc"
     if name == "mold" and driver.version < _GCC_KNOWS_MOLD:
         return f"cc is gcc {driver.shown or 'of an unknown version'}, which knows mold from 12.1 on"
     return ""
@@ -141,7 +157,7 @@ def _why_no_driver(case: Case, name: str) -> str:
 def is_clang(case: Case) -> bool:
     """`cc` is clang."""
     driver, clang = case.found.tool("cc"), case.found.tool("clang")
-    return bool(driver.path) and ("clang" in driver.path.rpartition("/")[2] or driver.path == clang.path)
+    return driver.kind == "clang" or (bool(driver.path) and driver.path == clang.path)
 
 
 def _words(case: Case, name: str) -> tuple[str, ...]:

@@ -1,17 +1,21 @@
 """What CMake and nvcc are told by variables, where a mode asks and the user said nothing. Pure.
 
-Variables only, none of them cargo's own: a build script's CMake reads them, and no unit's hash or cache key changes.
+Variables, none of them cargo's own: a build script's CMake reads them. Cargo does not see them, so a build without them
+would go on in the same folder: CMake refuses that where the generator differs, and kernels for one GPU would be taken
+for all. There, a flag that means nothing to rustc gives units, and so their folders, names of their own.
 """
 
 from collections.abc import Callable, Iterator
 
-from core.plan.decide_case import Case, shown
+from core.plan.decide_case import SECOND_COPY, Case, shown
 from core.plan.decide_jobs import jobs_row
+from core.plan.decide_rustflags import added, flag_key
 from core.plan.found import Given
 from core.plan.plan import Setting
 
 _READS_ARCHS, _READS_NATIVE, _READS_LAUNCHERS, _READS_GENERATOR = (3, 20), (3, 24), (3, 17), (3, 15)
 _CONFIGURED = "a folder that CMake configured before keeps what it has"
+_APART = f"folders of their own for build scripts: {SECOND_COPY}"
 _CUDA_SCCACHE = "each miss takes 36 to 40 % longer than nvcc alone, each hit seconds"
 
 
@@ -49,6 +53,8 @@ def _needs(case: Case, tool: str, version: tuple[int, ...] = (), what: str = "")
     found = case.found.tool(tool)
     if not found.path:
         return f"{tool} is not there"
+    if not found.is_asked:
+        return f"{tool} was not asked yet whether it runs: the next build knows"
     if found.trouble:
         return f"{tool} cannot be used: {found.trouble}"
     if version and found.version and found.version < version:
@@ -61,11 +67,23 @@ def _generator(case: Case, wanted: Given | None) -> Setting:
     if left is not None or wanted is None:
         return left or _refused(case, "cmake-generator", "default", "")
     why = _needs(case, "cmake", _READS_GENERATOR, "CMAKE_GENERATOR") or _needs(case, "ninja")
-    if why:
+    if not why and case.found.target is not None:
+        why = "with a target named, build scripts of this machine would go on in folders of another generator"
+    if why := why or _not_apart(case):
         return _refused(case, "cmake-generator", "default", why)
-    cost = "a folder that CMake configured with another generator has to be removed: CMake refuses to go on in it"
-    return Setting("cmake-generator", "ninja", "mode", "Ninja starts compilers without a make for each folder", cost,
-                   wanted.origin, env=(("CMAKE_GENERATOR", "Ninja"),))  # fmt: skip
+    return Setting("cmake-generator", "ninja", "mode", "Ninja starts compilers without a make for each folder",
+                   _APART, wanted.origin, _apart(case, "cmake_generator", "ninja"),
+                   env=(("CMAKE_GENERATOR", "Ninja"),))  # fmt: skip
+
+
+def _not_apart(case: Case) -> str:
+    refused = flag_key(case).refused
+    return f"its folders could not be kept apart from those of a plain build: {refused}" if refused else ""
+
+
+def _apart(case: Case, name: str, value: str) -> tuple[str, ...]:
+    """Flags that give units, and so `OUT_DIR` of their build scripts, another name."""
+    return added(case, "--cfg", f'deck_{name}="{value}"')
 
 
 def _parallel(case: Case, wanted: Given | None) -> Setting:
@@ -146,12 +164,12 @@ def _archs(case: Case, wanted: Given | None) -> Setting:
         return left or _refused(case, "cuda-archs", "default", "")
     value = shown(wanted.value).replace(" ", ";")
     needed = _READS_NATIVE if value == "native" else _READS_ARCHS
-    if why := _needs(case, "cmake", needed, f"CUDAARCHS={value}") or _needs(case, "nvcc"):
+    if why := _needs(case, "cmake", needed, f"CUDAARCHS={value}") or _needs(case, "nvcc") or _not_apart(case):
         return _refused(case, "cuda-archs", "default", why)
     whose = "this machine's GPU" if value == "native" else value
-    cost = f"what is built runs on {whose} alone; {_CONFIGURED}, and one that names architectures itself is not reached"
+    cost = f"what is built runs on {whose} alone; CMake files that name architectures are not reached; {_APART}"
     return Setting("cuda-archs", value, "mode", f"each kernel is compiled for {whose} alone: one architecture "
-                   "instead of nine took a sixth of the time", cost, wanted.origin,
+                   "instead of nine took a sixth of the time", cost, wanted.origin, _apart(case, "cuda_archs", value),
                    env=(("CUDAARCHS", value),))  # fmt: skip
 
 

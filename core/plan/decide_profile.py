@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from core.plan.decide_case import NO_MODE, SECOND_COPY, Case, config, shown
-from core.plan.found import Given, Origin
+from core.plan.finding_facts import profile_chain
+from core.plan.found import Given
 from core.plan.plan import Setting
 
 _DEPS, _BUILD = ("package", "*"), ("build-override",)
@@ -68,6 +69,7 @@ _WHY: Mapping[tuple[str, str], str] = {
     ("split-debuginfo", "unpacked"): "the linker does not copy debug information; a program needs its object files",
     ("split-debuginfo", "packed"): "debug information goes into a file beside the program",
     ("strip", "debuginfo"): "debug information is taken out of the program",
+    ("codegen-units", "256"): "a crate is compiled in small parts: sooner after an edit, a slower program",
     ("strip", "symbols"): "symbols are taken out too: backtraces have no names",
     ("overflow-checks", "false"): "arithmetic wraps around without a word: what tests find may differ",
     ("overflow-checks", "true"): "arithmetic that overflows panics",
@@ -111,8 +113,27 @@ def profile_settings(case: Case) -> Iterator[Setting]:
     for row in _ROWS:
         if row.name in _ONLY_IF_SAID and case.option(row.name) is None and case.given(row.key, *row.scope) is None:
             continue
-        rows[row.name] = _decided(case, row, rows.get(row.key) if row.scope == _DEPS else None)
+        decided = _decided(case, row, rows.get(row.key) if row.scope == _DEPS else None)
+        rows[row.name] = decided._replace(reason=decided.reason + _exceptions(case, row))
         yield rows[row.name]
+
+
+def _exceptions(case: Case, row: _Row) -> str:
+    """Packages for which the user says something else; empty: there are none."""
+    if row.scope == _BUILD:
+        return ""
+    profiles = set(profile_chain(case.found, case.profile))
+    names = sorted({
+        key[3]
+        for table in (case.found.settings.values, case.found.settings.manifest)
+        for key in table
+        if len(key) == 5 and key[0] == "profile" and key[1] in profiles
+        and key[2] == "package" and key[3] != "*" and key[4] == row.key
+    })  # fmt: skip
+    if not names:
+        return ""
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return f"; {', '.join(map(shown, names[:3]))}{more} as set for them"
 
 
 def _decided(case: Case, row: _Row, members: Setting | None) -> Setting:
@@ -130,19 +151,26 @@ def _decided(case: Case, row: _Row, members: Setting | None) -> Setting:
         return Setting(row.name, anyway, "cargo", _why_cargo(case))
     if case.foreign:
         return Setting(row.name, anyway, "cargo", f"{case.foreign}, so its {row.name} is left out")
-    if (why := _why_not(case, row, wanted)) is not None:
-        return Setting(row.name, anyway, "cargo", why)
     return _modes(case, row, wanted, anyway)
 
 
 def _default(case: Case, row: _Row) -> Any:
+    """What cargo, or rustc where cargo says nothing, makes of it beside the other keys."""
+    if row.key == "codegen-units" and not row.scope:
+        return 256 if incremental_row(case).value == "true" else 16
+    if row.key == "strip":
+        return "debuginfo" if _in_effect(case, "debug") == "none" else "none"
     return default_of(root_of(case), row.key, row.scope, case.found.machine.system)
+
+
+def _in_effect(case: Case, key: str) -> str:
+    """What holds for members: the user's, the mode's or cargo's."""
+    given = case.given(key) or (None if case.foreign else case.option(key))
+    return normal(key, given.value if given else default_of(root_of(case), key, ()))
 
 
 def root_of(case: Case) -> str:
     """The built-in profile that the build's inherits from."""
-    from core.plan.finding_facts import profile_chain
-
     names = list(profile_chain(case.found, case.profile))
     return "release" if "release" in names else "dev"
 
@@ -176,13 +204,6 @@ def why(name: str, value: str) -> str:
     return _WHY.get((name, value)) or _WHY_KEY.get(name) or f"{name} = {value}"
 
 
-def _why_not(case: Case, row: _Row, wanted: Given) -> str | None:
-    """Why the mode cannot have it; None: it can."""
-    if row.key == "lto" and wanted.value in ("thin", "fat") and incremental_row(case).value == "true":
-        return f"lto = {wanted.value} and incremental compilation exclude each other: rustc refuses both at once"
-    return None
-
-
 def incremental_row(case: Case) -> Setting:
     """Whether members keep what the next compilation can use again: more people have a say in it than in others."""
     wanted = None if case.foreign else case.option("incremental")
@@ -206,10 +227,8 @@ def incremental_row(case: Case) -> Setting:
 
 def _incremental_given(case: Case) -> Given | None:
     """The variable, then `build.incremental`, then profiles. Source: cargo 1.95, `Profiles::new`."""
-    text = case.found.env.get("CARGO_INCREMENTAL")
-    if text is not None:
-        return Given(text == "1", Origin("CARGO_INCREMENTAL"))
-    return case.found.settings.get("build", "incremental") or case.given("incremental")
+    built = case.found.settings.get("build", "incremental") or case.given("incremental")
+    return built if built is None or not isinstance(built.value, str) else built._replace(value=built.value == "1")
 
 
 def _ci(case: Case) -> str | None:

@@ -3,9 +3,13 @@
 from typing import NamedTuple
 
 from core.plan.decide_case import SECOND_COPY, Case, config, dotted, shown
-from core.plan.finding_facts import Flag, flags_in_effect, flags_of_targets, flags_of_variables, read_flags, words_of
+from core.plan.finding_facts import Flag, flags_in_effect, read_flags, words_of
 from core.plan.found import Key, Origin
 from core.plan.plan import Setting
+from core.plan.rustflags import effective_rustflags
+from core.run.mask import safe_words
+
+_VARIABLES = ("CARGO_ENCODED_RUSTFLAGS", "RUSTFLAGS")
 
 
 class FlagKey(NamedTuple):
@@ -25,20 +29,27 @@ class FlagKey(NamedTuple):
 
 def flag_key(case: Case) -> FlagKey:
     """Variables replace all others, `target.…` shadows `build`: ours join those that cargo reads."""
-    variable = flags_of_variables(case.found)
-    if variable is not None:
-        name = variable.origin.place
-        return FlagKey(refused=f"{name} replaces every other rustflag, so none can be added beside it",
-                       origin=variable.origin)  # fmt: skip
+    key, flags = effective(case)
+    if key[:1] in ((name,) for name in _VARIABLES):
+        return FlagKey(refused=f"{key[0]} replaces every other rustflag, so none can be added beside it",
+                       origin=Origin(key[0]))  # fmt: skip
     if not case.triple:
         return FlagKey(refused="the toolchain does not say what it builds for")
-    key: Key = ("target", case.triple, "rustflags")
-    if of_targets := flags_of_targets(case.found):
-        return FlagKey(key, origin=of_targets[0][1].origin)
     built = case.found.settings.get("build", "rustflags")
-    if built is not None and words_of(built.value):
-        return FlagKey(("build", "rustflags"), origin=built.origin)
-    return FlagKey(key)
+    origin = found.origin if key and (found := case.found.settings.get(*key)) else Origin("")
+    if key[:1] == ("target",):
+        if flags is None and built is not None:
+            return FlagKey(refused=f"it cannot be told whether {key[1]} holds, and so not whose flags count",
+                           origin=origin)  # fmt: skip
+        return FlagKey(("target", case.triple, "rustflags"), origin=origin)
+    return FlagKey(key if flags else ("target", case.triple, "rustflags"), origin=origin)
+
+
+def effective(case: Case) -> tuple[Key, tuple[str, ...] | None]:
+    """The key whose flags count, and the flags; None for them: it cannot be told."""
+    found = case.found
+    target = found.target.triple if found.target else ""
+    return effective_rustflags(found.settings, found.env, target, found.toolchain.host)
 
 
 def user_flags(case: Case) -> list[Flag]:
@@ -71,19 +82,24 @@ def cost_of_flags(case: Case) -> str:
 
 def rustflags_row(case: Case, ours: tuple[Setting, ...]) -> Setting:
     """Whose flags rustc gets; `ours`: rows that add some."""
-    effective = flags_in_effect(case.found)
-    adding = [row.name for row in ours if any("rustflags" in word for word in row.flags)]
     place = flag_key(case)
+    adding = [row.name for row in ours if any(".rustflags=" in word for word in row.flags)]
     joined = f"{', '.join(adding)} of mode {case.mode} goes into {place.shown}" if adding else ""
-    words = [word for given in effective for word in words_of(given.value)]
-    if not words and not (effective and place.refused):
+    words = [word for given in flags_in_effect(case.found) for word in words_of(given.value)]
+    if not words and not place.origin.place:
         return Setting("rustflags", "nothing", "cargo", joined or "nobody sets any")
-    reason = "as they are set"
-    if place.refused and _drops_others(case):
-        reason = f"{effective[0].origin.place} replaces those of the config files, which do nothing now"
-    return Setting("rustflags", shown(words), "user", f"{reason}; {joined}" if joined else reason,
-                   origin=effective[0].origin)  # fmt: skip
+    reason = _drops(case, place) or "as they are set"
+    value = shown(safe_words(tuple(words), dict(case.found.env)))
+    return Setting("rustflags", value, "user", f"{reason}; {joined}" if joined else reason, origin=place.origin)
 
 
-def _drops_others(case: Case) -> bool:
-    return bool(flags_of_targets(case.found)) or case.found.settings.get("build", "rustflags") is not None
+def _drops(case: Case, place: FlagKey) -> str:
+    """What a variable takes away; empty: nothing."""
+    if place.origin.place not in _VARIABLES:
+        return ""
+    dropped = [
+        dotted(*key)
+        for key, given in case.found.settings.values.items()
+        if key[-1:] == ("rustflags",) and key[0] in ("build", "target") and words_of(given.value)
+    ]
+    return f"{place.origin.place} replaces {', '.join(dropped[:3])}, which does nothing now" if dropped else ""
