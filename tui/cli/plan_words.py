@@ -159,16 +159,8 @@ def whose(setting: Setting) -> str:
 
 
 def _row(setting: Setting, widths: Sequence[int], look: Look, *, is_told: bool) -> Iterator[str]:
-    name, value, by = plain(setting.name), plain(setting.value), plain(whose(setting))
-    head = f"  {f.fit(name, widths[0])}  {value}"
-    used = max(f.cell_len(head), 4 + widths[0] + widths[1])
-    head += " " * (used - f.cell_len(head))
-    is_short = used + 2 + f.cell_len(by) <= look.width
-    shown = f"{head}  {by}" if is_short else head.rstrip()
-    yield look.tint("ours", shown) if setting.is_ours else shown
-    under = []
-    if not is_short:
-        under.append(by)
+    first, under = _head(setting, widths, look.width)
+    yield look.tint("ours", first) if setting.is_ours else first
     if setting.cost:
         under.append(plain(setting.cost))
     if is_told:
@@ -178,6 +170,18 @@ def _row(setting: Setting, widths: Sequence[int], look: Look, *, is_told: bool) 
         under += [plain(f"{key}={shell_word(text)}") for key, text in setting.env]
     for text in under:
         yield from (look.tint("faint", line) for line in folded(text, look.width, 6))
+
+
+def _head(setting: Setting, widths: Sequence[int], width: int) -> tuple[str, list[str]]:
+    """The line of a setting, and what of it has no room there: nothing is cut."""
+    name, value, by = plain(setting.name), plain(setting.value), plain(whose(setting))
+    head = f"  {f.fit(name, widths[0])}  {value}"
+    if f.cell_len(head) > width:
+        return f"  {name}", [value, by]
+    column = max(f.cell_len(head), 4 + widths[0] + widths[1])
+    if column + 2 + f.cell_len(by) > width:
+        return head.rstrip(), [by]
+    return f"{head}{' ' * (column - f.cell_len(head))}  {by}", []
 
 
 def finding_lines(finding: Finding, look: Look) -> Iterator[str]:
