@@ -5,12 +5,9 @@ Source: cargo 1.95, `GlobalContext`, and its book, "Configuration".
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from core.plan.found import Given, Key, Origin, Settings, Trouble
-from core.plan.setting_types import wrong_types
-from core.plan.toml_file import read_leaves
-from core.plan.variables import DIRECT, find_variables
 from core.run.config_files import config_files
 
 _FILE, _VARIABLE, _CLI, _DIRECT = range(4)
@@ -22,10 +19,10 @@ _NOT_JOINED = ("runner", "browser", "credential-provider")
 CONFIG = "--config"
 
 
-class _Piece(NamedTuple):
-    key: Key
-    given: Given
-    rank: int
+_PREFIXES = ("CARGO_", "RUSTC", "RUSTD", "RUSTF")
+"""Of variables that set something."""
+_Piece = tuple[Key, Given, int]
+"""With what counts more than what: above."""
 
 
 def read_settings(
@@ -42,14 +39,14 @@ def read_settings(
     for value in given:
         reader.read_given(value)
     troubles = reader.troubles
-    pieces = [*reader.pieces, *_of_variables(env, [piece.key for piece in reader.pieces])]
+    pieces = [*reader.pieces, *_of_variables(env, [key for key, _, _ in reader.pieces])]
     pieces.sort(key=_rank)
     values = merge(pieces, troubles)
     settings = Settings(
         values=values,
-        every=tuple((piece.key, piece.given) for piece in reversed(pieces)),
+        every=tuple((key, given) for key, given, _ in reversed(pieces)),
         files=tuple(reader.files()),
-        troubles=(*troubles, *wrong_types(values)),
+        troubles=(*troubles, *_wrong_types(values)),
     )
     return with_manifest(cache, settings, root)
 
@@ -58,8 +55,10 @@ def with_manifest(cache: str, settings: Settings, root: str) -> Settings:
     """The same with the profiles of a workspace's manifest."""
     if not root:
         return settings
+    from core.plan.toml_file import read_leaves
+
     manifest = read_leaves(cache, root + "/Cargo.toml", "profile")
-    troubles = (*settings.troubles, *manifest.troubles, *wrong_types(manifest.leaves))
+    troubles = (*settings.troubles, *manifest.troubles, *_wrong_types(manifest.leaves))
     return settings._replace(manifest=manifest.leaves, troubles=troubles)
 
 
@@ -72,30 +71,27 @@ def flags_of(given: Given | None) -> tuple[str, ...]:
     return tuple(word for word in given.value if isinstance(word, str)) if isinstance(given.value, list) else ()
 
 
+def _wrong_types(values: Mapping[Key, Given]) -> tuple[Trouble, ...]:
+    if not values:
+        return ()
+    from core.plan.setting_types import wrong_types
+
+    return tuple(wrong_types(values))
+
+
 def _rank(piece: _Piece) -> int:
-    return piece.rank
+    return piece[2]
 
 
-def _of_variables(env: Mapping[str, str], names: Iterable[Key]) -> list[_Piece]:
-    found = []
-    for key, name, value in find_variables(env, names):
-        rank = _DIRECT if name in DIRECT else _VARIABLE
-        found.append(_Piece(key, Given(_typed(name, key, value), Origin(name)), rank))
-    return found
+def _of_variables(env: Mapping[str, str], names: Sequence[Key]) -> list[_Piece]:
+    if not any(name.startswith(_PREFIXES) and name != "CARGO_HOME" for name in env):
+        return []
+    from core.plan.variables import find_variables
 
-
-def _typed(name: str, key: Key, value: str) -> Any:
-    """What cargo makes of a variable: it does not know types before it needs them."""
-    if name == "CARGO_INCREMENTAL":
-        return value == "1"
-    if name == "CARGO_ENCODED_RUSTFLAGS":
-        return value.split("\x1f") if value else []
-    if name in DIRECT or key[0] in ("alias", "target") or _is_flags(key):
-        return value
-    if value in ("true", "false"):
-        return value == "true"
-    is_number = value.isascii() and value.removeprefix("-").isdigit() and len(value) < 19
-    return int(value) if is_number and not key[-1].endswith(("dir", "wrapper", "rustc", "target")) else value
+    found = find_variables(env, names)
+    return [
+        (key, Given(value, Origin(name)), _DIRECT if is_direct else _VARIABLE) for key, name, value, is_direct in found
+    ]
 
 
 def _is_flags(key: Key) -> bool:
@@ -191,6 +187,8 @@ class _Reader:
         self._read.append(group)
 
     def _file(self, path: str, rank: int, chain: tuple[str, ...], seen: set[str], group: list[str]) -> None:
+        from core.plan.toml_file import read_leaves
+
         file = read_leaves(self.cache, path)
         self.troubles += file.troubles
         group.append(path)
@@ -200,7 +198,7 @@ class _Reader:
             self._includes(include, rank, (*chain, path), seen, group)
         elif any(key[0] == "include" for key in file.leaves):
             self._refuse(Origin(path), 'include is an array of paths: write include = ["more.toml"]')
-        self.pieces += (_Piece(key, one, rank) for key, one in file.leaves.items() if key[0] != "include")
+        self.pieces += ((key, one, rank) for key, one in file.leaves.items() if key[0] != "include")
 
     def _includes(self, include: Given, rank: int, chain: tuple[str, ...], seen: set[str], group: list[str]) -> None:
         base = os.path.dirname(chain[-1]) if chain else self.cwd
@@ -242,7 +240,7 @@ class _Reader:
             self._includes(Given(found, Origin(CONFIG)), _CLI, (), set(), group)
             self._read.append(group)
         else:
-            self.pieces.append(_Piece(key, Given(found, Origin(CONFIG)), _CLI))
+            self.pieces.append((key, Given(found, Origin(CONFIG)), _CLI))
 
     def _refuse(self, origin: Origin, why: str) -> None:
         self.troubles.append(Trouble(origin, why))

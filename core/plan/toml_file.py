@@ -13,6 +13,7 @@ from core.plan.found import Given, Key, Origin, Trouble
 MAX_BYTES = 1 << 20
 """Of a file; cargo has no limit, and nobody writes more."""
 _VERSION = 1
+_PRIME = 2**64 - 59
 _KEPT = 2000
 """Files that are kept; more than so many checkouts are not built by turns."""
 _RACE_NS = 50_000_000
@@ -27,10 +28,9 @@ class TomlFile(NamedTuple):
     troubles: tuple[Trouble, ...] = ()
 
 
-class _Parsed(NamedTuple):
-    leaves: list[tuple[list[str], Any, int]]
-    troubles: list[tuple[int, str]]
-    may_be_kept: bool = True
+_Leaf = tuple[list[str], Any, int]
+_Parsed = tuple[list[_Leaf], list[tuple[int, str]]]
+"""Key, value, line of each leaf; line and sentence of each trouble."""
 
 
 def read_leaves(cache: str, path: str, table: str = "") -> TomlFile:
@@ -49,16 +49,16 @@ def read_leaves(cache: str, path: str, table: str = "") -> TomlFile:
     parsed = _read_kept(kept, path, identity)
     if parsed is None:
         try:
-            identity, parsed = _parse_file(path, table)
+            identity, parsed, may_be_kept = _parse_file(path, table)
         except FileNotFoundError:
             return TomlFile()
         except (OSError, ValueError) as error:
             return TomlFile(troubles=(_unreadable(path, error),))
-        if parsed.may_be_kept:
+        if may_be_kept:
             _keep(kept, path, identity, parsed)
     return TomlFile(
-        {tuple(key): Given(value, Origin(path, line)) for key, value, line in parsed.leaves},
-        tuple(Trouble(Origin(path, line), why) for line, why in parsed.troubles),
+        {tuple(key): Given(value, Origin(path, line)) for key, value, line in parsed[0]},
+        tuple(Trouble(Origin(path, line), why) for line, why in parsed[1]),
     )
 
 
@@ -96,7 +96,8 @@ def _identity(stat: os.stat_result) -> list[int]:
     return [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]
 
 
-def _parse_file(path: str, table: str) -> tuple[list[int], _Parsed]:
+def _parse_file(path: str, table: str) -> tuple[list[int], _Parsed, bool]:
+    """What identifies the file, what it says, and whether that may be kept."""
     from core.plan.toml_text import parse_text
 
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -106,15 +107,15 @@ def _parse_file(path: str, table: str) -> tuple[list[int], _Parsed]:
         is_calm = _identity(os.fstat(descriptor)) == before
     if len(content) > MAX_BYTES:
         why = f"it has more than {MAX_BYTES >> 20} MB, and is not read: it should hold settings alone"
-        return before, _Parsed([], [(0, why)], is_calm)
+        return before, ([], [(0, why)]), is_calm
     if table and table.encode() not in content:
-        return before, _Parsed([], [], is_calm)
+        return before, ([], []), is_calm
     leaves, troubles = parse_text(content)
     leaves = [one for one in leaves if not table or one[0][0] == table]
-    return before, _Parsed(leaves, troubles, is_calm and _may_be_written(leaves))
+    return before, (leaves, troubles), is_calm and _may_be_written(leaves)
 
 
-def _may_be_written(leaves: list[tuple[list[str], Any, int]]) -> bool:
+def _may_be_written(leaves: list[_Leaf]) -> bool:
     """No credential stands in it."""
     from core.run.mask import safe_words
 
@@ -138,10 +139,8 @@ def _kept_path(cache: str, path: str, table: str) -> str:
     """A name that two paths share now and then: the path stands in the file too."""
     if not cache:
         return ""
-    from zlib import crc32
-
     name = f"{table}\0{path}".encode(errors="surrogateescape")
-    return f"{cache}/toml/{crc32(name):08x}{len(name):x}.json"
+    return f"{cache}/toml/{int.from_bytes(name, 'big') % _PRIME:016x}.json"
 
 
 def _read_kept(kept: str, path: str, identity: list[int]) -> _Parsed | None:
@@ -155,7 +154,7 @@ def _read_kept(kept: str, path: str, identity: list[int]) -> _Parsed | None:
         for key, _, line in record["leaves"]:
             if not (key and all(isinstance(part, str) for part in key) and isinstance(line, int)):
                 return None
-        return _Parsed(record["leaves"], [(int(line), str(why)) for line, why in record["troubles"]])
+        return record["leaves"], [(int(line), str(why)) for line, why in record["troubles"]]
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
@@ -164,7 +163,7 @@ def _keep(kept: str, path: str, identity: list[int], parsed: _Parsed) -> None:
     """Whatever fails here costs time alone, at the next reading."""
     if not kept:
         return
-    record = {"head": [_VERSION, path, identity], "leaves": parsed.leaves, "troubles": parsed.troubles}
+    record = {"head": [_VERSION, path, identity], "leaves": parsed[0], "troubles": parsed[1]}
     temporary = f"{kept}.{os.getpid()}"
     try:
         os.makedirs(os.path.dirname(kept), mode=0o700, exist_ok=True)

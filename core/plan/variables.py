@@ -5,6 +5,7 @@ own (`CARGO_PROFILE_DEV_PACKAGE_…`, `CARGO_ENV_…`) sets nothing.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 Key = tuple[str, ...]
 _PLAIN = """
@@ -35,12 +36,14 @@ _OF_PROFILE = tuple(
     "incremental dir-name inherits strip rustflags trim-paths hint-mostly-unused".split()
 )
 _OF_TARGET = ("linker", "runner", "rustflags", "rustdocflags")
+_TEXTS = ("dir", "wrapper", "rustc", "rustdoc", "target", "rustflags", "rustdocflags", "inherits")
+"""Ends of keys whose values are text, whatever it looks like."""
 _UNDERSCORED = ("x86_64", "aarch64_be")
 """Architectures with an underscore in their name."""
 
 
-def find_variables(env: Mapping[str, str], names: Iterable[Key] = ()) -> Iterator[tuple[Key, str, str]]:
-    """(key, name of the variable, value) of each that sets something, those of `DIRECT` too.
+def find_variables(env: Mapping[str, str], names: Iterable[Key] = ()) -> Iterator[tuple[Key, str, Any, bool]]:
+    """(key, name of the variable, value, whether it is one of `DIRECT`) of each that sets something.
 
     `names`: keys that are set elsewhere: a variable does not tell `release-lto` from `release_lto`.
     """
@@ -48,14 +51,30 @@ def find_variables(env: Mapping[str, str], names: Iterable[Key] = ()) -> Iterato
     for name, value in env.items():
         if name in DIRECT:
             if _is_text(value):
-                yield DIRECT[name], name, value
+                yield DIRECT[name], name, _direct_value(name, value), True
         elif name.startswith("CARGO_"):
             key = _BY_NAME.get(name)
             if key is None and name.startswith(("CARGO_PROFILE_", "CARGO_TARGET_", "CARGO_ALIAS_")):
                 known = {_folded(one[1]): one[1] for one in names if len(one) > 1} if known is None else known
                 key = _named_key(name, known)
             if key is not None and _is_text(value):
-                yield key, name, value
+                yield key, name, _typed(key, value), False
+
+
+def _direct_value(name: str, value: str) -> Any:
+    if name == "CARGO_INCREMENTAL":
+        return value == "1"
+    return (value.split("\x1f") if value else []) if name == "CARGO_ENCODED_RUSTFLAGS" else value
+
+
+def _typed(key: Key, value: str) -> Any:
+    """What cargo makes of it: it does not know types before it needs them."""
+    if key[0] in ("alias", "target") or key[-1].endswith(_TEXTS):
+        return value
+    if value in ("true", "false"):
+        return value == "true"
+    is_number = value.isascii() and value.removeprefix("-").isdigit() and len(value) < 19
+    return int(value) if is_number else value
 
 
 def _is_text(value: str) -> bool:
