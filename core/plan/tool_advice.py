@@ -172,7 +172,7 @@ def _gain(name: str, use: Use, found: Found, figures: Mapping[tuple[str, str], F
     if name == "lld" and found.toolchain.links_with_lld:
         return "nothing: this toolchain brings its own lld and links with it"
     if name == "cranelift" and not found.toolchain.is_nightly:
-        return f"nothing on this toolchain, which is not nightly; {told or NOT_MEASURED}"
+        return f"nothing on this toolchain, which is not nightly{told and '; '}{told}"
     return told or NOT_MEASURED
 
 

@@ -17,6 +17,7 @@ from core.run import begin
 from tui.cli import common
 from tui.cli import plan_words as words_of
 from tui.cli.events import plain
+from tui.cli.plan_modes import difference_lines, differences, mode_lines
 from tui.cli.plan_record import copy_record, differences_record, modes_record, record, troubles_of
 
 Maker = Callable[..., Planned]
@@ -153,9 +154,9 @@ def _print_plan(planned: Planned, words: tuple[str, ...], given: Any) -> None:
 def _print_difference(before: Planned, after: Planned, words: tuple[str, ...], given: Any) -> None:
     copy = copy_of(after)
     if not given.json:
-        _print(words_of.difference_lines(before, after, words, _look(given), copy))
+        _print(difference_lines(before, after, words, _look(given), copy))
         return
-    changes = differences_record(words_of.differences(before.plan, after.plan))
+    changes = differences_record(differences(before.plan, after.plan))
     common.print_json("plan-diff", words=list(words), before=before.plan.mode or None, after=after.plan.mode or None,
                       changes=changes, copy=copy_record(copy))  # fmt: skip
 
@@ -231,4 +232,4 @@ def _print_modes(planned: Planned, paths: Paths, env: dict[str, str], given: Any
     if given.json:
         common.print_json("plan-modes", **modes_record(planned, modes))
     else:
-        _print(words_of.mode_lines(planned, modes, _look(given)))
+        _print(mode_lines(planned, modes, _look(given)))

@@ -5,7 +5,8 @@ from typing import Any
 from core.plan.found import Target, Toolchain, Trouble
 from core.plan.make import Planned
 from core.plan.wish import Mode
-from tui.cli.plan_words import Difference, Size
+from tui.cli.plan_modes import Difference
+from tui.cli.plan_words import Size
 
 
 def record(planned: Planned, words: tuple[str, ...], copy: Size | None) -> dict[str, Any]:

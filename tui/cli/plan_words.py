@@ -5,17 +5,18 @@ import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from core.plan.decide_case import SECOND_COPY
 from core.plan.make import Planned
-from core.plan.modes import describe
 from core.plan.plan import Finding, Plan, Setting
-from core.plan.wish import Mode
 from tui import format as f
+from tui.cli.common import column_widths
 from tui.cli.events import plain
 
 COLUMNS = 80
 """Of a pipe."""
 _NARROWEST = 24
-_NAME, _VALUE, _WHOSE = 18, 24, 6
+NAME_CELLS, _VALUE_CELLS = 18, 24
+"""Of a column, at most."""
 _SIGNS = {"error": "✗", "warning": "!", "hint": "·"}
 _COLOURS = {"error": "31", "warning": "33", "hint": "2", "head": "1", "ours": "32", "faint": "2"}
 _HASHED = re.compile(r"(profile\.|build\.(rustflags|incremental|target)\b|target\..*rustflags|unstable\.)")
@@ -90,7 +91,7 @@ def sentence(planned: Planned, words: tuple[str, ...]) -> str:
     """Which mode, said by whom, what it overruled, for which command in which folder."""
     plan, found = planned.plan, planned.found
     where = f" in {found.cwd or found.root}" if found.cwd or found.root else ""
-    command = f"`cargo {shlex.join(words)}`{where}"
+    command = f"`{command_of(words)}`{where}"
     others = ", ".join(f"{origin.shown} says {name or 'none'}" for origin, name in planned.overruled)
     if plan.mode:
         by = f" ({plan.mode_origin.shown})" if plan.mode_origin.place else ""
@@ -100,6 +101,11 @@ def sentence(planned: Planned, words: tuple[str, ...]) -> str:
         less = f"; {others}, which counts less" if others else ""
         return plain(f"No mode, as {plan.mode_origin.shown} says, for {command}{less}: no unit's hash is changed.")
     return plain(f"No mode is chosen for {command}: nothing is set that changes a unit's hash.")
+
+
+def command_of(words: tuple[str, ...]) -> str:
+    """As a person would type it."""
+    return f"cargo {shlex.join(words)}"
 
 
 def price(copy: Size) -> str:
@@ -140,13 +146,8 @@ def grouped(plan: Plan, asked: frozenset[str] = frozenset()) -> Groups:
 
 def _rows(settings: Sequence[Setting], look: Look, told: frozenset[str] = frozenset()) -> Iterator[str]:
     """Rows of a group; of those in `told` the reason is said though nobody asks."""
-    widths = [
-        min(limit, max(f.cell_len(plain(cell)) for cell in column))
-        for limit, column in zip(
-            (_NAME, _VALUE, 10**4), zip(*((one.name, one.value, whose(one)) for one in settings), strict=True),
-            strict=True,
-        )
-    ]  # fmt: skip
+    columns = column_widths([(plain(one.name), plain(one.value)) for one in settings])
+    widths = (min(columns[0], NAME_CELLS), min(columns[1], _VALUE_CELLS))
     for one in settings:
         yield from _row(one, widths, look, is_told=look.is_asked_why or one.name in told)
 
@@ -161,8 +162,8 @@ def whose(setting: Setting) -> str:
 def _row(setting: Setting, widths: Sequence[int], look: Look, *, is_told: bool) -> Iterator[str]:
     first, under = _head(setting, widths, look.width)
     yield look.tint("ours", first) if setting.is_ours else first
-    if setting.cost:
-        under.append(plain(setting.cost))
+    if cost := cost_of(setting):
+        under.append(cost)
     if is_told:
         under.append(f"why: {plain(setting.reason)}")
     if look.is_asked_why:
@@ -170,6 +171,11 @@ def _row(setting: Setting, widths: Sequence[int], look: Look, *, is_told: bool) 
         under += [plain(f"{key}={shell_word(text)}") for key, text in setting.env]
     for text in under:
         yield from (look.tint("faint", line) for line in folded(text, look.width, 6))
+
+
+def cost_of(setting: Setting) -> str:
+    """What it takes and gives, without the price of a second copy: that is told once for all of them."""
+    return plain("; ".join(part for part in setting.cost.split("; ") if part != SECOND_COPY))
 
 
 def _head(setting: Setting, widths: Sequence[int], width: int) -> tuple[str, list[str]]:
@@ -215,88 +221,6 @@ def folded(text: str, width: int, indent: int = 0, hang: int = 0) -> Iterator[st
         used += size + (not is_empty)
         is_empty = False
     yield line
-
-
-# Two plans
-
-
-class Difference(NamedTuple):
-    """A setting that two plans do not agree on."""
-
-    name: str
-    before: Setting | None
-    after: Setting | None
-
-
-def differences(before: Plan, after: Plan) -> list[Difference]:
-    """Rows whose value, flags or variables differ, in the order of the later plan, those that go away last."""
-    old = {one.name: one for one in before.settings}
-    new = {one.name: one for one in after.settings}
-    return [
-        Difference(name, old.get(name), new.get(name))
-        for name in [*new, *(name for name in old if name not in new)]
-        if _effect(old.get(name)) != _effect(new.get(name))
-    ]
-
-
-def _effect(setting: Setting | None) -> tuple[object, ...]:
-    return () if setting is None else (setting.value, setting.flags, setting.env)
-
-
-def difference_lines(before: Planned, after: Planned, words: tuple[str, ...], look: Look,
-                     copy: Size | None = None) -> Iterator[str]:  # fmt: skip
-    """What would change in another mode."""
-    found = differences(before.plan, after.plan)
-    one, two = before.plan.mode or "no mode", after.plan.mode or "no mode"
-    if not found:
-        yield from folded(plain(f"`cargo {shlex.join(words)}`: {two} changes nothing against {one}."), look.width)
-        return
-    yield from folded(plain(f"`cargo {shlex.join(words)}`: {one} → {two}"), look.width)
-    yield ""
-    wide = max(f.cell_len(plain(one.name)) for one in found)
-    for row in found:
-        values = [plain(side.value) if side is not None else f.UNKNOWN for side in (row.before, row.after)]
-        name = f.fit(plain(row.name), min(wide, _NAME))
-        yield from folded(f"  {name}  {values[0]} → {values[1]}", look.width, hang=6)
-        side = row.after or row.before
-        if side is not None and side.cost:
-            yield from (look.tint("faint", line) for line in folded(plain(side.cost), look.width, 6))
-        if look.is_asked_why and row.after is not None:
-            why = f"why: {plain(row.after.reason)}"
-            yield from (look.tint("faint", line) for line in folded(why, look.width, 6))
-    if copy is not None:
-        yield ""
-        yield from folded(price(copy), look.width)
-
-
-# Modes
-
-
-def mode_lines(planned: Planned, modes: Sequence[Mode], look: Look) -> Iterator[str]:
-    """All modes with where they stand and what they are for, the chosen one marked, and what it overruled."""
-    wide = max((f.cell_len(plain(one.name)) for one in modes), default=0)
-    for one in modes:
-        is_chosen = one.name == planned.plan.mode
-        origin = "" if one.chosen_by.shown == f"mode {one.name}" else one.chosen_by.shown
-        head = f"{'*' if is_chosen else ' '} {f.fit(plain(one.name), wide)}  {plain(one.about)}"
-        first, *rest = folded(head.rstrip(), look.width, hang=wide + 4)
-        yield look.tint("ours", first) if is_chosen else first
-        yield from rest
-        under = [plain(origin)] if origin else []
-        under += [plain(describe(one))] if look.is_asked_why else []
-        for text in under:
-            yield from (look.tint("faint", line) for line in folded(text, look.width, wide + 4))
-    yield ""
-    yield from folded(_who_chose(planned), look.width)
-
-
-def _who_chose(planned: Planned) -> str:
-    plan = planned.plan
-    less = "".join(f"; {origin.shown} says {name or 'none'}, which counts less" for origin, name in planned.overruled)
-    if plan.mode:
-        return plain(f"{plan.mode} is chosen by {plan.mode_origin.shown}{less}.")
-    by = f", as {plan.mode_origin.shown} says" if plan.mode_origin.place else ""
-    return plain(f"None is chosen{by}{less}.")
 
 
 # For a shell
