@@ -33,7 +33,7 @@ from tui.notice import Watch, sequences
 from tui.preferences import Preferences
 from tui.run_actions import RunActions
 from tui.screens.board import BoardScreen
-from tui.source import Deck
+from tui.source import Deck, foresee_plans
 from tui.tabs import TABS
 from tui.tail import Tails
 from tui.themes import FALLBACKS, has_unicode, pick_theme
@@ -320,6 +320,7 @@ def main(argv: list[str] | None = None) -> int:
         request=partial(request, paths, timeout_s=15.0),
         wake=partial(_wake, paths),
         load=LoadMeter().sample,
+        foresee=foresee_plans(paths, os.environ),
         pulse=Pulse(paths),
         glyphs_are_ascii=not has_unicode(os.environ),
         theme=pick_theme(os.environ),

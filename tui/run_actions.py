@@ -144,7 +144,8 @@ class RunActions(PersonalApp):
 
         newest = max(self.board.runs.values(), key=lambda run: run.run, default=None)
         agent = self.names.true_name(newest) if newest is not None else ""
-        self.push_screen(StartScreen(Wanted.after(newest, agent, os.getcwd()), self.remembered), start)
+        suggested = Wanted.after(newest, agent, os.getcwd())
+        self.push_screen(StartScreen(suggested, self.remembered, self.deck.foresee), start)
 
     def action_stop(self) -> None:
         run = self._live()

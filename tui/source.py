@@ -1,8 +1,8 @@
 """What the dashboard stands on: a board that is pulled, logs on disk, and somebody who does what is asked."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from core.clock import Clock
 from core.load import Load
@@ -12,6 +12,11 @@ from core.state import Board
 from core.values import dataclass
 from tui.preferences import Preferences
 
+if TYPE_CHECKING:
+    from tui.screens.start_preview import Asked, Foreseen
+
+Foresee = Callable[["Asked"], "Foreseen"]
+"""Looks what a build would be told, for half a second at most."""
 Request = Callable[[dict[str, Any]], dict[str, Any]]
 """Asks the engine (`{"do": "stop", "run": …}`) and waits for its answer. Raises DeckError with a sentence."""
 
@@ -39,6 +44,8 @@ class Deck:
     """How busy the machine is now; None: that is not shown."""
     pulse: Pulse | None = None
     """Tells whether anything moved; None: look each time."""
+    foresee: Foresee | None = None
+    """Says what a build would be told; None: that is not to be had."""
     is_recording: bool = False
     note: str = ""
     """Said in the header: `recording ×4`."""
@@ -53,3 +60,14 @@ class Deck:
     def recording_clock(self) -> Clock | None:
         """The clock of a recording, whose files say more than has happened by then; None: nothing is known early."""
         return self.clock if self.is_recording else None
+
+
+def foresee_plans(paths: Paths, env: Mapping[str, str]) -> Foresee:
+    """What tells of a build in this environment; what that needs is imported when it is first asked."""
+
+    def foresee(asked: "Asked") -> "Foreseen":
+        from tui.screens import start_preview
+
+        return start_preview.foresee(paths, env, asked)
+
+    return foresee

@@ -27,6 +27,16 @@ _SHARE, _FRAME = 0.9, 5
 """How much of the height a dialog takes, and the rows of it that are no text."""
 
 
+def styled(line: Cell, *, is_ascii: bool) -> Content:
+    """A line in the look of its role."""
+    return Content.styled(drawable(line.text, is_ascii=is_ascii), _STYLES.get(line.role, ""))
+
+
+def drawable(text: str, *, is_ascii: bool) -> str:
+    """Foreign text in characters that the terminal can draw."""
+    return ascii_only(safe(text)) if is_ascii else safe(text)
+
+
 class SheetText(ScrolledDialog[None]):
     """What sheets share: text in the roles of the other screens, in as much of the height as there is."""
 
@@ -44,11 +54,11 @@ class SheetText(ScrolledDialog[None]):
 
     def styled(self, line: Cell) -> Content:
         """A line as it is drawn."""
-        return Content.styled(self.drawable(line.text), _STYLES.get(line.role, ""))
+        return styled(line, is_ascii=self._is_ascii)
 
     def drawable(self, text: str) -> str:
         """Foreign text in characters that the terminal can draw."""
-        return ascii_only(safe(text)) if self._is_ascii else safe(text)
+        return drawable(text, is_ascii=self._is_ascii)
 
     def action_close(self) -> None:
         self.dismiss()

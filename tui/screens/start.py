@@ -3,20 +3,31 @@
 import os
 import shlex
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
+from textual.content import Content
 from textual.suggester import SuggestFromList
+from textual.timer import Timer
 from textual.widgets import Button, Input, Label, Static
 
+from core.plan.modes import BUILT_IN, NONE
 from core.state import Run
 from tui.bindings import START, bindings
 from tui.remembered import Remembered
 from tui.screens.dialog import Dialog
+from tui.screens.sheet import styled
+from tui.screens.start_preview import Asked, Foreseen, fitted
+from tui.source import Foresee
 from tui.widgets.ansi import safe
+from tui.widgets.table_view import Cell
 
+LOOK_AFTER_S = 0.3
+"""Nothing was typed for so long: what would be changed is looked up."""
+_AS_SAID = "as files and variables say"
 _AGENT_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
 
 
@@ -28,6 +39,8 @@ class Wanted:
     agent: str
     command: str
     """As typed: `cargo build -p engine`, `build -p engine`, `cmake --build out`."""
+    mode: str = ""
+    """Empty: as files and variables say."""
 
     @staticmethod
     def after(newest: Run | None, agent: str, cwd: str) -> "Wanted":
@@ -39,11 +52,19 @@ class Wanted:
 
     def message(self) -> dict[str, Any]:
         """The request for the engine."""
+        asked = self.asked()
+        message = {
+            "do": "start", "agent": asked.agent, "cwd": asked.cwd, "argv": list(asked.words), "tool": asked.tool,
+        }  # fmt: skip
+        return message | {"mode": self.mode} if self.mode else message
+
+    def asked(self) -> Asked:
+        """What that is. Raises ValueError: its quotes do not match."""
         from core.run.begin import tool_of
 
         cwd = os.path.abspath(os.path.expanduser(self.cwd))
         tool, words = tool_of(tuple(shlex.split(self.command)), cwd, dict(os.environ))
-        return {"do": "start", "agent": self.agent, "cwd": cwd, "argv": list(words), "tool": tool}
+        return Asked(cwd, self.agent, tool, words, self.mode)
 
     def complaint(self) -> tuple[str, str] | None:
         """Which field cannot be used, and why; None: all can."""
@@ -62,28 +83,42 @@ class Wanted:
 
 
 class StartScreen(Dialog[Wanted | None]):
-    """Asks for folder, agent and command; gives None when it was left."""
+    """Asks for command, agent, folder and mode, and says what would be changed; gives None when it was left."""
 
     BINDINGS: ClassVar[list[Binding]] = bindings(START)  # type: ignore[assignment]
 
-    def __init__(self, suggested: Wanted, memory: Remembered) -> None:
+    def __init__(
+        self, suggested: Wanted, memory: Remembered, foresee: Foresee | None = None, *, wait_s: float = LOOK_AFTER_S
+    ) -> None:
+        """`foresee`: tells what would be changed; None: nobody does. `wait_s`: from a key until it is asked."""
         super().__init__()
         self._before = {
             "command": _with(memory.commands, suggested.command),
             "agent": _with(memory.agents, suggested.agent),
             "cwd": _with(memory.folders, suggested.cwd),
+            "mode": ("", *BUILT_IN, NONE),
         }
-        """What was entered before, by field, newest first; what the dialog suggests is among it."""
+        """What can be recalled, by field: what was entered before, newest first, what is suggested among it; modes."""
+        self._foresee = foresee
+        self._wait_s = wait_s
+        self._timer: Timer | None = None
+        self._is_looking = False
+        self._looked_at: Wanted | None = None
+        self._foreseen = Foreseen()
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog start"):
             yield Static("Start a build", classes="dialog-title")
-            for name, label in (("command", "command"), ("agent", "agent"), ("cwd", "folder")):
+            for name, label in (("command", "command"), ("agent", "agent"), ("cwd", "folder"), ("mode", "mode")):
                 before = self._before[name]
                 with Horizontal(classes="field"):
                     yield Label(label)
                     suggester = SuggestFromList(before, case_sensitive=True)
-                    yield Input(before[0], id=name, compact=True, suggester=suggester)
+                    hint = _AS_SAID if name == "mode" else ""
+                    yield Input(before[0], id=name, compact=True, suggester=suggester, placeholder=hint)
+            preview = Static("", id="preview", markup=False)
+            preview.display = self._foresee is not None
+            yield preview
             yield Static("", id="complaint", markup=False)
             with Horizontal(classes="dialog-buttons"):
                 yield Button(f"Leave ({self.key('start.leave')})", id="leave", compact=True)
@@ -91,6 +126,7 @@ class StartScreen(Dialog[Wanted | None]):
 
     def on_mount(self) -> None:
         self.query_one("#command").focus()
+        self.look()
 
     def on_input_submitted(self) -> None:
         self._start()
@@ -101,23 +137,86 @@ class StartScreen(Dialog[Wanted | None]):
         else:
             self.dismiss(None)
 
+    def on_input_changed(self) -> None:
+        """Look what would be changed, once nothing was typed for a moment."""
+        if self._timer is not None:
+            self._timer.stop()
+        self._timer = self.set_timer(self._wait_s, self.look)
+
+    def on_resize(self) -> None:
+        self._say()
+
     def action_leave(self) -> None:
         self.dismiss(None)
 
     def action_recall(self, by: int) -> None:
-        """Show the entry before or after the one that the field shows; the newest for one that is new."""
+        """Show the entry before or after the one that the field shows; the newest for one that is new. Down goes to
+        the next mode, up to the one before."""
         field = self.focused
         if not isinstance(field, Input) or field.id not in self._before:
             return
         before = self._before[field.id]
-        at = before.index(field.value) + by if field.value in before else 0
-        field.value = before[min(max(at, 0), len(before) - 1)]
+        step = -by if field.id == "mode" else by
+        at = before.index(field.value) + step if field.value in before else 0
+        field.value = before[at % len(before) if field.id == "mode" else min(max(at, 0), len(before) - 1)]
         field.cursor_position = len(field.value)
 
+    # What would be changed
+
+    def look(self) -> None:
+        """Have a thread look what would be changed; one at a time, and never the same twice."""
+        wanted = self._entered()
+        if self._foresee is None or self._is_looking or wanted == self._looked_at:
+            return
+        self._looked_at = wanted
+        if wanted.complaint() is not None:
+            self._take(Foreseen(modes=self._foreseen.modes))
+            return
+        self._is_looking = True
+        if not self._foreseen.lines:
+            self._foreseen = Foreseen((Cell("looking what it would change …", "dim"),), self._foreseen.modes)
+            self._say()
+        self.run_worker(partial(self._work, self._foresee, wanted), thread=True, group="preview", exit_on_error=False)
+
+    def _work(self, foresee: Foresee, wanted: Wanted) -> None:
+        """Off the event loop."""
+        found = Foreseen((Cell("what it would change cannot be told", "dim"),))
+        try:
+            found = foresee(wanted.asked())
+        finally:
+            self.app.call_from_thread(self._found, found)
+
+    def _found(self, found: Foreseen) -> None:
+        self._is_looking = False
+        if not self.is_attached:
+            return
+        if self._entered() != self._looked_at:  # something was typed meanwhile
+            self.look()
+        self._take(found)
+
+    def _take(self, found: Foreseen) -> None:
+        """Show what was found. A list of modes stays where no other is known."""
+        self._foreseen = found if found.modes else found._replace(modes=self._foreseen.modes)
+        if found.modes:
+            self._before["mode"] = ("", *found.modes)
+            self.query_one("#mode", Input).suggester = SuggestFromList(found.modes, case_sensitive=True)
+        self._say()
+
+    def _say(self) -> None:
+        preview = self.query_one("#preview", Static)
+        size = preview.content_size
+        lines = fitted(self._foreseen.lines, size.width, size.height) if size.width else ()
+        is_ascii = self.deck.glyphs.is_ascii
+        preview.update(Content("\n").join(styled(line, is_ascii=is_ascii) for line in lines))
+
+    def _entered(self) -> Wanted:
+        return Wanted(**{name: self.query_one(f"#{name}", Input).value.strip() for name in self._before})
+
     def _start(self) -> None:
-        value = {name: self.query_one(f"#{name}", Input).value.strip() for name in ("cwd", "agent", "command")}
-        wanted = Wanted(**value)
+        wanted = self._entered()
         complaint = wanted.complaint()
+        if complaint is None and wanted == self._looked_at and not self._is_looking and self._foreseen.wrong_mode:
+            complaint = "mode", self._foreseen.wrong_mode
         if complaint is None:
             self.dismiss(wanted)
             return

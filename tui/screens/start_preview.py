@@ -1,0 +1,95 @@
+"""What a build that is about to be started would be told by us: looked up in a thread, said in a few lines."""
+
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from core.errors import DeckError
+from core.paths import Paths
+from core.plan.make import Planned
+from core.plan.plan import Setting
+from tui import format as f
+from tui.widgets import pane_finding
+from tui.widgets.ansi import safe
+from tui.widgets.table_view import Cell
+
+
+class Asked(NamedTuple):
+    """A build that nobody started."""
+
+    cwd: str
+    agent: str
+    tool: str
+    """`cargo`, `exec`."""
+    words: tuple[str, ...]
+    mode: str
+
+
+class Foreseen(NamedTuple):
+    """What is known of it."""
+
+    lines: tuple[Cell, ...] = ()
+    modes: tuple[str, ...] = ()
+    """Names that can be chosen there; empty: that is not known."""
+    wrong_mode: str = ""
+    """Why the mode cannot be used, as a sentence; empty: it can."""
+
+
+def foresee(paths: Paths, env: Mapping[str, str], asked: Asked) -> Foreseen:
+    """What the plan of a build is; its troubles as sentences."""
+    from core.plan import choose, make, modes
+
+    if asked.tool != "cargo":
+        return Foreseen((Cell("nothing is changed: it is not cargo that is started", "dim"),))
+    variables = dict(env)
+    try:
+        planned = make.preview(
+            paths, words=asked.words, cwd=asked.cwd, env=variables, mode=asked.mode or None, agent=asked.agent
+        )
+    except DeckError as error:
+        why = str(error).removeprefix(f"{choose.FLAG}: ")
+        is_mode = asked.mode and str(error).startswith(choose.FLAG)
+        return Foreseen((Cell(why, "failed"),), wrong_mode=why if is_mode else "")
+    except OSError as error:
+        return Foreseen((Cell(f"what it changes cannot be told: {error.strerror or error}", "failed"),))
+    own = choose.read_own(paths.cache, planned.found.root, variables)
+    known = modes.names((*own.layers, modes.built_in()))
+    return Foreseen(tuple(said(planned)), (*known, modes.NONE))
+
+
+def said(planned: Planned) -> Iterator[Cell]:
+    """A plan in lines: the mode, what is in the way, what is added and what that costs."""
+    yield _mode_line(planned)
+    for trouble in planned.troubles:
+        yield Cell(f"{pane_finding.SIGN} {trouble.sentence}", "waiting")
+    for finding in planned.plan.findings:
+        if finding.severity != "hint":
+            yield Cell(f"{pane_finding.SIGN} {finding.title}", pane_finding.role(finding.severity))
+    told: set[str] = set()
+    ours = [_added(one, told) for one in planned.plan.ours]
+    yield from ours or (Cell("nothing is changed", "dim"),)
+
+
+def _mode_line(planned: Planned) -> Cell:
+    plan = planned.plan
+    if not plan.mode:
+        return Cell("no mode: nothing is set that changes what is compiled", "dim")
+    by = f", by {plan.mode_origin.shown}" if plan.mode_origin.place not in ("", "--mode") else ""
+    about = f": {planned.wish.mode.about}" if planned.wish.mode.about else ""
+    return Cell(f"mode {plan.mode}{by}{about}", "strong")
+
+
+def _added(one: Setting, told: set[str]) -> Cell:
+    """What one setting adds, and those of its costs that no other one told."""
+    what = ([shlex.join(one.flags)] if one.flags else []) + [f"{name}={value}" for name, value in one.env]
+    costs = [part for part in one.cost.split("; ") if part and part not in told]
+    told.update(costs)
+    return Cell(f"adds {' '.join(what)}" + (f": {'; '.join(costs)}" if costs else ""))
+
+
+def fitted(lines: Sequence[Cell], width: int, rows: int) -> list[Cell]:
+    """The lines wrapped to a width, as many as there is room for; the last row says that there are more."""
+    wrapped = [Cell(part, line.role) for line in lines for part in f.wrapped(safe(line.text), max(1, width))]
+    if len(wrapped) <= rows:
+        return wrapped
+    return [*wrapped[: max(0, rows - 1)], Cell(f.cut_name("… `cargo deck plan` tells all of it", width), "dim")]
