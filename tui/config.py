@@ -13,7 +13,8 @@ from typing import Any, Literal, NamedTuple
 from core.errors import UsageError
 from core.plan import modes as of_builds
 from core.plan.found import Given, Origin
-from core.plan.toml_lines import find_lines
+from core.plan.toml_file import leaves_of
+from core.plan.toml_lines import Lines, find_lines
 from core.run.cache import KINDS, parse_size, settings_path
 from core.values import dataclass
 from tui import bindings
@@ -98,6 +99,7 @@ OPTIONS = (
 _TEXTS = {"store": "text", "store-size": "text", "mode": "the name of a mode"}
 _BY_PATH = {option.path: option for option in OPTIONS}
 _MAX_BYTES = 1 << 20
+_NOTHING = "until it is mended, nothing here applies"
 _AT_LINE = re.compile(r" \(at line (\d+), column \d+\)| \(at end of document\)")
 
 
@@ -140,16 +142,18 @@ def parse(text: str) -> tuple[Settings, tuple[Complaint, ...]]:
     """The settings in a text. What is wrong keeps its default; what is right applies."""
     import tomllib
 
+    lines = find_lines(text)
+    if lines.too_deep:
+        return Settings(), (Complaint(lines.too_deep, f"it is nested too deeply; {_NOTHING}"),)
     try:
-        return _settings(text, tomllib.loads(text))
+        return _settings(tomllib.loads(text), lines)
     except tomllib.TOMLDecodeError as error:
         return Settings(), (_not_toml(str(error), text),)
     except (ValueError, RecursionError) as error:
-        why = "it is nested too deeply" if isinstance(error, RecursionError) else f"this is not TOML: {error}"
-        return Settings(), (Complaint(0, f"{why}; until it is mended, nothing here applies"),)
+        return Settings(), (Complaint(0, f"this is not TOML: {error}; {_NOTHING}"),)
 
 
-def _settings(text: str, table: dict[str, Any]) -> tuple[Settings, tuple[Complaint, ...]]:
+def _settings(table: dict[str, Any], found_lines: Lines) -> tuple[Settings, tuple[Complaint, ...]]:
     keys, modes = table.pop("keys", {}), table.pop("modes", {})
     wrong: list[tuple[str, str]] = []
     found: dict[str, Any] = {}
@@ -159,17 +163,13 @@ def _settings(text: str, table: dict[str, Any]) -> tuple[Settings, tuple[Complai
         else:
             wrong.append((path, why))
     keymap, bad_keys = _keymap(keys)
-    known, bad_modes = _modes(text, modes)
+    known, bad_modes = _modes(modes, found_lines)
     if found.get("mode", of_builds.NONE) not in known:
         wrong.append(("mode", of_builds.why_no_mode(found.pop("mode"), known)))
     settings = replace(Settings(), **found, keys=MappingProxyType(keymap))
-    return settings, _complaints(text, [*wrong, *bad_keys], bad_modes)
-
-
-def _complaints(text: str, wrong: list[tuple[str, str]], more: list[Complaint]) -> tuple[Complaint, ...]:
-    """What is wrong by path, and what has its line already, in the file's order."""
-    lines = _lines(text) if wrong else {}
-    return tuple(sorted({*(Complaint(lines.get(path, 0), why) for path, why in wrong), *more}))
+    lines = _by_path(found_lines) if wrong or bad_keys else {}
+    complaints = {*(Complaint(lines.get(path, 0), why) for path, why in (*wrong, *bad_keys)), *bad_modes}
+    return settings, tuple(sorted(complaints))
 
 
 def default_text() -> str:
@@ -306,38 +306,25 @@ def _clashes(keymap: Mapping[str, str]) -> Iterator[tuple[str, str, str, str]]:
                     yield (name, other, key, screen) if name in keymap else (other, name, key, screen)
 
 
-def _modes(text: str, modes: object) -> tuple[list[str], list[Complaint]]:
+def _modes(modes: object, lines: Lines) -> tuple[list[str], list[Complaint]]:
     """What can be the value of `mode`, and what is wrong in `[modes.NAME]`."""
-    leaves: dict[tuple[str, ...], Given] = {}
-    if modes:
-        lines = _lines(text)
-        for key, value in _leaves(modes, ("modes",)):
-            leaves[key] = Given(value, Origin("", lines.get(".".join(key), 0)))
+    leaves = {key: Given(value, Origin("", lines.of(key))) for key, value in leaves_of({"modes": modes})}
     layer, troubles = of_builds.read_layer(leaves)
     layers = (layer, of_builds.built_in())
     wrong = (*troubles, *of_builds.layer_troubles(layers)) if leaves else ()
     return [*of_builds.names(layers), of_builds.NONE], [Complaint(one.origin.line, one.why) for one in wrong]
 
 
-def _leaves(value: object, before: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], object]]:
-    """Every value with the words that lead to it."""
-    if not isinstance(value, dict):
-        yield before, value
-        return
-    for name, inner in value.items():
-        yield from _leaves(inner, (*before, name))
-
-
 def _not_toml(error: str, text: str) -> Complaint:
     place = _AT_LINE.search(error)
     line = int(place[1]) if place and place[1] else len(text.rstrip().splitlines()) or 1
     said = _AT_LINE.sub("", error)
-    return Complaint(line, f"this is not TOML: {said[:1].lower()}{said[1:]}; until it is mended, nothing here applies")
+    return Complaint(line, f"this is not TOML: {said[:1].lower()}{said[1:]}; {_NOTHING}")
 
 
-def _lines(text: str) -> dict[str, int]:
+def _by_path(lines: Lines) -> dict[str, int]:
     """The line that sets each dotted path; of those that are written alike, the first."""
     found: dict[str, int] = {}
-    for key, line in find_lines(text).lines.items():
+    for key, line in lines.lines.items():
         found.setdefault(".".join(key), line)
     return found

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from core.plan.found import Given, Key, Origin, Trouble
-from core.plan.modes import NONE, Layer, built_in, hint, layer_troubles, names, read_layer, resolve, why_no_mode
+from core.plan.modes import MOST, NONE, Layer, built_in, hint, layer_troubles, names, read_layer, resolve, why_no_mode
 from core.plan.option import plain, shown
 from core.plan.wish import Mode
 from core.run.cache import settings_path
@@ -146,8 +146,11 @@ def _is_there(path: str) -> bool:
 
 def _project_keys(leaves: Mapping[Key, Given]) -> tuple[bool, Given, list[Trouble]]:
     """`bare-names`, `target-dir-key`, and what is wrong in the file but for its modes."""
-    bare, key, troubles = False, Own().target_dir_key, []
+    bare, key = False, Own().target_dir_key
+    troubles: list[Trouble] = []
     for words, given in leaves.items():
+        if len(troubles) >= MOST:
+            break
         match words:
             case ("mode",) | ("modes", *_):
                 pass

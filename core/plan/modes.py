@@ -14,7 +14,9 @@ _SPLIT, _STRIP = ("off", "packed", "unpacked"), ("none", "debuginfo", "symbols")
 _LTO, _LINKERS = ("off", "thin-local", "thin", "fat"), ("default", "mold", "lld", "wild", "bfd")
 _LAUNCHERS = ("none", "sccache", "ccache")
 _MANY = 1 << 16
-_MAX_CHAIN = 20
+_MAX_CHAIN, _MAX_ABOUT = 20, 120
+MOST = 10
+"""Mistakes of one table that are looked for: what stands after them is looked at when those are mended."""
 
 OPTIONS = {one.name: one for one in (
     Option("profile", "profile", (), "cargo's profile that is built, and that the options below are set in"),
@@ -67,20 +69,20 @@ BUILT_IN: dict[str, tuple[str, dict[str, Any]]] = {
 """What it is for, and its options in their one form, by name."""
 
 
+Layer = Mapping[str, Mapping[Key, Given]]
+"""Modes of one place by name, as they are written: looked at where they are wanted."""
+
+
 class Draft(NamedTuple):
     """A mode as one place has it, before it inherits."""
 
     name: str
-    origin: Origin = Origin("")
-    inherits: Given | None = None
-    about: str = ""
-    options: Mapping[str, Given] = {}
+    origin: Origin
+    inherits: Given | None
+    about: str
+    options: Mapping[str, Given]
     """What is right, in its one form."""
-    troubles: tuple[Trouble, ...] = ()
-
-
-Layer = Mapping[str, Draft]
-"""Modes of one place by name."""
+    troubles: tuple[Trouble, ...]
 
 
 class Resolved(NamedTuple):
@@ -97,10 +99,10 @@ def built_in() -> Layer:
     return {name: _built_in(name) for name in BUILT_IN}
 
 
-def _built_in(name: str) -> Draft:
+def _built_in(name: str) -> Mapping[Key, Given]:
     about, options = BUILT_IN[name]
     origin = Origin(f"mode {name}")
-    return Draft(name, origin, None, about, {key: Given(value, origin) for key, value in options.items()})
+    return {(key,): Given(value, origin) for key, value in (("about", about), *options.items())}
 
 
 def read_layer(leaves: Mapping[Key, Given]) -> tuple[Layer, tuple[Trouble, ...]]:
@@ -116,7 +118,7 @@ def read_layer(leaves: Mapping[Key, Given]) -> tuple[Layer, tuple[Trouble, ...]]
             troubles.append(Trouble(given.origin, _why_no_name(key[1])))
         else:
             tables.setdefault(key[1], {})[key[2:]] = given
-    return {name: _draft(name, table) for name, table in tables.items()}, _once(troubles)
+    return tables, _once(troubles)
 
 
 def _why_no_table(key: Key) -> str:
@@ -136,7 +138,7 @@ def _once(troubles: Iterable[Trouble]) -> tuple[Trouble, ...]:
     found: dict[str, Trouble] = {}
     for one in troubles:
         found.setdefault(one.why, one)
-    return tuple(found.values())
+    return tuple(found.values())[:MOST]
 
 
 def _draft(name: str, table: Mapping[Key, Given]) -> Draft:
@@ -144,6 +146,8 @@ def _draft(name: str, table: Mapping[Key, Given]) -> Draft:
     troubles: list[Trouble] = []
     words: dict[str, Given] = {}
     for key, given in table.items():
+        if len(troubles) >= MOST:
+            break
         if key[0] in ("inherits", "about"):
             if len(key) == 1 and isinstance(given.value, str):
                 words[key[0]] = given
@@ -155,7 +159,7 @@ def _draft(name: str, table: Mapping[Key, Given]) -> Draft:
         else:
             options[key[0]] = given._replace(value=found)
     first = next(iter(table.values())).origin
-    about = plain(words["about"].value) if "about" in words else ""
+    about = plain(words["about"].value, _MAX_ABOUT) if "about" in words else ""
     return Draft(name, first, words.get("inherits"), about, options, tuple(troubles))
 
 
@@ -201,27 +205,35 @@ def resolve(name: str, layers: Sequence[Layer]) -> Resolved | None:
 def _find(name: str, layers: Sequence[Layer], start: int) -> tuple[Draft, int] | None:
     for depth in range(start, len(layers)):
         if name in layers[depth]:
-            return layers[depth][name], depth
+            return _draft(name, layers[depth][name]), depth
     return None
 
 
 def _chain(found: tuple[Draft, int], layers: Sequence[Layer]) -> tuple[list[Draft], list[Trouble]]:
     """A mode and what it inherits, itself first, and why that ends too soon."""
     draft, depth = found
-    chain, seen = [draft], {(draft.name, depth)}
+    chain, seen = [draft], [(draft.name, depth)]
     while (given := draft.inherits) is not None:
         below = _find(given.value, layers, depth + (given.value == draft.name))
         if below is None:
             return chain, [Trouble(given.origin, _why_no_base(draft, layers[depth:]))]
         draft, depth = below
-        if len(chain) > _MAX_CHAIN:
-            return chain, [Trouble(given.origin, f"more than {_MAX_CHAIN} modes inherit from one another")]
         if (draft.name, depth) in seen:
-            ring = " → ".join(one.name for one in chain[:6]) + (" → …" if len(chain) > 6 else "")
-            return chain, [Trouble(given.origin, f"modes inherit in a circle: {ring} → {draft.name}")]
-        seen.add((draft.name, depth))
+            return chain, [_circle(chain[seen.index((draft.name, depth)) :])]
+        if len(chain) >= _MAX_CHAIN:
+            return chain, [Trouble(given.origin, f"more than {_MAX_CHAIN} modes inherit from one another")]
+        seen.append((draft.name, depth))
         chain.append(draft)
     return chain, []
+
+
+def _circle(ring: list[Draft]) -> Trouble:
+    """The same whoever of it was asked for."""
+    first = min(range(len(ring)), key=lambda at: ring[at].name)
+    ring = ring[first:] + ring[:first]
+    last = ring[-1].inherits
+    shown_names = " → ".join(one.name for one in (*ring, ring[0]))
+    return Trouble(last.origin if last else ring[-1].origin, f"modes inherit in a circle: {shown_names}")
 
 
 def _why_no_base(draft: Draft, layers: Sequence[Layer]) -> str:
@@ -244,11 +256,11 @@ def why_no_mode(name: object, known: list[str]) -> str:
 
 
 def layer_troubles(layers: Sequence[Layer]) -> tuple[Trouble, ...]:
-    """What is wrong with modes of files, those that nobody chose too, each once."""
+    """What is wrong with modes of files, those that nobody chose too, each once; not much more than a hundred."""
     found: dict[Trouble, None] = {}
     for depth, layer in enumerate(layers):
         for name in layer:
-            resolved = resolve(name, layers[depth:])
+            resolved = resolve(name, layers[depth:]) if len(found) < MOST * MOST else None
             found.update(dict.fromkeys(resolved.troubles if resolved else ()))
     return tuple(found)
 

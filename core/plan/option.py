@@ -80,9 +80,9 @@ def shown(value: object) -> str:
     return "a table" if isinstance(value, dict) else plain(str(value))
 
 
-def plain(text: str) -> str:
+def plain(text: str, most: int = _MAX_SHOWN) -> str:
     """Foreign text for a sentence: one short line, what is not printable is written as `\\x1b`."""
-    cut = text[:_MAX_SHOWN] + ("…" if len(text) > _MAX_SHOWN else "")
+    cut = text[:most] + ("…" if len(text) > most else "")
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in cut)
 
 

@@ -20,7 +20,7 @@ from core.plan.choose import (
     read_own,
     read_verbose,
 )  # fmt: skip
-from core.plan.found import Given, Key, Origin
+from core.plan.found import Given, Key, Origin, Trouble
 from core.plan.modes import (
     BUILT_IN,
     OPTIONS,
@@ -57,6 +57,30 @@ def resolved(name: str, *texts: str) -> Resolved:
 
 def values(mode: Mode) -> dict[str, Any]:
     return {name: given.value for name, given in mode.options.items()}
+
+
+class World:
+    """A workspace inside a git checkout, and a person's folder of settings."""
+
+    def __init__(self, folder: Path) -> None:
+        self.root = folder / "ws"
+        self.cache = str(folder / "cache")
+        self.deck = self.root / "deck.toml"
+        self.config = folder / "xdg/cargo-deck/config.toml"
+        self.env = {"XDG_CONFIG_HOME": str(folder / "xdg"), "HOME": str(folder)}
+        (self.root / ".git").mkdir(parents=True)
+        self.config.parent.mkdir(parents=True)
+
+    def choose(self, flag: str | None = None, **env: str) -> Chosen:
+        return choose_mode(self.cache, flag=flag, env={**self.env, **env}, root=str(self.root))
+
+    def own(self) -> Own:
+        return read_own(self.cache, str(self.root), self.env)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
 
 
 # ------------------------------------------------------------------------------------------------------ options
@@ -252,6 +276,18 @@ def test_what_is_no_mode_is_said_once_and_leaves_the_others(text: str, why: str)
         assert list(layer) == ["good"]
 
 
+def test_of_a_thousand_mistakes_the_first_ten_are_looked_at(world: World) -> None:
+    world.deck.write_text('mode = "a"\n[modes.a]\n' + "\n".join(f"x{n} = 1" for n in range(1000)))
+    assert len(world.choose().troubles) == 10
+    world.deck.write_text("\n".join(f"x{n} = 1" for n in range(1000)))
+    assert len(world.choose().troubles) == 10
+    world.deck.write_text("\n".join(f"modes.'x {n}'.lto = 1" for n in range(1000)))
+    assert len(world.choose().troubles) == 10
+    world.deck.write_text("\n".join(f"modes.x{n}.lto = 1" for n in range(1000)))
+    assert world.choose("dev").troubles == ()
+    assert len(list_troubles(world.own())) == 100
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
@@ -292,6 +328,13 @@ def test_options_that_go_together_are_no_contradiction(options: dict[str, Any]) 
     assert contradictions({name: Given(value, Origin("f")) for name, value in options.items()}) == ()
 
 
+def test_a_circle_is_the_same_mistake_whoever_leads_into_it() -> None:
+    text = "modes.x.inherits = 'b'\nmodes.b.inherits = 'a'\nmodes.a.inherits = 'b'"
+    assert {resolved(name, text).troubles for name in "abx"} == {
+        (Trouble(Origin("file1", 2), "modes inherit in a circle: a → b → a"),)
+    }
+
+
 def test_an_heir_can_take_a_contradiction_away() -> None:
     mode, troubles = resolved(
         "a", "modes.a.inherits = 'release-fast'\nmodes.a.cache = 'sccache'\nmodes.a.incremental = false"
@@ -312,30 +355,6 @@ def test_no_mode_is_described_as_that() -> None:
 
 
 # ------------------------------------------------------------------------------------------------------- choice
-
-
-class World:
-    """A workspace inside a git checkout, and a person's folder of settings."""
-
-    def __init__(self, folder: Path) -> None:
-        self.root = folder / "ws"
-        self.cache = str(folder / "cache")
-        self.deck = self.root / "deck.toml"
-        self.config = folder / "xdg/cargo-deck/config.toml"
-        self.env = {"XDG_CONFIG_HOME": str(folder / "xdg"), "HOME": str(folder)}
-        (self.root / ".git").mkdir(parents=True)
-        self.config.parent.mkdir(parents=True)
-
-    def choose(self, flag: str | None = None, **env: str) -> Chosen:
-        return choose_mode(self.cache, flag=flag, env={**self.env, **env}, root=str(self.root))
-
-    def own(self) -> Own:
-        return read_own(self.cache, str(self.root), self.env)
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World(tmp_path)
 
 
 def test_without_files_variables_and_flag_there_is_no_mode_and_nothing_to_say(world: World) -> None:

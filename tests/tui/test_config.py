@@ -67,6 +67,22 @@ def test_a_key_can_be_written_in_every_way_of_toml(text: str) -> None:
         ("[keys]\nrun.stop = 3", 2, "run.stop needs keys"),
         ("[keys.run]\nkill = 'ctrl+k'\nstop = 's'", 3, "s is already run.start on the board screen"),
         ("keys = 3", 1, "keys is a table"),
+        ("\nmode = 3", 2, 'mode is the name of a mode: write it as "…"'),
+        ("mode = 'relaese'", 1, 'there is no mode "relaese": did you mean release?'),
+        ("mode = ''", 1, 'there is no mode "": there are dev, test, '),
+        ("[mode]\nname = 'dev'", 2, "there is no setting mode.name: did you mean mode?"),
+        ("modes = 3", 1, "modes is a table of modes: write [modes.NAME] on a line of its own"),
+        ("[modes]\nfast = 'dev'", 2, "modes.fast is a table"),
+        ("[modes.fast]\n\ndebug = 7", 3, 'debug is one of "none", '),
+        ("[modes.fast]\ninherits = 'release'\ncodegen-unit = 1", 3, "did you mean codegen-units?"),
+        ("[modes.fast]\ninherits = 'fats'", 2, "there is no mode fats to inherit: did you mean fast?"),
+        ("[modes.'a b']\ndebug = 1\njobs = 1", 2, '"a b" cannot be a mode\'s name'),
+        ("[modes.a]\ninherits = 'b'\n[modes.b]\ninherits = 'a'", 4, "modes inherit in a circle: a → b → a"),
+        (
+            "[modes.a]\ncache = 'sccache'\n[modes.b]\ninherits = 'a'\nincremental = true",
+            5,
+            'incremental = true, but line 2 says cache = "sccache"',
+        ),
     ],
 )
 def test_what_is_wrong_is_said_with_its_line_and_keeps_its_default(text: str, line: int, why: str) -> None:
@@ -76,6 +92,52 @@ def test_what_is_wrong_is_said_with_its_line_and_keeps_its_default(text: str, li
     assert why in complaint.why
     assert "run.stop" not in settings.keys
     assert complaint.sentence("/c/config.toml").startswith(f"/c/config.toml, line {line}: ")
+
+
+def test_a_mode_of_ones_own_can_be_the_one_of_all_builds() -> None:
+    settings, complaints = parse(
+        'mode = "fast"\n[modes.fast]\ninherits = "release"\ndebug = 1\n[modes]\ntwo.lto = false'
+    )
+    assert (settings.mode, complaints) == ("fast", ())
+    assert parse('mode = "none"') == (Settings(), ())
+    assert parse('mode = "low-memory"')[0].mode == "low-memory"
+    assert parse('mode = "fats"')[0].mode == "none"
+
+
+def test_every_mistake_in_modes_is_said_in_the_order_of_the_lines_and_only_once() -> None:
+    _, complaints = parse("[modes.a]\nlto = 3\n[modes.b]\ninherits = 'a'\nstrip = 1\n[log]\nwrap = 1\n")
+    assert [one.line for one in complaints] == [2, 5, 7]
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"x = " + b"[" * 100_000, "nested too deeply"),
+        (b"a" + b".a" * 100_000 + b" = 1", "nested too deeply"),
+        (b"#" * 2_000_000, "it is longer than 1048576 bytes"),
+        (b"jobs = " + b"9" * 10_000, "this is not TOML: "),
+    ],
+    ids=["array", "key", "size", "number"],
+)
+def test_a_file_that_nobody_writes_is_one_complaint(tmp_path: Path, content: bytes, why: str) -> None:
+    (tmp_path / "config.toml").write_bytes(content)
+    settings, (complaint,) = load(f"{tmp_path}/config.toml")
+    assert settings == Settings()
+    assert why in complaint.why
+
+
+def test_a_byte_order_mark_and_the_line_ends_of_windows_change_nothing(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_bytes(b'\xef\xbb\xbftheme = "light"\r\n[log]\r\nwrap = 1\r\n')
+    settings, (complaint,) = load(f"{tmp_path}/config.toml")
+    assert (settings.theme, complaint.line) == ("light", 3)
+
+
+def test_a_folder_or_a_loop_in_place_of_the_file_is_one_complaint(tmp_path: Path) -> None:
+    (tmp_path / "loop.toml").symlink_to("loop.toml")
+    for path in (f"{tmp_path}", f"{tmp_path}/loop.toml"):
+        settings, (complaint,) = load(path)
+        assert settings == Settings()
+        assert complaint.why.startswith("it cannot be read: ")
 
 
 def test_one_mistake_leaves_the_other_settings_alone() -> None:
@@ -100,12 +162,7 @@ def test_a_file_that_is_missing_is_no_mistake_and_one_that_is_no_text_is(tmp_pat
 
 def test_the_printed_file_changes_nothing_with_or_without_its_signs() -> None:
     assert parse(default_text()) == (Settings(), ())
-    plain = "\n".join(
-        line.removeprefix("# ")
-        if (" = " in line or line.startswith("# [")) and not line.startswith("# Comma")
-        else line
-        for line in default_text().splitlines()
-    )
+    plain = re.sub(r"(?m)^# (?=\[|\S+ = )", "", default_text())
     settings, complaints = parse(plain)
     assert complaints == ()
     assert "\n[modes.mine]\n" in plain
