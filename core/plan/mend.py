@@ -188,32 +188,45 @@ def _behind_blank(text: str, at: int, end: int) -> int:
 
 def _with_value(text: str, item: Item, value: Any) -> str:
     if item.kind == "array" and isinstance(value, list | tuple):
-        fewer = _with_fewer(text, item, list(value))
-        if fewer is not None:
-            return fewer
+        items = _with_items(text, item, list(value))
+        if items is not None:
+            return items
     return text[: item.value.start] + toml_of(value) + text[item.value.end :]
 
 
-def _with_fewer(text: str, array: Item, values: list[Any]) -> str | None:
-    """An array that lost some of its items, the others and their comments as they were; None: it is not that."""
+def _with_items(text: str, array: Item, values: list[Any]) -> str | None:
+    """An array of which some items went or became others, the rest and all comments as they were; None: it is not
+    that."""
     import tomllib
 
-    kept = list(values)
-    gone: list[int] = []
-    # From the end: of `-C`, `x`, `-C`, `y` without `x`, it is the first `-C` that goes.
-    for place in range(len(array.items) - 1, -1, -1):
-        span = array.items[place].value
-        one = tomllib.loads("k = " + text[span.start : span.end])["k"]
-        if kept and _canonical(kept[-1]) == _canonical(one):
-            kept.pop()
-        else:
-            gone.append(place)
-    if kept or not values:
-        return None
+    spans = [item.value for item in array.items]
+    before = [_canonical(tomllib.loads("k = " + text[start:end])["k"]) for start, end in spans]
+    after = [_canonical(value) for value in values]
+    if len(before) == len(after):
+        for (start, end), value, old, new in reversed(list(zip(spans, values, before, after, strict=True))):
+            if old != new:
+                text = text[:start] + toml_of(value) + text[end:]
+        return text
+    gone = _gone(before, after)
     for place in gone:
         text = _without_item(text, array, array.items[place])
         array = _array_again(text, array.span.start)
-    return text
+    return text if gone else None
+
+
+def _gone(before: list[Any], after: list[Any]) -> list[int]:
+    """Places, from the last, without which the one list is the other; none: it never is, or nothing is left.
+
+    From the end: of `-C`, `x`, `-C`, `y` without `x`, it is the first `-C` that goes.
+    """
+    left = list(after)
+    gone = []
+    for place in range(len(before) - 1, -1, -1):
+        if left and left[-1] == before[place]:
+            left.pop()
+        else:
+            gone.append(place)
+    return [] if left or not after else gone
 
 
 def _array_again(text: str, start: int) -> Item:
