@@ -1,0 +1,232 @@
+"""What each setting of a plan gives and costs on real workspaces: `python -m bench.plan [--keep DIR] [--rounds N]`.
+
+Arms of a family are built in turn, in random order, beside a second plain one (the control). A build that ended is a
+line in DIR/rounds.jsonl: a run that was stopped goes on, and `--table` makes docs/plan-figures.md and
+core/plan/figures.json from what there is. One build at a time; other work on the machine makes intervals wider.
+"""
+
+import argparse
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from bench import plan_table
+from bench.link_world import measuring_cc
+from bench.plan_settings import Arm, Family, families, has_cranelift
+from bench.plan_world import SUBJECTS, Edit, Subject, Taken, size_bytes, take, unpack
+from tests.real import usage
+from tests.real.product import REPO, Deck
+
+_EDITED = ("edit", "link")
+
+
+class Bench:
+    """Workspaces, target dirs and what was measured, in one folder."""
+
+    def __init__(self, folder: str, seed: int) -> None:
+        self.folder = folder
+        self.deck = Deck(folder)
+        self.rng = random.Random(f"{seed}-{time.monotonic()}" if seed == 0 else seed)
+        tools = f"{folder}/tools-cc"
+        if not os.path.exists(f"{tools}/cc"):
+            shutil.rmtree(tools, ignore_errors=True)
+            measuring_cc(self.deck)
+        self.env = {**self.deck.env, "PATH": f"{tools}:{self.deck.env['PATH']}"}
+        self.peaks = f"{folder}/peaks"
+        self.notes = f"{folder}/rounds.jsonl"
+
+    def workspace(self, subject: Subject) -> str:
+        """Its folder, written when first asked for."""
+        folder = f"{self.folder}/{subject.name}"
+        if not os.path.exists(f"{folder}/.whole"):
+            shutil.rmtree(folder, ignore_errors=True)
+            unpack(subject, folder, self.env)
+            open(f"{folder}/.whole", "w", encoding="ascii").close()
+        return folder
+
+    def records(self) -> list[dict[str, Any]]:
+        """Every build so far; a torn last line is none."""
+        try:
+            with open(self.notes, encoding="utf-8") as file:
+                return [json.loads(line) for line in file if line.endswith("\n")]
+        except FileNotFoundError:
+            return []
+
+    def note(self, record: dict[str, Any]) -> None:
+        """One more."""
+        with open(self.notes, "a", encoding="utf-8") as file:
+            file.write(json.dumps(record) + "\n")
+
+    def target(self, family: Family, arm: Arm) -> str:
+        """Its own target dir."""
+        at = [one.name for one in family.arms].index(arm.name)
+        return f"{self.folder}/targets/{family.name}-{at}"
+
+    def build(self, family: Family, arm: Arm) -> Taken:
+        """Once. Raises RuntimeError where it fails."""
+        subject = SUBJECTS[family.subject]
+        argv = ["cargo", *([family.toolchain] if family.toolchain else []), "build", "--offline"]
+        argv += ["--target-dir", self.target(family, arm), "--profile", family.profile, *arm.flags]
+        taken = take(argv, cwd=self.workspace(subject), env=self.env, peaks=self.peaks, looks=family.looks)
+        if taken.code:
+            raise RuntimeError(f"{' '.join(argv)} in {self.workspace(subject)}: exit {taken.code}")
+        return taken
+
+
+def measure(bench: Bench, family: Family, situation: str, rounds: int, deadline: float) -> None:
+    """Until there are so many rounds, or it is late."""
+    there = done_rounds(bench.records(), family, situation)
+    if there >= rounds:
+        return
+    if situation in _EDITED:
+        _warm(bench, family, situation)
+    for number in range(there, rounds):
+        if time.monotonic() > deadline:
+            return
+        _round(bench, family, situation, number)
+
+
+def done_rounds(records: Sequence[dict[str, Any]], family: Family, situation: str) -> int:
+    """Rounds of it that have been begun: the next one's number."""
+    own = [one["round"] for one in records if (one["family"], one["situation"]) == (family.name, situation)]
+    return max(own, default=-1) + 1
+
+
+def _edit(bench: Bench, family: Family, situation: str) -> None:
+    subject = SUBJECTS[family.subject]
+    path = subject.low if situation == "edit" else subject.main
+    edit = Edit(f"{bench.workspace(subject)}/{path}", is_program=situation == "link")
+    edit.make(bench.rng.randrange(10000))
+
+
+def _warm(bench: Bench, family: Family, situation: str) -> None:
+    _edit(bench, family, situation)
+    for arm in family.arms:
+        bench.build(family, arm)
+
+
+def _round(bench: Bench, family: Family, situation: str, number: int) -> None:
+    if situation in _EDITED:
+        _edit(bench, family, situation)
+    arms = bench.rng.sample(family.arms, len(family.arms))
+    for arm in arms:
+        target = bench.target(family, arm)
+        if situation == "clean":
+            shutil.rmtree(target, ignore_errors=True)
+        taken = bench.build(family, arm)
+        record = {"family": family.name, "situation": situation, "round": number, "arm": arm.name, **taken._asdict()}
+        if situation == "clean":
+            record |= _made(bench, family, target)
+        bench.note(record)
+    print(f"{family.name} {situation} {number + 1}", flush=True)
+
+
+def _made(bench: Bench, family: Family, target: str) -> dict[str, Any]:
+    """Sizes of what a clean build made; CPU time of the program's job."""
+    subject = SUBJECTS[family.subject]
+    program = f"{target}/{'release' if family.profile == 'release' else 'debug'}/{subject.program}"
+    made: dict[str, Any] = {"size_bytes": size_bytes(target), "program_bytes": os.path.getsize(program)}
+    if family.runs and subject.job:
+        runs = [take([program, *subject.job], cwd=bench.workspace(subject), env=bench.env) for _ in range(3)]
+        made["run_s"] = min(one.cpu_s for one in runs)
+    return made
+
+
+def _passes(args: argparse.Namespace) -> Iterator[tuple[int, int]]:
+    """Rounds of clean builds and of edits: few of all first, so that there is a table of all early."""
+    for part in (1, 2, 4):
+        if part < args.rounds:
+            yield part, min(args.edits, 4 * part)
+    yield args.rounds, args.edits
+
+
+def versions(env: dict[str, str]) -> dict[str, str]:
+    """Of what builds and links."""
+    asked = {
+        "rustc": ["rustc", "-V"], "cargo": ["cargo", "-V"], "nightly": ["rustc", "+nightly", "-V"],
+        "mold": ["mold", "--version"], "lld": ["ld.lld", "--version"], "bfd": ["ld.bfd", "--version"],
+        "cc": ["cc", "--version"],
+    }  # fmt: skip
+    return {name: _first_line(argv, env) for name, argv in asked.items()}
+
+
+def _first_line(argv: list[str], env: dict[str, str]) -> str:
+    try:
+        done = subprocess.run(argv, env=env, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return "not there"
+    return (done.stdout.splitlines() or ["not there"])[0]
+
+
+def host_of(env: dict[str, str]) -> str:
+    """The triple that rustc builds for by itself."""
+    done = subprocess.run(["rustc", "-vV"], env=env, capture_output=True, text=True, check=True)
+    return next(line.split()[1] for line in done.stdout.splitlines() if line.startswith("host:"))
+
+
+def write_table(bench: Bench, all_families: Sequence[Family]) -> None:
+    """docs/plan-figures.md and core/plan/figures.json, from what was measured."""
+    known = versions(bench.env)
+    found = plan_table.settings(all_families, bench.records())
+    cores = len(os.sched_getaffinity(0))
+    date = time.strftime("%Y-%m-%d", time.gmtime(os.path.getmtime(bench.notes)))
+    about = {
+        "workspace": "ripgrep 15.2.0", "cores": cores, "rustc": known["rustc"].removeprefix("rustc "), "date": date,
+        "nightly": known["nightly"].removeprefix("rustc "),
+    }  # fmt: skip
+    with open(f"{REPO}/core/plan/figures.json", "w", encoding="utf-8") as file:
+        json.dump(plan_table.data(found, about), file, indent=1)
+        file.write("\n")
+    with open(f"{REPO}/docs/plan-figures.md", "w", encoding="utf-8") as file:
+        file.write(plan_table.page(found, SUBJECTS.values(), known, cores, date))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--keep", default="", help="folder for workspaces, target dirs and what was measured")
+    parser.add_argument("--rounds", type=int, default=8, help="of clean builds")
+    parser.add_argument("--edits", type=int, default=15, help="rounds of builds after an edit, and of links")
+    parser.add_argument("--only", nargs="*", default=[], help="families")
+    parser.add_argument("--minutes", type=float, default=1e6, help="begin no round later than this")
+    parser.add_argument("--seed", type=int, default=0, help="of the order; 0: another one each time")
+    parser.add_argument("--table", action="store_true", help="measure nothing: write the table from what there is")
+    args = parser.parse_args()
+    folder = os.path.abspath(args.keep) if args.keep else tempfile.mkdtemp(prefix="plan-")
+    usage.become_subreaper()
+    try:
+        os.makedirs(folder, exist_ok=True)
+        bench = Bench(folder, args.seed)
+        known = families(host_of(bench.env), has_cranelift=has_cranelift("+nightly"))
+        if not args.table:
+            _measure_all(bench, known, args)
+        write_table(bench, known)
+    finally:
+        if not args.keep:
+            shutil.rmtree(folder)
+    return 0
+
+
+def _share(family: Family, edits: int) -> int:
+    """An edit of optimized code takes as long as ten of others."""
+    return -(-edits // 3) if family.profile == "release" else edits
+
+
+def _measure_all(bench: Bench, known: Sequence[Family], args: argparse.Namespace) -> None:
+    deadline = time.monotonic() + args.minutes * 60
+    for rounds, edits in _passes(args):
+        for family in known:
+            if args.only and family.name not in args.only:
+                continue
+            for situation in family.situations:
+                measure(bench, family, situation, _share(family, edits) if situation in _EDITED else rounds, deadline)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,159 @@
+"""What `bench.plan` compares: settings in families that share a plain build, as cargo-deck gives them to cargo."""
+
+import os
+import subprocess
+from typing import NamedTuple
+
+PLAIN, AGAIN = "plain", "plain again"
+DEPS = 'package."*"'
+
+
+class Arm(NamedTuple):
+    """A way to build."""
+
+    name: str
+    """Of a setting: `OPTION=VALUE` in a mode's words, several joined by ` + `."""
+    flags: tuple[str, ...] = ()
+
+
+class Family(NamedTuple):
+    """Arms that are built in turn, in random order."""
+
+    name: str
+    subject: str
+    profile: str
+    """`dev` or `release`."""
+    arms: tuple[Arm, ...]
+    toolchain: str = ""
+    """`+nightly`; empty: the default one."""
+    situations: tuple[str, ...] = ("clean", "edit", "link")
+    looks: bool = False
+    """The memory of all processes together is looked at."""
+    runs: bool = False
+    """The program does its job after a clean build."""
+    bases: tuple[tuple[str, str], ...] = ((PLAIN, AGAIN),)
+    """Arms that the others are compared with, each with its control: the same once more."""
+
+    @property
+    def pairs(self) -> tuple[tuple[str, str, str], ...]:
+        """Arm, base, the base's control."""
+        same = {name for pair in self.bases for name in pair}
+        of_first = [arm.name for arm in self.arms if arm.name not in self.bases[0]]
+        found = [(name, *self.bases[0]) for name in of_first if name not in {pair[1] for pair in self.bases}]
+        for base, control in self.bases[1:]:
+            found += [(name, base, control) for name in (PLAIN, *of_first) if name not in same or name == PLAIN]
+        return tuple(found)
+
+
+def config(key: str, value: str) -> tuple[str, str]:
+    """One setting for cargo; `value` as TOML has it."""
+    return "--config", f"{key}={value}"
+
+
+def profile(name: str, **keys: str) -> tuple[str, ...]:
+    """Settings of a profile; `deps__KEY`, `build__KEY`: of dependencies, of build scripts and proc macros."""
+    flags: tuple[str, ...] = ()
+    for key, value in keys.items():
+        scope, _, last = key.rpartition("__")
+        level = {"": "", "deps": DEPS + ".", "build": "build-override."}[scope]
+        flags += config(f"profile.{name}.{level}{last.replace('_', '-')}", value)
+    return flags
+
+
+def rustflags(host: str, *words: str) -> tuple[str, ...]:
+    """Flags for rustc, of the host."""
+    listed = ", ".join(f'"{word}"' for word in words)
+    return config(f"target.{host}.rustflags", f"[{listed}]")
+
+
+def families(host: str, *, has_cranelift: bool) -> tuple[Family, ...]:
+    """Most wanted first."""
+    return (_debug(), _linkers(host), _code(), _release(), _nightly(host, has_cranelift), _final(), _memory())
+
+
+def _arms(*settings: Arm) -> tuple[Arm, ...]:
+    return (Arm(PLAIN), Arm(AGAIN), *settings)
+
+
+def _debug() -> Family:
+    return Family("dev-debug", "ripgrep", "dev", _arms(
+        Arm("debug=line-tables-only", profile("dev", debug='"line-tables-only"')),
+        Arm("deps-debug=none", profile("dev", deps__debug="false")),
+        Arm("debug=line-tables-only + deps-debug=none",
+            profile("dev", debug='"line-tables-only"', deps__debug="false")),
+        Arm("debug=none", profile("dev", debug="false")),
+        Arm("split-debuginfo=unpacked", profile("dev", split_debuginfo='"unpacked"')),
+        Arm("strip=debuginfo", profile("dev", strip='"debuginfo"')),
+    ))  # fmt: skip
+
+
+def _code() -> Family:
+    return Family("dev-code", "ripgrep", "dev", _arms(
+        Arm("incremental=false", profile("dev", incremental="false")),
+        Arm("codegen-units=16", profile("dev", codegen_units="16")),
+        Arm("codegen-units=256", profile("dev", codegen_units="256")),
+        Arm("build-opt-level=1", profile("dev", build__opt_level="1")),
+        Arm("deps-opt-level=1", profile("dev", deps__opt_level="1")),
+    ))  # fmt: skip
+
+
+def _linkers(host: str) -> Family:
+    bfd = rustflags(host, "-Clinker-features=-lld")
+    mold = rustflags(host, "-Clink-arg=-fuse-ld=mold")
+    lld = rustflags(host, "-Clinker-features=-lld", "-Clink-arg=-fuse-ld=lld")
+    return Family("dev-linker", "ripgrep", "dev", _arms(
+        Arm("linker=mold", mold),
+        Arm("linker=lld", lld),
+        Arm("linker=bfd", bfd),
+        Arm("linker=bfd again", bfd),
+    ), bases=((PLAIN, AGAIN), ("linker=bfd", "linker=bfd again")))  # fmt: skip
+
+
+def _nightly(host: str, has_cranelift: bool) -> Family:
+    arms = _arms(
+        Arm("share-generics=true", rustflags(host, "-Zshare-generics=y")),
+        Arm("front-end-threads=2", rustflags(host, "-Zthreads=2")),
+    )
+    if has_cranelift:
+        flags = ("-Zcodegen-backend", *config("profile.dev.codegen-backend", '"cranelift"'))
+        arms += (Arm("backend=cranelift", flags + config(f"profile.dev.{DEPS}.codegen-backend", '"llvm"')),)
+    return Family("dev-nightly", "ripgrep", "dev", arms, toolchain="+nightly")
+
+
+def _release() -> Family:
+    return Family("release-fast", "ripgrep", "release", _arms(
+        Arm("lto=off", profile("release", lto='"off"')),
+        Arm("codegen-units=64", profile("release", codegen_units="64")),
+        Arm("codegen-units=256", profile("release", codegen_units="256")),
+        Arm("incremental=true", profile("release", incremental="true")),
+        Arm("opt-level=2", profile("release", opt_level="2")),
+        Arm("opt-level=1", profile("release", opt_level="1")),
+    ), runs=True)  # fmt: skip
+
+
+def _final() -> Family:
+    return Family("release-optimized", "ripgrep", "release", _arms(
+        Arm("lto=thin", profile("release", lto='"thin"')),
+        Arm("codegen-units=1", profile("release", codegen_units="1")),
+        Arm("lto=fat + codegen-units=1", profile("release", lto='"fat"', codegen_units="1")),
+        Arm("panic=abort", profile("release", panic='"abort"')),
+        Arm("overflow-checks=true", profile("release", overflow_checks="true")),
+    ), situations=("clean",), runs=True)  # fmt: skip
+
+
+def _memory() -> Family:
+    thin = profile("dev", debug="false")
+    return Family("low-memory", "minijinja", "dev", _arms(
+        Arm("jobs=1", ("--jobs", "1")),
+        Arm("debug=none", thin),
+        Arm("jobs=1 + debug=none", ("--jobs", "1", *thin)),
+    ), situations=("clean",), looks=True)  # fmt: skip
+
+
+def has_cranelift(toolchain: str) -> bool:
+    """The toolchain has the code generator's library."""
+    done = subprocess.run(["rustc", toolchain, "--print", "sysroot"], capture_output=True, text=True, check=False)
+    folder = f"{done.stdout.strip()}/lib/rustlib"
+    return done.returncode == 0 and any(
+        "cranelift" in name for _, _, names in os.walk(folder) for name in names if name.startswith("librustc_codegen")
+    )

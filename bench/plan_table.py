@@ -1,0 +1,264 @@
+"""From measured builds to verdicts: paired ratios, intervals beside the control's, the table and its data. Pure."""
+
+import random
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from bench.plan_settings import Family
+from bench.plan_world import Subject
+from tests.real.usage import interval_of_medians
+
+Record = Mapping[str, Any]
+"""One build: family, situation, round, arm, and the figures of `Taken`."""
+GAIN, LOSS = 0.97, 1.03
+"""A smaller difference than this is nobody's reason, however sure it is."""
+QUIET = 0.10
+"""Wall time decides where the interval of its control is at most so wide, else CPU time does."""
+
+
+class Ratio(NamedTuple):
+    """A figure with a setting to the same figure without it, build by build."""
+
+    middle: float
+    """Median."""
+    low: float
+    high: float
+    """95 % of the medians of as many builds lie between."""
+    without: float
+    with_it: float
+    """Medians of the figures themselves."""
+    count: int
+
+    @property
+    def shown(self) -> str:
+        """`0.62 [0.60–0.65]`."""
+        return f"{self.middle:.2f} [{self.low:.2f}–{self.high:.2f}]"
+
+
+class Row(NamedTuple):
+    """One setting in one situation."""
+
+    setting: str
+    base: str
+    situation: str
+    wall: Ratio
+    cpu: Ratio
+    wall_control: Ratio
+    cpu_control: Ratio
+    peak: Ratio | None = None
+    link_peak: Ratio | None = None
+    at_once: Ratio | None = None
+    size: Ratio | None = None
+    program: Ratio | None = None
+    run: Ratio | None = None
+
+    @property
+    def decides(self) -> str:
+        """`wall` or `cpu`."""
+        return "wall" if self.wall_control.high - self.wall_control.low <= QUIET else "cpu"
+
+    @property
+    def verdict(self) -> int:
+        """-1: it takes less than its control would explain; 1: more; 0: neither is shown."""
+        one, control = (self.wall, self.wall_control) if self.decides == "wall" else (self.cpu, self.cpu_control)
+        return judged(one, control)
+
+
+class Setting(NamedTuple):
+    """One setting against one base."""
+
+    family: Family
+    name: str
+    base: str
+    rows: tuple[Row, ...]
+
+    @property
+    def earns(self) -> bool:
+        """It is shown to be faster somewhere, and slower nowhere."""
+        found = [row.verdict for row in self.rows]
+        return -1 in found and 1 not in found
+
+    @property
+    def words(self) -> str:
+        """The verdict for people."""
+        faster = [row.situation for row in self.rows if row.verdict < 0]
+        slower = [row.situation for row in self.rows if row.verdict > 0]
+        parts = [f"faster: {', '.join(faster)}"] if faster else []
+        parts += [f"slower: {', '.join(slower)}"] if slower else []
+        parts += _others(self.rows)
+        head = "earns its place" if self.earns else "no gain shown" if not faster else "gains and costs"
+        return f"**{head}**; {'; '.join(parts)}" if parts else f"**{head}**"
+
+
+def _others(rows: Sequence[Row]) -> list[str]:
+    clean = next((row for row in rows if row.situation == "clean"), None)
+    if clean is None:
+        return []
+    named = {
+        "largest process": clean.peak, "largest linker": clean.link_peak, "all at once": clean.at_once,
+        "target dir": clean.size, "program": clean.program, "its run": clean.run,
+    }  # fmt: skip
+    return [f"{name} ×{one.middle:.2f}" for name, one in named.items() if one and not LOSS >= one.middle >= GAIN]
+
+
+def judged(one: Ratio, control: Ratio) -> int:
+    """-1: all of its interval lies below the control's and below 0.97; 1: the same above; 0: neither."""
+    if one.high < min(control.low, GAIN):
+        return -1
+    return 1 if one.low > max(control.high, LOSS) else 0
+
+
+def ratio(pairs: Sequence[tuple[float, float]]) -> Ratio | None:
+    """Of (without, with it), one a round; None: nothing to divide."""
+    good = [(base, one) for base, one in pairs if base > 0 and one > 0]
+    if not good:
+        return None
+    ratios = [one / base for base, one in good]
+    low, high = interval_of_medians(ratios, random.Random(1), 2000) if len(good) > 1 else (0.0, float("inf"))
+    bases, ones = zip(*good, strict=True)
+    return Ratio(statistics.median(ratios), low, high, statistics.median(bases), statistics.median(ones), len(good))
+
+
+def settings(families: Sequence[Family], records: Sequence[Record]) -> list[Setting]:
+    """All that were measured, in the order of the families."""
+    found = []
+    for family in families:
+        rounds = by_round([one for one in records if one["family"] == family.name])
+        for name, base, control in family.pairs:
+            rows = [_row(name, base, control, situation, rounds) for situation in family.situations]
+            if any(rows):
+                found.append(Setting(family, name, base, tuple(row for row in rows if row)))
+    return found
+
+
+Rounds = Mapping[tuple[str, int], Mapping[str, Record]]
+
+
+def by_round(records: Sequence[Record]) -> Rounds:
+    """Arms by situation and round; a round that was broken off has fewer."""
+    rounds: dict[tuple[str, int], dict[str, Record]] = {}
+    for one in records:
+        rounds.setdefault((one["situation"], one["round"]), {})[one["arm"]] = one
+    return rounds
+
+
+def _row(name: str, base: str, control: str, situation: str, rounds: Rounds) -> Row | None:
+    def of(arm: str, figure: str) -> Ratio | None:
+        return ratio([
+            (float(arms[base].get(figure) or 0), float(arms[arm].get(figure) or 0))
+            for (place, _), arms in rounds.items() if place == situation and base in arms and arm in arms
+        ])  # fmt: skip
+
+    times = [of(arm, figure) for arm in (name, control) for figure in ("wall_s", "cpu_s")]
+    wall, cpu, wall_control, cpu_control = times
+    if not (wall and cpu and wall_control and cpu_control):
+        return None
+    more = {
+        "peak": "peak_bytes", "link_peak": "link_bytes", "at_once": "at_once_bytes", "size": "size_bytes",
+        "program": "program_bytes", "run": "run_s",
+    }  # fmt: skip
+    rest = {field: of(name, figure) for field, figure in more.items()}
+    return Row(name, base, situation, wall, cpu, wall_control, cpu_control, **rest)
+
+
+def table(found: Sequence[Setting]) -> str:
+    """Markdown: a section a family, a line a situation."""
+    parts = []
+    for family in dict.fromkeys(one.family.name for one in found):
+        own = [one for one in found if one.family.name == family]
+        first = own[0].family
+        parts.append(
+            f"### {family}: {first.subject}, profile {first.profile}{', nightly' if first.toolchain else ''}\n"
+        )
+        parts.append(_HEAD)
+        parts += [_line(one, row) for one in own for row in one.rows]
+        parts.append("")
+        parts += [f"* `{one.name}`{_against(one)}: {one.words}." for one in own]
+        parts.append("")
+    return "\n".join(parts)
+
+
+_HEAD = (
+    "| setting | against | build | plain s | wall | its A/A | CPU | its A/A | decides | linker's memory "
+    "| largest process | target dir | program | rounds |\n|---|---|---|--:|---|---|---|---|---|--:|--:|--:|--:|--:|"
+)
+
+
+def _against(one: Setting) -> str:
+    return "" if one.base == "plain" else f" against `{one.base}`"
+
+
+def _line(one: Setting, row: Row) -> str:
+    verdict = {-1: "**faster**", 0: "—", 1: "**slower**"}[row.verdict]
+    cells = (
+        f"`{one.name}`", one.base, row.situation, f"{row.wall.without:.2f}", row.wall.shown, row.wall_control.shown,
+        row.cpu.shown, row.cpu_control.shown, f"{row.decides}: {verdict}", _times(row.link_peak), _times(row.peak),
+        _times(row.size), _times(row.program), str(row.wall.count),
+    )  # fmt: skip
+    return f"| {' | '.join(cells)} |"
+
+
+def _times(one: Ratio | None) -> str:
+    return f"×{one.middle:.2f}" if one else ""
+
+
+def data(found: Sequence[Setting], about: Mapping[str, Any]) -> dict[str, Any]:
+    """For the product: what each setting gave against plain cargo."""
+    return {**about, "settings": {one.name: _entry(one) for one in found if one.base == "plain"}}
+
+
+def _entry(one: Setting) -> dict[str, Any]:
+    entry: dict[str, Any] = {"profile": one.family.profile, "workspace": one.family.subject, "earns": one.earns}
+    if one.family.toolchain:
+        entry["toolchain"] = one.family.toolchain.removeprefix("+")
+    for row in one.rows:
+        entry[row.situation] = _situation(row)
+    clean = next((row for row in one.rows if row.situation == "clean"), None)
+    if clean is not None:
+        kinds = {"peak": clean.peak, "link_peak": clean.link_peak, "at_once": clean.at_once, "size": clean.size,
+                 "program": clean.program, "run": clean.run}  # fmt: skip
+        entry |= {name: round(kind.middle, 3) for name, kind in kinds.items() if kind}
+        entry |= {f"{name}_without": _figure(kind.without) for name, kind in kinds.items() if kind}
+    return entry
+
+
+def _figure(value: float) -> float:
+    return round(value, 3) if value < 1e4 else round(value)
+
+
+def _situation(row: Row) -> dict[str, Any]:
+    by_wall = row.decides == "wall"
+    one, control = (row.wall, row.wall_control) if by_wall else (row.cpu, row.cpu_control)
+    return {
+        "cpu": round(row.cpu.middle, 3), "wall": round(row.wall.middle, 3), "decides": row.decides,
+        "lo": round(one.low, 3), "hi": round(one.high, 3), "aa": [round(control.low, 3), round(control.high, 3)],
+        "without_s": round(row.wall.without, 3), "with_s": round(row.wall.with_it, 3),
+        "cpu_without_s": round(row.cpu.without, 3), "verdict": {-1: "faster", 0: "none", 1: "slower"}[row.verdict],
+        "rounds": one.count,
+    }  # fmt: skip
+
+
+def page(found: Sequence[Setting], subjects: Iterable[Subject], known: Mapping[str, str], cores: int, date: str) -> str:
+    """The whole document."""
+    listed = "\n".join(f"* **{one.name}**: {', '.join(one.members)}: {one.about}." for one in subjects)
+    tools = "; ".join(f"{name}: {said}" for name, said in known.items())
+    return f"{_INTRO.format(date=date, cores=cores, tools=tools, subjects=listed)}\n{table(found)}"
+
+
+_INTRO = """# What the settings of a plan give
+
+Made by `make bench-plan` on {date}, {cores} cores. {tools}.
+
+Workspaces:
+
+{subjects}
+
+Arms are built in turn in random order, each in a target dir of its own, beside a second plain one: the control (A/A).
+Ratios are of builds of the same round; the median of them stands before the interval in which 95 % of the medians of
+as many rounds lie. *clean*: everything; *edit*: after a function's body in a member low in the graph changed; *link*:
+after a constant of the program's own crate changed. CPU is user and system of all processes. Wall time decides where
+its control's interval is at most 0.10 wide, else CPU time. A setting is *faster* where all of its interval lies below
+0.97 and below its control's, *slower* where it lies above 1.03 and above its control's. It earns its place if it is
+faster somewhere and slower nowhere. Memory and sizes are of the clean build.
+"""
