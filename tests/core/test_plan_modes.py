@@ -173,6 +173,23 @@ def test_a_number_that_is_too_long_to_be_printed_is_refused_like_any_other() -> 
     assert found == Refused("codegen-units is a number from 1 to 65536: a very large number is not")
 
 
+def test_the_page_for_people_has_every_mode_with_what_it_is_for_and_every_option() -> None:
+    page = (Path(__file__).parents[2] / "docs/modes.md").read_text()
+    rows = [line for line in page.splitlines() if line.startswith("| `")]
+    for name, (about, options) in BUILT_IN.items():
+        (row,) = [line for line in rows if line.startswith(f"| `{name}` |")]
+        assert about in row
+        own = set(options) - set(BUILT_IN["dev"][1]) if "dev" in about and name != "dev" else set(options)
+        assert all(f"`{option} = " in row for option in own)
+    for name, option in OPTIONS.items():
+        (row,) = [
+            line
+            for line in rows
+            if f"`{name}`" in line and not line.startswith(tuple(f"| `{one}`" for one in BUILT_IN))
+        ]
+        assert all(f'"{word}"' in row for word in option.allowed)
+
+
 # -------------------------------------------------------------------------------------------------- inheritance
 
 
@@ -508,6 +525,14 @@ def test_a_wrong_setting_of_the_project_is_said_with_its_line_and_leaves_the_oth
     assert trouble.origin == Origin(str(world.deck), line)
     assert trouble.why.startswith(why)
     assert chosen.own.target_dir_key == Given("checkout+agent", Origin(""))
+
+
+def test_the_example_for_people_can_be_used(world: World) -> None:
+    page = (Path(__file__).parents[2] / "docs/modes.md").read_text()
+    world.deck.write_text(page.partition("```toml\n")[2].partition("```")[0])
+    chosen = world.choose()
+    assert (chosen.mode.name, chosen.troubles, list_troubles(chosen.own)) == ("dev", (), ())
+    assert world.choose("bench").mode.options["debug"].origin.place == str(world.deck)
 
 
 def test_the_guides_key_of_target_dirs_is_carried_with_its_place(world: World) -> None:

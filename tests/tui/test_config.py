@@ -104,6 +104,13 @@ def test_a_mode_of_ones_own_can_be_the_one_of_all_builds() -> None:
     assert parse('mode = "fats"')[0].mode == "none"
 
 
+def test_the_example_for_people_can_be_used() -> None:
+    page = (Path(__file__).parents[2] / "docs/config.md").read_text()
+    settings, complaints = parse(page.partition("```toml\n")[2].partition("```")[0])
+    assert complaints == ()
+    assert settings.keys["run.stop"] == "ctrl+k"
+
+
 def test_every_mistake_in_modes_is_said_in_the_order_of_the_lines_and_only_once() -> None:
     _, complaints = parse("[modes.a]\nlto = 3\n[modes.b]\ninherits = 'a'\nstrip = 1\n[log]\nwrap = 1\n")
     assert [one.line for one in complaints] == [2, 5, 7]
