@@ -234,6 +234,26 @@ def test_colours_come_only_where_they_are_wanted() -> None:
     assert "\x1b[31m" in lit
 
 
+@pytest.mark.parametrize("words", [("fmt",), ("build", "--no-such-flag"), ("no-such-command",)])
+def test_a_command_that_gets_nothing_of_ours_is_said_to(
+    run: Run, words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(made(LTO, mode="", findings=(HINT,)), *words) == 0
+    shown = capsys.readouterr().out
+    assert "cargo-deck sets nothing in it" in shown.replace("\n", " ")
+    assert "RUSTC_THREADS" in shown
+    assert "As cargo has it" not in shown
+
+
+def test_a_mode_that_cannot_be_used_is_not_taken_for_none(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    trouble = Trouble(Origin("/w/deck.toml", 4), "strip is a word")
+    nothing = Planned(Plan(mode_origin=Origin("/w/deck.toml", 1)), Found(), Wish())
+    assert run(nothing) == 0
+    assert capsys.readouterr().out.startswith("No mode, as /w/deck.toml:1 says, for `cargo build`")
+    assert run(nothing._replace(troubles=(trouble,))) == 2
+    assert "what /w/deck.toml:1 says cannot be used" in capsys.readouterr().out.replace("\n", " ")
+
+
 # The price of a second copy
 
 

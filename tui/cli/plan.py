@@ -47,7 +47,7 @@ def run(argv: list[str], maker: Maker, env: dict[str, str]) -> int:
     if given.diff is not None and (given.shell or given.modes):
         raise UsageError("--diff goes with the table or with --json")
     words = _cargo_words(words)
-    paths, cwd = common.user_paths(), _cwd()
+    paths, cwd = common.user_paths(), current_folder()
 
     def make(mode: str | None) -> Planned:
         return maker(paths, words=words, cwd=cwd, env=env, mode=mode, agent=given.agent or "")
@@ -63,7 +63,7 @@ def run(argv: list[str], maker: Maker, env: dict[str, str]) -> int:
     elif given.diff is not None:
         _print_difference(planned, make(given.diff), words, given)
     else:
-        _print_plan(planned, words, given)
+        _print_plan(planned, words, given, is_ours=with_flags(words, ("",), cwd, env) is not None)
     return EXIT_TROUBLE if troubles else 0
 
 
@@ -116,7 +116,8 @@ def _parser() -> common.Parser:
     parser.add_argument("--why", "-v", action="store_true", help="the reason of each setting, and what mends a finding")
     parser.add_argument("--all", action="store_true", help="also each setting that stays as cargo has it; before "
                         "cargo's words")  # fmt: skip
-    parser.add_argument("--shell", action="store_true", help="lines for sh that build so without cargo-deck")
+    parser.add_argument("--shell", action="store_true", help="lines for sh that build so without "
+                        'cargo-deck: eval "$(cargo deck plan --shell …)"')  # fmt: skip
     parser.add_argument("--agent", metavar="NAME", help="as if this agent built")
     return parser
 
@@ -128,7 +129,12 @@ def _cargo_words(words: tuple[str, ...]) -> tuple[str, ...]:
     return words or ("build",)
 
 
-def _cwd() -> str:
+def current_folder() -> str:
+    """Where we were started.
+
+    Raises:
+        UsageError: It is gone.
+    """
     try:
         return os.getcwd()
     except OSError as error:
@@ -143,12 +149,15 @@ def _look(given: Any) -> words_of.Look:
     return words_of.Look(width, common.has_colour(), given.why, given.all)
 
 
-def _print_plan(planned: Planned, words: tuple[str, ...], given: Any) -> None:
+def _print_plan(planned: Planned, words: tuple[str, ...], given: Any, *, is_ours: bool) -> None:
     copy = copy_of(planned)
     if given.json:
         common.print_json("plan", **record(planned, words, copy))
         return
-    _print(words_of.lines(planned, words, _look(given), copy))
+    if is_ours:
+        _print(words_of.lines(planned, words, _look(given), copy))
+    else:
+        _print(words_of.untouched_lines(planned, words, _look(given)))
 
 
 def _print_difference(before: Planned, after: Planned, words: tuple[str, ...], given: Any) -> None:
@@ -175,7 +184,8 @@ def _print_shell(planned: Planned, words: tuple[str, ...], cwd: str, env: dict[s
         whole = words
     if wish.cache.startswith("sccache "):
         common.say("the cache is not in it: its server is cargo-deck's own")
-    _print(words_of.shell_lines(planned.plan, whole))
+    for line in words_of.shell_lines(planned.plan, whole):
+        common.print_bytes(os.fsencode(line) + b"\n")  # a path that is no text has to come back as it is
 
 
 def with_flags(words: tuple[str, ...], flags: tuple[str, ...], cwd: str, env: dict[str, str]) -> tuple[str, ...] | None:

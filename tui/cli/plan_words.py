@@ -57,6 +57,31 @@ class Look(NamedTuple):
 def lines(planned: Planned, words: tuple[str, ...], look: Look, copy: Size | None = None) -> Iterator[str]:
     """What a person is shown of a plan."""
     yield from folded(sentence(planned, words), look.width)
+    yield from _groups(planned, look)
+    if copy is not None:
+        yield ""
+        yield from folded(price(copy), look.width)
+    yield from seen(planned, look)
+    if not look.is_asked_why and (planned.plan.settings or planned.plan.findings):
+        yield from ("", look.tint("faint", "--why: the reason of each, and what would mend it"))
+
+
+def untouched_lines(planned: Planned, words: tuple[str, ...], look: Look) -> Iterator[str]:
+    """The same of a command line that gets none of our settings."""
+    told = f"`{command_of(words)}`: cargo-deck sets nothing in it, because it builds nothing, or has words of its own."
+    yield from folded(plain(told), look.width)
+    yield from seen(planned, look)
+
+
+def seen(planned: Planned, look: Look) -> Iterator[str]:
+    """Findings, worst first."""
+    if planned.plan.findings:
+        yield from ("", look.tint("head", "Seen"))
+        for finding in planned.plan.findings:
+            yield from finding_lines(finding, look)
+
+
+def _groups(planned: Planned, look: Look) -> Iterator[str]:
     asked = frozenset(planned.wish.mode.options)
     groups = grouped(planned.plan, asked)
     for title, rows in (("Set", groups.ours), ("Yours", groups.yours), ("Asked for, but left", groups.left)):
@@ -64,15 +89,6 @@ def lines(planned: Planned, words: tuple[str, ...], look: Look, copy: Size | Non
             yield from ("", look.tint("head", title))
             yield from _rows(rows, look, asked if rows is not groups.ours else frozenset())
     yield from _cargos(groups.cargos, look)
-    if copy is not None:
-        yield ""
-        yield from folded(price(copy), look.width)
-    if planned.plan.findings:
-        yield from ("", look.tint("head", "Seen"))
-        for finding in planned.plan.findings:
-            yield from finding_lines(finding, look)
-    if not look.is_asked_why and (planned.plan.settings or planned.plan.findings):
-        yield from ("", look.tint("faint", "--why: the reason of each, and what would mend it"))
 
 
 def _cargos(cargos: Sequence[Setting], look: Look) -> Iterator[str]:
@@ -97,6 +113,9 @@ def sentence(planned: Planned, words: tuple[str, ...]) -> str:
         by = f" ({plan.mode_origin.shown})" if plan.mode_origin.place else ""
         less = f"; {others}, which counts less" if others else ""
         return plain(f"Mode {plan.mode}{by} for {command}{less}.")
+    if plan.mode_origin.place and planned.troubles:
+        by = plan.mode_origin.shown
+        return plain(f"No mode for {command}: what {by} says cannot be used. No unit's hash is changed.")
     if plan.mode_origin.place:
         less = f"; {others}, which counts less" if others else ""
         return plain(f"No mode, as {plan.mode_origin.shown} says, for {command}{less}: no unit's hash is changed.")
