@@ -285,6 +285,9 @@ def contradictions(options: Mapping[str, Given]) -> tuple[Trouble, ...]:
 
 
 def _contradiction(options: Mapping[str, Given], name: str, other: str, why: str) -> Trouble:
+    """Told of the place that stands in a file: a built-in mode is not what a person can mend."""
+    if not options[name].origin.line and options[other].origin.line:
+        name, other = other, name
     one, two = options[name], options[other]
     place = f"line {two.origin.line}" if two.origin.line and two.origin.place == one.origin.place else two.origin.shown
     said = f"{name} = {shown(one.value)}, but {place} says {other} = {shown(two.value)}"

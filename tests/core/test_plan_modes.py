@@ -312,9 +312,9 @@ def test_of_a_thousand_mistakes_the_first_ten_are_looked_at(world: World) -> Non
          'file1, line 1: incremental = true, but line 2 says cache = "sccache": '
          "sccache keeps nothing that is compiled incrementally; take one of them away"),
         ("modes.a.inherits = 'release-fast'\nmodes.a.cache = 'sccache'",
-         'mode release-fast: incremental = true, but file1:2 says cache = "sccache": '),
+         'file1, line 2: cache = "sccache", but mode release-fast says incremental = true: '),
         ("modes.a.inherits = 'release-optimized'\nmodes.a.backend = 'cranelift'",
-         'mode release-optimized: lto = "fat", but file1:2 says backend = "cranelift": '
+         'file1, line 2: backend = "cranelift", but mode release-optimized says lto = "fat": '
          "cranelift cannot optimize across crates"),
         ("modes.a.inherits = 'b'\nmodes.a.lto = 'thin'\nmodes.b.backend = 'cranelift'",
          'file1, line 2: lto = "thin", but line 3 says backend = "cranelift": '),

@@ -79,6 +79,11 @@ def test_a_key_can_be_written_in_every_way_of_toml(text: str) -> None:
         ("[modes.'a b']\ndebug = 1\njobs = 1", 2, '"a b" cannot be a mode\'s name'),
         ("[modes.a]\ninherits = 'b'\n[modes.b]\ninherits = 'a'", 4, "modes inherit in a circle: a → b → a"),
         (
+            "[modes.a]\ninherits = 'release-fast'\ncache = 'sccache'",
+            3,
+            'cache = "sccache", but mode release-fast says incremental = true',
+        ),
+        (
             "[modes.a]\ncache = 'sccache'\n[modes.b]\ninherits = 'a'\nincremental = true",
             5,
             'incremental = true, but line 2 says cache = "sccache"',
