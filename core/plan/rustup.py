@@ -10,7 +10,7 @@ from typing import NamedTuple
 from core.plan.found import Given, Key, Origin, Trouble
 from core.plan.small_file import plain, read_small
 
-_MAX_BYTES = 1 << 16
+_EMPTY = 'it names no toolchain: give it a channel, such as "stable"'
 _CHANNELS = ("stable", "beta", "nightly")
 _FALLBACKS = ("nightly", "beta", "stable")
 """Where a toolchain has no cargo, that of the first of these is taken."""
@@ -56,7 +56,9 @@ def choose(word: str, cwd: str, env: Mapping[str, str], read_toml: ReadToml) -> 
         read_toml: Leaves and troubles of a file.
     """
     home = rustup_home(env)
-    settings, _ = read_toml(home + "/settings.toml")
+    settings, troubles = read_toml(home + "/settings.toml")
+    if troubles:
+        return Chosen("", troubles[0].origin, "", troubles[0].why)
     if name := word.removeprefix("+"):
         return _resolve(name, Origin("+" + name), home, settings)
     if name := env.get("RUSTUP_TOOLCHAIN", ""):
@@ -83,20 +85,19 @@ def _by_folder(folder: str, home: str, settings: Mapping[Key, Given], read_toml:
             return _resolve(override.value, Origin("rustup override"), home, settings)
         for name in ("rust-toolchain", "rust-toolchain.toml"):
             path = os.path.join(folder, name)
-            if os.path.isfile(path):
-                return _by_file(path, home, settings, read_toml)
+            if (text := _text(path)) is not None:
+                return _by_file(path, text, home, settings, read_toml)
         parent = os.path.dirname(folder)
         if parent == folder:
             return None
         folder = parent
 
 
-def _by_file(path: str, home: str, settings: Mapping[Key, Given], read_toml: ReadToml) -> Chosen:
-    if not path.endswith(".toml"):
-        line = _only_line(path)
-        if line is not None:
-            trouble = "" if line else "it names no toolchain"
-            return _resolve(line, Origin(path, 1), home, settings) if line else Chosen("", Origin(path), "", trouble)
+def _by_file(path: str, text: str, home: str, settings: Mapping[Key, Given], read_toml: ReadToml) -> Chosen:
+    lines = text.splitlines()
+    if len(lines) < 2 and not path.endswith(".toml"):
+        name = text.strip()
+        return _resolve(name, Origin(path, 1), home, settings) if name else Chosen("", Origin(path), "", _EMPTY)
     leaves, troubles = read_toml(path)
     if troubles:
         return Chosen("", troubles[0].origin, "", troubles[0].why)
@@ -110,20 +111,17 @@ def _by_file(path: str, home: str, settings: Mapping[Key, Given], read_toml: Rea
             return Chosen("", channel.origin, "", 'channel is a word such as "stable"')
         return _resolve(channel.value.strip(), channel.origin, home, settings)
     if not any(key[0] == "toolchain" for key in leaves):
-        return Chosen("", Origin(path), "", 'it says nothing in [toolchain]: give it a channel, such as "stable"')
+        return Chosen("", Origin(path), "", _EMPTY)
     return _default(home, settings)
 
 
-def _only_line(path: str) -> str | None:
-    """The name in a file of one line; None: it is TOML."""
-    content = read_small(path, _MAX_BYTES)
-    if content is None:
-        return None
+def _text(path: str) -> str | None:
+    """None: rustup passes it over, as it does with what it cannot read."""
+    content = read_small(path)
     try:
-        lines = content.decode().splitlines()
+        return None if content is None else content.decode()
     except UnicodeDecodeError:
         return None
-    return (lines[0].strip() if lines else "") if len(lines) < 2 else None
 
 
 def _linked(given: Given, path: str) -> Chosen:

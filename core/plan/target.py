@@ -16,8 +16,8 @@ _PREFIXES = {
 """Of the compilers that distributions have for other machines, where the triple does not say it."""
 _SAME_MACHINE = {"i686": "x86_64", "i586": "x86_64"}
 """The compiler of the second makes code for the first."""
-_OWN_LINKER = ("wasm32", "wasm64", "thumb", "bpf")
-"""Linked by what the toolchain brings."""
+_OWN_LINKER = ("-none", "-uefi", "-wasi", "wasm32-unknown-unknown", "wasm32v1", "wasm64")
+"""In triples of what the toolchain's own linker links."""
 
 
 def find_target(wanted: str, settings: Settings, toolchain: Toolchain, folders: Sequence[str]) -> Target | None:
@@ -65,8 +65,10 @@ def needed_linker(triple: str, host: str) -> str:
     rustc itself calls `cc` for most; that of another machine cannot do it, so its own one is named.
     """
     arch = triple.split("-", 1)[0]
-    if triple.startswith(_OWN_LINKER) or triple.endswith(("-none", "-none-elf", "-uefi")):
+    if any(part in triple for part in _OWN_LINKER):
         return "rust-lld"
+    if triple.endswith("-emscripten"):
+        return "emcc"
     if triple.endswith("-windows-msvc"):
         return "link.exe"
     if triple == host or (_is_same_machine(arch, host) and _system(triple) == _system(host)):

@@ -100,7 +100,8 @@ def ask_tool(name: str, path: str, env: Mapping[str, str], answers: Answers, *, 
     if answer is None:
         return Tool(name, path, is_asked=False)
     kind, _, numbers = answer.text.partition(" ")
-    version = tuple(int(one) for one in numbers.split(".") if one.isdecimal() and len(one) < 12)
+    parts = numbers.split(".")
+    version = tuple(map(int, parts)) if all(one.isdecimal() and len(one) < 12 for one in parts) else ()
     why = f"{plain(path)} {answer.trouble}; install it again, or take it out of PATH" if answer.trouble else ""
     return Tool(name, path, version, why, kind=kind)
 
