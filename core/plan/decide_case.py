@@ -7,7 +7,8 @@ from core.plan.found import Found, Given, Key, Origin, Settings
 from core.plan.plan import Setting
 from core.plan.wish import Wish
 
-NO_MODE = "no mode is chosen, so nothing is set that changes a unit's hash"
+NO_MODE = "no mode is chosen"
+_NOTHING = "; no mode is chosen, so nothing is set that changes a unit's hash"
 SECOND_COPY = "a second copy of every unit that it changes lies beside the plain one in the target dir"
 _MAX_BITS = 128
 """Longer numbers cannot be told, and nobody means them."""
@@ -84,12 +85,14 @@ def case_of(found: Found, wish: Wish) -> Case:
     asked = wanted.value
     if own:
         is_same = asked in (own, _PARENTS.get(own))
-        foreign = "" if is_same else f"mode {wish.mode.name} is for {asked}, and this builds {own}"
+        foreign = "" if is_same else f"mode {wish.mode.name} is for {shown(asked)}, and this builds {shown(own)}"
         return Case(found, wish, own, (), Origin("command line" if typed else ""), foreign)
     if asked in ("dev", by_subcommand):
         return Case(found, wish, by_subcommand, (), wanted.origin)
     if asked not in ("release", "bench", "test") and not is_defined(found.settings, asked):
-        return Case(found, wish, by_subcommand, foreign=f"no manifest or config file defines the profile {asked}")
+        return Case(
+            found, wish, by_subcommand, foreign=f"no manifest or config file defines the profile {shown(asked)}"
+        )
     option = "--cargo-profile" if wish.subcommand == "nextest" else "--profile"
     flags = ("--release",) if asked == "release" else (option, asked)
     return Case(found, wish, asked, flags, wanted.origin)
@@ -109,7 +112,7 @@ def is_defined(settings: Settings, profile: str) -> bool:
 
 def profile_row(case: Case) -> Setting:
     """Which profile is built, and who says so."""
-    name = case.profile
+    name = shown(case.profile)
     if case.profile_flags:
         reason = f"mode {case.mode} is for {name}, and the command line names no profile"
         return Setting("profile", name, "mode", reason, "its units lie in a folder of their own, beside those of dev",
@@ -122,7 +125,9 @@ def profile_row(case: Case) -> Setting:
         return Setting("profile", name, "user", "the command line names it", origin=case.profile_origin)
     if case.profile_origin.place:
         return Setting("profile", name, "mode", "what this command builds anyway", origin=case.profile_origin)
-    return Setting("profile", name, "cargo", f"what cargo {case.wish.subcommand} builds")
+    return Setting(
+        "profile", name, "cargo", f"what cargo {case.wish.subcommand} builds" + ("" if case.mode else _NOTHING)
+    )
 
 
 def toml(value: Any) -> str:

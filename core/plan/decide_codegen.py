@@ -53,7 +53,7 @@ def _cpu_row(case: Case) -> Setting:
     reason = "instructions of this very processor" if value == "native" else f"instructions of {value}"
     cost = f"on another processor it may die of an illegal instruction; {cost_of_flags(case)}"
     return Setting("target-cpu", value, "mode", reason, cost, wanted.origin,
-                   added(case, "-C", f"target-cpu={wanted.value}"))  # fmt: skip
+                   added(case, "-C", f"target-cpu={value}"))  # fmt: skip
 
 
 def _left(case: Case, name: str, value: str, wanted: Given | None) -> Setting | None:

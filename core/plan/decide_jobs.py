@@ -1,11 +1,12 @@
 """How many compilers at once: as cores and memory allow, where a mode asks. Pure."""
 
-from core.plan.decide_case import Case, shown
+from core.plan.decide_case import NO_MODE, Case, shown
 from core.plan.decide_profile import root_of
 from core.plan.found import Given, Origin
 from core.plan.plan import Setting
 
 _GIB = 1 << 30
+_MOST = 1 << 16
 BYTES_A_JOB = _GIB
 """What one compiler is reckoned at, its link included: a crate of some thousand lines takes 0.2 GiB without
 optimizing, links of middling workspaces 0.1 to 0.9 GiB, and a few of them run at once."""
@@ -22,15 +23,16 @@ def jobs_row(case: Case) -> Setting:
         reason = "as it is set"
         if wanted is not None and shown(wanted.value) != shown(own.value):
             count, bound = _wanted_jobs(case, wanted)
-            reason = f"yours stays; mode {case.mode} would take {count}, {bound}"
+            reason = f"yours stays; mode {case.mode} would take {count}" + (f" ({bound})" if bound else "")
         return Setting("jobs", shown(own.value), "user", reason, origin=own.origin)
     if (server := _jobserver(case)) is not None:
         reason = "the jobserver that the build inherits rules: cargo leaves --jobs aside"
         return Setting("jobs", "the jobserver's", "user", reason, origin=server)
     if wanted is None:
-        said = f"mode {case.mode} says nothing of it" if case.mode else "no mode is chosen"
+        said = f"mode {case.mode} says nothing of it" if case.mode else NO_MODE
         return Setting("jobs", anyway, "cargo", f"one for each core that may be used; {said}")
     count, bound = _wanted_jobs(case, wanted)
+    bound = bound or f"mode {case.mode} says so"
     if case.wish.agents > 1:
         bound += f"; {case.wish.agents} agents build now, a share of the cores would be {case.share}"
     if count == cores:
@@ -41,7 +43,11 @@ def jobs_row(case: Case) -> Setting:
 
 def _cost(count: int, cores: int) -> str:
     idle = cores - count
-    return f"{idle} of {cores} cores may stay idle" if idle > 0 else f"{count} compilers share {cores} cores"
+    return (
+        f"{idle} of {_plural(cores, 'core')} may stay idle"
+        if idle > 0
+        else f"{count} compilers share {_plural(cores, 'core')}"
+    )
 
 
 def _given(case: Case) -> Given | None:
@@ -61,7 +67,7 @@ def _jobserver(case: Case) -> Origin | None:
 
 def _wanted_jobs(case: Case, wanted: Given) -> tuple[int, str]:
     if isinstance(wanted.value, int) and not isinstance(wanted.value, bool):
-        return max(1, wanted.value), f"mode {case.mode} says so"
+        return max(1, min(wanted.value, _MOST)), ""
     return auto_jobs(case)
 
 

@@ -37,7 +37,7 @@ def linker_row(case: Case) -> Setting:
     if wanted is None:
         reason = f"mode {case.mode} says nothing of it" if case.mode else NO_MODE
         return Setting("linker", anyway, "cargo", f"the toolchain's default; {reason}")
-    name = str(wanted.value)
+    name = shown(wanted.value)
     if name in ("default", _short(anyway)):
         return Setting("linker", anyway, "mode", "what the toolchain links with anyway", origin=wanted.origin)
     if why_not := _why_not(case, name):
@@ -49,7 +49,7 @@ def linker_row(case: Case) -> Setting:
 def _stays(case: Case, own: _Users, wanted: Given | None) -> Setting:
     reason = "as it is set"
     if wanted is not None and wanted.value not in ("default", own.value):
-        reason = f"yours stays; mode {case.mode} would take {shown(wanted.value)}: {_gain(str(wanted.value))}"
+        reason = f"yours stays; mode {case.mode} would take {shown(wanted.value)}: {_gain(shown(wanted.value))}"
     return Setting("linker", own.value, "user", reason, origin=own.origin)
 
 

@@ -7,7 +7,7 @@ for all. There, a flag that means nothing to rustc gives units, and so their fol
 
 from collections.abc import Callable, Iterator
 
-from core.plan.decide_case import SECOND_COPY, Case, shown
+from core.plan.decide_case import NO_MODE, SECOND_COPY, Case, shown
 from core.plan.decide_jobs import jobs_row
 from core.plan.decide_rustflags import added, flag_key
 from core.plan.found import Given
@@ -37,7 +37,7 @@ def _left(case: Case, name: str, value: str, wanted: Given | None, *variables: s
         reason = f"yours stays; mode {case.mode} would set {shown(wanted.value)}" if wanted and asks else "as it is set"
         return Setting(name, shown(own.value), "user", reason, origin=own.origin)
     if wanted is None:
-        reason = f"mode {case.mode} says nothing of it" if case.mode else "no mode is chosen"
+        reason = f"mode {case.mode} says nothing of it" if case.mode else NO_MODE
         return Setting(name, value, "cargo", f"CMake's or nvcc's own; {reason}")
     if wanted.value in ("default", "none"):
         return Setting(name, value, "mode", "CMake's or nvcc's own", origin=wanted.origin)
@@ -122,7 +122,7 @@ def _unsound(case: Case, tool: str) -> str:
     basedirs, direct = case.variable("SCCACHE_BASEDIRS"), case.variable("SCCACHE_DIRECT")
     if tool != "sccache" or basedirs is None or not basedirs.value:
         return ""
-    if direct is not None and str(direct.value).lower() in ("false", "off", "0", "no"):
+    if direct is not None and shown(direct.value).lower() in ("false", "off", "0", "no"):
         return ""
     return (
         f"SCCACHE_BASEDIRS ({basedirs.origin.shown}) together with sccache's direct mode gives one checkout the object "
@@ -153,7 +153,7 @@ def _stale(case: Case, tool: str) -> str:
         return ""
     for name in ("CCACHE_NODEPEND", "CCACHE_DEPEND"):
         own = case.variable(name)
-        if own is not None and (name == "CCACHE_NODEPEND" or str(own.value) in ("", "0", "false")):
+        if own is not None and (name == "CCACHE_NODEPEND" or shown(own.value) in ("", "0", "false")):
             return f"ccache is right for kernels with CCACHE_DEPEND=1 alone, and {own.origin.shown} sets it otherwise"
     return ""
 
@@ -176,7 +176,7 @@ def _archs(case: Case, wanted: Given | None) -> Setting:
 def _nvcc_threads(case: Case, wanted: Given | None) -> Setting:
     name, variable = "nvcc-threads", "NVCC_APPEND_FLAGS"
     own = case.variable(variable)
-    before = str(own.value) if own is not None else ""
+    before = own.value if own is not None and isinstance(own.value, str) else ""
     if own is not None and _has_threads(before):
         reason = f"yours stays; mode {case.mode} would take {shown(wanted.value)}" if wanted else "as it is set"
         return Setting(name, shown(before), "user", reason, origin=own.origin)

@@ -133,7 +133,7 @@ def _exceptions(case: Case, row: _Row) -> str:
     if not names:
         return ""
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return f"; {', '.join(map(shown, names[:3]))}{more} as set for them"
+    return f"; set apart for {', '.join(map(shown, names[:3]))}{more}"
 
 
 def _decided(case: Case, row: _Row, members: Setting | None) -> Setting:
@@ -157,7 +157,7 @@ def _decided(case: Case, row: _Row, members: Setting | None) -> Setting:
 def _default(case: Case, row: _Row) -> Any:
     """What cargo, or rustc where cargo says nothing, makes of it beside the other keys."""
     if row.key == "codegen-units" and not row.scope:
-        return 256 if incremental_row(case).value == "true" else 16
+        return 256 if incremental_row(case).value == "true" else 16  # of dependencies, never incremental: 16
     if row.key == "strip":
         return "debuginfo" if _in_effect(case, "debug") == "none" else "none"
     return default_of(root_of(case), row.key, row.scope, case.found.machine.system)
@@ -191,12 +191,17 @@ def _users(row: _Row, own: Given, wanted: Given | None, case: Case) -> Setting:
 
 def _modes(case: Case, row: _Row, wanted: Given, anyway: str) -> Setting:
     value = normal(row.key, wanted.value)
-    if value == anyway:
-        return Setting(row.name, value, "mode", "what cargo does anyway", origin=wanted.origin)
+    if value == anyway and not (row.key == "codegen-units" and incremental_row(case).value == "true"):
+        follows = f"what {row.key} makes of it" if row.scope == _DEPS and _is_set(case, row.key) else "what cargo does"
+        return Setting(row.name, value, "mode", f"{follows} anyway", origin=wanted.origin)
     key = ("profile", case.written, *row.scope, row.key)
     cost = "; ".join(part for part in (_COST.get((row.name, value), ""), SECOND_COPY) if part)
     told = _FOR_CARGO.get((row.key, value), wanted.value)
     return Setting(row.name, value, "mode", why(row.name, value), cost, wanted.origin, config(key, told))
+
+
+def _is_set(case: Case, key: str) -> bool:
+    return case.given(key) is not None or case.option(key) is not None
 
 
 def why(name: str, value: str) -> str:

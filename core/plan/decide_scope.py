@@ -70,7 +70,7 @@ def _features(case: Case, wanted: Given) -> Setting:
         return Setting("features", "default", "cargo", f"{wanted.origin.shown} is empty", origin=wanted.origin)
     return Setting("features", value, "user", f"{wanted.origin.shown} asks for them",
                    "other features are other units, beside the plain ones", wanted.origin,
-                   ("--features", str(wanted.value)))  # fmt: skip
+                   ("--features", wanted.value if isinstance(wanted.value, str) else value))  # fmt: skip
 
 
 def _verbose(case: Case, wanted: Given) -> Setting:
@@ -101,13 +101,13 @@ def fetch_row(case: Case) -> Setting:
 
 def _source(case: Case, replaced: Given) -> tuple[str, str]:
     """What stands at the end of a row of replacements."""
-    name, seen = str(replaced.value), set[str]()
+    name, seen = shown(replaced.value), set[str]()
     while name not in seen and len(seen) < _MAX_HOPS:
         seen.add(name)
         further = case.found.settings.get("source", name, "replace-with")
         if further is None:
             break
-        name = str(further.value)
+        name = shown(further.value)
     for kind, word in (("directory", "vendored"), ("local-registry", "local registry"), ("registry", "mirror"),
                        ("git", "git mirror")):  # fmt: skip
         given = case.found.settings.get("source", name, kind)
