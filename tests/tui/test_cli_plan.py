@@ -148,7 +148,7 @@ def test_rows_stand_below_whose_decision_they_are(run: Run, capsys: pytest.Captu
         "  backend  llvm  cargo",
         "      why: cranelift needs nightly, and this is stable",
         "",
-        "As cargo has it: lto  (--all)",
+        "As cargo has it (--all): lto",
         "",
         "--why: the reason of each, and what would mend it",
     ]

@@ -100,7 +100,7 @@ def _cargos(cargos: Sequence[Setting], look: Look) -> Iterator[str]:
         return
     yield ""
     names = ", ".join(plain(one.name) for one in cargos)
-    yield from folded(f"As cargo has it: {names}  (--all)", look.width)
+    yield from folded(f"As cargo has it (--all): {names}", look.width)
 
 
 def sentence(planned: Planned, words: tuple[str, ...]) -> str:
