@@ -18,11 +18,13 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from bench import plan_table
+from bench.figures import Figures
 from bench.link_world import measuring_cc
-from bench.plan_settings import Arm, Family, families, has_cranelift
+from bench.plan_settings import Arm, Family, families, has_cranelift, mode_families
+from bench.plan_shared import check_fetch, check_keys, check_turns
 from bench.plan_world import SUBJECTS, Edit, Subject, Taken, size_bytes, take, unpack
 from tests.real import usage
-from tests.real.product import REPO, Deck
+from tests.real.product import COMMAND, REPO, Deck, temporary_deck
 
 _EDITED = ("edit", "link")
 
@@ -67,17 +69,22 @@ class Bench:
     def target(self, family: Family, arm: Arm) -> str:
         """Its own target dir."""
         at = [one.name for one in family.arms].index(arm.name)
-        return f"{self.folder}/targets/{family.name}-{at}"
+        return f"{self.folder}/targets/{family.name.replace(', ', '-').replace(' ', '-')}-{at}"
 
     def build(self, family: Family, arm: Arm) -> Taken:
         """Once. Raises RuntimeError where it fails."""
         subject = SUBJECTS[family.subject]
         argv = ["cargo", *([family.toolchain] if family.toolchain else []), "build", "--offline"]
-        argv += ["--target-dir", self.target(family, arm), "--profile", family.profile, *arm.flags]
+        argv += ["--target-dir", self.target(family, arm), *_profile(family, arm), *arm.flags]
         taken = take(argv, cwd=self.workspace(subject), env=self.env, peaks=self.peaks, looks=family.looks)
         if taken.code:
             raise RuntimeError(f"{' '.join(argv)} in {self.workspace(subject)}: exit {taken.code}")
         return taken
+
+
+def _profile(family: Family, arm: Arm) -> tuple[str, ...]:
+    """Plain cargo builds the profile that a mode would name."""
+    return ("--release",) if family.profile == "release" and "--release" not in arm.flags else ()
 
 
 def measure(bench: Bench, family: Family, situation: str, rounds: int, deadline: float) -> None:
@@ -94,9 +101,18 @@ def measure(bench: Bench, family: Family, situation: str, rounds: int, deadline:
 
 
 def done_rounds(records: Sequence[dict[str, Any]], family: Family, situation: str) -> int:
-    """Rounds of it that have been begun: the next one's number."""
-    own = [one["round"] for one in records if (one["family"], one["situation"]) == (family.name, situation)]
-    return max(own, default=-1) + 1
+    """Rounds of it that are whole: the number of the next one, which may have been begun."""
+    number = 0
+    while not missing(records, family, situation, number):
+        number += 1
+    return number
+
+
+def missing(records: Sequence[dict[str, Any]], family: Family, situation: str, number: int) -> list[Arm]:
+    """What a round still has to build."""
+    place = (family.name, situation, number)
+    built = {one["arm"] for one in records if (one["family"], one["situation"], one["round"]) == place}
+    return [arm for arm in family.arms if arm.name not in built]
 
 
 def _edit(bench: Bench, family: Family, situation: str) -> None:
@@ -115,8 +131,8 @@ def _warm(bench: Bench, family: Family, situation: str) -> None:
 def _round(bench: Bench, family: Family, situation: str, number: int) -> None:
     if situation in _EDITED:
         _edit(bench, family, situation)
-    arms = bench.rng.sample(family.arms, len(family.arms))
-    for arm in arms:
+    arms = missing(bench.records(), family, situation, number)
+    for arm in bench.rng.sample(arms, len(arms)):
         target = bench.target(family, arm)
         if situation == "clean":
             shutil.rmtree(target, ignore_errors=True)
@@ -196,17 +212,24 @@ def main() -> int:
     parser.add_argument("--only", nargs="*", default=[], help="families")
     parser.add_argument("--minutes", type=float, default=1e6, help="begin no round later than this")
     parser.add_argument("--seed", type=int, default=0, help="of the order; 0: another one each time")
+    parser.add_argument("--modes", action="store_true", help="the modes dev and release-fast, in place of settings")
+    parser.add_argument("--turns", action="store_true", help="one target dir by turns with cargo, in place of times")
+    parser.add_argument("--keys", action="store_true", help="keys of four agents with sccache, in place of times")
+    parser.add_argument("--fetch", action="store_true", help="four agents and an empty registry, in place of times")
     parser.add_argument("--table", action="store_true", help="measure nothing: write the table from what there is")
     args = parser.parse_args()
+    if args.turns or args.keys or args.fetch:
+        return _check_shared(args)
     folder = os.path.abspath(args.keep) if args.keep else tempfile.mkdtemp(prefix="plan-")
     usage.become_subreaper()
     try:
         os.makedirs(folder, exist_ok=True)
         bench = Bench(folder, args.seed)
         known = families(host_of(bench.env), has_cranelift=has_cranelift("+nightly"))
+        modes = mode_families(lambda subject, mode: planned_flags(bench, subject, mode))
         if not args.table:
-            _measure_all(bench, known, args)
-        write_table(bench, known)
+            _measure_all(bench, modes if args.modes else known, args)
+        write_table(bench, (*modes, *known))
     finally:
         if not args.keep:
             shutil.rmtree(folder)
@@ -216,6 +239,29 @@ def main() -> int:
 def _share(family: Family, edits: int) -> int:
     """An edit of optimized code takes as long as ten of others."""
     return -(-edits // 3) if family.profile == "release" else edits
+
+
+def planned_flags(bench: Bench, subject: str, mode: str) -> tuple[str, ...]:
+    """What the product gives to cargo in a mode. Raises CalledProcessError, KeyError where it gives no plan."""
+    argv = [COMMAND, "plan", "--json", "--mode", mode]
+    folder = bench.workspace(SUBJECTS[subject])
+    done = subprocess.run(argv, cwd=folder, env=bench.env, capture_output=True, text=True, check=True)
+    flags = tuple(str(word) for word in json.loads(done.stdout)["flags"])
+    if not flags:
+        raise KeyError(f"mode {mode} sets nothing in {folder}: {done.stdout[:500]}")
+    return flags
+
+
+def _check_shared(args: argparse.Namespace) -> int:
+    figures = Figures()
+    with temporary_deck("plan-") as deck:
+        if args.turns:
+            check_turns(figures, deck, "dev")
+        if args.keys:
+            check_keys(figures, deck, "dev")
+        if args.fetch:
+            check_fetch(figures, deck, host_of(deck.env), min(args.rounds, 5))
+    return figures.end("plan")
 
 
 def _measure_all(bench: Bench, known: Sequence[Family], args: argparse.Namespace) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+from collections.abc import Callable
 from typing import NamedTuple
 
 PLAIN, AGAIN = "plain", "plain again"
@@ -69,6 +70,15 @@ def rustflags(host: str, *words: str) -> tuple[str, ...]:
 def families(host: str, *, has_cranelift: bool) -> tuple[Family, ...]:
     """Most wanted first."""
     return (_debug(), _linkers(host), _code(), _release(), _nightly(host, has_cranelift), _final(), _memory())
+
+
+def mode_families(flags_of: Callable[[str, str], tuple[str, ...]]) -> tuple[Family, ...]:
+    """Modes as wholes; `flags_of`: what a mode gives to cargo in a workspace."""
+    return tuple(
+        Family(f"mode {mode}, {subject}", subject, profile, _arms(Arm(f"mode={mode}", flags_of(subject, mode))))
+        for mode, profile in (("dev", "dev"), ("release-fast", "release"))
+        for subject in ("ripgrep", "minijinja")
+    )
 
 
 def _arms(*settings: Arm) -> tuple[Arm, ...]:
