@@ -37,7 +37,7 @@ def _env_table(facts: Facts) -> dict[str, tuple[Key, Given]]:
     """Variables of `[env]`, with the key that holds the value."""
     found: dict[str, tuple[Key, Given]] = {}
     for key, given in facts.found.settings.values.items():
-        if key[0] == "env" and (len(key) == 2 or (len(key) == 3 and key[2] == "value")):
+        if key[:1] == ("env",) and (len(key) == 2 or (len(key) == 3 and key[2] == "value")):
             found[key[1]] = key, given
     return found
 
@@ -151,7 +151,7 @@ def find_shared_target_dir(facts: Facts) -> Findings:
     yield Finding(
         "target-dir-outside",
         "hint",
-        "The target dir lies outside the workspace: another checkout that uses it gets wrong programs",
+        "The target dir is outside the workspace: a second checkout in it can get wrong programs",
         (evidence_of(given),),
         "Two checkouts in one dir wait for each other, and the one can run the other's program (reproduced with 1.95: "
         "`Finished` in 0.04 s and the wrong output).",

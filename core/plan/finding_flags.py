@@ -69,7 +69,7 @@ def find_lto(facts: Facts) -> Findings:
     flags = [flag for flag in _flags(facts, "C", "lto") if flag.value not in ("off", "no", "n", "false")]
     if not flags or any(flag.value in ("yes", "y", "on", "true") for flag in _flags(facts, "C", "embed-bitcode")):
         return
-    title = "lto in rustflags fails with the embed-bitcode=no that cargo passes: it belongs to a profile"
+    title = "lto in rustflags fails, as cargo passes embed-bitcode=no: it belongs into a profile"
     cost = 'No build at all: "options `-C embed-bitcode=no` and `-C lto` are incompatible" (tried with 1.95).'
     yield _made(facts, flags, Finding("lto-in-rustflags", "error", title, cost=cost))
 
@@ -91,7 +91,7 @@ def find_codegen_units(facts: Facts) -> Findings:
     flags = _flags(facts, "C", "codegen-units")
     if not flags:
         return
-    title = "codegen-units in rustflags overrides every profile, dependencies and build scripts included"
+    title = "codegen-units in rustflags overrides every profile, for dependencies and build scripts too"
     cost = (
         "With incremental builds dev has 256 units by itself, release 16: a number here lowers the one and replaces "
         "the other (seen in rustc's command lines with 1.95). The time it costs is not measured."

@@ -79,7 +79,7 @@ def package_of(linker: str) -> str:
 def find_unstable_table(facts: Facts) -> Findings:
     """`[unstable]` of a config, without a nightly cargo."""
     toolchain = facts.found.toolchain
-    said = [(key, given) for key, given in facts.found.settings.values.items() if key[0] == "unstable"]
+    said = [(key, given) for key, given in facts.found.settings.values.items() if key[:1] == ("unstable",)]
     if not said or not toolchain.channel or toolchain.is_nightly:
         return
     yield Finding(

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from core.plan import finding_cache, finding_env, finding_flags, finding_linker, finding_profile, finding_toolchain
-from core.plan.finding_facts import Facts, facts_of
+from core.plan.finding_facts import Facts, facts_of, short
 from core.plan.found import Found
 from core.plan.mend import diff_of
 from core.plan.plan import Evidence, Finding, Setting
@@ -11,6 +11,8 @@ from core.plan.wish import Wish
 
 SEVERITIES = ("error", "warning", "hint")
 """Worst first."""
+MAX_TITLE = 90
+"""Characters of a title: it stands in a pane."""
 
 
 def find(found: Found, wish: Wish, settings: tuple[Setting, ...] = ()) -> tuple[Finding, ...]:
@@ -41,7 +43,12 @@ def with_mend(finding: Finding, read: Callable[[str], str]) -> Finding:
 def find_troubles(facts: Facts) -> Iterator[Finding]:
     """Files that cannot be read or used."""
     for trouble in facts.found.settings.troubles:
-        yield Finding("settings-unusable", "error", trouble.sentence, (Evidence(trouble.origin, trouble.why),))
+        near = trouble._replace(origin=trouble.origin._replace(place=trouble.origin.place.rpartition("/")[2]))
+        title = trouble.sentence if len(trouble.sentence) <= MAX_TITLE else near.sentence
+        cost = "What it says is left out, and cargo itself may refuse it."
+        yield Finding(
+            "settings-unusable", "error", short(title, MAX_TITLE), (Evidence(trouble.origin, trouble.why),), cost
+        )
 
 
 FINDERS: tuple[Callable[[Facts], Iterator[Finding]], ...] = (

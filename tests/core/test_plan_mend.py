@@ -245,7 +245,7 @@ def keys_of(table: dict[str, Any], above: Path_ = ()) -> Iterator[Path_]:
 def test_whatever_the_file_looks_like_only_that_key_differs() -> None:
     chance = random.Random(6)
     tried = failed = 0
-    for _ in range(60):
+    for _ in range(30):
         text = random_text(chance)
         table = tomllib.loads(text)
         for key in [*keys_of(table), ("build", "new"), ("quite", "new", "key")]:
@@ -257,7 +257,7 @@ def test_whatever_the_file_looks_like_only_that_key_differs() -> None:
                     failed += 1
                     continue
                 assert says(after, key, value, text), (text, key, value)
-    assert tried > 1000
+    assert tried > 500
     assert failed == 0
 
 
