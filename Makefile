@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: setup demo run test test-long check format bench screenshots clean
+.PHONY: setup demo run test test-long check format bench bench-plan screenshots clean
 
 setup: .venv/.ready
 
@@ -60,6 +60,10 @@ bench: setup
 	$(BIN)/python -m bench.writer
 	$(BIN)/python -m bench.key_paint
 	$(BIN)/python -m bench.full_state
+
+# Builds published crates for hours on an otherwise idle machine; KEEP=DIR goes on where a stopped one was.
+bench-plan: setup
+	$(BIN)/python -m bench.plan $(if $(KEEP),--keep $(KEEP))
 
 screenshots: setup
 	$(BIN)/python screenshots/make.py

@@ -18,10 +18,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from bench import plan_table
-from bench.figures import Figures
 from bench.link_world import measuring_cc
 from bench.plan_settings import Arm, Family, families, has_cranelift, mode_families
-from bench.plan_shared import check_fetch, check_keys, check_turns
+from bench.plan_shared import Kept, check_fetch, check_keys, check_turns
 from bench.plan_world import SUBJECTS, Edit, Subject, Taken, size_bytes, take, unpack
 from tests.real import usage
 from tests.real.product import COMMAND, REPO, Deck, temporary_deck
@@ -137,7 +136,8 @@ def _round(bench: Bench, family: Family, situation: str, number: int) -> None:
         if situation == "clean":
             shutil.rmtree(target, ignore_errors=True)
         taken = bench.build(family, arm)
-        record = {"family": family.name, "situation": situation, "round": number, "arm": arm.name, **taken._asdict()}
+        record = {"family": family.name, "situation": situation, "round": number, "arm": arm.name, "flags": arm.flags,
+                  **taken._asdict()}  # fmt: skip
         if situation == "clean":
             record |= _made(bench, family, target)
         bench.note(record)
@@ -202,6 +202,15 @@ def write_table(bench: Bench, all_families: Sequence[Family]) -> None:
         file.write("\n")
     with open(f"{REPO}/docs/plan-figures.md", "w", encoding="utf-8") as file:
         file.write(plan_table.page(found, SUBJECTS.values(), known, cores, date))
+        file.write("".join(_kept(bench, part) for part in ("turns", "keys", "fetch")))
+
+
+def _kept(bench: Bench, part: str) -> str:
+    try:
+        with open(f"{bench.folder}/{part}.txt", encoding="utf-8") as file:
+            return f"\n### {_PARTS[part].capitalize()}\n\n{file.read()}"
+    except FileNotFoundError:
+        return ""
 
 
 def main() -> int:
@@ -212,33 +221,52 @@ def main() -> int:
     parser.add_argument("--only", nargs="*", default=[], help="families")
     parser.add_argument("--minutes", type=float, default=1e6, help="begin no round later than this")
     parser.add_argument("--seed", type=int, default=0, help="of the order; 0: another one each time")
-    parser.add_argument("--modes", action="store_true", help="the modes dev and release-fast, in place of settings")
-    parser.add_argument("--turns", action="store_true", help="one target dir by turns with cargo, in place of times")
-    parser.add_argument("--keys", action="store_true", help="keys of four agents with sccache, in place of times")
-    parser.add_argument("--fetch", action="store_true", help="four agents and an empty registry, in place of times")
     parser.add_argument("--table", action="store_true", help="measure nothing: write the table from what there is")
+    for part, about in _PARTS.items():
+        parser.add_argument(f"--{part}", action="append_const", dest="parts", const=part, help=f"only {about}")
     args = parser.parse_args()
-    if args.turns or args.keys or args.fetch:
-        return _check_shared(args)
     folder = os.path.abspath(args.keep) if args.keep else tempfile.mkdtemp(prefix="plan-")
-    usage.become_subreaper()
     try:
         os.makedirs(folder, exist_ok=True)
-        bench = Bench(folder, args.seed)
-        known = families(host_of(bench.env), has_cranelift=has_cranelift("+nightly"))
-        modes = mode_families(lambda subject, mode: planned_flags(bench, subject, mode))
-        if not args.table:
-            _measure_all(bench, modes if args.modes else known, args)
-        write_table(bench, (*modes, *known))
+        return _main(folder, args, [] if args.table else args.parts or list(_PARTS))
     finally:
         if not args.keep:
             shutil.rmtree(folder)
-    return 0
 
 
-def _share(family: Family, edits: int) -> int:
-    """An edit of optimized code takes as long as ten of others."""
-    return -(-edits // 3) if family.profile == "release" else edits
+_PARTS = {
+    "modes": "the modes dev and release-fast as wholes, on both workspaces",
+    "settings": "each setting alone",
+    "turns": "one target dir by turns with cargo",
+    "keys": "keys of four agents with sccache",
+    "fetch": "four agents and an empty registry",
+}
+
+
+def _main(folder: str, args: argparse.Namespace, parts: list[str]) -> int:
+    # Orphans of a check would be waited for by those who measure: the checks come last, and end what they started.
+    usage.become_subreaper()
+    bench = Bench(folder, args.seed)
+    known = families(host_of(bench.env), has_cranelift=has_cranelift("+nightly"))
+    modes = mode_families(lambda subject, mode: planned_flags(bench, subject, mode) if "modes" in parts else ())
+    chosen = [one for part, those in (("modes", modes), ("settings", known)) if part in parts for one in those]
+    _measure_all(bench, [one for one in chosen if one.name in args.only or not args.only], args)
+    codes = [_check(bench, part, args.rounds) for part in ("turns", "keys", "fetch") if part in parts]
+    write_table(bench, (*modes, *known))
+    return max(codes, default=0)
+
+
+def _check(bench: Bench, part: str, rounds: int) -> int:
+    figures = Kept(f"{bench.folder}/{part}.txt")
+    with temporary_deck("plan-") as deck:
+        match part:
+            case "turns":
+                check_turns(figures, deck, "dev")
+            case "keys":
+                check_keys(figures, deck, "dev")
+            case _:
+                check_fetch(figures, deck, host_of(deck.env), min(rounds, 5))
+    return figures.end(part)
 
 
 def planned_flags(bench: Bench, subject: str, mode: str) -> tuple[str, ...]:
@@ -252,24 +280,15 @@ def planned_flags(bench: Bench, subject: str, mode: str) -> tuple[str, ...]:
     return flags
 
 
-def _check_shared(args: argparse.Namespace) -> int:
-    figures = Figures()
-    with temporary_deck("plan-") as deck:
-        if args.turns:
-            check_turns(figures, deck, "dev")
-        if args.keys:
-            check_keys(figures, deck, "dev")
-        if args.fetch:
-            check_fetch(figures, deck, host_of(deck.env), min(args.rounds, 5))
-    return figures.end("plan")
+def _share(family: Family, edits: int) -> int:
+    """An edit of optimized code takes as long as ten of others."""
+    return -(-edits // 3) if family.profile == "release" else edits
 
 
 def _measure_all(bench: Bench, known: Sequence[Family], args: argparse.Namespace) -> None:
     deadline = time.monotonic() + args.minutes * 60
     for rounds, edits in _passes(args):
         for family in known:
-            if args.only and family.name not in args.only:
-                continue
             for situation in family.situations:
                 measure(bench, family, situation, _share(family, edits) if situation in _EDITED else rounds, deadline)
 

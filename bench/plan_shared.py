@@ -22,6 +22,21 @@ from tests.real.product import COMMAND, Deck
 _AGENTS = 4
 
 
+class Kept(Figures):
+    """Figures that a file keeps too, as a list of Markdown."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        self._path = path
+        open(path, "w", encoding="utf-8").close()
+
+    def note(self, name: str, text: str) -> None:
+        """A line."""
+        super().note(name, text)
+        with open(self._path, "a", encoding="utf-8") as file:
+            file.write(f"* {name}: {text}\n")
+
+
 def check_turns(figures: Figures, deck: Deck, mode: str) -> None:
     """`cargo build` and `cargo-deck build` in one target dir by turns: with default settings, then with a mode."""
     subject = SUBJECTS["ripgrep"]

@@ -72,6 +72,8 @@ class Setting(NamedTuple):
     name: str
     base: str
     rows: tuple[Row, ...]
+    flags: tuple[str, ...] = ()
+    """What cargo was told."""
 
     @property
     def earns(self) -> bool:
@@ -128,8 +130,16 @@ def settings(families: Sequence[Family], records: Sequence[Record]) -> list[Sett
         for name, base, control in family.pairs:
             rows = [_row(name, base, control, situation, rounds) for situation in family.situations]
             if any(rows):
-                found.append(Setting(family, name, base, tuple(row for row in rows if row)))
+                found.append(
+                    Setting(family, name, base, tuple(row for row in rows if row), _flags(family, name, records))
+                )
     return found
+
+
+def _flags(family: Family, name: str, records: Sequence[Record]) -> tuple[str, ...]:
+    """Of the last build that notes them, else as they would be now."""
+    noted = [one["flags"] for one in records if (one["family"], one["arm"]) == (family.name, name) and "flags" in one]
+    return tuple(noted[-1]) if noted else next(arm.flags for arm in family.arms if arm.name == name)
 
 
 Rounds = Mapping[tuple[str, int], Mapping[str, Record]]
@@ -174,7 +184,7 @@ def table(found: Sequence[Setting]) -> str:
         parts.append(_HEAD)
         parts += [_line(one, row) for one in own for row in one.rows]
         parts.append("")
-        parts += [f"* `{one.name}`{_against(one)}: {one.words}." for one in own]
+        parts += [f"* `{one.name}`{_against(one)}: {one.words}{_told(one)}." for one in own]
         parts.append("")
     return "\n".join(parts)
 
@@ -183,6 +193,10 @@ _HEAD = (
     "| setting | against | build | plain s | wall | its A/A | CPU | its A/A | decides | linker's memory "
     "| largest process | target dir | program | rounds |\n|---|---|---|--:|---|---|---|---|---|--:|--:|--:|--:|--:|"
 )
+
+
+def _told(one: Setting) -> str:
+    return f" (`{' '.join(word for word in one.flags if word != '--config')}`)" if one.flags else ""
 
 
 def _against(one: Setting) -> str:
