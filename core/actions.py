@@ -8,9 +8,12 @@ from typing import Any
 from core import retention
 from core.errors import EngineError, UsageError
 from core.paths import Paths
+from core.plan import choose
 from core.run.cache import KIND, STORE
 
 Message = dict[str, Any]
+_WISHES = (KIND, STORE, choose.MODE, choose.VERBOSE, choose.FEATURES)
+"""What an environment says of builds, whoever starts them."""
 
 
 class Actions:
@@ -62,14 +65,14 @@ class Actions:
         tool = message.get("tool", "cargo")
         if tool not in ("cargo", "exec"):
             raise UsageError(f"tool is cargo or exec, not {tool!r}")
+        mode = message.get("mode") or None
+        if mode is not None and not isinstance(mode, str):
+            raise UsageError("start takes mode: the name of a mode")
+        env = _without_ours(env) | ({choose.MODE: mode} if mode else {})
         run = start_detached(
-            self._paths,
-            agent=_text(message, "agent"),
-            cwd=_text(message, "cwd"),
-            words=tuple(words),
-            tool=tool,
-            env=_without_ours(env),
-        )
+            self._paths, agent=_text(message, "agent"), cwd=_text(message, "cwd"), words=tuple(words), tool=tool,
+            env=env, mode=mode,
+        )  # fmt: skip
         return {"run": run}
 
     def _stop(self, message: Message) -> Message:
@@ -130,4 +133,4 @@ def _text(message: Message, key: str) -> str:
 
 def _without_ours(env: dict[str, str]) -> dict[str, str]:
     """The environment without what an enclosing run put there: the new run is not a part of it."""
-    return {name: value for name, value in env.items() if not name.startswith("DECK_") or name in (KIND, STORE)}
+    return {name: value for name, value in env.items() if not name.startswith("DECK_") or name in _WISHES}

@@ -1,11 +1,64 @@
-"""From a command line to its plan: what is there is looked at, what is wanted is read, then it is decided."""
+"""From a command line to its plan: what is there is looked at, what is wanted is read, then it is decided.
 
-from typing import NamedTuple
+Before a build that has no mode only what is known already is used: no program is asked.
+"""
 
+import os
+from typing import Any, NamedTuple
+
+from core.errors import UsageError
 from core.paths import Paths
+from core.plan import choose
+from core.plan.decide import decide
+from core.plan.findings import with_mend
 from core.plan.found import Found, Origin, Trouble
+from core.plan.look import look
 from core.plan.plan import Plan
-from core.plan.wish import Wish
+from core.plan.wish import Mode, Wish
+from core.run import cache, target
+from core.run.command import Command
+
+_ONE_PACKAGE = ("package", "workspace", "all", "exclude", "manifest-path")
+"""Where the command line names packages, those are built."""
+_TAKE_PACKAGES = ("build", "check", "clippy", "test", "nextest", "doc", "bench")
+
+
+class Prepared(NamedTuple):
+    """What is known before it is decided where to build, and with which cache."""
+
+    command: Command
+    found: Found
+    chosen: choose.Chosen
+    wish: Wish
+
+    @property
+    def cache_asked(self) -> tuple[str, str] | None:
+        """The cache that the mode asks for, and where that stands."""
+        given = self.wish.mode.options.get("cache")
+        return (given.value, given.origin.shown) if given is not None else None
+
+    @property
+    def namespace(self) -> str:
+        """What objects depend on beside their command lines: the features of this processor, where they are used."""
+        return self.found.native_features
+
+    def subject(self, agent: str, checkout: str, own: str) -> target.Subject:
+        """Who builds what, to choose a target dir for."""
+        is_keyed = self.chosen.own.target_dir_key.value == "full"
+        key = self._full_key() if is_keyed else self.namespace
+        return target.Subject(agent, checkout, own, key, is_keyed)
+
+    def _full_key(self) -> str:
+        """Toolchain, target, lock file and features."""
+        options, toolchain = self.wish.options, self.found.toolchain
+        features = ",".join(sorted(options.get("features", ()))) + "".join(
+            name for name in ("all-features", "no-default-features") if name in options
+        )
+        if self.wish.features is not None:
+            features += f",{self.wish.features.value}"
+        target = self.found.target.triple if self.found.target is not None else toolchain.host
+        version = ".".join(map(str, toolchain.rustc)) + toolchain.channel + toolchain.name
+        return "\n".join((self.namespace, version, target, _digest_of(self.command.root + "/Cargo.lock"), features))
 
 
 class Planned(NamedTuple):
@@ -18,6 +71,84 @@ class Planned(NamedTuple):
     """Places that name another mode and count less than the one that was chosen, those that count more first."""
     troubles: tuple[Trouble, ...] = ()
     """What cannot be used of `deck.toml`, of our settings and of the variables; the plan goes without it."""
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """For `run.json`."""
+        return {
+            "is_planned": True,
+            "mode": self.plan.mode or None,
+            "mode_origin": self.plan.mode_origin.shown,
+            "plan": [one.record() for one in self.plan.settings],
+            "findings": [one.record() for one in self.plan.findings],
+        }
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """To be said before the build's own words: what cannot be used, and what will have it fail."""
+        fails = (f"{one.title}{'; ' + one.mend if _is_command(one.mend) else ''}" for one in self.plan.findings
+                 if one.severity == "error")  # fmt: skip
+        return (*(one.sentence for one in self.troubles), *fails)
+
+
+def prepare(paths: Paths, command: Command, *, flag: str | None = None, may_ask: bool = False) -> Prepared:
+    """Look at what is there, and read what is wanted.
+
+    Args:
+        paths: Ours.
+        command: What is to be built.
+        flag: Value of `--mode`; None: not given.
+        may_ask: Programs that nobody asked yet may be asked, which takes half a second.
+
+    Raises:
+        UsageError: `flag` names no mode.
+    """
+    env, root = command.env, command.root
+    chosen = choose.choose_mode(paths.cache, flag=flag, env=env, root=root)
+    if chosen.is_refused:
+        raise UsageError(chosen.troubles[-1].sentence)
+    mode = chosen.mode if command.takes_flags else Mode()
+    parsed, cpu = command.parsed, mode.options.get("target-cpu")
+    found = look(
+        paths, cwd=command.cwd, env=env, root=root, toolchain_word=parsed.toolchain or "",
+        target=parsed.value("target") or "", settings=command.config.settings, may_ask=may_ask or bool(mode.name),
+        uses_native=cpu is not None and cpu.value == "native",
+    )  # fmt: skip
+    wish = Wish(
+        subcommand=parsed.command.name if parsed.command else parsed.subcommand,
+        options=parsed.options,
+        mode=mode,
+        features=choose.read_features(env, chosen.own) if command.takes_flags else None,
+        is_verbose=choose.read_verbose(env, chosen.own) if command.takes_flags else None,
+    )
+    return Prepared(command, found, chosen, _with_changed(wish, command))
+
+
+def _with_changed(wish: Wish, command: Command) -> Wish:
+    """The wish with the packages that differ, where the mode asks for them."""
+    given = wish.mode.options.get("packages")
+    if given is None or given.value == "all" or wish.subcommand not in _TAKE_PACKAGES:
+        return wish
+    if named := next((name for name in _ONE_PACKAGE if name in wish.options), None):
+        return wish._replace(changed_reason=f"--{named} is on the command line")
+    from core.plan.workspace import changed_packages
+
+    with_dependants = given.value == "changed+dependants"
+    found = changed_packages(command.cargo, command.root, command.env, with_dependants=with_dependants)
+    return wish._replace(changed=found.packages, changed_reason=found.reason)
+
+
+def finish(prepared: Prepared, where: target.Target, cached: cache.Chosen, *, agents: int = 1) -> Planned:
+    """Decide."""
+    wish = prepared.wish._replace(
+        cache=cached.value, cache_reason=cached.reason, target_dir=where.path or "", target_dir_source=where.source,
+        target_dir_reason=where.reason, agents=agents,
+    )  # fmt: skip
+    plan = decide(prepared.found, wish)
+    if plan.findings:
+        plan = plan._replace(findings=tuple(with_mend(one, _text) for one in plan.findings))
+    chosen = prepared.chosen
+    return Planned(plan, prepared.found, wish, chosen.others, chosen.troubles)
 
 
 def preview(paths: Paths, *, words: tuple[str, ...], cwd: str, env: dict[str, str], mode: str | None = None,
@@ -36,4 +167,35 @@ def preview(paths: Paths, *, words: tuple[str, ...], cwd: str, env: dict[str, st
     Raises:
         UsageError: `mode` names none.
     """
-    raise NotImplementedError((paths, words, cwd, env, mode, agent))
+    from core.run import begin, decided, identity
+
+    command = begin.command_of(paths, words, cwd, env)
+    prepared = prepare(paths, command, flag=mode, may_ask=True)
+    name = agent or identity.find_agent(None, env, cwd).name
+    where = decided.own_target(command)
+    if where.source == "default" and where.path is not None:
+        where = target.foresee_target(paths, prepared.subject(name, command.root, where.path))
+    cached = cache.preview_cache(command.config, env, given=command.parsed.options.get("config", ()),
+                                 asked=prepared.cache_asked)  # fmt: skip
+    return finish(prepared, where, cached)
+
+
+def _digest_of(path: str) -> str:
+    """Of a file's content; empty: it is not there."""
+    import hashlib
+
+    try:
+        with open(path, "rb") as file:
+            return hashlib.blake2b(file.read(), digest_size=8).hexdigest()
+    except OSError:
+        return ""
+
+
+def _text(path: str) -> str:
+    """Of a file that a mend changes. Raises OSError, ValueError: it cannot be read as text."""
+    with open(path, encoding="utf-8", newline="") as file:
+        return file.read(1 << 20)
+
+
+def _is_command(mend: str) -> bool:
+    return bool(mend) and "\n" not in mend and not os.path.isabs(mend)

@@ -5,8 +5,11 @@ from typing import NamedTuple
 
 from core.errors import DeckError, SpawnError, UsageError
 from core.launch import Launch
-from core.paths import Paths
+from core.paths import Paths, find_paths
+from core.plan.settings import with_manifest
 from core.run import cache, compose, config, fronts, grammar, handoff, harness, identity, spawn, target
+from core.run.command import Command, is_installed
+from core.run.decided import brief_record, decide_run, own_target
 
 SHIM_MARK = b"# cargo-deck shim"
 
@@ -23,6 +26,8 @@ class Request(NamedTuple):
     env: dict[str, str]
     caller: compose.Caller
     is_owned: bool
+    mode: str | None = None
+    """Value of `--mode`; None: as variables and files say."""
 
 
 class Begun(NamedTuple):
@@ -34,7 +39,7 @@ class Begun(NamedTuple):
     handoff_fd: int | None
     program: str
     """Canonical subcommand, or the program of `exec`."""
-    notice: str = ""
+    notices: tuple[str, ...] = ()
     """What the caller should know before the build's own words."""
 
     @property
@@ -81,9 +86,19 @@ def is_shim(path: str) -> bool:
         return False
 
 
+def command_of(paths: Paths, words: tuple[str, ...], cwd: str, env: dict[str, str], cargo: str = "") -> Command:
+    """A cargo command line with all that its plan needs to know of it."""
+    parsed, settings = parse_cargo(words, cwd, env)
+    folder = os.path.normpath(os.path.join(cwd, parsed.value("C") or "."))
+    root = identity.workspace_root(folder, parsed.value("manifest-path"))
+    settings = settings._replace(settings=with_manifest(paths.cache, settings.settings, root or ""))
+    return Command(parsed, settings, folder, env, root or "", cargo or find_cargo(env) or "cargo")
+
+
 def parse_cargo(words: tuple[str, ...], cwd: str, env: dict[str, str]) -> tuple[grammar.Parsed, config.CargoConfig]:
     """The command line taken apart, and cargo's settings for it."""
-    settings = config.read_config(cwd, env, os.path.expanduser("~"))
+    home, cache_folder = os.path.expanduser("~"), find_paths(env).cache
+    settings = config.read_config(cwd, env, home, cache=cache_folder, given=config.given_in(words))
     return grammar.parse(words, settings.aliases), settings
 
 
@@ -123,15 +138,7 @@ def is_recordable(words: tuple[str, ...], cwd: str, env: dict[str, str]) -> bool
         folders = (*env.get("PATH", "").split(":"), (env.get("CARGO_HOME") or os.path.expanduser("~/.cargo")) + "/bin")
         if not any(os.access(f"{folder}/cargo-{parsed.command.name}", os.X_OK) for folder in folders if folder):
             return False  # cargo will say that there is no such command
-    return parsed.is_known and (parsed.toolchain is None or _is_installed(toolchain, env))
-
-
-def _is_installed(toolchain: str, env: dict[str, str]) -> bool:
-    home = env.get("RUSTUP_HOME") or os.path.expanduser("~/.rustup")
-    try:
-        return any(name == toolchain or name.startswith(toolchain + "-") for name in os.listdir(home + "/toolchains"))
-    except OSError:
-        return False
+    return parsed.is_known and (parsed.toolchain is None or is_installed(toolchain, env))
 
 
 def begin(paths: Paths, request: Request) -> Begun:
@@ -144,20 +151,18 @@ def begin(paths: Paths, request: Request) -> Begun:
     if request.tool == "exec":
         return _begin_exec(paths, request)
     cargo = need_program(request)
-    parsed, settings = parse_cargo(request.words, request.cwd, request.env)
-    cwd = os.path.normpath(os.path.join(request.cwd, parsed.value("C") or "."))
-    root = identity.workspace_root(cwd, parsed.value("manifest-path"))
+    command = command_of(paths, request.words, request.cwd, request.env, cargo)
+    parsed, settings, cwd, root = command.parsed, command.config, command.cwd, command.root or None
     checkout = root or identity.git_root(cwd) or cwd
-    own = _own_target(parsed, settings, cwd, root)
-    slot = spawn.take_slot(paths, request.agent.name, own.path)
+    slot = spawn.take_slot(paths, request.agent.name, own_target(command).path)
     try:
-        chosen = _choose(paths, slot.run, request.agent.name, checkout, own)
-        cached = _cache(paths, parsed, settings, request, root=root)
+        decided = decide_run(paths, slot.run, command, request.agent.name, checkout, request.mode)
+        chosen, cached = decided.target, decided.cached
         memory = handoff.open_memory() if request.caller.out_tty and request.is_owned else None
         composed = compose.compose(
             parsed, settings, request.caller, request.env,
             target_dir=chosen.path if chosen.source == "private" else None, can_hand_over=memory is not None,
-            own_harnesses=_own_harnesses(request.caller, parsed, root, cwd), more=cached.flags,
+            own_harnesses=_own_harnesses(request.caller, parsed, root, cwd), more=decided.flags,
         )  # fmt: skip
         memory = _kept(memory, composed)
         order = spawn.Order(
@@ -169,7 +174,7 @@ def begin(paths: Paths, request: Request) -> Begun:
             launch=Launch(
                 (cargo, *composed.words),
                 request.cwd,
-                env=(*composed.env, *cached.env, *(((handoff.VARIABLE, str(memory)),) if memory is not None else ())),
+                env=(*composed.env, *decided.env, *_handed(memory)),
                 path_front=_path_front(paths, request, settings, cached, root, settings.build_dir or chosen.path),
                 wrappers=("sccache",) if cached.server else (),
             ),
@@ -183,7 +188,7 @@ def begin(paths: Paths, request: Request) -> Begun:
             parser=composed.parser,
             streams=1 if request.caller.is_one_stream else 2,
             has_terminal=request.caller.has_terminal,
-            plan=(*chosen.plan, *cached.plan),
+            plan=decided.record,
             rustc_wrapper=settings.rustc_wrapper,
             cache_server=cached.server,
             handoff_fd=memory,
@@ -192,7 +197,11 @@ def begin(paths: Paths, request: Request) -> Begun:
     except (DeckError, OSError):
         spawn.give_up_slot(paths, slot)
         raise
-    return Begun(started, composed, chosen, memory, order.subcommand, cached.notice)
+    return Begun(started, composed, chosen, memory, order.subcommand, decided.notices)
+
+
+def _handed(memory: int | None) -> tuple[tuple[str, str], ...]:
+    return ((handoff.VARIABLE, str(memory)),) if memory is not None else ()
 
 
 def _kept(memory: int | None, composed: compose.Composed) -> int | None:
@@ -211,16 +220,6 @@ def _path_front(
         paths, request.env, root, settings.rustc_wrapper, build_dir=build_dir, has_our_cache=bool(cached.server)
     )
     return (*found, *cached.folders)
-
-
-def _cache(
-    paths: Paths, parsed: grammar.Parsed, settings: config.CargoConfig, request: Request, *, root: str | None
-) -> cache.Chosen:
-    """The compiler cache of a build; none for what compiles nothing, or takes no flags of ours."""
-    if parsed.command is None or not parsed.is_known or root is None:
-        return cache.Chosen()
-    given = parsed.options.get("config", ())
-    return cache.choose_cache(paths, request.agent.name, settings, request.env, root=root, given=given)
 
 
 def _begin_exec(paths: Paths, request: Request) -> Begun:
@@ -245,7 +244,7 @@ def _begin_exec(paths: Paths, request: Request) -> Begun:
         parser="generic",
         streams=1 if request.caller.is_one_stream else 2,
         has_terminal=request.caller.has_terminal,
-        plan=cached.plan,
+        plan=brief_record(target.Target(None, "none", ""), cached),
         cache_server=cached.server,
     )
     try:
@@ -253,7 +252,7 @@ def _begin_exec(paths: Paths, request: Request) -> Begun:
     except (DeckError, OSError):
         spawn.give_up_slot(paths, slot)
         raise
-    return Begun(started, composed, target.Target(None, "none", ""), None, order.subcommand, cached.notice)
+    return Begun(started, composed, target.Target(None, "none", ""), None, order.subcommand, cached.notices)
 
 
 def is_program(program: str, cwd: str, env: dict[str, str]) -> bool:
@@ -268,37 +267,15 @@ def _is_executable(path: str) -> bool:
     return os.access(path, os.X_OK) and os.path.isfile(path)
 
 
-def _own_target(parsed: grammar.Parsed, settings: config.CargoConfig, cwd: str, root: str | None) -> target.Target:
-    """The target dir that plain cargo would use."""
-    given = parsed.value("target-dir")
-    if given:
-        return target.Target(os.path.normpath(os.path.join(cwd, given)), "user", "--target-dir was given")
-    if settings.target_dir:
-        return target.Target(settings.target_dir, "user", "CARGO_TARGET_DIR or build.target-dir is set")
-    if root is None or parsed.command is None:
-        return target.Target(None, "none", "")
-    return target.Target(root + "/target", "default", "cargo's own")
-
-
 def _own_harnesses(caller: compose.Caller, parsed: grammar.Parsed, root: str | None, cwd: str) -> frozenset[str]:
     if not caller.out_tty or root is None or parsed.command is None or parsed.command.after != "libtest":
         return frozenset()
     return harness.own_harnesses(parsed, root, cwd)
 
 
-def _choose(paths: Paths, run: str, agent: str, checkout: str, own: target.Target) -> target.Target:
-    """Where the run builds: only what nobody set is ours to choose."""
-    if own.source != "default" or own.path is None:
-        return own
-    try:
-        return target.choose_target(paths, run, agent, checkout, own.path)
-    except OSError:
-        return own  # no private dir can be made: share and wait, as plain cargo would
-
-
-def start_detached(paths: Paths, *, agent: str, cwd: str, words: tuple[str, ...], tool: str,
-                   env: dict[str, str]) -> str:  # fmt: skip
-    """Start a run that nobody owns; its id.
+def start_detached(paths: Paths, *, agent: str, cwd: str, words: tuple[str, ...], tool: str, env: dict[str, str],
+                   mode: str | None = None) -> str:  # fmt: skip
+    """Start a run that nobody owns; its id. `mode`: that somebody chose for it.
 
     Raises:
         UsageError: bad agent name or no such program.
@@ -307,4 +284,4 @@ def start_detached(paths: Paths, *, agent: str, cwd: str, words: tuple[str, ...]
     if not os.path.isdir(cwd):
         raise SpawnError(f"{cwd} is not a folder")
     named = identity.find_agent(agent, env, cwd)
-    return begin(paths, Request(tool, words, named, cwd, env, compose.NOBODY, is_owned=False)).started.run
+    return begin(paths, Request(tool, words, named, cwd, env, compose.NOBODY, is_owned=False, mode=mode)).started.run

@@ -42,6 +42,8 @@ class Wish(NamedTuple):
     """`default`, `config.toml`, or the name of the variable."""
     mistake: str = ""
     """What in it cannot be used; then there is no cache."""
+    namespace: str = ""
+    """What objects depend on beside their command line: builds of another one share none. Empty: nothing."""
 
 
 class Chosen(NamedTuple):
@@ -60,22 +62,22 @@ class Chosen(NamedTuple):
     """One was asked for, and cannot be had: `reason` is to be said to the caller."""
 
     @property
-    def plan(self) -> tuple[tuple[str, str, str], ...]:
-        """What was decided: setting, value, reason."""
-        return (("cache", self.value, self.reason),) if self.reason else ()
-
-    @property
-    def notice(self) -> str:
-        """To be said to the caller; empty: nothing."""
-        return f"no compiler cache for this build: {self.reason}" if self.is_trouble else ""
+    def notices(self) -> tuple[str, ...]:
+        """To be said to the caller."""
+        return (f"no compiler cache for this build: {self.reason}",) if self.is_trouble else ()
 
 
 NONE = Chosen(reason="no cache is asked for: one in front makes the first edit of a member about three times slower")
 
 
-def read_wish(env: Mapping[str, str]) -> Wish:
-    """The person's settings; a variable counts more than the file."""
+def read_wish(env: Mapping[str, str], asked: tuple[str, str] | None = None) -> Wish:
+    """The person's settings; a variable counts more than the mode, and that more than the file.
+
+    `asked`: kind that the mode asks for, and where it says so.
+    """
     wish = _from_file(settings_path(env))
+    if asked is not None:
+        wish = wish._replace(kind=asked[0], source=asked[1], mistake="")
     if KIND in env:
         wish = wish._replace(kind=env[KIND], source=KIND, mistake="")
     if STORE in env:
@@ -129,14 +131,23 @@ def parse_size(text: str) -> int | None:
 
 
 def choose_cache(
-    paths: Paths, agent: str, config: CargoConfig, env: dict[str, str], *, root: str | None, given: Sequence[str] = ()
-) -> Chosen:
+    paths: Paths, agent: str, config: CargoConfig, env: dict[str, str], *, root: str | None, given: Sequence[str] = (),
+    asked: tuple[str, str] | None = None, namespace: str = "",
+) -> Chosen:  # fmt: skip
     """The cache of a build; its server runs when this returns. Whatever fails, the build goes without one.
 
-    `root`: of the workspace. `given`: values of cargo's `--config`.
+    Args:
+        paths: Ours.
+        agent: Who builds.
+        config: Cargo's settings.
+        env: The caller's environment.
+        root: Of the workspace.
+        given: Values of cargo's `--config`.
+        asked: See `read_wish`.
+        namespace: See `Wish.namespace`.
     """
-    wish = read_wish(env)
-    if (stands := _what_stands_in_the_way(config, wish, given)) is not None:
+    wish = read_wish(env, asked)._replace(namespace=namespace)
+    if (stands := what_stands_in_the_way(config, wish, given)) is not None:
         return stands
     try:
         from core.cache.server import ensure_server
@@ -159,7 +170,18 @@ def choose_cache(
     )
 
 
-def _what_stands_in_the_way(config: CargoConfig, wish: Wish, given: Sequence[str]) -> Chosen | None:
+def preview_cache(
+    config: CargoConfig, env: dict[str, str], *, given: Sequence[str] = (), asked: tuple[str, str] | None = None
+) -> Chosen:
+    """The cache that a build would get, if its server can be started; nothing is. Arguments as `choose_cache`."""
+    wish = read_wish(env, asked)
+    if (stands := what_stands_in_the_way(config, wish, given)) is not None:
+        return stands
+    place = "our store, shared by all agents" if wish.store == "own" else "the store that is set"
+    return Chosen(value=wish.kind, reason=f'cache = "{wish.kind}" ({wish.source}); a server of its own, on {place}')
+
+
+def what_stands_in_the_way(config: CargoConfig, wish: Wish, given: Sequence[str]) -> Chosen | None:
     """Why there is no cache of ours; None: nothing."""
     if config.rustc_wrapper == "":
         return Chosen(reason="RUSTC_WRAPPER or build.rustc-wrapper is set to nothing: that means no cache")

@@ -1,6 +1,7 @@
 """Keeping credentials out of everything that we write."""
 
 import re
+from typing import Any
 
 _NAME = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL", re.I)
 _USER_INFO = re.compile(r"(?<=://)[^/@\s]+@")
@@ -44,11 +45,28 @@ def safe_words(words: tuple[str, ...], env: dict[str, str]) -> tuple[str, ...]:
         elif assignment and is_credential(assignment[1]):
             safe.append(assignment[1] + "=" + MASK)
         else:
-            word = _USER_INFO.sub(MASK + "@", word)
-            for secret in secrets:
-                word = word.replace(secret, MASK)
-            safe.append(word)
+            safe.append(_safe_text(word, secrets))
     return tuple(safe)
+
+
+def safe_record(record: Any, env: dict[str, str]) -> Any:
+    """A value of JSON with `***` for credentials: by the names of keys, user info of URLs, and as `safe_words`."""
+    return _safe_value(record, secrets_of(env))
+
+
+def _safe_value(value: Any, secrets: list[str]) -> Any:
+    if isinstance(value, str):
+        return _safe_text(value, secrets)
+    if isinstance(value, dict):
+        return {k: MASK if is_credential(k) and v else _safe_value(v, secrets) for k, v in value.items()}
+    return [_safe_value(one, secrets) for one in value] if isinstance(value, list | tuple) else value
+
+
+def _safe_text(text: str, secrets: list[str]) -> str:
+    text = _USER_INFO.sub(MASK + "@", text)
+    for secret in secrets:
+        text = text.replace(secret, MASK)
+    return text
 
 
 def secrets_of(env: dict[str, str]) -> list[str]:

@@ -4,6 +4,8 @@ import fcntl
 import json
 import os
 import time
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from core.clock import wall_clock
@@ -42,8 +44,8 @@ class Order(NamedTuple):
     parser: str
     streams: int
     has_terminal: bool
-    plan: tuple[tuple[str, str, str], ...] = ()
-    """(setting, value, reason)."""
+    plan: Mapping[str, Any] = MappingProxyType({})
+    """What `run.json` says of what was decided for it: see `core.plan.make.Planned.record`."""
     rustc_wrapper: str | None = None
     cache_server: str = ""
     """Folder of the cache server that we started for it; empty: none."""
@@ -164,7 +166,7 @@ def write_record(slot: Slot, order: Order, *, owner: bool) -> None:
             "path_front": launch.path_front,
             "wrappers": launch.wrappers,
         },
-        "plan": [{"setting": s, "value": v, "reason": r} for s, v, r in order.plan],
+        **mask.safe_record(dict(order.plan), order.env),
         "rustc_wrapper": order.rustc_wrapper,
         "cache_server": order.cache_server or None,
         "json": order.json,

@@ -16,46 +16,71 @@ class Target(NamedTuple):
     """`default`, `user` (flag, variable or config), `private`, `none`."""
     reason: str
 
-    @property
-    def plan(self) -> tuple[tuple[str, str, str], ...]:
-        """What was decided: setting, value, reason."""
-        return (("target-dir", self.path, self.reason),) if self.path else ()
+
+class Subject(NamedTuple):
+    """Who builds what."""
+
+    agent: str
+    checkout: str
+    own: str
+    """Cargo's own target dir for it."""
+    key: str = ""
+    """What tells private target dirs apart besides checkout and agent."""
+    is_keyed: bool = False
+    """There is a private one for each key, whether or not somebody else builds."""
 
 
-def choose_target(paths: Paths, run: str, agent: str, checkout: str, own: str) -> Target:
-    """Cargo's own target dir `own`, or the agent's private one.
+_KEPT = "this agent has a private target dir for this checkout"
+_KEYED = 'deck.toml says target-dir-key = "full": one for each toolchain, target, Cargo.lock and set of features'
+
+
+def choose_target(paths: Paths, run: str, subject: Subject) -> Target:
+    """Cargo's own target dir, or the agent's private one, which is made.
 
     Private where the agent already has one for this checkout (it keeps it while it lives in the store), or where
     another agent's live run in this checkout uses cargo's own. Of two that start at once the later id gives way.
     """
-    kept = private_dir(paths, agent, checkout, only_existing=True)
-    if kept is not None:
-        return Target(kept, "private", "this agent has a private target dir for this checkout")
-    other = _other_agent(paths, run, agent, own)
-    if other is None:
-        return Target(own, "default", "no other agent builds in this checkout")
-    path = private_dir(paths, agent, checkout, only_existing=False)
-    return Target(path, "private", f"{other} is building in this checkout")
+    found = foresee_target(paths, subject)
+    if found.source == "default":
+        other = _other_agent(paths, run, subject.agent, subject.own)
+        if other is None:
+            return found
+        found = Target(private_dir(paths, subject), "private", f"{other} is building in this checkout")
+    _make(private_dir(paths, subject), subject.checkout)
+    return found
 
 
-def private_dir(paths: Paths, agent: str, checkout: str, *, only_existing: bool) -> str | None:
-    """The private target dir of (checkout, agent); made where asked for."""
-    if only_existing:
-        try:
-            if not any(name.startswith(agent + "@") for name in os.listdir(paths.targets)):
-                return None
-        except OSError:
-            return None
+def foresee_target(paths: Paths, subject: Subject) -> Target:
+    """Where a build builds while nobody else does; nothing is made."""
+    if subject.is_keyed:
+        return Target(private_dir(paths, subject), "private", _KEYED)
+    if _has_private(paths, subject.agent) and os.path.isdir(os.path.dirname(private_dir(paths, subject))):
+        return Target(private_dir(paths, subject), "private", _KEPT)
+    return Target(subject.own, "default", "no other agent builds in this checkout")
+
+
+def private_dir(paths: Paths, subject: Subject) -> str:
+    """The private target dir of (checkout, agent, key), whether or not it is there."""
     import hashlib
 
-    key = hashlib.blake2b(os.fsencode(checkout), digest_size=8).hexdigest()
-    folder = f"{paths.targets}/{agent}@{key}"
-    if only_existing:
-        return folder + "/target" if os.path.isdir(folder) else None
+    told = f"{subject.checkout}\0{subject.key}" if subject.key else subject.checkout
+    digest = hashlib.blake2b(os.fsencode(told), digest_size=8).hexdigest()
+    return f"{paths.targets}/{subject.agent}@{digest}/target"
+
+
+def _has_private(paths: Paths, agent: str) -> bool:
+    """The agent has one for some checkout."""
+    try:
+        return any(name.startswith(agent + "@") for name in os.listdir(paths.targets))
+    except OSError:
+        return False
+
+
+def _make(path: str, checkout: str) -> None:
+    folder = os.path.dirname(path)
     os.makedirs(folder, 0o700, exist_ok=True)
     with open(folder + "/checkout", "w") as file:
         file.write(checkout + "\n")
-    return folder + "/target"
 
 
 def _other_agent(paths: Paths, run: str, agent: str, own: str) -> str | None:

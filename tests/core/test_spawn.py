@@ -173,14 +173,14 @@ def test_a_second_agent_in_a_checkout_gets_a_dir_of_its_own_and_keeps_it(tmp_pat
     second = spawn.take_slot(paths, "two", own)
     early, late = sorted((first, second), key=lambda slot: slot.run)
     name = {first.run: "one", second.run: "two"}
-    kept = target.choose_target(paths, early.run, name[early.run], str(tmp_path / "ws"), own)
-    given = target.choose_target(paths, late.run, name[late.run], str(tmp_path / "ws"), own)
+    kept = target.choose_target(paths, early.run, target.Subject(name[early.run], str(tmp_path / "ws"), own))
+    given = target.choose_target(paths, late.run, target.Subject(name[late.run], str(tmp_path / "ws"), own))
     assert kept == target.Target(own, "default", "no other agent builds in this checkout")
     assert given.source == "private"
     assert given.path is not None
     assert given.path.startswith(paths.targets)
     os.close(early.lock_fd)
-    again = target.choose_target(paths, late.run, name[late.run], str(tmp_path / "ws"), own)
+    again = target.choose_target(paths, late.run, target.Subject(name[late.run], str(tmp_path / "ws"), own))
     assert again.path == given.path
     os.close(late.lock_fd)
 
@@ -188,10 +188,25 @@ def test_a_second_agent_in_a_checkout_gets_a_dir_of_its_own_and_keeps_it(tmp_pat
 def test_two_runs_of_one_agent_share_a_target_dir(tmp_path: Path) -> None:
     paths = paths_in(tmp_path)
     slots = [spawn.take_slot(paths, "one", "/ws/target") for _ in range(2)]
-    chosen = [target.choose_target(paths, slot.run, "one", "/ws", "/ws/target") for slot in slots]
+    chosen = [target.choose_target(paths, slot.run, target.Subject("one", "/ws", "/ws/target")) for slot in slots]
     assert {c.source for c in chosen} == {"default"}
     for slot in slots:
         os.close(slot.lock_fd)
+
+
+def test_private_target_dirs_are_told_apart_by_their_key(tmp_path: Path) -> None:
+    paths = paths_in(tmp_path)
+    slot = spawn.take_slot(paths, "one", "/ws/target")
+    plain = target.Subject("one", "/ws", "/ws/target")
+    keyed = [plain._replace(key=key, is_keyed=True) for key in ("1.95 lock", "1.96 lock")]
+    assert target.foresee_target(paths, plain).source == "default"
+    foreseen = [target.foresee_target(paths, one).path for one in keyed]
+    assert not os.path.exists(paths.targets)
+    chosen = [target.choose_target(paths, slot.run, one) for one in keyed]
+    assert [one.path for one in chosen] == foreseen
+    assert len({one.path for one in (*chosen, target.choose_target(paths, slot.run, plain))}) == 3
+    assert target.foresee_target(paths, plain._replace(key="of another processor")).source == "default"
+    os.close(slot.lock_fd)
 
 
 def test_a_stop_in_a_run_s_first_moment_is_not_lost(tmp_path: Path) -> None:
@@ -214,7 +229,7 @@ def test_of_agents_that_start_at_once_one_alone_takes_cargos_own_target_dir(tmp_
         "print('ready', flush=True)\n"
         "while not os.path.exists(gate): pass\n"
         "slot = spawn.take_slot(paths, agent, own)\n"
-        "print(target.choose_target(paths, slot.run, agent, '/checkout', own).source, flush=True)\n"
+        "print(target.choose_target(paths, slot.run, target.Subject(agent, '/checkout', own)).source, flush=True)\n"
         "sys.stdin.read()\n"
     )
     starts = [

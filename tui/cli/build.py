@@ -6,10 +6,12 @@ import sys
 from core.errors import DeckError, UsageError
 from core.parsers.projection import Projection
 from core.paths import Paths, find_paths
+from core.plan import choose
 from core.run import begin, cache, compose, follow, grammar, handoff, identity, owner
 
 _PLAIN_WORDS = frozenset(("-h", "--help", "-V", "--version", "--list", "--explain"))
-_NEEDS = {"--agent": "a name, for example --agent claude-1", "--cache": "a kind: none or sccache"}
+_NEEDS = {"--agent": "a name, for example --agent claude-1", "--cache": "a kind: none or sccache",
+          "--mode": "a name, for example --mode dev; `cargo deck plan --modes` lists them"}  # fmt: skip
 """Options of ours that take a value."""
 _MANY_OPEN = 16
 """So many runs that no journal has closed yet: an engine is started for them, however short they are."""
@@ -32,7 +34,7 @@ def main_shim(argv: list[str]) -> int:
 
 
 def _split_own(argv: list[str]) -> tuple[tuple[str, ...], dict[str, str]]:
-    """Take `--agent NAME`, `--cache KIND`, `--detach`, `--brief` out of the words before `--`."""
+    """Take `--agent NAME`, `--cache KIND`, `--mode NAME`, `--detach`, `--brief` out of the words before `--`."""
     words: list[str] = []
     own: dict[str, str] = {}
     i = 0
@@ -65,6 +67,8 @@ def _run(words: tuple[str, ...], own: dict[str, str]) -> int:
         if own["cache"] not in cache.KINDS:
             return _say(f"--cache is one of {', '.join(cache.KINDS)}, not {own['cache']!r}", EXIT_USAGE)
         env[cache.KIND] = own["cache"]
+    if "mode" in own:
+        env[choose.MODE] = own["mode"]  # for a restart
     _open_stdio()
     tool = "exec" if words[:1] == ("exec",) else "cargo"
     if tool == "exec":
@@ -80,7 +84,9 @@ def _run(words: tuple[str, ...], own: dict[str, str]) -> int:
         caller = compose.NOBODY if "detach" in own or "brief" in own else _caller()
         if tool == "cargo" and caller.has_terminal and not begin.is_recordable(words, cwd, env):
             return _plain(tool, words, env)
-        request = begin.Request(tool, words, agent, cwd, env, caller, is_owned="detach" not in own)
+        request = begin.Request(
+            tool, words, agent, cwd, env, caller, is_owned="detach" not in own, mode=own.get("mode")
+        )
         paths = find_paths(env)
         if "brief" in own:  # slow to import: before there is a build to own
             from tui.cli.brief import follow_brief
@@ -92,8 +98,8 @@ def _run(words: tuple[str, ...], own: dict[str, str]) -> int:
             return _say(str(error), EXIT_OURS)
         _say(f"not recorded: {error}", 0)
         return _plain(tool, words, env)
-    if begun.notice:
-        _say(begun.notice, 0)
+    for notice in begun.notices:
+        _say(notice, 0)
     if "detach" in own:
         _wake_engine(paths)
         os.write(1, begun.started.run.encode() + b"\n")
