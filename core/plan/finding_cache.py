@@ -1,7 +1,7 @@
 """What keeps a compiler cache from working. Evidence: knowledge of sccache 0.16, told in `docs/findings.md`. Pure."""
 
-from core.plan.finding_facts import Facts, Findings, evidence_of, is_file, short
-from core.plan.found import Given, Key, Origin
+from core.plan.finding_facts import Facts, Findings, evidence_of, is_file, short, unset
+from core.plan.found import Given, Key, Origin, Tool
 from core.plan.plan import Evidence, Finding
 
 _PER_AGENT = (
@@ -68,7 +68,7 @@ def find_incremental(facts: Facts) -> Findings:
         (evidence_of(given, f"{'.'.join(key)} = true"), evidence_of(facts.wrapper)),
         "Every crate of the workspace is compiled, only dependencies come from the cache: 10 of 21 hits instead of 20 "
         "(measured on a workspace of 24 crates).",
-        "" if is_file(given.origin) else f"unset {given.origin.place}",
+        unset(given),
         facts.change(given, key, False),
     )
 
@@ -182,7 +182,7 @@ def find_wrapper(facts: Facts) -> Findings:
     if facts.wrapper is None:
         return
     name = str(facts.wrapper.value)
-    tool = facts.found.tools.get(name) or facts.found.tools.get(name.rpartition("/")[2])
+    tool = _wrapper_tool(facts, name)
     if tool is None or not tool.is_asked or tool.is_usable:
         return
     what = "does not run" if tool.path else "is not there"
@@ -192,9 +192,18 @@ def find_wrapper(facts: Facts) -> Findings:
         f"The rustc-wrapper {short(name)} {what}",
         (evidence_of(facts.wrapper), *([Evidence(Origin(tool.path), tool.trouble)] if tool.path else [])),
         "No build: cargo runs it before everything else.",
-        "" if is_file(facts.wrapper.origin) else f"unset {facts.wrapper.origin.place}",
+        unset(facts.wrapper),
         facts.change(facts.wrapper, ("build", "rustc-wrapper")),
     )
+
+
+def _wrapper_tool(facts: Facts, name: str) -> Tool | None:
+    """What is known of it; None: nothing. Cargo looks in PATH alone, where ours may know another place."""
+    tool = facts.found.tools.get(name)
+    path = facts.found.env.get("PATH")
+    if tool is None or not path or "/" in name or not tool.path:
+        return tool
+    return tool if tool.path.rpartition("/")[0] in [one.rstrip("/") for one in path.split(":")] else Tool(name)
 
 
 FINDERS = (

@@ -1,6 +1,6 @@
 """Variables that nobody reads, and jobservers that have more say than flags. Pure."""
 
-from core.plan.finding_facts import Facts, Findings, evidence_of, is_file, short
+from core.plan.finding_facts import Facts, Findings, evidence_of, is_file, short, unset
 from core.plan.found import Given, Key, Origin
 from core.plan.plan import Change, Evidence, Finding
 
@@ -155,7 +155,7 @@ def find_shared_target_dir(facts: Facts) -> Findings:
         (evidence_of(given),),
         "Two checkouts in one dir wait for each other, and the one can run the other's program (reproduced with 1.95: "
         "`Finished` in 0.04 s and the wrong output).",
-        "" if is_file(given.origin) else f"unset {given.origin.place}",
+        unset(given),
         facts.change(given, ("build", "target-dir")),
     )
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
+from core.plan.cfg import facts_of, holds
 from core.plan.found import Found, Given, Key, Origin
 from core.plan.plan import Change, Evidence, Finding, Setting
-from core.plan.triples import cfg_holds
 from core.plan.wish import Wish
 
 _NAMED_PROFILES = {"test": "dev", "bench": "release"}
@@ -92,7 +92,7 @@ class Facts(NamedTuple):
         return (Change(given.origin.place, key, value, root if is_inside else ""),)
 
 
-def facts_of(found: Found, wish: Wish, settings: tuple[Setting, ...]) -> Facts:
+def gather_facts(found: Found, wish: Wish, settings: tuple[Setting, ...]) -> Facts:
     """All of them."""
     return Facts(found, wish, settings, wrapper_of(found), tuple(placed_flags(found)), profile_of(wish))
 
@@ -100,6 +100,11 @@ def facts_of(found: Found, wish: Wish, settings: tuple[Setting, ...]) -> Facts:
 def is_file(origin: Origin) -> bool:
     """A file says it: not a variable, not `--config`."""
     return origin.place.startswith("/")
+
+
+def is_variable(origin: Origin) -> bool:
+    """A variable says it."""
+    return bool(origin.place) and not origin.place.startswith(("/", "-"))
 
 
 def is_sccache(wrapper: str) -> bool:
@@ -184,7 +189,7 @@ def target_keys(found: Found, name: str) -> list[Key]:
             continue
         if key[1] == triple:
             exact.append(key)
-        elif key[1].startswith("cfg(") and triple and cfg_holds(key[1][4:-1], triple):
+        elif key[1].startswith("cfg(") and holds(key[1], facts_of(triple)):
             by_cfg.append(key)
     return exact + by_cfg
 
@@ -206,8 +211,17 @@ def placed_flags(found: Found) -> Iterator[Flag]:
     if variables is not None:
         yield from flags_at(variables)
     for key in keys_in_effect(found):
-        for place in places_of(found, key):
+        for place in flag_places(found, key):
             yield from flags_at(place, key)
+
+
+def flag_places(found: Found, key: Key) -> Iterator[Given]:
+    """The places whose rustflags count. Source: cargo 1.95: arrays and variables are joined, a text hides what counts
+    less."""
+    for place in places_of(found, key):
+        yield place
+        if isinstance(place.value, str) and not is_variable(place.origin):
+            return
 
 
 def read_flags(given: Iterable[Given]) -> Iterator[Flag]:
@@ -244,7 +258,7 @@ def changes_of_flags(facts: Facts, unwanted: Iterable[Flag]) -> tuple[Change, ..
     gone = list(unwanted)
     changes: list[Change] = []
     for key in dict.fromkeys(flag.key for flag in gone if flag.key):
-        for place in places_of(facts.found, key):
+        for place in flag_places(facts.found, key):
             those = [flag.words for flag in gone if flag.key == key and flag.origin == place.origin]
             if those:
                 changes += facts.change(place, key, _without(place.value, those))
@@ -259,12 +273,20 @@ def _without(value: Any, gone: list[tuple[str, ...]]) -> Any:
 
 
 def command_without(facts: Facts, unwanted: Iterable[Flag]) -> str:
-    """What takes flags out of a variable; empty: they are in none."""
-    gone = [flag.words for flag in unwanted if flag.origin.place == "RUSTFLAGS"]
-    if not gone:
-        return ""
-    left = _without(facts.found.env.get("RUSTFLAGS", ""), gone)
-    return f"export RUSTFLAGS={_in_shell(left)}" if left else "unset RUSTFLAGS"
+    """What takes flags out of variables; empty: they are in none that a shell can write."""
+    gone = list(unwanted)
+    commands = []
+    for name in dict.fromkeys(flag.origin.place for flag in gone):
+        value = facts.found.env.get(name)
+        if value is not None and name != "CARGO_ENCODED_RUSTFLAGS":
+            left = _without(value, [flag.words for flag in gone if flag.origin.place == name])
+            commands.append(f"export {name}={_in_shell(left)}" if left else f"unset {name}")
+    return "; ".join(commands)
+
+
+def unset(given: Given) -> str:
+    """What takes a variable away; empty: it is none."""
+    return f"unset {given.origin.place}" if is_variable(given.origin) else ""
 
 
 def _in_shell(text: str) -> str:

@@ -9,6 +9,7 @@ from core.plan.finding_facts import (
     changes_of_flags,
     command_without,
     evidence_of,
+    flag_places,
     flags_at,
     flags_of_variables,
     keys_in_effect,
@@ -168,7 +169,7 @@ def _config_flags(facts: Facts, known: set[tuple[str, ...]]) -> list[Flag]:
     return [
         flag
         for key in keys_in_effect(found)
-        for place in places_of(found, key)
+        for place in flag_places(found, key)
         for flag in flags_at(place, key)
         if flag.words not in known
     ]
@@ -189,8 +190,8 @@ def find_shadowed(facts: Facts) -> Findings:
     built = found.settings.values.get(BUILD_FLAGS)
     if not keys or built is None or flags_of_variables(found) is not None:
         return
-    known = {flag.words for key in keys for place in places_of(found, key) for flag in flags_at(place)}
-    lost = [flag for place in places_of(found, BUILD_FLAGS) for flag in flags_at(place, BUILD_FLAGS)
+    known = {flag.words for key in keys for place in flag_places(found, key) for flag in flags_at(place)}
+    lost = [flag for place in flag_places(found, BUILD_FLAGS) for flag in flags_at(place, BUILD_FLAGS)
             if flag.words not in known]  # fmt: skip
     if not lost:
         return

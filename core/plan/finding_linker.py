@@ -7,9 +7,9 @@ from core.plan.finding_facts import (
     changes_of_flags,
     command_without,
     evidence_of,
-    is_file,
     short,
     target_keys,
+    unset,
 )
 from core.plan.found import Given, Key, Tool
 from core.plan.plan import Evidence, Finding
@@ -61,13 +61,14 @@ def find_linker(facts: Facts) -> Findings:
     given, key = named
     tool = _tool(facts, str(given.value))
     target = facts.found.target
-    is_gone = target is not None and target.linker == given.value and not target.is_linker_there
+    is_of_target = target is not None and (target.linker == given.value or key[:2] == ("target", target.triple))
+    is_gone = is_of_target and target is not None and not target.is_linker_there
     if not is_gone and (tool is None or tool.is_usable):
         return
     what = f"does not run: {short(tool.trouble, 30)}" if tool is not None and tool.path else "is not there"
     flags = [flag for flag in facts.flags if (flag.kind, flag.name) == ("C", "linker")]
     changes = changes_of_flags(facts, flags) if flags else facts.change(given, key)
-    command = command_without(facts, flags) if flags else "" if is_file(given.origin) else f"unset {given.origin.place}"
+    command = command_without(facts, flags) if flags else unset(given)
     yield Finding(
         "linker-missing",
         "error",

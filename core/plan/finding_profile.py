@@ -1,6 +1,6 @@
 """Settings of profiles that are overruled, or that cost more than they give. Pure."""
 
-from core.plan.finding_facts import Facts, Findings, evidence_of, is_file, profile_chain, setting_of
+from core.plan.finding_facts import Facts, Findings, evidence_of, profile_chain, setting_of, unset
 from core.plan.found import Given, Key, Origin
 from core.plan.plan import Change, Evidence, Finding
 
@@ -34,7 +34,7 @@ def find_build_incremental(facts: Facts) -> Findings:
         (_set(("build", "incremental"), given),),
         "Release compiles with incremental (seen in rustc's command lines with 1.95): larger and slower programs. How "
         "much is not measured.",
-        "" if is_file(given.origin) else f"unset {given.origin.place}",
+        unset(given),
         facts.change(given, ("build", "incremental")),
     )
 
@@ -72,7 +72,7 @@ def _what_turns_off(facts: Facts) -> tuple[Evidence, str, tuple[Change, ...]] | 
     built = facts.found.settings.get("build", "incremental")
     if built is not None:
         key = ("build", "incremental")
-        return (_set(key, built), "", facts.change(built, key)) if built.value is False else None
+        return (_set(key, built), unset(built), facts.change(built, key)) if built.value is False else None
     names = [name for name in _CI if name in env]
     if names and facts.found.toolchain.cargo >= CI_TURNS_OFF:
         return Evidence(Origin(names[0]), env[names[0]] or "nothing"), "export CARGO_INCREMENTAL=1", ()

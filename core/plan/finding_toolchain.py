@@ -1,6 +1,7 @@
 """Toolchains, standard libraries and linkers of targets that are not there. Pure."""
 
 from core.plan.finding_facts import Facts, Findings, evidence_of, short
+from core.plan.finding_linker import linker_of
 from core.plan.found import Origin
 from core.plan.plan import Evidence, Finding
 
@@ -50,8 +51,7 @@ def find_target_linker(facts: Facts) -> Findings:
     target = facts.found.target
     if target is None or target.is_linker_there or not target.linker or facts.wish.subcommand in _NO_LINK:
         return
-    named = facts.found.settings.get("target", target.triple, "linker")
-    if named is not None and named.value == target.linker:
+    if linker_of(facts) is not None:
         return
     package = package_of(target.linker)
     told = f": package {package}" if package else ""

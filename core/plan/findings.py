@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from core.plan import finding_cache, finding_env, finding_flags, finding_linker, finding_profile, finding_toolchain
-from core.plan.finding_facts import Facts, facts_of, short
+from core.plan.finding_facts import Facts, gather_facts, short
 from core.plan.found import Found
 from core.plan.mend import diff_of
 from core.plan.plan import Evidence, Finding, Setting
@@ -23,7 +23,7 @@ def find(found: Found, wish: Wish, settings: tuple[Setting, ...] = ()) -> tuple[
         wish: What is to be built: what concerns another profile than the one that is built is not told.
         settings: What the plan decided.
     """
-    facts = facts_of(found, wish, settings)
+    facts = gather_facts(found, wish, settings)
     seen = [finding for finder in FINDERS for finding in finder(facts)]
     return tuple(sorted(seen, key=lambda finding: SEVERITIES.index(finding.severity)))
 

@@ -7,7 +7,7 @@ from core.plan.plan import Change
 from core.plan.toml_spans import Item, Malformed, Section, line_end, line_start, read_sections
 
 MAX_CHARACTERS = 1 << 20
-"""A file that is longer gets no diff."""
+"""A file that has as many gets no diff: only its beginning may have been read."""
 _BARE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
 
 
@@ -45,7 +45,7 @@ def changed(text: str, key: tuple[str, ...], value: Any = None) -> str | None:
     """
     import tomllib
 
-    if not key or len(text) > MAX_CHARACTERS:
+    if not key or len(text) >= MAX_CHARACTERS:
         return None
     try:
         wanted = _wanted(tomllib.loads(text), key, value)
