@@ -53,7 +53,7 @@ _OF_PROFILE = {
         ("none", "limited", "full", "line-tables-only", "line-directives-only"),
         least=0, most=2, is_bool=True,
     ),
-    "opt-level": _Kind('0, 1, 2, 3, "s" or "z"', ("0", "1", "2", "3", "s", "z"), least=0, most=3),
+    "opt-level": _Kind('0, 1, 2, 3, "s" or "z"', ("s", "z"), least=0, most=3),
     "lto": _Kind('true, false, "thin", "fat" or "off"', ("thin", "fat", "off", "n", "no", "none"), is_bool=True),
     "codegen-units": _Kind("a number from 1 on", least=1),
     "incremental": _BOOL,
