@@ -32,6 +32,8 @@ class Family(NamedTuple):
     """The memory of all processes together is looked at."""
     runs: bool = False
     """The program does its job after a clean build."""
+    aims: tuple[str, ...] = ()
+    """Figures that its settings are for, in a record's words; empty: time."""
     bases: tuple[tuple[str, str], ...] = ((PLAIN, AGAIN),)
     """Arms that the others are compared with, each with its control: the same once more."""
 
@@ -148,7 +150,7 @@ def _final() -> Family:
         Arm("lto=fat + codegen-units=1", profile("release", lto='"fat"', codegen_units="1")),
         Arm("panic=abort", profile("release", panic='"abort"')),
         Arm("overflow-checks=true", profile("release", overflow_checks="true")),
-    ), situations=("clean",), runs=True)  # fmt: skip
+    ), situations=("clean",), runs=True, aims=("run_s", "program_bytes"))  # fmt: skip
 
 
 def _memory() -> Family:
@@ -157,7 +159,7 @@ def _memory() -> Family:
         Arm("jobs=1", ("--jobs", "1")),
         Arm("debug=none", thin),
         Arm("jobs=1 + debug=none", ("--jobs", "1", *thin)),
-    ), situations=("clean",), looks=True)  # fmt: skip
+    ), situations=("clean",), looks=True, aims=("at_once_bytes",))  # fmt: skip
 
 
 def has_cranelift(toolchain: str) -> bool:

@@ -36,33 +36,40 @@ class Ratio(NamedTuple):
         return f"{self.middle:.2f} [{self.low:.2f}–{self.high:.2f}]"
 
 
+FIGURES = {
+    "peak_bytes": "largest process", "link_bytes": "largest linker", "at_once_bytes": "all processes at once",
+    "size_bytes": "target dir", "program_bytes": "program", "run_s": "the program's run",
+}  # fmt: skip
+"""What else a build has beside its times, in a record's words and for people."""
+
+
 class Row(NamedTuple):
     """One setting in one situation."""
 
     setting: str
     base: str
     situation: str
-    wall: Ratio
-    cpu: Ratio
-    wall_control: Ratio
-    cpu_control: Ratio
-    peak: Ratio | None = None
-    link_peak: Ratio | None = None
-    at_once: Ratio | None = None
-    size: Ratio | None = None
-    program: Ratio | None = None
-    run: Ratio | None = None
+    figures: Mapping[str, Ratio]
+    """By their names in a record; `wall_s` and `cpu_s` are always there."""
+    controls: Mapping[str, Ratio]
+    """The same of the base against itself."""
 
     @property
     def decides(self) -> str:
         """`wall` or `cpu`."""
-        return "wall" if self.wall_control.high - self.wall_control.low <= QUIET else "cpu"
+        control = self.controls["wall_s"]
+        return "wall" if control.high - control.low <= QUIET else "cpu"
 
     @property
     def verdict(self) -> int:
+        """Of its time."""
+        return self.judge(f"{self.decides}_s")
+
+    def judge(self, figure: str) -> int:
         """-1: it takes less than its control would explain; 1: more; 0: neither is shown."""
-        one, control = (self.wall, self.wall_control) if self.decides == "wall" else (self.cpu, self.cpu_control)
-        return judged(one, control)
+        if figure not in self.figures or figure not in self.controls:
+            return 0
+        return judged(self.figures[figure], self.controls[figure])
 
 
 class Setting(NamedTuple):
@@ -77,7 +84,9 @@ class Setting(NamedTuple):
 
     @property
     def earns(self) -> bool:
-        """It is shown to be faster somewhere, and slower nowhere."""
+        """It is shown to do what it is for; where that is time: to be faster somewhere, and slower nowhere."""
+        if self.family.aims:
+            return any(row.judge(aim) < 0 for row in self.rows for aim in self.family.aims)
         found = [row.verdict for row in self.rows]
         return -1 in found and 1 not in found
 
@@ -89,19 +98,16 @@ class Setting(NamedTuple):
         parts = [f"faster: {', '.join(faster)}"] if faster else []
         parts += [f"slower: {', '.join(slower)}"] if slower else []
         parts += _others(self.rows)
-        head = "earns its place" if self.earns else "no gain shown" if not faster else "gains and costs"
+        head = "earns its place" if self.earns else "gains and costs" if faster and slower else "no gain shown"
         return f"**{head}**; {'; '.join(parts)}" if parts else f"**{head}**"
 
 
 def _others(rows: Sequence[Row]) -> list[str]:
-    clean = next((row for row in rows if row.situation == "clean"), None)
-    if clean is None:
-        return []
-    named = {
-        "largest process": clean.peak, "largest linker": clean.link_peak, "all at once": clean.at_once,
-        "target dir": clean.size, "program": clean.program, "its run": clean.run,
-    }  # fmt: skip
-    return [f"{name} ×{one.middle:.2f}" for name, one in named.items() if one and not LOSS >= one.middle >= GAIN]
+    """What a clean build shows beside time."""
+    return [
+        f"{FIGURES[name]} ×{row.figures[name].middle:.2f}"
+        for row in rows if row.situation == "clean" for name in FIGURES if row.judge(name)
+    ]  # fmt: skip
 
 
 def judged(one: Ratio, control: Ratio) -> int:
@@ -160,16 +166,10 @@ def _row(name: str, base: str, control: str, situation: str, rounds: Rounds) -> 
             for (place, _), arms in rounds.items() if place == situation and base in arms and arm in arms
         ])  # fmt: skip
 
-    times = [of(arm, figure) for arm in (name, control) for figure in ("wall_s", "cpu_s")]
-    wall, cpu, wall_control, cpu_control = times
-    if not (wall and cpu and wall_control and cpu_control):
-        return None
-    more = {
-        "peak": "peak_bytes", "link_peak": "link_bytes", "at_once": "at_once_bytes", "size": "size_bytes",
-        "program": "program_bytes", "run": "run_s",
-    }  # fmt: skip
-    rest = {field: of(name, figure) for field, figure in more.items()}
-    return Row(name, base, situation, wall, cpu, wall_control, cpu_control, **rest)
+    names = ("wall_s", "cpu_s", *FIGURES)
+    figures, controls = ({figure: one for figure in names if (one := of(arm, figure))} for arm in (name, control))
+    is_whole = {"wall_s", "cpu_s"} <= figures.keys() & controls.keys()
+    return Row(name, base, situation, figures, controls) if is_whole else None
 
 
 def table(found: Sequence[Setting]) -> str:
@@ -190,8 +190,8 @@ def table(found: Sequence[Setting]) -> str:
 
 
 _HEAD = (
-    "| setting | against | build | plain s | wall | its A/A | CPU | its A/A | decides | linker's memory "
-    "| largest process | target dir | program | rounds |\n|---|---|---|--:|---|---|---|---|---|--:|--:|--:|--:|--:|"
+    "| setting | against | build | plain s | wall | its A/A | CPU | its A/A | decides "
+    f"| {' | '.join(FIGURES.values())} | rounds |\n|---|---|---|--:|---|---|---|---|---|--:|--:|--:|--:|--:|--:|--:|"
 )
 
 
@@ -205,10 +205,11 @@ def _against(one: Setting) -> str:
 
 def _line(one: Setting, row: Row) -> str:
     verdict = {-1: "**faster**", 0: "—", 1: "**slower**"}[row.verdict]
+    times = [kind[figure].shown for figure in ("wall_s", "cpu_s") for kind in (row.figures, row.controls)]
+    others = [_times(row.figures.get(name)) for name in FIGURES]
     cells = (
-        f"`{one.name}`", one.base, row.situation, f"{row.wall.without:.2f}", row.wall.shown, row.wall_control.shown,
-        row.cpu.shown, row.cpu_control.shown, f"{row.decides}: {verdict}", _times(row.link_peak), _times(row.peak),
-        _times(row.size), _times(row.program), str(row.wall.count),
+        f"`{one.name}`", one.base, row.situation, f"{row.figures['wall_s'].without:.2f}", *times,
+        f"{row.decides}: {verdict}", *others, str(row.figures["wall_s"].count),
     )  # fmt: skip
     return f"| {' | '.join(cells)} |"
 
@@ -229,12 +230,14 @@ def _entry(one: Setting) -> dict[str, Any]:
     for row in one.rows:
         entry[row.situation] = _situation(row)
     clean = next((row for row in one.rows if row.situation == "clean"), None)
-    if clean is not None:
-        kinds = {"peak": clean.peak, "link_peak": clean.link_peak, "at_once": clean.at_once, "size": clean.size,
-                 "program": clean.program, "run": clean.run}  # fmt: skip
-        entry |= {name: round(kind.middle, 3) for name, kind in kinds.items() if kind}
-        entry |= {f"{name}_without": _figure(kind.without) for name, kind in kinds.items() if kind}
+    for name in FIGURES if clean is not None else ():
+        if clean is not None and (found := clean.figures.get(name)):
+            short = _SHORT.get(name, name.partition("_")[0])
+            entry |= {short: round(found.middle, 3), f"{short}_without": _figure(found.without)}
     return entry
+
+
+_SHORT = {"at_once_bytes": "at_once", "link_bytes": "link_peak"}
 
 
 def _figure(value: float) -> float:
@@ -242,13 +245,13 @@ def _figure(value: float) -> float:
 
 
 def _situation(row: Row) -> dict[str, Any]:
-    by_wall = row.decides == "wall"
-    one, control = (row.wall, row.wall_control) if by_wall else (row.cpu, row.cpu_control)
+    wall, cpu, deciding = row.figures["wall_s"], row.figures["cpu_s"], f"{row.decides}_s"
+    one, control = row.figures[deciding], row.controls[deciding]
     return {
-        "cpu": round(row.cpu.middle, 3), "wall": round(row.wall.middle, 3), "decides": row.decides,
+        "cpu": round(cpu.middle, 3), "wall": round(wall.middle, 3), "decides": row.decides,
         "lo": round(one.low, 3), "hi": round(one.high, 3), "aa": [round(control.low, 3), round(control.high, 3)],
-        "without_s": round(row.wall.without, 3), "with_s": round(row.wall.with_it, 3),
-        "cpu_without_s": round(row.cpu.without, 3), "verdict": {-1: "faster", 0: "none", 1: "slower"}[row.verdict],
+        "without_s": round(wall.without, 3), "with_s": round(wall.with_it, 3),
+        "cpu_without_s": round(cpu.without, 3), "verdict": {-1: "faster", 0: "none", 1: "slower"}[row.verdict],
         "rounds": one.count,
     }  # fmt: skip
 
@@ -274,5 +277,7 @@ as many rounds lie. *clean*: everything; *edit*: after a function's body in a me
 after a constant of the program's own crate changed. CPU is user and system of all processes. Wall time decides where
 its control's interval is at most 0.10 wide, else CPU time. A setting is *faster* where all of its interval lies below
 0.97 and below its control's, *slower* where it lies above 1.03 and above its control's. It earns its place if it is
-faster somewhere and slower nowhere. Memory and sizes are of the clean build.
+faster somewhere and slower nowhere; in a family that is for memory, for size or for a program's run, if one of those
+is shown to be less. Memory and sizes are of the clean build; a figure beside time is named where its interval lies
+outside its control's.
 """

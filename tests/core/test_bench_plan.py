@@ -65,6 +65,17 @@ def test_a_setting_earns_its_place_by_being_faster_somewhere_and_slower_nowhere(
     assert idle.words == "**no gain shown**"
 
 
+def test_a_setting_for_memory_earns_its_place_by_memory_alone() -> None:
+    family = _FAMILY._replace(aims=("link_bytes",), situations=("clean",))
+    slow, idle = (settings([family], _records("clean", factor))[0] for factor in (1.2, 1.0))
+    assert (slow.earns, idle.earns) == (False, False)
+    records = [{**one, "wall_s": float(str(one["wall_s"])) * (2 if one["arm"] == "debug=none" else 1)}
+               for one in _records("clean", 0.8)]  # fmt: skip
+    (small,) = settings([family], records)
+    assert small.earns
+    assert small.words.startswith("**earns its place**; slower: clean; largest linker ×0.80")
+
+
 def test_wall_time_decides_where_its_control_is_quiet_and_cpu_time_elsewhere() -> None:
     records = _records("edit", 0.8)
     (quiet,) = settings([_FAMILY], records)[0].rows
@@ -80,7 +91,7 @@ def test_a_round_that_was_broken_off_counts_with_what_it_has() -> None:
     records = _records("edit", 0.5, rounds=3)[:-1]
     assert [len(arms) for arms in by_round(records).values()] == [3, 3, 2]
     (row,) = settings([_FAMILY], records)[0].rows
-    assert (row.wall.count, row.wall_control.count) == (2, 3)
+    assert (row.figures["wall_s"].count, row.controls["wall_s"].count) == (2, 3)
     assert done_rounds(records, _FAMILY, "edit") == 2
     assert missing(records, _FAMILY, "edit", 2) == [Arm("debug=none")]
     assert done_rounds(records, _FAMILY, "clean") == 0
