@@ -12,6 +12,11 @@ _NAMED_PROFILES = {"test": "dev", "bench": "release"}
 """Built-in profiles that take from another one."""
 BUILD_FLAGS: Key = ("build", "rustflags")
 _SHORT_FLAGS = {"-O": ("opt-level", "3"), "-g": ("debuginfo", "2")}
+_TAKE_A_WORD = frozenset(
+    "--cfg --check-cfg -L -l -A -W -D -F --allow --warn --deny --forbid --force-warn --cap-lints --extern --emit "
+    "--remap-path-prefix --sysroot --target --edition --crate-type --print -o --out-dir".split()
+)
+"""Options whose value is the word behind them."""
 _MAX_CHAIN = 16
 """Profiles may inherit from one another in a circle: cargo says so, we only stop."""
 
@@ -250,6 +255,8 @@ def _flag(word: str, following: str | None, origin: Origin, key: Key) -> Flag:
             return Flag(kind, name.replace("_", "-"), value, words, origin, key)
     if word in _SHORT_FLAGS:
         return Flag("C", *_SHORT_FLAGS[word], (word,), origin, key)
+    if word in _TAKE_A_WORD and following is not None:
+        return Flag("", word, following, (word, following), origin, key)
     return Flag("", word, "", (word,), origin, key)
 
 

@@ -328,6 +328,8 @@ ROWS: dict[str, World] = {
                                      env={"RUSTFLAGS": ""}),
     "flags in two keys": World("warning:rustflags-shadowed",
                                f'[build]\nrustflags = ["--cfg", "a"]\n[target.{HOST}]\nrustflags = ["-Wx"]\n'),
+    "a word that both have": World("warning:rustflags-shadowed", (
+        f'[build]\nrustflags = ["--cfg", "a"]\n[target.{HOST}]\nrustflags = ["--cfg", "b"]\n')),
     "flags of a cfg": World("warning:rustflags-shadowed",
                             "[build]\nrustflags = [\"--cfg\", \"a\"]\n[target.'cfg(unix)']\nrustflags = ['-Wx']\n"),
     "too many threads": World("warning:front-end-threads", env={"RUSTFLAGS": "-Zthreads=4"},
@@ -411,6 +413,12 @@ def test_the_diff_is_made_of_the_text_and_only_when_asked_for() -> None:
         " jobs = 8                      # Parallel\n-incremental = true            # Enable\n"
         ' target-dir = "target"         # Shared\n \n [target.x86_64-unknown-linux-musl]\n'
     )
+
+
+def test_flags_of_two_words_stay_together() -> None:
+    world = ROWS["a word that both have"]
+    (finding,) = world.find()
+    assert [one.value for one in finding.changes] == [["--cfg", "b", "--cfg", "a"]]
 
 
 def test_a_mend_that_is_a_command_needs_no_text() -> None:
