@@ -8,11 +8,11 @@ from typing import Any
 from core import retention
 from core.errors import EngineError, UsageError
 from core.paths import Paths
-from core.plan import choose
 from core.run.cache import KIND, STORE
+from core.run.command import FEATURES, MODE, VERBOSE
 
 Message = dict[str, Any]
-_WISHES = (KIND, STORE, choose.MODE, choose.VERBOSE, choose.FEATURES)
+_WISHES = (KIND, STORE, MODE, VERBOSE, FEATURES)
 """What an environment says of builds, whoever starts them."""
 
 
@@ -68,7 +68,7 @@ class Actions:
         mode = message.get("mode") or None
         if mode is not None and not isinstance(mode, str):
             raise UsageError("start takes mode: the name of a mode")
-        env = _without_ours(env) | ({choose.MODE: mode} if mode else {})
+        env = _without_ours(env) | ({MODE: mode} if mode else {})
         run = start_detached(
             self._paths, agent=_text(message, "agent"), cwd=_text(message, "cwd"), words=tuple(words), tool=tool,
             env=env, mode=mode,

@@ -10,8 +10,10 @@ from core import adopt, checkpoint, facts
 from core import events as e
 from core.cache.caches import Caches
 from core.clock import Clock, cpu_time
+from core.ending import final_events
 from core.errors import JournalError
 from core.keeper import Keeper
+from core.late_plan import LatePlans
 from core.machine_journal import HostReader, MachineJournal
 from core.observer import Observer
 from core.pace import Pace
@@ -19,7 +21,6 @@ from core.paths import Paths
 from core.requests import Server
 from core.run import stop
 from core.tenure import Tenure
-from core.watch import procs
 from core.watched import WatchedRun
 
 ACTIVE_TICK_S = 0.2
@@ -38,8 +39,6 @@ _BEAT_S = 1.0
 _EARLY_S = 0.002
 """`poll` takes whole milliseconds."""
 _RETRY_S = 2.0
-
-
 _T = TypeVar("_T")
 
 
@@ -86,6 +85,7 @@ class Engine:
         self._observer.remember(HostReader(paths).poll())
         self._machine: MachineJournal | None = None
         self._caches = Caches(paths, clock, monotonic)
+        self._late = LatePlans(paths, monotonic)
         self._are_caches_lost = False  # by a look that failed: no run waits for what it would have told
         self._beat_at = -1e9
         self._woke_at = -1e9
@@ -130,6 +130,7 @@ class Engine:
         self._discover()
         is_busy = self._read_logs()
         self._observe()
+        self._plan()
         for name in list(self._open):
             self._guard(name, self._close_if_over)
         self._beat()
@@ -217,6 +218,7 @@ class Engine:
         )
         if adopted.is_new and (typical := self._keeper.typical(record.started, self._clock())):
             adopted.run.note([typical])
+        self._late.add(adopted.run)
         self._open[name] = _Open(adopted.run, adopted.is_ended, self._monotonic())
         self._arrivals.pop(name, None)
 
@@ -277,7 +279,7 @@ class Engine:
                 os.unlink(f"{self.paths.open}/{name}")
             return
         if not entry.is_ended and self._is_told(name):
-            entry.is_ended = entry.run.end(self._final(entry), self._now_in(entry))
+            entry.is_ended = entry.run.end(final_events(entry.run, entry.exit, self._clock()), self._now_in(entry))
         if entry.is_ended:
             entry.run.sync()
             self._keeper.run_closed(name)
@@ -288,19 +290,6 @@ class Engine:
     def _drop(self, name: str) -> None:
         self._open.pop(name).run.close()
         self._busy_at = self._monotonic()
-
-    def _final(self, entry: _Open) -> list[e.Event]:
-        if entry.exit is None:
-            supervisor = entry.run.supervisor()
-            alive = procs.survivors(entry.run.run, supervisor[1] if supervisor else 0)
-            return [e.RunLost(self._clock(), alive)]
-        ended = entry.exit.ended
-        final: list[e.Event] = []
-        if ended.code == 0 and entry.run.record.json == "none":
-            final += procs.finished(entry.run.sampled, ended.at)
-        if entry.exit.handed_to:
-            final.append(e.HandedOver(ended.at, entry.exit.handed_to))
-        return [*final, ended]
 
     def _observe(self) -> None:
         """What cannot be seen is not known; the logs are read all the same."""
@@ -315,6 +304,13 @@ class Engine:
         except Exception as error:
             self._keeper.fault("observer", error)
         self._look_at_caches([entry for entry in self._open.values() if not entry.is_ended])
+
+    def _plan(self) -> None:
+        """What is not planned has no plan to show."""
+        try:
+            self._late.work({name: entry.run for name, entry in self._open.items()}, self._clock())
+        except Exception as error:
+            self._keeper.fault("plan", error)
 
     def _look_at_caches(self, live: list[_Open]) -> None:
         """Also at those of runs whose journal takes nothing now: who is left out is begun anew, and told twice."""

@@ -14,6 +14,9 @@ from core.plan.plan import Finding
 from core.values import dataclass
 from core.watch.fault_book import Chosen
 
+LATE_PLAN = "plan.json"
+"""What an engine adds to a run's record: see `core.late_plan`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Record:
@@ -31,6 +34,8 @@ class Record:
     """Settings that defeat one another, worst first."""
     chosen: Chosen = Chosen()
     """Of its plan, what may make it fail."""
+    is_planned: bool = True
+    """False: its plan sets nothing, and is made while it runs."""
     is_readable: bool = True
     """False: the file was missing or corrupt, and this is what could be guessed."""
     schema: int = 1
@@ -90,6 +95,7 @@ def read_record(paths: Paths, run: str) -> Record | None:
         rustc_wrapper=_text(found, "rustc_wrapper"),
         findings=from_record(found.get("findings")),
         chosen=_chosen(found.get("plan")),
+        is_planned=found.get("is_planned") is not False,
         schema=_integer(found, "schema") or 1,
     )
 

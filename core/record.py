@@ -17,6 +17,7 @@ from typing import Any
 
 from core import events as e
 from core.errors import DeckError
+from core.facts import LATE_PLAN
 from core.journal import NAME, read_journal
 from core.machine_journal import events_between
 from core.paths import Paths
@@ -138,6 +139,8 @@ def _add(archive: zipfile.ZipFile, folder: str, run: str, scrubber: _Scrubber) -
     archive.writestr(f"{run}/events.jsonl", scrubber.scrub(("\n".join(lines) + "\n").encode())[0])
     for name in ("run.json", "exit.json"):
         found = _load(f"{folder}/{name}")
+        if name == "run.json":
+            found |= _load(f"{folder}/{LATE_PLAN}")
         found.pop("env", None)
         if found:
             archive.writestr(f"{run}/{name}", scrubber.scrub(json.dumps(found).encode())[0])

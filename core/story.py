@@ -10,6 +10,7 @@ from typing import Any
 from core import events as e
 from core.clock import Clock
 from core.errors import JournalError
+from core.facts import LATE_PLAN
 from core.findings import from_record
 from core.journal import JournalTail
 from core.paths import Paths
@@ -278,13 +279,18 @@ class StoryReader:
 
 
 def read_plan(paths: Paths, run: str) -> Plan:
-    """How a run was started; an empty plan where `run.json` cannot be read."""
+    """How a run was started; an empty plan where `run.json` cannot be read. What was planned while it ran is in it."""
+    record = _record(paths.run(run) + "/run.json")
+    return plan_of({**record, **_record(f"{paths.run(run)}/{LATE_PLAN}")} if record else {})
+
+
+def _record(path: str) -> dict[str, Any]:
     try:
-        with open(paths.run(run) + "/run.json", "rb") as file:
+        with open(path, "rb") as file:
             record = json.load(file)
     except (OSError, ValueError, RecursionError):
-        return Plan()
-    return plan_of(record) if isinstance(record, dict) else Plan()
+        return {}
+    return record if isinstance(record, dict) else {}
 
 
 def plan_of(record: Mapping[str, Any]) -> Plan:

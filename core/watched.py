@@ -167,6 +167,10 @@ class WatchedRun:
         if found is None or found.is_cut_short:
             self._give_up()
 
+    def found(self, findings: Iterable[Finding], now: float) -> None:
+        """Put findings into the journal that it does not have."""
+        self._tell(self.faults_said.add(findings), self._moment(now))
+
     def _tell(self, findings: tuple[Finding, ...] | None, at: float) -> None:
         """Put findings into the journal; None: there is nothing new."""
         if findings is None:

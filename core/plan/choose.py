@@ -12,8 +12,9 @@ from core.plan.modes import MOST, NONE, Layer, built_in, hint, layer_troubles, n
 from core.plan.option import plain, shown
 from core.plan.wish import Mode
 from core.run.cache import settings_path
+from core.run.command import FEATURES, MODE, VERBOSE
 
-FLAG, MODE, VERBOSE, FEATURES = "--mode", "DECK_MODE", "DECK_VERBOSE", "DECK_FEATURES"
+FLAG = "--mode"
 _BARE = {MODE: "MODE", VERBOSE: "VERBOSE", FEATURES: "FEATURES"}
 """What the variables are called too, where the project says `bare-names = true`: make exports such names."""
 _YES, _NO = ("true", "1", "yes", "on"), ("false", "0", "no", "off")

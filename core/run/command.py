@@ -7,7 +7,8 @@ from core.run.cache import settings_path
 from core.run.config import CargoConfig
 from core.run.grammar import Parsed
 
-_WISHES = ("DECK_MODE", "DECK_VERBOSE", "DECK_FEATURES")
+MODE, VERBOSE, FEATURES = "DECK_MODE", "DECK_VERBOSE", "DECK_FEATURES"
+"""Variables that say for one build what `deck.toml` and `config.toml` say for all."""
 _MAX_SETTINGS_BYTES = 1 << 20
 _PROGRAMS = ("linker", "rustc-wrapper", "rustc-workspace-wrapper", "rustc")
 """Keys of cargo's whose value is a program."""
@@ -37,7 +38,12 @@ def is_planned_first(command: Command, flag: str | None) -> bool:
     plan is made by the engine, while they run.
     """
     env = command.env
-    if flag is not None or any(name in env for name in _WISHES) or _has_project_file(command.root) or _has_mode(env):
+    if (
+        flag is not None
+        or any(name in env for name in (MODE, VERBOSE, FEATURES))
+        or _has_project_file(command.root)
+        or _has_mode(env)
+    ):
         return True
     return _uses_native(command) or _lacks_program(command) or _lacks_toolchain(command)
 

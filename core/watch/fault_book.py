@@ -33,18 +33,19 @@ class FaultBook:
     def read(self, stream: str, chunk: bytes) -> tuple[Finding, ...] | None:
         """All findings of the run, the newest first, where the next bytes of a log add one; None: they add none."""
         reader = self._readers.setdefault(stream, FailureReader(has_linker_of_ours=bool(self._chosen.linker)))
-        return self._add(self._finding(fault) for fault in reader.feed(chunk))
+        return self.add(self._finding(fault) for fault in reader.feed(chunk))
 
     def died(self, name: str) -> tuple[Finding, ...] | None:
         """The run's own command died of SIGILL; as `read`."""
-        return self._add([self._finding(Refusal(name))])
+        return self.add([self._finding(Refusal(name))])
 
     def take_linker(self) -> str:
         """A linker of ours that failed since the last call; empty: none did."""
         failed, self._failed_linker = self._failed_linker, ""
         return failed
 
-    def _add(self, found: Iterable[Finding]) -> tuple[Finding, ...] | None:
+    def add(self, found: Iterable[Finding]) -> tuple[Finding, ...] | None:
+        """Take what was found elsewhere; as `read`."""
         before = self._findings
         for one in found:
             if (one.id, one.title) not in {(known.id, known.title) for known in self._findings}:

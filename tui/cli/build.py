@@ -6,8 +6,8 @@ import sys
 from core.errors import DeckError, UsageError
 from core.parsers.projection import Projection
 from core.paths import Paths, find_paths
-from core.plan import choose
 from core.run import begin, cache, compose, follow, grammar, handoff, identity, owner
+from core.run.command import MODE
 
 _PLAIN_WORDS = frozenset(("-h", "--help", "-V", "--version", "--list", "--explain"))
 _NEEDS = {"--agent": "a name, for example --agent claude-1", "--cache": "a kind: none or sccache",
@@ -68,7 +68,7 @@ def _run(words: tuple[str, ...], own: dict[str, str]) -> int:
             return _say(f"--cache is one of {', '.join(cache.KINDS)}, not {own['cache']!r}", EXIT_USAGE)
         env[cache.KIND] = own["cache"]
     if "mode" in own:
-        env[choose.MODE] = own["mode"]  # for a restart
+        env[MODE] = own["mode"]  # for a restart
     _open_stdio()
     tool = "exec" if words[:1] == ("exec",) else "cargo"
     if tool == "exec":
