@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from core.run.config import read_config
+from core.run.config import given_in, read_config
 
 
 def write(path: Path, text: str) -> None:
@@ -50,3 +50,38 @@ def test_a_build_dir_is_known_unless_cargo_fills_it_in(tmp_path: Path) -> None:
     assert read_config(str(tmp_path), {"CARGO_HOME": "/nowhere"}, "/nowhere").build_dir == str(tmp_path / "out")
     env = {"CARGO_HOME": "/nowhere", "CARGO_BUILD_BUILD_DIR": "/builds/{workspace-path-hash}"}
     assert read_config(str(tmp_path), env, "/nowhere").build_dir is None
+
+
+def test_the_command_lines_config_and_included_files_count(tmp_path: Path) -> None:
+    write(tmp_path / ".cargo/config.toml", 'include = ["more.toml"]\n[build]\ntarget-dir = "out"\n')
+    write(tmp_path / ".cargo/more.toml", '[alias]\na = "test --doc"\n[build]\nrustc-wrapper = "sccache"\n')
+    env = {"CARGO_HOME": "/nowhere"}
+    config = read_config(str(tmp_path / "sub"), env, "/nowhere", given=("build.target-dir='near'", "term.quiet=true"))
+    assert config.target_dir == str(tmp_path / "sub" / "near")
+    assert (config.quiet, config.rustc_wrapper, config.aliases) == (True, "sccache", {"a": ("test", "--doc")})
+
+
+def test_values_of_any_type_raise_nothing(tmp_path: Path) -> None:
+    write(tmp_path / ".cargo/config.toml", "alias = 1\nterm = 2\nbuild = [3]\ntarget = true\n")
+    env = {"CARGO_HOME": "/nowhere"}
+    assert read_config(str(tmp_path), env, "/nowhere")[:6] == ({}, False, None, None, None, False)
+    text = "[alias]\na = 1\nb = [1, 'x']\n[term]\nquiet = 'yes'\ncolor = 1\nprogress = 3\n[build]\ntarget-dir = [1]\n"
+    write(tmp_path / ".cargo/config.toml", text + "rustc-wrapper = 4\nincremental = 5\nbuild-dir = 6\n")
+    config = read_config(str(tmp_path), env, "/nowhere")
+    assert config[:-1] == ({"a": (), "b": ("x",)}, False, None, None, None, False, None, None, False, None)
+    assert len(config.settings.troubles) == 7
+
+
+def test_a_variable_forces_incremental_and_a_file_does_not(tmp_path: Path) -> None:
+    write(tmp_path / ".cargo/config.toml", "[build]\nincremental = true\n")
+    found = [
+        read_config(str(tmp_path), {"CARGO_HOME": "/nowhere", **more}, "/nowhere")[7:9]
+        for more in ({}, {"CARGO_INCREMENTAL": "0"}, {"CARGO_INCREMENTAL": "1"}, {"CARGO_BUILD_INCREMENTAL": "false"})
+    ]
+    assert found == [(True, False), (False, True), (True, True), (False, True)]
+
+
+def test_config_on_a_command_line_is_found_before_the_dashes() -> None:
+    words = ("--config", "a=1", "build", "--config=b=2", "--config", "c.toml", "--", "--config", "d=4")
+    assert given_in(words) == ("a=1", "b=2", "c.toml")
+    assert given_in(("build", "--config")) == ()
