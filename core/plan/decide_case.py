@@ -130,6 +130,11 @@ def profile_row(case: Case) -> Setting:
     )
 
 
+def has_our_cache(case: Case) -> bool:
+    """We put a compiler cache in front: one of the user's own is named without a version."""
+    return case.wish.cache.startswith("sccache ")
+
+
 def toml(value: Any) -> str:
     """A boolean, number, text or list of such as TOML writes it."""
     if isinstance(value, bool):

@@ -5,10 +5,10 @@ Cargo's `linker` key is never set: it rebuilds everything at each change, which 
 
 from typing import NamedTuple
 
-from core.plan.cfg import facts_of, holds
+from core.plan.cfg import facts_of
 from core.plan.decide_case import NO_MODE, Case, shown
 from core.plan.decide_rustflags import added, cost_of_flags, flag_key, user_flags
-from core.plan.finding_facts import Flag
+from core.plan.finding_facts import Flag, target_keys
 from core.plan.found import Given, Origin, Tool
 from core.plan.plan import Setting
 
@@ -87,15 +87,8 @@ def _users(case: Case) -> _Users | None:
 
 
 def _linker_key(case: Case) -> Given | None:
-    exact = case.found.settings.get("target", case.triple, "linker")
-    if exact is not None:
-        return exact
-    for key, given in case.found.settings.values.items():
-        if len(key) != 3 or (key[0], key[2]) != ("target", "linker") or not key[1].startswith("cfg("):
-            continue
-        if holds(key[1], facts_of(case.triple)):
-            return given
-    return None
+    keys = target_keys(case.found, "linker")
+    return case.found.settings.get(*keys[0]) if keys else None
 
 
 def _chosen_by(flag: Flag) -> str | None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from core.plan.decide_case import NO_MODE, SECOND_COPY, Case, config, shown
+from core.plan.decide_case import NO_MODE, SECOND_COPY, Case, config, has_our_cache, shown
 from core.plan.finding_facts import profile_chain
 from core.plan.found import Given
 from core.plan.plan import Setting
@@ -215,7 +215,7 @@ def incremental_row(case: Case) -> Setting:
     own = _incremental_given(case)
     if own is not None:
         return _users(_Row("incremental", "incremental"), own, wanted, case)
-    if case.wish.cache.startswith("sccache"):
+    if has_our_cache(case) and not _manifest_says(case):
         reason = "sccache keeps nothing that is incremental: it is off together with the cache being on"
         lost = f"; mode {case.mode} wants it" if wanted is not None and wanted.value is True else ""
         return Setting("incremental", "false", "deck", reason + lost, "the first edit of a member takes about three "
@@ -227,6 +227,8 @@ def incremental_row(case: Case) -> Setting:
     if wanted is not None:
         return _modes(case, _Row("incremental", "incremental"), wanted, anyway)
     reason = f"{case.foreign}, so its incremental is left out" if case.foreign else _why_cargo(case)
+    if case.wish.cache.startswith("sccache") and anyway == "true":
+        reason += "; sccache keeps nothing that is incremental"
     return Setting("incremental", anyway, "cargo", reason)
 
 
@@ -234,6 +236,11 @@ def _incremental_given(case: Case) -> Given | None:
     """The variable, then `build.incremental`, then profiles. Source: cargo 1.95, `Profiles::new`."""
     built = case.found.settings.get("build", "incremental") or case.given("incremental")
     return built if built is None or not isinstance(built.value, str) else built._replace(value=built.value == "1")
+
+
+def _manifest_says(case: Case) -> bool:
+    """The cache leaves incremental compilation as it is, where the manifest speaks of it for any profile."""
+    return any(key[-1] == "incremental" for key in case.found.settings.manifest)
 
 
 def _ci(case: Case) -> str | None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from core.plan.decide_case import Case, shown
+from core.plan.decide_case import Case, has_our_cache, shown
 from core.plan.found import Given, Origin
 from core.plan.plan import Setting
 from core.run.mask import safe_words
@@ -23,7 +23,7 @@ def cache_row(case: Case) -> Setting:
     """Which compiler cache is in front: decided before, told here."""
     cache = case.wish.cache
     reason = case.wish.cache_reason or "nobody asks for one"
-    if cache.startswith("sccache "):
+    if has_our_cache(case):
         return Setting("cache", shown(cache), "deck", reason, "the first edit of a member takes about three times as "
                        "long; programs, proc macros and build scripts are not kept")  # fmt: skip
     return Setting("cache", shown(cache), "cargo" if cache == "none" else "user", reason)
@@ -94,7 +94,9 @@ def fetch_row(case: Case) -> Setting:
         return Setting("fetch", "offline", "user", "net.offline is set: nothing is loaded", origin=given.origin)
     replaced = case.found.settings.get("source", "crates-io", "replace-with")
     if replaced is None:
-        return Setting("fetch", "crates.io", "cargo", "what $CARGO_HOME has not is loaded once, for all agents")
+        return Setting(
+            "fetch", "crates.io", "cargo", "what $CARGO_HOME lacks is loaded by the first build that needs it"
+        )
     value, reason = _source(case, replaced)
     return Setting("fetch", value, "user", reason, origin=replaced.origin)
 

@@ -14,9 +14,9 @@ from core.plan.tools import NAMES, find_file, find_tools, search_folders
 from core.run.mask import safe_environment
 
 RELEVANT = (
-    "AGENT_ID", "AR", "AS", "CC", "CFLAGS", "CI", "CPATH", "CPPFLAGS", "CUDACXX", "CUDAHOSTCXX", "CXX", "CXXFLAGS",
-    "FEATURES", "HOST_CC", "HOST_CXX", "LD", "LDFLAGS", "LD_LIBRARY_PATH", "LIBRARY_PATH", "MAKEFLAGS", "MODE",
-    "NUM_JOBS", "PATH", "RANLIB", "RUSTDOCFLAGS", "RUSTFLAGS", "TARGET_CC", "TARGET_CXX", "TF_BUILD", "VERBOSE",
+    "AGENT_ID", "AR", "AS", "CC", "CFLAGS", "CI", "CPATH", "CPPFLAGS", "CUDAARCHS", "CUDACXX", "CUDAHOSTCXX", "CXX",
+    "CXXFLAGS", "FEATURES", "HOST_CC", "HOST_CXX", "LD", "LDFLAGS", "LD_LIBRARY_PATH", "LIBRARY_PATH", "MAKEFLAGS",
+    "MODE", "NUM_JOBS", "PATH", "RANLIB", "RUSTDOCFLAGS", "RUSTFLAGS", "TARGET_CC", "TARGET_CXX", "TF_BUILD", "VERBOSE",
 )  # fmt: skip
 """Variables that matter to a build."""
 RELEVANT_PREFIXES = (

@@ -173,6 +173,15 @@ class TestIncremental:
         assert (setting.value, setting.by, setting.flags) == ("false", "deck", ())
         assert "mode mine wants it" in setting.reason
 
+    def test_a_cache_of_the_users_own_turns_nothing_off(self) -> None:
+        setting = decided("incremental", Mode(), cache="sccache")
+        assert (setting.value, setting.by) == ("true", "cargo")
+        assert "sccache keeps nothing that is incremental" in setting.reason
+
+    def test_a_cache_of_ours_leaves_it_where_the_manifest_speaks_of_it(self) -> None:
+        world = with_values({}, {("profile", "bench", "incremental"): True})
+        assert decided("incremental", Mode(), world, cache="sccache 0.16.0").value == "true"
+
     def test_the_variable_counts_more_than_profiles(self) -> None:
         world = HERE._replace(
             settings=Settings({("build", "incremental"): Given("1", Origin("CARGO_INCREMENTAL"))}),
