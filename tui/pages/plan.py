@@ -13,10 +13,10 @@ from tui.widgets.table_view import Cell, Column, Row
 _SOURCES = {
     "default": "cargo's own choice", "user": "named by the caller", "private": "a folder of this agent alone",
 }  # fmt: skip
-_WHOSE_CELLS = 7
-_LEAST_WITH_COST = 60
-"""Cells of a page that has room for costs beside values."""
-_STARTED = "how it was started"
+_NAME_CELLS, _WHOSE_CELLS = 16, 7
+_LEAST_WITH_WHOSE, _LEAST_WITH_COST = 60, 90
+"""Cells of a page that has room for whose a setting is, and what it costs, beside it; else group and detail say it."""
+_STARTED = "as started"
 
 
 class Entry(NamedTuple):
@@ -28,27 +28,27 @@ class Entry(NamedTuple):
 
 def content(scene: Scene) -> Content:
     """The page."""
-    columns = [Column("setting", _name_cells(scene)), Column("value", 0)]
-    if not plan_words.is_old(scene.plan):
-        columns.append(Column("whose", _WHOSE_CELLS))
-    if scene.width >= _LEAST_WITH_COST and any(one.cost for one in scene.plan.settings):
-        columns.append(Column("cost", _cost_cells(scene)))
+    columns = [Column("setting", _NAME_CELLS), Column("value", 0)]
+    columns += [Column(title, width) for title, width in (("whose", _whose_cells(scene)), ("cost", _cost_cells(scene)))
+                if width]  # fmt: skip
     rows = [Row(f"p{index}", entry.cells) for index, entry in enumerate(_entries(scene))]
     said = words_of(plan_words.summary(scene.plan), scene.glyphs.dot)
     return Content(said, tuple(columns), rows, "How it was started is not recorded.")
 
 
-def _name_cells(scene: Scene) -> int:
-    return min(18, max(11, scene.width // 4))
+def _whose_cells(scene: Scene) -> int:
+    """0: it is left out."""
+    return _WHOSE_CELLS if scene.width >= _LEAST_WITH_WHOSE and not plan_words.is_old(scene.plan) else 0
 
 
 def _cost_cells(scene: Scene) -> int:
-    return min(40, scene.width // 3)
+    is_shown = scene.width >= _LEAST_WITH_COST and any(one.cost for one in scene.plan.settings)
+    return min(40, scene.width // 3) if is_shown else 0
 
 
 def _short(value: str, scene: Scene) -> str:
     """Of a path, its end matters most."""
-    taken = _name_cells(scene) + (0 if plan_words.is_old(scene.plan) else _WHOSE_CELLS + 2)
+    taken = _NAME_CELLS + sum(width + 2 for width in (_whose_cells(scene), _cost_cells(scene)) if width)
     return cut_path(value, scene.width - taken - 4) if value.startswith("/") and " " not in value else value
 
 

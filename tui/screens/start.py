@@ -103,6 +103,8 @@ class StartScreen(Dialog[Wanted | None]):
         self._wait_s = wait_s
         self._timer: Timer | None = None
         self._is_looking = False
+        self._is_due = False
+        """While it looked, something else was entered."""
         self._looked_at: Wanted | None = None
         self._foreseen = Foreseen()
 
@@ -163,10 +165,18 @@ class StartScreen(Dialog[Wanted | None]):
 
     # What would be changed
 
+    @property
+    def is_settled(self) -> bool:
+        """What is said is about what is entered."""
+        return self._foresee is None or (not self._is_looking and self._entered() == self._looked_at)
+
     def look(self) -> None:
         """Have a thread look what would be changed; one at a time, and never the same twice."""
         wanted = self._entered()
-        if self._foresee is None or self._is_looking or wanted == self._looked_at:
+        if self._foresee is None or wanted == self._looked_at:
+            return
+        if self._is_looking:
+            self._is_due = True
             return
         self._looked_at = wanted
         if wanted.complaint() is not None:
@@ -190,9 +200,10 @@ class StartScreen(Dialog[Wanted | None]):
         self._is_looking = False
         if not self.is_attached:
             return
-        if self._entered() != self._looked_at:  # something was typed meanwhile
-            self.look()
         self._take(found)
+        if self._is_due:
+            self._is_due = False
+            self.look()
 
     def _take(self, found: Foreseen) -> None:
         """Show what was found. A list of modes stays where no other is known."""

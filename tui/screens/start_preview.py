@@ -58,7 +58,7 @@ def foresee(paths: Paths, env: Mapping[str, str], asked: Asked) -> Foreseen:
 
 
 def said(planned: Planned) -> Iterator[Cell]:
-    """A plan in lines: the mode, what is in the way, what is added and what that costs."""
+    """A plan in lines: the mode, what is in the way, what is added and what that costs, what the mode is for."""
     yield _mode_line(planned)
     for trouble in planned.troubles:
         yield Cell(f"{pane_finding.SIGN} {trouble.sentence}", "waiting")
@@ -68,6 +68,8 @@ def said(planned: Planned) -> Iterator[Cell]:
     told: set[str] = set()
     ours = [_added(one, told) for one in planned.plan.ours]
     yield from ours or (Cell("nothing is changed", "dim"),)
+    if planned.plan.mode and planned.wish.mode.about:
+        yield Cell(f"for: {planned.wish.mode.about}", "dim")
 
 
 def _mode_line(planned: Planned) -> Cell:
@@ -75,8 +77,7 @@ def _mode_line(planned: Planned) -> Cell:
     if not plan.mode:
         return Cell("no mode: nothing is set that changes what is compiled", "dim")
     by = f", by {plan.mode_origin.shown}" if plan.mode_origin.place not in ("", "--mode") else ""
-    about = f": {planned.wish.mode.about}" if planned.wish.mode.about else ""
-    return Cell(f"mode {plan.mode}{by}{about}", "strong")
+    return Cell(f"mode {plan.mode}{by}", "strong")
 
 
 def _added(one: Setting, told: set[str]) -> Cell:

@@ -6,8 +6,6 @@ from core.plan.plan import Finding
 from tui.widgets import pane_finding
 from tui.widgets.table_view import Cell
 
-WORDS = {"error": "error", "warning": "warning", "hint": "hint"}
-_ABOUT = {"error": "the build fails of it, or is wrong", "warning": "it costs", "hint": "it could be better"}
 NONE = "Nothing was found that defeats the settings of this build."
 
 
@@ -19,7 +17,7 @@ def head(finding: Finding) -> Cell:
 
 def lines(finding: Finding) -> Iterator[Cell]:
     """All of it but its title."""
-    yield Cell(f"{WORDS.get(finding.severity, finding.severity)}: {_ABOUT.get(finding.severity, '')}", "dim")
+    yield Cell(f"{finding.severity} · {finding.id}" if finding.id else finding.severity, "dim")
     for one in finding.evidence:
         yield Cell(f"{one.origin.shown or 'somebody'} says {one.value or 'nothing'}")
     if finding.cost:
