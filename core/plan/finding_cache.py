@@ -19,6 +19,11 @@ _FLAG_OF = {
     "CARGO_TERM_QUIET": "--quiet",
     "CARGO_TERM_VERBOSE": "--verbose",
 }
+_PROGRAMS: tuple[tuple[Key, str], ...] = (
+    (("build", "rustc-wrapper"), "RUSTC_WRAPPER"),
+    (("build", "rustc-workspace-wrapper"), "RUSTC_WORKSPACE_WRAPPER"),
+    (("build", "rustc"), "RUSTC"),
+)
 _REMOTE = (
     "SCCACHE_BUCKET", "SCCACHE_REDIS", "SCCACHE_REDIS_ENDPOINT", "SCCACHE_REDIS_CLUSTER_ENDPOINTS",
     "SCCACHE_MEMCACHED", "SCCACHE_MEMCACHED_ENDPOINT", "SCCACHE_GCS_BUCKET", "SCCACHE_GHA_ENABLED",
@@ -178,23 +183,24 @@ def find_cargo_home(facts: Facts) -> Findings:
 
 
 def find_wrapper(facts: Facts) -> Findings:
-    """A rustc-wrapper that is not there, or does not run."""
-    if facts.wrapper is None:
-        return
-    name = str(facts.wrapper.value)
-    tool = _wrapper_tool(facts, name)
-    if tool is None or not tool.is_asked or tool.is_usable:
-        return
-    what = "does not run" if tool.path else "is not there"
-    yield Finding(
-        "wrapper-unusable",
-        "error",
-        f"The rustc-wrapper {short(name)} {what}",
-        (evidence_of(facts.wrapper), *([Evidence(Origin(tool.path), tool.trouble)] if tool.path else [])),
-        "No build: cargo runs it before everything else.",
-        unset(facts.wrapper),
-        facts.change(facts.wrapper, ("build", "rustc-wrapper")),
-    )
+    """A wrapper, or a rustc, that is named and is not there, or does not run."""
+    for key, variable in _PROGRAMS:
+        given = facts.variable(variable) or facts.found.settings.get(*key)
+        if given is None or not isinstance(given.value, str) or not given.value:
+            continue
+        tool = _wrapper_tool(facts, given.value)
+        if tool is None or tool.is_usable:
+            continue
+        what = "does not run" if tool.path else "is not there"
+        yield Finding(
+            "wrapper-unusable",
+            "error",
+            f"The {key[1]} {short(given.value)} {what}",
+            (evidence_of(given), *([Evidence(Origin(tool.path), tool.trouble)] if tool.path else [])),
+            "No build: cargo runs it before everything else.",
+            unset(given),
+            facts.change(given, key),
+        )
 
 
 def _wrapper_tool(facts: Facts, name: str) -> Tool | None:

@@ -44,9 +44,8 @@ def wanted_linkers(facts: Facts) -> list[tuple[Flag, str]]:
 
 
 def _tool(facts: Facts, name: str) -> Tool | None:
-    """None: nobody looked for it, or it was not asked yet."""
-    tool = facts.found.tools.get(name)
-    return tool if tool is not None and tool.is_asked else None
+    """None: nobody looked for it."""
+    return facts.found.tools.get(name)
 
 
 def _links_on_host(facts: Facts) -> bool:
@@ -123,9 +122,8 @@ def _gcc_version(facts: Facts, driver: str) -> tuple[int, ...]:
     found = facts.found
     if driver not in _GCC or found.machine.system != "linux" or not _links_on_host(facts):
         return ()
-    gcc, driven = found.tool("gcc"), found.tool(driver)
-    is_gcc = driver == "gcc" or (bool(gcc.version) and gcc.version == driven.version)
-    return driven.version if is_gcc else ()
+    driven = found.tool(driver)
+    return driven.version if driven.kind == "gcc" else ()
 
 
 def find_gain(facts: Facts) -> Findings:

@@ -27,7 +27,11 @@ PRESENT = {
 def tools(*missing: str, **versions: tuple[int, ...]) -> dict[str, Tool]:
     """What a machine has, without some."""
     present = PRESENT | versions
-    there = {name: Tool(name, f"/usr/bin/{name}", version) for name, version in present.items() if name not in missing}
+    there = {
+        name: Tool(name, f"/usr/bin/{name}", version, kind="gcc" if name in ("cc", "gcc") else "")
+        for name, version in present.items()
+        if name not in missing
+    }
     return there | {name: Tool(name) for name in missing}
 
 

@@ -312,8 +312,8 @@ ROWS: dict[str, World] = {
     "lld": World("hint:lld-is-default", env={"RUSTFLAGS": "-Clink-arg=-fuse-ld=lld"}),
     "an old gcc": World("error:fuse-ld-unusable", env={"RUSTFLAGS": "-Clink-arg=-fuse-ld=mold"},
                         more={"tools": tools(cc=(11, 4, 0), gcc=(11, 4, 0))}),
-    "an old cc that is clang": World("hint:mold-after-lld", env={"RUSTFLAGS": "-Clink-arg=-fuse-ld=mold"},
-                                     more={"tools": tools(cc=(11, 0, 1), gcc=(12, 2, 0))}),
+    "an old cc that is clang": World("hint:mold-after-lld", env={"RUSTFLAGS": "-Clink-arg=-fuse-ld=mold"}, more={
+        "tools": tools() | {"cc": Tool("cc", "/usr/bin/cc", (11, 0, 1), kind="clang")}}),
     "wild and gcc": World("error:fuse-ld-unusable", env={"RUSTFLAGS": "-Clink-arg=-fuse-ld=wild"},
                           more={"tools": tools(wild=(0, 8, 0))}),
     "a linker that does not run": World("error:linker-missing", "[target.'cfg(unix)']\nlinker = 'ld9'\n",
@@ -345,6 +345,10 @@ ROWS: dict[str, World] = {
     "stable with RUSTC_BOOTSTRAP": World("", env={"RUSTFLAGS": "-Zthreads=2", "RUSTC_BOOTSTRAP": "1"}),
     "a wrapper that fails": World("error:wrapper-unusable", WRAPPER, more={
         "tools": {"sccache": Tool("sccache", "/usr/bin/sccache", trouble="exits 127")}}),
+    "a workspace wrapper": World("error:wrapper-unusable", '[build]\nrustc-workspace-wrapper = "wrap"\n',
+                                 more={"tools": {"wrap": Tool("wrap", is_asked=False)}}),
+    "a rustc by a variable": World("error:wrapper-unusable", env={"RUSTC": "/x/rustc"},
+                                   more={"tools": {"/x/rustc": Tool("/x/rustc")}}),
     "a wrapper by its path": World("error:wrapper-unusable", '[build]\nrustc-wrapper = "/opt/wrap"\n',
                                    more={"tools": {"/opt/wrap": Tool("/opt/wrap")}}),
     "no toolchain": World("error:toolchain-missing", more={"toolchain": STABLE._replace(

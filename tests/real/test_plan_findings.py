@@ -13,8 +13,10 @@ import pytest
 from core.paths import Paths
 from core.plan.findings import find, with_mend
 from core.plan.look import look
+from core.plan.named_tools import find_named
 from core.plan.plan import Finding
 from core.plan.settings import read_settings
+from core.plan.tools import search_folders
 from tests.core.finding_worlds import wish
 
 TOOLS = str(Path(sys.executable).parent)
@@ -70,6 +72,8 @@ class Shop:
             Paths(str(self.cache), str(self.cache)), cwd=root, env=self.env, root=root, settings=settings,
             may_ask=True, target=target[1] if target else "",
         )  # fmt: skip
+        named = find_named(settings, self.env, root, search_folders(self.env))
+        found = found._replace(tools={**named, **found.tools})
         return {one.id: with_mend(one, lambda path: Path(path).read_text()) for one in find(found, wish(words))}
 
     def patch(self, finding: Finding) -> None:
@@ -271,6 +275,24 @@ def test_a_wrapper_that_cargo_does_not_find_ends_the_build(shop: Shop) -> None:
     shop.patch(shop.find("check")["wrapper-unusable"])
     assert shop.cargo("check").returncode == 0
     assert shop.find("check") == {}
+
+
+@pytest.mark.parametrize("name", ["nowhere-ld", "tools/ld", "clang-99"])
+def test_a_linker_that_is_not_there_ends_the_build(shop: Shop, name: str) -> None:
+    shop.config(f"[target.'cfg(unix)']\nlinker = \"{name}\"\n")
+    assert "linker" in (done := shop.cargo("build")).stderr
+    assert "not found" in done.stderr
+    shop.patch(shop.find("build")["linker-missing"])
+    assert shop.cargo("build").returncode == 0
+    assert shop.find("build") == {}
+
+
+def test_a_wrapper_that_cannot_be_executed_ends_the_build(shop: Shop) -> None:
+    shop.write("wrap.sh", "#!/bin/sh\n")
+    shop.env["RUSTC_WRAPPER"] = "./wrap.sh"
+    assert "could not execute process" in shop.cargo("check").stderr
+    shop.follow(shop.find("check")["wrapper-unusable"])
+    assert shop.cargo("check").returncode == 0
 
 
 def test_a_toolchain_that_is_not_installed_ends_the_build(shop: Shop) -> None:
