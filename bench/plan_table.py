@@ -123,9 +123,13 @@ def ratio(pairs: Sequence[tuple[float, float]]) -> Ratio | None:
     if not good:
         return None
     ratios = [one / base for base, one in good]
-    low, high = interval_of_medians(ratios, random.Random(1), 2000) if len(good) > 1 else (0.0, float("inf"))
+    low, high = interval_of_medians(ratios, random.Random(1), 2000) if len(good) > 1 else _NOTHING_KNOWN
     bases, ones = zip(*good, strict=True)
     return Ratio(statistics.median(ratios), low, high, statistics.median(bases), statistics.median(ones), len(good))
+
+
+_NOTHING_KNOWN = (0.0, 9.99)
+"""JSON has no infinity."""
 
 
 def settings(families: Sequence[Family], records: Sequence[Record]) -> list[Setting]:
@@ -245,14 +249,16 @@ def _figure(value: float) -> float:
 
 
 def _situation(row: Row) -> dict[str, Any]:
-    wall, cpu, deciding = row.figures["wall_s"], row.figures["cpu_s"], f"{row.decides}_s"
+    """Seconds are of the time that decides; `with_s` is what the ratio of builds of the same round makes of it."""
+    deciding = f"{row.decides}_s"
     one, control = row.figures[deciding], row.controls[deciding]
     return {
-        "cpu": round(cpu.middle, 3), "wall": round(wall.middle, 3), "decides": row.decides,
-        "lo": round(one.low, 3), "hi": round(one.high, 3), "aa": [round(control.low, 3), round(control.high, 3)],
-        "without_s": round(wall.without, 3), "with_s": round(wall.with_it, 3),
-        "cpu_without_s": round(cpu.without, 3), "verdict": {-1: "faster", 0: "none", 1: "slower"}[row.verdict],
-        "rounds": one.count,
+        "cpu": round(row.figures["cpu_s"].middle, 3), "wall": round(row.figures["wall_s"].middle, 3),
+        "decides": row.decides, "lo": round(one.low, 3), "hi": round(one.high, 3),
+        "aa": [round(control.low, 3), round(control.high, 3)],
+        "noise": round(max(abs(control.low - 1), abs(control.high - 1)), 3),
+        "without_s": round(one.without, 3), "with_s": round(one.without * one.middle, 3),
+        "verdict": {-1: "faster", 0: "none", 1: "slower"}[row.verdict], "rounds": one.count,
     }  # fmt: skip
 
 
