@@ -1,7 +1,7 @@
 """One run in the hands of the engine: its logs are read step by step, each step goes to its journal as one batch."""
 
 import signal
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from core import checkpoint, facts, retention
@@ -162,8 +162,6 @@ class WatchedRun:
         if found is not None and found.is_killed_by_others:
             started = self.record.started
             self.losses.died(found.ended.at, "cargo" if started.tool == "cargo" else started.subcommand, "")
-        elif found is not None and found.ended.signal == signal.SIGILL:
-            self._tell(self.faults_said.died(self.record.started.subcommand), found.ended.at)
         if found is None or found.is_cut_short:
             self._give_up()
 
@@ -249,7 +247,7 @@ class WatchedRun:
             if not self.is_stuck:
                 retention.punch(log.path, hole)
 
-    def end(self, final: Iterable[e.Event], now: float) -> bool:
+    def end(self, final: Sequence[e.Event], now: float) -> bool:
         """Write what the parser held back, then the end. False while the disk does not take it."""
         if self._is_end_written or self.is_stuck:
             return self._parts.journal.flush() and self._is_end_written
@@ -260,6 +258,8 @@ class WatchedRun:
         self._is_end_written = True
         while self.poll_notes():
             pass
+        if any(isinstance(event, e.RunEnded) and event.signal == signal.SIGILL for event in final):
+            self._tell(self.faults_said.died(self.record.started.subcommand), self._moment(now))
         left = self._links.take(self._links.left(self._moment(now)))
         return self._parts.journal.append([*left, *final])
 

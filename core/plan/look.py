@@ -6,6 +6,7 @@ from core.paths import Paths
 from core.plan.answers import Answers, Question, open_answers
 from core.plan.found import Found, Settings, Target
 from core.plan.machine import find_machine
+from core.plan.named_tools import find_named
 from core.plan.refused import refused_linkers
 from core.plan.small_file import read_small
 from core.plan.target import find_target, program_of
@@ -16,7 +17,8 @@ from core.run.mask import safe_environment
 RELEVANT = (
     "AGENT_ID", "AR", "AS", "CC", "CFLAGS", "CI", "CPATH", "CPPFLAGS", "CUDAARCHS", "CUDACXX", "CUDAHOSTCXX", "CXX",
     "CXXFLAGS", "FEATURES", "HOST_CC", "HOST_CXX", "LD", "LDFLAGS", "LD_LIBRARY_PATH", "LIBRARY_PATH", "MAKEFLAGS",
-    "MODE", "NUM_JOBS", "PATH", "RANLIB", "RUSTDOCFLAGS", "RUSTFLAGS", "TARGET_CC", "TARGET_CXX", "TF_BUILD", "VERBOSE",
+    "MODE", "NUM_JOBS", "PATH", "RANLIB", "RUSTDOCFLAGS", "RUSTFLAGS", "TARGET_CC", "TARGET_CXX", "TF_BUILD", "TMPDIR",
+    "VERBOSE",
 )  # fmt: skip
 """Variables that matter to a build."""
 RELEVANT_PREFIXES = (
@@ -49,7 +51,7 @@ def look(
     """
     known = answers if answers is not None else open_answers(paths)
     folders = search_folders(env)
-    tools = find_tools(NAMES, env, known, may_ask=may_ask)
+    tools = find_named(settings, env, cwd, folders) | find_tools(NAMES, env, known, may_ask=may_ask)
     toolchain, programs = find_toolchain(
         toolchain_word, cwd, env, known, may_ask=may_ask, cache=paths.cache, rustc=_own_rustc(env, settings, folders)
     )

@@ -3,7 +3,6 @@
 Before a build that has no mode only what is known already is used: no program is asked.
 """
 
-import os
 from typing import Any, NamedTuple
 
 from core.errors import UsageError
@@ -13,7 +12,7 @@ from core.plan.decide import decide
 from core.plan.findings import with_mend
 from core.plan.found import Found, Origin, Trouble
 from core.plan.look import look
-from core.plan.plan import Plan
+from core.plan.plan import Finding, Plan
 from core.plan.wish import Mode, Wish
 from core.run import cache, target
 from core.run.command import Command
@@ -86,8 +85,7 @@ class Planned(NamedTuple):
     @property
     def notices(self) -> tuple[str, ...]:
         """To be said before the build's own words: what cannot be used, and what will have it fail."""
-        fails = (f"{one.title}{'; ' + one.mend if _is_command(one.mend) else ''}" for one in self.plan.findings
-                 if one.severity == "error")  # fmt: skip
+        fails = (_sentence(one) for one in self.plan.findings if one.severity == "error")
         return (*(one.sentence for one in self.troubles), *fails)
 
 
@@ -197,5 +195,9 @@ def _text(path: str) -> str:
         return file.read(1 << 20)
 
 
-def _is_command(mend: str) -> bool:
-    return bool(mend) and "\n" not in mend and not os.path.isabs(mend)
+def _sentence(finding: Finding) -> str:
+    """What it is, where it stands, and the command that mends it, where one does."""
+    places = [one.origin.shown for one in finding.evidence if one.origin.place.startswith("/")]
+    where = f" ({places[0]})" if places and places[0] not in finding.title else ""
+    how = f": {finding.mend}" if finding.mend and "\n" not in finding.mend else ""
+    return f"{finding.title}{where}{how}"

@@ -40,7 +40,7 @@ def decide_run(paths: Paths, run: str, command: Command, agent: str, checkout: s
         return Decided(where, cached, cached.flags, cached.env, cached.notices, record)
     from core.plan import make
 
-    prepared = make.prepare(paths, command, flag=mode)
+    prepared = make.prepare(paths, command, flag=mode, may_ask=True)
     where = _choose(paths, run, command, agent, checkout, prepared)
     cached = _cache(paths, command, agent, prepared)
     planned = make.finish(prepared, where, cached)

@@ -34,6 +34,9 @@ _REFUSED = re.compile(
 """Of cargo and rustc, nextest, shells, collect2."""
 
 
+_RUNNING = re.compile(rb" {5}Running `([^` \n]*)")
+
+
 class LinkerFault(NamedTuple):
     """A linker failed by its own doing, as far as its words show."""
 
@@ -58,6 +61,8 @@ class FailureReader:
         self._block = 0
         """Lines that may still belong to a failed link; 0: none did fail, or it was understood."""
         self._said = b""
+        self.running = ""
+        """The program that cargo said last it runs; empty: none."""
 
     def feed(self, chunk: bytes) -> list[LinkerFault | Refusal]:
         """What the next bytes tell of."""
@@ -67,6 +72,8 @@ class FailureReader:
         found: list[LinkerFault | Refusal] = []
         if b"SIGILL" in lines or b"Illegal instruction" in lines or b"signal 4" in lines:
             found += [refusal for line in lines.split(b"\n") if (refusal := _refusal(line)) is not None]
+        if b"     Running `" in lines:
+            self.running = plain(os.path.basename(_RUNNING.findall(lines)[-1]), _MAX_NAME)
         if self._wants_links and (self._block or b"linking with" in lines):
             found += [fault for line in lines.split(b"\n") if (fault := self._link(line)) is not None]
         return found

@@ -36,8 +36,9 @@ class FaultBook:
         return self.add(self._finding(fault) for fault in reader.feed(chunk))
 
     def died(self, name: str) -> tuple[Finding, ...] | None:
-        """The run's own command died of SIGILL; as `read`."""
-        return self.add([self._finding(Refusal(name))])
+        """The run's own command died of SIGILL, or the program that it had become; as `read`."""
+        running = next((reader.running for reader in self._readers.values() if reader.running), "")
+        return self.add([self._finding(Refusal(running or name))])
 
     def take_linker(self) -> str:
         """A linker of ours that failed since the last call; empty: none did."""

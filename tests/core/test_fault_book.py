@@ -63,6 +63,14 @@ def test_an_illegal_instruction_without_target_cpu_is_not_blamed_on_it() -> None
     assert "nobody set target-cpu" in found[0].cost
 
 
+def test_who_became_a_program_died_as_that() -> None:
+    book = FaultBook(Chosen(), ())
+    assert book.read("err", b"     Running `target/debug/one`\n     Running `target/debug/app --x 1`\n") is None
+    found = book.died("run")
+    assert found is not None
+    assert found[0].title == "app died of an illegal instruction (SIGILL)"
+
+
 def test_a_failed_linker_is_on_the_board_and_refused_for_that_workspace_alone(world: World, tmp_path: Path) -> None:
     path = _mold(tmp_path)
     engine = world.engine()
