@@ -8,7 +8,7 @@ import signal
 from typing import Any
 
 from core import events as e
-from core.findings import from_record, rows_of
+from core.findings import from_record, mended, rows_of
 from core.paths import Paths
 from core.plan.plan import Finding
 from core.values import dataclass
@@ -93,7 +93,7 @@ def read_record(paths: Paths, run: str) -> Record | None:
         has_progress=bool(found.get("progress")),
         cache_server=_text(found, "cache_server"),
         rustc_wrapper=_text(found, "rustc_wrapper"),
-        findings=from_record(found.get("findings")),
+        findings=mended(from_record(found.get("findings"))),
         chosen=_chosen(found.get("plan")),
         is_planned=found.get("is_planned") is not False,
         schema=_integer(found, "schema") or 1,

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from core.plan.found import Origin
-from core.plan.plan import Evidence, Finding
+from core.plan.plan import Change, Evidence, Finding
 
 MAX_FINDINGS = 40
 MAX_PLACES = 20
@@ -13,6 +13,7 @@ _LONGEST = {"id": 80, "title": 400, "cost": 1000, "place": 4096, "value": 1000}
 """Characters of a text; the rest is cut away."""
 _LONGEST_MEND = 20_000
 """A longer one is left out: half a diff is none."""
+_MAX_FILE_BYTES = 1 << 20
 _RANKS = {"error": 0, "warning": 1, "hint": 2}
 
 Row = tuple[str, str, str, tuple[tuple[str, int, str], ...], str, str]
@@ -27,6 +28,21 @@ def from_record(found: object) -> tuple[Finding, ...]:
 def from_rows(rows: object) -> tuple[Finding, ...]:
     """The findings of an event, worst first; none of it that is not as we write it."""
     return _worst_first(_of_row(row) for row in rows) if isinstance(rows, tuple) else ()
+
+
+def mended(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    """The findings with the diffs that mend them, of files as they are now; a file that cannot be read has none."""
+    if not any(one.changes and not one.mend for one in findings):
+        return findings
+    from core.plan.findings import with_mend
+
+    return tuple(with_mend(one, _text_of) for one in findings)
+
+
+def _text_of(path: str) -> str:
+    """Of a file that a mend changes. Raises OSError, ValueError: it cannot be read as text."""
+    with open(path, encoding="utf-8", newline="") as file:
+        return file.read(_MAX_FILE_BYTES)
 
 
 def rows_of(findings: Iterable[Finding]) -> tuple[Row, ...]:
@@ -56,7 +72,20 @@ def _of_record(one: object) -> Finding | None:
     places = one.get("evidence")
     dicts = [place for place in places if isinstance(place, dict)] if isinstance(places, list) else []
     told = [(place.get("place"), place.get("line"), place.get("value")) for place in dicts]
-    return _finding((one.get("id"), one.get("severity"), one.get("title")), told, one.get("cost"), one.get("mend"))
+    found = _finding((one.get("id"), one.get("severity"), one.get("title")), told, one.get("cost"), one.get("mend"))
+    changes = one.get("changes")
+    if found is None or not isinstance(changes, list):
+        return found
+    return found._replace(changes=tuple(change for each in changes[:MAX_PLACES] if (change := _change(each))))
+
+
+def _change(one: object) -> Change | None:
+    if not isinstance(one, dict) or not isinstance(one.get("key"), list):
+        return None
+    path, base, key = one.get("path"), one.get("base"), tuple(map(str, one["key"]))
+    if not isinstance(path, str) or not isinstance(base, str) or not path.startswith("/") or not key:
+        return None
+    return Change(path, key, one.get("value"), base)
 
 
 def _of_row(row: object) -> Finding | None:

@@ -14,7 +14,7 @@ from core.clock import Clock
 from core.daemon import Daemons
 from core.facts import LATE_PLAN
 from core.paths import Paths
-from core.plan.make import Planned, finish, prepare
+from core.plan.make import Planned, finish, prepare, with_mends
 from core.run import begin, cache, mask, target
 from core.watched import WatchedRun
 
@@ -42,7 +42,7 @@ def plan_late(paths: Paths, run: str, *, may_ask: bool = False) -> Planned | Non
         return None
     if not command.takes_flags:
         return None
-    return finish(prepare(paths, command, may_ask=may_ask), where, cached)
+    return with_mends(finish(prepare(paths, command, may_ask=may_ask), where, cached))
 
 
 def _of_row(record: Mapping[str, Any], name: str, field: str) -> str:

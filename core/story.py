@@ -3,7 +3,7 @@
 import json
 from collections import deque
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -11,7 +11,7 @@ from core import events as e
 from core.clock import Clock
 from core.errors import JournalError
 from core.facts import LATE_PLAN
-from core.findings import from_record
+from core.findings import from_record, mended
 from core.journal import JournalTail
 from core.paths import Paths
 from core.plan.plan import Finding
@@ -281,7 +281,8 @@ class StoryReader:
 def read_plan(paths: Paths, run: str) -> Plan:
     """How a run was started; an empty plan where `run.json` cannot be read. What was planned while it ran is in it."""
     record = _record(paths.run(run) + "/run.json")
-    return plan_of({**record, **_record(f"{paths.run(run)}/{LATE_PLAN}")} if record else {})
+    plan = plan_of({**record, **_record(f"{paths.run(run)}/{LATE_PLAN}")} if record else {})
+    return replace(plan, findings=mended(plan.findings))
 
 
 def _record(path: str) -> dict[str, Any]:

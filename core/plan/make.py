@@ -6,10 +6,10 @@ Before a build that has no mode only what is known already is used: no program i
 from typing import Any, NamedTuple
 
 from core.errors import UsageError
+from core.findings import mended
 from core.paths import Paths
 from core.plan import choose
 from core.plan.decide import decide
-from core.plan.findings import with_mend
 from core.plan.found import Found, Origin, Trouble
 from core.plan.look import look
 from core.plan.plan import Finding, Plan
@@ -143,8 +143,6 @@ def finish(prepared: Prepared, where: target.Target, cached: cache.Chosen, *, ag
         target_dir_reason=where.reason, agents=agents,
     )  # fmt: skip
     plan = decide(prepared.found, wish)
-    if plan.findings:
-        plan = plan._replace(findings=tuple(with_mend(one, _text) for one in plan.findings))
     chosen = prepared.chosen
     return Planned(plan, prepared.found, wish, chosen.others, chosen.troubles)
 
@@ -175,7 +173,12 @@ def preview(paths: Paths, *, words: tuple[str, ...], cwd: str, env: dict[str, st
         where = target.foresee_target(paths, prepared.subject(name, command.root, where.path))
     cached = cache.preview_cache(command.config, env, given=command.parsed.options.get("config", ()),
                                  asked=prepared.cache_asked)  # fmt: skip
-    return finish(prepared, where, cached)
+    return with_mends(finish(prepared, where, cached))
+
+
+def with_mends(planned: Planned) -> Planned:
+    """With the diffs that mend what was found: not on the way to a build, where it may take 10 ms."""
+    return planned._replace(plan=planned.plan._replace(findings=mended(planned.plan.findings)))
 
 
 def _digest_of(path: str) -> str:
@@ -187,12 +190,6 @@ def _digest_of(path: str) -> str:
             return hashlib.blake2b(file.read(), digest_size=8).hexdigest()
     except OSError:
         return ""
-
-
-def _text(path: str) -> str:
-    """Of a file that a mend changes. Raises OSError, ValueError: it cannot be read as text."""
-    with open(path, encoding="utf-8", newline="") as file:
-        return file.read(1 << 20)
 
 
 def _sentence(finding: Finding) -> str:

@@ -86,6 +86,7 @@ class Finding(NamedTuple):
         return {
             "id": self.id, "severity": self.severity, "title": self.title, "evidence": places, "cost": self.cost,
             "mend": self.mend,
+            **({"changes": [one._asdict() for one in self.changes]} if self.changes and not self.mend else {}),
         }  # fmt: skip
 
 
