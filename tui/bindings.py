@@ -75,7 +75,7 @@ def reachable(keys: Iterable[Key]) -> tuple[Key, ...]:
 
 
 ACTIONS = (
-    Key("run.start", "s", "start", "s", "start", "Start a build: folder, agent, command", True),
+    Key("run.start", "s", "start", "s", "start", "Start a build: folder, agent, command, mode", True),
     Key("run.stop", "x", "stop", "x", "stop", "Stop the highlighted build as Ctrl-C would", True),
     Key("run.kill", "X,shift+x", "kill", "X", "kill", "Kill the highlighted build and all its processes"),
     Key("run.restart", "r", "restart", "r", "restart", "Start the highlighted build again", True),

@@ -42,7 +42,7 @@ def controls(text: str) -> list[str]:
 @pytest.mark.parametrize("theme", [theme.name for theme in THEMES])
 @pytest.mark.parametrize(
     ("key", "shown"),
-    [("s", "Start a build"), ("question_mark", "Show all keys"), ("ctrl+p", "build: stop"), ("X", "Kill"),
+    [("s", "Start a build"), ("question_mark", "Show the board: a pane"), ("ctrl+p", "build: stop"), ("X", "Kill"),
      ("enter", "follows the end")],
 )  # fmt: skip
 async def test_every_screen_opens_in_every_theme(stage: Stage, theme: str, key: str, shown: str) -> None:

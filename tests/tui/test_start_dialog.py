@@ -290,3 +290,18 @@ def test_an_unknown_mode_is_a_sentence(workspace: Path) -> None:
 def test_a_folder_without_a_workspace_or_that_is_gone_is_no_fault(tmp_path: Path) -> None:
     assert real(tmp_path, ("build",)).lines
     assert real(tmp_path / "gone", ("build",)).lines
+
+
+@pytest.mark.parametrize("size", [(40, 20), (80, 24), (120, 40)])
+def test_the_dialog_with_a_plan_looks_as_it_did(stage: Stage, size: tuple[int, int], snap_compare: Any) -> None:
+    mode = Mode("dev", Origin("DECK_MODE"), about="edit, build, run")
+    lines = tuple(said(planned(*SETTINGS, mode=mode, findings=(CACHE,))._replace(troubles=())))
+    app = stage.app()
+
+    async def open_it(pilot: Any) -> None:
+        await app.push_screen(dialog(Path("/"), Seer(lambda asked: Foreseen(lines, MODES)), "cargo test"))
+        for one in app.screen.query(Input):
+            one.cursor_blink = False
+        await at_rest(pilot)
+
+    assert snap_compare(app, terminal_size=size, run_before=open_it)
