@@ -5,6 +5,7 @@ from typing import Any
 
 from core.plan.found import Origin
 from core.plan.plan import Change, Evidence, Finding
+from core.plan.small_file import read_small
 
 MAX_FINDINGS = 40
 MAX_PLACES = 20
@@ -13,7 +14,6 @@ _LONGEST = {"id": 80, "title": 400, "cost": 1000, "place": 4096, "value": 1000}
 """Characters of a text; the rest is cut away."""
 _LONGEST_MEND = 20_000
 """A longer one is left out: half a diff is none."""
-_MAX_FILE_BYTES = 1 << 20
 _RANKS = {"error": 0, "warning": 1, "hint": 2}
 
 Row = tuple[str, str, str, tuple[tuple[str, int, str], ...], str, str]
@@ -40,9 +40,11 @@ def mended(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
 
 
 def _text_of(path: str) -> str:
-    """Of a file that a mend changes. Raises OSError, ValueError: it cannot be read as text."""
-    with open(path, encoding="utf-8", newline="") as file:
-        return file.read(_MAX_FILE_BYTES)
+    """Of a file that a mend changes. Raises ValueError: it is none, is too large, or cannot be read as text."""
+    content = read_small(path)
+    if content is None:
+        raise ValueError(path)
+    return content.decode("utf-8")
 
 
 def rows_of(findings: Iterable[Finding]) -> tuple[Row, ...]:
@@ -80,9 +82,9 @@ def _of_record(one: object) -> Finding | None:
 
 
 def _change(one: object) -> Change | None:
-    if not isinstance(one, dict) or not isinstance(one.get("key"), list):
+    if not isinstance(one, dict) or not isinstance(one.get("setting"), list):
         return None
-    path, base, key = one.get("path"), one.get("base"), tuple(map(str, one["key"]))
+    path, base, key = one.get("path"), one.get("base"), tuple(map(str, one["setting"]))
     if not isinstance(path, str) or not isinstance(base, str) or not path.startswith("/") or not key:
         return None
     return Change(path, key, one.get("value"), base)

@@ -62,6 +62,10 @@ class Change(NamedTuple):
     base: str = ""
     """Folder that the diff's names start from; empty: that of the file."""
 
+    def record(self) -> dict[str, Any]:
+        """For `run.json`; not under `key`, which is a credential's name and would be masked there."""
+        return {"path": self.path, "setting": list(self.key), "value": self.value, "base": self.base}
+
 
 class Finding(NamedTuple):
     """Settings that defeat one another, or what they are for."""
@@ -86,7 +90,7 @@ class Finding(NamedTuple):
         return {
             "id": self.id, "severity": self.severity, "title": self.title, "evidence": places, "cost": self.cost,
             "mend": self.mend,
-            **({"changes": [one._asdict() for one in self.changes]} if self.changes and not self.mend else {}),
+            **({"changes": [one.record() for one in self.changes]} if self.changes and not self.mend else {}),
         }  # fmt: skip
 
 

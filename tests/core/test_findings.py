@@ -1,6 +1,7 @@
 """Findings of a run: the same in `run.json`, in its journal, and on the board; whatever somebody wrote there."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,13 @@ import pytest
 from core import events as e
 from core.attach import Reader
 from core.facts import read_record
-from core.findings import MAX_FINDINGS, MAX_PLACES, from_record, from_rows, loud, rows_of
+from core.findings import MAX_FINDINGS, MAX_PLACES, from_record, from_rows, loud, mended, rows_of
 from core.journal import JournalWriter, read_journal
 from core.paths import Paths
 from core.plan.found import Origin
-from core.plan.plan import Evidence, Finding
+from core.plan.plan import Change, Evidence, Finding
 from core.reduce import reduce_run
+from core.run.mask import safe_record
 from core.skim import skim_run
 from core.story import plan_of
 from tests.core.engine_world import World, settle
@@ -161,3 +163,29 @@ def test_a_plan_of_wrong_kinds_is_read_as_far_as_it_goes() -> None:
     assert (plan.mode, plan.mode_origin, plan.findings) == ("", "", ())
     (one,) = plan.settings
     assert (one.setting, one.value, one.by, one.cost, one.origin, one.flags, one.env) == ("lto", "", "", "", "", (), ())
+
+
+def test_the_diff_is_made_of_the_file_as_it_is_after_credentials_were_masked(tmp_path: Path) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text("[build]\nincremental = true\n")
+    change = Change(str(config), ("build", "incremental"), False, str(tmp_path))
+    record = safe_record(CACHE._replace(mend="", changes=(change,)).record(), {})
+    (found,) = mended(from_record([json.loads(json.dumps(record))]))
+    assert "-incremental = true\n+incremental = false\n" in found.mend
+
+
+@pytest.mark.parametrize("changes", [
+    3, ["x"], [{}], [{"path": "x", "setting": ["a"], "base": ""}], [{"path": "/nowhere/at/all", "setting": ["a"],
+    "base": ""}], [{"path": "/", "setting": ["a"], "base": ""}], [{"path": "/x", "setting": [], "base": ""}],
+    [{"path": "/x\0y", "setting": ["a"], "base": ""}],
+])  # fmt: skip
+def test_changes_that_cannot_be_made_are_no_mend(changes: Any) -> None:
+    (found,) = mended(from_record([{**CACHE.record(), "mend": "", "changes": changes}]))
+    assert found.mend == ""
+
+
+def test_a_file_that_never_ends_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "config.toml")
+    change = Change(str(tmp_path / "config.toml"), ("build", "jobs"), 2)
+    (found,) = mended((CACHE._replace(mend="", changes=(change,)),))
+    assert found.mend == ""
