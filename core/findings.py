@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from core.plan.found import Origin
+from core.plan.given import Origin
 from core.plan.plan import Change, Evidence, Finding
 from core.plan.small_file import read_small
 

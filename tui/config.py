@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple
 
 from core.errors import UsageError
 from core.plan import modes as of_builds
-from core.plan.found import Given, Origin
+from core.plan.given import Given, Origin
 from core.plan.toml_file import leaves_of
 from core.plan.toml_lines import Lines, find_lines
 from core.run.cache import KINDS, parse_size, settings_path

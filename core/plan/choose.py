@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from core.plan.found import Given, Key, Origin, Trouble
+from core.plan.given import Given, Key, Origin, Trouble
 from core.plan.modes import MOST, NONE, Layer, built_in, hint, layer_troubles, names, read_layer, resolve, why_no_mode
 from core.plan.option import plain, shown
 from core.plan.wish import Mode

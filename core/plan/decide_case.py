@@ -3,7 +3,8 @@
 from typing import Any, NamedTuple
 
 from core.plan.finding_facts import profile_chain
-from core.plan.found import Found, Given, Key, Origin, Settings
+from core.plan.found import Found
+from core.plan.given import Given, Key, Origin, Settings
 from core.plan.plan import Setting
 from core.plan.wish import Wish
 

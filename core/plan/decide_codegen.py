@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from core.plan.decide_case import NO_MODE, SECOND_COPY, Case, config, shown
 from core.plan.decide_rustflags import added, cost_of_flags, flag_key, user_flag
-from core.plan.found import Given, Origin
+from core.plan.given import Given, Origin
 from core.plan.plan import Setting
 
 _MOST_THREADS = 8

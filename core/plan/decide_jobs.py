@@ -2,7 +2,7 @@
 
 from core.plan.decide_case import NO_MODE, Case, shown
 from core.plan.decide_profile import root_of
-from core.plan.found import Given, Origin
+from core.plan.given import Given, Origin
 from core.plan.plan import Setting
 
 _GIB = 1 << 30

@@ -9,7 +9,8 @@ from core.plan.cfg import facts_of
 from core.plan.decide_case import NO_MODE, Case, shown
 from core.plan.decide_rustflags import added, cost_of_flags, flag_key, user_flags
 from core.plan.finding_facts import Flag, target_keys
-from core.plan.found import Given, Origin, Tool
+from core.plan.found import Tool
+from core.plan.given import Given, Origin
 from core.plan.plan import Setting
 
 _GCC_KNOWS_MOLD = (12, 1)

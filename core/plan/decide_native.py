@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from core.plan.decide_case import NO_MODE, SECOND_COPY, Case, shown
 from core.plan.decide_jobs import jobs_row
 from core.plan.decide_rustflags import added, flag_key
-from core.plan.found import Given
+from core.plan.given import Given
 from core.plan.plan import Setting
 
 _READS_ARCHS, _READS_NATIVE, _READS_LAUNCHERS, _READS_GENERATOR = (3, 20), (3, 24), (3, 17), (3, 15)

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from core.plan.decide_case import NO_MODE, SECOND_COPY, Case, config, has_our_cache, shown
 from core.plan.finding_facts import profile_chain
-from core.plan.found import Given
+from core.plan.given import Given
 from core.plan.plan import Setting
 
 _DEPS, _BUILD = ("package", "*"), ("build-override",)

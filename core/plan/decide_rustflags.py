@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from core.plan.decide_case import SECOND_COPY, Case, config, dotted, shown
 from core.plan.finding_facts import Flag, flags_in_effect, read_flags, words_of
-from core.plan.found import Key, Origin
+from core.plan.given import Key, Origin
 from core.plan.plan import Setting
 from core.plan.rustflags import effective_rustflags
 from core.run.mask import safe_words

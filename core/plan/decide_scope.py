@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from core.plan.decide_case import Case, has_our_cache, shown
-from core.plan.found import Given, Origin
+from core.plan.given import Given, Origin
 from core.plan.plan import Setting
 from core.run.mask import safe_words
 

@@ -1,7 +1,8 @@
 """What keeps a compiler cache from working. Evidence: knowledge of sccache 0.16, told in `docs/findings.md`. Pure."""
 
 from core.plan.finding_facts import Facts, Findings, evidence_of, is_file, short, unset
-from core.plan.found import Given, Key, Origin, Tool
+from core.plan.found import Tool
+from core.plan.given import Given, Key, Origin
 from core.plan.plan import Evidence, Finding
 
 _PER_AGENT = (

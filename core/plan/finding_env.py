@@ -1,7 +1,7 @@
 """Variables that nobody reads, and jobservers that have more say than flags. Pure."""
 
 from core.plan.finding_facts import Facts, Findings, evidence_of, is_file, short, unset
-from core.plan.found import Given, Key, Origin
+from core.plan.given import Given, Key, Origin
 from core.plan.plan import Change, Evidence, Finding
 
 _READ_BY_CARGO = (

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from core.plan.cfg import facts_of, holds
-from core.plan.found import Found, Given, Key, Origin
+from core.plan.found import Found
+from core.plan.given import Given, Key, Origin
 from core.plan.plan import Change, Evidence, Finding, Setting
 from core.plan.wish import Wish
 

@@ -18,7 +18,7 @@ from core.plan.finding_facts import (
     target_keys,
     words_of,
 )
-from core.plan.found import Given, Key, Origin
+from core.plan.given import Given, Key, Origin
 from core.plan.plan import Change, Evidence, Finding
 
 _OF_PROFILES = ("opt-level", "debuginfo", "debug-assertions", "overflow-checks", "panic", "incremental")

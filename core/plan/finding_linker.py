@@ -11,7 +11,8 @@ from core.plan.finding_facts import (
     target_keys,
     unset,
 )
-from core.plan.found import Given, Key, Tool
+from core.plan.found import Tool
+from core.plan.given import Given, Key
 from core.plan.plan import Evidence, Finding
 
 _ARGUMENTS = ("link-arg", "link-args", "pre-link-args")

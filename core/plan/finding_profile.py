@@ -1,7 +1,7 @@
 """Settings of profiles that are overruled, or that cost more than they give. Pure."""
 
 from core.plan.finding_facts import Facts, Findings, evidence_of, profile_chain, setting_of, unset
-from core.plan.found import Given, Key, Origin
+from core.plan.given import Given, Key, Origin
 from core.plan.plan import Change, Evidence, Finding
 
 CI_TURNS_OFF = (1, 99)

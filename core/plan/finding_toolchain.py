@@ -2,7 +2,7 @@
 
 from core.plan.finding_facts import Facts, Findings, evidence_of, short
 from core.plan.finding_linker import linker_of
-from core.plan.found import Origin
+from core.plan.given import Origin
 from core.plan.plan import Evidence, Finding
 
 _NO_LINK = ("check", "clippy", "doc", "rustdoc", "fix")

@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from core.plan.found import Key
+from core.plan.given import Key
 
 _SIMPLE = re.compile(
     r"\s*([A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+){0,9})\s*="

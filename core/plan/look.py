@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from core.paths import Paths
 from core.plan.answers import Answers, Question, open_answers
-from core.plan.found import Found, Settings, Target
+from core.plan.found import Found, Target
+from core.plan.given import Settings
 from core.plan.machine import find_machine
 from core.plan.named_tools import find_named
 from core.plan.refused import refused_linkers

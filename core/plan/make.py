@@ -10,7 +10,8 @@ from core.findings import mended
 from core.paths import Paths
 from core.plan import choose
 from core.plan.decide import decide
-from core.plan.found import Found, Origin, Trouble
+from core.plan.found import Found
+from core.plan.given import Origin, Trouble
 from core.plan.look import look
 from core.plan.plan import Finding, Plan
 from core.plan.wish import Mode, Wish

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from core.plan.found import Given, Key, Origin, Trouble
+from core.plan.given import Given, Key, Origin, Trouble
 from core.plan.option import Option, Refused, is_word, normal_value, plain, shown
 from core.plan.wish import Mode
 

@@ -3,7 +3,8 @@
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from core.plan.found import Given, Origin, Settings, Tool
+from core.plan.found import Tool
+from core.plan.given import Given, Origin, Settings
 from core.plan.target import program_of
 from core.plan.tools import PROGRAMS, find_file
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from core.plan.found import Origin
+from core.plan.given import Origin
 
 
 class Setting(NamedTuple):

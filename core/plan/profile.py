@@ -6,7 +6,7 @@ Source: cargo 1.95 and 1.99, `Profiles`, and its book, "Profiles".
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from core.plan.found import Given, Key, Origin, Settings, Trouble
+from core.plan.given import Given, Key, Origin, Settings, Trouble
 
 Version = tuple[int, ...]
 _DEFAULTS = {"test": "test", "nextest": "test", "bench": "bench"}

@@ -7,7 +7,7 @@ Source: cargo 1.95, `TargetInfo`, `extra_args`: `CARGO_ENCODED_RUSTFLAGS`, else 
 from collections.abc import Mapping
 
 from core.plan.cfg import facts_of, holds
-from core.plan.found import Key, Settings
+from core.plan.given import Key, Settings
 from core.plan.settings import flags_of
 
 _NAME = "rustflags"

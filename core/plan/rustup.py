@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from core.plan.found import Given, Key, Origin, Trouble
+from core.plan.given import Given, Key, Origin, Trouble
 from core.plan.small_file import plain, read_small
 
 _EMPTY = 'it names no toolchain: give it a channel, such as "stable"'

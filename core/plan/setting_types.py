@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from core.plan.found import Given, Key, Trouble
+from core.plan.given import Given, Key, Trouble
 
 
 class _Kind(NamedTuple):

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from core.plan.found import Given, Key, Origin, Settings, Trouble
+from core.plan.given import Given, Key, Origin, Settings, Trouble
 from core.run.config_files import config_files
 
 _FILE, _VARIABLE, _CLI, _DIRECT = range(4)

@@ -3,7 +3,8 @@
 import os
 from collections.abc import Sequence
 
-from core.plan.found import Given, Origin, Settings, Target, Toolchain
+from core.plan.found import Target, Toolchain
+from core.plan.given import Given, Origin, Settings
 from core.plan.tools import find_file
 
 _PREFIXES = {

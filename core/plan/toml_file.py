@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from core.plan.found import Given, Key, Origin, Trouble
+from core.plan.given import Given, Key, Origin, Trouble
 
 MAX_BYTES = 1 << 20
 """Of a file; cargo has no limit, and nobody writes more."""

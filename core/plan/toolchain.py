@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from core.plan import rustup
 from core.plan.answers import Answers, Question
-from core.plan.found import Given, Key, Origin, Toolchain, Trouble
+from core.plan.found import Toolchain
+from core.plan.given import Given, Key, Origin, Trouble
 from core.plan.small_file import plain
 from core.plan.toml_file import read_leaves
 from core.plan.tools import find_file, search_folders

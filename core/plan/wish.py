@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from core.plan.found import Given, Origin
+from core.plan.given import Given, Origin
 
 
 class Mode(NamedTuple):

@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from core.plan.found import Given, Settings
+from core.plan.given import Given, Settings
 from core.plan.settings import flags_of, read_settings
 
 _FORCING = ("CARGO_INCREMENTAL", "CARGO_BUILD_INCREMENTAL")

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from core.plan.found import Origin
+from core.plan.given import Origin
 from core.plan.plan import Evidence, Finding
 from core.values import dataclass
 from core.watch.failures import FailureReader, LinkerFault, Refusal

@@ -4,7 +4,8 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from core.plan.found import Found, Given, Key, Machine, Origin, Settings, Target, Tool, Toolchain
+from core.plan.found import Found, Machine, Target, Tool, Toolchain
+from core.plan.given import Given, Key, Origin, Settings
 from core.plan.wish import Mode, Wish
 
 HOST = "x86_64-unknown-linux-gnu"

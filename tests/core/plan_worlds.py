@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 from core.plan import modes
 from core.plan.decide import decide
-from core.plan.found import Found, Given, Key, Machine, Origin, Settings, Target, Tool, Toolchain
+from core.plan.found import Found, Machine, Target, Tool, Toolchain
+from core.plan.given import Given, Key, Origin, Settings
 from core.plan.plan import Plan, Setting
 from core.plan.wish import Mode, Wish
 

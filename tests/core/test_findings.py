@@ -13,7 +13,7 @@ from core.facts import read_record
 from core.findings import MAX_FINDINGS, MAX_PLACES, from_record, from_rows, loud, mended, rows_of
 from core.journal import JournalWriter, read_journal
 from core.paths import Paths
-from core.plan.found import Origin
+from core.plan.given import Origin
 from core.plan.plan import Change, Evidence, Finding
 from core.reduce import reduce_run
 from core.run.mask import safe_record

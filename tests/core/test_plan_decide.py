@@ -9,7 +9,7 @@ from core.plan import modes
 from core.plan.decide import decide
 from core.plan.decide_case import config, shown, toml
 from core.plan.figures import Figure, Pair, measured
-from core.plan.found import Given, Key, Origin, Settings
+from core.plan.given import Given, Key, Origin, Settings
 from core.plan.wish import Mode, Wish
 from tests.core.plan_worlds import (
     AXES,

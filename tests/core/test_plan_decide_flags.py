@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from core.plan.decide import decide
-from core.plan.found import Found, Key, Machine, Origin, Target, Tool, Toolchain
+from core.plan.found import Found, Machine, Target, Tool, Toolchain
+from core.plan.given import Key, Origin
 from core.plan.wish import Mode, Wish
 from tests.core.plan_worlds import FILE, GNU, MUSL, World, asks, decided, found, row, with_values
 

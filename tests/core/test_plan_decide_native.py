@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from core.plan.decide import decide
-from core.plan.found import Found, Given, Key, Machine, Origin, Tool
+from core.plan.found import Found, Machine, Tool
+from core.plan.given import Given, Key, Origin
 from core.plan.wish import Mode, Wish
 from tests.core.plan_worlds import FILE, GIB, GNU, World, asks, decided, found, row, with_values
 

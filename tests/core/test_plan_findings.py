@@ -9,7 +9,8 @@ import pytest
 
 from core.plan.finding_toolchain import package_of
 from core.plan.findings import SEVERITIES, find, with_mend
-from core.plan.found import Found, Given, Machine, Origin, Settings, Target, Tool, Trouble
+from core.plan.found import Found, Machine, Target, Tool
+from core.plan.given import Given, Origin, Settings, Trouble
 from core.plan.mend import changed
 from core.plan.plan import Finding
 from core.plan.wish import Wish

@@ -12,7 +12,7 @@ import pytest
 from core.paths import Paths
 from core.plan.answers import Answer, Answers, Question
 from core.plan.ask import ask
-from core.plan.found import Given, Origin, Settings
+from core.plan.given import Given, Origin, Settings
 from core.plan.look import is_native, look, native_features, relevant
 from core.plan.refused import refuse_linker, refused_linkers
 from core.plan.toolchain import Programs

@@ -20,7 +20,7 @@ from core.plan.choose import (
     read_own,
     read_verbose,
 )  # fmt: skip
-from core.plan.found import Given, Key, Origin, Trouble
+from core.plan.given import Given, Key, Origin, Trouble
 from core.plan.modes import (
     BUILT_IN,
     OPTIONS,

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from core.plan.found import Given, Key, Origin, Settings, Tool
+from core.plan.found import Tool
+from core.plan.given import Given, Key, Origin, Settings
 from core.plan.named_tools import find_named
 
 

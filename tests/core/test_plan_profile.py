@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from core.plan.found import Given, Origin, Settings
+from core.plan.given import Given, Origin, Settings
 from core.plan.profile import effective, profile_chain, profile_given, profile_of, profile_trouble, root_of
 
 

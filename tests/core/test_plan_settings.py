@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from core.plan.found import Given, Key, Origin, Settings, Trouble
+from core.plan.given import Given, Key, Origin, Settings, Trouble
 from core.plan.rustflags import effective_rustflags
 from core.plan.settings import flags_of, read_settings
 from core.plan.variables import find_variables

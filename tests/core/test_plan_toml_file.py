@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from core.plan.found import Given, Origin
+from core.plan.given import Given, Origin
 from core.plan.toml_file import MAX_BYTES, read_leaves
 from core.plan.toml_lines import MAX_DEPTH, find_lines
 from tests.real.product import until

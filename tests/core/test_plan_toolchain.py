@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from core.plan.answers import Answer, Answers
-from core.plan.found import Given, Origin, Settings, Toolchain
+from core.plan.found import Toolchain
+from core.plan.given import Given, Origin, Settings
 from core.plan.rustup import channel_of, host_of, is_official, is_proxy
 from core.plan.target import find_target, needed_linker
 from core.plan.toolchain import find_toolchain

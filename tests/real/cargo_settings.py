@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from core.plan.found import Settings
+from core.plan.given import Settings
 from core.plan.settings import read_settings
 from tests.real.product import until
 

@@ -11,7 +11,8 @@ import pytest
 
 from core.paths import Paths
 from core.plan.decide import decide
-from core.plan.found import Found, Given, Origin, Tool
+from core.plan.found import Found, Tool
+from core.plan.given import Given, Origin
 from core.plan.look import look
 from core.plan.plan import Plan
 from core.plan.settings import read_settings

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from core.findings import from_record
-from core.plan.found import Origin
+from core.plan.given import Origin
 from core.plan.plan import Evidence, Finding, Setting
 from core.state import Run
 from tests.tui.conftest import Stage

@@ -14,7 +14,7 @@ from core.facts import read_record
 from core.host import ForeignBuild, Host
 from core.journal import JournalWriter
 from core.paths import Paths
-from core.plan.found import Origin
+from core.plan.given import Origin
 from core.plan.plan import Evidence, Finding
 from core.state import Board
 from tests.core.runs import exit_of, paths_in, start_python

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from core.errors import UsageError
-from core.plan.found import Found, Given, Machine, Origin, Settings, Target, Tool, Toolchain, Trouble
+from core.plan.found import Found, Machine, Target, Tool, Toolchain
+from core.plan.given import Given, Origin, Settings, Trouble
 from core.plan.make import Planned
 from core.plan.plan import Change, Evidence, Finding, Plan, Setting
 from core.plan.wish import Mode, Wish

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from core.plan.found import Found, Origin, Tool, Toolchain
+from core.plan.found import Found, Tool, Toolchain
+from core.plan.given import Origin
 from core.plan.tool_advice import tell
 from tests.tui.commands import user_folders
 from tests.tui.test_cli_json import documented

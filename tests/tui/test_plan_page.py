@@ -1,11 +1,13 @@
 """The plan of a run beside its log: whose each setting is, why, and what was executed; of any version's record."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from core.facts import LATE_PLAN
 from core.story import Plan, plan_of
 from tests.scene import board_at
 from tests.tui.conftest import Stage
@@ -53,8 +55,8 @@ def test_the_first_line_says_the_mode_and_who_chose_it() -> None:
     assert summary(NEW) == "mode dev · by DECK_MODE · 2 set for this run"
     assert summary({**NEW, "mode": None, "mode_origin": ""}) == "no mode · 2 set for this run"
     assert summary({**NEW, "mode_origin": None}) == "mode dev · 2 set for this run"
-    assert summary({**NEW, "mode": None, "plan": [SETTINGS[3].record()]}) == "no mode · nothing was changed"
-    assert summary({**NEW, "plan": []}) == "mode dev · by DECK_MODE · nothing was changed"
+    assert summary({**NEW, "mode": None, "plan": [SETTINGS[3].record()]}) == "no mode · no setting was changed"
+    assert summary({**NEW, "plan": []}) == "mode dev · by DECK_MODE · no setting was changed"
 
 
 def test_a_wide_page_has_whose_and_a_wider_one_what_it_costs() -> None:
@@ -164,3 +166,19 @@ def test_the_plan_looks_as_it_did(stage: Stage, size: tuple[int, int], snap_comp
         await settled(pilot)
 
     assert snap_compare(stage.app(), terminal_size=size, run_before=open_it)
+
+
+async def test_a_plan_that_is_made_while_the_run_is_looked_at_is_shown(stage: Stage) -> None:
+    run = live(stage)
+    record(stage, run, is_planned=False, plan=[], findings=[])
+    app = stage.app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("1", "enter", "4")
+        assert "mode dev" not in await settled(pilot)
+        write_plan(stage)
+        stage.now += 1
+        assert "mode dev · by DECK_MODE" in await settled(pilot)
+
+
+def write_plan(stage: Stage) -> None:
+    Path(stage.paths.run(live(stage).run), LATE_PLAN).write_text(json.dumps(NEW))

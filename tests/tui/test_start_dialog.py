@@ -11,7 +11,8 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from core.paths import Paths
-from core.plan.found import Found, Origin, Trouble
+from core.plan.found import Found
+from core.plan.given import Origin, Trouble
 from core.plan.make import Planned
 from core.plan.plan import Plan, Setting
 from core.plan.wish import Mode, Wish

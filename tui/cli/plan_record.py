@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from core.plan.found import Target, Toolchain, Trouble
+from core.plan.found import Target, Toolchain
+from core.plan.given import Trouble
 from core.plan.make import Planned
 from core.plan.wish import Mode
 from tui.cli.plan_modes import Difference

@@ -59,7 +59,7 @@ def summary(plan: Plan) -> list[tuple[str, str]]:
     said = [(f"mode {plan.mode}", "strong"), (f"by {plan.mode_origin}", "dim")] if plan.mode else [("no mode", "text")]
     if plan.mode and not plan.mode_origin:
         said = said[:1]
-    return [*said, (f"{count} set for this run" if count else "nothing was changed", "text")]
+    return [*said, (f"{count} set for this run" if count else "no setting was changed", "text")]
 
 
 def in_full(one: Setting, mode: str) -> Iterator[Cell]:
