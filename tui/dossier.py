@@ -1,15 +1,17 @@
 """All that is known of one run beside its log. What takes long is done by methods that a thread may call."""
 
+import os
 from collections.abc import Callable, Sequence
 
 from core import events as e
 from core.chain import Chain, find_chain, read_needs
 from core.clock import Clock
+from core.facts import LATE_PLAN
 from core.log_place import find_diagnostic, find_output, find_text
 from core.paths import Paths
 from core.stamps import Stamps
 from core.state import Run, RunState
-from core.story import Span, StoryReader, read_plan
+from core.story import Plan, Span, StoryReader, read_plan
 from core.watch import run_processes
 from core.watch.run_processes import RunProcess
 from tui.pages import crates, errors, tests
@@ -32,7 +34,7 @@ class Dossier:
         self._run_id = run
         self._store = store
         self._reader = StoryReader(paths, run, clock)
-        self.plan = read_plan(paths, run)
+        self._plan, self._planned_at = read_plan(paths, run), self._late_stamp()
         self.sort = SORTS[0]
         self.is_caught_up = False
         """The journal was read to its end once; what is added since is little."""
@@ -42,6 +44,20 @@ class Dossier:
         self.processes: Sequence[RunProcess] | None = None
         self.outputs: dict[str, Sequence[str] | None] = {}
         self._output_state = (False, 0)
+
+    @property
+    def plan(self) -> Plan:
+        """How the run was started; read again where it was planned while it runs."""
+        stamp = self._late_stamp()
+        if stamp != self._planned_at:
+            self._plan, self._planned_at = read_plan(self._paths, self._run_id), stamp
+        return self._plan
+
+    def _late_stamp(self) -> int:
+        try:
+            return os.stat(f"{self._paths.run(self._run_id)}/{LATE_PLAN}").st_mtime_ns
+        except OSError:
+            return 0
 
     def scene(self, run: Run, now: float, glyphs: Glyphs) -> Scene:
         """What is known at a moment."""
