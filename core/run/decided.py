@@ -53,7 +53,8 @@ def decide_run(paths: Paths, run: str, command: Command, agent: str, checkout: s
 def brief_record(where: target.Target, cached: cache.Chosen) -> dict[str, Any]:
     """For `run.json`, of a build whose plan is made while it runs: `is_planned` is false."""
     by = {"user": "user", "private": "deck"}.get(where.source, "cargo")
-    rows = [("target-dir", where.path, by, where.reason), ("cache", cached.value, "deck", cached.reason)]
+    caches = "deck" if cached.server else "cargo" if cached.value == "none" else "user"
+    rows = [("target-dir", where.path, by, where.reason), ("cache", cached.value, caches, cached.reason)]
     told = [
         {"setting": name, "value": value, "by": by, "reason": why} for name, value, by, why in rows if value and why
     ]
