@@ -9,7 +9,7 @@ from core.plan.decide_profile import profile_settings
 from core.plan.decide_rustflags import rustflags_row
 from core.plan.decide_scope import cache_row, fetch_row, scope_settings, target_dir_row
 from core.plan.figures import measured
-from core.plan.findings import find
+from core.plan.findings import find_in
 from core.plan.found import Found
 from core.plan.plan import Plan, Setting
 from core.plan.wish import Wish
@@ -20,7 +20,7 @@ def decide(found: Found, wish: Wish) -> Plan:
     case = case_of(found, wish)
     settings = tuple(_with_figure(row) for row in _rows(case))
     namespace = found.native_features if uses_native(case, settings) else ""
-    return Plan(wish.mode.name, wish.mode.chosen_by, settings, find(found, wish, settings), namespace)
+    return Plan(wish.mode.name, wish.mode.chosen_by, settings, find_in(case), namespace)
 
 
 def _rows(case: Case) -> tuple[Setting, ...]:

@@ -2,10 +2,11 @@
 
 from typing import Any, NamedTuple
 
-from core.plan.finding_facts import profile_chain
 from core.plan.found import Found
-from core.plan.given import Given, Key, Origin, Settings
+from core.plan.given import Given, Origin, Settings
 from core.plan.plan import Setting
+from core.plan.profile import PARENTS, default_profile, profile_given, typed_profile
+from core.plan.rustflags import Flag, flags_in_effect
 from core.plan.wish import Wish
 
 NO_MODE = "no mode is chosen"
@@ -13,7 +14,6 @@ _NOTHING = "; no mode is chosen, so nothing is set that changes a unit's hash"
 SECOND_COPY = "a second copy of every unit that it changes lies beside the plain one in the target dir"
 _MAX_BITS = 128
 """Longer numbers cannot be told, and nobody means them."""
-_PARENTS = {"test": "dev", "bench": "release"}
 _BARE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
 
 
@@ -30,6 +30,8 @@ class Case(NamedTuple):
     """Who chose it; empty: cargo, by the subcommand."""
     foreign: str = ""
     """Why the mode's profile settings do not apply: it is for another profile. Empty: they apply."""
+    flags: tuple[Flag, ...] = ()
+    """Rustflags of the user's that are known to reach rustc for what is built."""
 
     @property
     def mode(self) -> str:
@@ -39,12 +41,12 @@ class Case(NamedTuple):
     @property
     def written(self) -> str:
         """The profile that our settings go to: what `test` and `bench` take theirs from."""
-        return _PARENTS.get(self.profile, self.profile)
+        return PARENTS.get(self.profile, self.profile)
 
     @property
     def triple(self) -> str:
         """That it is built for; empty: not known."""
-        return self.found.target.triple if self.found.target else self.found.toolchain.host
+        return _triple(self.found)
 
     @property
     def share(self) -> int:
@@ -61,12 +63,7 @@ class Case(NamedTuple):
 
     def given(self, key: str, *scope: str) -> Given | None:
         """What the user says of a key of the build's profile, itself or one that it inherits from."""
-        for name in profile_chain(self.found, self.profile):
-            place: Key = ("profile", name, *scope, key)
-            found = self.found.settings.values.get(place) or self.found.settings.manifest.get(place)
-            if found is not None:
-                return found
-        return None
+        return profile_given(self.found.settings, self.profile, *scope, key)
 
     def variable(self, name: str) -> Given | None:
         """What a build script would see of it without us: the caller's variable, else `[env]` of cargo's settings."""
@@ -76,34 +73,36 @@ class Case(NamedTuple):
 
 
 def case_of(found: Found, wish: Wish) -> Case:
-    """The profile of a build, by what was typed, else by its mode, else by the subcommand."""
-    by_subcommand = {"test": "test", "nextest": "test", "bench": "bench"}.get(wish.subcommand, "dev")
-    wanted = wish.mode.options.get("profile")
-    typed = _typed_profile(wish)
-    own = typed or (by_subcommand if by_subcommand == "bench" else "")
+    """What is built, by what was typed, else by the mode, else by the subcommand."""
+    flags = tuple(flags_in_effect(found.settings, found.env, _triple(found)))
+    return _with_profile(Case(found, wish, default_profile(wish.subcommand), flags=flags))
+
+
+def _triple(found: Found) -> str:
+    return found.target.triple if found.target else found.toolchain.host
+
+
+def _with_profile(case: Case) -> Case:
+    """With the profile, and who chose it."""
+    wish, wanted = case.wish, case.option("profile")
+    typed = typed_profile(wish.subcommand, wish.options)
+    own = typed or (case.profile if case.profile == "bench" else "")
+    if own:
+        case = case._replace(profile=own, profile_origin=Origin("command line" if typed else ""))
     if wanted is None or not isinstance(wanted.value, str) or not wanted.value:
-        return Case(found, wish, typed or by_subcommand, profile_origin=Origin("command line" if typed else ""))
+        return case
     asked = wanted.value
     if own:
-        is_same = asked in (own, _PARENTS.get(own))
-        foreign = "" if is_same else f"mode {wish.mode.name} is for {shown(asked)}, and this builds {shown(own)}"
-        return Case(found, wish, own, (), Origin("command line" if typed else ""), foreign)
-    if asked in ("dev", by_subcommand):
-        return Case(found, wish, by_subcommand, (), wanted.origin)
-    if asked not in ("release", "bench", "test") and not is_defined(found.settings, asked):
-        return Case(
-            found, wish, by_subcommand, foreign=f"no manifest or config file defines the profile {shown(asked)}"
-        )
+        is_same = asked in (own, PARENTS.get(own))
+        return case if is_same else case._replace(foreign=f"mode {case.mode} is for {shown(asked)}, and this builds "
+                                                          f"{shown(own)}")  # fmt: skip
+    if asked in ("dev", case.profile):
+        return case._replace(profile_origin=wanted.origin)
+    if asked not in ("release", "bench", "test") and not is_defined(case.found.settings, asked):
+        return case._replace(foreign=f"no manifest or config file defines the profile {shown(asked)}")
     option = "--cargo-profile" if wish.subcommand == "nextest" else "--profile"
     flags = ("--release",) if asked == "release" else (option, asked)
-    return Case(found, wish, asked, flags, wanted.origin)
-
-
-def _typed_profile(wish: Wish) -> str:
-    if "release" in wish.options:
-        return "release"
-    named = wish.options.get("cargo-profile" if wish.subcommand == "nextest" else "profile")
-    return named[-1] if named else ""
+    return case._replace(profile=asked, profile_flags=flags, profile_origin=wanted.origin)
 
 
 def is_defined(settings: Settings, profile: str) -> bool:
@@ -113,16 +112,16 @@ def is_defined(settings: Settings, profile: str) -> bool:
 
 def profile_row(case: Case) -> Setting:
     """Which profile is built, and who says so."""
-    name = shown(case.profile)
+    name, typed = shown(case.profile), typed_profile(case.wish.subcommand, case.wish.options)
     if case.profile_flags:
         reason = f"mode {case.mode} is for {name}, and the command line names no profile"
         return Setting("profile", name, "mode", reason, "its units lie in a folder of their own, beside those of dev",
                        case.profile_origin, case.profile_flags)  # fmt: skip
     if case.foreign:
-        by = "user" if _typed_profile(case.wish) else "cargo"
+        by = "user" if typed else "cargo"
         return Setting("profile", name, by, f"{case.foreign}: what it says of profiles is left out",
                        origin=case.profile_origin)  # fmt: skip
-    if _typed_profile(case.wish):
+    if typed:
         return Setting("profile", name, "user", "the command line names it", origin=case.profile_origin)
     if case.profile_origin.place:
         return Setting("profile", name, "mode", "what this command builds anyway", origin=case.profile_origin)

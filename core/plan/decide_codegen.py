@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from core.plan.decide_case import NO_MODE, SECOND_COPY, Case, config, shown
+from core.plan.decide_profile import in_effect
 from core.plan.decide_rustflags import added, cost_of_flags, flag_key, user_flag
 from core.plan.given import Given, Origin
 from core.plan.plan import Setting
@@ -117,12 +118,7 @@ def _generics_row(case: Case, wanted: Given | None) -> Setting:
 
 def _shares_anyway(case: Case) -> bool:
     """rustc does so by itself unless it optimizes for speed. Source: rustc 1.95, `Session::opts.share_generics`."""
-    from core.plan.decide_profile import default_of, normal, root_of
-
-    own, wanted = case.given("opt-level"), None if case.foreign else case.option("opt-level")
-    level = own or wanted
-    text = normal("opt-level", level.value if level else default_of(root_of(case), "opt-level", ()))
-    return text in ("0", "1", "s", "z")
+    return in_effect(case, "opt-level") in ("0", "1", "s", "z")
 
 
 def _threads_row(case: Case, wanted: Given | None) -> Setting:

@@ -1,9 +1,9 @@
 """How many compilers at once: as cores and memory allow, where a mode asks. Pure."""
 
 from core.plan.decide_case import NO_MODE, Case, shown
-from core.plan.decide_profile import root_of
 from core.plan.given import Given, Origin
 from core.plan.plan import Setting
+from core.plan.profile import root_of
 
 _GIB = 1 << 30
 _MOST = 1 << 16
@@ -89,7 +89,7 @@ def bytes_a_job(case: Case) -> int:
     """What one compiler is reckoned at, with the link at its end."""
     lto = case.given("lto") or (None if case.foreign else case.option("lto"))
     has_lto = lto is not None and shown(lto.value) in ("thin", "fat", "true")
-    return OPTIMIZING_BYTES_A_JOB if has_lto or root_of(case) == "release" else BYTES_A_JOB
+    return OPTIMIZING_BYTES_A_JOB if has_lto or root_of(case.found.settings, case.profile) == "release" else BYTES_A_JOB
 
 
 def _plural(count: int, noun: str) -> str:

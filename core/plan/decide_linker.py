@@ -3,15 +3,13 @@
 Cargo's `linker` key is never set: it rebuilds everything at each change, which flags for rustc do not.
 """
 
-from typing import NamedTuple
-
 from core.plan.cfg import facts_of
 from core.plan.decide_case import NO_MODE, Case, shown
-from core.plan.decide_rustflags import added, cost_of_flags, flag_key, user_flags
-from core.plan.finding_facts import Flag, target_keys
+from core.plan.decide_rustflags import added, cost_of_flags, flag_key
 from core.plan.found import Tool
-from core.plan.given import Given, Origin
+from core.plan.given import Given, Key
 from core.plan.plan import Setting
+from core.plan.rustflags import Flag, target_keys
 
 _GCC_KNOWS_MOLD = (12, 1)
 _GAIN = {
@@ -20,13 +18,6 @@ _GAIN = {
     "wild": "links fastest of all; it is young",
     "bfd": "GNU ld, which everything links with",
 }
-
-
-class _Users(NamedTuple):
-    """How the user chose a linker."""
-
-    value: str
-    origin: Origin
 
 
 def linker_row(case: Case) -> Setting:
@@ -47,7 +38,7 @@ def linker_row(case: Case) -> Setting:
     return Setting("linker", name, "mode", _gain(name), cost_of_flags(case), wanted.origin, flags)
 
 
-def _stays(case: Case, own: _Users, wanted: Given | None) -> Setting:
+def _stays(case: Case, own: Given, wanted: Given | None) -> Setting:
     reason = "as it is set"
     if wanted is not None and wanted.value not in ("default", own.value):
         reason = f"yours stays; mode {case.mode} would take {shown(wanted.value)}: {_gain(shown(wanted.value))}"
@@ -79,17 +70,20 @@ def _short(name: str) -> str:
     return {"rust-lld": "lld"}.get(name, name)
 
 
-def _users(case: Case) -> _Users | None:
-    found = _linker_key(case)
-    for flag in reversed(user_flags(case)):
+def _users(case: Case) -> Given | None:
+    """How the user chose a linker."""
+    for flag in reversed(case.flags):
         if (name := _chosen_by(flag)) is not None:
-            return _Users(name, flag.origin)
-    return None if found is None else _Users(shown(found.value), found.origin)
+            return Given(name, flag.origin)
+    for key, is_known in _linker_keys(case):
+        if is_known:
+            found = case.found.settings.values[key]
+            return found._replace(value=shown(found.value))
+    return None
 
 
-def _linker_key(case: Case) -> Given | None:
-    keys = target_keys(case.found, "linker")
-    return case.found.settings.get(*keys[0]) if keys else None
+def _linker_keys(case: Case) -> list[tuple[Key, bool]]:
+    return target_keys(case.found.settings, case.triple, "linker")
 
 
 def _chosen_by(flag: Flag) -> str | None:
@@ -117,6 +111,8 @@ def _why_not(case: Case, name: str) -> str:
         return f"{case.triple} links with what comes with it, and {name} is not tried there"
     if case.triple != case.found.toolchain.host:
         return f"{case.triple} is not this machine's: its own linker knows it"
+    if keys := _linker_keys(case):
+        return f"it cannot be told whether {keys[0][0][1]} holds, and so what links"
     if name in case.found.refused_linkers:
         return f"{name} failed to link this workspace before"
     return _why_no_tool(case.found.tool(name), name) or _why_no_driver(case, name) or flag_key(case).refused

@@ -3,10 +3,11 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from core.plan import profile
 from core.plan.decide_case import NO_MODE, SECOND_COPY, Case, config, has_our_cache, shown
-from core.plan.finding_facts import profile_chain
 from core.plan.given import Given
 from core.plan.plan import Setting
+from core.plan.profile import BUILD_DEFAULTS, CI_TURNS_OFF, default_strip, default_units, defaults_of, root_of
 
 _DEPS, _BUILD = ("package", "*"), ("build-override",)
 
@@ -33,23 +34,6 @@ _ROWS = (
 )
 _ONLY_IF_SAID = ("build-debug",)
 
-_DEV: Mapping[str, Any] = {
-    "debug": "full", "split-debuginfo": "off", "strip": "none", "panic": "unwind", "overflow-checks": True,
-    "codegen-units": 256, "lto": "thin-local", "opt-level": 0, "incremental": True,
-}  # fmt: skip
-_RELEASE: Mapping[str, Any] = {
-    "debug": "none", "split-debuginfo": "off", "strip": "debuginfo", "panic": "unwind", "overflow-checks": False,
-    "codegen-units": 16, "lto": "thin-local", "opt-level": 3, "incremental": False,
-}  # fmt: skip
-_BUILD_DEFAULTS: Mapping[str, Any] = {"debug": "none", "opt-level": 0}
-"""What cargo 1.95 does where nobody says anything. Source: cargo book, "Profiles"."""
-
-_WORDS: Mapping[str, Mapping[str, str]] = {
-    "debug": {"0": "none", "false": "none", "1": "limited", "2": "full", "true": "full"},
-    "lto": {"false": "thin-local", "true": "fat"},
-    "strip": {"false": "none", "true": "symbols"},
-}
-"""Other ways to write a value, as TOML has them."""
 _FOR_CARGO: Mapping[tuple[str, str], Any] = {
     ("debug", "none"): False, ("debug", "limited"): 1, ("debug", "full"): 2, ("lto", "thin-local"): False,
     ("lto", "fat"): "fat", ("strip", "none"): "none",
@@ -90,20 +74,17 @@ _COST: Mapping[tuple[str, str], str] = {
 }
 
 
-def default_of(profile: str, key: str, scope: tuple[str, ...], system: str = "linux") -> Any:
-    """What cargo does by itself, in a mode's words; `profile` is a built-in one."""
-    if scope == _BUILD and key in _BUILD_DEFAULTS:
-        return _BUILD_DEFAULTS[key]
-    value = (_RELEASE if profile in ("release", "bench") else _DEV)[key]
-    if key == "split-debuginfo" and system == "darwin":
-        return "unpacked"
-    return value
+def default_of(case: Case, key: str) -> str:
+    """What cargo does by itself for members, in a mode's words."""
+    value = defaults_of(case.found.settings, case.profile)[key]
+    if key == "split-debuginfo":
+        return "unpacked" if case.found.machine.system == "darwin" else "off"
+    return normal(key, value)
 
 
 def normal(key: str, value: Any) -> str:
     """A value in a mode's words, however cargo lets it be written."""
-    text = shown(value)
-    return _WORDS.get(key, {}).get(text, text)
+    return shown(profile.normal(key, value))
 
 
 def profile_settings(case: Case) -> Iterator[Setting]:
@@ -122,7 +103,7 @@ def _exceptions(case: Case, row: _Row) -> str:
     """Packages for which the user says something else; empty: there are none."""
     if row.scope == _BUILD:
         return ""
-    profiles = set(profile_chain(case.found, case.profile))
+    profiles = set(profile.profile_chain(case.found.settings, case.profile))
     names = sorted({
         key[3]
         for table in (case.found.settings.values, case.found.settings.manifest)
@@ -144,7 +125,7 @@ def _decided(case: Case, row: _Row, members: Setting | None) -> Setting:
     wanted = case.option(row.name)
     if own is not None:
         return _users(row, own, wanted, case)
-    anyway = members.value if members is not None else normal(row.key, _default(case, row))
+    anyway = members.value if members is not None else _default(case, row)
     if wanted is None:
         if members is not None and members.is_ours:
             return Setting(row.name, anyway, members.by, f"{row.key} holds for dependencies too", origin=members.origin)
@@ -154,29 +135,28 @@ def _decided(case: Case, row: _Row, members: Setting | None) -> Setting:
     return _modes(case, row, wanted, anyway)
 
 
-def _default(case: Case, row: _Row) -> Any:
+def _default(case: Case, row: _Row) -> str:
     """What cargo, or rustc where cargo says nothing, makes of it beside the other keys."""
-    if row.key == "codegen-units" and not row.scope:
-        return 256 if incremental_row(case).value == "true" else 16  # of dependencies, never incremental: 16
+    if row.scope == _BUILD and row.key in BUILD_DEFAULTS:
+        return BUILD_DEFAULTS[row.key]
+    if row.key == "codegen-units":
+        return str(default_units(is_incremental=incremental_row(case).value == "true"))
     if row.key == "strip":
-        return "debuginfo" if _in_effect(case, "debug") == "none" else "none"
-    return default_of(root_of(case), row.key, row.scope, case.found.machine.system)
+        debug = in_effect(case, "debug")
+        return default_strip(debug, in_effect(case, "debug", "deps-debug", _DEPS) or debug, case.found.toolchain.cargo)
+    return default_of(case, row.key)
 
 
-def _in_effect(case: Case, key: str) -> str:
-    """What holds for members: the user's, the mode's or cargo's."""
-    given = case.given(key) or (None if case.foreign else case.option(key))
-    return normal(key, given.value if given else default_of(root_of(case), key, ()))
-
-
-def root_of(case: Case) -> str:
-    """The built-in profile that the build's inherits from."""
-    names = list(profile_chain(case.found, case.profile))
-    return "release" if "release" in names else "dev"
+def in_effect(case: Case, key: str, option: str = "", scope: tuple[str, ...] = ()) -> str:
+    """What holds: the user's, the mode's or, for members, cargo's; `option`: the mode's word, where it is another."""
+    given = case.given(key, *scope) or (None if case.foreign else case.option(option or key))
+    if given is not None:
+        return normal(key, given.value)
+    return "" if scope else default_of(case, key)
 
 
 def _why_cargo(case: Case) -> str:
-    kind = "release" if root_of(case) == "release" else "dev"
+    kind = root_of(case.found.settings, case.profile)
     return f"cargo's own for {kind}; " + (f"mode {case.mode} says nothing of it" if case.mode else NO_MODE)
 
 
@@ -223,7 +203,7 @@ def incremental_row(case: Case) -> Setting:
     if (ci := _ci(case)) is not None:
         lost = f": what mode {case.mode} says of it does nothing" if wanted is not None else ""
         return Setting("incremental", "false", "cargo", f"cargo 1.99 and later turn it off where {ci} is set{lost}")
-    anyway = normal("incremental", default_of(root_of(case), "incremental", ()))
+    anyway = default_of(case, "incremental")
     if wanted is not None:
         return _modes(case, _Row("incremental", "incremental"), wanted, anyway)
     reason = f"{case.foreign}, so its incremental is left out" if case.foreign else _why_cargo(case)
@@ -244,6 +224,6 @@ def _manifest_says(case: Case) -> bool:
 
 
 def _ci(case: Case) -> str | None:
-    if case.found.toolchain.cargo < (1, 99):
+    if case.found.toolchain.cargo < CI_TURNS_OFF:
         return None
     return next((name for name in ("CI", "TF_BUILD") if name in case.found.env), None)

@@ -3,13 +3,10 @@
 from typing import NamedTuple
 
 from core.plan.decide_case import SECOND_COPY, Case, config, dotted, shown
-from core.plan.finding_facts import Flag, flags_in_effect, read_flags, words_of
 from core.plan.given import Key, Origin
 from core.plan.plan import Setting
-from core.plan.rustflags import effective_rustflags
+from core.plan.rustflags import BUILD_FLAGS, VARIABLES, Flag, effective_rustflags
 from core.run.mask import safe_words
-
-_VARIABLES = ("CARGO_ENCODED_RUSTFLAGS", "RUSTFLAGS")
 
 
 class FlagKey(NamedTuple):
@@ -29,37 +26,27 @@ class FlagKey(NamedTuple):
 
 def flag_key(case: Case) -> FlagKey:
     """Variables replace all others, `target.…` shadows `build`: ours join those that cargo reads."""
-    key, flags = effective(case)
-    if key[:1] in ((name,) for name in _VARIABLES):
+    settings, env = case.found.settings, case.found.env
+    target = case.found.target.triple if case.found.target else ""
+    key, flags = effective_rustflags(settings, env, target, case.found.toolchain.host)
+    if key and key[0] in VARIABLES:
         return FlagKey(refused=f"{key[0]} replaces every other rustflag, so none can be added beside it",
                        origin=Origin(key[0]))  # fmt: skip
     if not case.triple:
         return FlagKey(refused="the toolchain does not say what it builds for")
-    built = case.found.settings.get("build", "rustflags")
-    origin = found.origin if key and (found := case.found.settings.get(*key)) else Origin("")
+    built = settings.get(*BUILD_FLAGS)
+    origin = found.origin if key and (found := settings.get(*key)) else Origin("")
     if key[:1] == ("target",):
-        if flags is None and built is not None:
+        if flags is None and built is not None and key[1] != case.triple:
             return FlagKey(refused=f"it cannot be told whether {key[1]} holds, and so not whose flags count",
                            origin=origin)  # fmt: skip
         return FlagKey(("target", case.triple, "rustflags"), origin=origin)
     return FlagKey(key if flags else ("target", case.triple, "rustflags"), origin=origin)
 
 
-def effective(case: Case) -> tuple[Key, tuple[str, ...] | None]:
-    """The key whose flags count, and the flags; None for them: it cannot be told."""
-    found = case.found
-    target = found.target.triple if found.target else ""
-    return effective_rustflags(found.settings, found.env, target, found.toolchain.host)
-
-
-def user_flags(case: Case) -> list[Flag]:
-    """The user's own that reach rustc for what is built."""
-    return list(read_flags(flags_in_effect(case.found)))
-
-
 def user_flag(case: Case, kind: str, name: str) -> Flag | None:
     """The last of that name that the user sets; None: none."""
-    return next((flag for flag in reversed(user_flags(case)) if (flag.kind, flag.name) == (kind, name)), None)
+    return next((flag for flag in reversed(case.flags) if (flag.kind, flag.name) == (kind, name)), None)
 
 
 def added(case: Case, *words: str) -> tuple[str, ...]:
@@ -85,7 +72,7 @@ def rustflags_row(case: Case, ours: tuple[Setting, ...]) -> Setting:
     place = flag_key(case)
     adding = [row.name for row in ours if any(".rustflags=" in word for word in row.flags)]
     joined = f"{', '.join(adding)} of mode {case.mode} goes into {place.shown}" if adding else ""
-    words = [word for given in flags_in_effect(case.found) for word in words_of(given.value)]
+    words = [word for flag in case.flags for word in flag.words]
     if not words and not place.origin.place:
         return Setting("rustflags", "nothing", "cargo", joined or "nobody sets any")
     reason = _drops(case, place) or "as they are set"
@@ -95,11 +82,11 @@ def rustflags_row(case: Case, ours: tuple[Setting, ...]) -> Setting:
 
 def _drops(case: Case, place: FlagKey) -> str:
     """What a variable takes away; empty: nothing."""
-    if place.origin.place not in _VARIABLES:
+    if place.origin.place not in VARIABLES:
         return ""
     dropped = [
         dotted(*key)
         for key, given in case.found.settings.values.items()
-        if key[-1:] == ("rustflags",) and key[0] in ("build", "target") and words_of(given.value)
+        if key[-1:] == ("rustflags",) and key[0] in ("build", "target") and given.words
     ]
     return f"{place.origin.place} replaces {', '.join(dropped[:3])}, which does nothing now" if dropped else ""

@@ -1,6 +1,6 @@
 """What keeps a compiler cache from working. Evidence: knowledge of sccache 0.16, told in `docs/findings.md`. Pure."""
 
-from core.plan.finding_facts import Facts, Findings, evidence_of, is_file, short, unset
+from core.plan.finding_facts import Facts, Findings, evidence_of, short, unset
 from core.plan.found import Tool
 from core.plan.given import Given, Key, Origin
 from core.plan.plan import Evidence, Finding
@@ -41,7 +41,7 @@ def find_incremental_forced(facts: Facts) -> Findings:
     given = facts.any_variable("CARGO_INCREMENTAL")
     if not facts.has_sccache or facts.wrapper is None or given is None or given.value != "1":
         return
-    in_file = is_file(given.origin)
+    in_file = given.origin.is_file
     yield Finding(
         "sccache-incremental-forced",
         "error",
@@ -145,7 +145,7 @@ def find_basedirs(facts: Facts) -> Findings:
         (evidence_of(given), Evidence(Origin("sccache"), facts.found.tool("sccache").shown)),
         "In another checkout 10 of 21 hits, with it or without it (measured)."
         + (" C and C++ in direct mode get objects of another checkout (reproduced with 0.16)." if is_direct else ""),
-        "export SCCACHE_DIRECT=false" if is_direct and not is_file(given.origin) else "",
+        "export SCCACHE_DIRECT=false" if is_direct and not given.origin.is_file else "",
     )
 
 

@@ -1,6 +1,6 @@
 """Variables that nobody reads, and jobservers that have more say than flags. Pure."""
 
-from core.plan.finding_facts import Facts, Findings, evidence_of, is_file, short, unset
+from core.plan.finding_facts import Facts, Findings, evidence_of, short, unset
 from core.plan.given import Given, Key, Origin
 from core.plan.plan import Change, Evidence, Finding
 
@@ -84,7 +84,7 @@ def find_rustc_threads(facts: Facts) -> Findings:
     given = facts.variable("RUSTC_THREADS") or (table[1] if table else None)
     if given is None:
         return
-    is_ours = is_file(given.origin)
+    is_ours = given.origin.is_file
     yield Finding(
         "rustc-threads",
         "warning",
@@ -146,7 +146,7 @@ def find_shared_target_dir(facts: Facts) -> Findings:
     if (wish.target_dir + "/").startswith(root.rstrip("/") + "/") or root.rpartition("/")[2] in wish.target_dir:
         return
     given = facts.variable("CARGO_TARGET_DIR") or facts.found.settings.get("build", "target-dir")
-    if given is None or (is_file(given.origin) and given.origin.place.startswith(root.rstrip("/") + "/")):
+    if given is None or (given.origin.is_file and given.origin.place.startswith(root.rstrip("/") + "/")):
         return
     yield Finding(
         "target-dir-outside",

@@ -1,25 +1,17 @@
 """Rustflags that do what nobody wants, or that nobody gets. Pure."""
 
-from core.plan.finding_facts import (
-    BUILD_FLAGS,
-    Facts,
-    Findings,
-    Flag,
-    as_toml,
-    changes_of_flags,
-    command_without,
-    evidence_of,
-    flag_places,
-    flags_at,
-    flags_of_variables,
-    keys_in_effect,
-    places_of,
-    short,
-    target_keys,
-    words_of,
-)
+from core.plan.finding_facts import Facts, Findings, as_toml, changes_of_flags, command_without, evidence_of, short
 from core.plan.given import Given, Key, Origin
 from core.plan.plan import Change, Evidence, Finding
+from core.plan.rustflags import (
+    BUILD_FLAGS,
+    Flag,
+    config_keys,
+    flags_of_keys,
+    flags_of_variables,
+    places_of,
+    target_keys,
+)
 
 _OF_PROFILES = ("opt-level", "debuginfo", "debug-assertions", "overflow-checks", "panic", "incremental")
 """What profiles say too, besides codegen-units and LTO."""
@@ -142,20 +134,20 @@ def _count(value: str, facts: Facts) -> int:
 
 def find_dropped(facts: Facts) -> Findings:
     """Rustflags in the environment: those of the configuration are dropped."""
-    variables = flags_of_variables(facts.found)
+    variables = flags_of_variables(facts.found.settings, facts.found.env)
     if variables is None:
         return
-    lost = _config_flags(facts, {flag.words for flag in flags_at(variables)})
+    lost = _config_flags(facts, {flag.words for flag in facts.flags})
     if not lost:
         return
     name = variables.origin.place
     title = f"{name} drops the rustflags of the configuration: {short(' '.join(f.shown for f in lost), 38)}"
     key = lost[0].key
-    extended = f"{'.'.join(_quoted(word) for word in key)}={as_toml(words_of(variables.value))}"
+    extended = f"{'.'.join(_quoted(word) for word in key)}={as_toml(variables.words)}"
     mend = f"unset {name}; cargo {facts.wish.subcommand} --config {_in_quotes(extended)}" if variables.value else ""
     yield Finding(
         "rustflags-dropped", "warning", title,
-        (evidence_of(variables, " ".join(words_of(variables.value)) or "nothing"), *_shown(lost)),
+        (evidence_of(variables, " ".join(variables.words) or "nothing"), *_shown(lost)),
         "Cargo takes rustflags from one source alone, and a variable comes first, an empty one too (tried with 1.95). "
         "The same flags by --config are added to those of the file.",
         mend or f"unset {name}",
@@ -164,15 +156,9 @@ def find_dropped(facts: Facts) -> Findings:
 
 def _config_flags(facts: Facts, known: set[tuple[str, ...]]) -> list[Flag]:
     """Of the configuration, as if no variable had any, but those that are known."""
-    env = {k: v for k, v in facts.found.env.items() if k not in ("RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS")}
-    found = facts.found._replace(env=env)
-    return [
-        flag
-        for key in keys_in_effect(found)
-        for place in flag_places(found, key)
-        for flag in flags_at(place, key)
-        if flag.words not in known
-    ]
+    settings = facts.found.settings
+    flags = flags_of_keys(settings, config_keys(settings, facts.triple))
+    return [flag for flag in flags if flag.words not in known]
 
 
 def _quoted(word: str) -> str:
@@ -186,16 +172,15 @@ def _in_quotes(text: str) -> str:
 def find_shadowed(facts: Facts) -> Findings:
     """`target.*.rustflags` beside `build.rustflags`: the latter are dropped."""
     found = facts.found
-    keys = target_keys(found, "rustflags")
-    built = found.settings.values.get(BUILD_FLAGS)
-    if not keys or built is None or flags_of_variables(found) is not None:
+    keys = [key for key, is_known in target_keys(found.settings, facts.triple, "rustflags") if is_known]
+    built = found.settings.get(*BUILD_FLAGS)
+    if not keys or built is None or flags_of_variables(found.settings, found.env) is not None:
         return
-    known = {flag.words for key in keys for place in flag_places(found, key) for flag in flags_at(place)}
-    lost = [flag for place in flag_places(found, BUILD_FLAGS) for flag in flags_at(place, BUILD_FLAGS)
-            if flag.words not in known]  # fmt: skip
+    known = {flag.words for flag in flags_of_keys(found.settings, keys)}
+    lost = [flag for flag in flags_of_keys(found.settings, [BUILD_FLAGS]) if flag.words not in known]
     if not lost:
         return
-    winner = places_of(found, keys[0])[0]
+    winner = places_of(found.settings, keys[0])[0]
     yield Finding(
         "rustflags-shadowed", "warning",
         f"target rustflags drop those of [build]: {short(' '.join(flag.shown for flag in lost), 40)}",
@@ -206,7 +191,7 @@ def find_shadowed(facts: Facts) -> Findings:
 
 
 def _joined(facts: Facts, winner: Given, key: Key, lost: list[Flag]) -> tuple[Change, ...]:
-    words = [*words_of(winner.value), *(word for flag in lost for word in flag.words)]
+    words = [*winner.words, *(word for flag in lost for word in flag.words)]
     return facts.change(winner, key, " ".join(words) if isinstance(winner.value, str) else words)
 
 

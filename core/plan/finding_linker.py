@@ -1,19 +1,10 @@
 """Linkers that are named and cannot link, or that bring less than is hoped. Pure."""
 
-from core.plan.finding_facts import (
-    Facts,
-    Findings,
-    Flag,
-    changes_of_flags,
-    command_without,
-    evidence_of,
-    short,
-    target_keys,
-    unset,
-)
+from core.plan.finding_facts import Facts, Findings, changes_of_flags, command_without, evidence_of, short, unset
 from core.plan.found import Tool
 from core.plan.given import Given, Key
 from core.plan.plan import Evidence, Finding
+from core.plan.rustflags import Flag, target_keys
 
 _ARGUMENTS = ("link-arg", "link-args", "pre-link-args")
 _GCC_WITH_MOLD = (12, 1)
@@ -26,9 +17,9 @@ def linker_of(facts: Facts) -> tuple[Given, Key] | None:
     for flag in reversed(facts.flags):
         if (flag.kind, flag.name) == ("C", "linker") and flag.value:
             return Given(flag.value, flag.origin), flag.key
-    for key in target_keys(facts.found, "linker"):
+    for key, is_known in target_keys(facts.found.settings, facts.triple, "linker"):
         given = facts.found.settings.values[key]
-        if isinstance(given.value, str):
+        if is_known and isinstance(given.value, str):
             return given, key
     return None
 

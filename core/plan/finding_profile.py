@@ -1,11 +1,10 @@
 """Settings of profiles that are overruled, or that cost more than they give. Pure."""
 
-from core.plan.finding_facts import Facts, Findings, evidence_of, profile_chain, setting_of, unset
+from core.plan.finding_facts import Facts, Findings, evidence_of, unset
 from core.plan.given import Given, Key, Origin
 from core.plan.plan import Change, Evidence, Finding
+from core.plan.profile import CI_TURNS_OFF, own_given, root_of
 
-CI_TURNS_OFF = (1, 99)
-"""Cargo from here on builds without incremental where a variable says that it is CI."""
 _CI = ("CI", "TF_BUILD")
 _MANY_UNITS = 256
 _LITTLE_MEMORY = 4 << 30
@@ -15,7 +14,7 @@ _TESTS = ("test", "nextest", "bench")
 
 def _root(facts: Facts) -> str:
     """The built-in profile that the one that is built comes from."""
-    return list(profile_chain(facts.found, facts.profile))[-1]
+    return root_of(facts.found.settings, facts.profile)
 
 
 def _set(key: Key, given: Given) -> Evidence:
@@ -166,7 +165,7 @@ def find_test_panic(facts: Facts) -> Findings:
     if facts.wish.subcommand not in _TESTS:
         return
     for name in ("test", "bench"):
-        own = setting_of(facts.found, ("profile", name, "panic"))
+        own = own_given(facts.found.settings, name, "panic")
         if own is not None and facts.profile == name:
             key = ("profile", name, "panic")
             yield Finding(

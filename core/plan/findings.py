@@ -3,9 +3,10 @@
 from collections.abc import Callable, Iterator
 
 from core.plan import finding_cache, finding_env, finding_flags, finding_linker, finding_profile, finding_toolchain
-from core.plan.finding_facts import Facts, gather_facts, short
+from core.plan.decide_case import Case, case_of
+from core.plan.finding_facts import Facts, short
 from core.plan.found import Found
-from core.plan.plan import Evidence, Finding, Setting
+from core.plan.plan import Evidence, Finding
 from core.plan.wish import Wish
 
 SEVERITIES = ("error", "warning", "hint")
@@ -14,15 +15,20 @@ MAX_TITLE = 90
 """Characters of a title: it stands in a pane."""
 
 
-def find(found: Found, wish: Wish, settings: tuple[Setting, ...] = ()) -> tuple[Finding, ...]:
-    """All that is seen, worst first; of the same severity in the order of `FINDERS`.
+def find(found: Found, wish: Wish) -> tuple[Finding, ...]:
+    """All that is seen, worst first; of the same severity in the order of `FINDERS`. What concerns another profile than
+    the one that is built is not told.
 
     Args:
         found: What is there.
-        wish: What is to be built: what concerns another profile than the one that is built is not told.
-        settings: What the plan decided.
+        wish: What is to be built.
     """
-    facts = gather_facts(found, wish, settings)
+    return find_in(case_of(found, wish))
+
+
+def find_in(case: Case) -> tuple[Finding, ...]:
+    """The same for a build that is decided on."""
+    facts = Facts(case)
     seen = [finding for finder in FINDERS for finding in finder(facts)]
     return tuple(sorted(seen, key=lambda finding: SEVERITIES.index(finding.severity)))
 

@@ -20,6 +20,16 @@ class Origin(NamedTuple):
         """`/x/.cargo/config.toml:4`, `RUSTFLAGS`."""
         return f"{self.place}:{self.line}" if self.line else self.place
 
+    @property
+    def is_file(self) -> bool:
+        """A file says it: not a variable, not an option."""
+        return self.place.startswith("/")
+
+    @property
+    def is_variable(self) -> bool:
+        """A variable says it."""
+        return bool(self.place) and not self.place.startswith(("/", "-"))
+
 
 class Given(NamedTuple):
     """A value that somebody set."""
@@ -34,7 +44,9 @@ class Given(NamedTuple):
         """Of an array, or of a text that stands for one: `rustflags = "-C a"`, an alias."""
         if isinstance(self.value, str):
             return tuple(self.value.split())
-        return tuple(word for word in self.value if isinstance(word, str)) if isinstance(self.value, list) else ()
+        return (
+            tuple(word for word in self.value if isinstance(word, str)) if isinstance(self.value, list | tuple) else ()
+        )
 
 
 class Trouble(NamedTuple):

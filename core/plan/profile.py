@@ -11,7 +11,7 @@ from core.plan.given import Given, Key, Origin, Settings, Trouble
 Version = tuple[int, ...]
 _DEFAULTS = {"test": "test", "nextest": "test", "bench": "bench"}
 """What subcommands build that were not told; the others `dev`."""
-_PARENTS = {"test": "dev", "bench": "release", "doc": "dev", "debug": "dev"}
+PARENTS = {"test": "dev", "bench": "release", "doc": "dev", "debug": "dev"}
 """Profiles that cargo has besides `dev` and `release`; `debug` since 1.99."""
 _ROOTS = ("dev", "release")
 _MAX_CHAIN = 50
@@ -31,8 +31,13 @@ _WORDS: dict[str, dict[str, str]] = {
 _OF_PARTS = ("opt-level", "debug", "codegen-units", "overflow-checks", "debug-assertions", "incremental")
 PARTS: dict[str, Key] = {"package.*": ("package", "*"), "build-override": ("build-override",)}
 """Dependencies; build scripts, procedural macros and what they need."""
-_NO_CI_INCREMENTAL = (1, 99)
+BUILD_DEFAULTS = {"opt-level": "0", "debug": "none"}
+"""Of what runs while building."""
+CI_TURNS_OFF = (1, 99)
+"""Cargo from here on builds without incremental where `CI` or `TF_BUILD` is set."""
 _STRIPS_STD = (1, 77)
+_MAX_BITS = 128
+"""Longer numbers are no value of any key, and Python refuses to write very long ones."""
 
 
 class Effective(NamedTuple):
@@ -49,11 +54,19 @@ class Effective(NamedTuple):
 
 def profile_of(subcommand: str, options: Mapping[str, list[str]]) -> str:
     """The profile that a command builds; `subcommand` canonical, `options` as `core.run.grammar.Parsed.options`."""
+    return typed_profile(subcommand, options) or default_profile(subcommand)
+
+
+def typed_profile(subcommand: str, options: Mapping[str, list[str]]) -> str:
+    """The profile that the command line names; empty: none. `--profile` of nextest is not one of cargo's."""
     named = options.get("cargo-profile" if subcommand == "nextest" else "profile")
     if named and named[-1]:
         return "dev" if subcommand == "rustc" and named[-1] == "check" else named[-1]
-    if "release" in options:
-        return "release"
+    return "release" if "release" in options else ""
+
+
+def default_profile(subcommand: str) -> str:
+    """What a command builds that names none."""
     return _DEFAULTS.get(subcommand, "dev")
 
 
@@ -118,7 +131,7 @@ def effective(
     profile names are not looked at, nor what a package's own place decides: incremental is for path packages alone.
     """
     cargo = cargo or (999,)
-    defaults = _RELEASE if root_of(settings, profile) == "release" else _DEV
+    defaults = defaults_of(settings, profile)
     found = {key: _one(settings, profile, key, default) for key, default in defaults.items()}
     found["incremental"] = _incremental(settings, found["incremental"], cargo, is_ci)
     if subcommand in ("test", "bench", "nextest"):
@@ -130,6 +143,21 @@ def effective(
     return found
 
 
+def defaults_of(settings: Settings, profile: str) -> Mapping[str, Any]:
+    """What holds by key where nobody says anything, but for `codegen-units` and `strip`, which follow from others."""
+    return _RELEASE if root_of(settings, profile) == "release" else _DEV
+
+
+def default_units(*, is_incremental: bool) -> int:
+    """rustc's own number of parts of a crate."""
+    return 256 if is_incremental else 16
+
+
+def default_strip(debug: str, deps_debug: str, cargo: Version) -> str:
+    """What is stripped where nobody says anything: where nothing has debug information, that of std."""
+    return "debuginfo" if debug == deps_debug == "none" and cargo >= _STRIPS_STD else "none"
+
+
 def root_of(settings: Settings, profile: str) -> str:
     """`dev` or `release`, whose defaults it has."""
     return "release" if "release" in profile_chain(settings, profile) else "dev"
@@ -137,6 +165,8 @@ def root_of(settings: Settings, profile: str) -> str:
 
 def normal(key: str, value: Any) -> Any:
     """A value in its one form; what no key takes stays as it is."""
+    if isinstance(value, int) and value.bit_length() > _MAX_BITS:
+        return value
     if key == "opt-level":
         return str(value)
     return _WORDS.get(key, {}).get(str(value), value)
@@ -153,7 +183,7 @@ def _parent(settings: Settings, profile: str) -> str | None:
     given = own_given(settings, profile, "inherits")
     if given is not None and isinstance(given.value, str):
         return given.value
-    return _PARENTS.get(profile)
+    return PARENTS.get(profile)
 
 
 def _one(settings: Settings, profile: str, key: str, default: Any) -> Effective:
@@ -166,7 +196,7 @@ def _incremental(settings: Settings, own: Effective, cargo: Version, is_ci: bool
     given = settings.get("build", "incremental")
     if given is not None and isinstance(given.value, bool):
         return Effective(given.value, given)
-    if is_ci and cargo >= _NO_CI_INCREMENTAL:
+    if is_ci and cargo >= CI_TURNS_OFF:
         return Effective(False, None, "CI is set")
     return own
 
@@ -175,7 +205,11 @@ def _units(settings: Settings, profile: str, incremental: Effective) -> Effectiv
     given = profile_given(settings, profile, "codegen-units")
     if given is not None:
         return Effective(given.value, given)
-    return Effective(256 if incremental.value else 16, None, "rustc's own")
+    return _units_of(incremental)
+
+
+def _units_of(incremental: Effective) -> Effective:
+    return Effective(default_units(is_incremental=bool(incremental.value)), None, "rustc's own")
 
 
 def _part(
@@ -184,13 +218,13 @@ def _part(
     """Dependencies have what the profile has, but are not incremental; what runs at build time is not optimized."""
     found = {one: whole[one] for one in _OF_PARTS}
     if part == "build-override":
-        found["opt-level"] = Effective("0")
-        found["debug"] = Effective("none", None, "unless the build shares the crate with the program")
-        found["codegen-units"] = Effective(256 if whole["incremental"].value else 16, None, "rustc's own")
+        found["opt-level"] = Effective(BUILD_DEFAULTS["opt-level"])
+        found["debug"] = Effective(BUILD_DEFAULTS["debug"], None, "unless the build shares the crate with the program")
+        found["codegen-units"] = _units_of(whole["incremental"])
     else:
         found["incremental"] = Effective(False, None, "dependencies from elsewhere never are")
         if whole["codegen-units"].given is None:
-            found["codegen-units"] = Effective(16, None, "rustc's own")
+            found["codegen-units"] = _units_of(found["incremental"])
     for one in _OF_PARTS:
         given = profile_given(settings, profile, *key, one)
         if given is not None and one != "incremental":
@@ -202,7 +236,5 @@ def _strip(settings: Settings, profile: str, found: Mapping[str, Effective], car
     given = profile_given(settings, profile, "strip")
     if given is not None:
         return Effective(normal("strip", given.value), given)
-    has_none = found["debug"].value == found["package.*.debug"].value == "none"
-    if has_none and cargo >= _STRIPS_STD:
-        return Effective("debuginfo", None, "nothing has debug info: that of std is left out")
-    return Effective("none")
+    value = default_strip(found["debug"].value, found["package.*.debug"].value, cargo)
+    return Effective(value, None, "nothing has debug info: that of std is left out" if value == "debuginfo" else "")

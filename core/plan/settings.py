@@ -62,15 +62,6 @@ def with_manifest(cache: str, settings: Settings, root: str) -> Settings:
     return settings._replace(manifest=manifest.leaves, troubles=troubles)
 
 
-def flags_of(given: Given | None) -> tuple[str, ...]:
-    """The words of an array, or of a text that stands for one: `rustflags = "-C a"`, an alias."""
-    if given is None:
-        return ()
-    if isinstance(given.value, str):
-        return tuple(given.value.split())
-    return tuple(word for word in given.value if isinstance(word, str)) if isinstance(given.value, list) else ()
-
-
 def _wrong_types(values: Mapping[Key, Given]) -> tuple[Trouble, ...]:
     if not values:
         return ()

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from core.plan.given import Given, Settings
-from core.plan.settings import flags_of, read_settings
+from core.plan.settings import read_settings
 
 _FORCING = ("CARGO_INCREMENTAL", "CARGO_BUILD_INCREMENTAL")
 
@@ -52,7 +52,7 @@ def config_of(settings: Settings, cwd: str) -> CargoConfig:
     values = settings.values
     incremental = settings.get("build", "incremental")
     return CargoConfig(
-        aliases={key[1]: flags_of(one) for key, one in values.items() if key[0] == "alias" and len(key) == 2},
+        aliases={key[1]: one.words for key, one in values.items() if key[0] == "alias" and len(key) == 2},
         quiet=(quiet := settings.get("term", "quiet")) is not None and quiet.value is True,
         color=_text(settings.get("term", "color")) or None,
         progress=_text(settings.get("term", "progress", "when") or settings.get("term", "progress")) or None,
