@@ -50,7 +50,7 @@ OPTIONS = {one.name: one for one in (
 )}  # fmt: skip
 """By name, in the order in which people are shown them."""
 
-_DEV = {"debug": "line-tables-only", "deps-debug": "none"}
+_DEV = {"profile": "dev", "debug": "line-tables-only", "deps-debug": "none"}
 BUILT_IN: dict[str, tuple[str, dict[str, Any]]] = {
     "dev": ("edit, build, run: backtraces have lines, nothing else of debug information is made", _DEV),
     "test": ("build and run tests: as dev", _DEV),

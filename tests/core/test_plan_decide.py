@@ -21,6 +21,7 @@ from tests.core.plan_worlds import (
     asks,
     decided,
     found,
+    mode,
     row,
     tables,
     wish,
@@ -108,6 +109,28 @@ class TestProfiles:
         assert plan.flags == ()
         assert row(plan, "profile").by == "user"
         assert "mode mine is for release, and this builds dev" in row(plan, "lto").reason
+
+    @pytest.mark.parametrize(
+        ("subcommand", "options", "by", "built"),
+        [
+            ("build", {"release": [""]}, "user", "release"),
+            ("nextest", {"cargo-profile": ["release"]}, "user", "release"),
+            ("build", {"profile": ["shipped"]}, "user", "shipped"),
+            ("bench", {}, "cargo", "bench"),
+        ],
+    )
+    def test_built_in_modes_of_dev_leave_what_is_optimized_alone_and_say_so(
+        self, subcommand: str, options: dict[str, list[str]], by: str, built: str
+    ) -> None:
+        for name in ("dev", "test", "check-fast"):
+            plan = decide(HERE, Wish(subcommand, options, mode(name)))
+            chosen = row(plan, "profile")
+            assert (plan.flags, chosen.by, chosen.value) == ((), by, built)
+            assert f"mode {name} is for dev, and this builds {built}" in chosen.reason
+
+    def test_what_a_profile_of_nextest_is_called_is_none_of_cargos(self) -> None:
+        plan = decide(HERE, Wish("nextest", {"profile": ["release"]}, mode("dev")))
+        assert (row(plan, "profile").value, row(plan, "debug").by) == ("test", "mode")
 
     def test_a_bench_builds_release_by_itself(self) -> None:
         plan = decide(HERE, Wish("bench", mode=asks(profile="release", codegen_units=1)))

@@ -81,6 +81,20 @@ class TestLinkers:
     def tools(self, **tools: Tool) -> Found:
         return HERE._replace(tools={**HERE.tools, **tools})
 
+    def test_where_it_cannot_be_told_what_links_nothing_is_chosen(self) -> None:
+        odd = with_values({("target", 'cfg(target_feature = "avx")', "linker"): "clang"})
+        setting = decided("linker", asks(linker="mold"), odd)
+        assert (setting.value, setting.by, setting.flags) == ("rust-lld", "cargo", ())
+        assert "it cannot be told whether cfg(target_feature" in setting.reason
+
+    def test_beside_flags_of_its_own_triple_an_odd_expression_does_not_matter(self) -> None:
+        values: dict[Key, Any] = {
+            ("target", 'cfg(target_feature = "avx")', "rustflags"): ["-g"],
+            ("target", GNU, "rustflags"): ["--cfg", "a"],
+            ("build", "rustflags"): ["-O"],
+        }
+        assert decided("linker", asks(linker="mold"), with_values(values)).flags[1].startswith(f"target.{GNU}.")
+
     def test_a_linker_goes_in_as_a_flag_of_rustc_and_never_as_the_key(self) -> None:
         setting = decided("linker", asks(linker="mold"))
         assert setting.flags == ("--config", f'target.{GNU}.rustflags=["-C","link-arg=-fuse-ld=mold"]')

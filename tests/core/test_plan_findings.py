@@ -13,7 +13,7 @@ from core.plan.found import Found, Machine, Target, Tool
 from core.plan.given import Given, Origin, Settings, Trouble
 from core.plan.mend import changed
 from core.plan.plan import Finding
-from core.plan.wish import Wish
+from core.plan.wish import Mode, Wish
 from tests.core.finding_worlds import (
     CONFIG,
     HOME_CONFIG,
@@ -376,6 +376,16 @@ ROWS: dict[str, World] = {
                                    {"CARGO_BUILD_INCREMENTAL": "false"}, more={"settings": Settings(
                                        {("build", "incremental"): Given(False, Origin("CARGO_BUILD_INCREMENTAL"))},
                                        {("profile", "dev", "incremental"): Given(True, Origin(MANIFEST, 2))})}),
+    "a profile of nextest's": World("warning:slow-dev-profile", "",
+                                    '[profile.dev]\nlto = "fat"\n', command="nextest --profile release"),
+    "flags that may be dropped": World("", (
+        '[build]\nrustflags = ["-C", "opt-level=2"]\n'
+        "[target.'cfg(target_feature = \"avx512f\")']\nrustflags = [\"-C\", \"codegen-units=1\"]\n")),
+    "a linker that may be named": World("", (
+        "[target.'cfg(target_feature = \"avx512f\")']\nlinker = \"not-there\"\n"), more={
+            "tools": tools("not-there")}),
+    "LTO in the release that a mode builds": World("", "", '[profile.dev]\nlto = "fat"\n', wanted={
+        "mode": Mode("mine", options={"profile": Given("release", Origin("deck.toml", 2))})}),
     "nothing to split": World("hint:split-without-debuginfo", "",
                               '[profile.dev]\ndebug = 0\nsplit-debuginfo = "unpacked"\n'),
 }  # fmt: skip

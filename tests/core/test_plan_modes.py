@@ -197,10 +197,11 @@ def test_an_own_mode_adds_to_what_it_inherits_and_each_option_keeps_its_place() 
     mode, troubles = resolved("mine", '[modes.mine]\nabout = "as I like it"\ninherits = "dev"\ndebug = 2\nlto = true')
     assert troubles == ()
     assert mode == Mode("mine", Origin("file1", 1), {
-        "debug": Given("full", Origin("file1", 3)), "deps-debug": Given("none", Origin("mode dev")),
+        "profile": Given("dev", Origin("mode dev")), "debug": Given("full", Origin("file1", 3)),
+        "deps-debug": Given("none", Origin("mode dev")),
         "lto": Given("fat", Origin("file1", 4)),
     }, "as I like it")  # fmt: skip
-    assert describe(mode) == "mine: debug full, deps-debug none, lto fat"
+    assert describe(mode) == "mine: profile dev, debug full, deps-debug none, lto fat"
 
 
 def test_a_mode_without_inherits_takes_the_place_of_the_built_in_one_of_its_name() -> None:

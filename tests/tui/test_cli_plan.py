@@ -329,6 +329,19 @@ def test_a_difference_shows_both_values_and_the_cost(run: Run, capsys: pytest.Ca
     ]
 
 
+def test_what_stays_as_it_is_is_no_difference_though_another_profile_is_told_so(
+    run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = ("--config", "profile.release.incremental=true")
+    told = Setting("incremental", "true", "mode", "members compile again what changed", flags=flags)
+    own = Setting("incremental", "true", "cargo", "cargo's own for dev")
+    modes = {None: made(own, LTO, mode=""), "release-fast": made(told, LTO, DEPS, mode="release-fast")}
+    assert run(modes, "--diff", "release-fast") == 0
+    shown = capsys.readouterr().out
+    assert "incremental" not in shown
+    assert "deps-debug" in shown
+
+
 def test_two_plans_that_are_the_same_are_said_to_be(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     run({None: made(LTO, mode=""), "release": made(LTO, mode="release")}, "--diff", "release", "check")
     assert capsys.readouterr().out == "`cargo check`: release changes nothing against no mode.\n"

@@ -21,18 +21,15 @@ class Difference(NamedTuple):
 
 
 def differences(before: Plan, after: Plan) -> list[Difference]:
-    """Rows whose value, flags or variables differ, in the order of the later plan, those that go away last."""
+    """Rows whose value differs, in the order of the later plan, those that go away last: one that cargo is told to have
+    as it has it anyway, for another profile, is none."""
     old = {one.name: one for one in before.settings}
     new = {one.name: one for one in after.settings}
     return [
         Difference(name, old.get(name), new.get(name))
         for name in [*new, *(name for name in old if name not in new)]
-        if _effect(old.get(name)) != _effect(new.get(name))
+        if name not in old or name not in new or old[name].value != new[name].value
     ]
-
-
-def _effect(setting: Setting | None) -> tuple[object, ...]:
-    return () if setting is None else (setting.value, setting.flags, setting.env)
 
 
 def difference_lines(before: Planned, after: Planned, words: tuple[str, ...], look: Look,
