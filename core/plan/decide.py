@@ -8,7 +8,6 @@ from core.plan.decide_native import native_settings
 from core.plan.decide_profile import profile_settings
 from core.plan.decide_rustflags import rustflags_row
 from core.plan.decide_scope import cache_row, fetch_row, scope_settings, target_dir_row
-from core.plan.figures import measured
 from core.plan.findings import find_in
 from core.plan.found import Found
 from core.plan.plan import Plan, Setting
@@ -18,7 +17,7 @@ from core.plan.wish import Wish
 def decide(found: Found, wish: Wish) -> Plan:
     """The plan of a build. Without a mode nothing is set that changes a unit's hash; what the user set stays."""
     case = case_of(found, wish)
-    settings = tuple(_with_figure(row) for row in _rows(case))
+    settings = _rows(case)
     namespace = found.native_features if uses_native(case, settings) else ""
     return Plan(wish.mode.name, wish.mode.chosen_by, settings, find_in(case), namespace)
 
@@ -41,9 +40,3 @@ def _rows(case: Case) -> tuple[Setting, ...]:
         *scope_settings(case),
         fetch_row(case),
     )
-
-
-def _with_figure(row: Setting) -> Setting:
-    """What was measured of it stands before what is known of its cost."""
-    figure = measured(row.name, row.value) if row.is_ours else ""
-    return row._replace(cost=f"{figure}; {row.cost}" if figure and row.cost else figure or row.cost)

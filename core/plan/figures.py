@@ -1,80 +1,98 @@
-"""What settings cost and gave when they were measured, in figures and in words. Pure; `make bench-plan` fills it."""
+"""What settings cost and gave when they were measured, in words. `make bench-plan` writes the figures beside this file;
+they are read when the first of them is wanted."""
 
-from collections.abc import Mapping
-from typing import NamedTuple
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
 
+from core.plan.plan import Plan
 
-class Pair(NamedTuple):
-    """One figure, without and with a setting."""
-
-    without: float
-    with_it: float
-    noise: float = 0.0
-    """How far the same command differed from itself beside it: 0.04 is ±4 %."""
-
-    @property
-    def ratio(self) -> float:
-        """With it to without it."""
-        return self.with_it / self.without if self.without else 1.0
-
-    @property
-    def is_noise(self) -> bool:
-        """The difference is none that was measured."""
-        return abs(self.ratio - 1) <= self.noise
-
-
-class Figure(NamedTuple):
-    """What was measured of one setting with one value. None: not measured."""
-
-    subject: str
-    """The workspace, and on how many cores."""
-    clean_s: Pair | None = None
-    edit_s: Pair | None = None
-    """After the edit of one crate."""
-    link_s: Pair | None = None
-    peak_bytes: Pair | None = None
-    """Largest memory of one process."""
-    output_bytes: Pair | None = None
-    """The target dir."""
+Table = Mapping[str, Any]
+"""As `bench.plan_table.data` makes it: `settings` by `NAME=VALUE`, and of what machine and workspace they are."""
+_FILE = __file__.rpartition("/")[0] + "/figures.json"
+_SITUATIONS = {"clean": "clean build", "edit": "after an edit", "link": "link"}
+_SIZES = {
+    "peak": "largest process", "link_peak": "largest linker", "at_once": "all processes at once",
+    "size": "target dir", "program": "program",
+}  # fmt: skip
+_FEWEST_ROUNDS = 3
+"""Fewer say nothing of how far builds differ from themselves."""
+_LEAST = 0.03
+"""A smaller difference of a size is nobody's reason."""
+_read: list[Table] = []
 
 
-FIGURES: Mapping[tuple[str, str], Figure] = {}
-"""By a setting's name and its value, as `Setting.name` and `Setting.value`."""
+def figures(file: str = _FILE) -> Table:
+    """The table; an empty one where there is none."""
+    try:
+        with open(file, encoding="utf-8") as text:
+            found = json.load(text)
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) and isinstance(found.get("settings"), dict) else {}
 
 
-def measured(name: str, value: str, figures: Mapping[tuple[str, str], Figure] = FIGURES) -> str:
-    """What was measured, in words; empty: nothing was."""
-    figure = figures.get((name, value))
-    if figure is None:
-        return ""
+def with_figures(plan: Plan, table: Table | None = None) -> Plan:
+    """The plan with what was measured of our settings before what else is known of their cost."""
+    rows = []
+    for row in plan.settings:
+        figure = measured(row.name, row.value, table) if row.is_ours else ""
+        rows.append(row._replace(cost=f"{figure}; {row.cost}" if row.cost else figure) if figure else row)
+    return plan._replace(settings=tuple(rows))
+
+
+def measured(name: str, value: str, table: Table | None = None) -> str:
+    """What was measured, where and by which figures; empty: nothing was.
+
+    Args:
+        name: As `Setting.name`.
+        value: As `Setting.value`.
+        table: None: that of this version.
+    """
+    if table is None:
+        if not _read:
+            _read.append(figures())
+        table = _read[0]
+    entry = table.get("settings", {}).get(f"{name}={value}")
+    told = [*_times(entry), *_sizes(entry)] if isinstance(entry, dict) else []
+    return f"measured on {_where(entry, table)}: {'; '.join(told)}" if told else ""
+
+
+def _where(entry: Table, table: Table) -> str:
+    """`ripgrep 15.2.0, profile dev, 2 cores`."""
+    short, whole = str(entry.get("workspace", "")), str(table.get("workspace", ""))
+    cores = table.get("cores")
     parts = [
-        _told("clean build", figure.clean_s, _seconds),
-        _told("after an edit", figure.edit_s, _seconds),
-        _told("link", figure.link_s, _seconds),
-        _told("largest process", figure.peak_bytes, _size),
-        _told("output", figure.output_bytes, _size),
+        whole if whole.startswith(short) and whole else short,
+        f"profile {entry.get('profile')}",
+        f"{cores} core{'' if cores == 1 else 's'}",
+        str(entry.get("toolchain", "")),
     ]
-    told = "; ".join(part for part in parts if part)
-    return f"measured on {figure.subject}: {told}" if told else ""
+    return ", ".join(part for part in parts if part)
 
 
-def _told(what: str, pair: Pair | None, worded: "_Worded") -> str:
-    if pair is None:
-        return ""
-    if pair.is_noise:
-        return f"{what} no different (±{pair.noise:.0%})"
-    return f"{what} {worded(pair.without)} → {worded(pair.with_it)} ({pair.ratio - 1:+.0%})"
+def _times(entry: Table) -> Iterator[str]:
+    """Each situation with its ratio, where one is shown."""
+    found = [(what, entry[key]) for key, what in _SITUATIONS.items() if isinstance(entry.get(key), dict)]
+    found = [(what, one) for what, one in found if one.get("rounds", 0) >= _FEWEST_ROUNDS]
+    same = [what for what, one in found if one.get("verdict") not in ("faster", "slower")]
+    for what, one in found:
+        if what not in same:
+            kind = " of CPU time" if one.get("decides") == "cpu" else ""
+            before, after = one["without_s"], one["with_s"]
+            yield f"{what} ×{after / before:.2f} ({before:.3g} s → {after:.3g} s{kind})"
+    if same:
+        yield f"{', '.join(same)}: no difference shown"
 
 
-class _Worded:
-    """A figure as text."""
+def _sizes(entry: Table) -> Iterator[str]:
+    """Of a clean build, and the run of what it built."""
+    for key, what in _SIZES.items():
+        if _differs(ratio := entry.get(key)):
+            yield f"{what} ×{ratio:.2f} of {entry[f'{key}_without'] / 1e6:.3g} MB"
+    if _differs(ratio := entry.get("run")):
+        yield f"the program's run ×{ratio:.2f} of {entry['run_without']:.3g} s"
 
-    def __init__(self, unit: str, scale: float) -> None:
-        self.unit, self.scale = unit, scale
 
-    def __call__(self, figure: float) -> str:
-        return f"{figure / self.scale:.3g} {self.unit}"
-
-
-_seconds = _Worded("s", 1)
-_size = _Worded("MB", 1e6)
+def _differs(ratio: Any) -> bool:
+    return isinstance(ratio, int | float) and abs(ratio - 1) >= _LEAST

@@ -10,6 +10,7 @@ from core.findings import mended
 from core.paths import Paths
 from core.plan import choose
 from core.plan.decide import decide
+from core.plan.figures import with_figures
 from core.plan.found import Found
 from core.plan.given import Origin, Trouble
 from core.plan.look import look
@@ -143,7 +144,7 @@ def finish(prepared: Prepared, where: target.Target, cached: cache.Chosen, *, ag
         cache=cached.value, cache_reason=cached.reason, target_dir=where.path or "", target_dir_source=where.source,
         target_dir_reason=where.reason, agents=agents,
     )  # fmt: skip
-    plan = decide(prepared.found, wish)
+    plan = with_figures(decide(prepared.found, wish))
     chosen = prepared.chosen
     return Planned(plan, prepared.found, wish, chosen.others, chosen.troubles)
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from core.plan.figures import FIGURES, Figure, measured
+from core.plan.figures import Table, measured
 from core.plan.found import Found, Tool
 
 NOT_MEASURED = "not measured"
@@ -133,10 +133,10 @@ class Told(NamedTuple):
         return "there" if self.tool.is_usable else "unusable"
 
 
-def tell(found: Found, figures: Mapping[tuple[str, str], Figure] = FIGURES) -> tuple[Told, ...]:
+def tell(found: Found, table: Table | None = None) -> tuple[Told, ...]:
     """All tools: in the order of `USES`, then others that were looked for."""
     names = [name for name in (*USES, *sorted(set(found.tools) - set(USES))) if _is_of(name, found.machine.system)]
-    return tuple(_told(_tool(name, found), found, figures) for name in names)
+    return tuple(_told(_tool(name, found), found, table) for name in names)
 
 
 _ON_MACOS, _ON_LINUX = ("ld64.lld",), ("mold", "lld", "wild", "gold", "bfd", "musl-gcc")
@@ -154,11 +154,11 @@ def _tool(name: str, found: Found) -> Tool:
     return found.tool(name)
 
 
-def _told(tool: Tool, found: Found, figures: Mapping[tuple[str, str], Figure]) -> Told:
+def _told(tool: Tool, found: Found, table: Table | None) -> Told:
     use = USES.get(tool.name, Use(""))
     known = [one for one in KNOWN if one.tool == tool.name and holds(one, found)]
     return Told(
-        tool, use.what, "" if tool.is_usable else _gain(tool.name, use, found, figures),
+        tool, use.what, "" if tool.is_usable else _gain(tool.name, use, found, table),
         tuple(one.why for one in known if one.is_wrong), tuple(one.why for one in known if not one.is_wrong),
     )  # fmt: skip
 
@@ -171,10 +171,10 @@ def of_toolchain(found: Found) -> tuple[str, ...]:
 _CCACHE_FOR_CUDA = "measured on one .cu file for one architecture: 6.1 s → 0.02 s where it is found, 6.7 s where not"
 
 
-def _gain(name: str, use: Use, found: Found, figures: Mapping[tuple[str, str], Figure]) -> str:
+def _gain(name: str, use: Use, found: Found, table: Table | None) -> str:
     if not use.settings:
         return ""
-    told = "; ".join(filter(None, (measured(setting, value, figures) for setting, value in use.settings)))
+    told = "; ".join(filter(None, (measured(setting, value, table) for setting, value in use.settings)))
     if name == "ccache" and found.tool("nvcc").is_usable:
         return "; ".join(filter(None, (told, _CCACHE_FOR_CUDA)))
     if name == "lld" and found.toolchain.links_with_lld:

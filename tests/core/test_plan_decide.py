@@ -8,7 +8,6 @@ import pytest
 from core.plan import modes
 from core.plan.decide import decide
 from core.plan.decide_case import config, shown, toml
-from core.plan.figures import Figure, Pair, measured
 from core.plan.given import Given, Key, Origin, Settings
 from core.plan.wish import Mode, Wish
 from tests.core.plan_worlds import (
@@ -251,14 +250,3 @@ def test_values_are_written_as_toml_reads_them() -> None:
         assert tomllib.loads(text) == {"target": {'odd "name".json': {"rustflags": value}}}
     assert toml(1 << 400) == "0"
     assert shown(["a", 1]) == "a 1"
-
-
-def test_figures_are_worded_and_noise_is_not_a_gain() -> None:
-    figure = Figure("engine on 2 cores", clean_s=Pair(40, 30, 0.05), edit_s=Pair(2, 2.05, 0.05),
-                    output_bytes=Pair(2e8, 1e8))  # fmt: skip
-    said = measured("debug", "none", {("debug", "none"): figure})
-    assert said == (
-        "measured on engine on 2 cores: clean build 40 s → 30 s (-25%); after an edit no different (±5%); "
-        "output 200 MB → 100 MB (-50%)"
-    )
-    assert measured("debug", "full", {("debug", "none"): figure}) == ""

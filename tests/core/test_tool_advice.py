@@ -2,7 +2,6 @@
 
 import pytest
 
-from core.plan.figures import Figure, Pair
 from core.plan.found import Found, Tool, Toolchain
 from core.plan.tool_advice import KNOWN, USES, Told, holds, of_toolchain, tell
 from core.plan.tools import PROGRAMS
@@ -17,7 +16,7 @@ def at(name: str, *version: int, kind: str = "") -> Tool:
 
 
 def of(name: str, world: Found) -> Told:
-    return next(one for one in tell(world) if one.tool.name == name)
+    return next(one for one in tell(world, {}) if one.tool.name == name)
 
 
 FAILING = [
@@ -71,9 +70,10 @@ def test_every_fault_is_of_a_tool_that_is_looked_for() -> None:
 
 
 def test_what_a_missing_tool_would_give_is_as_measured_or_said_not_to_be() -> None:
-    figures = {("linker", "mold"): Figure("x, 2 cores", link_s=Pair(2.0, 1.0, 0.02))}
-    told = {one.tool.name: one.gain for one in tell(Found(), figures)}
-    assert told["mold"] == "measured on x, 2 cores: link 2 s → 1 s (-50%)"
+    link = {"verdict": "faster", "decides": "wall", "without_s": 2.0, "with_s": 1.0, "rounds": 5}
+    table = {"cores": 2, "settings": {"linker=mold": {"workspace": "x", "profile": "dev", "link": link}}}
+    told = {one.tool.name: one.gain for one in tell(Found(), table)}
+    assert told["mold"] == "measured on x, profile dev, 2 cores: link ×0.50 (2 s → 1 s)"
     assert told["wild"] == "not measured"
     assert told["cmake"] == ""
 

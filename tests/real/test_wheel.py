@@ -19,6 +19,8 @@ def test_the_wheel_has_one_top_level_name_and_works_beside_a_decoy(tmp_path: Pat
     names = zipfile.ZipFile(wheel).namelist()
     assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == {"cargo_deck"}
     assert {"cargo_deck/core/run/handoff.sh", "cargo_deck/core/run/color.sh"} <= set(names)
+    data = [path for kind in ("json", "sh") for path in (ROOT / "core").rglob(f"*.{kind}")]
+    assert {f"cargo_deck/{path.relative_to(ROOT)}" for path in data} <= set(names)
     home = tmp_path / "venv"
     venv.create(home, with_pip=False, system_site_packages=False)
     site = next((home / "lib").glob("python3*")) / "site-packages"

@@ -70,7 +70,7 @@ def run(world: command.World, *argv: str) -> int:
 
 
 def shown(found: Found, width: int = 80) -> list[str]:
-    return list(command.lines(tell(found), found, width))
+    return list(command.lines(tell(found, {}), found, width))
 
 
 def test_a_tool_is_shown_with_its_version_its_place_its_use_and_what_it_gets_wrong() -> None:
@@ -120,7 +120,8 @@ def test_tools_for_programs_have_the_fields_that_are_documented(
     rows: dict[str, dict[str, Any]] = {one["tool"]: one for one in found["tools"]}
     assert set(rows["cc"]) == documented("### A tool")
     assert [rows[name]["state"] for name in ("cc", "wild", "mold")] == ["there", "unusable", "missing"]
-    assert (rows["mold"]["path"], rows["mold"]["gain"]) == (None, "not measured")
+    gain = next(one.gain for one in tell(THERE) if one.tool.name == "mold")
+    assert (rows["mold"]["path"], rows["mold"]["gain"], bool(gain)) == (None, gain, True)
 
 
 # Getting one
