@@ -1,13 +1,11 @@
 """From what was found and what is wanted to the settings of a build, each with its reason, source and cost. Pure."""
 
 from core.plan.decide_case import Case, case_of, profile_row
-from core.plan.decide_codegen import codegen_settings, uses_native
-from core.plan.decide_jobs import jobs_row
 from core.plan.decide_linker import linker_row
 from core.plan.decide_native import native_settings
 from core.plan.decide_profile import profile_settings
-from core.plan.decide_rustflags import rustflags_row
-from core.plan.decide_scope import cache_row, fetch_row, scope_settings, target_dir_row
+from core.plan.decide_rustflags import codegen_settings, rustflags_row, uses_native
+from core.plan.decide_scope import cache_row, fetch_row, jobs_row, scope_settings, target_dir_row
 from core.plan.findings import find_in
 from core.plan.found import Found
 from core.plan.plan import Plan, Setting

@@ -8,8 +8,8 @@ for all. There, a flag that means nothing to rustc gives units, and so their fol
 from collections.abc import Callable, Iterator
 
 from core.plan.decide_case import NO_MODE, SECOND_COPY, Case, shown
-from core.plan.decide_jobs import jobs_row
 from core.plan.decide_rustflags import added, flag_key
+from core.plan.decide_scope import jobs_row
 from core.plan.given import Given
 from core.plan.plan import Setting
 

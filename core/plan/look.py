@@ -7,12 +7,11 @@ from core.plan.answers import Answers, Question, open_answers
 from core.plan.found import Found, Target
 from core.plan.given import Settings
 from core.plan.machine import find_machine
-from core.plan.named_tools import find_named
 from core.plan.refused import refused_linkers
 from core.plan.small_file import read_small
-from core.plan.target import find_target, program_of
+from core.plan.target import find_target
 from core.plan.toolchain import Programs, find_toolchain
-from core.plan.tools import NAMES, find_file, find_tools, search_folders
+from core.plan.tools import NAMES, find_file, find_named, find_tools, program_of, search_folders
 from core.run.mask import safe_environment
 
 RELEVANT = (

@@ -6,10 +6,10 @@ Before a build that has no mode only what is known already is used: no program i
 from typing import Any, NamedTuple
 
 from core.errors import UsageError
-from core.findings import mended
 from core.paths import Paths
 from core.plan import choose
 from core.plan.decide import decide
+from core.plan.decide_scope import NAMES_PACKAGES
 from core.plan.figures import with_figures
 from core.plan.found import Found
 from core.plan.given import Origin, Trouble
@@ -19,8 +19,6 @@ from core.plan.wish import Mode, Wish
 from core.run import cache, target
 from core.run.command import Command
 
-_ONE_PACKAGE = ("package", "workspace", "all", "exclude", "manifest-path")
-"""Where the command line names packages, those are built."""
 _TAKE_PACKAGES = ("build", "check", "clippy", "test", "nextest", "doc", "bench")
 
 
@@ -129,7 +127,7 @@ def _with_changed(wish: Wish, command: Command) -> Wish:
     given = wish.mode.options.get("packages")
     if given is None or given.value == "all" or wish.subcommand not in _TAKE_PACKAGES:
         return wish
-    if named := next((name for name in _ONE_PACKAGE if name in wish.options), None):
+    if named := next((name for name in NAMES_PACKAGES if name in wish.options), None):
         return wish._replace(changed_reason=f"--{named} is on the command line")
     from core.plan.workspace import changed_packages
 
@@ -180,6 +178,8 @@ def preview(paths: Paths, *, words: tuple[str, ...], cwd: str, env: dict[str, st
 
 def with_mends(planned: Planned) -> Planned:
     """With the diffs that mend what was found: not on the way to a build, where it may take 10 ms."""
+    from core.findings import mended
+
     return planned._replace(plan=planned.plan._replace(findings=mended(planned.plan.findings)))
 
 

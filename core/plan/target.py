@@ -4,8 +4,8 @@ import os
 from collections.abc import Sequence
 
 from core.plan.found import Target, Toolchain
-from core.plan.given import Given, Origin, Settings
-from core.plan.tools import find_file
+from core.plan.given import Origin, Settings
+from core.plan.tools import find_file, program_of
 
 _PREFIXES = {
     "x86_64-unknown-linux-gnu": "x86_64-linux-gnu-",
@@ -47,17 +47,6 @@ def find_target(wanted: str, settings: Settings, toolchain: Toolchain, folders: 
         triple=triple, origin=origin, has_std=triple in toolchain.targets, linker=linker,
         is_linker_there=is_linker_there(linker, toolchain, folders),
     )  # fmt: skip
-
-
-def program_of(given: Given) -> str:
-    """A program that a setting names: a name, or its absolute path. With a slash in a file it is relative to the folder
-    that holds the file's own. Source: cargo book, "Configuration", executable paths with config."""
-    value = str(given.value)
-    if "/" not in value or value.startswith("/"):
-        return value
-    place = given.origin.place
-    base = os.path.dirname(os.path.dirname(place)) if place.startswith("/") else ""
-    return os.path.normpath(os.path.join(base, value)) if base else value
 
 
 def needed_linker(triple: str, host: str) -> str:

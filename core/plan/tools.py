@@ -1,13 +1,14 @@
-"""Programs that a build may use: where they are, which version, and whether they run."""
+"""Programs that a build may use: where they are, which version, and whether they run; and those that settings name."""
 
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from core.plan.answers import Answers, Question
 from core.plan.found import Tool
+from core.plan.given import Given, Origin, Settings
 from core.plan.small_file import plain
 from core.run.fronts import without_fronts
 
@@ -61,6 +62,11 @@ PROGRAMS: dict[str, _Program] = {
     "rustup": _Program(("rustup",), folders=_cargo_bin),
 }
 NAMES = tuple(PROGRAMS)
+_KEYS = ("linker", "rustc-wrapper", "rustc-workspace-wrapper", "rustc")
+"""Last words of keys whose value is a program."""
+_VARIABLES = ("RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER", "RUSTC")
+_FLAG = "linker="
+"""Of rustflags, `-C linker=NAME`."""
 
 
 def find_tools(names: Iterable[str], env: Mapping[str, str], answers: Answers, *, may_ask: bool) -> dict[str, Tool]:
@@ -160,3 +166,64 @@ def _kind_of(text: str) -> str:
     head = text[:1000]
     kind = next((kind for words, kind in _KINDS if words in head), "")
     return kind if kind != "gcc" or re.search(r"gcc|g\+\+|cc\b|GCC", head) else ""
+
+
+# Programs that settings name
+
+
+def find_named(settings: Settings, env: Mapping[str, str], cwd: str, folders: Sequence[str]) -> dict[str, Tool]:
+    """Those that settings, variables and rustflags name, but for what `core.plan.tools` knows by that name.
+
+    Args:
+        settings: Cargo's.
+        env: Of the build.
+        cwd: Where cargo is started: a path of a variable's is relative to it.
+        folders: Of PATH.
+    """
+    return {
+        str(given.value): _look(str(given.value), os.path.join(cwd, program_of(given)), folders)
+        for given in _named(settings, env)
+        if given.value not in PROGRAMS and "\0" not in given.value
+    }
+
+
+def _look(name: str, path: str, folders: Iterable[str]) -> Tool:
+    if "/" not in name:
+        return Tool(name, find_file(name, folders), is_asked=False)
+    if not os.path.exists(path):
+        return Tool(name)
+    if not os.path.isfile(path) or not os.access(path, os.X_OK):
+        return Tool(name, path, trouble="it is no file that can be executed")
+    return Tool(name, path, is_asked=False)
+
+
+def _named(settings: Settings, env: Mapping[str, str]) -> Iterator[Given]:
+    for key, given in settings.values.items():
+        if key[-1:] == ("rustflags",):
+            yield from _of_flags(given)
+        elif key[-1:] and key[-1] in _KEYS and isinstance(given.value, str) and given.value:
+            yield given
+    for name in _VARIABLES:
+        if env.get(name):
+            yield Given(env[name], Origin(name))
+    for name in ("RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS"):
+        yield from _of_flags(Given(env.get(name, "").replace("\x1f", " "), Origin(name)))
+
+
+def _of_flags(given: Given) -> Iterator[Given]:
+    words = given.value.split() if isinstance(given.value, str) else given.value
+    for word in words if isinstance(words, list) else []:
+        value = str(word).removeprefix("-C").strip()
+        if value.startswith(_FLAG) and len(value) > len(_FLAG):
+            yield Given(value[len(_FLAG) :], Origin("rustflags"))
+
+
+def program_of(given: Given) -> str:
+    """A program that a setting names: a name, or its absolute path. With a slash in a file it is relative to the folder
+    that holds the file's own. Source: cargo book, "Configuration", executable paths with config."""
+    value = str(given.value)
+    if "/" not in value or value.startswith("/"):
+        return value
+    place = given.origin.place
+    base = os.path.dirname(os.path.dirname(place)) if place.startswith("/") else ""
+    return os.path.normpath(os.path.join(base, value)) if base else value

@@ -7,7 +7,7 @@ import pytest
 
 from core.plan.found import Tool
 from core.plan.given import Given, Key, Origin, Settings
-from core.plan.named_tools import find_named
+from core.plan.tools import find_named
 
 
 def program(path: Path, mode: int = 0o755) -> str:

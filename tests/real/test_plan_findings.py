@@ -13,10 +13,9 @@ import pytest
 from core.paths import Paths
 from core.plan.findings import find, with_mend
 from core.plan.look import look
-from core.plan.named_tools import find_named
 from core.plan.plan import Finding
 from core.plan.settings import read_settings
-from core.plan.tools import search_folders
+from core.plan.tools import find_named, search_folders
 from tests.core.finding_worlds import wish
 
 TOOLS = str(Path(sys.executable).parent)
