@@ -25,6 +25,7 @@ words = ("build",)
 began = time.process_time(), time.perf_counter()
 command = begin.command_of(paths, words, os.getcwd(), env)
 if {mode!r}:
+    decided.load_plans()
     from core.plan import make
     prepared = make.prepare(paths, command, flag={mode!r}, may_ask=True)
     planned = make.finish(prepared, decided.own_target(command), cache.Chosen())

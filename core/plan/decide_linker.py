@@ -3,7 +3,6 @@
 Cargo's `linker` key is never set: it rebuilds everything at each change, which flags for rustc do not.
 """
 
-from core.plan.cfg import facts_of
 from core.plan.decide_case import NO_MODE, Case, shown
 from core.plan.decide_rustflags import added, cost_of_flags, flag_key
 from core.plan.found import Tool
@@ -102,6 +101,8 @@ def _chosen_by(flag: Flag) -> str | None:
 
 def _why_not(case: Case, name: str) -> str:
     """Why the mode's linker is not taken; empty: it is."""
+    from core.plan.cfg import facts_of  # few modes ask for a linker
+
     facts = facts_of(case.triple) or {}
     if is_apple(case):
         return "on Apple's systems its own linker stays"

@@ -1,5 +1,5 @@
-"""Flags for rustc: where some may be added beside the user's, and what becomes of processor, code generator and front end,
-which go in as such or need nightly. Pure."""
+"""Flags for rustc: where some may be added beside the user's, and what becomes of processor, code generator and front
+end, which go in as such or need nightly. Pure."""
 
 from collections.abc import Iterator
 from typing import NamedTuple

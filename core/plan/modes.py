@@ -155,7 +155,7 @@ def _draft(name: str, table: Mapping[Key, Given]) -> Draft:
                 value = shown(given.value if len(key) == 1 else {})
                 troubles.append(Trouble(given.origin, f"{key[0]} is text: {value} is not"))
         elif isinstance(found := _option(key, given.value), Refused):
-            troubles.append(Trouble(given.origin, found.why))
+            troubles.append(Trouble(given.origin, found))
         else:
             options[key[0]] = given._replace(value=found)
     first = next(iter(table.values())).origin

@@ -48,11 +48,8 @@ class Option(NamedTuple):
                 return f"one of {words}{also}"
 
 
-class Refused(NamedTuple):
-    """A value that an option does not take."""
-
-    why: str
-    """One sentence."""
+class Refused(str):
+    """Why an option does not take a value: one sentence."""
 
 
 def normal_value(option: Option, value: Any) -> Any:

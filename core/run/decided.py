@@ -1,5 +1,6 @@
 """What is decided for a build before it starts: where it builds, which cache, and the plan where there is one."""
 
+import gc
 import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -38,6 +39,7 @@ def decide_run(paths: Paths, run: str, command: Command, agent: str, checkout: s
         cached = _cache(paths, command, agent, None)
         record = brief_record(where, cached)
         return Decided(where, cached, cached.flags, cached.env, cached.notices, record)
+    load_plans()
     from core.plan import make
 
     prepared = make.prepare(paths, command, flag=mode, may_ask=True)
@@ -48,6 +50,17 @@ def decide_run(paths: Paths, run: str, command: Command, agent: str, checkout: s
         where, cached, (*cached.flags, *planned.plan.flags), (*cached.env, *planned.plan.env),
         (*planned.notices, *cached.notices), planned.record,
     )  # fmt: skip
+
+
+def load_plans() -> None:
+    """Import what plans: all of it stays, so that to look for garbage meanwhile takes 1.5 of 13 ms for nothing."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        import core.plan.make  # noqa: F401
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def brief_record(where: target.Target, cached: cache.Chosen) -> dict[str, Any]:
