@@ -1,21 +1,27 @@
 """What becomes of each key of cargo's profiles: left to cargo, to the user, or set by the mode. Pure."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from core.plan import profile
 from core.plan.decide_case import NO_MODE, SECOND_COPY, Case, config, has_our_cache, shown
-from core.plan.given import Given
+from core.plan.given import Given, Settings
 from core.plan.plan import Setting
-from core.plan.profile import BUILD_DEFAULTS, CI_TURNS_OFF, default_strip, default_units, defaults_of, root_of
+from core.plan.profile import CI, UNITS_INCREMENTAL, Effective, effective, root_of
 
 _DEPS, _BUILD = ("package", "*"), ("build-override",)
 
 
-class _Row(NamedTuple):
-    name: str
-    key: str
-    scope: tuple[str, ...] = ()
+class _Row:
+    """A key of a profile."""
+
+    def __init__(self, name: str, key: str, scope: tuple[str, ...] = ()) -> None:
+        self.name = name
+        self.key = key
+        self.scope = scope
+        """Of the profile: nothing, `_DEPS`, `_BUILD`."""
+        self.path = ".".join((*scope, key))
+        """As `core.plan.profile.effective` calls it."""
 
 
 _ROWS = (
@@ -33,6 +39,8 @@ _ROWS = (
     _Row("build-opt-level", "opt-level", _BUILD),
 )
 _ONLY_IF_SAID = ("build-debug",)
+_FOLLOWING = ("codegen-units", "strip")
+"""What holds of these follows from other keys, where nobody says it."""
 
 _FOR_CARGO: Mapping[tuple[str, str], Any] = {
     ("debug", "none"): False, ("debug", "limited"): 1, ("debug", "full"): 2, ("lto", "thin-local"): False,
@@ -74,14 +82,6 @@ _COST: Mapping[tuple[str, str], str] = {
 }
 
 
-def default_of(case: Case, key: str) -> str:
-    """What cargo does by itself for members, in a mode's words."""
-    value = defaults_of(case.found.settings, case.profile)[key]
-    if key == "split-debuginfo":
-        return "unpacked" if case.found.machine.system == "darwin" else "off"
-    return normal(key, value)
-
-
 def normal(key: str, value: Any) -> str:
     """A value in a mode's words, however cargo lets it be written."""
     return shown(profile.normal(key, value))
@@ -89,14 +89,34 @@ def normal(key: str, value: Any) -> str:
 
 def profile_settings(case: Case) -> Iterator[Setting]:
     """A row for each key."""
-    yield incremental_row(case)
-    rows: dict[str, Setting] = {}
+    without_mode = _effective(case, case.found.settings)
+    rows = {"incremental": _incremental(case, without_mode["incremental"])}
+    yield rows["incremental"]
+    with_mode = _effective(case, _with_mode(case, rows["incremental"]))
     for row in _ROWS:
         if row.name in _ONLY_IF_SAID and case.option(row.name) is None and case.given(row.key, *row.scope) is None:
             continue
-        decided = _decided(case, row, rows.get(row.key) if row.scope == _DEPS else None)
+        anyway = (with_mode if row.key in _FOLLOWING else without_mode)[row.path]
+        decided = _decided(case, row, anyway, rows.get(row.key) if row.scope == _DEPS else None)
         rows[row.name] = decided._replace(reason=decided.reason + _exceptions(case, row))
         yield rows[row.name]
+
+
+def _effective(case: Case, settings: Settings) -> Mapping[str, Effective]:
+    cargo = case.found.toolchain.cargo
+    is_ci = bool(cargo) and any(name in case.found.env for name in CI)
+    return effective(settings, case.profile, subcommand=case.wish.subcommand, cargo=cargo, is_ci=is_ci)
+
+
+def _with_mode(case: Case, incremental: Setting) -> Settings:
+    """The settings with what is decided of those keys that others follow from."""
+    values = {**case.found.settings.values}
+    values["build", "incremental"] = Given(incremental.value == "true", incremental.origin)
+    for name, scope in (("debug", ()), ("deps-debug", _DEPS)):
+        wanted = None if case.foreign else case.option(name)
+        if wanted is not None and case.given("debug", *scope) is None:
+            values["profile", case.profile, *scope, "debug"] = wanted
+    return case.found.settings._replace(values=values)
 
 
 def _exceptions(case: Case, row: _Row) -> str:
@@ -117,47 +137,43 @@ def _exceptions(case: Case, row: _Row) -> str:
     return f"; set apart for {', '.join(map(shown, names[:3]))}{more}"
 
 
-def _decided(case: Case, row: _Row, members: Setting | None) -> Setting:
-    """One row; `members`: what was decided for all packages, where this is about dependencies alone."""
-    own = case.given(row.key, *row.scope)
+def _decided(case: Case, row: _Row, anyway: Effective, members: Setting | None) -> Setting:
+    """One row.
+
+    Args:
+        case: What is built.
+        row: Which one.
+        anyway: What cargo does where nobody says anything of this key.
+        members: What was decided for all packages, where this is about dependencies alone.
+    """
+    own, wanted = case.given(row.key, *row.scope), case.option(row.name)
     if own is None and members is not None and members.by == "user":
         own = case.given(row.key)
-    wanted = case.option(row.name)
+    if row.key == "panic" and anyway.why and (own or wanted) is not None:
+        return Setting(row.name, "unwind", "cargo", f"{anyway.why}, whatever is set")
     if own is not None:
         return _users(row, own, wanted, case)
-    anyway = members.value if members is not None else _default(case, row)
+    value = members.value if members is not None else _told(case, row, anyway)
     if wanted is None:
         if members is not None and members.is_ours:
-            return Setting(row.name, anyway, members.by, f"{row.key} holds for dependencies too", origin=members.origin)
-        return Setting(row.name, anyway, "cargo", _why_cargo(case))
+            return Setting(row.name, value, members.by, f"{row.key} holds for dependencies too", origin=members.origin)
+        return Setting(row.name, value, "cargo", _why_cargo(case, anyway))
     if case.foreign:
-        return Setting(row.name, anyway, "cargo", f"{case.foreign}, so its {row.name} is left out")
-    return _modes(case, row, wanted, anyway)
+        return Setting(row.name, value, "cargo", f"{case.foreign}, so its {row.name} is left out")
+    is_for_members = row.key == "codegen-units" and value == str(UNITS_INCREMENTAL)
+    return _modes(case, row, wanted, "" if is_for_members else value)
 
 
-def _default(case: Case, row: _Row) -> str:
-    """What cargo, or rustc where cargo says nothing, makes of it beside the other keys."""
-    if row.scope == _BUILD and row.key in BUILD_DEFAULTS:
-        return BUILD_DEFAULTS[row.key]
-    if row.key == "codegen-units":
-        return str(default_units(is_incremental=incremental_row(case).value == "true"))
-    if row.key == "strip":
-        debug = in_effect(case, "debug")
-        return default_strip(debug, in_effect(case, "debug", "deps-debug", _DEPS) or debug, case.found.toolchain.cargo)
-    return default_of(case, row.key)
+def _told(case: Case, row: _Row, anyway: Effective) -> str:
+    """In a mode's words."""
+    if row.key == "split-debuginfo" and not anyway.value:
+        return "unpacked" if case.found.machine.system == "darwin" else "off"
+    return normal(row.key, anyway.value)
 
 
-def in_effect(case: Case, key: str, option: str = "", scope: tuple[str, ...] = ()) -> str:
-    """What holds: the user's, the mode's or, for members, cargo's; `option`: the mode's word, where it is another."""
-    given = case.given(key, *scope) or (None if case.foreign else case.option(option or key))
-    if given is not None:
-        return normal(key, given.value)
-    return "" if scope else default_of(case, key)
-
-
-def _why_cargo(case: Case) -> str:
-    kind = root_of(case.found.settings, case.profile)
-    return f"cargo's own for {kind}; " + (f"mode {case.mode} says nothing of it" if case.mode else NO_MODE)
+def _why_cargo(case: Case, anyway: Effective) -> str:
+    whose = anyway.why or f"cargo's own for {root_of(case.found.settings, case.profile)}"
+    return f"{whose}; " + (f"mode {case.mode} says nothing of it" if case.mode else NO_MODE)
 
 
 def _users(row: _Row, own: Given, wanted: Given | None, case: Case) -> Setting:
@@ -171,7 +187,7 @@ def _users(row: _Row, own: Given, wanted: Given | None, case: Case) -> Setting:
 
 def _modes(case: Case, row: _Row, wanted: Given, anyway: str) -> Setting:
     value = normal(row.key, wanted.value)
-    if value == anyway and not (row.key == "codegen-units" and incremental_row(case).value == "true"):
+    if value == anyway:
         follows = f"what {row.key} makes of it" if row.scope == _DEPS and _is_set(case, row.key) else "what cargo does"
         return Setting(row.name, value, "mode", f"{follows} anyway", origin=wanted.origin)
     key = ("profile", case.written, *row.scope, row.key)
@@ -189,41 +205,30 @@ def why(name: str, value: str) -> str:
     return _WHY.get((name, value)) or _WHY_KEY.get(name) or f"{name} = {value}"
 
 
-def incremental_row(case: Case) -> Setting:
+def _incremental(case: Case, anyway: Effective) -> Setting:
     """Whether members keep what the next compilation can use again: more people have a say in it than in others."""
+    row = _Row("incremental", "incremental")
     wanted = None if case.foreign else case.option("incremental")
-    own = _incremental_given(case)
-    if own is not None:
-        return _users(_Row("incremental", "incremental"), own, wanted, case)
+    if anyway.given is not None:
+        return _users(row, anyway.given, wanted, case)
     if has_our_cache(case) and not _manifest_says(case):
         reason = "sccache keeps nothing that is incremental: it is off together with the cache being on"
         lost = f"; mode {case.mode} wants it" if wanted is not None and wanted.value is True else ""
         return Setting("incremental", "false", "deck", reason + lost, "the first edit of a member takes about three "
                        "times as long")  # fmt: skip
-    if (ci := _ci(case)) is not None:
+    if anyway.why:
+        name = next(name for name in CI if name in case.found.env)
         lost = f": what mode {case.mode} says of it does nothing" if wanted is not None else ""
-        return Setting("incremental", "false", "cargo", f"cargo 1.99 and later turn it off where {ci} is set{lost}")
-    anyway = default_of(case, "incremental")
+        return Setting("incremental", "false", "cargo", f"cargo 1.99 and later turn it off where {name} is set{lost}")
+    value = normal("incremental", anyway.value)
     if wanted is not None:
-        return _modes(case, _Row("incremental", "incremental"), wanted, anyway)
-    reason = f"{case.foreign}, so its incremental is left out" if case.foreign else _why_cargo(case)
-    if case.wish.cache.startswith("sccache") and anyway == "true":
+        return _modes(case, row, wanted, value)
+    reason = f"{case.foreign}, so its incremental is left out" if case.foreign else _why_cargo(case, anyway)
+    if case.wish.cache.startswith("sccache") and value == "true":
         reason += "; sccache keeps nothing that is incremental"
-    return Setting("incremental", anyway, "cargo", reason)
-
-
-def _incremental_given(case: Case) -> Given | None:
-    """The variable, then `build.incremental`, then profiles. Source: cargo 1.95, `Profiles::new`."""
-    built = case.found.settings.get("build", "incremental") or case.given("incremental")
-    return built if built is None or not isinstance(built.value, str) else built._replace(value=built.value == "1")
+    return Setting("incremental", value, "cargo", reason)
 
 
 def _manifest_says(case: Case) -> bool:
     """The cache leaves incremental compilation as it is, where the manifest speaks of it for any profile."""
     return any(key[-1] == "incremental" for key in case.found.settings.manifest)
-
-
-def _ci(case: Case) -> str | None:
-    if case.found.toolchain.cargo < CI_TURNS_OFF:
-        return None
-    return next((name for name in ("CI", "TF_BUILD") if name in case.found.env), None)

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from core.plan.decide_case import NO_MODE, SECOND_COPY, Case, config, dotted, shown
-from core.plan.decide_profile import in_effect
 from core.plan.given import Given, Key, Origin
 from core.plan.plan import Setting
+from core.plan.profile import effective, normal
 from core.plan.rustflags import BUILD_FLAGS, VARIABLES, Flag, effective_rustflags
 from core.run.mask import safe_words
 
@@ -207,7 +207,10 @@ def _generics_row(case: Case, wanted: Given | None) -> Setting:
 
 def _shares_anyway(case: Case) -> bool:
     """rustc does so by itself unless it optimizes for speed. Source: rustc 1.95, `Session::opts.share_generics`."""
-    return in_effect(case, "opt-level") in ("0", "1", "s", "z")
+    wanted = None if case.foreign else case.option("opt-level")
+    own = effective(case.found.settings, case.profile)["opt-level"]
+    level = own.value if wanted is None or own.given is not None else normal("opt-level", wanted.value)
+    return level in ("0", "1", "s", "z")
 
 
 def _threads_row(case: Case, wanted: Given | None) -> Setting:

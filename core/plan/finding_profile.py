@@ -3,9 +3,8 @@
 from core.plan.finding_facts import Facts, Findings, evidence_of, unset
 from core.plan.given import Given, Key, Origin
 from core.plan.plan import Change, Evidence, Finding
-from core.plan.profile import CI_TURNS_OFF, own_given, root_of
+from core.plan.profile import CI, CI_TURNS_OFF, own_given, root_of
 
-_CI = ("CI", "TF_BUILD")
 _MANY_UNITS = 256
 _LITTLE_MEMORY = 4 << 30
 _NO_DEBUG = (0, False, "none")
@@ -48,7 +47,7 @@ def find_overruled(facts: Facts) -> Findings:
     if cause is None:
         return
     evidence, mend, changes = cause
-    is_ci = any(name in facts.found.env for name in _CI)
+    is_ci = any(name in facts.found.env for name in CI)
     yield Finding(
         "incremental-overruled",
         "hint" if is_ci and evidence.origin.place == "CARGO_INCREMENTAL" else "warning",
@@ -72,7 +71,7 @@ def _what_turns_off(facts: Facts) -> tuple[Evidence, str, tuple[Change, ...]] | 
     if built is not None:
         key = ("build", "incremental")
         return (_set(key, built), unset(built), facts.change(built, key)) if built.value is False else None
-    names = [name for name in _CI if name in env]
+    names = [name for name in CI if name in env]
     if names and facts.found.toolchain.cargo >= CI_TURNS_OFF:
         return Evidence(Origin(names[0]), env[names[0]] or "nothing"), "export CARGO_INCREMENTAL=1", ()
     return None

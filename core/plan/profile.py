@@ -3,10 +3,10 @@
 Source: cargo 1.95 and 1.99, `Profiles`, and its book, "Profiles".
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from core.plan.given import Given, Key, Origin, Settings, Trouble
+from core.plan.given import Given, Key, Settings
 
 Version = tuple[int, ...]
 _DEFAULTS = {"test": "test", "nextest": "test", "bench": "bench"}
@@ -31,8 +31,9 @@ _WORDS: dict[str, dict[str, str]] = {
 _OF_PARTS = ("opt-level", "debug", "codegen-units", "overflow-checks", "debug-assertions", "incremental")
 PARTS: dict[str, Key] = {"package.*": ("package", "*"), "build-override": ("build-override",)}
 """Dependencies; build scripts, procedural macros and what they need."""
-BUILD_DEFAULTS = {"opt-level": "0", "debug": "none"}
-"""Of what runs while building."""
+UNITS_INCREMENTAL, _UNITS = 256, 16
+"""Parts of a crate, as rustc has them by itself."""
+CI = ("CI", "TF_BUILD")
 CI_TURNS_OFF = (1, 99)
 """Cargo from here on builds without incremental where `CI` or `TF_BUILD` is set."""
 _STRIPS_STD = (1, 77)
@@ -98,30 +99,6 @@ def own_given(settings: Settings, profile: str, *key: str) -> Given | None:
     return settings.values.get(whole) or settings.manifest.get(whole)
 
 
-def profile_trouble(settings: Settings, profile: str) -> Trouble | None:
-    """Why cargo would refuse to build it; None: it would not for what is looked at here."""
-    chain = profile_chain(settings, profile)
-    for name in chain:
-        inherits = own_given(settings, name, "inherits")
-        if name in _ROOTS and inherits is not None:
-            return Trouble(inherits.origin, f"profile {name} inherits from none: take `inherits` out")
-    last = chain[-1]
-    if last in _ROOTS:
-        return None
-    inherits = own_given(settings, last, "inherits")
-    if inherits is not None and inherits.value in chain:
-        names = " → ".join((*chain[chain.index(str(inherits.value)) :], str(inherits.value)))
-        return Trouble(inherits.origin, f"profile {last} inherits from itself ({names}): let one inherit from dev")
-    if len(chain) > 1:
-        heir = own_given(settings, chain[-2], "inherits")
-        origin = heir.origin if heir is not None else Origin("")
-        return Trouble(origin, f"profile {chain[-2]} inherits from {last}, which is not defined: add [profile.{last}]")
-    said = next(_all_of(settings, last), None)
-    if said is not None:
-        return Trouble(said.origin, f'profile {last} says no `inherits`: add inherits = "dev" or "release"')
-    return Trouble(Origin("--profile"), f'there is no profile {last}: add [profile.{last}] with inherits = "release"')
-
-
 def effective(
     settings: Settings, profile: str, *, subcommand: str = "build", cargo: Version = (), is_ci: bool = False
 ) -> dict[str, Effective]:
@@ -131,7 +108,7 @@ def effective(
     profile names are not looked at, nor what a package's own place decides: incremental is for path packages alone.
     """
     cargo = cargo or (999,)
-    defaults = defaults_of(settings, profile)
+    defaults = _RELEASE if root_of(settings, profile) == "release" else _DEV
     found = {key: _one(settings, profile, key, default) for key, default in defaults.items()}
     found["incremental"] = _incremental(settings, found["incremental"], cargo, is_ci)
     if subcommand in ("test", "bench", "nextest"):
@@ -141,21 +118,6 @@ def effective(
         found.update(_part(settings, profile, part, key, found))
     found["strip"] = _strip(settings, profile, found, cargo)
     return found
-
-
-def defaults_of(settings: Settings, profile: str) -> Mapping[str, Any]:
-    """What holds by key where nobody says anything, but for `codegen-units` and `strip`, which follow from others."""
-    return _RELEASE if root_of(settings, profile) == "release" else _DEV
-
-
-def default_units(*, is_incremental: bool) -> int:
-    """rustc's own number of parts of a crate."""
-    return 256 if is_incremental else 16
-
-
-def default_strip(debug: str, deps_debug: str, cargo: Version) -> str:
-    """What is stripped where nobody says anything: where nothing has debug information, that of std."""
-    return "debuginfo" if debug == deps_debug == "none" and cargo >= _STRIPS_STD else "none"
 
 
 def root_of(settings: Settings, profile: str) -> str:
@@ -170,11 +132,6 @@ def normal(key: str, value: Any) -> Any:
     if key == "opt-level":
         return str(value)
     return _WORDS.get(key, {}).get(str(value), value)
-
-
-def _all_of(settings: Settings, profile: str) -> Iterator[Given]:
-    for values in (settings.values, settings.manifest):
-        yield from (given for key, given in values.items() if key[:2] == ("profile", profile))
 
 
 def _parent(settings: Settings, profile: str) -> str | None:
@@ -209,7 +166,7 @@ def _units(settings: Settings, profile: str, incremental: Effective) -> Effectiv
 
 
 def _units_of(incremental: Effective) -> Effective:
-    return Effective(default_units(is_incremental=bool(incremental.value)), None, "rustc's own")
+    return Effective(UNITS_INCREMENTAL if incremental.value else _UNITS, None, "rustc's own")
 
 
 def _part(
@@ -218,8 +175,8 @@ def _part(
     """Dependencies have what the profile has, but are not incremental; what runs at build time is not optimized."""
     found = {one: whole[one] for one in _OF_PARTS}
     if part == "build-override":
-        found["opt-level"] = Effective(BUILD_DEFAULTS["opt-level"])
-        found["debug"] = Effective(BUILD_DEFAULTS["debug"], None, "unless the build shares the crate with the program")
+        found["opt-level"] = Effective("0")
+        found["debug"] = Effective("none", None, "unless the build shares the crate with the program")
         found["codegen-units"] = _units_of(whole["incremental"])
     else:
         found["incremental"] = Effective(False, None, "dependencies from elsewhere never are")
@@ -236,5 +193,7 @@ def _strip(settings: Settings, profile: str, found: Mapping[str, Effective], car
     given = profile_given(settings, profile, "strip")
     if given is not None:
         return Effective(normal("strip", given.value), given)
-    value = default_strip(found["debug"].value, found["package.*.debug"].value, cargo)
-    return Effective(value, None, "nothing has debug info: that of std is left out" if value == "debuginfo" else "")
+    has_none = found["debug"].value == found["package.*.debug"].value == "none"
+    if has_none and cargo >= _STRIPS_STD:
+        return Effective("debuginfo", None, "nothing has debug information: that of std is left out")
+    return Effective("none")

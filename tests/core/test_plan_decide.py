@@ -206,7 +206,7 @@ class TestIncremental:
 
     def test_the_variable_counts_more_than_profiles(self) -> None:
         world = HERE._replace(
-            settings=Settings({("build", "incremental"): Given("1", Origin("CARGO_INCREMENTAL"))}),
+            settings=Settings({("build", "incremental"): Given(True, Origin("CARGO_INCREMENTAL"))}),
             env={"CARGO_INCREMENTAL": "1"},
         )
         setting = decided("incremental", asks(incremental=False), world)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from core.plan.given import Given, Origin, Settings
-from core.plan.profile import effective, profile_chain, profile_given, profile_of, profile_trouble, root_of
+from core.plan.profile import effective, profile_chain, profile_given, profile_of, root_of
 
 
 def given(values: dict[str, Any], place: str) -> dict[tuple[str, ...], Given]:
@@ -43,24 +43,6 @@ def test_config_counts_before_the_manifest_and_both_before_what_is_inherited() -
         None,
     ]  # fmt: skip
     assert [root_of(known, name) for name in ("a", "test", "bench", "release")] == ["dev", "dev", "release", "release"]
-
-
-def test_what_cargo_would_refuse_of_profiles_is_said_with_its_place() -> None:
-    cases: list[tuple[dict[str, Any], str, str, str]] = [
-        ({"profile.a.inherits": "b", "profile.b.inherits": "a"}, "a", "manifest:2", "inherits from itself (a → b → a)"),
-        ({"profile.a.inherits": "a"}, "a", "manifest:1", "inherits from itself (a → a)"),
-        ({"profile.a.inherits": "nope"}, "a", "manifest:1", "nope, which is not defined"),
-        ({"profile.a.debug": 1}, "a", "manifest:1", "says no `inherits`"),
-        ({}, "a", "--profile", "there is no profile a"),
-        ({"profile.dev.inherits": "release"}, "test", "manifest:1", "inherits from none"),
-        ({"profile.a.inherits": 3}, "a", "manifest:1", "says no `inherits`"),
-    ]
-    for manifest, profile, place, words in cases:
-        trouble = profile_trouble(settings(None, manifest), profile)
-        assert trouble is not None
-        assert (trouble.origin.shown, words in trouble.why) == (place, True), trouble
-    fine = settings({"profile.b.inherits": "release"}, {"profile.a.inherits": "b"})
-    assert [profile_trouble(fine, one) for one in ("dev", "release", "test", "bench", "a", "b")] == [None] * 6
 
 
 def test_nobody_said_anything_leaves_cargos_own() -> None:
