@@ -282,7 +282,7 @@ def planned_flags(bench: Bench, subject: str, mode: str) -> tuple[str, ...]:
 
 def _share(family: Family, edits: int) -> int:
     """An edit of optimized code takes as long as ten of others."""
-    return -(-edits // 3) if family.profile == "release" else edits
+    return min(edits, max(3, edits // 3)) if family.profile == "release" else edits
 
 
 def _measure_all(bench: Bench, known: Sequence[Family], args: argparse.Namespace) -> None:

@@ -77,7 +77,13 @@ def families(host: str, *, has_cranelift: bool) -> tuple[Family, ...]:
 def mode_families(flags_of: Callable[[str, str], tuple[str, ...]]) -> tuple[Family, ...]:
     """Modes as wholes; `flags_of`: what a mode gives to cargo in a workspace."""
     return tuple(
-        Family(f"mode {mode}, {subject}", subject, profile, _arms(Arm(f"mode={mode}", flags_of(subject, mode))))
+        Family(
+            f"mode {mode}, {subject}",
+            subject,
+            profile,
+            _arms(Arm(f"mode={mode}", flags_of(subject, mode))),
+            runs=profile == "release",
+        )
         for mode, profile in (("dev", "dev"), ("release-fast", "release"))
         for subject in ("ripgrep", "minijinja")
     )
@@ -140,7 +146,7 @@ def _release() -> Family:
         Arm("incremental=true", profile("release", incremental="true")),
         Arm("opt-level=2", profile("release", opt_level="2")),
         Arm("opt-level=1", profile("release", opt_level="1")),
-    ), runs=True)  # fmt: skip
+    ), situations=("clean", "edit"), runs=True)  # fmt: skip
 
 
 def _final() -> Family:

@@ -13,6 +13,8 @@ Record = Mapping[str, Any]
 """One build: family, situation, round, arm, and the figures of `Taken`."""
 GAIN, LOSS = 0.97, 1.03
 """A smaller difference than this is nobody's reason, however sure it is."""
+FEWEST = 3
+"""Fewer builds than this prove nothing: of two and two, all of one kind are the smaller ones once in six times."""
 QUIET = 0.10
 """Wall time decides where the interval of its control is at most so wide, else CPU time does."""
 
@@ -111,7 +113,9 @@ def _others(rows: Sequence[Row]) -> list[str]:
 
 
 def judged(one: Ratio, control: Ratio) -> int:
-    """-1: all of its interval lies below the control's and below 0.97; 1: the same above; 0: neither."""
+    """-1: all of its interval lies below the control's and below 0.97; 1: the same above; 0: neither, or too few."""
+    if min(one.count, control.count) < FEWEST:
+        return 0
     if one.high < min(control.low, GAIN):
         return -1
     return 1 if one.low > max(control.high, LOSS) else 0
@@ -285,5 +289,5 @@ its control's interval is at most 0.10 wide, else CPU time. A setting is *faster
 0.97 and below its control's, *slower* where it lies above 1.03 and above its control's. It earns its place if it is
 faster somewhere and slower nowhere; in a family that is for memory, for size or for a program's run, if one of those
 is shown to be less. Memory and sizes are of the clean build; a figure beside time is named where its interval lies
-outside its control's.
+outside its control's. Fewer than three rounds prove nothing.
 """
