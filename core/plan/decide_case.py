@@ -144,7 +144,7 @@ def toml(value: Any) -> str:
     if isinstance(value, (int, float)):
         return str(value)
     if isinstance(value, (list, tuple)):
-        return "[" + ",".join(map(toml, value)) + "]"
+        return "[" + ", ".join(map(toml, value)) + "]"
     return '"' + "".join(_escaped(letter) for letter in str(value)) + '"'
 
 

@@ -1,6 +1,6 @@
 """Where it is built, with which cache, what of it, by how many compilers, and where sources come from. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from core.plan.decide_case import NO_MODE, Case, has_our_cache, shown
 from core.plan.given import Given, Origin
@@ -142,9 +142,9 @@ def jobs_row(case: Case) -> Setting:
             count, bound = _wanted_jobs(case, wanted)
             reason = f"yours stays; mode {case.mode} would take {count}" + (f" ({bound})" if bound else "")
         return Setting("jobs", shown(own.value), "user", reason, origin=own.origin)
-    if (server := _jobserver(case)) is not None:
+    if (server := jobserver(case.found.env)) is not None:
         reason = "the jobserver that the build inherits rules: cargo leaves --jobs aside"
-        return Setting("jobs", "the jobserver's", "user", reason, origin=server)
+        return Setting("jobs", "the jobserver's", "user", reason, origin=server.origin)
     if wanted is None:
         said = f"mode {case.mode} says nothing of it" if case.mode else NO_MODE
         return Setting("jobs", anyway, "cargo", f"one for each core that may be used; {said}")
@@ -174,11 +174,12 @@ def _given(case: Case) -> Given | None:
     return case.found.settings.get("build", "jobs")
 
 
-def _jobserver(case: Case) -> Origin | None:
+def jobserver(env: Mapping[str, str]) -> Given | None:
+    """The variable that holds an inherited jobserver. Source: jobserver-rs 0.1.34: in this order."""
     for name in ("CARGO_MAKEFLAGS", "MAKEFLAGS", "MFLAGS"):
-        value = case.found.env.get(name, "")
+        value = env.get(name, "")
         if "--jobserver-auth=" in value or "--jobserver-fds=" in value:
-            return Origin(name)
+            return Given(value, Origin(name))
     return None
 
 

@@ -1,5 +1,6 @@
 """Variables that nobody reads, and jobservers that have more say than flags. Pure."""
 
+from core.plan.decide_scope import jobserver
 from core.plan.finding_facts import Facts, Findings, evidence_of, short, unset
 from core.plan.given import Given, Key, Origin
 from core.plan.plan import Change, Evidence, Finding
@@ -97,18 +98,9 @@ def find_rustc_threads(facts: Facts) -> Findings:
     )
 
 
-def _jobserver(facts: Facts) -> Given | None:
-    """The variable that holds an inherited jobserver. Source: jobserver-rs 0.1.34: in this order."""
-    for name in ("CARGO_MAKEFLAGS", "MAKEFLAGS", "MFLAGS"):
-        value = facts.found.env.get(name, "")
-        if "--jobserver-auth=" in value or "--jobserver-fds=" in value:
-            return Given(value, Origin(name))
-    return None
-
-
 def find_jobs(facts: Facts) -> Findings:
     """`-j` beside an inherited jobserver."""
-    given = _jobserver(facts)
+    given = jobserver(facts.found.env)
     jobs = facts.wish.options.get("build-jobs" if facts.wish.subcommand == "nextest" else "jobs")
     if given is None or not jobs:
         return

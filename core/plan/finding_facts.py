@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from core.plan.decide_case import Case
+from core.plan.decide_case import Case, toml
 from core.plan.found import Found
 from core.plan.given import Given, Key, Origin
 from core.plan.plan import Change, Evidence, Finding
@@ -103,7 +103,7 @@ def command_without(facts: Facts, unwanted: Iterable[Flag]) -> str:
         value = facts.found.env.get(name)
         if value is not None and name != "CARGO_ENCODED_RUSTFLAGS":
             left = _without(value, [flag.words for flag in gone if flag.origin.place == name])
-            commands.append(f"export {name}={_in_shell(left)}" if left else f"unset {name}")
+            commands.append(f"export {name}={in_shell(left)}" if left else f"unset {name}")
     return "; ".join(commands)
 
 
@@ -112,24 +112,14 @@ def unset(given: Given) -> str:
     return f"unset {given.origin.place}" if given.origin.is_variable else ""
 
 
-def _in_shell(text: str) -> str:
+def in_shell(text: str) -> str:
+    """A text as one word of a shell."""
     return "'" + text.replace("'", "'\\''") + "'"
 
 
 def evidence_of(given: Given, text: str = "") -> Evidence:
     """A place, and what it says there."""
-    return Evidence(given.origin, text or as_toml(given.value))
-
-
-def as_toml(value: Any) -> str:
-    """As a person would write it: `true`, `"thin"`, `["-C", "x"]`."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str):
-        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(map(as_toml, value)) + "]"
-    return str(value)
+    return Evidence(given.origin, text or toml(given.value))
 
 
 def short(text: str, most: int = 40) -> str:

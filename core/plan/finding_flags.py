@@ -1,6 +1,7 @@
 """Rustflags that do what nobody wants, or that nobody gets. Pure."""
 
-from core.plan.finding_facts import Facts, Findings, as_toml, changes_of_flags, command_without, evidence_of, short
+from core.plan.decide_case import dotted, toml
+from core.plan.finding_facts import Facts, Findings, changes_of_flags, command_without, evidence_of, in_shell, short
 from core.plan.given import Given, Key, Origin
 from core.plan.plan import Change, Evidence, Finding
 from core.plan.rustflags import (
@@ -143,8 +144,8 @@ def find_dropped(facts: Facts) -> Findings:
     name = variables.origin.place
     title = f"{name} drops the rustflags of the configuration: {short(' '.join(f.shown for f in lost), 38)}"
     key = lost[0].key
-    extended = f"{'.'.join(_quoted(word) for word in key)}={as_toml(variables.words)}"
-    mend = f"unset {name}; cargo {facts.wish.subcommand} --config {_in_quotes(extended)}" if variables.value else ""
+    extended = f"{dotted(*key)}={toml(variables.words)}"
+    mend = f"unset {name}; cargo {facts.wish.subcommand} --config {in_shell(extended)}" if variables.value else ""
     yield Finding(
         "rustflags-dropped", "warning", title,
         (evidence_of(variables, " ".join(variables.words) or "nothing"), *_shown(lost)),
@@ -159,14 +160,6 @@ def _config_flags(facts: Facts, known: set[tuple[str, ...]]) -> list[Flag]:
     settings = facts.found.settings
     flags = flags_of_keys(settings, config_keys(settings, facts.triple))
     return [flag for flag in flags if flag.words not in known]
-
-
-def _quoted(word: str) -> str:
-    return word if all(char.isalnum() or char in "_-" for char in word) else f'"{word}"'
-
-
-def _in_quotes(text: str) -> str:
-    return "'" + text.replace("'", "'\\''") + "'"
 
 
 def find_shadowed(facts: Facts) -> Findings:
@@ -184,7 +177,7 @@ def find_shadowed(facts: Facts) -> Findings:
     yield Finding(
         "rustflags-shadowed", "warning",
         f"target rustflags drop those of [build]: {short(' '.join(flag.shown for flag in lost), 40)}",
-        (*_shown(lost), evidence_of(winner, f"{'.'.join(keys[0])} = {as_toml(winner.value)}")),
+        (*_shown(lost), evidence_of(winner, f"{'.'.join(keys[0])} = {toml(winner.value)}")),
         "These flags reach no compiler: cargo takes rustflags from one source alone (tried with 1.95).",
         changes=_joined(facts, winner, keys[0], lost),
     )  # fmt: skip

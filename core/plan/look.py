@@ -4,12 +4,11 @@ from collections.abc import Mapping, Sequence
 
 from core.paths import Paths
 from core.plan.answers import Answers, Question, open_answers
-from core.plan.found import Found, Target
+from core.plan.found import Found, Target, Toolchain
 from core.plan.given import Settings
 from core.plan.machine import find_machine
 from core.plan.refused import refused_linkers
 from core.plan.small_file import read_small
-from core.plan.target import find_target
 from core.plan.toolchain import Programs, find_toolchain
 from core.plan.tools import NAMES, find_file, find_named, find_tools, program_of, search_folders
 from core.run.mask import safe_environment
@@ -55,7 +54,7 @@ def look(
     toolchain, programs = find_toolchain(
         toolchain_word, cwd, env, known, may_ask=may_ask, cache=paths.cache, rustc=_own_rustc(env, settings, folders)
     )
-    wanted = find_target(target, settings, toolchain, folders)
+    wanted = _target(target, settings, toolchain, folders)
     native = ""
     if uses_native or is_native(env, settings):
         native = native_features(programs, env, known, may_ask=may_ask, target=wanted)
@@ -67,6 +66,14 @@ def look(
         refused_linkers=refused_linkers(paths, root, tools) if root else (),
         unasked=tuple(dict.fromkeys(known.unasked)),
     )  # fmt: skip
+
+
+def _target(typed: str, settings: Settings, toolchain: Toolchain, folders: Sequence[str]) -> Target | None:
+    if not typed and settings.get("build", "target") is None:
+        return None
+    from core.plan.target import find_target  # few builds name one
+
+    return find_target(typed, settings, toolchain, folders)
 
 
 def relevant(env: Mapping[str, str]) -> dict[str, str]:

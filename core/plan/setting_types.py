@@ -2,20 +2,25 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from core.plan.given import Given, Key, Trouble
 
 
-class _Kind(NamedTuple):
-    expected: str
-    words: tuple[str, ...] = ()
-    least: int | None = None
-    most: int = 0
-    """0: no bound."""
-    is_bool: bool = False
-    is_text: bool = False
-    is_array: bool = False
+class _Kind:
+    """What a key takes; `least` and `most`: bounds of a number, None: it takes none, 0 for `most`: no bound."""
+
+    def __init__(
+        self, expected: str, words: tuple[str, ...] = (), *, least: int | None = None, most: int = 0,
+        is_bool: bool = False, is_text: bool = False, is_array: bool = False,
+    ) -> None:  # fmt: skip
+        self.expected = expected
+        self.words = words
+        self.least = least
+        self.most = most
+        self.is_bool = is_bool
+        self.is_text = is_text
+        self.is_array = is_array
 
 
 _BOOL = _Kind("true or false", is_bool=True)

@@ -4,7 +4,6 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
 
 from core.plan.answers import Answers, Question
 from core.plan.found import Tool
@@ -12,15 +11,22 @@ from core.plan.given import Given, Origin, Settings
 from core.plan.small_file import plain
 from core.run.fronts import without_fronts
 
+_Folders = Callable[[Mapping[str, str]], tuple[str, ...]]
 
-class _Program(NamedTuple):
+
+def _nowhere(_: Mapping[str, str]) -> tuple[str, ...]:
+    return ()
+
+
+class _Program:
     """How a tool is found and asked."""
 
-    files: tuple[str, ...]
-    """Its names, the first that is there counts."""
-    words: tuple[str, ...] = ("--version",)
-    folders: Callable[[Mapping[str, str]], tuple[str, ...]] = lambda env: ()
-    """Where it is looked for behind PATH."""
+    def __init__(self, *files: str, words: tuple[str, ...] = ("--version",), folders: _Folders = _nowhere) -> None:
+        self.files = files
+        """Its names, the first that is there counts."""
+        self.words = words
+        self.folders = folders
+        """Where it is looked for behind PATH."""
 
 
 def _cargo_bin(env: Mapping[str, str]) -> tuple[str, ...]:
@@ -40,26 +46,26 @@ def _own_folder(_: Mapping[str, str]) -> tuple[str, ...]:
 
 
 PROGRAMS: dict[str, _Program] = {
-    "cc": _Program(("cc",)),
-    "gcc": _Program(("gcc",)),
-    "clang": _Program(("clang",)),
-    "ld": _Program(("ld",), ("-v",)),  # the one word that Apple's knows too
-    "mold": _Program(("ld.mold", "mold")),  # the first is what `-fuse-ld=mold` has a compiler look for
-    "lld": _Program(("ld.lld",)),
-    "ld64.lld": _Program(("ld64.lld",)),
-    "wild": _Program(("wild",)),
-    "gold": _Program(("ld.gold",)),
-    "bfd": _Program(("ld.bfd",)),
-    "sccache": _Program(("sccache",), folders=_own_folder),
-    "ccache": _Program(("ccache",)),
-    "nextest": _Program(("cargo-nextest",), ("nextest", "--version"), _cargo_bin),
-    "cmake": _Program(("cmake",)),
-    "ninja": _Program(("ninja", "ninja-build")),
-    "make": _Program(("make", "gmake")),
-    "nvcc": _Program(("nvcc",), folders=_cuda_folders),
-    "cross": _Program(("cross",), folders=_cargo_bin),
-    "musl-gcc": _Program(("musl-gcc",)),
-    "rustup": _Program(("rustup",), folders=_cargo_bin),
+    "cc": _Program("cc"),
+    "gcc": _Program("gcc"),
+    "clang": _Program("clang"),
+    "ld": _Program("ld", words=("-v",)),  # the one word that Apple's knows too
+    "mold": _Program("ld.mold", "mold"),  # the first is what `-fuse-ld=mold` has a compiler look for
+    "lld": _Program("ld.lld"),
+    "ld64.lld": _Program("ld64.lld"),
+    "wild": _Program("wild"),
+    "gold": _Program("ld.gold"),
+    "bfd": _Program("ld.bfd"),
+    "sccache": _Program("sccache", folders=_own_folder),
+    "ccache": _Program("ccache"),
+    "nextest": _Program("cargo-nextest", words=("nextest", "--version"), folders=_cargo_bin),
+    "cmake": _Program("cmake"),
+    "ninja": _Program("ninja", "ninja-build"),
+    "make": _Program("make", "gmake"),
+    "nvcc": _Program("nvcc", folders=_cuda_folders),
+    "cross": _Program("cross", folders=_cargo_bin),
+    "musl-gcc": _Program("musl-gcc"),
+    "rustup": _Program("rustup", folders=_cargo_bin),
 }
 NAMES = tuple(PROGRAMS)
 _KEYS = ("linker", "rustc-wrapper", "rustc-workspace-wrapper", "rustc")

@@ -14,7 +14,7 @@ HERE = found(World())
 
 
 class TestRustflags:
-    FLAG = '["-C","target-cpu=x86-64-v3"]'
+    FLAG = '["-C", "target-cpu=x86-64-v3"]'
 
     def test_they_go_where_cargo_reads_them(self) -> None:
         mode = asks(target_cpu="x86-64-v3")
@@ -97,7 +97,7 @@ class TestLinkers:
 
     def test_a_linker_goes_in_as_a_flag_of_rustc_and_never_as_the_key(self) -> None:
         setting = decided("linker", asks(linker="mold"))
-        assert setting.flags == ("--config", f'target.{GNU}.rustflags=["-C","link-arg=-fuse-ld=mold"]')
+        assert setting.flags == ("--config", f'target.{GNU}.rustflags=["-C", "link-arg=-fuse-ld=mold"]')
 
     def test_what_the_toolchain_links_with_anyway_gets_no_flag(self) -> None:
         assert decided("linker", asks(linker="lld")).flags == ()

@@ -65,7 +65,7 @@ class TestNative:
     def test_another_generator_gets_folders_of_its_own(self) -> None:
         setting = decided("cmake-generator", asks(cmake_generator="ninja"))
         assert setting.env == (("CMAKE_GENERATOR", "Ninja"),)
-        assert setting.flags == ("--config", f'target.{GNU}.rustflags=["--cfg","deck_cmake_generator=\\"ninja\\""]')
+        assert setting.flags == ("--config", f'target.{GNU}.rustflags=["--cfg", "deck_cmake_generator=\\"ninja\\""]')
 
     def test_other_architectures_get_folders_of_their_own(self) -> None:
         one, two = (decided("cuda-archs", asks(cuda_archs=archs)) for archs in ("native", "80;90"))
