@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from core.clock import Clock, wall_clock
 from core.paths import Paths
-from core.plan.small_file import keep_json, read_json, stamp
+from core.plan.small_file import keep_json, read_head, read_json, stamp
 
 FRESH_S = 86400.0
 """A program may break though its own file stays, by a library that goes: after this it is asked again by whoever has
@@ -129,8 +129,4 @@ def _is_for_others(path: str) -> bool:
     real = os.path.basename(os.path.realpath(path))
     if real in _FRONTS_FOR_OTHERS and real != os.path.basename(path):
         return True
-    try:
-        with open(path, "rb") as file:
-            return file.read(2) == b"#!"
-    except OSError:
-        return True
+    return read_head(path, 2) in (b"#!", None)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from core.clock import monotonic
 from core.plan.answers import Answer
-from core.plan.small_file import plain
+from core.plan.small_file import plain, read_head
 
 LIMIT_S = 3.0
 """Who has not answered in this time does not."""
@@ -90,14 +90,5 @@ def _why_not_started(path: str, error: Exception) -> str:
 
 
 def _interpreter(path: str) -> str:
-    head = (read_head(path) or b"").split(b"\n", 1)[0]
+    head = (read_head(path, 256) or b"").split(b"\n", 1)[0]
     return f" ({plain(head[2:].decode('utf-8', 'replace'))})" if head.startswith(b"#!") else ""
-
-
-def read_head(path: str) -> bytes | None:
-    """The beginning of a file of any size; None: it cannot be read."""
-    try:
-        with open(path, "rb") as file:
-            return file.read(256)
-    except OSError:
-        return None

@@ -50,10 +50,12 @@ def look(
     """
     known = answers if answers is not None else open_answers(paths)
     folders = search_folders(env)
-    tools = find_named(settings, env, cwd, folders) | find_tools(NAMES, env, known, may_ask=may_ask)
+    tools = find_named(settings, env, cwd, folders)
+    tools |= find_tools(NAMES, env, known, may_ask=may_ask, folders=folders)
     toolchain, programs = find_toolchain(
-        toolchain_word, cwd, env, known, may_ask=may_ask, cache=paths.cache, rustc=_own_rustc(env, settings, folders)
-    )
+        toolchain_word, cwd, env, known, may_ask=may_ask, cache=paths.cache, folders=folders,
+        rustc=_own_rustc(env, settings, folders),
+    )  # fmt: skip
     wanted = _target(target, settings, toolchain, folders)
     native = ""
     if uses_native or is_native(env, settings):

@@ -15,10 +15,12 @@ from core.plan.found import Found
 from core.plan.given import Origin, Trouble
 from core.plan.look import look
 from core.plan.plan import Finding, Plan
+from core.plan.small_file import read_small
 from core.plan.wish import Mode, Wish
 from core.run import cache, target
 from core.run.command import Command
 
+_MAX_LOCK_BYTES = 1 << 26
 _TAKE_PACKAGES = ("build", "check", "clippy", "test", "nextest", "doc", "bench")
 
 
@@ -187,11 +189,8 @@ def _digest_of(path: str) -> str:
     """Of a file's content; empty: it is not there."""
     import hashlib
 
-    try:
-        with open(path, "rb") as file:
-            return hashlib.blake2b(file.read(), digest_size=8).hexdigest()
-    except OSError:
-        return ""
+    content = read_small(path, _MAX_LOCK_BYTES)
+    return hashlib.blake2b(content, digest_size=8).hexdigest() if content is not None else ""
 
 
 def _sentence(finding: Finding) -> str:

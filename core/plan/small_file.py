@@ -8,6 +8,12 @@ from typing import Any
 
 def read_small(path: str, most: int = 1 << 20) -> bytes | None:
     """Its content; None: it is not there, not to be read, no file, or has more than `most` bytes."""
+    content = read_head(path, most + 1)
+    return content if content is not None and len(content) <= most else None
+
+
+def read_head(path: str, most: int) -> bytes | None:
+    """Its first bytes, at most so many; None: it is not there, not to be read, or no file."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a pipe would wait for its writer
     except (OSError, ValueError):
@@ -16,9 +22,9 @@ def read_small(path: str, most: int = 1 << 20) -> bytes | None:
         if not stat.S_ISREG(os.fstat(fd).st_mode):
             return None
         content = b""
-        while len(content) <= most and (piece := os.read(fd, most + 1 - len(content))):
+        while len(content) < most and (piece := os.read(fd, most - len(content))):
             content += piece
-        return content if len(content) <= most else None
+        return content
     except OSError:
         return None
     finally:

@@ -3,8 +3,10 @@
 A kept file is as good as the file where path, size, both times and inode are the same.
 """
 
+import errno
 import json
 import os
+import stat
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -39,13 +41,13 @@ def read_leaves(cache: str, path: str, table: str = "") -> TomlFile:
     `cache`: folder in which what was parsed is kept; empty: nowhere. `table`: only this one of the file's tables.
     """
     try:
-        stat = os.stat(path)
+        status = os.stat(path)
     except (FileNotFoundError, NotADirectoryError):
         return TomlFile()
     except (OSError, ValueError) as error:
         return TomlFile(troubles=(_unreadable(path, error),))
     kept = _kept_path(cache, path, table)
-    identity = _identity(stat)
+    identity = _identity(status)
     parsed = _read_kept(kept, path, identity)
     if parsed is None:
         try:
@@ -92,17 +94,21 @@ def _unreadable(path: str, error: Exception) -> Trouble:
     return Trouble(Origin(path), f"it cannot be read ({why}): mend its permissions, or move it away")
 
 
-def _identity(stat: os.stat_result) -> list[int]:
-    return [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]
+def _identity(status: os.stat_result) -> list[int]:
+    return [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
 
 
 def _parse_file(path: str, table: str) -> tuple[list[int], _Parsed, bool]:
     """What identifies the file, what it says, and whether that may be kept."""
     from core.plan.toml_text import parse_text
 
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a pipe would wait for its writer
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "it is no file")
     with open(descriptor, "rb") as file:
-        before = _identity(os.fstat(descriptor))
+        before = _identity(status)
         content = file.read(MAX_BYTES + 1)
         is_calm = _identity(os.fstat(descriptor)) == before
     if len(content) > MAX_BYTES:

@@ -29,7 +29,18 @@ def parse_text(content: bytes) -> tuple[list[Leaf], list[tuple[int, str]]]:
         return [], [(0, f"it is nested deeper than {MAX_DEPTH} levels: no setting stands so deep")]
     except ValueError as error:
         return [], [_not_toml(str(error), text)]
-    return [(list(key), _masked(key, value), lines.of(key)) for key, value in leaves_of(table)], []
+    leaves = [(list(key), _masked(key, value), lines.of(key)) for key, value in leaves_of(table)]
+    too_large = next((line for _, value, line in leaves if not _fits(value)), None)
+    return (leaves, []) if too_large is None else ([], [(too_large, "this number does not fit into 64 bits")])
+
+
+def _fits(value: Any) -> bool:
+    """Each number in it does, as TOML wants it: cargo refuses others."""
+    if isinstance(value, int):
+        return -(1 << 63) <= value < 1 << 63
+    if isinstance(value, dict):
+        return all(map(_fits, value.values()))
+    return all(map(_fits, value)) if isinstance(value, list) else True
 
 
 def _table(text: str, lines: Lines) -> dict[str, Any]:

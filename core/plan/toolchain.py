@@ -1,7 +1,7 @@
 """What compiles: the toolchain that a cargo command gets, and what it brings."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from core.plan import rustup
@@ -30,7 +30,15 @@ class Programs(NamedTuple):
 
 
 def find_toolchain(
-    word: str, cwd: str, env: Mapping[str, str], answers: Answers, *, may_ask: bool, cache: str = "", rustc: str = ""
+    word: str,
+    cwd: str,
+    env: Mapping[str, str],
+    answers: Answers,
+    *,
+    may_ask: bool,
+    cache: str = "",
+    rustc: str = "",
+    folders: Sequence[str] | None = None,
 ) -> tuple[Toolchain, Programs]:
     """The toolchain of a cargo command, and its programs. rustup is not started.
 
@@ -42,8 +50,9 @@ def find_toolchain(
         may_ask: Programs may be started.
         cache: Folder for what was parsed; empty: nothing is kept.
         rustc: Path of a compiler that settings name; empty: the toolchain's own.
+        folders: Of PATH, as `search_folders` gives them; None: they are looked for.
     """
-    folders = search_folders(env)
+    folders = search_folders(env) if folders is None else folders
     cargo, plain_rustc = _real_cargo(env), find_file("rustc", folders)
     is_rustups = bool(cargo or plain_rustc) and rustup.is_proxy(cargo or plain_rustc)
     if is_rustups:

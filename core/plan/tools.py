@@ -71,21 +71,25 @@ NAMES = tuple(PROGRAMS)
 _KEYS = ("linker", "rustc-wrapper", "rustc-workspace-wrapper", "rustc")
 """Last words of keys whose value is a program."""
 _VARIABLES = ("RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER", "RUSTC")
+_MAX_FOLDERS = 1000
 _FLAG = "linker="
 """Of rustflags, `-C linker=NAME`."""
 
 
-def find_tools(names: Iterable[str], env: Mapping[str, str], answers: Answers, *, may_ask: bool) -> dict[str, Tool]:
+def find_tools(
+    names: Iterable[str], env: Mapping[str, str], answers: Answers, *, may_ask: bool,
+    folders: Sequence[str] | None = None,
+) -> dict[str, Tool]:  # fmt: skip
     """Tools by name, those too that are not there. What nobody asked yet is added to `answers.unasked`, unless it may
-    be asked now."""
-    folders = search_folders(env)
+    be asked now. `folders`: as `search_folders` gives them; None: they are looked for."""
+    folders = search_folders(env) if folders is None else folders
     return {name: _find(name, folders, env, answers, may_ask=may_ask) for name in names}
 
 
 def search_folders(env: Mapping[str, str]) -> list[str]:
-    """Those of PATH that exist, each once, without our own fronts."""
+    """Those of PATH that exist, each once, without our own fronts; the first thousand, if there are more."""
     found: dict[tuple[int, int], str] = {}
-    for folder in without_fronts(env.get("PATH", "")).split(":"):
+    for folder in without_fronts(env.get("PATH", "")).split(":")[:_MAX_FOLDERS]:
         if not folder.startswith("/"):
             continue  # it is another folder for each program that looks
         try:
@@ -118,7 +122,7 @@ def ask_tool(name: str, path: str, env: Mapping[str, str], answers: Answers, *, 
     return Tool(name, path, version, why, kind=kind)
 
 
-def _find(name: str, folders: list[str], env: Mapping[str, str], answers: Answers, *, may_ask: bool) -> Tool:
+def _find(name: str, folders: Sequence[str], env: Mapping[str, str], answers: Answers, *, may_ask: bool) -> Tool:
     program = PROGRAMS.get(name)
     if program is None:
         return Tool(name, find_file(name, folders), is_asked=False)
@@ -129,7 +133,7 @@ def _find(name: str, folders: list[str], env: Mapping[str, str], answers: Answer
     return ask_tool(name, path, env, answers, may_ask=may_ask) if path else Tool(name)
 
 
-def _newest_sccache(folders: list[str], env: Mapping[str, str], answers: Answers, *, may_ask: bool) -> Tool:
+def _newest_sccache(folders: Sequence[str], env: Mapping[str, str], answers: Answers, *, may_ask: bool) -> Tool:
     """Of the one that came with us and the first on PATH, as `core.cache.program` takes it."""
     paths = dict.fromkeys(
         path for path in (find_file("sccache", _own_folder(env)), find_file("sccache", folders)) if path

@@ -95,6 +95,8 @@ def settings_path(env: Mapping[str, str]) -> str:
 
 
 def _from_file(path: str) -> Wish:
+    if not os.path.isfile(path):
+        return Wish()  # to open a pipe would wait for its writer
     try:
         with open(path, "rb") as file:
             content = file.read(_MAX_SETTINGS_BYTES)

@@ -62,8 +62,11 @@ def _has_project_file(root: str) -> bool:
 
 def _has_mode(env: dict[str, str]) -> bool:
     """The person's settings speak of modes."""
+    path = settings_path(env)
+    if not os.path.isfile(path):
+        return False  # to open a pipe would wait for its writer
     try:
-        with open(settings_path(env), "rb") as file:
+        with open(path, "rb") as file:
             lines = file.read(_MAX_SETTINGS_BYTES).split(b"\n")
     except OSError:
         return False

@@ -81,8 +81,11 @@ def workspace_root(cwd: str, manifest: str | None) -> str | None:
 
 
 def _has_workspace(folder: str) -> bool:
+    path = folder + "/Cargo.toml"
+    if not os.path.isfile(path):
+        return False  # to open a pipe would wait for its writer
     try:
-        with open(folder + "/Cargo.toml", "rb") as file:
+        with open(path, "rb") as file:
             content = file.read(1 << 20)
     except OSError:
         return False

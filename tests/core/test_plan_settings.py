@@ -124,7 +124,7 @@ def test_files_that_cannot_be_read_are_troubles_and_the_others_count(tmp_path: P
     assert settings.values == {("build", "jobs"): Given(2, Origin(str(tmp_path / "home/config.toml"), 1))}
     assert [(one.origin, one.why.split(":")[0]) for one in settings.troubles] == [
         (Origin(str(tmp_path / ".cargo/config.toml"), 1), "this is not TOML"),
-        (Origin(str(tmp_path / "in/.cargo/config.toml")), "it cannot be read (Is a directory)"),
+        (Origin(str(tmp_path / "in/.cargo/config.toml")), "it cannot be read (it is no file)"),
     ]
 
 

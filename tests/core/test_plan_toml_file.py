@@ -85,7 +85,7 @@ def test_no_file_is_no_trouble(tmp_path: Path) -> None:
 def test_what_cannot_be_read_says_why(tmp_path: Path) -> None:
     (tmp_path / "loop").symlink_to("loop")
     cases: dict[str | Path, tuple[int, str]] = {
-        tmp_path: (0, "Is a directory"),
+        tmp_path: (0, "it is no file"),
         tmp_path / "loop": (0, "symbolic links"),
         "/nul\0": (0, "null"),
         write(tmp_path / "latin", b"a = 1\nb = '\xff'"): (2, "not UTF-8"),
@@ -192,6 +192,11 @@ def test_a_folder_in_which_nothing_can_be_kept_changes_nothing(tmp_path: Path) -
     assert read_leaves("", path).leaves["a",].value == 1
 
 
-def test_a_pipe_does_not_hold_up(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "pipe")
-    assert read_leaves("", str(tmp_path / "pipe")) == ({}, ())
+def test_a_pipe_does_not_hold_up_whether_somebody_writes_into_it_or_not(tmp_path: Path) -> None:
+    path = str(tmp_path / "pipe")
+    os.mkfifo(path)
+    said = [read_leaves("", path)]
+    writer = os.open(path, os.O_RDWR)
+    said.append(read_leaves("", path))
+    os.close(writer)
+    assert [(one.leaves, "it is no file" in one.troubles[0].why) for one in said] == [({}, True)] * 2
