@@ -14,6 +14,7 @@ from core.facts import LATE_PLAN
 from core.findings import from_record, mended
 from core.journal import JournalTail
 from core.paths import Paths
+from core.plan.figures import whole_cost
 from core.plan.plan import Finding
 
 MAX_TESTS = 5000
@@ -279,10 +280,17 @@ class StoryReader:
 
 
 def read_plan(paths: Paths, run: str) -> Plan:
-    """How a run was started; an empty plan where `run.json` cannot be read. What was planned while it ran is in it."""
+    """How a run was started; an empty plan where `run.json` cannot be read. What was planned while it ran is in it, and
+    so are diffs that mend findings and what was measured of settings of ours."""
     record = _record(paths.run(run) + "/run.json")
     plan = plan_of({**record, **_record(f"{paths.run(run)}/{LATE_PLAN}")} if record else {})
-    return replace(plan, findings=mended(plan.findings))
+    return replace(plan, findings=mended(plan.findings), settings=tuple(map(_with_figure, plan.settings)))
+
+
+def _with_figure(setting: Setting) -> Setting:
+    if not setting.flags and not setting.env:
+        return setting
+    return replace(setting, cost=whole_cost(setting.setting, setting.value, setting.cost))
 
 
 def _record(path: str) -> dict[str, Any]:

@@ -33,12 +33,21 @@ def figures(file: str = _FILE) -> Table:
 
 
 def with_figures(plan: Plan, table: Table | None = None) -> Plan:
-    """The plan with what was measured of our settings before what else is known of their cost."""
-    rows = []
-    for row in plan.settings:
-        figure = measured(row.name, row.value, table) if row.is_ours else ""
-        rows.append(row._replace(cost=f"{figure}; {row.cost}" if row.cost else figure) if figure else row)
+    """The plan with what was measured of our settings; not on the way to a build, to whose record
+    `core.story.read_plan` adds it where somebody reads it."""
+    rows = (
+        row._replace(cost=whole_cost(row.name, row.value, row.cost, table)) if row.is_ours else row
+        for row in plan.settings
+    )
     return plan._replace(settings=tuple(rows))
+
+
+def whole_cost(name: str, value: str, cost: str, table: Table | None = None) -> str:
+    """What was measured, then what else is known of a setting's cost; arguments as of `measured`."""
+    figure = measured(name, value, table)
+    if not figure or cost.startswith(figure):
+        return cost
+    return f"{figure}; {cost}" if cost else figure
 
 
 def measured(name: str, value: str, table: Table | None = None) -> str:

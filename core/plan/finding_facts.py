@@ -15,6 +15,7 @@ class Facts:
     """What a finding may look at."""
 
     def __init__(self, case: Case) -> None:
+        self._case = case
         self.found = case.found
         self.wish = case.wish
         self.flags = case.flags
@@ -43,9 +44,7 @@ class Facts:
 
     def any_variable(self, name: str) -> Given | None:
         """One of the environment, or of a config's `[env]`, where only what cargo starts sees it."""
-        return self.variable(name) or self.found.settings.get("env", name, "value") or self.found.settings.get(
-            "env", name
-        )  # fmt: skip
+        return self._case.variable(name)
 
     def of_profile(self, key: str) -> tuple[Key, Given] | None:
         """What counts for a key of the profile that is built, and under which name it stands."""

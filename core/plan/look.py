@@ -1,5 +1,6 @@
 """What is there, put together: machine, toolchain, tools, and what of the environment matters to a build."""
 
+import os
 from collections.abc import Mapping, Sequence
 
 from core.paths import Paths
@@ -33,16 +34,10 @@ def look(
     paths: Paths, *, cwd: str, env: Mapping[str, str], root: str, toolchain_word: str = "", target: str = "",
     settings: Settings = _NOTHING_SET, may_ask: bool, uses_native: bool = False, answers: Answers | None = None,
 ) -> Found:  # fmt: skip
-    """Everything that a plan may rest on.
+    """Everything that a plan may rest on, for a cargo that is started in `cwd` with this environment.
 
     Args:
-        paths: Ours.
-        cwd: Where cargo is started.
-        env: Its environment.
-        root: Of the workspace; empty: there is none.
-        toolchain_word: `+nightly` of the command line; empty: there is none.
-        target: `--target` of the command line; empty: there is none.
-        settings: Cargo's.
+        root, toolchain_word, target: Of the workspace; `+nightly` and `--target` of the command line. Empty: none.
         may_ask: Programs may be started, which takes half a second where none answered before. Else what was never
             asked, or too long ago, is named in `unasked`.
         uses_native: A mode asks for `target-cpu=native`.
@@ -57,9 +52,8 @@ def look(
         rustc=_own_rustc(env, settings, folders),
     )  # fmt: skip
     wanted = _target(target, settings, toolchain, folders)
-    native = ""
-    if uses_native or is_native(env, settings):
-        native = native_features(programs, env, known, may_ask=may_ask, target=wanted)
+    uses_native = uses_native or is_native(env, settings)
+    native = native_features(programs, env, known, may_ask=may_ask, target=wanted) if uses_native else ""
     if may_ask:
         known.keep()
     return Found(
@@ -121,7 +115,6 @@ def _features_digest(cfg: str) -> str:
 
 def _processor(cpuinfo: str) -> str:
     """What tells this processor from others: model and flags of the first one in `/proc/cpuinfo` (x86 and ARM)."""
-    import os
     import zlib
 
     content = read_small(cpuinfo, 1 << 22)

@@ -10,7 +10,6 @@ from core.paths import Paths
 from core.plan import choose
 from core.plan.decide import decide
 from core.plan.decide_scope import NAMES_PACKAGES
-from core.plan.figures import with_figures
 from core.plan.found import Found
 from core.plan.given import Origin, Trouble
 from core.plan.look import look
@@ -95,7 +94,6 @@ def prepare(paths: Paths, command: Command, *, flag: str | None = None, may_ask:
     """Look at what is there, and read what is wanted.
 
     Args:
-        paths: Ours.
         command: What is to be built.
         flag: Value of `--mode`; None: not given.
         may_ask: Programs that nobody asked yet may be asked, which takes half a second.
@@ -144,7 +142,7 @@ def finish(prepared: Prepared, where: target.Target, cached: cache.Chosen, *, ag
         cache=cached.value, cache_reason=cached.reason, target_dir=where.path or "", target_dir_source=where.source,
         target_dir_reason=where.reason, agents=agents,
     )  # fmt: skip
-    plan = with_figures(decide(prepared.found, wish))
+    plan = decide(prepared.found, wish)
     chosen = prepared.chosen
     return Planned(plan, prepared.found, wish, chosen.others, chosen.troubles)
 
@@ -165,6 +163,7 @@ def preview(paths: Paths, *, words: tuple[str, ...], cwd: str, env: dict[str, st
     Raises:
         UsageError: `mode` names none.
     """
+    from core.plan.figures import with_figures
     from core.run import begin, decided, identity
 
     command = begin.command_of(paths, words, cwd, env)
@@ -175,7 +174,8 @@ def preview(paths: Paths, *, words: tuple[str, ...], cwd: str, env: dict[str, st
         where = target.foresee_target(paths, prepared.subject(name, command.root, where.path))
     cached = cache.preview_cache(command.config, env, given=command.parsed.options.get("config", ()),
                                  asked=prepared.cache_asked)  # fmt: skip
-    return with_mends(finish(prepared, where, cached))
+    planned = finish(prepared, where, cached)
+    return with_mends(planned._replace(plan=with_figures(planned.plan)))
 
 
 def with_mends(planned: Planned) -> Planned:

@@ -30,23 +30,13 @@ class Programs(NamedTuple):
 
 
 def find_toolchain(
-    word: str,
-    cwd: str,
-    env: Mapping[str, str],
-    answers: Answers,
-    *,
-    may_ask: bool,
-    cache: str = "",
-    rustc: str = "",
+    word: str, cwd: str, env: Mapping[str, str], answers: Answers, *, may_ask: bool, cache: str = "", rustc: str = "",
     folders: Sequence[str] | None = None,
-) -> tuple[Toolchain, Programs]:
-    """The toolchain of a cargo command, and its programs. rustup is not started.
+) -> tuple[Toolchain, Programs]:  # fmt: skip
+    """The toolchain of a cargo command that is started in `cwd`, and its programs. rustup is not started.
 
     Args:
         word: `+nightly` of the command line; empty: there is none.
-        cwd: Where the command is started.
-        env: Its environment.
-        answers: What programs said before.
         may_ask: Programs may be started.
         cache: Folder for what was parsed; empty: nothing is kept.
         rustc: Path of a compiler that settings name; empty: the toolchain's own.

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
-from core.plan.figures import figures, measured, with_figures
+from core.paths import Paths
+from core.plan.figures import figures, measured, whole_cost, with_figures
 from core.plan.plan import Plan, Setting
+from core.story import read_plan
 
 EDIT = {"verdict": "faster", "decides": "cpu", "without_s": 2.0, "with_s": 1.5, "rounds": 5}
 LINK = {"verdict": "none", "decides": "wall", "without_s": 1.0, "with_s": 0.9, "rounds": 5}
@@ -61,3 +63,14 @@ def test_the_table_of_this_version_can_be_told() -> None:
         said = measured(setting, value)
         assert said == "" or said.startswith("measured on ")
     assert json.dumps(whole)
+
+
+def test_the_record_of_a_run_is_read_with_what_was_measured_once(tmp_path: Path) -> None:
+    paths = Paths(str(tmp_path / "state"), str(tmp_path / "cache"))
+    ours = Setting("debug", "none", "mode", "", "a copy", flags=("--config", "x=1"))
+    rows = [ours, ours._replace(cost=whole_cost("debug", "none", "a copy")), ours._replace(flags=())]
+    Path(paths.run("r1")).mkdir(parents=True)
+    record = {"plan": [row.record() for row in rows]}
+    Path(paths.run("r1"), "run.json").write_text(json.dumps(record))
+    costs = [row.cost for row in read_plan(paths, "r1").settings]
+    assert costs == [rows[1].cost, rows[1].cost, "a copy"]
