@@ -1,5 +1,6 @@
 """From measured builds to verdicts: paired ratios, intervals beside the control's, the table and its data. Pure."""
 
+import math
 import random
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
@@ -35,7 +36,7 @@ class Ratio(NamedTuple):
     @property
     def shown(self) -> str:
         """`0.62 [0.60–0.65]`."""
-        return f"{self.middle:.2f} [{self.low:.2f}–{self.high:.2f}]"
+        return f"{self.middle:.2f} [{self.low:.2f}–{self.high:.2f}]" if self.count > 1 else f"{self.middle:.2f} [one]"
 
 
 FIGURES = {
@@ -168,10 +169,14 @@ def by_round(records: Sequence[Record]) -> Rounds:
 
 
 def _row(name: str, base: str, control: str, situation: str, rounds: Rounds) -> Row | None:
+    own = [arms for (place, _), arms in rounds.items() if place == situation]
+
     def of(arm: str, figure: str) -> Ratio | None:
+        bases = (base,) if arm == control else (base, control)
         return ratio([
-            (float(arms[base].get(figure) or 0), float(arms[arm].get(figure) or 0))
-            for (place, _), arms in rounds.items() if place == situation and base in arms and arm in arms
+            (math.prod(float(arms[one].get(figure) or 0) for one in bases) ** (1 / len(bases)),
+             float(arms[arm].get(figure) or 0))
+            for arms in own if {*bases, arm} <= arms.keys()
         ])  # fmt: skip
 
     names = ("wall_s", "cpu_s", *FIGURES)
@@ -282,12 +287,13 @@ Workspaces:
 {subjects}
 
 Arms are built in turn in random order, each in a target dir of its own, beside a second plain one: the control (A/A).
-Ratios are of builds of the same round; the median of them stands before the interval in which 95 % of the medians of
-as many rounds lie. *clean*: everything; *edit*: after a function's body in a member low in the graph changed; *link*:
-after a constant of the program's own crate changed. CPU is user and system of all processes. Wall time decides where
-its control's interval is at most 0.10 wide, else CPU time. A setting is *faster* where all of its interval lies below
-0.97 and below its control's, *slower* where it lies above 1.03 and above its control's. It earns its place if it is
-faster somewhere and slower nowhere; in a family that is for memory, for size or for a program's run, if one of those
-is shown to be less. Memory and sizes are of the clean build; a figure beside time is named where its interval lies
-outside its control's. Fewer than three rounds prove nothing.
+Ratios are to the geometric mean of the two plain builds of the same round, the control's to the other plain one; the
+median stands before the interval in which 95 % of the medians of as many rounds lie. *clean*: everything; *edit*:
+after a function's body in a member low in the graph changed; *link*: after a constant of the program's own crate
+changed. CPU is user and system of all processes. Wall time decides where its control's interval is at most 0.10 wide,
+else CPU time. A setting is *faster* where all of its interval lies below 0.97 and below its control's, *slower* where
+it lies above 1.03 and above its control's. It earns its place if it is faster somewhere and slower nowhere; in a
+family that is for memory, for size or for a program's run, if one of those is shown to be less. Memory and sizes are
+of the clean build; a figure beside time is named where its interval lies outside its control's. Fewer than three
+rounds prove nothing.
 """

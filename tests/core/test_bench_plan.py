@@ -18,7 +18,7 @@ def _ratio(low: float, middle: float, high: float) -> Ratio:
 def _records(situation: str, factor: float, rounds: int = 6) -> list[dict[str, object]]:
     found: list[dict[str, object]] = []
     for number in range(rounds):
-        for arm, times in ((PLAIN, 1.0), (AGAIN, 1.0 + number % 3 / 100), ("debug=none", factor)):
+        for arm, times in ((PLAIN, 1.0), (AGAIN, 1.0 + (number % 3 - 1) / 100), ("debug=none", factor)):
             wall_s = 10.0 * times * (1 + number)
             found.append({
                 "family": "made", "situation": situation, "round": number, "arm": arm, "wall_s": wall_s,
