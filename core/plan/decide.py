@@ -16,7 +16,7 @@ def decide(found: Found, wish: Wish) -> Plan:
     """The plan of a build. Without a mode nothing is set that changes a unit's hash; what the user set stays."""
     case = case_of(found, wish)
     settings = _rows(case)
-    namespace = found.native_features if uses_native(case, settings) else ""
+    namespace = found.native_features if uses_native(settings) else ""
     return Plan(wish.mode.name, wish.mode.chosen_by, settings, find_in(case), namespace)
 
 

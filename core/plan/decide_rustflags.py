@@ -116,7 +116,7 @@ def codegen_settings(case: Case) -> Iterator[Setting]:
             yield row(case, wanted)
 
 
-def uses_native(case: Case, settings: tuple[Setting, ...]) -> bool:
+def uses_native(settings: tuple[Setting, ...]) -> bool:
     """What is built depends on this machine's processor."""
     cpu = next((row.value for row in settings if row.name == "target-cpu"), "")
     return cpu == "native"

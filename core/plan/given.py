@@ -7,6 +7,11 @@ Key = tuple[str, ...]
 """Of a setting of cargo's, a word a level: `("profile", "dev", "package", "*", "debug")`."""
 
 
+def dotted(key: Key) -> str:
+    """As a person would write it: `target.'cfg(unix)'.linker`."""
+    return ".".join(part if part.replace("-", "_").isidentifier() or part.isdigit() else f"'{part}'" for part in key)
+
+
 class Origin(NamedTuple):
     """Where a value stands."""
 

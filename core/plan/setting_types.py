@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from core.plan.given import Given, Key, Trouble
+from core.plan.given import Given, Key, Trouble, dotted
 
 
 class _Kind:
@@ -80,10 +80,10 @@ def wrong_types(values: Mapping[Key, Given]) -> Iterator[Trouble]:
     for key, given in values.items():
         kind = _kind_of(key)
         if kind is not None and not _takes(kind, given.value):
-            why = f"{_dotted(key)} is {_shown(given.value)}: it takes {kind.expected}"
+            why = f"{dotted(key)} is {_shown(given.value)}: it takes {kind.expected}"
             yield Trouble(given.origin, why)
         elif key[0] == "profile" and len(key) > 3 and key[-1] in _NOT_OF_PARTS:
-            yield Trouble(given.origin, f"{_dotted(key)}: {key[-1]} is for a whole profile, not for parts of it")
+            yield Trouble(given.origin, f"{dotted(key)}: {key[-1]} is for a whole profile, not for parts of it")
 
 
 def _kind_of(key: Key) -> _Kind | None:
@@ -105,10 +105,6 @@ def _takes(kind: _Kind, value: Any) -> bool:
     if isinstance(value, str):
         return value in kind.words or (kind.is_text and (bool(value) or kind is not _TEXT))
     return kind.is_array and isinstance(value, list) and all(isinstance(one, str) for one in value)
-
-
-def _dotted(key: Key) -> str:
-    return ".".join(part if part.replace("-", "_").isidentifier() else json.dumps(part) for part in key)
 
 
 def _shown(value: Any) -> str:

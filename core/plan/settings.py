@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from core.plan.given import Given, Key, Origin, Settings, Trouble
+from core.plan.given import Given, Key, Origin, Settings, Trouble, dotted
 from core.run.config_files import config_files
 
 _FILE, _VARIABLE, _CLI, _DIRECT = range(4)
@@ -17,8 +17,6 @@ _MAX_CHAIN = 30
 _NOT_JOINED = ("runner", "browser", "credential-provider")
 """Arrays that are programs: the nearest one is taken as it is. Source: cargo 1.95, `NON_MERGEABLE_LISTS`."""
 CONFIG = "--config"
-
-
 _PREFIXES = ("CARGO_", "RUSTC", "RUSTD", "RUSTF")
 """Of variables that set something."""
 _Piece = tuple[Key, Given, int]
@@ -149,11 +147,6 @@ def _clash(key: Key, told: Given, given: Given) -> Trouble | None:
         return None
     why = f"{dotted(key)} is {'an' if is_array else 'no'} array here and {'none' if is_array else 'one'} in "
     return Trouble(given.origin, f"{why}{told.origin.shown}: cargo refuses both together")
-
-
-def dotted(key: Key) -> str:
-    """As a person would write it: `target.'cfg(unix)'.linker`."""
-    return ".".join(part if part.replace("-", "_").isidentifier() or part.isdigit() else f"'{part}'" for part in key)
 
 
 class _Reader:
