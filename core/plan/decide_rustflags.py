@@ -8,7 +8,15 @@ from core.plan.decide_case import NO_MODE, SECOND_COPY, Case, config, dotted, sh
 from core.plan.given import Given, Key, Origin
 from core.plan.plan import Setting
 from core.plan.profile import effective, normal
-from core.plan.rustflags import BUILD_FLAGS, VARIABLES, Flag, effective_rustflags
+from core.plan.rustflags import (
+    BUILD_FLAGS,
+    VARIABLES,
+    Flag,
+    config_keys,
+    effective_rustflags,
+    flags_of_variables,
+    target_keys,
+)
 from core.run.mask import safe_words
 
 _MOST_THREADS = 8
@@ -83,20 +91,27 @@ def rustflags_row(case: Case, ours: tuple[Setting, ...]) -> Setting:
     words = [word for flag in case.flags for word in flag.words]
     if not words and not place.origin.place:
         return Setting("rustflags", "nothing", "cargo", joined or "nobody sets any")
+    odd = _odd_keys(case)
     reason = _drops(case, place) or "as they are set"
-    value = shown(safe_words(tuple(words), dict(case.found.env)))
+    reason += f"; it cannot be told whether {odd[0]} holds" if odd else ""
+    value = shown(safe_words(tuple(words), dict(case.found.env))) if words or not odd else "not known"
     return Setting("rustflags", value, "user", f"{reason}; {joined}" if joined else reason, origin=place.origin)
+
+
+def _odd_keys(case: Case) -> list[str]:
+    """Expressions that have flags, and of which the triple does not tell whether they hold."""
+    settings = case.found.settings
+    if flags_of_variables(settings, case.found.env) is not None:
+        return []
+    return [shown(key[1]) for key, is_known in target_keys(settings, case.triple, "rustflags") if not is_known]
 
 
 def _drops(case: Case, place: FlagKey) -> str:
     """What a variable takes away; empty: nothing."""
     if place.origin.place not in VARIABLES:
         return ""
-    dropped = [
-        dotted(*key)
-        for key, given in case.found.settings.values.items()
-        if key[-1:] == ("rustflags",) and key[0] in ("build", "target") and given.words
-    ]
+    settings = case.found.settings
+    dropped = [dotted(*key) for key in config_keys(settings, case.triple) if settings.values[key].words]
     return f"{place.origin.place} replaces {', '.join(dropped[:3])}, which does nothing now" if dropped else ""
 
 

@@ -45,6 +45,15 @@ class TestRustflags:
         both = with_values({**odd, ("build", "rustflags"): ["-O"]})
         assert not decided("target-cpu", asks(target_cpu="x86-64-v3"), both).flags
 
+    def test_flags_of_an_expression_that_cannot_be_told_are_not_known_and_not_none(self) -> None:
+        odd: dict[Key, Any] = {("target", 'cfg(target_feature = "avx")', "rustflags"): ["-g"]}
+        alone = decided("rustflags", Mode(), with_values(odd))
+        assert (alone.value, alone.by) == ("not known", "user")
+        assert 'cannot be told whether cfg(target_feature = "avx") holds' in alone.reason
+        beside = decided("rustflags", Mode(), with_values({**odd, ("target", GNU, "rustflags"): ["-O"]}))
+        assert beside.value == "-O"
+        assert "cannot be told" in beside.reason
+
     def test_the_row_tells_what_a_variable_takes_away(self) -> None:
         world = with_values({("build", "rustflags"): ["-g"]})._replace(env={"RUSTFLAGS": "-O"})
         assert "RUSTFLAGS replaces build.rustflags" in decided("rustflags", Mode(), world).reason
