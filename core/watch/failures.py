@@ -1,6 +1,7 @@
 """What logs say of failures that settings brought about: a linker that we chose, instructions that a processor lacks.
 
-No I/O. Bytes of one log, whole lines at a time; what a line says is the same wherever it was cut.
+No I/O. Bytes of one log, whole lines at a time; what a line says is the same wherever it was cut. Output is hostile:
+only lines that hold certain words are looked at, at most `_LOOKED_AT` bytes of each.
 """
 
 import os
@@ -10,31 +11,28 @@ from typing import NamedTuple
 from core.parsers.text import plain, strip_sgr_bytes
 
 _MAX_LINE_BYTES = 1 << 16
+_LOOKED_AT = 4096
 _MAX_BLOCK = 400
 """Lines that a linker's error may have."""
 _MAX_NAME = 40
-_LINK_FAILED = re.compile(rb"(?:^|\s)error: linking with `[^`\n]+` failed: ")
-_BLOCK_ENDS = re.compile(rb"^(?:error: aborting|error: could not compile|warning: |\s+(?:Compiling|Finished) )")
-_NOTE = re.compile(rb"^\s*(?:= note:)?\s*")
-_COMMAND = re.compile(rb'^\s*= note:\s*(?:"|[A-Z_]+=")')
-"""The command line of the link."""
-_OF_LINKER = re.compile(rb"(?:error|fatal|fatal error|panicked|internal error|Assertion)[: ]|terminated with signal")
-_OF_PROGRAM = re.compile(
-    rb"undefined (?:symbol|reference)|duplicate symbol|multiple definition|cannot find -l|library not found"
-    rb"|unable to find library|could not find|No space left|relocation truncated|returned [1-9]\d* exit status"
-    rb"|terminated with signal (?:9|2|15)\b|linker command failed|compilation terminated"
+_MAX_A_CHUNK = 20
+"""Failures that are told of one chunk: more say nothing more."""
+_LINK_FAILED = b": linking with `"
+"""Behind `error`, which may be coloured."""
+_BLOCK_ENDS = (b"error: aborting", b"error: could not compile", b"warning: ")
+_OWN_FAULT = re.compile(
+    rb"terminated with signal (?:4|6|7|8|11)\b|unable to execute command: (?:Segmentation fault|Illegal|Aborted|Bus)"
+    rb"|unrecognized command-line option '-fuse-ld=|invalid linker name in argument '-fuse-ld=|cannot find 'ld'"
+    rb"|internal (?:linker )?error|panicked at|[Aa]ssertion [`'\"(]?|not (?:supported|implemented)\b|unsupported\b"
+    rb"|unknown (?:command[ -]line option|argument|option|linker script)|unrecognized option"
 )
-"""What every linker would say of such a program, or what others did to it; and drivers that only pass a failure on."""
-_REFUSED = re.compile(
-    rb"process didn't exit successfully: `(?P<command>[^`\n]+)` \(signal: 4\b"
-    rb"|^\s*SIGILL \[[^\]\n]*\] +(?:\(\S+\) +)?(?P<test>\S+ \S+)"
-    rb"|(?P<shell>\S+)?: line \d+: +\d+ Illegal instruction"
-    rb"|(?P<linker>[\w.+-]+) terminated with signal 4\b"
-)
-"""Of cargo and rustc, nextest, shells, collect2."""
-
-
-_RUNNING = re.compile(rb" {5}Running `([^` \n]*)")
+"""Of gcc, clang, collect2, and of lld, mold, wild, bfd about themselves. Anything else any linker might say."""
+_RUNNING = b"     Running `"
+_SAYS_FOUR = b"(signal: 4"
+_EXIT = b"process didn't exit successfully: `"
+_TEST = re.compile(rb"\s{0,20}SIGILL \[[^\]]{0,20}\] {1,8}(?:\(\S{1,20}\) {1,8})?(\S{1,200} \S{1,400})")
+_SHELL, _SHELL_SAYS = b": line ", re.compile(rb": line \d{1,9}: {1,8}\d{1,9} Illegal instruction")
+_DIED = b" terminated with signal 4 "
 
 
 class LinkerFault(NamedTuple):
@@ -60,60 +58,64 @@ class FailureReader:
         self._wants_links = has_linker_of_ours
         self._block = 0
         """Lines that may still belong to a failed link; 0: none did fail, or it was understood."""
-        self._said = b""
         self.running = ""
         """The program that cargo said last it runs; empty: none."""
 
     def feed(self, chunk: bytes) -> list[LinkerFault | Refusal]:
-        """What the next bytes tell of."""
+        """What the next bytes tell of, at most `_MAX_A_CHUNK`."""
         end = chunk.rfind(b"\n") + 1
-        lines, self._rest = (self._rest + chunk[:end], chunk[end:]) if end else (b"", self._rest + chunk)
+        text, self._rest = (self._rest + chunk[:end], chunk[end:]) if end else (b"", self._rest + chunk)
         self._rest = self._rest[-_MAX_LINE_BYTES:]
+        if (at := text.rfind(_RUNNING)) >= 0:
+            self.running = _program(text[at + len(_RUNNING) : at + _LOOKED_AT].partition(b"`")[0])
+        has_refusal = b"SIGILL" in text or b"Illegal instruction" in text or _DIED in text
+        has_link = self._wants_links and (self._block > 0 or _LINK_FAILED in text)
+        if not (has_refusal or has_link):
+            return []
         found: list[LinkerFault | Refusal] = []
-        if b"SIGILL" in lines or b"Illegal instruction" in lines or b"signal 4" in lines:
-            found += [refusal for line in lines.split(b"\n") if (refusal := _refusal(line)) is not None]
-        if b"     Running `" in lines:
-            self.running = plain(os.path.basename(_RUNNING.findall(lines)[-1]), _MAX_NAME)
-        if self._wants_links and (self._block or b"linking with" in lines):
-            found += [fault for line in lines.split(b"\n") if (fault := self._link(line)) is not None]
-        return found
+        for line in text.split(b"\n"):
+            if has_refusal and (refusal := _refusal(line)) is not None:
+                found.append(refusal)
+            if has_link and (fault := self._link(line)) is not None:
+                found.append(fault)
+        return found[:_MAX_A_CHUNK]
 
     def _link(self, line: bytes) -> LinkerFault | None:
-        """Take one line; the fault where the words of a failed link are over and show one."""
-        line = strip_sgr_bytes(line)
-        if _LINK_FAILED.search(line):
-            fault = self._end_block()
-            self._block, self._said = _MAX_BLOCK, b""
-            return fault
+        """Take one line; the fault where it shows one of the link that failed last."""
+        if _LINK_FAILED in line:
+            self._block = _MAX_BLOCK
+            return None
         if not self._block:
             return None
-        self._block -= 1
-        if _COMMAND.match(line):
+        line = strip_sgr_bytes(line[:_LOOKED_AT])
+        self._block = 0 if line.startswith(_BLOCK_ENDS) else self._block - 1
+        said = line.strip().removeprefix(b"= note:").strip()
+        if not self._block or _is_command(said) or _OWN_FAULT.search(said) is None:
             return None
-        if _OF_PROGRAM.search(line) and not _is_drivers(line):
-            self._block, self._said = 0, b""
-        elif _BLOCK_ENDS.match(line) or not self._block:
-            return self._end_block()
-        elif not self._said and _OF_LINKER.search(line) and not _OF_PROGRAM.search(line):
-            self._said = _NOTE.sub(b"", line)
-        return None
-
-    def _end_block(self) -> LinkerFault | None:
-        said, self._said, self._block = self._said, b"", 0
-        return LinkerFault(plain(said, 200).strip()) if said else None
+        self._block = 0
+        return LinkerFault(plain(said, 200))
 
 
-def _is_drivers(line: bytes) -> bool:
-    """It only says that the linker failed."""
-    return bool(re.search(rb"returned [1-9]\d* exit status|linker command failed|compilation terminated", line))
+def _is_command(said: bytes) -> bool:
+    """It is the command line of the link: `"cc" "-m64" …`, `LC_ALL="C" PATH=…`."""
+    return said.startswith((b'"', b"LC_ALL=", b"PATH=", b"VSLANG="))
 
 
 def _refusal(line: bytes) -> Refusal | None:
-    found = _REFUSED.search(strip_sgr_bytes(line))
-    if found is None:
-        return None
-    if found["test"]:
-        return Refusal(plain(found["test"], _MAX_NAME))
-    words = (found["command"] or found["shell"] or found["linker"] or b"").split()
-    program = next((word for word in words if b"=" not in word), b"")
-    return Refusal(plain(os.path.basename(program), _MAX_NAME))
+    """The death that a line tells of, as cargo and rustc, nextest, shells and collect2 say it."""
+    line = strip_sgr_bytes(line[:_LOOKED_AT])
+    if _SAYS_FOUR in line and (at := line.find(_EXIT)) >= 0:
+        return Refusal(_program(line[at + len(_EXIT) :].partition(b"`")[0]))
+    if b"SIGILL [" in line and (test := _TEST.match(line)):
+        return Refusal(plain(test[1], _MAX_NAME))
+    if _SHELL in line and (said := _SHELL_SAYS.search(line)):
+        return Refusal(_program(line[: said.start()]))
+    if _DIED in line:
+        return Refusal(_program(line.partition(_DIED)[0].rpartition(b" ")[2]))
+    return None
+
+
+def _program(command: bytes) -> str:
+    """The program of a command line that may begin with variables."""
+    program = next((word for word in command.split() if b"=" not in word), b"")
+    return plain(os.path.basename(program), _MAX_NAME)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from core.findings import MAX_FINDINGS
 from core.plan.given import Origin
 from core.plan.plan import Evidence, Finding
 from core.values import dataclass
@@ -27,6 +28,7 @@ class FaultBook:
         """`told`: findings that the journal has."""
         self._chosen = chosen
         self._findings = tuple(told)
+        self._told = {(one.id, one.title) for one in self._findings}
         self._readers: dict[str, FailureReader] = {}
         self._failed_linker = ""
 
@@ -49,10 +51,12 @@ class FaultBook:
         """Take what was found elsewhere; as `read`."""
         before = self._findings
         for one in found:
-            if (one.id, one.title) not in {(known.id, known.title) for known in self._findings}:
-                self._findings = (one, *self._findings)
-                if one.id == LINKER_FAILED:
-                    self._failed_linker = self._chosen.linker
+            if (one.id, one.title) in self._told or len(self._findings) >= MAX_FINDINGS:
+                continue
+            self._told.add((one.id, one.title))
+            self._findings = (one, *self._findings)
+            if one.id == LINKER_FAILED:
+                self._failed_linker = self._chosen.linker
         return self._findings if self._findings is not before else None
 
     def _finding(self, fault: LinkerFault | Refusal) -> Finding:

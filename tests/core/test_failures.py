@@ -3,6 +3,7 @@
 import pytest
 
 from core.watch.failures import FailureReader, LinkerFault, Refusal
+from tests.cpu import least_cpu_s
 
 _HEAD = b'error: linking with `cc` failed: exit status: 1\n  |\n  = note:  "cc" "-m64" "x.o" "error: in a name"\n'
 _TAIL = b"          \n\nerror: aborting due to 1 previous error\n\n"
@@ -54,6 +55,11 @@ def test_a_linkers_own_failure_is_told_in_its_words_at_every_cut(said: bytes, fa
         b"  = note: /usr/bin/ld: cannot find -lfoo: No such file or directory\n",
         b"  = note: collect2: fatal error: ld terminated with signal 9 [Killed]\n          compilation terminated.\n",
         b"  = note: mold: fatal: write failed: No space left on device\n",
+        b"  = note: mold: fatal: cannot open /nonexist/foo.o: No such file or directory\n",
+        b"  = note: cc: error: foo.o: No such file or directory\n",
+        b"  = note: cc: error: unrecognized command-line option '-mine'\n",
+        b"  = note: mold: fatal: cannot open libfoo.so: Permission denied\n",
+        b"  = note: /usr/bin/ld: final link failed: Disk quota exceeded\n",
     ],
 )
 def test_what_any_linker_would_say_is_not_the_linkers_failure(said: bytes) -> None:
@@ -67,8 +73,8 @@ def test_a_link_of_the_toolchains_own_linker_is_not_looked_at() -> None:
 
 
 def test_two_failed_links_are_two_faults() -> None:
-    one = _HEAD + b"  = note: mold: fatal: one\n"
-    assert _read(one + one + _TAIL) == [LinkerFault("mold: fatal: one")] * 2
+    one = _HEAD + b"  = note: mold: internal error: one\n"
+    assert _read(one + one + _TAIL) == [LinkerFault("mold: internal error: one")] * 2
 
 
 @pytest.mark.parametrize(
@@ -94,6 +100,20 @@ def test_a_death_of_an_illegal_instruction_is_told_with_its_program(said: bytes,
 
 def test_talk_of_such_deaths_is_none() -> None:
     assert _read(b"test handles_SIGILL ... ok\nIllegal instruction set\nsignal 4 of 9\n" * 3) == []
+
+
+def test_a_flood_of_deaths_is_told_in_part() -> None:
+    told = _read(b"".join(b"t%d: line 1: 1 Illegal instruction\n" % number for number in range(9000)))
+    assert 0 < len(told) <= 20
+
+
+@pytest.mark.parametrize("piece", [b"/", b"a ", b": line ", b": line 1: ", b"`", b"SIGILL [", b"\x1b[", b"x="])
+def test_long_lines_are_looked_at_in_linear_time(piece: bytes) -> None:
+    def cost_s(count: int) -> float:
+        said = piece * count + b" SIGILL Illegal instruction (signal: 4 terminated with signal 4 x\n"
+        return least_cpu_s(lambda: _read(_HEAD + said * 20))
+
+    assert cost_s(60_000) < 10 * cost_s(6000) + 0.02
 
 
 def test_hostile_bytes_are_read_in_bounded_memory() -> None:
