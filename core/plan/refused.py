@@ -30,6 +30,13 @@ def refuse_linker(paths: Paths, root: str, linker: str, tool_path: str) -> bool:
     return keep_json(_file(paths), [*others, row][-_MAX_KEPT:])
 
 
+def forget_refusals(paths: Paths, linker: str) -> int:
+    """Try a linker again, everywhere; of how many workspaces it was refused."""
+    rows = _rows(paths)
+    kept = [row for row in rows if row["linker"] != linker]
+    return len(rows) - len(kept) if len(kept) == len(rows) or keep_json(_file(paths), kept) else 0
+
+
 def file_key(path: str) -> str:
     """The program as it is now; empty: it is gone."""
     now = stamp(path)

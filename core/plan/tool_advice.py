@@ -157,9 +157,13 @@ def _tool(name: str, found: Found) -> Tool:
 def _told(tool: Tool, found: Found, table: Table | None) -> Told:
     use = USES.get(tool.name, Use(""))
     known = [one for one in KNOWN if one.tool == tool.name and holds(one, found)]
+    wrong = tuple(one.why for one in known if one.is_wrong)
+    if tool.name in found.refused_linkers:
+        retry = f"`cargo deck tools retry {tool.name}`"
+        wrong = (*wrong, f"it failed a link of this workspace, whose modes go without it now; {retry} if it is mended")
     return Told(
-        tool, use.what, "" if tool.is_usable else _gain(tool.name, use, found, table),
-        tuple(one.why for one in known if one.is_wrong), tuple(one.why for one in known if not one.is_wrong),
+        tool, use.what, "" if tool.is_usable else _gain(tool.name, use, found, table), wrong,
+        tuple(one.why for one in known if not one.is_wrong),
     )  # fmt: skip
 
 

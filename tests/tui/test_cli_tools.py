@@ -9,6 +9,7 @@ import pytest
 
 from core.plan.found import Found, Tool, Toolchain
 from core.plan.given import Origin
+from core.plan.refused import refuse_linker
 from core.plan.tool_advice import tell
 from tests.tui.commands import user_folders
 from tests.tui.test_cli_json import documented
@@ -200,3 +201,18 @@ RELEASES = [
 @pytest.mark.parametrize(("text", "systems"), RELEASES)
 def test_the_system_is_read_from_its_release_file(text: str, systems: tuple[str, ...]) -> None:
     assert command.systems_of(text) == systems
+
+
+def test_a_linker_that_failed_here_says_so_and_is_tried_again_on_request(
+    scene: Scene, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mold = Tool("mold", "/usr/bin/mold", (2, 40, 0))
+    found = Found(tools={"mold": mold}, refused_linkers=("mold",))
+    assert any("cargo deck tools retry mold" in line for line in " ".join(shown(found)).split("!"))
+    paths = common.user_paths()
+    for root in ("/w", "/x"):
+        assert refuse_linker(paths, root, "mold", str(scene.folder / "apt-get"))
+    assert run(scene.world(), "retry", "mold") == 0
+    assert capsys.readouterr().out == "mold is tried again: it was refused for 2 workspaces\n"
+    assert run(scene.world(), "retry", "mold") == 1
+    assert scene.ran == []

@@ -12,6 +12,7 @@ from core.errors import UsageError
 from core.paths import Paths
 from core.plan.found import Found
 from core.plan.install import MANAGERS, Install, Kit, how_to
+from core.plan.refused import forget_refusals
 from core.plan.small_file import read_small
 from core.plan.tool_advice import Told, of_toolchain, tell
 from tui import format as f
@@ -21,7 +22,7 @@ from tui.cli.plan_record import toolchain_record
 from tui.cli.plan_words import COLUMNS, folded
 
 _OS_RELEASE = ("/etc/os-release", "/usr/lib/os-release")
-_VERBS = ("install", "update")
+_VERBS = ("install", "update", "retry")
 EXIT_NO_WAY = 1
 
 
@@ -52,13 +53,16 @@ def run(argv: list[str], world: World) -> int:
     """
     parser = common.make_parser("tools", "What there is to build with, what would help, and which versions are known "
                                 "to fail; or the package manager's command that gets a tool.")  # fmt: skip
-    parser.add_argument("verb", nargs="?", choices=_VERBS, metavar="install|update",
-                        help="show the package manager's own command and, on yes, run it")  # fmt: skip
+    parser.add_argument("verb", nargs="?", choices=_VERBS, metavar="install|update|retry",
+                        help="show the package manager's own command and, on yes, run it; retry: let modes use a "
+                        "linker again that failed a link")  # fmt: skip
     parser.add_argument("name", nargs="?", metavar="NAME", help="a tool, a toolchain (nightly) or a target triple")
     parser.add_argument("--yes", action="store_true", help="run it without a question")
     given = parser.parse_args(argv)
     if (given.verb is None) != (given.name is None):
         raise UsageError(f"{given.verb} needs a name: cargo deck tools {given.verb} mold")
+    if given.verb == "retry":
+        return _retry(given.name)
     if given.yes and given.verb is None:
         raise UsageError("--yes goes with install and update")
     if given.yes and given.json:
@@ -147,6 +151,16 @@ def _record(one: Told) -> dict[str, Any]:
 
 
 # Getting
+
+
+def _retry(name: str) -> int:
+    """Let modes use a linker again; 1 where it was refused nowhere."""
+    count = forget_refusals(common.user_paths(), name)
+    if not count:
+        common.say(f"{plain(name)} is refused nowhere")
+        return EXIT_NO_WAY
+    common.print_text(f"{plain(name)} is tried again: it was refused for {f.many(count, 'workspace')}")
+    return 0
 
 
 def _get(given: Any, found: Found, world: World) -> int:
