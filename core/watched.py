@@ -152,6 +152,7 @@ class WatchedRun:
             self._is_backlog = False
             return False
         self._write(self._digest(chunks, at), at)
+        self._listen(chunks, at)
         self._unsaved_bytes += sum(len(chunk) for _, chunk, _ in chunks)
         if self._unsaved_bytes >= checkpoint.EVERY_BYTES:
             self.save()
@@ -312,10 +313,13 @@ class WatchedRun:
             if self.faults >= MAX_FAULTS:
                 self._parts.digest = Digest(SilentParser(), self._parts.digest.indexes)
             raise
+        return said
+
+    def _listen(self, chunks: list[Chunk], at: float) -> None:
+        """What the same bytes say of failures: after all else is written, so that trouble here loses nothing."""
         for stream, chunk, _ in chunks:
             self.losses.read(stream, chunk, at)
             self._tell(self.faults_said.read(stream, chunk), at)
-        return said
 
     def _close_digest(self, at: float) -> list[e.Event]:
         self._is_closed = True
@@ -328,11 +332,12 @@ class WatchedRun:
     def _replay(self, mark: Mark) -> None:
         """Do a step again; of the last one, write what its torn batch lacks."""
         self._marks += 1
-        is_close = mark.is_closing
-        events = self._close_digest(mark.at) if is_close else self._digest(self._read(mark), mark.at, mark)
+        chunks = [] if mark.is_closing else self._read(mark)
+        events = self._close_digest(mark.at) if mark.is_closing else self._digest(chunks, mark.at, mark)
         missing = self._resume.missing_events
         if not self._resume.replay and missing:
             self._parts.journal.append(events[-missing:])
+        self._listen(chunks, mark.at)
 
     def _said(self, events: list[e.Event]) -> list[e.Event]:
         for event in events:
