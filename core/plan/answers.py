@@ -14,6 +14,7 @@ the time."""
 FRESH_OTHERS_S = 600.0
 """What did not run may be mended, and a script may start another program than it did."""
 _FOR_EVER = 1e12
+LATE = "did not answer in"
 _MAX_KEPT = 200
 _MAX_TEXT = 4000
 _FRONTS_FOR_OTHERS = ("ccache", "sccache", "rustup", "distcc", "icecc")
@@ -96,7 +97,8 @@ class Answers:
 
     def _ask_now(self, question: Question, path: str, env: Mapping[str, str], seen: str) -> list[Any]:
         said = (self._ask or _asks())(path, question.words, env)
-        fresh_s = FRESH_OTHERS_S if said.trouble or _is_for_others(path) else FRESH_S
+        is_late = said.trouble.startswith(LATE)  # it would keep a build waiting again
+        fresh_s = FRESH_OTHERS_S if not is_late and (said.trouble or _is_for_others(path)) else FRESH_S
         return [seen, question.read(said.text)[:_MAX_TEXT], said.trouble, self._clock() + fresh_s]
 
 

@@ -5,14 +5,18 @@ import os
 import select
 import signal
 import subprocess
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import Any
 
 from core.clock import monotonic
-from core.plan.answers import Answer
+from core.plan.answers import LATE, Answer
 from core.plan.small_file import plain, read_head
 
-LIMIT_S = 3.0
+LIMIT_S = 2.0
 """Who has not answered in this time does not."""
+_ENDINGS = (signal.SIGTERM, signal.SIGHUP)
 _MAX_BYTES = 1 << 16
 _NOT_PASSED = ("RUSTUP_TOOLCHAIN", "MAKEFLAGS", "CARGO_MAKEFLAGS", "MFLAGS", "RUST_LOG", "RUSTC_LOG", "LANGUAGE")
 
@@ -28,15 +32,47 @@ def ask(path: str, words: tuple[str, ...], env: Mapping[str, str]) -> Answer:
         )  # fmt: skip
     except (OSError, ValueError) as error:
         return Answer("", _why_not_started(path, error))
-    with process:
+    with process, _gone_with_us(process):
         output, errors, is_late = _listen(process)
     if is_late:
-        return Answer(output or errors, f"did not answer in {LIMIT_S:g} s")
+        return Answer(output or errors, f"{LATE} {LIMIT_S:g} s")
     if process.returncode:
         said = plain(errors) or plain(output)
         how = f"ends with code {process.returncode}" if process.returncode > 0 else _signal(-process.returncode)
         return Answer(output or errors, f"{how}: {said}" if said else f"{how} and says nothing")
     return Answer(output or errors)
+
+
+@contextmanager
+def _gone_with_us(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Nothing of it is left where we are interrupted or ended meanwhile: it is in a session of its own."""
+
+    def end(number: int, _: object) -> None:
+        _kill(process)
+        signal.signal(number, before[number])
+        os.kill(os.getpid(), number)
+
+    is_main = threading.current_thread() is threading.main_thread()
+    before: dict[int, Any] = {number: signal.getsignal(number) for number in _ENDINGS} if is_main else {}
+    for number, handler in before.items():
+        if handler is signal.SIG_DFL:
+            signal.signal(number, end)
+    try:
+        yield
+    except BaseException:
+        _kill(process)
+        raise
+    finally:
+        for number, handler in before.items():
+            if handler is signal.SIG_DFL:
+                signal.signal(number, handler)
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """The program and what it started. Its number is its own until it is waited for."""
+    if process.returncode is None:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def _listen(process: subprocess.Popen[bytes]) -> tuple[str, str, bool]:
@@ -67,7 +103,7 @@ def _ends(process: subprocess.Popen[bytes], left_s: float) -> bool:
     try:
         process.wait(max(0.0, left_s))
     except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)  # its own group: it was started as a session's leader, and is not reaped
+        _kill(process)
         process.wait()
         return False
     return True
