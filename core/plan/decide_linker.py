@@ -11,7 +11,10 @@ from core.plan.plan import Setting
 from core.plan.rustflags import Flag, target_keys
 
 _GCC_KNOWS_MOLD = (12, 1)
+_FAST = ("lld", "mold")
+"""Links took 0.49 and 0.61 of GNU ld's time: docs/plan-figures.md."""
 _GAIN = {
+    "fast": "lld or mold, faster than GNU ld",
     "mold": "links on all cores",
     "lld": "links faster than GNU ld",
     "wild": "links fastest of all; it is young",
@@ -28,13 +31,27 @@ def linker_row(case: Case) -> Setting:
     if wanted is None:
         reason = f"mode {case.mode} says nothing of it" if case.mode else NO_MODE
         return Setting("linker", anyway, "cargo", f"the toolchain's default; {reason}")
-    name = shown(wanted.value)
+    name, why_not = _choice(case, shown(wanted.value), anyway)
     if name in ("default", _short(anyway)):
         return Setting("linker", anyway, "mode", "what the toolchain links with anyway", origin=wanted.origin)
-    if why_not := _why_not(case, name):
+    if why_not:
         return Setting("linker", anyway, "cargo", f"the toolchain's default: {why_not}")
     flags = added(case, *_words(case, name))
     return Setting("linker", name, "mode", _gain(name), cost_of_flags(case), wanted.origin, flags)
+
+
+def _choice(case: Case, name: str, anyway: str) -> tuple[str, str]:
+    """The linker that a mode means, and why it is not taken; empty: it is. `fast` is the first that can be had of
+    those that were measured to be faster than GNU ld; nothing is faster than the toolchain's own lld."""
+    if name == "fast":
+        if is_apple(case) or _short(anyway) in _FAST:
+            return "default", ""
+        if why_not := _why_not_here(case, "another one"):
+            return "", why_not
+        reasons = {one: _why_not(case, one) for one in _FAST}
+        name = next((one for one, why_not in reasons.items() if not why_not), "")
+        return name, "" if name else "; ".join(dict.fromkeys(reasons.values()))
+    return name, "" if name in ("default", _short(anyway)) else _why_not(case, name)
 
 
 def _stays(case: Case, own: Given, wanted: Given | None) -> Setting:
@@ -101,6 +118,15 @@ def _chosen_by(flag: Flag) -> str | None:
 
 def _why_not(case: Case, name: str) -> str:
     """Why the mode's linker is not taken; empty: it is."""
+    if why_not := _why_not_here(case, name):
+        return why_not
+    if name in case.found.refused_linkers:
+        return f"{name} failed to link this workspace before"
+    return _why_no_tool(case.found.tool(name), name) or _why_no_driver(case, name) or flag_key(case).refused
+
+
+def _why_not_here(case: Case, name: str) -> str:
+    """Why no other linker is taken for what is built; empty: one may be."""
     from core.plan.cfg import facts_of  # few modes ask for a linker
 
     facts = facts_of(case.triple) or {}
@@ -114,9 +140,7 @@ def _why_not(case: Case, name: str) -> str:
         return f"{case.triple} is not this machine's: its own linker knows it"
     if keys := _linker_keys(case):
         return f"it cannot be told whether {keys[0][0][1]} holds, and so what links"
-    if name in case.found.refused_linkers:
-        return f"{name} failed to link this workspace before"
-    return _why_no_tool(case.found.tool(name), name) or _why_no_driver(case, name) or flag_key(case).refused
+    return ""
 
 
 def _why_no_tool(tool: Tool, name: str) -> str:

@@ -11,7 +11,7 @@ NONE = "none"
 """In place of a mode's name: none is wanted."""
 _DEBUG = ("none", "line-directives-only", "line-tables-only", "limited", "full")
 _SPLIT, _STRIP = ("off", "packed", "unpacked"), ("none", "debuginfo", "symbols")
-_LTO, _LINKERS = ("off", "thin-local", "thin", "fat"), ("default", "mold", "lld", "wild", "bfd")
+_LTO, _LINKERS = ("off", "thin-local", "thin", "fat"), ("default", "fast", "mold", "lld", "wild", "bfd")
 _LAUNCHERS = ("none", "sccache", "ccache")
 _MANY = 1 << 16
 _MAX_CHAIN, _MAX_ABOUT = 20, 120
@@ -33,7 +33,7 @@ OPTIONS = {one.name: one for one in (
     Option("deps-opt-level", "level", ("s", "z"), "optimizing of dependencies"),
     Option("build-opt-level", "level", ("s", "z"), "optimizing of build scripts and proc macros"),
     Option("incremental", "bool", (), "members keep what the next compilation can use again"),
-    Option("linker", "choice", _LINKERS, "program that links"),
+    Option("linker", "choice", _LINKERS, "program that links; fast: lld or mold in place of GNU ld"),
     Option("target-cpu", "cpu", ("default", "native"), "processor that is compiled for"),
     Option("jobs", "number", ("auto",), "compilers at once; auto: as cores and memory allow", _MANY),
     Option("backend", "choice", ("llvm", "cranelift"), "code generator of members; cranelift needs nightly"),
@@ -50,7 +50,7 @@ OPTIONS = {one.name: one for one in (
 )}  # fmt: skip
 """By name, in the order in which people are shown them."""
 
-_DEV = {"profile": "dev", "debug": "line-tables-only", "deps-debug": "none"}
+_DEV = {"profile": "dev", "debug": "line-tables-only", "deps-debug": "none", "linker": "fast"}
 BUILT_IN: dict[str, tuple[str, dict[str, Any]]] = {
     "dev": ("edit, build, run: backtraces have lines, nothing else of debug information is made", _DEV),
     "test": ("build and run tests: as dev", _DEV),
@@ -58,7 +58,7 @@ BUILT_IN: dict[str, tuple[str, dict[str, Any]]] = {
         **_DEV, "packages": "changed"}),
     "release": ("what is shipped, as the workspace's manifest says", {"profile": "release"}),
     "release-fast": ("optimized code to try things with, soon after an edit", {
-        "profile": "release", "lto": "off", "codegen-units": 256, "incremental": True, "debug": "none"}),
+        "profile": "release", "lto": "off", "codegen-units": 256, "incremental": True, "linker": "fast"}),
     "release-optimized": ("the fastest program; takes longest, and most memory while linking", {
         "profile": "release", "lto": "fat", "codegen-units": 1}),
     "low-memory": ("no debug information, and no more compilers at once than memory allows", {

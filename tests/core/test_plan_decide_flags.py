@@ -6,7 +6,7 @@ import pytest
 
 from core.plan.decide import decide
 from core.plan.found import Found, Machine, Target, Tool, Toolchain
-from core.plan.given import Key, Origin
+from core.plan.given import Given, Key, Origin
 from core.plan.wish import Mode, Wish
 from tests.core.plan_worlds import FILE, GNU, MUSL, World, asks, decided, found, row, with_values
 
@@ -213,3 +213,28 @@ class TestNightly:
         assert decided("share-generics", asks(share_generics=True), self.NIGHTLY).flags == ()
         told = decided("share-generics", asks(share_generics=True), self.NIGHTLY, options={"release": [""]})
         assert told.flags == ("--config", f'target.{GNU}.rustflags=["-Zshare-generics=y"]')
+
+
+@pytest.mark.parametrize(
+    ("tools", "refused", "value", "said"),
+    [
+        (("lld", "mold"), (), "lld", "faster than GNU ld"),
+        (("mold",), (), "mold", "links on all cores"),
+        (("lld", "mold"), ("lld",), "mold", "links on all cores"),
+        ((), (), "bfd", "lld is not there; mold is not there"),
+    ],
+)
+def test_fast_is_the_first_linker_that_can_be_had_in_place_of_gnu_ld(
+    tools: tuple[str, ...], refused: tuple[str, ...], value: str, said: str
+) -> None:
+    there = {name: Tool(name, f"/usr/bin/{name}", (20, 0)) for name in tools}
+    found = Found(
+        toolchain=Toolchain(channel="stable", rustc=(1, 80, 0), cargo=(1, 80, 0), host="x86_64-unknown-linux-gnu"),
+        tools={**there, "cc": Tool("cc", "/usr/bin/cc", (12, 2, 0), kind="gcc"), "ld": Tool("ld", "/ld", kind="bfd")},
+        refused_linkers=refused,
+    )
+    mode = Mode("m", Origin("--mode"), {"linker": Given("fast", Origin("mode m"))})
+    row = next(one for one in decide(found, Wish(mode=mode)).settings if one.name == "linker")
+    assert row.value == value
+    assert said in row.reason
+    assert bool(row.flags) == bool(tools)
