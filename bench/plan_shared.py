@@ -17,7 +17,7 @@ from typing import Any
 
 from bench.figures import Figures
 from bench.plan_world import SUBJECTS, size_bytes, unpack
-from tests.real.product import COMMAND, Deck
+from tests.real.product import COMMAND, Deck, read_json
 
 _AGENTS = 4
 
@@ -44,11 +44,11 @@ def check_turns(figures: Figures, deck: Deck, mode: str) -> None:
     unpack(subject, folder, deck.env)
     plain, ours, with_mode = ["cargo", "build"], [COMMAND, "build"], [COMMAND, "build", "--mode", mode]
     compiled = [_compiled(argv, folder, deck.env) for argv in (plain, ours, plain, ours)]
-    figures.at_least("units compiled by the first build", compiled[0], 1, "{:.0f}")
+    figures.at_least("packages compiled by the first build", compiled[0], 1, "{:.0f}")
     figures.at_most("by us, by hand and by us after it", sum(compiled[1:]), 0, "{:.0f}")
     before = size_bytes(folder + "/target")
     first = _compiled(with_mode, folder, deck.env)
-    figures.at_least(f"units compiled by the first build in mode {mode}", first, 1, "{:.0f}")
+    figures.at_least(f"packages compiled by the first build in mode {mode}", first, 1, "{:.0f}")
     after = size_bytes(folder + "/target")
     later = [_compiled(argv, folder, deck.env) for argv in (plain, with_mode, plain, with_mode)]
     figures.at_most("by hand and in the mode by turns after it", sum(later), 0, "{:.0f}")
@@ -56,7 +56,7 @@ def check_turns(figures: Figures, deck: Deck, mode: str) -> None:
 
 
 def _compiled(argv: Sequence[str], folder: str, env: dict[str, str]) -> int:
-    """Units that cargo says it compiles. Raises AssertionError where the build fails."""
+    """Packages that cargo says it compiles. Raises AssertionError where the build fails."""
     done = subprocess.run(argv, cwd=folder, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     assert "Finished" in done.stderr, done.stderr[-2000:]
@@ -77,11 +77,18 @@ def check_keys(figures: Figures, deck: Deck, mode: str) -> None:
         by_us = [
             _looked_up([COMMAND, "build", "--agent", f"k{at}"], one, env, sccache) for at, one in enumerate(folders)
         ]
+        before = set(deck.runs())
         in_mode = [
             _looked_up([COMMAND, "build", "--agent", f"k{at}", "--mode", mode], one, env, sccache)
             for at, one in enumerate(folders)
         ]
+    told = [_told_profile(run) for run in set(deck.runs()) - before]
+    figures.at_least(f"builds that were told what mode {mode} sets", sum(told), _AGENTS, "{:.0f}", f"of {len(told)}")
     _judge_keys(figures, by_hand, by_us, in_mode, mode)
+
+
+def _told_profile(run: str) -> bool:
+    return "profile." in json.dumps(read_json(f"{run}/run.json")["launch"])
 
 
 def _judge_keys(
