@@ -199,7 +199,7 @@ def test_an_own_mode_adds_to_what_it_inherits_and_each_option_keeps_its_place() 
     assert mode == Mode("mine", Origin("file1", 1), {
         "profile": Given("dev", Origin("mode dev")), "debug": Given("full", Origin("file1", 3)),
         "deps-debug": Given("none", Origin("mode dev")),
-        "lto": Given("fat", Origin("file1", 4)),
+        "lto": Given("fat", Origin("file1", 4)), "linker": Given("fast", Origin("mode dev")),
     }, "as I like it")  # fmt: skip
     assert describe(mode) == "mine: profile dev, debug full, deps-debug none, lto fat"
 
