@@ -201,7 +201,7 @@ def test_an_own_mode_adds_to_what_it_inherits_and_each_option_keeps_its_place() 
         "deps-debug": Given("none", Origin("mode dev")),
         "lto": Given("fat", Origin("file1", 4)), "linker": Given("fast", Origin("mode dev")),
     }, "as I like it")  # fmt: skip
-    assert describe(mode) == "mine: profile dev, debug full, deps-debug none, lto fat"
+    assert describe(mode) == "mine: profile dev, debug full, deps-debug none, lto fat, linker fast"
 
 
 def test_a_mode_without_inherits_takes_the_place_of_the_built_in_one_of_its_name() -> None:
