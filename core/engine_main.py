@@ -29,7 +29,7 @@ def run(state: str, cache: str, idle_s: float, lock_fd: int) -> int:
         tenure = Tenure(paths.engine + "/lock", lock_fd, monotonic, installed_code)
         engine = Engine(paths, default_makers(), clock=wall_clock, monotonic=monotonic, keeper=keeper, tenure=tenure)
         actions = Actions(paths, status=lambda: _status(engine), shut_down=engine.stop)
-        server = Server(paths.engine, actions.handle)
+        server = Server(paths.engine, actions.handle, keeper.fault)
         with contextlib.closing(server):
             engine.loop(server, idle_s)
     except Exception as error:

@@ -13,6 +13,8 @@ from core.errors import DeckError
 
 Handler = Callable[[dict[str, Any]], dict[str, Any]]
 """Does what a request says and gives what the answer holds beside `ok`. Raises DeckError to refuse."""
+Fault = Callable[[str, BaseException], None]
+"""Is told of what a handler raised beside that, and where."""
 VERSION = 1
 MAX_LINKS = 64
 LINK_TIMEOUT_S = 10.0
@@ -30,7 +32,7 @@ class _Link:
 class Server:
     """Listens on `engine/socket`."""
 
-    def __init__(self, folder: str, handle: Handler) -> None:
+    def __init__(self, folder: str, handle: Handler, fault: Fault) -> None:
         """Take the place of whatever lies there: the caller holds the engine's lock, so it is a dead engine's.
 
         Raises:
@@ -39,6 +41,7 @@ class Server:
         self.asked_at: float | None = None
         """When somebody last connected (a nudge of `ensure_engine` says nothing), on the clock of `serve`."""
         self._handle = handle
+        self._fault = fault
         self._links: dict[int, _Link] = {}
         self._token = _write_token(folder + "/token")
         folder_fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -117,6 +120,9 @@ class Server:
             answer = {"ok": True, **self._handle(message)}
         except DeckError as error:
             answer = _refusal(str(error))
+        except Exception as error:  # whatever it is: builds are watched on
+            self._fault("request", error)
+            answer = _refusal(f"this failed by a fault of ours, see the engine's log: {type(error).__name__}: {error}")
         self._reply(fd, link, answer)
 
     def _checked(self, line: bytes) -> dict[str, Any]:

@@ -199,7 +199,7 @@ def test_an_engine_of_another_version_says_so(paths: Paths) -> None:
 
 def test_who_says_nothing_is_let_go(tmp_path: Path) -> None:
     now = [0.0]
-    server = Server(str(tmp_path), lambda message: {})
+    server = Server(str(tmp_path), lambda message: {}, _no_fault)
     try:
         with socket.socket(socket.AF_UNIX) as link:
             link.connect(str(tmp_path / "socket"))
@@ -210,6 +210,29 @@ def test_who_says_nothing_is_let_go(tmp_path: Path) -> None:
             assert link.recv(1) == b""
     finally:
         server.close()
+
+
+def test_a_fault_in_answering_is_a_refusal_and_is_told(tmp_path: Path) -> None:
+    def fail(message: dict[str, Any]) -> dict[str, Any]:
+        raise TypeError("of all things")
+
+    told: list[tuple[str, str]] = []
+    server = Server(str(tmp_path), fail, lambda where, error: told.append((where, str(error))))
+    token = (tmp_path / "token").read_text().strip()
+    with socket.socket(socket.AF_UNIX) as link:
+        link.connect(f"{tmp_path}/socket")
+        link.sendall(json.dumps({"v": 1, "token": token, "do": "start"}).encode() + b"\n")
+        for _ in range(2):  # one turn to accept, one to answer
+            server.serve(1.0, lambda: 0.0)
+        answer = json.loads(link.recv(1 << 16))
+    server.close()
+    assert answer["ok"] is False
+    assert "TypeError: of all things" in answer["error"]
+    assert told == [("request", "of all things")]
+
+
+def _no_fault(where: str, error: BaseException) -> None:
+    raise error
 
 
 def test_a_state_folder_that_cannot_be_made_is_said_in_time(tmp_path: Path) -> None:
