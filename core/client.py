@@ -13,7 +13,8 @@ from core.paths import Paths
 
 IDLE_S = 60.0
 """The engine ends so long after the last run was closed, unless somebody asks."""
-MAX_REQUEST_BYTES = 1 << 20
+MAX_REQUEST_BYTES = 4 << 20
+"""A start holds an environment, which the kernel lets grow to 2 MB."""
 _ANSWER_BYTES = 16 << 20
 _DIRECT_PATH_BYTES = 100
 

@@ -321,6 +321,7 @@ def main(argv: list[str] | None = None) -> int:
         wake=partial(_wake, paths),
         load=LoadMeter().sample,
         foresee=foresee_plans(paths, os.environ),
+        env=os.environ,
         pulse=Pulse(paths),
         glyphs_are_ascii=not has_unicode(os.environ),
         theme=pick_theme(os.environ),

@@ -137,7 +137,7 @@ class RunActions(PersonalApp):
         def start(wanted: Wanted | None) -> None:
             if wanted is None:
                 return
-            self.ask(wanted.message())
+            self.ask(wanted.message(self.deck.env))
             self.notify(f"{wanted.agent}: {wanted.command}", title="starts", markup=False, timeout=3)
             if not _has_credentials(wanted.command):
                 self.remember(lambda memory: memory.having_started(wanted.cwd, wanted.agent, wanted.command))

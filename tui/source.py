@@ -46,6 +46,8 @@ class Deck:
     """Tells whether anything moved; None: look each time."""
     foresee: Foresee | None = None
     """Says what a build would be told; None: that is not to be had."""
+    env: Mapping[str, str] | None = None
+    """Of builds that are started here, as they are foreseen; None: the engine's own."""
     is_recording: bool = False
     note: str = ""
     """Said in the header: `recording ×4`."""

@@ -36,10 +36,12 @@ class Stage:
         self.asked.append(message)
         return {"ok": True}
 
-    def app(self, *, is_ascii: bool = False, preferences: Preferences | None = None) -> DeckApp:
+    def app(
+        self, *, is_ascii: bool = False, preferences: Preferences | None = None, env: dict[str, str] | None = None
+    ) -> DeckApp:
         deck = Deck(
             self, self.paths, clock=lambda: self.now, request=self.request, theme="deck-dark",
-            glyphs_are_ascii=is_ascii, preferences=preferences or Preferences(),
+            glyphs_are_ascii=is_ascii, preferences=preferences or Preferences(), env=env,
         )  # fmt: skip
         return DeckApp(deck, is_pulling=False)
 

@@ -172,6 +172,17 @@ async def test_the_request_carries_the_mode(stage: Stage, tmp_path: Path, mode: 
         assert stage.asked == [{**expected, **message}]
 
 
+async def test_what_is_started_has_the_environment_that_it_was_foreseen_with(stage: Stage, tmp_path: Path) -> None:
+    app = stage.app(env={"DECK_MODE": "dev", "RUSTFLAGS": "-O"})
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("s")
+        for name, value in (("command", "cargo build"), ("cwd", str(tmp_path)), ("agent", "me")):
+            field(app, name).value = value
+        await pilot.press("enter")
+        await app.workers.wait_for_complete()
+        assert [one["env"] for one in stage.asked] == [{"DECK_MODE": "dev", "RUSTFLAGS": "-O"}]
+
+
 async def test_a_mode_that_there_is_not_starts_nothing(stage: Stage, tmp_path: Path) -> None:
     seer = Seer(lambda asked: Foreseen((Cell("no"),), wrong_mode="there is no mode 'x'" if asked.mode else ""))
     app = stage.app()

@@ -2,6 +2,7 @@
 
 import os
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar
@@ -50,12 +51,14 @@ class Wanted:
         command = newest.command if newest.tool != "cargo" else f"cargo {newest.command}"
         return Wanted(newest.cwd, agent, command)
 
-    def message(self) -> dict[str, Any]:
-        """The request for the engine."""
+    def message(self, env: Mapping[str, str] | None = None) -> dict[str, Any]:
+        """The request for the engine. `env`: of the build; None: the engine's own."""
         asked = self.asked()
-        message = {
+        message: dict[str, Any] = {
             "do": "start", "agent": asked.agent, "cwd": asked.cwd, "argv": list(asked.words), "tool": asked.tool,
         }  # fmt: skip
+        if env is not None:
+            message["env"] = dict(env)
         return message | {"mode": self.mode} if self.mode else message
 
     def asked(self) -> Asked:
