@@ -45,7 +45,8 @@ def read_server(paths: Paths, agent: str) -> Server | None:
     try:
         with open(agent_folder(paths, agent) + "/server.json", "rb") as file:
             found = json.loads(file.read(_MAX_BYTES))
-        server = Server(**{name: found[name] for name in Server._fields})
+        given = {name: found[name] for name in Server._fields if name in found or name not in Server._field_defaults}
+        server = Server(**given)
         is_sound = server.agent == agent and _is_sound(server)
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None

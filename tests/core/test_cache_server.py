@@ -41,6 +41,17 @@ def test_a_record_with_a_field_that_cannot_be_is_none(tmp_path: Path, name: str,
     assert read_server(paths_below(str(tmp_path)), "ann") is None
 
 
+def test_a_record_of_an_earlier_version_lacks_what_came_later(tmp_path: Path) -> None:
+    server = server_in(tmp_path)
+    known = server._asdict()
+    del known["namespace"]
+    Path(server.folder, "server.json").write_text(json.dumps(known))
+    assert read_server(paths_below(str(tmp_path)), "ann") == server
+    del known["backend"]
+    Path(server.folder, "server.json").write_text(json.dumps(known))
+    assert read_server(paths_below(str(tmp_path)), "ann") is None
+
+
 @pytest.mark.parametrize("content", ["", "{}", "4", "[" * 100_000, "\0", '{"pid": ', " " * 100_000])
 def test_what_is_no_record_is_none(tmp_path: Path, content: str) -> None:
     Path(server_in(tmp_path).folder, "server.json").write_text(content)
