@@ -68,10 +68,9 @@ class Actions:
         mode = message.get("mode") or None
         if mode is not None and not isinstance(mode, str):
             raise UsageError("start takes mode: the name of a mode")
-        env = _without_ours(env) | ({MODE: mode} if mode else {})
         run = start_detached(
             self._paths, agent=_text(message, "agent"), cwd=_text(message, "cwd"), words=tuple(words), tool=tool,
-            env=env, mode=mode,
+            env=_without_ours(env), mode=mode,
         )  # fmt: skip
         return {"run": run}
 
@@ -97,6 +96,7 @@ class Actions:
                 "argv": record["typed"],
                 "tool": record["tool"],
                 "env": {name: value for name, value in env.items() if value is not None},
+                "mode": record.get("mode_asked"),
             }
         )
 

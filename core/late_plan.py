@@ -1,8 +1,8 @@
 """Plans of builds that were started without one: made by the engine while they run, for who asks what was in force.
 
-Such a build has no mode, so its plan sets nothing; what stands in its way is told as soon as it starts. Programs that
-nobody asked yet what they are, are asked by a process of its own: that takes half a second, and then it is planned
-anew.
+Such a build had no mode, so its plan sets nothing, whatever variables and files say by now; what stands in its way is
+told as soon as it starts. Programs that nobody asked yet what they are, are asked by a process of its own: that takes
+half a second, and then it is planned anew.
 """
 
 import json
@@ -13,6 +13,7 @@ from typing import Any
 from core.clock import Clock
 from core.daemon import Daemons
 from core.facts import LATE_PLAN
+from core.findings import from_record
 from core.paths import Paths
 from core.plan.make import Planned, finish, prepare, with_mends
 from core.run import begin, cache, mask, target
@@ -42,7 +43,9 @@ def plan_late(paths: Paths, run: str, *, may_ask: bool = False) -> Planned | Non
         return None
     if not command.takes_flags:
         return None
-    return with_mends(finish(prepare(paths, command, may_ask=may_ask), where, cached))
+    planned = with_mends(finish(prepare(paths, command, may_ask=may_ask, has_wishes=False), where, cached))
+    told = from_record(record.get("findings"))  # as it started: why it was not planned then
+    return planned._replace(plan=planned.plan._replace(findings=(*told, *planned.plan.findings)))
 
 
 def _of_row(record: Mapping[str, Any], name: str, field: str) -> str:

@@ -13,12 +13,14 @@ from core.plan.decide_scope import NAMES_PACKAGES
 from core.plan.found import Found
 from core.plan.given import Origin, Trouble
 from core.plan.look import look
-from core.plan.plan import Finding, Plan
+from core.plan.plan import Evidence, Finding, Plan
 from core.plan.small_file import read_small
 from core.plan.wish import Mode, Wish
 from core.run import cache, target
 from core.run.command import Command
 
+MAX_NOTICE = 500
+"""Characters of one sentence that is said before a build."""
 _MAX_LOCK_BYTES = 1 << 26
 _TAKE_PACKAGES = ("build", "check", "clippy", "test", "nextest", "doc", "bench")
 
@@ -80,32 +82,38 @@ class Planned(NamedTuple):
             "mode": self.plan.mode or None,
             "mode_origin": self.plan.mode_origin.shown,
             "plan": [one.record() for one in self.plan.settings],
-            "findings": [one.record() for one in self.plan.findings],
+            "findings": [one.record() for one in (*map(_unusable, self.troubles), *self.plan.findings)],
         }
 
     @property
     def notices(self) -> tuple[str, ...]:
         """To be said before the build's own words: what cannot be used, and what will have it fail."""
         fails = (_sentence(one) for one in self.plan.findings if one.severity == "error")
-        return (*(one.sentence for one in self.troubles), *fails)
+        return tuple(map(_cut, (*(one.sentence for one in self.troubles), *fails)))
 
 
-def prepare(paths: Paths, command: Command, *, flag: str | None = None, may_ask: bool = False) -> Prepared:
+def prepare(
+    paths: Paths, command: Command, *, flag: str | None = None, may_ask: bool = False, has_wishes: bool = True
+) -> Prepared:
     """Look at what is there, and read what is wanted.
 
     Args:
+        paths: Ours.
         command: What is to be built.
         flag: Value of `--mode`; None: not given.
         may_ask: Programs that nobody asked yet may be asked, which takes half a second.
+        has_wishes: False: it was started without a mode and without wishes, whatever variables and files of ours say
+            now; no program is started but for `may_ask`.
 
     Raises:
         UsageError: `flag` names no mode.
     """
     env, root = command.env, command.root
-    chosen = choose.choose_mode(paths.cache, flag=flag, env=env, root=root)
+    chosen = choose.choose_mode(paths.cache, flag=flag, env=env, root=root) if has_wishes else choose.Chosen()
     if chosen.is_refused:
         raise UsageError(chosen.troubles[-1].sentence)
-    mode = chosen.mode if command.takes_flags else Mode()
+    has_wishes = has_wishes and command.takes_flags
+    mode = chosen.mode if has_wishes else Mode()
     parsed, cpu = command.parsed, mode.options.get("target-cpu")
     found = look(
         paths, cwd=command.cwd, env=env, root=root, toolchain_word=parsed.toolchain or "",
@@ -116,8 +124,8 @@ def prepare(paths: Paths, command: Command, *, flag: str | None = None, may_ask:
         subcommand=parsed.command.name if parsed.command else parsed.subcommand,
         options=parsed.options,
         mode=mode,
-        features=choose.read_features(env, chosen.own) if command.takes_flags else None,
-        is_verbose=choose.read_verbose(env, chosen.own) if command.takes_flags else None,
+        features=choose.read_features(env, chosen.own) if has_wishes else None,
+        is_verbose=choose.read_verbose(env, chosen.own) if has_wishes else None,
     )
     return Prepared(command, found, chosen, _with_changed(wish, command))
 
@@ -191,6 +199,18 @@ def _digest_of(path: str) -> str:
 
     content = read_small(path, _MAX_LOCK_BYTES)
     return hashlib.blake2b(content, digest_size=8).hexdigest() if content is not None else ""
+
+
+def _unusable(trouble: Trouble) -> Finding:
+    """What is wrong with settings of ours, for those who do not see what is said before the build."""
+    return Finding(
+        "settings-unusable", "error", _cut(trouble.why), (Evidence(trouble.origin, "what cannot be used"),),
+        "the build goes without it",
+    )  # fmt: skip
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= MAX_NOTICE else text[: MAX_NOTICE - 1] + "…"
 
 
 def _sentence(finding: Finding) -> str:

@@ -3,7 +3,7 @@
 import os
 from typing import NamedTuple
 
-from core.errors import DeckError, SpawnError, UsageError
+from core.errors import SpawnError, UsageError
 from core.launch import Launch
 from core.paths import Paths, find_paths
 from core.plan.settings import with_manifest
@@ -89,16 +89,16 @@ def is_shim(path: str) -> bool:
 def command_of(paths: Paths, words: tuple[str, ...], cwd: str, env: dict[str, str], cargo: str = "") -> Command:
     """A cargo command line with all that its plan needs to know of it."""
     parsed, settings = parse_cargo(words, cwd, env)
-    folder = os.path.normpath(os.path.join(cwd, parsed.value("C") or "."))
+    folder = grammar.folder_of(words, cwd)
     root = identity.workspace_root(folder, parsed.value("manifest-path"))
     settings = settings._replace(settings=with_manifest(paths.cache, settings.settings, root or ""))
     return Command(parsed, settings, folder, env, root or "", cargo or find_cargo(env) or "cargo")
 
 
 def parse_cargo(words: tuple[str, ...], cwd: str, env: dict[str, str]) -> tuple[grammar.Parsed, config.CargoConfig]:
-    """The command line taken apart, and cargo's settings for it."""
-    home, cache_folder = os.path.expanduser("~"), find_paths(env).cache
-    settings = config.read_config(cwd, env, home, cache=cache_folder, given=config.given_in(words))
+    """The command line taken apart, and cargo's settings for it: those of the folder that `-C` names."""
+    home, cache_folder, folder = os.path.expanduser("~"), find_paths(env).cache, grammar.folder_of(words, cwd)
+    settings = config.read_config(folder, env, home, cache=cache_folder, given=config.given_in(words))
     return grammar.parse(words, settings.aliases), settings
 
 
@@ -141,63 +141,97 @@ def is_recordable(words: tuple[str, ...], cwd: str, env: dict[str, str]) -> bool
     return parsed.is_known and (parsed.toolchain is None or is_installed(toolchain, env))
 
 
+class _Ready(NamedTuple):
+    """All that a start needs."""
+
+    order: spawn.Order
+    composed: compose.Composed
+    target: target.Target
+    notices: tuple[str, ...]
+
+
 def begin(paths: Paths, request: Request) -> Begun:
     """Start the run.
 
     Raises:
-        UsageError: there is no such program.
+        UsageError: there is no such program, or no such mode.
         StateError, SpawnError: it could not be recorded or started; nothing runs.
     """
-    if request.tool == "exec":
-        return _begin_exec(paths, request)
-    cargo = need_program(request)
-    command = command_of(paths, request.words, request.cwd, request.env, cargo)
-    parsed, settings, cwd, root = command.parsed, command.config, command.cwd, command.root or None
-    checkout = root or identity.git_root(cwd) or cwd
-    slot = spawn.take_slot(paths, request.agent.name, own_target(command).path)
+    program = need_program(request)
+    command = None
+    if request.tool == "cargo":
+        command = command_of(paths, request.words, request.cwd, request.env, program)
+    slot = spawn.take_slot(paths, request.agent.name, own_target(command).path if command is not None else None)
     try:
-        decided = decide_run(paths, slot.run, command, request.agent.name, checkout, request.mode)
-        chosen, cached = decided.target, decided.cached
-        memory = handoff.open_memory() if request.caller.out_tty and request.is_owned else None
-        composed = compose.compose(
-            parsed, settings, request.caller, request.env,
-            target_dir=chosen.path if chosen.source == "private" else None, can_hand_over=memory is not None,
-            own_harnesses=_own_harnesses(request.caller, parsed, root, cwd), more=decided.flags,
-        )  # fmt: skip
-        memory = _kept(memory, composed)
-        order = spawn.Order(
-            agent=request.agent.name,
-            agent_source=request.agent.source,
-            tool="cargo",
-            subcommand=parsed.command.name if parsed.command else parsed.subcommand,
-            typed=request.words,
-            launch=Launch(
-                (cargo, *composed.words),
-                request.cwd,
-                env=(*composed.env, *decided.env, *_handed(memory)),
-                path_front=_path_front(paths, request, settings, cached, root, settings.build_dir or chosen.path),
-                wrappers=("sccache",) if cached.server else (),
-            ),
-            env=request.env,
-            checkout=checkout,
-            target_dir=chosen.path,
-            target_source=chosen.source,
-            build_dir=settings.build_dir if chosen.path is not None else None,
-            json=composed.json,
-            has_progress=composed.has_progress,
-            parser=composed.parser,
-            streams=1 if request.caller.is_one_stream else 2,
-            has_terminal=request.caller.has_terminal,
-            plan=decided.record,
-            rustc_wrapper=settings.rustc_wrapper,
-            cache_server=cached.server,
-            handoff_fd=memory,
-        )
-        started = spawn.start(paths, slot, order, owned=request.is_owned)
-    except (DeckError, OSError):
+        ready = _ready(paths, slot.run, request, command) if command is not None else _ready_exec(paths, request)
+    except BaseException:  # whatever it is: nobody else would free the place
         spawn.give_up_slot(paths, slot)
         raise
-    return Begun(started, composed, chosen, memory, order.subcommand, decided.notices)
+    started = spawn.start(paths, slot, ready.order, owned=request.is_owned)
+    order = ready.order
+    return Begun(started, ready.composed, ready.target, order.handoff_fd, order.subcommand, ready.notices)
+
+
+def _ready(paths: Paths, run: str, request: Request, command: Command) -> _Ready:
+    """Decide all about a build of cargo's."""
+    parsed, settings, root = command.parsed, command.config, command.root or None
+    checkout = root or identity.git_root(command.cwd) or command.cwd
+    decided = decide_run(paths, run, command, request.agent.name, checkout, request.mode)
+    chosen, cached = decided.target, decided.cached
+    memory = handoff.open_memory() if request.caller.out_tty and request.is_owned else None
+    composed = compose.compose(
+        parsed, settings, request.caller, request.env,
+        target_dir=chosen.path if chosen.source == "private" else None, can_hand_over=memory is not None,
+        own_harnesses=_own_harnesses(request.caller, parsed, root, command.cwd), more=decided.flags,
+    )  # fmt: skip
+    memory = _kept(memory, composed)
+    launch = Launch(
+        (command.cargo, *composed.words),
+        request.cwd,
+        env=(*composed.env, *decided.env, *_handed(memory)),
+        path_front=_path_front(paths, request, settings, cached, root, settings.build_dir or chosen.path),
+        wrappers=("sccache",) if cached.server else (),
+    )
+    order = _order(request, launch, parsed.command.name if parsed.command else parsed.subcommand, checkout)._replace(
+        target_dir=chosen.path, target_source=chosen.source, json=composed.json, has_progress=composed.has_progress,
+        build_dir=settings.build_dir if chosen.path is not None else None, parser=composed.parser, handoff_fd=memory,
+        plan=decided.record, rustc_wrapper=settings.rustc_wrapper, cache_server=cached.server,
+    )  # fmt: skip
+    return _Ready(order, composed, chosen, decided.notices)
+
+
+def _ready_exec(paths: Paths, request: Request) -> _Ready:
+    """Decide all about a command that is not cargo."""
+    checkout = identity.workspace_root(request.cwd, None) or identity.git_root(request.cwd) or request.cwd
+    composed = compose.Composed(request.words, "none", False, False, (), False, False, "generic")
+    cached = cache.choose_for_exec(paths, request.agent.name, request.env)
+    nowhere = target.Target(None, "none", "")
+    launch = Launch(request.words, request.cwd, env=cached.env)
+    order = _order(request, launch, os.path.basename(request.words[0]), checkout)
+    order = order._replace(plan=brief_record(nowhere, cached), cache_server=cached.server)
+    return _Ready(order, composed, nowhere, cached.notices)
+
+
+def _order(request: Request, launch: Launch, subcommand: str, checkout: str) -> spawn.Order:
+    """What is the same for all; the rest as it is for a command that is not cargo."""
+    return spawn.Order(
+        agent=request.agent.name,
+        agent_source=request.agent.source,
+        tool=request.tool,
+        subcommand=subcommand,
+        typed=request.words,
+        launch=launch,
+        env=request.env,
+        checkout=checkout,
+        target_dir=None,
+        target_source="none",
+        json="none",
+        has_progress=False,
+        parser="generic",
+        streams=1 if request.caller.is_one_stream else 2,
+        has_terminal=request.caller.has_terminal,
+        mode_asked=request.mode,
+    )
 
 
 def _handed(memory: int | None) -> tuple[tuple[str, str], ...]:
@@ -220,39 +254,6 @@ def _path_front(
         paths, request.env, root, settings.rustc_wrapper, build_dir=build_dir, has_our_cache=bool(cached.server)
     )
     return (*found, *cached.folders)
-
-
-def _begin_exec(paths: Paths, request: Request) -> Begun:
-    program = need_program(request)
-    checkout = identity.workspace_root(request.cwd, None) or identity.git_root(request.cwd) or request.cwd
-    slot = spawn.take_slot(paths, request.agent.name, None)
-    composed = compose.Composed(request.words, "none", False, False, (), False, False, "generic")
-    cached = cache.choose_for_exec(paths, request.agent.name, request.env)
-    order = spawn.Order(
-        agent=request.agent.name,
-        agent_source=request.agent.source,
-        tool="exec",
-        subcommand=os.path.basename(program),
-        typed=request.words,
-        launch=Launch(request.words, request.cwd, env=cached.env),
-        env=request.env,
-        checkout=checkout,
-        target_dir=None,
-        target_source="none",
-        json="none",
-        has_progress=False,
-        parser="generic",
-        streams=1 if request.caller.is_one_stream else 2,
-        has_terminal=request.caller.has_terminal,
-        plan=brief_record(target.Target(None, "none", ""), cached),
-        cache_server=cached.server,
-    )
-    try:
-        started = spawn.start(paths, slot, order, owned=request.is_owned)
-    except (DeckError, OSError):
-        spawn.give_up_slot(paths, slot)
-        raise
-    return Begun(started, composed, target.Target(None, "none", ""), None, order.subcommand, cached.notices)
 
 
 def is_program(program: str, cwd: str, env: dict[str, str]) -> bool:

@@ -33,6 +33,10 @@ class Command(NamedTuple):
         return self.parsed.command is not None and self.parsed.is_known and bool(self.root)
 
 
+# What follows asks in short what core.plan.look and core.plan.choose know in full, on purpose: to import those takes
+# longer than all of this, and most builds go without.
+
+
 def is_planned_first(command: Command, flag: str | None) -> bool:
     """Its plan changes how it is started, or says what will have it fail: 20 ms that other builds do without. Their
     plan is made by the engine, while they run.
@@ -50,27 +54,43 @@ def is_planned_first(command: Command, flag: str | None) -> bool:
 
 def _has_project_file(root: str) -> bool:
     """There is a `deck.toml` in the workspace's root, or in that of the git checkout around it."""
+    if not root:
+        return False
+    if _is_there(root + "/deck.toml"):
+        return True
     folder = root
-    while folder:
-        if os.path.lexists(folder + "/deck.toml"):
-            return True
-        if os.path.exists(folder + "/.git") or folder == "/":
+    while not _is_there(folder + "/.git"):
+        parent = os.path.dirname(folder)
+        if parent == folder:
             return False
-        folder = os.path.dirname(folder)
-    return False
+        folder = parent
+    return folder != root and _is_there(folder + "/deck.toml")
+
+
+def _is_there(path: str) -> bool:
+    """Something is, readable or not."""
+    try:
+        os.stat(path)
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def _has_mode(env: dict[str, str]) -> bool:
-    """The person's settings speak of modes."""
+    """The person's settings speak of modes, or cannot be read: the plan says why."""
     path = settings_path(env)
+    if not _is_there(path):
+        return False
     if not os.path.isfile(path):
-        return False  # to open a pipe would wait for its writer
+        return True  # to open a pipe would wait for its writer
     try:
         with open(path, "rb") as file:
-            lines = file.read(_MAX_SETTINGS_BYTES).split(b"\n")
+            content = file.read(_MAX_SETTINGS_BYTES + 1)
     except OSError:
-        return False
-    return any(line.lstrip().startswith(b"mode") for line in lines)
+        return True
+    return b"mode" in content or b"\\" in content or len(content) > _MAX_SETTINGS_BYTES  # a key may be "mo\u0064e"
 
 
 def _uses_native(command: Command) -> bool:
@@ -86,10 +106,37 @@ def _lacks_program(command: Command) -> bool:
     for key, given in command.config.settings.values.items():
         if key[-1] not in _PROGRAMS or not isinstance(given.value, str) or not given.value:
             continue
+        if key[0] == "target" and not _is_built_for(command, key[1]):
+            continue
         base = os.path.dirname(os.path.dirname(given.origin.place)) if given.origin.place[:1] == "/" else command.cwd
         if not _is_program(given.value, base, command.env):
             return True
     return False
+
+
+def _is_built_for(command: Command, target: str) -> bool:
+    """Something is compiled for a target: it is asked for, or the host's, or an expression that may mean either."""
+    if target.startswith("cfg(") or _is_host(target):
+        return True
+    set_one = command.config.settings.get("build", "target")
+    asked = command.parsed.options.get("target") or (_words(set_one.value) if set_one is not None else ())
+    return any(os.path.basename(one).removesuffix(".json") == target for one in asked)
+
+
+def _words(value: object) -> tuple[str, ...]:
+    """Of a text, or of an array of them."""
+    return (value,) if isinstance(value, str) else tuple(map(str, value)) if isinstance(value, list | tuple) else ()
+
+
+def _is_host(target: str) -> bool:
+    """rustup's own toolchains are for such a target here, as far as that can be told without asking rustc."""
+    about = os.uname()
+    machine = {"arm64": "aarch64"}.get(about.machine, about.machine)
+    system = {"Linux": "-linux-", "Darwin": "-apple-darwin"}.get(about.sysname, "-")
+    if not target.startswith(machine[:4]) or system not in target or "android" in target:
+        return False
+    has_glibc = "CS_GNU_LIBC_VERSION" in os.confstr_names
+    return about.sysname != "Linux" or ("-musl" not in target) == has_glibc
 
 
 def _is_program(name: str, base: str, env: dict[str, str]) -> bool:

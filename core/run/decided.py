@@ -4,12 +4,17 @@ import gc
 import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from core.errors import UsageError
 from core.paths import Paths
 from core.run import cache, target
 from core.run.command import Command, is_planned_first
 
 if TYPE_CHECKING:
     from core.plan.make import Prepared
+
+
+MAX_NOTICE = 500
+"""Characters of one sentence that is said before a build."""
 
 
 class Decided(NamedTuple):
@@ -27,18 +32,39 @@ class Decided(NamedTuple):
 
 
 def decide_run(paths: Paths, run: str, command: Command, agent: str, checkout: str, mode: str | None) -> Decided:
-    """Decide it; a private target dir is made, a cache server runs when this returns.
+    """Decide it; a private target dir is made, a cache server runs when this returns. Where planning itself fails,
+    whatever the reason, the build goes plain.
 
     `mode`: value of `--mode`.
 
     Raises:
         UsageError: `mode` names none.
     """
-    if not is_planned_first(command, mode):
-        where = _choose(paths, run, command, agent, checkout, None)
-        cached = _cache(paths, command, agent, None)
-        record = brief_record(where, cached)
-        return Decided(where, cached, cached.flags, cached.env, cached.notices, record)
+    try:
+        if is_planned_first(command, mode):
+            return _planned(paths, run, command, agent, checkout, mode)
+    except UsageError:
+        raise
+    except Exception as error:
+        return _unplanned(_plain(paths, run, command, agent, checkout), error)
+    return _plain(paths, run, command, agent, checkout)
+
+
+def _plain(paths: Paths, run: str, command: Command, agent: str, checkout: str) -> Decided:
+    """Without a plan: it is made while the build runs."""
+    where = _choose(paths, run, command, agent, checkout, None)
+    cached = _cache(paths, command, agent, None)
+    return Decided(where, cached, cached.flags, cached.env, cached.notices, brief_record(where, cached))
+
+
+def _unplanned(plain: Decided, error: Exception) -> Decided:
+    """The same, saying why there is no plan, here and on record."""
+    why = f"this build could not be planned, and goes plain: {type(error).__name__}: {error}"[:MAX_NOTICE]
+    finding = {"id": "not-planned", "severity": "warning", "title": why, "evidence": [], "cost": "", "mend": ""}
+    return plain._replace(notices=(why, *plain.notices), record={**plain.record, "findings": [finding]})
+
+
+def _planned(paths: Paths, run: str, command: Command, agent: str, checkout: str, mode: str | None) -> Decided:
     load_plans()
     from core.plan import make
 

@@ -4,6 +4,7 @@ Source: `cargo help COMMAND`, cargo 1.80 to 1.95. A command line with a flag tha
 of our flags: clap prints the flags that were given in its usage line, so an error would look different.
 """
 
+import os
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
@@ -135,6 +136,13 @@ def split_globals(words: tuple[str, ...]) -> int:
     return min(i, len(words))
 
 
+def folder_of(words: tuple[str, ...], cwd: str) -> str:
+    """Where a cargo that is started in `cwd` works: `-C` has it go elsewhere before it reads anything."""
+    options: dict[str, list[str]] = {}
+    _globals(words[: split_globals(words)], options)
+    return os.path.normpath(os.path.join(cwd, *options.get("C", ())[-1:]))
+
+
 def parse(words: tuple[str, ...], aliases: Mapping[str, tuple[str, ...]] | None = None) -> Parsed:
     """Take a cargo command line apart; `aliases` are the user's own, already split into words."""
     at = split_globals(words)
@@ -182,8 +190,8 @@ def _globals(words: tuple[str, ...], options: dict[str, list[str]]) -> None:
         name, _, value = word.lstrip("-").partition("=")
         if word in _GLOBAL_VALUES:
             value, i = (words[i + 1] if i + 1 < len(words) else ""), i + 1
-        if name in ("C", "Z"):
-            options.setdefault(name, []).append(value)
+        if word[:2] in ("-C", "-Z"):
+            options.setdefault(word[1], []).append(value if len(word) == 2 else word[2:].removeprefix("="))
         elif not word.startswith("+"):
             for long in ("quiet", "verbose") if not word.startswith("--") else (name,):
                 if word.startswith("--") or long[0] in name:

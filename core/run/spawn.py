@@ -52,6 +52,8 @@ class Order(NamedTuple):
     build_dir: str | None = None
     """Where cargo builds, if not in the target dir."""
     handoff_fd: int | None = None
+    mode_asked: str | None = None
+    """Value of `--mode`, for a restart; None: it was not given."""
 
 
 class Slot(NamedTuple):
@@ -167,6 +169,7 @@ def write_record(slot: Slot, order: Order, *, owner: bool) -> None:
             "wrappers": launch.wrappers,
         },
         **mask.safe_record(dict(order.plan), order.env),
+        "mode_asked": order.mode_asked,
         "rustc_wrapper": order.rustc_wrapper,
         "cache_server": order.cache_server or None,
         "json": order.json,
@@ -193,11 +196,30 @@ def _shown(words: tuple[str, ...]) -> str:
 
 
 def start(paths: Paths, slot: Slot, order: Order, *, owned: bool) -> Started:
-    """Fork the supervisor, which starts the build.
+    """Fork the supervisor, which starts the build. Where that cannot be, the slot is given up.
 
     Raises:
         SpawnError: the logs or pipes could not be made; nothing was started.
     """
+    try:
+        job, owner_write, report_read = _job(slot, order, owned=owned)
+        pid = os.fork()
+    except BaseException:
+        give_up_slot(paths, slot)
+        raise
+    if pid == 0:
+        for fd in (owner_write, report_read):
+            if fd >= 0:
+                os.close(fd)
+        supervisor.supervise(job)
+    for mine in {job.out_fd, job.err_fd, slot.lock_fd, job.owner_fd, job.report_fd}:
+        if mine is not None:
+            os.close(mine)
+    return Started(slot.run, slot.folder, pid, owner_write, report_read)
+
+
+def _job(slot: Slot, order: Order, *, owned: bool) -> tuple[child.Job, int, int]:
+    """Record, logs and pipes of a run; what its supervisor needs, and our ends of the pipes (-1: there is none)."""
     try:
         write_record(slot, order, owner=owned)
         if order.launch.path_front:
@@ -212,16 +234,7 @@ def start(paths: Paths, slot: Slot, order: Order, *, owned: bool) -> Started:
         slot.run, slot.folder, order.launch.argv, _environment(order, slot), order.launch.cwd, out_fd, err_fd,
         slot.lock_fd, owner_read, report_write, order.handoff_fd, order.rustc_wrapper,
     )  # fmt: skip
-    pid = os.fork()
-    if pid == 0:
-        for fd in (owner_write, report_read):
-            if fd >= 0:
-                os.close(fd)
-        supervisor.supervise(job)
-    for mine in {out_fd, err_fd, slot.lock_fd, owner_read, report_write}:
-        if mine is not None:
-            os.close(mine)
-    return Started(slot.run, slot.folder, pid, owner_write, report_read)
+    return job, owner_write, report_read
 
 
 def _environment(order: Order, slot: Slot) -> dict[str, str]:

@@ -1,0 +1,288 @@
+"""What is decided before a build starts: what must be planned first, and that a fault of planning holds no build up."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.actions import Actions
+from core.errors import SpawnError, UsageError
+from core.late_plan import plan_late
+from core.plan import choose, make
+from core.plan.decide import decide
+from core.plan.found import Found
+from core.plan.given import Origin, Trouble
+from core.plan.wish import Wish
+from core.run import begin, compose, identity, spawn
+from core.run.command import is_planned_first
+from tests.core.runs import exit_of, paths_in
+
+
+class Place:
+    """A workspace of one crate, a cargo that does nothing, and folders of a person's own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.paths = paths_in(folder)
+        self.root = folder / "ws"
+        (self.root / "src").mkdir(parents=True)
+        (self.root / "Cargo.toml").write_text('[package]\nname = "a"\nversion = "1.0.0"\nedition = "2021"\n')
+        (self.root / "src" / "lib.rs").touch()
+        (folder / "bin").mkdir()
+        (folder / "bin" / "cargo").write_text("#!/bin/sh\necho built\n")
+        (folder / "bin" / "cargo").chmod(0o755)
+        self.settings = folder / "config" / "cargo-deck" / "config.toml"
+        self.settings.parent.mkdir(parents=True)
+        self.env = {
+            "PATH": f"{folder}/bin:/usr/bin:/bin", "HOME": str(folder), "XDG_CONFIG_HOME": str(folder / "config"),
+            "XDG_CACHE_HOME": str(folder / "cache"), "XDG_STATE_HOME": str(folder / "state"),
+        }  # fmt: skip
+
+    def start(self, *words: str, mode: str | None = None) -> str:
+        return begin.start_detached(
+            self.paths, agent="a", cwd=str(self.root), words=words or ("build",), tool="cargo", env=self.env, mode=mode
+        )
+
+    def begin(self, mode: str | None = None) -> begin.Begun:
+        agent = identity.Agent("a", "flag")
+        request = begin.Request(
+            "cargo", ("build",), agent, str(self.root), self.env, compose.NOBODY, is_owned=False, mode=mode
+        )
+        return begin.begin(self.paths, request)
+
+    def record(self, run: str) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(Path(self.paths.run(run), "run.json").read_text())
+        return found
+
+    def is_planned_first(self, *words: str, **env: str) -> bool:
+        command = begin.command_of(self.paths, words or ("build",), str(self.root), {**self.env, **env})
+        return is_planned_first(command, None)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    return Place(tmp_path)
+
+
+def _fail(*args: object, **more: object) -> Any:
+    raise TypeError("of all things")
+
+
+# A fault of ours
+
+
+def test_a_build_whose_planning_fails_goes_plain_and_says_so(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(make, "prepare", _fail)
+    begun = place.begin("dev")
+    assert begun.notices == ("this build could not be planned, and goes plain: TypeError: of all things",)
+    assert exit_of(place.paths, begun.started.run)["code"] == 0
+    record = place.record(begun.started.run)
+    assert (record["is_planned"], record["mode"], record["mode_asked"]) == (False, None, "dev")
+    assert [(one["severity"], one["title"]) for one in record["findings"]] == [("warning", begun.notices[0])]
+
+
+def test_what_could_not_be_planned_at_first_still_says_so_when_it_is_planned_late(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(make, "prepare", _fail)
+        run = place.start(mode="dev")
+    exit_of(place.paths, run)
+    planned = plan_late(place.paths, run)
+    assert planned is not None
+    assert planned.plan.findings[0].id == "not-planned"
+    assert planned.plan.mode == ""
+
+
+def test_an_unknown_mode_is_refused_and_leaves_nothing(place: Place) -> None:
+    with pytest.raises(UsageError, match="there is no mode"):
+        place.start(mode="devv")
+    assert (os.listdir(place.paths.runs), os.listdir(place.paths.open)) == ([], [])
+
+
+@pytest.mark.parametrize("fault", [TypeError("x"), KeyboardInterrupt()])
+def test_a_start_that_fails_by_whatever_leaves_nothing(
+    place: Place, fault: BaseException, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*args: object, **more: object) -> Any:
+        raise fault
+
+    monkeypatch.setattr(compose, "compose", fail)
+    with pytest.raises(type(fault)):
+        place.start()
+    assert (os.listdir(place.paths.runs), os.listdir(place.paths.open)) == ([], [])
+
+
+@pytest.mark.parametrize(("fault", "seen"), [(TypeError("x"), TypeError), (OSError(28, "full"), SpawnError)])
+def test_a_record_that_cannot_be_written_leaves_nothing(
+    place: Place, fault: Exception, seen: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*args: object, **more: object) -> Any:
+        raise fault
+
+    monkeypatch.setattr(spawn, "write_record", fail)
+    with pytest.raises(seen):
+        place.start()
+    assert (os.listdir(place.paths.runs), os.listdir(place.paths.open)) == ([], [])
+
+
+# What a record says
+
+
+def test_what_cannot_be_used_is_on_record_with_its_place(place: Place) -> None:
+    (place.root / "deck.toml").write_text('mode = "devv"\n')
+    begun = place.begin()
+    exit_of(place.paths, begun.started.run)
+    (found,) = place.record(begun.started.run)["findings"]
+    assert (found["id"], found["severity"]) == ("settings-unusable", "error")
+    assert found["title"].startswith('there is no mode "devv"')
+    assert [(one["place"], one["line"]) for one in found["evidence"]] == [(f"{place.root}/deck.toml", 1)]
+    assert len(begun.notices) == 1
+
+
+def test_a_restart_has_the_mode_that_was_asked_for_as_it_was_asked_for(place: Place) -> None:
+    first = place.start(mode="dev")
+    exit_of(place.paths, first)
+    assert "DECK_MODE" not in place.record(first)["env"]
+    actions = Actions(place.paths, status=dict, shut_down=lambda: None)
+    second = actions.handle({"do": "restart", "run": first})["run"]
+    exit_of(place.paths, second)
+    record = place.record(second)
+    assert (record["mode"], record["mode_origin"], record["mode_asked"]) == ("dev", "--mode", "dev")
+    assert "DECK_MODE" not in record["env"]
+
+
+def test_a_variable_that_somebody_exported_is_left_to_the_build(place: Place) -> None:
+    place.env["DECK_MODE"] = "dev"
+    run = place.start(mode="release")
+    exit_of(place.paths, run)
+    record = place.record(run)
+    assert (record["mode"], record["env"]["DECK_MODE"]) == ("release", "dev")
+
+
+def test_no_sentence_before_a_build_has_no_end() -> None:
+    long = Trouble(Origin("/w/deck.toml", 1), "x" * 15_000)
+    planned = make.Planned(decide(Found(), Wish()), Found(), Wish(), troubles=(long,))
+    assert [len(one) for one in planned.notices] == [make.MAX_NOTICE]
+    assert len(planned.record["findings"][0]["title"]) <= make.MAX_NOTICE
+
+
+# Planned while it runs
+
+
+def test_a_plan_made_late_knows_no_mode_whatever_files_and_variables_say_by_then(place: Place) -> None:
+    run = place.start()
+    exit_of(place.paths, run)
+    assert place.record(run)["is_planned"] is False
+    (place.root / "deck.toml").write_text(
+        'mode = "check-fast"\nbare-names = true\n[modes.check-fast]\npackages = "changed"\ntarget-cpu = "native"\n'
+    )
+    record = place.record(run)
+    record["env"] |= {"DECK_FEATURES": "x", "DECK_MODE": "dev", "VERBOSE": "1"}
+    Path(place.paths.run(run), "run.json").write_text(json.dumps(record))
+    planned = plan_late(place.paths, run)
+    assert planned is not None
+    assert (planned.plan.mode, list(planned.plan.ours), planned.troubles) == ("", [], ())
+    assert planned.found.unasked
+
+
+# What is planned first
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['mode = "dev"\n', '\ufeffmode = "dev"\n', '"mode" = "dev"\n', "'mode' = \"dev\"\n", '"mo\\u0064e" = "dev"\n',
+     "[modes.mine]\ndebug = 0\n", "[ modes.mine ]\ndebug = 0\n", '\t mode="dev"\n',
+     pytest.param("#" * (1 << 20) + "\nmode = 4", id="of a megabyte")],
+)  # fmt: skip
+def test_settings_that_speak_of_modes_are_seen_as_the_plan_sees_them(place: Place, text: str) -> None:
+    place.settings.write_text(text)
+    own = choose.read_own("", str(place.root), place.env)
+    assert own.asked or own.troubles or own.layers[1]
+    assert place.is_planned_first()
+
+
+def test_settings_that_do_not_are_left_to_others(place: Place) -> None:
+    assert not place.is_planned_first()
+    place.settings.write_text('[board]\ntheme = "dark"\n')
+    assert not place.is_planned_first()
+
+
+def _pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def _folder(path: Path) -> None:
+    path.mkdir()
+
+
+def _round(path: Path) -> None:
+    path.symlink_to(path)
+
+
+@pytest.mark.parametrize("make_it", [_pipe, _folder, _round])
+def test_what_is_no_file_is_told_by_the_plan(place: Place, make_it: Any) -> None:
+    make_it(place.settings)
+    assert choose.read_own("", str(place.root), place.env).troubles
+    assert place.is_planned_first()
+    os.rmdir(place.settings) if make_it is _folder else os.unlink(place.settings)
+    assert not place.is_planned_first()
+    make_it(place.root / "deck.toml")
+    assert choose.read_own("", str(place.root), place.env).troubles
+    assert place.is_planned_first()
+
+
+def test_a_project_file_counts_in_the_root_and_beside_git_alone(place: Place) -> None:
+    (place.root.parent / "deck.toml").write_text('mode = "dev"\n')
+    assert not place.is_planned_first()
+    assert not choose.project_file(str(place.root))
+    (place.root.parent / ".git").mkdir()
+    assert place.is_planned_first()
+    assert choose.project_file(str(place.root))
+
+
+@pytest.mark.parametrize(
+    ("table", "words", "is_first"),
+    [
+        ("target.riscv64gc-unknown-none-elf", (), False),
+        ("target.riscv64gc-unknown-none-elf", ("build", "--target", "riscv64gc-unknown-none-elf"), True),
+        ("target.odd", ("build", "--target", "specs/odd.json"), True),
+        ("target.'cfg(unix)'", (), True),
+        (f"target.{os.uname().machine}-unknown-linux-gnu", (), True),
+        (f"target.{os.uname().machine}-unknown-linux-gnu", ("build", "--target", "x"), True),
+    ],
+)
+def test_a_linker_that_is_not_there_matters_where_it_would_link(
+    place: Place, table: str, words: tuple[str, ...], is_first: bool
+) -> None:
+    (place.root / ".cargo").mkdir()
+    (place.root / ".cargo" / "config.toml").write_text(f'[{table}]\nlinker = "nosuchlinker"\n')
+    assert place.is_planned_first(*words) is is_first
+    (place.root / ".cargo" / "config.toml").write_text(
+        f'[{table}]\nlinker = "nosuchlinker"\n[build]\ntarget = ["riscv64gc-unknown-none-elf", "odd"]\n'
+    )
+    assert place.is_planned_first()
+
+
+# Where cargo works
+
+
+@pytest.mark.parametrize(
+    "words", [("-C", "ws", "build"), ("-Cws", "build"), ("-C=ws", "build"), ("-v", "-C", "ws", "b")]
+)
+def test_settings_are_those_of_the_folder_that_cargo_goes_to(place: Place, words: tuple[str, ...]) -> None:
+    (place.root / ".cargo").mkdir()
+    (place.root / ".cargo" / "config.toml").write_text('[build]\ntarget-dir = "there"\n[alias]\nx = "check"\n')
+    (place.root.parent / ".cargo").mkdir()
+    (place.root.parent / ".cargo" / "config.toml").write_text('[build]\nrustc-wrapper = "kept"\n')
+    command = begin.command_of(place.paths, words, str(place.root.parent), place.env)
+    assert (command.cwd, command.root) == (str(place.root), str(place.root))
+    assert command.config.target_dir == f"{place.root}/there"
+    assert command.config.rustc_wrapper == "kept"
+    assert "x" in command.config.aliases
+
+
+def test_c_after_the_subcommand_is_none_of_cargos(place: Place) -> None:
+    parsed, settings = begin.parse_cargo(("test", "--", "-C", "ws"), str(place.root.parent), place.env)
+    assert (parsed.value("C"), settings.aliases) == (None, {})
