@@ -49,16 +49,8 @@ starts reads it in half a second."""
 KEPT_LOGS = 2
 _LOG = re.compile(r"log-\d+\.\d{3}\Z")
 _PASSED = (
-    "PATH",
-    "HOME",
-    "XDG_STATE_HOME",
-    "USER",
-    "LOGNAME",
-    "LANG",
-    "CARGO_HOME",
-    "RUSTUP_HOME",
-    "LD_LIBRARY_PATH",
-)
+    "PATH", "HOME", "XDG_STATE_HOME", "USER", "LOGNAME", "LANG", "CARGO_HOME", "RUSTUP_HOME", "LD_LIBRARY_PATH",
+)  # fmt: skip
 
 
 def ensure_server(paths: Paths, agent: str, wish: Wish, env: dict[str, str]) -> Server:
@@ -96,10 +88,11 @@ def _shared(known: Server, wish: Wish) -> Server:
     """A server that another build of the agent uses, whatever it was started with.
 
     Raises:
-        StateError: its objects are made for another processor.
+        StateError: its objects are made for other processors than ours are to be.
     """
     if known.namespace != wish.namespace:
-        raise StateError("another build of this agent uses its server, for objects that other processors can run")
+        why = "does not compile for the same processors (target-cpu): objects of the two are kept apart"
+        raise StateError(f"another build of this agent uses its server, and {why}")
     return known
 
 

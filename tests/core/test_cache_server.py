@@ -8,8 +8,11 @@ from typing import Any
 
 import pytest
 
+from core.cache.server import _shared
 from core.cache.server_process import listener
 from core.cache.server_record import Server, agent_folder, read_server, write_server
+from core.errors import StateError
+from core.run.cache import Wish
 from tests.stores import paths_below
 
 
@@ -56,6 +59,14 @@ def test_a_record_of_an_earlier_version_lacks_what_came_later(tmp_path: Path) ->
 def test_what_is_no_record_is_none(tmp_path: Path, content: str) -> None:
     Path(server_in(tmp_path).folder, "server.json").write_text(content)
     assert read_server(paths_below(str(tmp_path)), "ann") is None
+
+
+@pytest.mark.parametrize(("theirs", "ours"), [("", "avx2"), ("avx2", ""), ("avx2", "neon")])
+def test_of_builds_for_other_processors_none_shares_a_server(tmp_path: Path, theirs: str, ours: str) -> None:
+    known = server_in(tmp_path)._replace(namespace=theirs)
+    with pytest.raises(StateError, match=r"does not compile for the same processors .* kept apart"):
+        _shared(known, Wish(namespace=ours))
+    assert _shared(known, Wish(namespace=theirs)) is known
 
 
 def test_the_kernel_names_who_takes_connections(tmp_path: Path) -> None:
