@@ -18,9 +18,8 @@ from core.plan.small_file import read_small
 from core.plan.wish import Mode, Wish
 from core.run import cache, target
 from core.run.command import Command
+from core.run.decided import MAX_NOTICE
 
-MAX_NOTICE = 500
-"""Characters of one sentence that is said before a build."""
 _MAX_LOCK_BYTES = 1 << 26
 _TAKE_PACKAGES = ("build", "check", "clippy", "test", "nextest", "doc", "bench")
 

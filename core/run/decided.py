@@ -17,6 +17,9 @@ MAX_NOTICE = 500
 """Characters of one sentence that is said before a build."""
 
 
+WITHOUT_MODE = "this command line is run as plain cargo runs it: without the mode {!r}"
+
+
 class Decided(NamedTuple):
     """What a build gets beside what was typed."""
 
@@ -59,7 +62,8 @@ def _plain(paths: Paths, run: str, command: Command, agent: str, checkout: str) 
 
 def _unplanned(plain: Decided, error: Exception) -> Decided:
     """The same, saying why there is no plan, here and on record."""
-    why = f"this build could not be planned, and goes plain: {type(error).__name__}: {error}"[:MAX_NOTICE]
+    said = " ".join(f"{type(error).__name__}: {error}".split())
+    why = f"this build could not be planned, and goes plain: {said}"[:MAX_NOTICE]
     finding = {"id": "not-planned", "severity": "warning", "title": why, "evidence": [], "cost": "", "mend": ""}
     return plain._replace(notices=(why, *plain.notices), record={**plain.record, "findings": [finding]})
 
@@ -72,9 +76,10 @@ def _planned(paths: Paths, run: str, command: Command, agent: str, checkout: str
     where = _choose(paths, run, command, agent, checkout, prepared)
     cached = _cache(paths, command, agent, prepared)
     planned = make.finish(prepared, where, cached)
+    lost = () if command.takes_flags or not mode or mode == "none" else (WITHOUT_MODE.format(mode[:60]),)
     return Decided(
         where, cached, (*cached.flags, *planned.plan.flags), (*cached.env, *planned.plan.env),
-        (*planned.notices, *cached.notices), planned.record,
+        (*lost, *planned.notices, *cached.notices), planned.record,
     )  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from core.plan.given import Origin, Trouble
 from core.plan.wish import Wish
 from core.run import begin, compose, identity, spawn
 from core.run.command import is_planned_first
+from core.run.decided import MAX_NOTICE
 from tests.core.runs import exit_of, paths_in
 
 
@@ -164,8 +165,8 @@ def test_a_variable_that_somebody_exported_is_left_to_the_build(place: Place) ->
 def test_no_sentence_before_a_build_has_no_end() -> None:
     long = Trouble(Origin("/w/deck.toml", 1), "x" * 15_000)
     planned = make.Planned(decide(Found(), Wish()), Found(), Wish(), troubles=(long,))
-    assert [len(one) for one in planned.notices] == [make.MAX_NOTICE]
-    assert len(planned.record["findings"][0]["title"]) <= make.MAX_NOTICE
+    assert [len(one) for one in planned.notices] == [MAX_NOTICE]
+    assert len(planned.record["findings"][0]["title"]) <= MAX_NOTICE
 
 
 # Planned while it runs

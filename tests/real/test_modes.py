@@ -68,7 +68,7 @@ def test_what_chose_the_mode_is_on_record_and_a_restart_has_it_too(deck: Deck, w
     done = deck.run("restart", "b")
     assert done.returncode == 0, done.stderr
     until(lambda: len(deck.runs()) > before and os.path.exists(deck.runs()[-1] + "/exit.json"), 60, "the restart")
-    assert (_newest(deck)["mode"], _newest(deck)["mode_origin"]) == ("release-fast", "DECK_MODE")
+    assert (_newest(deck)["mode"], _newest(deck)["mode_origin"]) == ("release-fast", "--mode")
 
 
 @pytest.mark.parametrize(
@@ -119,6 +119,20 @@ def test_what_will_have_the_build_fail_is_said_before_it(
     assert len(ours) == 1, done.stderr
     assert said in ours[0]
     assert done.stderr.startswith(ours[0])
+
+
+def test_with_c_settings_and_modes_are_those_of_the_folder_that_cargo_goes_to(deck: Deck, ws: Path) -> None:
+    (ws / ".cargo").mkdir()
+    (ws / ".cargo" / "config.toml").write_text('[build]\ntarget-dir = "there"\n')
+    (ws / "deck.toml").write_text('mode = "dev"\n')
+    words = ("+nightly", "-Z", "unstable-options", "-C", str(ws), "build", "-v")
+    done = deck.run(*words, cwd=deck.folder)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("-C debuginfo=line-tables-only") == 4
+    assert (ws / "there" / "debug" / "app").exists()
+    record = _newest(deck)
+    assert (record["target_dir"], record["target_source"]) == (f"{ws}/there", "user")
+    assert (record["mode"], record["cwd"]) == ("dev", deck.folder)
 
 
 def test_check_fast_checks_what_differs_and_on_request_what_needs_it(deck: Deck, ws: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tui.cli import main as dispatch
+from tui.cli.build import OWN_OPTIONS
 
 Called = list[tuple[str, str, list[str]]]
 
@@ -69,6 +70,7 @@ def test_help_names_every_command(argv: list[str], called: Called, capsys: pytes
     assert dispatch.main(argv) == 0
     said = capsys.readouterr().out
     assert [word for word in dispatch._COMMANDS if not word.startswith("_") and word not in said] == []
+    assert [name for name in OWN_OPTIONS if f"\n      {name} " not in said] == []
     assert called == []
 
 

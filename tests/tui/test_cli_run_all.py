@@ -1,6 +1,7 @@
 """`run-all`: several builds, one reader, one exit code; and how all of them are stopped at once."""
 
 import contextlib
+import json
 import os
 import re
 import signal
@@ -99,6 +100,13 @@ def test_a_build_that_died_of_a_signal_is_named_with_it(paths: Paths) -> None:
         (["--detach"], "run-all needs commands"),
         (["--nosuch", "true"], "run-all does not know '--nosuch'"),
         (["true", "exec"], "exec needs a command"),
+        (["--mode"], "--mode needs a name"),
+        (["--mode", "dev"], "run-all needs commands"),
+        (["--mode=dev", "true", "ninja=exec true"], "none of these is one"),
+        (["a=build --mode dev", "true"], "ours stand before all commands"),
+        (["a=cargo test --mode=dev -- x", "true"], "--mode=dev is no option of cargo's"),
+        (["a=check --agent x", "true"], "as in a='build'"),
+        (["true", "--mode", "dev"], "run-all does not know '--mode'"),
     ],
 )
 @pytest.mark.parametrize("detached", [[], ["--detach"]])
@@ -108,6 +116,44 @@ def test_one_bad_command_refuses_before_anything_starts(
     assert main(["run-all", *detached, *jobs]) == 2
     assert sentence in capfd.readouterr().err
     assert run_ids(paths) == []
+
+
+@pytest.fixture
+def crate(tmp_path: Path) -> Path:
+    """A crate, and a cargo that says with what it was called."""
+    (tmp_path / "ws" / "src").mkdir(parents=True)
+    (tmp_path / "ws" / "Cargo.toml").write_text('[package]\nname = "a"\nversion = "1.0.0"\nedition = "2021"\n')
+    (tmp_path / "ws" / "src" / "lib.rs").touch()
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "cargo").write_text('#!/bin/sh\necho "called $*"\n')
+    (tmp_path / "bin" / "cargo").chmod(0o755)
+    return tmp_path / "ws"
+
+
+def run_there(crate: Path, *jobs: str) -> subprocess.CompletedProcess[str]:
+    env = {**os.environ, "PATH": f"{crate.parent}/bin:{os.environ['PATH']}"}
+    return subprocess.run(
+        [*RUN_ALL, *jobs], cwd=crate, capture_output=True, text=True, timeout=DEADLINE_S, env=env, check=False
+    )
+
+
+def test_a_mode_is_for_all_that_is_cargos(paths: Paths, crate: Path) -> None:
+    said = run_there(crate, "--mode", "release", "a=check", "b=exec true", "c=cargo xt --mode its")
+    assert said.returncode == 0, said.stderr
+    records = [json.loads(Path(paths.run(run), "run.json").read_text()) for run in run_ids(paths)]
+    modes = {record["agent"]: (record["mode"], record["mode_asked"]) for record in records}
+    assert modes == {"a": ("release", "release"), "b": (None, None), "c": (None, "release")}
+    assert "c │ called xt --mode its" in said.stdout
+    lost = "cargo-deck: c: this command line is run as plain cargo runs it: without the mode 'release'"
+    assert [line for line in said.stderr.splitlines() if "mode" in line] == [lost]
+
+
+def test_what_is_said_before_a_build_stands_behind_its_agents_name(paths: Paths, crate: Path) -> None:
+    (crate / "deck.toml").write_text('mode = "devv"\n')
+    said = run_there(crate, "a=check", "b=true")
+    assert said.returncode == 0, said.stderr
+    first = said.stderr.splitlines()[0]
+    assert first.startswith(f'cargo-deck: a: {crate}/deck.toml, line 1: there is no mode "devv"')
 
 
 def test_detached_ones_are_named_and_go_on(paths: Paths) -> None:

@@ -7,12 +7,14 @@ from core.errors import DeckError, UsageError
 from core.parsers.projection import Projection
 from core.paths import Paths, find_paths
 from core.run import begin, cache, compose, follow, grammar, handoff, identity, owner
-from core.run.command import MODE
+from core.run.decided import WITHOUT_MODE
 
 _PLAIN_WORDS = frozenset(("-h", "--help", "-V", "--version", "--list", "--explain"))
 _NEEDS = {"--agent": "a name, for example --agent claude-1", "--cache": "a kind: none or sccache",
           "--mode": "a name, for example --mode dev; `cargo deck plan --modes` lists them"}  # fmt: skip
 """Options of ours that take a value."""
+_FLAGS = ("--detach", "--brief")
+OWN_OPTIONS = (*_NEEDS, *_FLAGS)
 _MANY_OPEN = 16
 """So many runs that no journal has closed yet: an engine is started for them, however short they are."""
 EXIT_USAGE = 2
@@ -38,27 +40,41 @@ def _split_own(argv: list[str]) -> tuple[tuple[str, ...], dict[str, str]]:
     words: list[str] = []
     own: dict[str, str] = {}
     i = 0
-    while i < len(argv):
+    while i < len(argv) and argv[i] != "--":
         word = argv[i]
-        if word == "--":
-            break
         name, equals, value = word.partition("=")
-        if name in _NEEDS:
+        if name not in _NEEDS and word not in _FLAGS:
+            words.append(word)
+        elif _takes_all(words):
+            break
+        elif word in _FLAGS:
+            own[word[2:]] = "yes"
+        else:
             if not equals:
                 i += 1
                 if i >= len(argv):
                     raise UsageError(f"{name} needs {_NEEDS[name]}")
                 value = argv[i]
             own[name[2:]] = value
-        elif word in ("--detach", "--brief"):
-            own[word[2:]] = "yes"
-        else:
-            words.append(word)
-            if words[0] == "exec" and len(words) > 1 and not word.startswith("-"):
-                i += 1
-                break  # the rest is the command's
         i += 1
     return (*words, *argv[i:]), own
+
+
+def _takes_all(words: list[str]) -> bool:
+    """What follows these words is not ours: they name the command of `exec`, a program's first word after `run`, or an
+    external that we know nothing of."""
+    if words[:1] == ["exec"]:
+        return any(not word.startswith("-") for word in words[1:])
+    parsed = grammar.parse((*words, "--no-such-option"))
+    if parsed.command is not None:
+        return parsed.is_known  # nobody but a program takes that
+    at = grammar.split_globals(tuple(words))
+    if at >= len(words) or any(words[at] in names for names in (grammar.COMMANDS, grammar.ALIASES, grammar.FOREIGN)):
+        return False
+    try:
+        return words[at] not in begin.parse_cargo(tuple(words), os.getcwd(), dict(os.environ))[1].aliases
+    except OSError:  # we stand in a folder that is gone
+        return True
 
 
 def _run(words: tuple[str, ...], own: dict[str, str]) -> int:
@@ -67,15 +83,15 @@ def _run(words: tuple[str, ...], own: dict[str, str]) -> int:
         if own["cache"] not in cache.KINDS:
             return _say(f"--cache is one of {', '.join(cache.KINDS)}, not {own['cache']!r}", EXIT_USAGE)
         env[cache.KIND] = own["cache"]
-    if "mode" in own:
-        env[MODE] = own["mode"]  # for a restart
     _open_stdio()
     tool = "exec" if words[:1] == ("exec",) else "cargo"
+    if tool == "exec" and "mode" in own:
+        return _say("--mode is for builds of cargo: nothing is set for what exec starts", EXIT_USAGE)
     if tool == "exec":
         words = words[1:]
         words = words[1:] if words[:1] == ("--",) else words
     if env.get("DECK_RUN") or (tool == "cargo" and _is_plain(words)):
-        return _plain(tool, words, env)
+        return _plain(tool, words, env, own)
     try:
         cwd = os.getcwd()
         agent = identity.find_agent(own.get("agent"), env, cwd)
@@ -83,7 +99,7 @@ def _run(words: tuple[str, ...], own: dict[str, str]) -> int:
             _say(agent.warning, 0)
         caller = compose.NOBODY if "detach" in own or "brief" in own else _caller()
         if tool == "cargo" and caller.has_terminal and not begin.is_recordable(words, cwd, env):
-            return _plain(tool, words, env)
+            return _plain(tool, words, env, own)
         request = begin.Request(
             tool, words, agent, cwd, env, caller, is_owned="detach" not in own, mode=own.get("mode")
         )
@@ -97,7 +113,7 @@ def _run(words: tuple[str, ...], own: dict[str, str]) -> int:
         if "detach" in own:
             return _say(str(error), EXIT_OURS)
         _say(f"not recorded: {error}", 0)
-        return _plain(tool, words, env)
+        return _plain(tool, words, env, own)
     for notice in begun.notices:
         _say(notice, 0)
     if "detach" in own:
@@ -118,8 +134,10 @@ def _is_plain(words: tuple[str, ...]) -> bool:
     return any(word in _PLAIN_WORDS for word in words[:end])
 
 
-def _plain(tool: str, words: tuple[str, ...], env: dict[str, str]) -> int:
+def _plain(tool: str, words: tuple[str, ...], env: dict[str, str], own: dict[str, str]) -> int:
     """Become the plain command."""
+    if "mode" in own:
+        _say(WITHOUT_MODE.format(own["mode"][:60]), 0)
     program = begin.find_cargo(env) if tool == "cargo" else (words[0] if words else None)
     if program is None:
         return _say("cargo was not found on PATH: install Rust (https://rustup.rs)", 127)

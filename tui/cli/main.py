@@ -17,6 +17,7 @@ run builds (cargo's own arguments; output, exit code and terminal as plain cargo
   cargo deck exec -- CMD …              cmake, ninja, make, nvcc, anything
       --agent NAME                      who builds (else $AGENT_ID, the CI's name, the git worktree's)
       --cache none|sccache              compiler cache of this build (else config.toml's)
+      --mode NAME                       settings for what the build is for: dev, test, release, … (docs/modes.md)
       --detach                          return at once with the run's id
       --brief                           errors, counts and the log's path, nothing else
   cargo deck run-all [NAME=]'CMD …' …   several at once

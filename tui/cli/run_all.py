@@ -12,14 +12,15 @@ from core.parsers.projection import Projection
 from core.parsers.text import sanitise
 from core.paths import Paths, find_paths
 from core.run import begin, compose, identity, owner
+from tui.cli.build import OWN_OPTIONS
 from tui.cli.stdout import Stdout
 
 _HELP = """\
-usage: cargo deck run-all [--detach] [NAME=]'CMD …' …
+usage: cargo deck run-all [--detach] [--mode NAME] [NAME=]'CMD …' …
 
 Starts every command at once, each as an agent of its own with a pane of its own. CMD is one quoted word: a cargo
 subcommand ('test -p engine'), a whole cargo command ('cargo build --release') or any other program ('ninja -C out').
-NAME is the agent's; without one they are called job-1, job-2, …
+NAME is the agent's; without one they are called job-1, job-2, … With --mode all that are cargo's get that mode.
 
 Output is shown line by line behind the agent's name. Ctrl-C stops them all, twice kills. Ends with 0 where all
 succeeded, else with the code of the first that failed, and names it. With --detach it prints the ids of the runs
@@ -38,10 +39,10 @@ def main(argv: list[str]) -> int:
         sys.stdout.write(_HELP)
         return 0 if argv else 2
     is_detached = "--detach" in argv
-    given = [word for word in argv if word != "--detach"]
     try:
-        jobs = [_job(word, n, is_detached=is_detached) for n, word in enumerate(given, 1)]
-        _refuse_what_cannot_start(jobs)
+        mode, given = _take_mode([word for word in argv if word != "--detach"])
+        jobs = [_job(word, n, mode, is_detached=is_detached) for n, word in enumerate(given, 1)]
+        _refuse_what_cannot_start(jobs, is_mode_asked=mode is not None)
         return _run(find_paths(os.environ), jobs, is_detached=is_detached)
     except UsageError as error:
         return _say(str(error), 2)
@@ -51,7 +52,22 @@ def main(argv: list[str]) -> int:
         return 130
 
 
-def _job(word: str, number: int, *, is_detached: bool) -> begin.Request:
+def _take_mode(words: list[str]) -> tuple[str | None, list[str]]:
+    """`--mode NAME` before the commands, and these.
+
+    Raises:
+        UsageError: there is no name.
+    """
+    mode = None
+    while words and words[0].partition("=")[0] == "--mode":
+        first, equals, mode = words[0].partition("=")
+        if not equals and len(words) < 2:
+            raise UsageError(f"{first} needs a name, for example --mode dev; `cargo deck plan --modes` lists them")
+        mode, words = (mode, words[1:]) if equals else (words[1], words[2:])
+    return mode, words
+
+
+def _job(word: str, number: int, mode: str | None, *, is_detached: bool) -> begin.Request:
     env, cwd = dict(os.environ), os.getcwd()
     if word.startswith("-"):
         raise UsageError(f"run-all does not know {word[:60]!r}: see `cargo deck run-all --help`")
@@ -64,11 +80,31 @@ def _job(word: str, number: int, *, is_detached: bool) -> begin.Request:
     if not words:
         raise UsageError(f"{word!r} has no command: write NAME='test -p engine'")
     tool, words = begin.tool_of(words, cwd, env)
+    if tool == "cargo":
+        _refuse_our_options(words, cwd, env)
     agent = identity.find_agent(name, env, cwd)
-    return begin.Request(tool, words, agent, cwd, env, compose.NOBODY, is_owned=not is_detached)
+    mode = mode if tool == "cargo" else None
+    return begin.Request(tool, words, agent, cwd, env, compose.NOBODY, is_owned=not is_detached, mode=mode)
 
 
-def _refuse_what_cannot_start(jobs: list[begin.Request]) -> None:
+def _refuse_our_options(words: tuple[str, ...], cwd: str, env: dict[str, str]) -> None:
+    """Cargo knows none of them; externals and programs may.
+
+    Raises:
+        UsageError: one is among the words of a command of cargo's.
+    """
+    end = words.index("--") if "--" in words else len(words)
+    found = next((word for word in words[:end] if word.partition("=")[0] in OWN_OPTIONS), None)
+    parsed = begin.parse_cargo(words, cwd, env)[0]
+    if found is None or parsed.command is None or parsed.is_known:
+        return
+    raise UsageError(
+        f"{found[:60]} is no option of cargo's: ours stand before all commands, as in run-all --mode dev 'build'; "
+        "the name of an agent stands before its own, as in a='build'"
+    )
+
+
+def _refuse_what_cannot_start(jobs: list[begin.Request], *, is_mode_asked: bool) -> None:
     """Before any of them is started.
 
     Raises:
@@ -77,6 +113,8 @@ def _refuse_what_cannot_start(jobs: list[begin.Request]) -> None:
     names = [job.agent.name for job in jobs]
     if not names:
         raise UsageError("run-all needs commands: cargo deck run-all 'build' 'test -p engine'")
+    if all(job.tool != "cargo" for job in jobs) and is_mode_asked:
+        raise UsageError("--mode is for builds of cargo: none of these is one")
     if len(set(names)) < len(names):
         raise UsageError("two commands have the same name: give each its own, as in a='build' b='test'")
     for job in jobs:
@@ -93,6 +131,9 @@ def _run(paths: Paths, jobs: list[begin.Request], *, is_detached: bool) -> int:
         if is_detached:
             sys.stdout.write("".join(f"{run.started.run}\n" for run in begun))
             sys.stdout.flush()
+    for job, run in zip(jobs, begun, strict=True):
+        for notice in run.notices:
+            _say(f"{job.agent.name}: {notice}", 0)
     ensure_engine(paths)
     return 0 if is_detached else _follow(jobs, begun)
 
