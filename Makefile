@@ -22,11 +22,14 @@ run: setup
 	$(BIN)/cargo-deck
 
 test: setup
-	@.ci/tools tmux jq git gcc make mold lld clang
+	@.ci/tools tmux jq git gcc make mold lld clang cmake ninja
+	@.ci/toolchains
 	$(BIN)/python -m pytest -q -n 3 --dist worksteal
 
 # The same trials with full counts: an hour or more.
 test-long: setup
+	@.ci/toolchains
+	$(BIN)/python -m pytest -q -n 2 -m long
 	$(BIN)/python -m bench.caller
 	$(BIN)/python -m bench.owner --trials 100
 	$(BIN)/python -m bench.stop --trials 1000
@@ -52,6 +55,7 @@ format: setup
 
 bench: setup
 	$(BIN)/python -m bench.overhead
+	$(BIN)/python -m bench.plan_warm
 	$(BIN)/python -m bench.cpu_share
 	$(BIN)/python bench/bench_parsers.py
 	$(BIN)/python bench/bench_engine.py

@@ -136,8 +136,8 @@ def told(argv: list[str], *names: str) -> dict[str, str | None]:
     return {name: option(argv, name) for name in names}
 
 
-@pytest.mark.parametrize("toolchain", ["+stable", "+nightly"])
-@pytest.mark.parametrize("name", MODES)
+@pytest.mark.parametrize("toolchain", ["+stable", pytest.param("+nightly", marks=pytest.mark.long)])
+@pytest.mark.parametrize("name", ["dev", *(pytest.param(one, marks=pytest.mark.long) for one in MODES if one != "dev")])
 def test_each_mode_builds_what_its_plan_says_and_lives_beside_a_plain_build(
     bench: Bench, name: str, toolchain: str
 ) -> None:
@@ -187,7 +187,9 @@ def has_assertions(plan: Plan) -> bool:
     return value(plan, "profile") not in ("release", "bench")
 
 
-@pytest.mark.parametrize("name", ["dev", "release-optimized", "own-profile"])
+@pytest.mark.parametrize(
+    "name", ["dev", *(pytest.param(one, marks=pytest.mark.long) for one in ("release-optimized", "own-profile"))]
+)
 def test_plans_for_musl_build_too(bench: Bench, name: str, musl: None) -> None:
     words = ("build", "--target", MUSL)
     plan = bench.plan(mode(name), words)
@@ -226,6 +228,7 @@ def test_a_chosen_linker_links_and_takes_no_flag_of_the_user_away(bench: Bench, 
     assert b"mold " not in Path(bench.root, "target/debug/app").read_bytes()
 
 
+@pytest.mark.long
 def test_nothing_is_added_beside_rustflags_of_the_environment(bench: Bench) -> None:
     bench.env["RUSTFLAGS"] = "--cfg theirs"
     plan = bench.plan(mode("own-linker"))
@@ -235,6 +238,7 @@ def test_nothing_is_added_beside_rustflags_of_the_environment(bench: Bench) -> N
     assert option(built.units["engine"], "target-cpu") is None
 
 
+@pytest.mark.long
 def test_nightly_flags_reach_rustc_on_nightly_and_stable_is_asked_for_none(bench: Bench) -> None:
     plan = bench.plan(NIGHTLY_MODE, toolchain="+nightly")
     built = bench.cargo(("build",), plan, "+nightly")
@@ -248,6 +252,7 @@ def test_nightly_flags_reach_rustc_on_nightly_and_stable_is_asked_for_none(bench
     assert bench.plan(NIGHTLY_MODE).flags == ()
 
 
+@pytest.mark.long
 def test_settings_of_the_manifest_stay_as_they_are(bench: Bench) -> None:
     manifest = FILES["work/Cargo.toml"] + "[profile.dev]\ndebug = 1\n[profile.dev.package.outside]\nopt-level = 2\n"
     write_files(bench.root, {"Cargo.toml": manifest})
@@ -277,6 +282,7 @@ fn main() {
 """As CMake: what a folder was configured with holds for good."""
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("profile", [(), ("--release",)])
 def test_folders_of_cmake_are_never_shared_with_a_build_that_configures_otherwise(
     bench: Bench, profile: tuple[str, ...]

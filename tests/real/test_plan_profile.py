@@ -13,6 +13,8 @@ from core.plan.rustflags import effective_rustflags
 from core.plan.settings import read_settings
 from tests.real.cargo_settings import Files, build_world, environment, read, rustc_lines, write_crate
 
+pytestmark = pytest.mark.long
+
 HOST = subprocess.run(["rustc", "--print", "host-tuple"], capture_output=True, text=True, check=True).stdout.strip()
 BUILD = '[build]\nrustflags = ["--cfg", "b"]\n'
 TARGET = f'[target.{HOST}]\nrustflags = ["--cfg", "t"]\n'

@@ -8,6 +8,8 @@ import pytest
 
 from tests.real.cargo_settings import Files, build_world, config_get, environment, flat, let_rest, read, write_crate
 
+pytestmark = pytest.mark.long
+
 WORLDS: dict[str, tuple[Files, dict[str, str], tuple[str, ...]]] = {
     "nearer files win and arrays are joined": (
         {
