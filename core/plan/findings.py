@@ -6,6 +6,7 @@ from core.plan import finding_cache, finding_env, finding_flags, finding_profile
 from core.plan.decide_case import Case, case_of
 from core.plan.finding_facts import Facts, short
 from core.plan.found import Found
+from core.plan.given import Trouble
 from core.plan.plan import Evidence, Finding
 from core.plan.wish import Wish
 
@@ -50,12 +51,16 @@ def with_mend(finding: Finding, read: Callable[[str], str]) -> Finding:
 def find_troubles(facts: Facts) -> Iterator[Finding]:
     """Files that cannot be read or used."""
     for trouble in facts.found.settings.troubles:
-        near = trouble._replace(origin=trouble.origin._replace(place=trouble.origin.place.rpartition("/")[2]))
-        title = trouble.sentence if len(trouble.sentence) <= MAX_TITLE else near.sentence
-        cost = "What it says is left out, and cargo itself may refuse it."
-        yield Finding(
-            "settings-unusable", "error", short(title, MAX_TITLE), (Evidence(trouble.origin, trouble.why),), cost
-        )
+        yield of_trouble(trouble, "What it says is left out, and cargo itself may refuse it.")
+
+
+def of_trouble(trouble: Trouble, cost: str) -> Finding:
+    """Something that cannot be read or used, as a finding."""
+    near = trouble._replace(origin=trouble.origin._replace(place=trouble.origin.place.rpartition("/")[2]))
+    title = trouble.sentence if len(trouble.sentence) <= MAX_TITLE else near.sentence
+    return Finding(
+        "settings-unusable", "error", short(title, MAX_TITLE), (Evidence(trouble.origin, trouble.why),), cost
+    )
 
 
 FINDERS: tuple[Callable[[Facts], Iterator[Finding]], ...] = (

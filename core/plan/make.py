@@ -13,7 +13,7 @@ from core.plan.decide_scope import NAMES_PACKAGES
 from core.plan.found import Found
 from core.plan.given import Origin, Trouble
 from core.plan.look import look
-from core.plan.plan import Evidence, Finding, Plan
+from core.plan.plan import Finding, Plan
 from core.plan.small_file import read_small
 from core.plan.wish import Mode, Wish
 from core.run import cache, target
@@ -202,10 +202,9 @@ def _digest_of(path: str) -> str:
 
 def _unusable(trouble: Trouble) -> Finding:
     """What is wrong with settings of ours, for those who do not see what is said before the build."""
-    return Finding(
-        "settings-unusable", "error", _cut(trouble.why), (Evidence(trouble.origin, "what cannot be used"),),
-        "the build goes without it",
-    )  # fmt: skip
+    from core.plan.findings import of_trouble
+
+    return of_trouble(trouble._replace(why=_cut(trouble.why)), "The build goes without it.")
 
 
 def _cut(text: str) -> str:

@@ -137,8 +137,10 @@ def test_what_cannot_be_used_is_on_record_with_its_place(place: Place) -> None:
     exit_of(place.paths, begun.started.run)
     (found,) = place.record(begun.started.run)["findings"]
     assert (found["id"], found["severity"]) == ("settings-unusable", "error")
-    assert found["title"].startswith('there is no mode "devv"')
-    assert [(one["place"], one["line"]) for one in found["evidence"]] == [(f"{place.root}/deck.toml", 1)]
+    (said,) = found["evidence"]
+    assert (said["place"], said["line"]) == (f"{place.root}/deck.toml", 1)
+    assert said["value"].startswith('there is no mode "devv"')
+    assert found["title"].startswith('deck.toml, line 1: there is no mode "devv"')
     assert len(begun.notices) == 1
 
 
@@ -167,6 +169,18 @@ def test_no_sentence_before_a_build_has_no_end() -> None:
     planned = make.Planned(decide(Found(), Wish()), Found(), Wish(), troubles=(long,))
     assert [len(one) for one in planned.notices] == [MAX_NOTICE]
     assert len(planned.record["findings"][0]["title"]) <= MAX_NOTICE
+
+
+def test_what_a_request_says_of_its_environment_counts_but_what_an_enclosing_run_put_there(place: Place) -> None:
+    actions = Actions(place.paths, status=dict, shut_down=lambda: None)
+    env = {**place.env, "DECK_MODE": "dev", "DECK_RUN": "20260101-000000-000-0001", "DEPLOY_TOKEN": "hunter2hunter2"}
+    message = {"do": "start", "agent": "a", "cwd": str(place.root), "argv": ["build"], "env": env}
+    run = actions.handle(message)["run"]
+    exit_of(place.paths, run)
+    record = place.record(run)
+    assert (record["mode"], record["mode_origin"], record["mode_asked"]) == ("dev", "DECK_MODE", None)
+    assert record["env"]["DEPLOY_TOKEN"] is None
+    assert "DECK_RUN" not in record["env"]
 
 
 # Planned while it runs
