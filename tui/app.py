@@ -194,14 +194,9 @@ class DeckApp(RunActions):
         self.settle(board, now)
         self._wake_engine(now)
         self.view = View(
-            board,
-            float(int(now)),
-            self.pending_words(),
-            self._load(int(now)),
-            self.alive,
-            self.sort,
+            board, float(int(now)), self.pending_words(), self._load(int(now)), self.alive, self.sort,
             self.layout_of_panes,
-        )
+        )  # fmt: skip
         self.show_now()
 
     def show_now(self) -> None:

@@ -19,12 +19,12 @@ from core.plan.wish import Mode, Wish
 from tests.tui.conftest import Stage
 from tests.tui.finding_scene import CACHE, HINT, SETTINGS
 from tests.tui.screen_text import text_of
-from tui.app import DeckApp
+from tui.app import DeckApp, main
 from tui.remembered import Remembered
 from tui.screens.board import BoardScreen
 from tui.screens.start import StartScreen, Wanted
 from tui.screens.start_preview import Asked, Foreseen, fitted, foresee, said
-from tui.source import Foresee
+from tui.source import Deck, Foresee
 from tui.widgets.table_view import Cell
 
 NEVER_S = 1e6
@@ -181,6 +181,16 @@ async def test_what_is_started_has_the_environment_that_it_was_foreseen_with(sta
         await pilot.press("enter")
         await app.workers.wait_for_complete()
         assert [one["env"] for one in stage.asked] == [{"DECK_MODE": "dev", "RUSTFLAGS": "-O"}]
+
+
+def test_the_dashboard_knows_the_environment_of_builds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    decks: list[Deck] = []
+    monkeypatch.setattr("tui.app.run_app", lambda app: decks.append(app.deck) or 0)
+    for name in ("STATE", "CACHE", "CONFIG"):
+        monkeypatch.setenv(f"XDG_{name}_HOME", str(tmp_path))
+    monkeypatch.setenv("DECK_MODE", "dev")
+    assert main() == 0
+    assert [dict(deck.env or {}) for deck in decks] == [dict(os.environ)]
 
 
 async def test_a_mode_that_there_is_not_starts_nothing(stage: Stage, tmp_path: Path) -> None:
