@@ -16,8 +16,8 @@ GAIN, LOSS = 0.97, 1.03
 """A smaller difference than this is nobody's reason, however sure it is."""
 FEWEST = 3
 """Fewer builds than this prove nothing: of two and two, all of one kind are the smaller ones once in six times."""
-QUIET = 0.10
-"""Wall time decides where the interval of its control is at most so wide, else CPU time does."""
+QUIET = 0.05
+"""Wall time decides where its control stays so near to 1, else CPU time does."""
 
 
 class Ratio(NamedTuple):
@@ -61,7 +61,7 @@ class Row(NamedTuple):
     def decides(self) -> str:
         """`wall` or `cpu`."""
         control = self.controls["wall_s"]
-        return "wall" if control.high - control.low <= QUIET else "cpu"
+        return "wall" if noise(control) <= QUIET else "cpu"
 
     @property
     def verdict(self) -> int:
@@ -113,13 +113,19 @@ def _others(rows: Sequence[Row]) -> list[str]:
     ]  # fmt: skip
 
 
+def noise(control: Ratio) -> float:
+    """How far the same command differs from itself, in either direction: 0.04 is a factor of 1.04."""
+    return max(control.high, 1 / control.low if control.low else math.inf, 1.0) - 1
+
+
 def judged(one: Ratio, control: Ratio) -> int:
-    """-1: all of its interval lies below the control's and below 0.97; 1: the same above; 0: neither, or too few."""
+    """-1: all of its interval lies below the noise and below 0.97; 1: the same above; 0: neither, or too few."""
     if min(one.count, control.count) < FEWEST:
         return 0
-    if one.high < min(control.low, GAIN):
+    factor = 1 + noise(control)
+    if one.high < min(1 / factor, GAIN):
         return -1
-    return 1 if one.low > max(control.high, LOSS) else 0
+    return 1 if one.low > max(factor, LOSS) else 0
 
 
 def ratio(pairs: Sequence[tuple[float, float]]) -> Ratio | None:
@@ -265,7 +271,7 @@ def _situation(row: Row) -> dict[str, Any]:
         "cpu": round(row.figures["cpu_s"].middle, 3), "wall": round(row.figures["wall_s"].middle, 3),
         "decides": row.decides, "lo": round(one.low, 3), "hi": round(one.high, 3),
         "aa": [round(control.low, 3), round(control.high, 3)],
-        "noise": round(max(abs(control.low - 1), abs(control.high - 1)), 3),
+        "noise": round(min(noise(control), 9.99), 3),
         "without_s": round(one.without, 3), "with_s": round(one.without * one.middle, 3),
         "verdict": {-1: "faster", 0: "none", 1: "slower"}[row.verdict], "rounds": one.count,
     }  # fmt: skip
@@ -290,10 +296,11 @@ Arms are built in turn in random order, each in a target dir of its own, beside 
 Ratios are to the geometric mean of the two plain builds of the same round, the control's to the other plain one; the
 median stands before the interval in which 95 % of the medians of as many rounds lie. *clean*: everything; *edit*:
 after a function's body in a member low in the graph changed; *link*: after a constant of the program's own crate
-changed. CPU is user and system of all processes. Wall time decides where its control's interval is at most 0.10 wide,
-else CPU time. A setting is *faster* where all of its interval lies below 0.97 and below its control's, *slower* where
-it lies above 1.03 and above its control's. It earns its place if it is faster somewhere and slower nowhere; in a
-family that is for memory, for size or for a program's run, if one of those is shown to be less. Memory and sizes are
-of the clean build; a figure beside time is named where its interval lies outside its control's. Fewer than three
-rounds prove nothing.
+changed. CPU is user and system of all processes. The noise is the factor by which the control's interval reaches away
+from 1, in either direction. Wall time decides where its noise is at most 5 %, else CPU time. A setting is *faster*
+where all of its interval lies below 0.97 and below the noise, *slower* where it lies above 1.03 and above the noise.
+It earns its place if it is faster somewhere and slower nowhere; in a family that is for memory, for size or for a
+program's run, if one of those is shown to be less. Memory and sizes are of the clean build; a figure beside time is
+named where it is shown to differ. Fewer than three rounds prove nothing: they are there because a round of clean
+builds takes minutes, and sizes do not vary.
 """

@@ -5,7 +5,7 @@ import sys
 
 from bench.plan import done_rounds, missing
 from bench.plan_settings import AGAIN, PLAIN, Arm, Family, families, mode_families, profile, rustflags
-from bench.plan_table import Ratio, by_round, data, judged, page, ratio, settings, table
+from bench.plan_table import Ratio, by_round, data, judged, noise, page, ratio, settings, table
 from bench.plan_world import SUBJECTS, Edit, read_link_peak, size_bytes, without_tables
 
 _FAMILY = Family("made", "ripgrep", "dev", (Arm(PLAIN), Arm(AGAIN), Arm("debug=none")), situations=("clean", "edit"))
@@ -52,6 +52,14 @@ def test_a_gain_is_one_only_where_it_lies_below_all_of_the_noise() -> None:
     assert judged(_ratio(0.95, 0.96, 0.98), quiet) == 0
     assert judged(_ratio(1.05, 1.1, 1.2), quiet) == 1
     assert judged(_ratio(1.05, 1.1, 1.2), noisy) == 0
+
+
+def test_noise_in_one_direction_speaks_against_gains_in_both() -> None:
+    control = _ratio(0.8, 0.85, 0.9)
+    assert round(noise(control), 2) == 0.25
+    assert judged(_ratio(1.1, 1.15, 1.2), control) == 0
+    assert judged(_ratio(1.3, 1.4, 1.5), control) == 1
+    assert noise(_ratio(1.0, 1.0, 1.0)) == 0
 
 
 def test_a_setting_earns_its_place_by_being_faster_somewhere_and_slower_nowhere() -> None:
