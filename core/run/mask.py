@@ -1,10 +1,20 @@
 """Keeping credentials out of everything that we write."""
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 _NAME = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL", re.I)
-_USER_INFO = re.compile(r"(?<=://)[^/@\s]+@")
+_USER_INFO = re.compile(r"(?<=://)[^/\s]+@")
+_SET = re.compile(r"(?<![\w.-])([\w.-]++)\\*+[\"']?\s*+=\s*+")
+"""`NAME=`, `NAME = `, `"NAME" = `, wherever in a text."""
+_VALUE = re.compile(
+    r"\"{3}(?s:.*?)(?:\"{3}|\Z)|'{3}(?s:.*?)(?:'{3}|\Z)|\\+[\"'][^\"']*[\"']?|\"(?:[^\"\\]|\\.)*\"?|'[^']*'?"
+    r"|\[[^\]]*\]?|\{[^}]*\}?|[^\s\"'`]+"
+)
+"""What may stand behind that: quoted, in brackets, or up to the next blank."""
+_OF_PACKAGE = re.compile(r"(?:\A|\.)package\.")
+"""In a name: what stands behind it is the name of a crate."""
 _OPTION = re.compile(r"(--?[A-Za-z0-9_-]*(?:key|token|secret|password|passwd|credential)[A-Za-z0-9_-]*)(=.*)?\Z", re.I)
 _ASSIGNMENT = re.compile(r"((?:--config=)?[A-Za-z_][A-Za-z0-9_.\"'-]*)=(.+)\Z", re.S)
 MASK = "***"
@@ -45,27 +55,51 @@ def safe_words(words: tuple[str, ...], env: dict[str, str]) -> tuple[str, ...]:
         elif assignment and is_credential(assignment[1]):
             safe.append(assignment[1] + "=" + MASK)
         else:
-            safe.append(_safe_text(word, secrets))
+            safe.append(safe_text(word, secrets))
     return tuple(safe)
 
 
+def safe_text(text: str, secrets: Iterable[str] = ()) -> str:
+    """A text with `***` for credentials: user info of URLs, values behind `NAME=` where that is a credential's name,
+    and `secrets`, as `secrets_of` gives them, the beginning of one before a `…` too."""
+    return _without_set(_safe_text(text, secrets))
+
+
+def _without_set(text: str) -> str:
+    parts, at = [], 0
+    for found in _SET.finditer(text):
+        value = _VALUE.match(text, found.end()) if found.start() >= at and _is_told(found[1]) else None
+        if value is not None:
+            parts += [text[at : value.start()], MASK]
+            at = value.end()
+    return "".join((*parts, text[at:]))
+
+
+def _is_told(name: str) -> bool:
+    """It says that what is set is a credential: `MY_TOKEN.value`, and no setting for a crate called `keyring`."""
+    return is_credential(name.rpartition(".")[2] if _OF_PACKAGE.search(name) else name)
+
+
 def safe_record(record: Any, env: dict[str, str]) -> Any:
-    """A value of JSON with `***` for credentials: by the names of keys, user info of URLs, and as `safe_words`."""
+    """A value of JSON with `***` for credentials: by the names of keys, and as `safe_text`."""
     return _safe_value(record, secrets_of(env))
 
 
 def _safe_value(value: Any, secrets: list[str]) -> Any:
     if isinstance(value, str):
-        return _safe_text(value, secrets)
+        return safe_text(value, secrets)
     if isinstance(value, dict):
         return {k: MASK if is_credential(k) and v else _safe_value(v, secrets) for k, v in value.items()}
     return [_safe_value(one, secrets) for one in value] if isinstance(value, list | tuple) else value
 
 
-def _safe_text(text: str, secrets: list[str]) -> str:
+def _safe_text(text: str, secrets: Iterable[str]) -> str:
     text = _USER_INFO.sub(MASK + "@", text)
     for secret in secrets:
         text = text.replace(secret, MASK)
+        if "…" in text:
+            for size in range(len(secret) - 1, _SHORTEST - 1, -1):
+                text = text.replace(secret[:size] + "…", MASK + "…")
     return text
 
 

@@ -1,4 +1,6 @@
-from core.run.mask import safe_environment, safe_words
+import pytest
+
+from core.run.mask import safe_environment, safe_record, safe_text, safe_words
 
 
 def test_values_of_credentials_are_only_said_to_be_set() -> None:
@@ -45,3 +47,40 @@ def test_a_token_in_a_setting_of_cargo_is_hidden() -> None:
     assert safe_words(words, {}) == (
         "build", "--config", "registry.token=***", "--config=registries.mine.token=***", "--config", "net.retry=3",
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "safe"), [
+    ("-C link-arg=SECRET_KEY=vvv -g", "-C link-arg=SECRET_KEY=*** -g"),
+    ('rustflags = ["-Clink-arg=MY_TOKEN=vvv", "-g"]', 'rustflags = ["-Clink-arg=MY_TOKEN=***", "-g"]'),
+    ('--cfg api_key=\\"vvv vvv\\" -g', "--cfg api_key=*** -g"),
+    ('[env] MY_TOKEN = { value = "vvv" } # x', "[env] MY_TOKEN = *** # x"),
+    ('MY_TOKEN.value = "vvv"', "MY_TOKEN.value = ***"),
+    ('"MY_TOKEN" = 1234', '"MY_TOKEN" = ***'),
+    ("token = '''v\nv''' x", "token = *** x"),
+    ("sh -c 'DB_PASSWORD=\"v v\" run'", "sh -c 'DB_PASSWORD=*** run'"),
+    ("sparse+https://user:p@ss@host/x", "sparse+https://***@host/x"),
+    ("-DAPI_KEY=vvv", "-DAPI_KEY=***"),
+    ("profile.dev.package.keyring.debug = 0", "profile.dev.package.keyring.debug = 0"),
+    ("-C target-cpu=native --cfg a=b", "-C target-cpu=native --cfg a=b"),
+    ("the key of sccache = the whole command line", "the key of sccache = the whole command line"),
+])  # fmt: skip
+def test_what_is_set_to_a_credential_is_hidden_inside_longer_text(text: str, safe: str) -> None:
+    assert safe_text(text) == safe
+    assert safe_text(safe) == safe
+    assert safe_record({"evidence": [{"value": text}]}, {}) == {"evidence": [{"value": safe}]}
+
+
+def test_the_beginning_of_a_credential_that_was_cut_is_hidden() -> None:
+    assert safe_text("drops -l hunter222…", ["hunter22222"]) == "drops -l ***…"
+
+
+def test_a_long_text_is_searched_quickly() -> None:
+    for text in (
+        "a" * 200_000,
+        "a=" * 100_000,
+        "a-" * 100_000,
+        "token " * 50_000,
+        "\\" * 100_000,
+        "a = " + " " * 100_000,
+    ):
+        assert safe_text(text) == text
