@@ -33,7 +33,9 @@ class Family(NamedTuple):
     runs: bool = False
     """The program does its job after a clean build."""
     aims: tuple[str, ...] = ()
-    """Figures that its settings are for, in a record's words; empty: time."""
+    """Figures that its settings are for beside time, in a record's words."""
+    may_cost: bool = False
+    """Of time: what they are for is worth it."""
     bases: tuple[tuple[str, str], ...] = ((PLAIN, AGAIN),)
     """Arms that the others are compared with, each with its control: the same once more."""
 
@@ -78,15 +80,12 @@ def mode_families(flags_of: Callable[[str, str], tuple[str, ...]]) -> tuple[Fami
     """Modes as wholes; `flags_of`: what a mode gives to cargo in a workspace."""
     return tuple(
         Family(
-            f"mode {mode}, {subject}",
-            subject,
-            profile,
-            _arms(Arm(f"mode={mode}", flags_of(subject, mode))),
-            runs=profile == "release",
+            f"mode {mode}, {subject}", subject, profile, _arms(Arm(f"mode={mode}", flags_of(subject, mode))),
+            runs=profile == "release", aims=aims,
         )
-        for mode, profile in (("dev", "dev"), ("release-fast", "release"))
+        for mode, profile, aims in (("dev", "dev", ("link_bytes",)), ("release-fast", "release", ()))
         for subject in ("ripgrep", "minijinja")
-    )
+    )  # fmt: skip
 
 
 def _arms(*settings: Arm) -> tuple[Arm, ...]:
@@ -102,7 +101,7 @@ def _debug() -> Family:
         Arm("debug=none", profile("dev", debug="false")),
         Arm("split-debuginfo=unpacked", profile("dev", split_debuginfo='"unpacked"')),
         Arm("strip=debuginfo", profile("dev", strip='"debuginfo"')),
-    ))  # fmt: skip
+    ), aims=("link_bytes",))  # fmt: skip
 
 
 def _code() -> Family:
@@ -156,7 +155,7 @@ def _final() -> Family:
         Arm("lto=fat + codegen-units=1", profile("release", lto='"fat"', codegen_units="1")),
         Arm("panic=abort", profile("release", panic='"abort"')),
         Arm("overflow-checks=true", profile("release", overflow_checks="true")),
-    ), situations=("clean",), runs=True, aims=("run_s", "program_bytes"))  # fmt: skip
+    ), situations=("clean",), runs=True, aims=("run_s", "program_bytes"), may_cost=True)  # fmt: skip
 
 
 def _memory() -> Family:
@@ -165,7 +164,7 @@ def _memory() -> Family:
         Arm("jobs=1", ("--jobs", "1")),
         Arm("debug=none", thin),
         Arm("jobs=1 + debug=none", ("--jobs", "1", *thin)),
-    ), situations=("clean",), looks=True, aims=("at_once_bytes",))  # fmt: skip
+    ), situations=("clean",), looks=True, aims=("at_once_bytes",), may_cost=True)  # fmt: skip
 
 
 def has_cranelift(toolchain: str) -> bool:

@@ -44,6 +44,8 @@ FIGURES = {
     "size_bytes": "target dir", "program_bytes": "program", "run_s": "the program's run",
 }  # fmt: skip
 """What else a build has beside its times, in a record's words and for people."""
+STEADY = ("size_bytes", "program_bytes")
+"""The same each time: one build proves them."""
 
 
 class Row(NamedTuple):
@@ -72,7 +74,7 @@ class Row(NamedTuple):
         """-1: it takes less than its control would explain; 1: more; 0: neither is shown."""
         if figure not in self.figures or figure not in self.controls:
             return 0
-        return judged(self.figures[figure], self.controls[figure])
+        return judged(self.figures[figure], self.controls[figure], 1 if figure in STEADY else FEWEST)
 
 
 class Setting(NamedTuple):
@@ -87,11 +89,10 @@ class Setting(NamedTuple):
 
     @property
     def earns(self) -> bool:
-        """It is shown to do what it is for; where that is time: to be faster somewhere, and slower nowhere."""
-        if self.family.aims:
-            return any(row.judge(aim) < 0 for row in self.rows for aim in self.family.aims)
-        found = [row.verdict for row in self.rows]
-        return -1 in found and 1 not in found
+        """It is shown to give something that it is for, time or what the family names, and to cost no time."""
+        times = [row.verdict for row in self.rows]
+        gives = any(row.judge(aim) < 0 for row in self.rows for aim in self.family.aims)
+        return (-1 in times or gives) and (1 not in times or self.family.may_cost)
 
     @property
     def words(self) -> str:
@@ -106,11 +107,9 @@ class Setting(NamedTuple):
 
 
 def _others(rows: Sequence[Row]) -> list[str]:
-    """What a clean build shows beside time."""
-    return [
-        f"{FIGURES[name]} ×{row.figures[name].middle:.2f}"
-        for row in rows if row.situation == "clean" for name in FIGURES if row.judge(name)
-    ]  # fmt: skip
+    """What is shown beside time, of the first build that shows it: the clean one knows all."""
+    found = {name: row for row in reversed(rows) for name in FIGURES if row.judge(name)}
+    return [f"{FIGURES[name]} ×{found[name].figures[name].middle:.2f}" for name in FIGURES if name in found]
 
 
 def noise(control: Ratio) -> float:
@@ -118,9 +117,9 @@ def noise(control: Ratio) -> float:
     return max(control.high, 1 / control.low if control.low else math.inf, 1.0) - 1
 
 
-def judged(one: Ratio, control: Ratio) -> int:
+def judged(one: Ratio, control: Ratio, fewest: int = FEWEST) -> int:
     """-1: all of its interval lies below the noise and below 0.97; 1: the same above; 0: neither, or too few."""
-    if min(one.count, control.count) < FEWEST:
+    if min(one.count, control.count) < fewest:
         return 0
     factor = 1 + noise(control)
     if one.high < min(1 / factor, GAIN):
@@ -128,13 +127,15 @@ def judged(one: Ratio, control: Ratio) -> int:
     return 1 if one.low > max(factor, LOSS) else 0
 
 
-def ratio(pairs: Sequence[tuple[float, float]]) -> Ratio | None:
-    """Of (without, with it), one a round; None: nothing to divide."""
+def ratio(pairs: Sequence[tuple[float, float]], *, is_steady: bool = False) -> Ratio | None:
+    """Of (without, with it), one a round; None: nothing to divide. One build that is steady is its own interval."""
     good = [(base, one) for base, one in pairs if base > 0 and one > 0]
     if not good:
         return None
     ratios = [one / base for base, one in good]
-    low, high = interval_of_medians(ratios, random.Random(1), 2000) if len(good) > 1 else _NOTHING_KNOWN
+    low, high = _NOTHING_KNOWN
+    if len(good) > 1 or is_steady:
+        low, high = interval_of_medians(ratios, random.Random(1), 2000)
     bases, ones = zip(*good, strict=True)
     return Ratio(statistics.median(ratios), low, high, statistics.median(bases), statistics.median(ones), len(good))
 
@@ -183,7 +184,7 @@ def _row(name: str, base: str, control: str, situation: str, rounds: Rounds) -> 
             (math.prod(float(arms[one].get(figure) or 0) for one in bases) ** (1 / len(bases)),
              float(arms[arm].get(figure) or 0))
             for arms in own if {*bases, arm} <= arms.keys()
-        ])  # fmt: skip
+        ], is_steady=figure in STEADY)  # fmt: skip
 
     names = ("wall_s", "cpu_s", *FIGURES)
     figures, controls = ({figure: one for figure in names if (one := of(arm, figure))} for arm in (name, control))
@@ -299,8 +300,7 @@ after a function's body in a member low in the graph changed; *link*: after a co
 changed. CPU is user and system of all processes. The noise is the factor by which the control's interval reaches away
 from 1, in either direction. Wall time decides where its noise is at most 5 %, else CPU time. A setting is *faster*
 where all of its interval lies below 0.97 and below the noise, *slower* where it lies above 1.03 and above the noise.
-It earns its place if it is faster somewhere and slower nowhere; in a family that is for memory, for size or for a
-program's run, if one of those is shown to be less. Memory and sizes are of the clean build; a figure beside time is
-named where it is shown to differ. Fewer than three rounds prove nothing: they are there because a round of clean
-builds takes minutes, and sizes do not vary.
+It earns its place if it is slower nowhere and faster somewhere, or, where its family is for memory, size or the
+program's run, one of those is shown to be less; there, `low-memory` and `release-optimized` may cost time. A figure
+beside time is named where it is shown to differ. Fewer than three rounds prove nothing but sizes, which do not vary.
 """

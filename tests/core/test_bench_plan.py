@@ -41,6 +41,11 @@ def test_one_build_alone_proves_nothing() -> None:
     assert judged(found, _ratio(0.99, 1.0, 1.01)) == 0
 
 
+def test_one_build_proves_a_size() -> None:
+    (small,) = settings([_FAMILY._replace(situations=("clean",))], _records("clean", 0.5, rounds=1))
+    assert small.words == "**no gain shown**; target dir ×0.50"
+
+
 def test_a_figure_that_was_never_taken_has_no_ratio() -> None:
     assert ratio([(0.0, 0.0), (0.0, 1.0)]) is None
 
@@ -74,13 +79,14 @@ def test_a_setting_earns_its_place_by_being_faster_somewhere_and_slower_nowhere(
 
 
 def test_a_setting_for_memory_earns_its_place_by_memory_alone() -> None:
-    family = _FAMILY._replace(aims=("link_bytes",), situations=("clean",))
-    slow, idle = (settings([family], _records("clean", factor))[0] for factor in (1.2, 1.0))
-    assert (slow.earns, idle.earns) == (False, False)
+    family = _FAMILY._replace(aims=("link_bytes",), situations=("clean",), may_cost=True)
+    large, idle = (settings([family], _records("clean", factor))[0] for factor in (1.2, 1.0))
+    assert (large.earns, idle.earns) == (False, False)
     records = [{**one, "wall_s": float(str(one["wall_s"])) * (2 if one["arm"] == "debug=none" else 1)}
                for one in _records("clean", 0.8)]  # fmt: skip
     (small,) = settings([family], records)
     assert small.earns
+    assert not settings([family._replace(may_cost=False)], records)[0].earns
     assert small.words.startswith("**earns its place**; slower: clean; largest linker ×0.80")
 
 
