@@ -203,6 +203,15 @@ def write_table(bench: Bench, all_families: Sequence[Family]) -> None:
     with open(f"{REPO}/docs/plan-figures.md", "w", encoding="utf-8") as file:
         file.write(plan_table.page(found, SUBJECTS.values(), known, cores, date))
         file.write("".join(_kept(bench, part) for part in ("turns", "keys", "fetch")))
+        if not has_cranelift("+nightly"):
+            file.write(_NO_CRANELIFT)
+
+
+_NO_CRANELIFT = """
+### Not measured
+
+* `backend=cranelift`: this nightly has no such component, so nothing speaks for it.
+"""
 
 
 def _kept(bench: Bench, part: str) -> str:

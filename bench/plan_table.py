@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from bench.plan_settings import Family
+from bench.plan_settings import PLAIN, Family
 from bench.plan_world import Subject
 from tests.real.usage import interval_of_medians
 
@@ -239,8 +239,21 @@ def _times(one: Ratio | None) -> str:
 
 
 def data(found: Sequence[Setting], about: Mapping[str, Any]) -> dict[str, Any]:
-    """For the product: what each setting gave against plain cargo."""
-    return {**about, "settings": {one.name: _entry(one) for one in found if one.base == "plain"}}
+    """For the product: what each setting gave against plain cargo, and each mode, by workspace.
+
+    A setting that several families have has the figures of the first; what only a later one took is added.
+    """
+    settings: dict[str, dict[str, Any]] = {}
+    modes: dict[str, dict[str, Any]] = {}
+    for one in found:
+        kind, _, mode = one.name.partition("=")
+        if one.base != PLAIN:
+            continue
+        if kind == "mode":
+            modes.setdefault(mode, {})[one.family.subject] = _entry(one)
+        else:
+            settings[one.name] = {**_entry(one), **settings.get(one.name, {})}
+    return {**about, "settings": settings, "modes": modes}
 
 
 def _entry(one: Setting) -> dict[str, Any]:

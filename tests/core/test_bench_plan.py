@@ -161,6 +161,26 @@ def test_the_table_has_a_line_a_situation_and_the_data_the_same_figures() -> Non
     assert "ripgrep-15.2.0" in text
 
 
+def test_a_mode_has_figures_of_each_workspace_and_a_setting_those_of_the_first_family_and_more() -> None:
+    arms = (Arm(PLAIN), Arm(AGAIN), Arm("mode=dev"))
+    families_of_modes = [Family(name, name, "dev", arms, situations=("edit",)) for name in ("ripgrep", "minijinja")]
+    records = [
+        {**one, "family": family.name, "arm": str(one["arm"]).replace("debug=none", "mode=dev")}
+        for family, factor in zip(families_of_modes, (0.5, 0.7), strict=True) for one in _records("edit", factor)
+    ]  # fmt: skip
+    later = _FAMILY._replace(name="later")
+    records += [*_records("edit", 0.8), *({**one, "family": "later"} for one in _records("clean", 0.9))]
+    made = data(settings([*families_of_modes, _FAMILY, later], records), {})
+    assert {name: one["edit"]["wall"] for name, one in made["modes"]["dev"].items()} == {
+        "ripgrep": 0.5, "minijinja": 0.7,
+    }  # fmt: skip
+    assert list(made["settings"]) == ["debug=none"]
+    assert {one: made["settings"]["debug=none"][one]["wall"] for one in ("edit", "clean")} == {
+        "edit": 0.8,
+        "clean": 0.9,
+    }
+
+
 def test_an_edit_changes_the_file_each_time_and_never_its_size(tmp_path: object) -> None:
     path = f"{tmp_path}/lib.rs"
     with open(path, "w", encoding="utf-8") as file:
