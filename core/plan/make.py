@@ -15,7 +15,7 @@ from core.plan.given import Origin, Trouble
 from core.plan.look import look
 from core.plan.plan import Finding, Plan
 from core.plan.small_file import read_small
-from core.plan.wish import Mode, Wish
+from core.plan.wish import Wish
 from core.run import cache, target
 from core.run.command import Command
 from core.run.decided import MAX_NOTICE
@@ -111,22 +111,23 @@ def prepare(
     chosen = choose.choose_mode(paths.cache, flag=flag, env=env, root=root) if has_wishes else choose.Chosen()
     if chosen.is_refused:
         raise UsageError(chosen.troubles[-1].sentence)
-    has_wishes = has_wishes and command.takes_flags
-    mode = chosen.mode if has_wishes else Mode()
-    parsed, cpu = command.parsed, mode.options.get("target-cpu")
+    parsed, wish = command.parsed, _wish(command)
+    if has_wishes and command.takes_flags:
+        features, verbose = choose.read_features(env, chosen.own), choose.read_verbose(env, chosen.own)
+        wish = wish._replace(mode=chosen.mode, features=features, is_verbose=verbose)
+    mode, cpu = wish.mode, wish.mode.options.get("target-cpu")
     found = look(
         paths, cwd=command.cwd, env=env, root=root, toolchain_word=parsed.toolchain or "",
         target=parsed.value("target") or "", settings=command.config.settings, may_ask=may_ask or bool(mode.name),
         uses_native=cpu is not None and cpu.value == "native",
     )  # fmt: skip
-    wish = Wish(
-        subcommand=parsed.command.name if parsed.command else parsed.subcommand,
-        options=parsed.options,
-        mode=mode,
-        features=choose.read_features(env, chosen.own) if has_wishes else None,
-        is_verbose=choose.read_verbose(env, chosen.own) if has_wishes else None,
-    )
     return Prepared(command, found, chosen, _with_changed(wish, command))
+
+
+def _wish(command: Command) -> Wish:
+    """What the command line alone asks for."""
+    parsed = command.parsed
+    return Wish(subcommand=parsed.command.name if parsed.command else parsed.subcommand, options=parsed.options)
 
 
 def _with_changed(wish: Wish, command: Command) -> Wish:
