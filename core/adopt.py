@@ -16,7 +16,7 @@ from core import checkpoint, facts
 from core import events as e
 from core.digest import Digest, Index, Parser
 from core.errors import JournalError
-from core.findings import from_rows
+from core.findings import from_event
 from core.journal import NAME, Content, JournalWriter, read_journal
 from core.paths import Paths
 from core.resume import Resume
@@ -145,7 +145,7 @@ def _resume(content: Content, saved: checkpoint.Checkpoint | None) -> Resume:
             case e.ProcessKilled():
                 resume.killed_at = event.at
             case e.ContradictionsSeen():
-                resume.findings = from_rows(event.findings)
+                resume.findings = from_event(event)
             case e.LogCut():
                 resume.cut_ends[event.stream] = event.offset + event.removed_bytes
             case e.BuildFinished():

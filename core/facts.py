@@ -8,7 +8,7 @@ import signal
 from typing import Any
 
 from core import events as e
-from core.findings import from_record, mended, rows_of
+from core.findings import from_record, seen
 from core.paths import Paths
 from core.plan.plan import Finding
 from core.values import dataclass
@@ -31,7 +31,7 @@ class Record:
     rustc_wrapper: str = ""
     """The user's own; empty: there is none."""
     findings: tuple[Finding, ...] = ()
-    """Settings that defeat one another, worst first."""
+    """Settings that defeat one another, worst first, as they were seen before it started."""
     chosen: Chosen = Chosen()
     """Of its plan, what may make it fail."""
     is_planned: bool = True
@@ -45,7 +45,7 @@ class Record:
         """What is known when it starts."""
         if not self.findings:
             return (self.started,)
-        return self.started, e.ContradictionsSeen(self.started.at, rows_of(self.findings))
+        return self.started, seen(self.started.at, self.findings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ def read_record(paths: Paths, run: str) -> Record | None:
         has_progress=bool(found.get("progress")),
         cache_server=_text(found, "cache_server"),
         rustc_wrapper=_text(found, "rustc_wrapper"),
-        findings=mended(from_record(found.get("findings"))),
+        findings=from_record(found.get("findings")),
         chosen=_chosen(found.get("plan")),
         is_planned=found.get("is_planned") is not False,
         schema=_integer(found, "schema") or 1,

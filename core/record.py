@@ -18,6 +18,7 @@ from typing import Any
 from core import events as e
 from core.errors import DeckError
 from core.facts import LATE_PLAN
+from core.findings import from_event, from_record, seen
 from core.journal import NAME, read_journal
 from core.machine_journal import events_between
 from core.paths import Paths
@@ -132,20 +133,33 @@ def _add(archive: zipfile.ZipFile, folder: str, run: str, scrubber: _Scrubber) -
                 content, moves[_LOGS[name]] = scrubber.scrub(file.read())
             archive.writestr(f"{run}/{name}", content)
     lines = [json.dumps({"schema": e.SCHEMA_VERSION, "run": run})]
-    for event in journal.events:
-        if isinstance(event, e.OutputGrew) and event.stream in moves:
-            event = replace(event, size_bytes=moves[event.stream](event.size_bytes))
-        lines.append(json.dumps(e.to_record(event)))
+    lines += [json.dumps(e.to_record(_moved(event, moves))) for event in journal.events]
     archive.writestr(f"{run}/events.jsonl", scrubber.scrub(("\n".join(lines) + "\n").encode())[0])
     for name in ("run.json", "exit.json"):
         found = _load(f"{folder}/{name}")
         if name == "run.json":
-            found |= _load(f"{folder}/{LATE_PLAN}")
-        found.pop("env", None)
+            found = _told({**found, **_load(f"{folder}/{LATE_PLAN}")})
         if found:
             archive.writestr(f"{run}/{name}", scrubber.scrub(json.dumps(found).encode())[0])
     times = [event.at for event in journal.events]
     return min(times), max(times)
+
+
+def _moved(event: e.Event, moves: dict[str, Callable[[int], int]]) -> e.Event:
+    """The event as it fits scrubbed logs, and without diffs of a person's files, which earlier versions kept."""
+    if isinstance(event, e.OutputGrew) and event.stream in moves:
+        return replace(event, size_bytes=moves[event.stream](event.size_bytes))
+    return seen(event.at, from_event(event)) if isinstance(event, e.ContradictionsSeen) else event
+
+
+def _told(found: dict[str, Any]) -> dict[str, Any]:
+    """What a recording has of `run.json`: no environment, no diffs, no credentials that earlier versions kept."""
+    found.pop("env", None)
+    if "findings" in found:
+        found["findings"] = [one.record() for one in from_record(found["findings"])]
+    if "plan" in found:
+        found["plan"] = mask.safe_record(found["plan"], {})
+    return found
 
 
 def _load(path: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from core import events as e
 from core.cache_use import add_lookups, without_figures
-from core.findings import from_rows
+from core.findings import from_event
 from core.state import (
     MAX_DIAGNOSTICS,
     MAX_FAILED_TESTS,
@@ -123,7 +123,7 @@ def _apply(s: dict[str, Any], finished: dict[str, float], event: e.Event) -> Non
         case e.BottleneckFound():
             s["bottleneck"] = event if s["ended_at"] is None else None
         case e.ContradictionsSeen():
-            s["findings"] = from_rows(event.findings)
+            s["findings"] = from_event(event)
         case e.TypicalRecalled():
             s["typical"] = event
             s["typical_s"] = MappingProxyType(dict(event.crate_s))

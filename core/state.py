@@ -121,7 +121,8 @@ class Run:
     bottleneck: e.BottleneckFound | None = None
     """What holds it up now; None: nothing was found yet, or it is over."""
     findings: tuple[Finding, ...] = ()
-    """Settings that defeat one another, seen before it started, worst first."""
+    """Settings that defeat one another, seen before it started, while it ran or in its log, worst first. Without diffs:
+    `core.findings.mended` makes them."""
     out_lines: int = 0
     err_lines: int = 0
     out_bytes: int = 0

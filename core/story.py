@@ -11,7 +11,7 @@ from core import events as e
 from core.clock import Clock
 from core.errors import JournalError
 from core.facts import LATE_PLAN
-from core.findings import from_record, mended
+from core.findings import from_record
 from core.journal import JournalTail
 from core.paths import Paths
 from core.plan.figures import whole_cost
@@ -281,10 +281,10 @@ class StoryReader:
 
 def read_plan(paths: Paths, run: str) -> Plan:
     """How a run was started; an empty plan where `run.json` cannot be read. What was planned while it ran is in it, and
-    so are diffs that mend findings and what was measured of settings of ours."""
+    so is what was measured of settings of ours; diffs that mend findings are not (`core.findings.mended`)."""
     record = _record(paths.run(run) + "/run.json")
     plan = plan_of({**record, **_record(f"{paths.run(run)}/{LATE_PLAN}")} if record else {})
-    return replace(plan, findings=mended(plan.findings), settings=tuple(map(_with_figure, plan.settings)))
+    return replace(plan, settings=tuple(map(_with_figure, plan.settings)))
 
 
 def _with_figure(setting: Setting) -> Setting:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from core import checkpoint, facts, retention
 from core import events as e
 from core.digest import Chunk, Digest, SilentParser
-from core.findings import rows_of
+from core.findings import seen
 from core.journal import JournalWriter, Mark
 from core.paths import Paths
 from core.plan.plan import Finding
@@ -174,7 +174,7 @@ class WatchedRun:
         """Put findings into the journal; None: there is nothing new."""
         if findings is None:
             return
-        self.note([e.ContradictionsSeen(at, rows_of(findings))])
+        self.note([seen(at, findings)])
         if linker := self.faults_said.take_linker():
             refuse_linker_of(self._parts.paths, self.run, linker)
 

@@ -2,13 +2,16 @@
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from core import events as e
 from core.chain import Chain, find_chain, read_needs
 from core.clock import Clock
 from core.facts import LATE_PLAN
+from core.findings import mended, merged
 from core.log_place import find_diagnostic, find_output, find_text
 from core.paths import Paths
+from core.plan.plan import Finding
 from core.stamps import Stamps
 from core.state import Run, RunState
 from core.story import Plan, Span, StoryReader, read_plan
@@ -34,7 +37,10 @@ class Dossier:
         self._run_id = run
         self._store = store
         self._reader = StoryReader(paths, run, clock)
-        self._plan, self._planned_at = read_plan(paths, run), self._late_stamp()
+        self._planned_at = self._late_stamp()  # before it is read: what lands between is read again
+        self._plan = read_plan(paths, run)
+        self._found: tuple[tuple[Finding, ...], ...] = ()
+        self._findings: tuple[Finding, ...] = ()
         self.sort = SORTS[0]
         self.is_caught_up = False
         """The journal was read to its end once; what is added since is little."""
@@ -53,6 +59,14 @@ class Dossier:
             self._plan, self._planned_at = read_plan(self._paths, self._run_id), stamp
         return self._plan
 
+    def _plan_of(self, run: Run) -> Plan:
+        """With what was found while it ran, or in its log; with diffs that mend it, of files as they were then."""
+        plan = self.plan
+        if (plan.findings, run.findings) != self._found:
+            self._found = plan.findings, run.findings
+            self._findings = mended(merged(*self._found))
+        return replace(plan, findings=self._findings)
+
     def _late_stamp(self) -> int:
         try:
             return os.stat(f"{self._paths.run(self._run_id)}/{LATE_PLAN}").st_mtime_ns
@@ -69,7 +83,7 @@ class Dossier:
         if run.state.is_over:
             self.processes = ()
         return Scene(
-            run=run, story=story, plan=self.plan, now=run.ended_at or now, chain=self.chain,
+            run=run, story=story, plan=self._plan_of(run), now=run.ended_at or now, chain=self.chain,
             knows_needs=self.knows_needs, processes=self.processes, outputs=dict(self.outputs), sort=self.sort,
             folder=self._paths.run(self._run_id), glyphs=glyphs,
         )  # fmt: skip

@@ -1,17 +1,24 @@
 """What was seen of a run from outside: in /proc, by fronts, at locks, in settings."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from core.events.base import Event
 from core.values import dataclass
 
+FindingRow = tuple[str, str, str, tuple[tuple[str, int, str], ...], str, str]
+"""Id, severity, title, places with line (0: none) and what they say, cost, command that mends it."""
+ChangeRow = tuple[str, tuple[str, ...], Any, str]
+"""Of a file that a mend changes: path, words of the key, value (None: it goes away), folder that names start from."""
+
 
 @dataclass(frozen=True, slots=True)
 class ContradictionsSeen(Event):
-    """Settings were seen that defeat one another, or what they are for, before the run started."""
+    """Settings were seen that defeat one another, or what they are for: before a run, while it ran, or in its log."""
 
-    findings: tuple[tuple[str, str, str, tuple[tuple[str, int, str], ...], str, str], ...]
-    """Worst first, as `core.findings.Row`: id, severity, title, places, cost, mend."""
+    findings: tuple[FindingRow, ...]
+    """All that are known by then, worst first."""
+    changes: tuple[tuple[ChangeRow, ...], ...] = ()
+    """Of each of them, in the same order, what would mend it; empty: a version wrote it that kept none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,7 +110,7 @@ def find_jobs(facts: Facts) -> Findings:
         f"-j {short(jobs[-1], 8)} does not count: cargo takes its jobs from the jobserver it inherited",
         (Evidence(Origin("-j"), jobs[-1]), evidence_of(given)),
         "As many compilers as the jobserver has tokens; only NUM_JOBS of build scripts follows -j (tried with 1.95).",
-        f"unset {given.origin.place}",
+        unset(given),
     )
 
 

@@ -9,6 +9,9 @@ from core.plan.given import Given, Key, Origin
 from core.plan.plan import Change, Evidence, Finding
 from core.plan.profile import own_given, profile_chain
 from core.plan.rustflags import Flag, flag_places, flags_at
+from core.run.mask import safe_text
+
+_PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._+-")
 
 
 class Facts:
@@ -95,7 +98,8 @@ def _without(value: Any, gone: list[tuple[str, ...]]) -> Any:
 
 
 def command_without(facts: Facts, unwanted: Iterable[Flag]) -> str:
-    """What takes flags out of variables; empty: they are in none that a shell can write."""
+    """What takes flags out of variables; empty: they are in none that a shell can write, or have what a terminal
+    obeys."""
     gone = list(unwanted)
     commands = []
     for name in dict.fromkeys(flag.origin.place for flag in gone):
@@ -103,12 +107,25 @@ def command_without(facts: Facts, unwanted: Iterable[Flag]) -> str:
         if value is not None and name != "CARGO_ENCODED_RUSTFLAGS":
             left = _without(value, [flag.words for flag in gone if flag.origin.place == name])
             commands.append(f"export {name}={in_shell(left)}" if left else f"unset {name}")
+            if not is_plain(name) or not (left or "").isprintable():
+                return ""
     return "; ".join(commands)
 
 
 def unset(given: Given) -> str:
     """What takes a variable away; empty: it is none."""
-    return f"unset {given.origin.place}" if given.origin.is_variable else ""
+    return command("unset", given.origin.place) if given.origin.is_variable else ""
+
+
+def command(*words: str) -> str:
+    """A command whose last word is foreign: a name as programs, packages, toolchains and variables have; empty: it is
+    none of those, and a shell might do with it what nobody asked for."""
+    return " ".join(words) if is_plain(words[-1]) else ""
+
+
+def is_plain(name: str) -> bool:
+    """A name of which a shell takes every letter as it stands, and no program takes it for an option."""
+    return 0 < len(name) <= 200 and set(name) <= _PLAIN and name[0] not in "-+."
 
 
 def in_shell(text: str) -> str:
@@ -122,8 +139,8 @@ def evidence_of(given: Given, text: str = "") -> Evidence:
 
 
 def short(text: str, most: int = 40) -> str:
-    """Foreign text for a title: on one line, and not longer than that."""
-    plain = "".join(char if char.isprintable() else "?" for char in text)
+    """Foreign text for a title: on one line, without credentials, and not longer than that."""
+    plain = "".join(char if char.isprintable() else "?" for char in safe_text(text))
     return plain if len(plain) <= most else plain[: most - 1] + "…"
 
 

@@ -1,7 +1,17 @@
 """Rustflags that do what nobody wants, or that nobody gets. Pure."""
 
 from core.plan.decide_case import dotted, toml
-from core.plan.finding_facts import Facts, Findings, changes_of_flags, command_without, evidence_of, in_shell, short
+from core.plan.finding_facts import (
+    Facts,
+    Findings,
+    changes_of_flags,
+    command,
+    command_without,
+    evidence_of,
+    in_shell,
+    is_plain,
+    short,
+)
 from core.plan.given import Given, Key, Origin
 from core.plan.plan import Change, Evidence, Finding
 from core.plan.rustflags import (
@@ -145,13 +155,14 @@ def find_dropped(facts: Facts) -> Findings:
     title = f"{name} drops the rustflags of the configuration: {short(' '.join(f.shown for f in lost), 38)}"
     key = lost[0].key
     extended = f"{dotted(*key)}={toml(variables.words)}"
-    mend = f"unset {name}; cargo {facts.wish.subcommand} --config {in_shell(extended)}" if variables.value else ""
+    is_told = bool(variables.value) and is_plain(facts.wish.subcommand) and extended.isprintable()
+    mend = f"unset {name}; cargo {facts.wish.subcommand} --config {in_shell(extended)}" if is_told else ""
     yield Finding(
         "rustflags-dropped", "warning", title,
         (evidence_of(variables, " ".join(variables.words) or "nothing"), *_shown(lost)),
         "Cargo takes rustflags from one source alone, and a variable comes first, an empty one too (tried with 1.95). "
         "The same flags by --config are added to those of the file.",
-        mend or f"unset {name}",
+        mend or command("unset", name),
     )  # fmt: skip
 
 

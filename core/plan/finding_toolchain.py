@@ -1,6 +1,16 @@
 """Toolchains, standard libraries and linkers that are named and are not there, or cannot do it. Pure."""
 
-from core.plan.finding_facts import Facts, Findings, changes_of_flags, command_without, evidence_of, short, unset
+from core.plan.finding_facts import (
+    Facts,
+    Findings,
+    changes_of_flags,
+    command,
+    command_without,
+    evidence_of,
+    is_plain,
+    short,
+    unset,
+)
 from core.plan.found import Tool
 from core.plan.given import Given, Key, Origin
 from core.plan.plan import Evidence, Finding
@@ -25,7 +35,7 @@ def find_toolchain(facts: Facts) -> Findings:
         f"The toolchain {short(toolchain.name, 45)} is not installed",
         (Evidence(toolchain.chosen_by, toolchain.name),),
         "No build at all, or a download before it where rustup may install by itself.",
-        f"rustup toolchain install {toolchain.name}",
+        command("rustup", "toolchain", "install", toolchain.name),
     )
 
 
@@ -34,14 +44,15 @@ def find_std(facts: Facts) -> Findings:
     target, toolchain = facts.found.target, facts.found.toolchain
     if target is None or target.has_std or not toolchain.is_installed or _builds_std(facts):
         return
-    which = f" --toolchain {toolchain.name}" if toolchain.name else ""
     yield Finding(
         "std-missing",
         "error",
         f"The standard library of {short(target.triple, 40)} is not installed",
         (Evidence(target.origin, target.triple),),
         "No build at all: can't find crate for `std` (tried with 1.95).",
-        f"rustup target add{which} {target.triple}" if toolchain.name else "",
+        command("rustup", "target", "add", "--toolchain", toolchain.name, target.triple)
+        if is_plain(toolchain.name)
+        else "",
     )
 
 
@@ -66,7 +77,7 @@ def find_target_linker(facts: Facts) -> Findings:
         f"{short(target.linker, 30)}, which links for {short(target.triple, 32)}, is not there"[:90],
         (Evidence(target.origin, target.triple), Evidence(Origin(target.linker), "not there" + told)),
         "Nothing that is linked gets done.",
-        f"apt-get install {package}" if package else "",
+        command("apt-get", "install", package),
     )
 
 
@@ -146,7 +157,7 @@ def find_linker(facts: Facts) -> Findings:
     what = f"does not run: {short(tool.trouble, 30)}" if tool is not None and tool.path else "is not there"
     flags = [flag for flag in facts.flags if (flag.kind, flag.name) == ("C", "linker")]
     changes = changes_of_flags(facts, flags) if flags else facts.change(given, key)
-    command = command_without(facts, flags) if flags else unset(given)
+    spoken = command_without(facts, flags) if flags else unset(given)
     yield Finding(
         "linker-missing",
         "error",
@@ -154,7 +165,7 @@ def find_linker(facts: Facts) -> Findings:
         (evidence_of(given),),
         "Nothing that is linked gets done, build scripts included (tried with 1.95). Taking the setting away rebuilds "
         "all once: cargo sees another linker.",
-        "" if changes else command,
+        "" if changes else spoken,
         changes,
     )
 

@@ -5,10 +5,12 @@ from collections.abc import Callable, Iterator
 from core.plan import finding_cache, finding_env, finding_flags, finding_profile, finding_toolchain
 from core.plan.decide_case import Case, case_of
 from core.plan.finding_facts import Facts, short
+from core.plan.finding_mask import masked
 from core.plan.found import Found
 from core.plan.given import Trouble
 from core.plan.plan import Evidence, Finding
 from core.plan.wish import Wish
+from core.run.mask import secrets_of
 
 SEVERITIES = ("error", "warning", "hint")
 """Worst first."""
@@ -18,7 +20,7 @@ MAX_TITLE = 90
 
 def find(found: Found, wish: Wish) -> tuple[Finding, ...]:
     """All that is seen, worst first; of the same severity in the order of `FINDERS`. What concerns another profile than
-    the one that is built is not told.
+    the one that is built is not told. No credential is in it.
 
     Args:
         found: What is there.
@@ -31,11 +33,14 @@ def find_in(case: Case) -> tuple[Finding, ...]:
     """The same for a build that is decided on."""
     facts = Facts(case)
     seen = [finding for finder in FINDERS for finding in finder(facts)]
+    if seen:
+        secrets = secrets_of(dict(case.found.env))
+        seen = [masked(finding, secrets) for finding in seen]
     return tuple(sorted(seen, key=lambda finding: SEVERITIES.index(finding.severity)))
 
 
 def with_mend(finding: Finding, read: Callable[[str], str]) -> Finding:
-    """The finding with the diff that mends it, where there is one.
+    """The finding with the diff that mends it, where there is one: to be shown, not to be kept.
 
     Args:
         finding: As `find` gives it.

@@ -3,16 +3,17 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+from core.plan.mend_diff import basic_string, dotted_key, unified
 from core.plan.plan import Change
 from core.plan.toml_spans import Item, Malformed, Section, line_end, line_start, read_sections
+from core.run.mask import MASK
 
 MAX_CHARACTERS = 1 << 20
 """A file that has as many gets no diff: only its beginning may have been read."""
-_BARE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
 
 
 def diff_of(changes: Iterable[Change], read: Callable[[str], str]) -> str:
-    """One diff for all of them, in their order; empty: they cannot be made.
+    """One diff for all of them, in their order; empty: they cannot be made, or a credential would be in it.
 
     Args:
         changes: A file may be named more than once.
@@ -22,6 +23,8 @@ def diff_of(changes: Iterable[Change], read: Callable[[str], str]) -> str:
     after: dict[str, str] = {}
     names: dict[str, str] = {}
     for change in changes:
+        if _is_masked(change.value):
+            return ""
         if change.path not in before:
             try:
                 before[change.path] = after[change.path] = read(change.path)
@@ -32,7 +35,21 @@ def diff_of(changes: Iterable[Change], read: Callable[[str], str]) -> str:
             return ""
         after[change.path] = text
         names[change.path] = _name(change)
-    return "".join(unified(before[path], after[path], names[path]) for path in before)
+    diffs = {path: unified(before[path], after[path], names[path]) for path in before if before[path] != after[path]}
+    return "".join(diffs.values()) if all(diffs.values()) else ""
+
+
+def said_of(changes: Iterable[Change]) -> Iterator[str]:
+    """The same in words, a sentence each: `in /w/.cargo/config.toml: [build] incremental becomes false`."""
+    for change in changes:
+        table = f"[{dotted_key(change.key[:-1])}] " if change.key[:-1] else ""
+        what = "goes away" if change.value is None else f"becomes {toml_of(change.value)}"
+        yield f"in {change.path}: {table}{dotted_key(change.key[-1:])} {what}"
+
+
+def _is_masked(value: Any) -> bool:
+    """What it should be is not known: it holds a credential."""
+    return any(map(_is_masked, value)) if isinstance(value, list | tuple) else isinstance(value, str) and MASK in value
 
 
 def changed(text: str, key: tuple[str, ...], value: Any = None) -> str | None:
@@ -59,32 +76,9 @@ def changed(text: str, key: tuple[str, ...], value: Any = None) -> str | None:
     return None
 
 
-def unified(before: str, after: str, name: str) -> str:
-    """A diff that `patch -p1` and `git apply` take; empty: nothing differs."""
-    from difflib import unified_diff
-
-    lines = unified_diff(_lines(before), _lines(after), _quoted("a/" + name), _quoted("b/" + name))
-    return "".join(line if line.endswith("\n") else line + "\n\\ No newline at end of file\n" for line in lines)
-
-
-def _lines(text: str) -> list[str]:
-    """With their ends. `splitlines` splits at characters that end no line for `patch`."""
-    lines = text.split("\n")
-    return [line + "\n" for line in lines[:-1]] + ([lines[-1]] if lines[-1] else [])
-
-
 def _name(change: Change) -> str:
     base = (change.base or change.path.rpartition("/")[0]).rstrip("/") + "/"
     return change.path.removeprefix(base)
-
-
-def _quoted(name: str) -> str:
-    """As git and GNU diff write names that hold more than letters."""
-    if all(char.isprintable() and char not in '"\\' for char in name):
-        return name + "\t" if " " in name else name
-    codes = (f"\\{byte:03o}" if not 32 <= byte < 127 or byte in b'"\\' else chr(byte) for byte in
-             name.encode(errors="surrogateescape"))  # fmt: skip
-    return '"' + "".join(codes) + '"'
 
 
 def _wanted(table: dict[str, Any], key: tuple[str, ...], value: Any) -> list[Any] | None:
@@ -249,18 +243,18 @@ def _additions(text: str, sections: list[Section], key: tuple[str, ...], value: 
     eol = "\r\n" if "\r\n" in text else "\n"
     for section in sections:
         if section.path is not None and section.path == key[:-1]:
-            yield _in_section(text, section, f"{_key(key[-1:])} = {toml_of(value)}", eol)
+            yield _in_section(text, section, f"{dotted_key(key[-1:])} = {toml_of(value)}", eol)
     for section in sections:
         if section.path is None or key[: len(section.path)] != section.path:
             continue
         rest = key[len(section.path) :]
         yield from _in_inline_tables(text, section.items, rest, value)
         if any(len(item.key) > 1 and item.key[0] == rest[0] for item in section.items):
-            yield _in_section(text, section, f"{_key(rest)} = {toml_of(value)}", eol)
+            yield _in_section(text, section, f"{dotted_key(rest)} = {toml_of(value)}", eol)
     if len(key) > 1:
         start = text if not text or text.endswith("\n") else text + eol
         gap = eol if start.strip() else ""
-        yield f"{start}{gap}[{_key(key[:-1])}]{eol}{_key(key[-1:])} = {toml_of(value)}{eol}"
+        yield f"{start}{gap}[{dotted_key(key[:-1])}]{eol}{dotted_key(key[-1:])} = {toml_of(value)}{eol}"
 
 
 def _in_section(text: str, section: Section, line: str, eol: str) -> str:
@@ -282,24 +276,12 @@ def _in_inline_tables(text: str, items: tuple[Item, ...], key: tuple[str, ...], 
         if item.kind != "table" or not rest or key[: len(item.key)] != item.key:
             continue
         yield from _in_inline_tables(text, item.items, rest, value)
-        pair = f"{_key(rest)} = {toml_of(value)}"
+        pair = f"{dotted_key(rest)} = {toml_of(value)}"
         if item.items:
             at = item.items[-1].span.end
             yield f"{text[:at]}, {pair}{text[at:]}"
         else:
             yield f"{text[: item.value.start]}{{ {pair} }}{text[item.value.end :]}"
-
-
-def _key(words: tuple[str, ...]) -> str:
-    return ".".join(word if word and set(word) <= _BARE else _string(word) for word in words)
-
-
-def _string(text: str) -> str:
-    escaped = "".join(
-        "\\" + char if char in '"\\' else f"\\u{ord(char):04x}" if ord(char) < 32 or ord(char) == 127 else char
-        for char in text
-    )
-    return f'"{escaped}"'
 
 
 def toml_of(value: Any) -> str:
@@ -314,10 +296,10 @@ def toml_of(value: Any) -> str:
         case int() | float():
             return repr(value)
         case str():
-            return _string(value)
+            return basic_string(value)
         case list() | tuple():
             return "[" + ", ".join(map(toml_of, value)) + "]"
         case Mapping():
-            return "{ " + ", ".join(f"{_key((name,))} = {toml_of(one)}" for name, one in value.items()) + " }"
+            return "{ " + ", ".join(f"{dotted_key((name,))} = {toml_of(one)}" for name, one in value.items()) + " }"
         case _:
             raise ValueError(f"{type(value).__name__} is no value of a setting")

@@ -80,17 +80,21 @@ class Finding(NamedTuple):
     cost: str = ""
     """What it costs, and whether that is measured."""
     mend: str = ""
-    """A unified diff of the file to change, or a command; empty: there is none to offer."""
+    """A command, or where it is shown a unified diff of the file to change; empty: there is none to offer."""
     changes: tuple[Change, ...] = ()
-    """What `core.plan.findings.with_mend` makes the diff of, in this order; texts of files are not on the hot path."""
+    """What `core.plan.findings.with_mend` makes the diff of where it is shown, in this order."""
+
+    @property
+    def command(self) -> str:
+        """What mends it, where that is no diff: a diff holds lines of a person's files, and is nowhere kept."""
+        return "" if "\n" in self.mend else self.mend
 
     def record(self) -> dict[str, Any]:
         """For `run.json` and JSON output."""
         places = [{"place": e.origin.place, "line": e.origin.line or None, "value": e.value} for e in self.evidence]
         return {
             "id": self.id, "severity": self.severity, "title": self.title, "evidence": places, "cost": self.cost,
-            "mend": self.mend,
-            **({"changes": [one.record() for one in self.changes]} if self.changes and not self.mend else {}),
+            "mend": self.command, "changes": [one.record() for one in self.changes],
         }  # fmt: skip
 
 

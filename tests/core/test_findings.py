@@ -10,7 +10,7 @@ import pytest
 from core import events as e
 from core.attach import Reader
 from core.facts import read_record
-from core.findings import MAX_FINDINGS, MAX_PLACES, from_record, from_rows, loud, mended, rows_of
+from core.findings import MAX_CHANGES, MAX_FINDINGS, MAX_PLACES, from_event, from_record, loud, mended, merged, seen
 from core.journal import JournalWriter, read_journal
 from core.paths import Paths
 from core.plan.given import Origin
@@ -25,9 +25,13 @@ CACHE = Finding(
     "sccache-incremental", "warning", "sccache never caches incremental crates",
     (Evidence(Origin("/w/.cargo/config.toml", 4), 'rustc-wrapper = "sccache"'),
      Evidence(Origin("CARGO_INCREMENTAL"), "1")),
-    "members are compiled twice as often (measured)", "-incremental = true\n+incremental = false\n",
+    "members are compiled twice as often (measured)", changes=(
+        Change("/w/.cargo/config.toml", ("build", "incremental"), False, "/w"),
+        Change("/w/.cargo/config.toml", ("build", "rustflags"), ["-C", "x"], "/w"),
+        Change("/w/.cargo/config.toml", ("build", "jobs"), None, "/w"),
+    ),
 )  # fmt: skip
-LINKER = Finding("no-linker", "error", "the linker `mold` is not there")
+LINKER = Finding("no-linker", "error", "the linker `mold` is not there", mend="apt-get install mold")
 HINT = Finding("thin", "hint", "thin LTO would do")
 STARTED = e.RunStarted(1.0, "r", "a", "build", "cargo", "build", "/w", "/w", "/w/target", False, False, False)
 ENDED = e.RunEnded(9.0, 0, None, 8.0, 1.0, 1.0, 0, None)
@@ -36,7 +40,7 @@ ENDED = e.RunEnded(9.0, 0, None, 8.0, 1.0, 1.0, 0, None)
 def test_what_run_json_holds_is_what_an_event_carries_and_a_run_has() -> None:
     found = from_record([CACHE.record(), LINKER.record(), HINT.record()])
     assert found == (LINKER, CACHE, HINT)
-    event = e.ContradictionsSeen(1.0, rows_of(found))
+    event = seen(1.0, found)
     told = e.from_record(json.loads(json.dumps(e.to_record(event))))
     run = reduce_run(None, [STARTED, told] if told is not None else [])
     assert run is not None
@@ -71,7 +75,39 @@ def test_wrong_kinds_of_values_within_a_finding_are_left_out() -> None:
 def test_rows_of_a_damaged_journal_are_none(rows: Any) -> None:
     run = reduce_run(None, [STARTED, e.ContradictionsSeen(1.0, rows)])
     assert run is not None
-    assert run.findings == () == from_rows(rows)
+    assert run.findings == () == from_event(e.ContradictionsSeen(1.0, rows))
+
+
+@pytest.mark.parametrize("changes", [
+    (), None, 3, (1, 2), ((), (), ()), ((1,), ()), ((("/x", ("a",), 1),), ()), ((("x", ("a",), 1, ""),), ()),
+    ((("/x", (1,), 1, ""),), ()), ((("/x", ("a",), {}, ""),), ()), ((("/x", ("a",), ("b", 1), ""),), ()),
+    ((("/x", ("a",), "b" * 9000, ""),), ()), ((("/x", ("a",), 1, ""),) * (MAX_CHANGES + 1), ()),
+    ((("/x", ("a",), 1, ""), 3), ()),
+])  # fmt: skip
+def test_changes_of_another_form_leave_the_findings_without_a_mend(changes: Any) -> None:
+    rows = seen(1.0, (LINKER, CACHE)).findings
+    assert from_event(e.ContradictionsSeen(1.0, rows, changes)) == (LINKER, CACHE._replace(changes=()))
+
+
+def test_a_journal_of_a_version_that_kept_diffs_is_read_without_them() -> None:
+    diff = '--- a/x\n+++ b/x\n@@ -1,2 +1 @@\n token = "planted"\n-incremental = true\n'
+    row = ("sccache-incremental", "warning", "t", (("/w/c.toml", 4, "x = 1"),), "c", diff)
+    told = e.from_record({"event": "ContradictionsSeen", "at": 1.0, "findings": [list(row)]})
+    assert isinstance(told, e.ContradictionsSeen)
+    place = Evidence(Origin("/w/c.toml", 4), "x = 1")
+    assert from_event(told) == (Finding("sccache-incremental", "warning", "t", (place,), "c"),)
+    (found,) = from_record([{**CACHE.record(), "mend": diff}])
+    assert found.mend == ""
+
+
+def test_findings_of_several_places_are_told_once_each_worst_first() -> None:
+    assert merged((HINT, CACHE), (LINKER, CACHE._replace(cost="other")), (LINKER,)) == (LINKER, CACHE, HINT)
+
+
+def test_a_diff_is_never_kept() -> None:
+    with_diff = CACHE._replace(mend="--- a\n+++ b\n token = planted\n")
+    assert "planted" not in json.dumps([with_diff.record(), e.to_record(seen(1.0, (with_diff,)))])
+    assert from_event(seen(1.0, (with_diff,))) == (CACHE,) == from_record([with_diff.record()])
 
 
 def test_there_is_a_bound_to_what_is_kept() -> None:
@@ -84,7 +120,7 @@ def test_there_is_a_bound_to_what_is_kept() -> None:
     assert len(found[1].evidence) == MAX_PLACES
     assert found[1].title.endswith("t…")
     assert found[1].mend == ""
-    assert len(json.dumps(rows_of(found[1:2]))) < 160_000
+    assert len(json.dumps(e.to_record(seen(1.0, found[1:2])))) < 160_000
 
 
 def write_run(paths: Paths, *events: e.Event, findings: Any = None) -> str:
@@ -109,8 +145,7 @@ def test_the_board_has_findings_before_any_engine_saw_the_run(tmp_path: Path) ->
 
 def test_the_board_has_findings_of_a_run_that_is_over(tmp_path: Path) -> None:
     paths = Paths(str(tmp_path), str(tmp_path / "cache"))
-    seen = e.ContradictionsSeen(1.0, rows_of((CACHE,)))
-    run = write_run(paths, STARTED, seen, ENDED)
+    run = write_run(paths, STARTED, seen(1.0, (CACHE,)), ENDED)
     content = Path(paths.run(run), "events.jsonl").read_bytes()
     skimmed = skim_run(content, "x")
     assert skimmed is not None
@@ -169,7 +204,7 @@ def test_the_diff_is_made_of_the_file_as_it_is_after_credentials_were_masked(tmp
     config = tmp_path / "config.toml"
     config.write_text("[build]\nincremental = true\n")
     change = Change(str(config), ("build", "incremental"), False, str(tmp_path))
-    record = safe_record(CACHE._replace(mend="", changes=(change,)).record(), {})
+    record = safe_record(CACHE._replace(changes=(change,)).record(), {})
     (found,) = mended(from_record([json.loads(json.dumps(record))]))
     assert "-incremental = true\n+incremental = false\n" in found.mend
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from core.plan.mend import MAX_CHARACTERS, changed, diff_of, unified
+from core.plan.mend import MAX_CHARACTERS, changed, diff_of, said_of
+from core.plan.mend_diff import unified
 from core.plan.plan import Change
 
 Path_ = tuple[str, ...]
@@ -279,8 +280,8 @@ def test_an_array_loses_any_of_its_items() -> None:
 @pytest.mark.parametrize("eol", ["\n", "\r\n"])
 @pytest.mark.parametrize("name", ["config.toml", ".cargo/my config.toml", "a/ü.toml"])
 @pytest.mark.parametrize("tail", ["", "\n"])
-@pytest.mark.parametrize("tool", [("patch", "-p1", "--binary"), ("git", "apply", "--whitespace=nowarn")])
-def test_patch_and_git_take_the_diff(tmp_path: Path, eol: str, name: str, tail: str, tool: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("tool", ["patch -p1 --binary", "git apply --unidiff-zero --whitespace=nowarn"])
+def test_patch_and_git_take_the_diff(tmp_path: Path, eol: str, name: str, tail: str, tool: str) -> None:
     text = RICH.rstrip("\n").replace("\n", eol) + tail.replace("\n", eol)
     file = tmp_path / name
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -289,7 +290,7 @@ def test_patch_and_git_take_the_diff(tmp_path: Path, eol: str, name: str, tail: 
                Change(str(file), ("term", "color"), "never", str(tmp_path)),
                Change(str(file), ("build", "incremental"), None, str(tmp_path))]  # fmt: skip
     diff = diff_of(changes, lambda path: Path(path).read_bytes().decode())
-    subprocess.run(tool, cwd=tmp_path, input=diff.encode(), check=True, capture_output=True)
+    subprocess.run(tool.split(), cwd=tmp_path, input=diff.encode(), check=True, capture_output=True)
     wanted = with_key(tomllib.loads(text), ("build", "jobs"), 2)
     wanted = with_key(with_key(wanted, ("term", "color"), "never"), ("build", "incremental"), None)
     assert repr(sorted_deep(tomllib.loads(file.read_bytes().decode()))) == repr(sorted_deep(wanted))
@@ -299,7 +300,7 @@ def test_two_files_give_one_diff() -> None:
     texts = {"/a/x.toml": "[build]\njobs = 1\n", "/b/y.toml": "lto = true\n"}
     diff = diff_of([Change("/a/x.toml", ("build", "jobs")), Change("/b/y.toml", ("lto",), False)], texts.__getitem__)
     assert diff == (
-        "--- a/x.toml\n+++ b/x.toml\n@@ -1,2 +1 @@\n [build]\n-jobs = 1\n"
+        "--- a/x.toml\n+++ b/x.toml\n@@ -2 +1,0 @@ [build]\n-jobs = 1\n"
         "--- a/y.toml\n+++ b/y.toml\n@@ -1 +1 @@\n-lto = true\n+lto = false\n"
     )
 
@@ -318,8 +319,62 @@ def test_a_file_that_cannot_be_read_gives_no_diff(read: Any) -> None:
 
 
 def test_a_name_with_a_line_feed_is_quoted() -> None:
-    assert unified("a\n", "b\n", 'x\n"y').startswith('--- "a/x\\012\\042y"\n+++ "b/x\\012\\042y"\n')
+    assert unified("a = 1\n", "a = 2\n", 'x\n"y').startswith('--- "a/x\\012\\042y"\n+++ "b/x\\012\\042y"\n')
 
 
 def test_nothing_differs_where_nothing_changed() -> None:
     assert unified("a\r\n", "a\r\n", "x") == ""
+
+
+SECRET = "planted"
+BESIDE = {
+    "above": '[registry]\ntoken = "planted"\n[build]\nincremental = true\n',
+    "below": '[build]\nincremental = true\n[registry]\ntoken = "planted"\n',
+    "in the same table": '[build]\ntoken = "planted"\nincremental = true\nSECRET = "planted"\n',
+    "a table of [env]": '[env]\nMY_TOKEN = { value = "planted" }\n[build]\nincremental = true\n',
+    "a number": "[env]\nMY_PASSWORD = 7123456\n[build]\nincremental = true\n[registry]\ntoken = 7123456\n",
+    "a URL": '[build]\n# x\nrustc = "https://u:planted@h/x"\nincremental = true\n[a]\nx = "https://u:planted@h"\n',
+    "rustflags": '[build]\nrustflags = ["-Clink-arg=SECRET_KEY=planted"]\nincremental = true\n',
+    "a comment": "[build]\n# login with planted\nincremental = true\n# planted\n",
+    "a comment of the header": "[build] # planted\n\nincremental = true\n",
+    "several lines": '[registry]\ntoken = """\nplanted"""\n[build]\nincremental = true\n',
+    "many lines": "[build]\n" + "# planted\n\n" * 3000 + "incremental = true\n" + "# planted\n\n" * 3000,
+}
+
+
+@pytest.mark.parametrize("value", [None, False])
+@pytest.mark.parametrize("text", BESIDE.values(), ids=BESIDE)
+def test_a_diff_shows_nothing_but_what_changes(text: str, value: Any, tmp_path: Path) -> None:
+    diff = diff_of([Change("/a/x.toml", ("build", "incremental"), value)], lambda _: text)
+    assert "\n-incremental = true\n" in diff
+    assert " @@ [build]\n" in diff
+    assert "planted" not in diff
+    assert "7123456" not in diff
+    (tmp_path / "x.toml").write_text(text)
+    subprocess.run(["patch", "-p1"], cwd=tmp_path, input=diff.encode(), check=True, capture_output=True)
+    assert says((tmp_path / "x.toml").read_text(), ("build", "incremental"), value, text)
+
+
+@pytest.mark.parametrize(("text", "key", "value"), [
+    ('[env]\nCARGO_REGISTRY_TOKEN = "planted"\n', ("env", "CARGO_REGISTRY_TOKEN"), None),
+    ('[env.MY_TOKEN]\nvalue = "planted"\nforce = true\n', ("env", "MY_TOKEN", "value"), "x"),
+    ('[registries]\na = { token = 7123456, x = 1 }\n', ("registries", "a", "x"), 2),
+    ('env = { MY_TOKEN = "planted", X = "1" }\n', ("env", "X"), None),
+    ('[env]\nX = "1" # PASSWORD=planted\n', ("env", "X"), None),
+    ('[build]\nrustflags = ["-Cx", "-Clink-arg=SECRET_KEY=planted"]\n', ("build", "rustflags"), ["-Cx"]),
+    ('[build]\nrustflags = ["-Cx", "-Clink-arg=https://u:planted@h"]\n', ("build", "rustflags"), None),
+    ("[a]\nx = 1\n# planted", ("b", "x"), 1),
+    ('[build]\nrustflags = ["-Clink-arg=SECRET_KEY=planted", "-g"]\n', ("build", "rustflags"), ["SECRET_KEY=***"]),
+])  # fmt: skip
+def test_there_is_no_diff_where_a_credential_would_be_in_it_but_words(text: str, key: Path_, value: Any) -> None:
+    assert changed(text, key, value) is not None
+    assert diff_of([Change("/a/x.toml", key, value)], lambda _: text) == ""
+
+
+def test_changes_are_said_in_words() -> None:
+    changes = [Change("/w/c.toml", ("build", "incremental")), Change("/w/c.toml", ("profile", "a b", "lto"), "thin"),
+               Change("/w/c.toml", ("x",), ["-C", "y"])]  # fmt: skip
+    assert list(said_of(changes)) == [
+        "in /w/c.toml: [build] incremental goes away", 'in /w/c.toml: [profile."a b"] lto becomes "thin"',
+        'in /w/c.toml: x becomes ["-C", "y"]',
+    ]  # fmt: skip

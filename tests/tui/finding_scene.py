@@ -6,16 +6,15 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from core.findings import from_record
+from core.findings import merged
 from core.plan.given import Origin
-from core.plan.plan import Evidence, Finding, Setting
+from core.plan.plan import Change, Evidence, Finding, Setting
 from core.state import Run
 from tests.tui.conftest import Stage
 
 MEND = """--- a/.cargo/config.toml
 +++ b/.cargo/config.toml
-@@ -1,2 +1,2 @@
- [build]
+@@ -2 +2 @@ [build]
 -incremental = true
 +incremental = false
 """
@@ -24,6 +23,7 @@ CACHE = Finding(
     (Evidence(Origin("/home/ada/.cargo/config.toml", 4), 'rustc-wrapper = "sccache"'),
      Evidence(Origin("CARGO_INCREMENTAL"), "1")),
     "members are compiled again (not measured)", MEND,
+    (Change("/home/ada/.cargo/config.toml", ("build", "incremental"), False, "/home/ada"),),
 )  # fmt: skip
 LINKER = Finding("no-linker", "error", "the linker mold is not there", mend="cargo deck tools install mold")
 HINT = Finding("thin", "hint", "thin LTO would do")
@@ -43,7 +43,7 @@ def live(stage: Stage) -> Run:
 
 def find(stage: Stage, run: Run, *findings: Finding) -> Run:
     """Findings of a run, on the board."""
-    found = replace(run, findings=from_record([one.record() for one in findings]))
+    found = replace(run, findings=merged(findings))
     stage.board = replace(stage.board, runs=MappingProxyType({**stage.board.runs, run.run: found}))
     return found
 

@@ -13,7 +13,7 @@ import pytest
 from core.errors import UsageError
 from core.plan.found import Found, Machine, Target, Tool, Toolchain
 from core.plan.given import Given, Origin, Settings, Trouble
-from core.plan.make import Planned
+from core.plan.make import Planned, with_mends
 from core.plan.plan import Change, Evidence, Finding, Plan, Setting
 from core.plan.wish import Mode, Wish
 from tests.tui.commands import user_folders
@@ -183,10 +183,13 @@ def test_a_finding_with_a_change_is_shown_as_the_diff_of_its_file(
     file = tmp_path / "config.toml"
     file.write_text("[build]\njobs = 4\nincremental = true\n")
     change = Change(str(file), ("build", "incremental"))
-    run(made(findings=(HINT._replace(changes=(change,)),)), "--why")
+    run(with_mends(made(findings=(HINT._replace(changes=(change,)),))), "--why")
     assert "-incremental = true" in capsys.readouterr().out
-    run(made(findings=(HINT._replace(changes=(change._replace(path=str(tmp_path)),)),)), "--why")
-    assert "mend" not in capsys.readouterr().out.replace("what would mend it", "")
+    run(with_mends(made(findings=(HINT._replace(changes=(change._replace(path="/nowhere/x.toml"),)),))), "--why")
+    assert "      in /nowhere/x.toml: [build] incremental goes away\n" in capsys.readouterr().out
+    run(with_mends(made(findings=(HINT._replace(changes=(change,)),))), "--json")
+    (found,) = json.loads(capsys.readouterr().out)["findings"]
+    assert "-incremental = true" in found["mend"]
 
 
 def test_what_cannot_be_used_is_said_by_place_and_the_plan_without_it_is_shown(

@@ -127,7 +127,7 @@ async def test_the_key_shows_title_places_cost_and_mend_and_goes_back(stage: Sta
 
 
 def test_each_line_of_a_mend_has_the_colour_of_what_it_does() -> None:
-    assert [cell.role for cell in finding_text.diff(MEND)] == ["dim", "dim", "dim", "text", "failed", "done"]
+    assert [cell.role for cell in finding_text.diff(MEND)] == ["dim", "dim", "dim", "failed", "done"]
 
 
 async def test_y_copies_the_mend_of_the_chosen_finding(stage: Stage) -> None:

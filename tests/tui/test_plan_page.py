@@ -85,7 +85,7 @@ def test_a_finding_in_full_has_places_cost_and_mend() -> None:
     said = detail(scene(NEW), "⚠ warning")
     assert said[0] == "⚠ sccache never caches incremental crates"
     assert "CARGO_INCREMENTAL says 1" in said
-    assert "+incremental = false" in said
+    assert "in /home/ada/.cargo/config.toml: [build] incremental becomes false" in said
 
 
 def test_a_run_of_an_older_version_is_told_as_it_was() -> None:

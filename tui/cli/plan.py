@@ -10,9 +10,7 @@ from core.clock import monotonic
 from core.errors import UsageError
 from core.paths import Paths
 from core.plan.choose import all_modes
-from core.plan.findings import with_mend
 from core.plan.make import Planned, preview
-from core.plan.small_file import read_small
 from core.run import begin
 from tui.cli import common
 from tui.cli import plan_words as words_of
@@ -21,7 +19,7 @@ from tui.cli.plan_modes import difference_lines, differences, mode_lines
 from tui.cli.plan_record import copy_record, differences_record, modes_record, record, troubles_of
 
 Maker = Callable[..., Planned]
-"""As `core.plan.make.preview`."""
+"""As `core.plan.make.preview`: with the diffs that mend its findings."""
 _OWN_VALUES = ("--mode", "--diff", "--agent")
 _OWN_FLAGS = ("--json", "--shell", "--modes", "--why", "--help", "-h")
 _OWN_FIRST = ("--all", "-v")
@@ -52,7 +50,7 @@ def run(argv: list[str], maker: Maker, env: dict[str, str]) -> int:
     def make(mode: str | None) -> Planned:
         return maker(paths, words=words, cwd=cwd, env=env, mode=mode, agent=given.agent or "")
 
-    planned = _mended(make(given.mode))
+    planned = make(given.mode)
     troubles = troubles_of(planned)
     for one in troubles:
         common.say(plain(one.sentence))
@@ -65,19 +63,6 @@ def run(argv: list[str], maker: Maker, env: dict[str, str]) -> int:
     else:
         _print_plan(planned, words, given, is_ours=with_flags(words, ("",), cwd, env) is not None)
     return EXIT_TROUBLE if troubles else 0
-
-
-def _mended(planned: Planned) -> Planned:
-    """With the diffs that mend its findings."""
-    findings = tuple(with_mend(one, _text_of) for one in planned.plan.findings)
-    return planned._replace(plan=planned.plan._replace(findings=findings))
-
-
-def _text_of(path: str) -> str:
-    content = read_small(path)
-    if content is None:
-        raise OSError(f"{path} cannot be read")
-    return content.decode()
 
 
 def split(argv: list[str]) -> tuple[list[str], tuple[str, ...]]:

@@ -18,7 +18,7 @@ def record(planned: Planned, words: tuple[str, ...], copy: Size | None) -> dict[
         "mode": plan.mode or None, "mode_origin": plan.mode_origin.shown or None,
         "overruled": overruled_record(planned),
         "settings": [one.record() for one in plan.settings],
-        "findings": [one.record() for one in plan.findings],
+        "findings": [{**one.record(), "mend": one.mend} for one in plan.findings],
         "flags": list(plan.flags), "env": dict(plan.env), "namespace": plan.namespace or None,
         "target_dir": wish.target_dir or None, "copy": copy_record(copy),
         "troubles": troubles_record(planned),

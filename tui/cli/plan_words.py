@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from core.plan.decide_case import SECOND_COPY
 from core.plan.make import Planned
+from core.plan.mend import said_of
 from core.plan.plan import Finding, Plan, Setting
 from tui import format as f
 from tui.cli.common import column_widths
@@ -221,9 +222,9 @@ def finding_lines(finding: Finding, look: Look) -> Iterator[str]:
         yield from folded(plain(one.shown), look.width, 6)
     if finding.cost:
         yield from folded(plain(finding.cost), look.width, 6)
-    if look.is_asked_why and finding.mend:
+    if look.is_asked_why and (finding.mend or finding.changes):
         yield from folded(f"mend ({plain(finding.id)}):", look.width, 6)
-        yield from (f"      {plain(line)}" for line in finding.mend.splitlines())
+        yield from (f"      {plain(line)}" for line in finding.mend.splitlines() or said_of(finding.changes))
 
 
 def folded(text: str, width: int, indent: int = 0, hang: int = 0) -> Iterator[str]:

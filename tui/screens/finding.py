@@ -10,6 +10,7 @@ from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
+from core.findings import mended
 from core.plan.plan import Finding
 from tui.bindings import FINDING, SHEET, bindings
 from tui.screens.sheet import SheetText
@@ -24,7 +25,7 @@ class FindingScreen(SheetText):
 
     def __init__(self, title: str, findings: Sequence[Finding], *, chosen: int = 0, is_ascii: bool = False) -> None:
         super().__init__(is_ascii=is_ascii)
-        self._title, self._findings = title, tuple(findings)
+        self._title, self._findings = title, mended(tuple(findings))
         self._chosen = min(max(0, chosen), max(0, len(self._findings) - 1))
 
     def compose(self) -> ComposeResult:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from core.plan.mend import said_of
 from core.plan.plan import Finding
 from tui.widgets import pane_finding
 from tui.widgets.table_view import Cell
@@ -25,6 +26,9 @@ def lines(finding: Finding) -> Iterator[Cell]:
     if finding.mend:
         yield Cell("")
         yield from diff(finding.mend)
+    elif finding.changes:
+        yield Cell("")
+        yield from map(Cell, said_of(finding.changes))
     else:
         yield Cell("There is no mend to offer.", "dim")
 
