@@ -10,7 +10,6 @@ from core.events.observed import ChangeRow, ContradictionsSeen
 from core.plan.finding_mask import masked
 from core.plan.given import Origin
 from core.plan.plan import Change, Evidence, Finding
-from core.plan.small_file import read_small
 
 MAX_FINDINGS = 40
 MAX_PLACES = 20
@@ -61,24 +60,6 @@ def merged(*several: Iterable[Finding]) -> tuple[Finding, ...]:
     """Findings of several places, none twice, worst first."""
     known = {(one.id, one.title): one for findings in reversed(several) for one in findings}
     return _worst_first(known.values())
-
-
-def mended(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
-    """The findings with the diffs that mend them, of files as they are now: to be shown, not to be kept. A file that
-    cannot be read has none."""
-    if not any(one.changes and not one.mend for one in findings):
-        return findings
-    from core.plan.findings import with_mend
-
-    return tuple(with_mend(one, _text_of) for one in findings)
-
-
-def _text_of(path: str) -> str:
-    """Of a file that a mend changes. Raises ValueError: it is none, is too large, or cannot be read as text."""
-    content = read_small(path)
-    if content is None:
-        raise ValueError(path)
-    return content.decode("utf-8")
 
 
 def loud(findings: Iterable[Finding]) -> Finding | None:

@@ -122,7 +122,7 @@ class Run:
     """What holds it up now; None: nothing was found yet, or it is over."""
     findings: tuple[Finding, ...] = ()
     """Settings that defeat one another, seen before it started, while it ran or in its log, worst first. Without diffs:
-    `core.findings.mended` makes them."""
+    `core.plan.mended` makes them."""
     out_lines: int = 0
     err_lines: int = 0
     out_bytes: int = 0

@@ -281,7 +281,7 @@ class StoryReader:
 
 def read_plan(paths: Paths, run: str) -> Plan:
     """How a run was started; an empty plan where `run.json` cannot be read. What was planned while it ran is in it, and
-    so is what was measured of settings of ours; diffs that mend findings are not (`core.findings.mended`)."""
+    so is what was measured of settings of ours; diffs that mend findings are not (`core.plan.mended`)."""
     record = _record(paths.run(run) + "/run.json")
     plan = plan_of({**record, **_record(f"{paths.run(run)}/{LATE_PLAN}")} if record else {})
     return replace(plan, settings=tuple(map(_with_figure, plan.settings)))

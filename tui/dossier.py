@@ -8,9 +8,10 @@ from core import events as e
 from core.chain import Chain, find_chain, read_needs
 from core.clock import Clock
 from core.facts import LATE_PLAN
-from core.findings import mended, merged
+from core.findings import merged
 from core.log_place import find_diagnostic, find_output, find_text
 from core.paths import Paths
+from core.plan.mended import mended
 from core.plan.plan import Finding
 from core.stamps import Stamps
 from core.state import Run, RunState

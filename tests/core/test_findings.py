@@ -10,10 +10,11 @@ import pytest
 from core import events as e
 from core.attach import Reader
 from core.facts import read_record
-from core.findings import MAX_CHANGES, MAX_FINDINGS, MAX_PLACES, from_event, from_record, loud, mended, merged, seen
+from core.findings import MAX_CHANGES, MAX_FINDINGS, MAX_PLACES, from_event, from_record, loud, merged, seen
 from core.journal import JournalWriter, read_journal
 from core.paths import Paths
 from core.plan.given import Origin
+from core.plan.mended import mended
 from core.plan.plan import Change, Evidence, Finding
 from core.reduce import reduce_run
 from core.run.mask import safe_record

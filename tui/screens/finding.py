@@ -10,7 +10,7 @@ from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
-from core.findings import mended
+from core.plan.mended import mended
 from core.plan.plan import Finding
 from tui.bindings import FINDING, SHEET, bindings
 from tui.screens.sheet import SheetText
