@@ -1,7 +1,9 @@
 """The value of a variable named like a credential is in no file of ours and in nothing that we print."""
 
 import os
+import re
 import subprocess
+import zipfile
 
 from tests.real.product import Deck, until
 from tests.real.samples import write_workspace
@@ -59,6 +61,59 @@ def test_a_planted_secret_is_in_no_file_of_ours_and_on_no_screen(deck: Deck) -> 
         leaks += [text[:60] for text in printed if value in text]
     assert all(printed)
     assert leaks == []
+
+
+_CONFIG = """\
+[registry]
+token = "planted-above"
+[build]
+incremental = true
+rustflags = ["-Clink-arg=-Wl,--defsym,SECRET_KEY=planted-flag"]
+[env]
+MY_TOKEN = { value = "planted-env", force = true }
+CARGO_INCREMENTAL = "0"
+OTHER_PASSWORD.value = "planted-dotted"
+CARGO_REGISTRIES_MINE_TOKEN = "planted-gone"
+# planted-comment
+[target.x86_64-unknown-linux-gnu]
+rustflags = ["--cfg", "api_key=\\"planted-cfg\\""]
+[unstable]
+index = "sparse+https://user:planted-url@host.example/"
+[registries.mine]
+token = "planted-below"
+"""
+
+
+def test_no_line_of_a_config_that_holds_a_credential_is_kept_or_shown(deck: Deck) -> None:
+    folder = os.path.join(deck.folder, "ws")
+    write_workspace(folder)
+    os.makedirs(os.path.join(folder, ".cargo"), exist_ok=True)
+    path = os.path.join(folder, ".cargo", "config.toml")
+    with open(path, "w") as file:
+        file.write(_CONFIG)
+    given = {"RUSTFLAGS": "-Cdebuginfo=1"}
+    deck.run("build", "--offline", cwd=folder)
+    deck.run("build", "--mode", "dev", cwd=folder)
+    deck.run("build", "--mode", "dev", cwd=folder, env=given)
+    until(lambda: len(deck.runs()) == 3 and not os.listdir(os.path.join(deck.state, "open")), 10, "all runs closed")
+
+    shown = [deck.run(*words, cwd=folder, env=env).stdout for env in ({}, given) for words in (
+        ("plan", "--json"), ("plan", "--why"), ("ps", "--all", "--json"), ("ps", "--all"),
+    )]  # fmt: skip
+    assert os.path.exists(os.path.join(deck.runs()[0], "plan.json"))
+    assert "\\n-incremental = true" in shown[0]
+    assert "becomes" in shown[1]
+    assert all(
+        name in shown[6] for name in ("rustflags-shadowed", "SECRET_KEY=***", "rustflags-dropped", "api_key=***")
+    )
+    recording = os.path.join(deck.folder, "all.deckrec")
+    deck.run("record", *map(os.path.basename, deck.runs()), "--output", recording)
+    with zipfile.ZipFile(recording) as archive:
+        names = [name for name in archive.namelist() if not name.endswith(".log")]
+        shown += [archive.read(name).decode() for name in names]
+    kept = _files_with(deck.folder, b"planted-", ("out.log", "err.log"))
+    assert [one for one in kept if one != path and "/target/" not in one] == []
+    assert [re.findall("planted-[a-z]+", text) for text in shown if "planted-" in text] == []
 
 
 def test_the_search_for_secrets_finds_one_that_is_written(deck: Deck) -> None:
