@@ -1,6 +1,7 @@
 """What defeats a build is seen in what was found, and nothing else is."""
 
 import random
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -574,3 +575,64 @@ def test_no_value_of_a_wrong_kind_raises() -> None:
 
 def test_a_wish_without_anything_is_a_dev_build() -> None:
     assert find(Found(), Wish()) == ()
+
+
+FOREIGN = [
+    "x; touch PWN #",
+    "$(touch PWN)",
+    "`touch PWN`",
+    "a\ntouch PWN",
+    "a b",
+    "-y",
+    "&touch",
+    "'",
+    "\x1b[201~touch PWN",
+    "",
+]
+
+
+@pytest.mark.parametrize("word", FOREIGN)
+def test_a_name_that_a_shell_would_obey_is_in_no_command(word: str) -> None:
+    worlds = [
+        found(toolchain=STABLE._replace(name=word, is_installed=False)),
+        found(target=Target(word, Origin(CONFIG, 1), has_std=False)),
+        found(toolchain=STABLE._replace(name=word), target=musl(has_std=False)),
+        found(target=Target(word, Origin(CONFIG, 1), has_std=True, linker=f"{word}-linux-gnu-gcc")),
+    ]
+    seen = [one for world in worlds for one in find(world, wish())]
+    assert len(seen) >= (3 if word else 2)
+    assert [one.mend for one in seen if "PWN" in one.mend or (word and word in one.mend)] == []
+
+
+@pytest.mark.parametrize("word", FOREIGN)
+def test_foreign_words_of_a_command_are_one_word_for_a_shell(word: str, tmp_path: Path) -> None:
+    text = f"-Wx -Clink-arg={word} -Copt-level=2"
+    findings = find(found(env={"RUSTFLAGS": text}), wish())
+    findings += find(found({CONFIG: '[build]\nrustflags = ["-Wy"]\n'}, {"RUSTFLAGS": text}), wish())
+    commands = [one.mend for one in findings if one.mend]
+    assert len(commands) == (2 if "\x1b" not in word else 1)
+    for command in commands:
+        script = f"cargo() {{ :; }}\n{command}\n"
+        subprocess.run(["sh", "-c", script], cwd=tmp_path, check=True, capture_output=True)
+        assert command.isprintable()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_credential_leaves_what_finds() -> None:
+    config = (
+        '[build]\nrustflags = ["-Clink-arg=SECRET_KEY=planted", "-Clink-arg=hunter2hunter2", "-Clink-arg=a"]\n'
+        '[unstable]\nx = "sparse+https://user:planted@host"\n'
+        f'[target.{HOST}]\nrustflags = ["-Wx"]\n'
+    )
+    env = {"DEPLOY_TOKEN": "hunter2hunter2"}
+    files = {CONFIG: config}
+    said = [
+        *find(found(files, env), wish()),
+        *find(found(files, {**env, "RUSTFLAGS": "-Clink-arg=hunter2hunter2 -Clto"}), wish()),
+    ]
+    assert {one.id for one in said} >= {"rustflags-shadowed", "unstable-table", "rustflags-dropped", "lto-in-rustflags"}
+    assert "SECRET_KEY=***" in str(said)
+    assert "planted" not in str(said)
+    assert "hunter2" not in str(said)
+    (shadowed,) = (one for one in said if one.id == "rustflags-shadowed")
+    assert with_mend(shadowed, files.__getitem__).mend == ""

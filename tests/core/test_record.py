@@ -128,3 +128,27 @@ def test_a_run_without_a_journal_cannot_be_recorded(paths: Paths, tmp_path: Path
     with pytest.raises(RecordingError, match="no journal yet"):
         record(paths, [RUN], str(tmp_path / "x.deckrec"), {})
     assert not list(tmp_path.glob("x.deckrec*"))
+
+
+def test_a_recording_has_no_diffs_and_no_credentials_that_earlier_versions_kept(tmp_path: Path) -> None:
+    paths = paths_in(tmp_path)
+    folder = Path(paths.run(RUN))
+    folder.mkdir(parents=True)
+    diff = '--- a/x\n+++ b/x\n@@ -1,2 +1 @@\n token = "planted"\n-incremental = true\n'
+    says = "-C link-arg=SECRET_KEY=planted"
+    finding = {"id": "x", "severity": "error", "title": "t", "evidence": [{"place": "/x", "line": 1, "value": says}],
+               "cost": "", "mend": diff}  # fmt: skip
+    plan = [{"setting": "rustflags", "value": says, "by": "user", "reason": "r"}]
+    (folder / "run.json").write_text(json.dumps({"checkout": "/w/x", "findings": [finding], "plan": plan}))
+    events = [
+        e.RunStarted(T0, RUN, "a", "build", "cargo", "build", "/w", "/w", None, False, False, False),
+        e.ContradictionsSeen(T0, (("x", "error", "t", (("/x", 1, says),), "", diff),)),
+    ]
+    lines = [{"schema": 1, "run": RUN}, *map(e.to_record, events)]
+    (folder / "events.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    record(paths, [RUN], str(tmp_path / "x.deckrec"), {})
+    there, _ = unpack(str(tmp_path / "x.deckrec"), str(tmp_path / "out"))
+    for name in ("run.json", "events.jsonl"):
+        written = Path(there.run(RUN), name).read_text()
+        assert "planted" not in written
+        assert "SECRET_KEY=***" in written

@@ -9,7 +9,7 @@ import pytest
 from rich.style import Style
 from textual.events import MouseScrollUp
 
-from core.plan.plan import Finding
+from core.plan.plan import Change, Finding
 from core.state import Run, RunState
 from tests.scene import board_at
 from tests.tui.conftest import Stage
@@ -244,3 +244,37 @@ def test_findings_look_as_they_did(stage: Stage, size: tuple[int, int], snap_com
         await pilot.pause()
 
     assert snap_compare(app, terminal_size=size, run_before=open_it)
+
+
+def of_file(path: Path) -> Finding:
+    change = Change(str(path), ("build", "incremental"), None, str(path.parent))
+    return CACHE._replace(mend="", changes=(change,))
+
+
+async def test_the_diff_is_made_where_it_is_shown_and_shows_no_line_beside_the_change(
+    stage: Stage, tmp_path: Path
+) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text('[registry]\ntoken = "planted"\n[build]\nincremental = true\n[env]\nMY_TOKEN = "planted"\n')
+    run = find(stage, live(stage), of_file(file))
+    record(stage, run, findings=[of_file(file).record()])
+    app = stage.app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("W")
+        await pilot.pause()
+        shown = text_of(pilot)
+        await pilot.press("escape", "1", "enter", "4")
+        shown += await settled(pilot)
+        await pilot.press("enter")
+        await pilot.pause()
+        shown += text_of(pilot)
+    assert shown.count("-incremental = true") >= 2
+    assert "planted" not in shown
+
+
+async def test_where_the_file_is_not_there_words_say_what_to_change(stage: Stage, tmp_path: Path) -> None:
+    find(stage, live(stage), of_file(tmp_path / "gone.toml"))
+    async with stage.app().run_test(size=(160, 40)) as pilot:
+        await pilot.press("W")
+        await pilot.pause()
+        assert ": [build] incremental goes away" in " ".join(text_of(pilot).split())

@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 
 from core.facts import LATE_PLAN
-from core.story import Plan, plan_of
+from core.paths import Paths
+from core.story import Plan, plan_of, read_plan
 from tests.scene import board_at
 from tests.tui.conftest import Stage
-from tests.tui.finding_scene import CACHE, HINT, SETTINGS, live, record
+from tests.tui.finding_scene import CACHE, HINT, LINKER, SETTINGS, find, live, record
 from tests.tui.screen_text import settled, text_of
+from tui import dossier
 from tui.pages import plan
 from tui.pages.scene import Scene
 from tui.screens.finding import FindingScreen
@@ -182,3 +184,35 @@ async def test_a_plan_that_is_made_while_the_run_is_looked_at_is_shown(stage: St
 
 def write_plan(stage: Stage) -> None:
     Path(stage.paths.run(live(stage).run), LATE_PLAN).write_text(json.dumps(NEW))
+
+
+async def test_what_was_found_later_is_on_the_page_too_and_nothing_twice(stage: Stage) -> None:
+    run = find(stage, live(stage), LINKER, CACHE)
+    record(stage, run, **NEW)
+    app = stage.app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("1", "enter", "4")
+        shown = await settled(pilot)
+        assert shown.index("⚠ error") < shown.index("⚠ warning") < shown.index("hint")
+        assert shown.count("⚠ warning") == 1
+        await pilot.press("enter")
+        await pilot.pause()
+        assert isinstance(app.screen, FindingScreen)
+        assert "the linker mold is not there" in text_of(pilot)
+
+
+def test_a_plan_that_lands_while_the_record_is_read_is_not_missed(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = read_plan
+
+    def slowly(paths: Paths, run: str) -> Plan:
+        before = read(paths, run)
+        write_plan(stage)
+        monkeypatch.setattr(dossier, "read_plan", read)
+        return before
+
+    monkeypatch.setattr(dossier, "read_plan", slowly)
+    run = live(stage)
+    record(stage, run, is_planned=False, plan=[], findings=[])
+    assert dossier.Dossier(stage.paths, run.run, lambda run, stream: pytest.fail(stream)).plan.mode == "dev"
