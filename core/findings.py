@@ -25,7 +25,7 @@ _RANKS = {"error": 0, "warning": 1, "hint": 2}
 
 def from_record(found: object) -> tuple[Finding, ...]:
     """The findings of `run.json`, worst first; none of it that is not as we write it."""
-    return _worst_first(_of_record(one) for one in found) if isinstance(found, list) else ()
+    return _read(_of_record(one) for one in found) if isinstance(found, list) else ()
 
 
 def from_event(event: ContradictionsSeen) -> tuple[Finding, ...]:
@@ -34,7 +34,7 @@ def from_event(event: ContradictionsSeen) -> tuple[Finding, ...]:
     if not isinstance(rows, tuple):
         return ()
     beside = changes if isinstance(changes, tuple) and len(changes) == len(rows) else [()] * len(rows)
-    return _worst_first(_of_row(row, of_row) for row, of_row in zip(rows, beside, strict=True))
+    return _read(_of_row(row, of_row) for row, of_row in zip(rows, beside, strict=True))
 
 
 def seen(at: float, findings: Iterable[Finding]) -> ContradictionsSeen:
@@ -65,6 +65,11 @@ def merged(*several: Iterable[Finding]) -> tuple[Finding, ...]:
 def loud(findings: Iterable[Finding]) -> Finding | None:
     """The worst one that a person should hear of without asking; None: there are hints at most."""
     return next((one for one in findings if one.severity != "hint"), None)
+
+
+def _read(found: Iterable[Finding | None]) -> tuple[Finding, ...]:
+    """What was read, without credentials: those that are kept are looked through, however many there were."""
+    return tuple(map(masked, _worst_first(found)))
 
 
 def _worst_first(found: Iterable[Finding | None]) -> tuple[Finding, ...]:
@@ -103,7 +108,7 @@ def _with_changes(found: Finding | None, rows: Sequence[object]) -> Finding | No
     changes = [change for row in rows[:MAX_CHANGES] if (change := _change(row)) is not None]
     if found is None or len(changes) != len(rows):
         return found
-    return masked(found._replace(changes=tuple(changes)))
+    return found._replace(changes=tuple(changes))
 
 
 def _change(row: object) -> Change | None:
@@ -137,7 +142,7 @@ def _finding(head: tuple[Any, ...], told: list[tuple[Any, ...]], cost: object, m
     )
     kept = mend if isinstance(mend, str) and len(mend) <= _LONGEST_MEND and mend.isprintable() else ""
     severity = head[1] if isinstance(head[1], str) and head[1] in _RANKS else "hint"
-    return masked(Finding(_text(head[0], "id"), severity, title, tuple(places), _text(cost, "cost"), kept))
+    return Finding(_text(head[0], "id"), severity, title, tuple(places), _text(cost, "cost"), kept)
 
 
 def _text(value: object, kind: str) -> str:

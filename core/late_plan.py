@@ -15,7 +15,7 @@ from core.daemon import Daemons
 from core.facts import LATE_PLAN
 from core.findings import from_record
 from core.paths import Paths
-from core.plan.make import Planned, finish, prepare, with_mends
+from core.plan.make import Planned, finish, prepare
 from core.run import begin, cache, mask, target
 from core.watched import WatchedRun
 
@@ -43,7 +43,7 @@ def plan_late(paths: Paths, run: str, *, may_ask: bool = False) -> Planned | Non
         return None
     if not command.takes_flags:
         return None
-    planned = with_mends(finish(prepare(paths, command, may_ask=may_ask, has_wishes=False), where, cached))
+    planned = finish(prepare(paths, command, may_ask=may_ask, has_wishes=False), where, cached)
     told = from_record(record.get("findings"))  # as it started: why it was not planned then
     return planned._replace(plan=planned.plan._replace(findings=(*told, *planned.plan.findings)))
 

@@ -104,7 +104,11 @@ def fetch_row(case: Case) -> Setting:
     replaced = case.found.settings.get("source", "crates-io", "replace-with")
     if replaced is None:
         return Setting(
-            "fetch", "crates.io", "cargo", "what $CARGO_HOME lacks is loaded by the first build that needs it"
+            "fetch",
+            "crates.io",
+            "cargo",
+            "what $CARGO_HOME lacks is loaded by the first build that needs it, "
+            "once for all agents; a fetch before four builds saved no time (docs/plan-figures.md)",
         )
     value, reason = _source(case, replaced)
     return Setting("fetch", value, "user", reason, origin=replaced.origin)

@@ -188,18 +188,9 @@ def preview(paths: Paths, *, words: tuple[str, ...], cwd: str, env: dict[str, st
 
 def with_mends(planned: Planned) -> Planned:
     """With the diffs that mend what was found: not on the way to a build, where it may take 10 ms."""
-    from core.plan.findings import with_mend
+    from core.plan.mended import mended
 
-    findings = tuple(with_mend(one, _text_of) for one in planned.plan.findings)
-    return planned._replace(plan=planned.plan._replace(findings=findings))
-
-
-def _text_of(path: str) -> str:
-    """Of a file that a mend changes. Raises ValueError: it is none, is too large, or cannot be read as text."""
-    content = read_small(path)
-    if content is None:
-        raise ValueError(path)
-    return content.decode()
+    return planned._replace(plan=planned.plan._replace(findings=mended(planned.plan.findings)))
 
 
 def _digest_of(path: str) -> str:
