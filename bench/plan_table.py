@@ -31,12 +31,12 @@ class Ratio(NamedTuple):
     without: float
     with_it: float
     """Medians of the figures themselves."""
-    count: int
+    builds: int
 
     @property
     def shown(self) -> str:
         """`0.62 [0.60–0.65]`."""
-        return f"{self.middle:.2f} [{self.low:.2f}–{self.high:.2f}]" if self.count > 1 else f"{self.middle:.2f} [one]"
+        return f"{self.middle:.2f} [{self.low:.2f}–{self.high:.2f}]" if self.builds > 1 else f"{self.middle:.2f} [one]"
 
 
 FIGURES = {
@@ -119,7 +119,7 @@ def noise(control: Ratio) -> float:
 
 def judged(one: Ratio, control: Ratio, fewest: int = FEWEST) -> int:
     """-1: all of its interval lies below the noise and below 0.97; 1: the same above; 0: neither, or too few."""
-    if min(one.count, control.count) < fewest:
+    if min(one.builds, control.builds) < fewest:
         return 0
     factor = 1 + noise(control)
     if one.high < min(1 / factor, GAIN):
@@ -229,7 +229,7 @@ def _line(one: Setting, row: Row) -> str:
     others = [_times(row.figures.get(name)) for name in FIGURES]
     cells = (
         f"`{one.name}`", one.base, row.situation, f"{row.figures['wall_s'].without:.2f}", *times,
-        f"{row.decides}: {verdict}", *others, str(row.figures["wall_s"].count),
+        f"{row.decides}: {verdict}", *others, str(row.figures["wall_s"].builds),
     )  # fmt: skip
     return f"| {' | '.join(cells)} |"
 
@@ -287,7 +287,7 @@ def _situation(row: Row) -> dict[str, Any]:
         "aa": [round(control.low, 3), round(control.high, 3)],
         "noise": round(min(noise(control), 9.99), 3),
         "without_s": round(one.without, 3), "with_s": round(one.without * one.middle, 3),
-        "verdict": {-1: "faster", 0: "none", 1: "slower"}[row.verdict], "rounds": one.count,
+        "verdict": {-1: "faster", 0: "none", 1: "slower"}[row.verdict], "rounds": one.builds,
     }  # fmt: skip
 
 

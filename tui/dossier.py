@@ -13,9 +13,10 @@ from core.log_place import find_diagnostic, find_output, find_text
 from core.paths import Paths
 from core.plan.mended import mended
 from core.plan.plan import Finding
+from core.run_plan import Plan, read_plan
 from core.stamps import Stamps
 from core.state import Run, RunState
-from core.story import Plan, Span, StoryReader, read_plan
+from core.story import Span, StoryReader
 from core.watch import run_processes
 from core.watch.run_processes import RunProcess
 from tui.pages import crates, errors, tests

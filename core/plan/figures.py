@@ -34,7 +34,7 @@ def figures(file: str = _FILE) -> Table:
 
 def with_figures(plan: Plan, table: Table | None = None) -> Plan:
     """The plan with what was measured of our settings; not on the way to a build, to whose record
-    `core.story.read_plan` adds it where somebody reads it."""
+    `core.run_plan.read_plan` adds it where somebody reads it."""
     rows = (
         row._replace(cost=whole_cost(row.name, row.value, row.cost, table)) if row.is_ours else row
         for row in plan.settings

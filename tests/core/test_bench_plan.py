@@ -105,7 +105,7 @@ def test_a_round_that_was_broken_off_counts_with_what_it_has() -> None:
     records = _records("edit", 0.5, rounds=3)[:-1]
     assert [len(arms) for arms in by_round(records).values()] == [3, 3, 2]
     (row,) = settings([_FAMILY], records)[0].rows
-    assert (row.figures["wall_s"].count, row.controls["wall_s"].count) == (2, 3)
+    assert (row.figures["wall_s"].builds, row.controls["wall_s"].builds) == (2, 3)
     assert done_rounds(records, _FAMILY, "edit") == 2
     assert missing(records, _FAMILY, "edit", 2) == [Arm("debug=none")]
     assert done_rounds(records, _FAMILY, "clean") == 0

@@ -18,8 +18,8 @@ from core.plan.mended import mended
 from core.plan.plan import Change, Evidence, Finding
 from core.reduce import reduce_run
 from core.run.mask import safe_record
+from core.run_plan import plan_of
 from core.skim import skim_run
-from core.story import plan_of
 from tests.core.engine_world import World, settle
 
 CACHE = Finding(

@@ -12,7 +12,7 @@ import pytest
 from core.facts import LATE_PLAN
 from core.late_plan import LatePlans, plan_late
 from core.paths import Paths
-from core.story import read_plan
+from core.run_plan import read_plan
 from core.watched import WatchedRun
 from tests.core.engine_world import World, settle
 

@@ -9,7 +9,7 @@ import pytest
 from core.paths import Paths
 from core.plan.figures import figures, measured, whole_cost, with_figures
 from core.plan.plan import Plan, Setting
-from core.story import read_plan
+from core.run_plan import read_plan
 
 EDIT = {"verdict": "faster", "decides": "cpu", "without_s": 2.0, "with_s": 1.5, "rounds": 5}
 LINK = {"verdict": "none", "decides": "wall", "without_s": 1.0, "with_s": 0.9, "rounds": 5}

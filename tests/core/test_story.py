@@ -12,7 +12,8 @@ from core.chain import find_chain, needs_of, read_needs
 from core.journal import JournalWriter
 from core.paths import Paths
 from core.reduce import reduce_run
-from core.story import Span, StoryReader, plan_of, read_plan, tell
+from core.run_plan import plan_of, read_plan
+from core.story import Span, StoryReader, tell
 from tests.core.recordings import NAMES, log
 from tests.core.test_parsers_cargo import events_of
 

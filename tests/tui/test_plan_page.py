@@ -9,7 +9,7 @@ import pytest
 
 from core.facts import LATE_PLAN
 from core.paths import Paths
-from core.story import Plan, plan_of, read_plan
+from core.run_plan import Plan, plan_of, read_plan
 from tests.scene import board_at
 from tests.tui.conftest import Stage
 from tests.tui.finding_scene import CACHE, HINT, LINKER, SETTINGS, find, live, record

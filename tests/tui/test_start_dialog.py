@@ -185,7 +185,12 @@ async def test_what_is_started_has_the_environment_that_it_was_foreseen_with(sta
 
 def test_the_dashboard_knows_the_environment_of_builds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     decks: list[Deck] = []
-    monkeypatch.setattr("tui.app.run_app", lambda app: decks.append(app.deck) or 0)
+
+    def take(app: DeckApp) -> int:
+        decks.append(app.deck)
+        return 0
+
+    monkeypatch.setattr("tui.app.run_app", take)
     for name in ("STATE", "CACHE", "CONFIG"):
         monkeypatch.setenv(f"XDG_{name}_HOME", str(tmp_path))
     monkeypatch.setenv("DECK_MODE", "dev")

@@ -11,8 +11,8 @@ from core.journal import read_journal
 from core.paths import Paths
 from core.reduce import reduce_run
 from core.run import begin
+from core.run_plan import read_plan
 from core.state import Run, RunState
-from core.story import read_plan
 from core.values import dataclass
 from tui import format as f
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from core.story import Plan, Setting
+from core.run_plan import Plan, Setting
 from tui.widgets.table_view import Cell
 
 OURS, YOURS, CARGOS = "set for this run", "yours", "cargo's own"

@@ -5,8 +5,9 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from core.chain import Chain
+from core.run_plan import Plan
 from core.state import Run
-from core.story import Plan, Story
+from core.story import Story
 from core.watch.run_processes import RunProcess
 from tui import format as f
 from tui.widgets.look import UNICODE, Glyphs

@@ -10,8 +10,8 @@ from textual.widget import Widget
 
 from core import cache_queries
 from core.cache_queries import AgentUse, Trade, UnitLookup
+from core.run_plan import read_plan
 from core.state import Run
-from core.story import read_plan
 from tui import format as f
 from tui.bindings import BY_ID, CACHE, Key, bindings
 from tui.screens.base import DeckScreen

@@ -6,7 +6,7 @@ from core import events as e
 from core import queries
 from core.cache_queries import AgentUse, Names, Server, Trade
 from core.cache_use import CacheUse, Counts
-from core.story import Plan
+from core.run_plan import Plan
 from tui import format as f
 from tui.widgets.look import Glyphs
 from tui.widgets.table_view import Cell
