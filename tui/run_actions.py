@@ -241,7 +241,8 @@ class RunActions(PersonalApp):
 
 def command_line(run: Run) -> str:
     """What does the same in a shell: `cd ~/src/app && cargo build`. Credentials are masked, as in `run.json`."""
-    return f"cd {shlex.quote(run.cwd)} && {'cargo ' if run.tool == 'cargo' else ''}{run.command}"
+    cargo = "cargo deck " if " --mode " in run.command else "cargo "  # cargo itself knows none
+    return f"cd {shlex.quote(run.cwd)} && {cargo if run.tool == 'cargo' else ''}{run.command}"
 
 
 def _has_credentials(command: str) -> bool:

@@ -51,7 +51,7 @@ class Chosen(NamedTuple):
     """Places that count less, and the modes that they name, those that count more first."""
     troubles: tuple[Trouble, ...] = ()
     is_refused: bool = False
-    """The flag names no mode: nothing is to be built, `troubles` say why."""
+    """The flag names no mode that can be used: nothing is to be built, the last of `troubles` says why."""
     own: Own = Own()
     """What was read on the way."""
 
@@ -80,7 +80,8 @@ def choose_mode(cache: str, *, flag: str | None, env: Mapping[str, str], root: s
         wrong = Trouble(first.origin, why_no_mode(first.value, [*names(layers), NONE]))
         return Chosen(Mode(chosen_by=first.origin), others, (*troubles, wrong), flag is not None, own)
     if resolved.troubles:
-        return Chosen(Mode(chosen_by=first.origin), others, (*troubles, *resolved.troubles), own=own)
+        every = (*troubles, *resolved.troubles)
+        return Chosen(Mode(chosen_by=first.origin), others, every, flag is not None, own)
     return Chosen(resolved.mode._replace(chosen_by=first.origin), others, troubles, own=own)
 
 

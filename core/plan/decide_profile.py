@@ -8,6 +8,7 @@ from core.plan.decide_case import NO_MODE, SECOND_COPY, Case, config, has_our_ca
 from core.plan.given import Given, Settings
 from core.plan.plan import Setting
 from core.plan.profile import CI, UNITS_INCREMENTAL, Effective, effective, root_of
+from core.plan.rustflags import Flag
 
 _DEPS, _BUILD = ("package", "*"), ("build-override",)
 
@@ -82,6 +83,10 @@ _COST: Mapping[tuple[str, str], str] = {
 }
 
 
+_FLAG_NAMES = {"debug": "debuginfo"}
+"""Of rustc's, where it calls a key of profiles otherwise."""
+
+
 def normal(key: str, value: Any) -> str:
     """A value in a mode's words, however cargo lets it be written."""
     return shown(profile.normal(key, value))
@@ -147,6 +152,11 @@ def _decided(case: Case, row: _Row, anyway: Effective, members: Setting | None) 
         members: What was decided for all packages, where this is about dependencies alone.
     """
     own, wanted = case.given(row.key, *row.scope), case.option(row.name)
+    if (flag := _in_rustflags(case, row)) is not None:
+        loses = f"; mode {case.mode} would set {shown(wanted.value)}" if wanted is not None else ""
+        reason = f"rustflags say so, for every package and whatever profiles say{loses}"
+        said = int(flag.value) if flag.value.isdecimal() and len(flag.value) < 10 else flag.value
+        return Setting(row.name, normal(row.key, said), "user", reason, origin=flag.origin)
     if own is None and members is not None and members.by == "user":
         own = case.given(row.key)
     if row.key == "panic" and anyway.why and (own or wanted) is not None:
@@ -162,6 +172,16 @@ def _decided(case: Case, row: _Row, anyway: Effective, members: Setting | None) 
         return Setting(row.name, value, "cargo", f"{case.foreign}, so its {row.name} is left out")
     is_for_members = row.key == "codegen-units" and value == str(UNITS_INCREMENTAL)
     return _modes(case, row, wanted, "" if is_for_members else value)
+
+
+def _in_rustflags(case: Case, row: _Row) -> Flag | None:
+    """The last flag of the user's that sets the same for rustc, behind what cargo says of the profile; None: none does.
+
+    Not of build scripts: with `--target` no rustflags reach them.
+    """
+    name = _FLAG_NAMES.get(row.key, row.key)
+    found = [flag for flag in case.flags if flag.kind == "C" and flag.name == name and flag.value]
+    return found[-1] if found and not (row.scope == _BUILD and case.found.target is not None) else None
 
 
 def _told(case: Case, row: _Row, anyway: Effective) -> str:

@@ -19,6 +19,7 @@ _FEWEST_ROUNDS = 3
 """Fewer say nothing of how far builds differ from themselves."""
 _LEAST = 0.03
 """A smaller difference of a size is nobody's reason."""
+_SHOWN = ("faster", "slower")
 _read: list[Table] = []
 
 
@@ -58,13 +59,38 @@ def measured(name: str, value: str, table: Table | None = None) -> str:
         value: As `Setting.value`.
         table: None: that of this version.
     """
-    if table is None:
-        if not _read:
-            _read.append(figures())
-        table = _read[0]
+    table = _table(table)
     entry = table.get("settings", {}).get(f"{name}={value}")
     told = [*_times(entry), *_sizes(entry)] if isinstance(entry, dict) else []
     return f"measured on {_where(entry, table)}: {'; '.join(told)}" if told else ""
+
+
+def measured_mode(name: str, table: Table | None = None) -> tuple[str, ...]:
+    """What a built-in mode gave as a whole, a sentence for each workspace; arguments as of `measured`."""
+    entries = _table(table).get("modes", {}).get(name, {})
+    sentences = []
+    for workspace, entry in entries.items() if isinstance(entries, dict) else ():
+        told = [*_ratios(entry)] if isinstance(entry, dict) else []
+        if told:
+            sentences.append(f"measured on {workspace}: {', '.join(told)}")
+    return tuple(sentences)
+
+
+def _ratios(entry: Table) -> Iterator[str]:
+    """Ratios alone, of situations in which a difference was shown, and of sizes."""
+    for key, what in _SITUATIONS.items():
+        one = entry.get(key)
+        if isinstance(one, dict) and one.get("rounds", 0) >= _FEWEST_ROUNDS and one.get("verdict") in _SHOWN:
+            yield f"{what} ×{one['with_s'] / one['without_s']:.2g}"
+    yield from (f"{what} ×{entry[key]:.2g}" for key, what in _SIZES.items() if _differs(entry.get(key)))
+
+
+def _table(given: Table | None) -> Table:
+    if given is not None:
+        return given
+    if not _read:
+        _read.append(figures())
+    return _read[0]
 
 
 def _where(entry: Table, table: Table) -> str:
@@ -84,7 +110,7 @@ def _times(entry: Table) -> Iterator[str]:
     """Each situation with its ratio, where one is shown."""
     found = [(what, entry[key]) for key, what in _SITUATIONS.items() if isinstance(entry.get(key), dict)]
     found = [(what, one) for what, one in found if one.get("rounds", 0) >= _FEWEST_ROUNDS]
-    same = [what for what, one in found if one.get("verdict") not in ("faster", "slower")]
+    same = [what for what, one in found if one.get("verdict") not in _SHOWN]
     for what, one in found:
         if what not in same:
             kind = " of CPU time" if one.get("decides") == "cpu" else ""

@@ -180,8 +180,10 @@ def preview(paths: Paths, *, words: tuple[str, ...], cwd: str, env: dict[str, st
     where = decided.own_target(command)
     if where.source == "default" and where.path is not None:
         where = target.foresee_target(paths, prepared.subject(name, command.root, where.path))
-    cached = cache.preview_cache(command.config, env, given=command.parsed.options.get("config", ()),
-                                 asked=prepared.cache_asked)  # fmt: skip
+    cached = cache.preview_cache(
+        paths, command.config, env, root=command.root, given=command.parsed.options.get("config", ()),
+        asked=prepared.cache_asked,
+    )  # fmt: skip
     planned = finish(prepared, where, cached)
     return with_mends(planned._replace(plan=with_figures(planned.plan)))
 

@@ -173,14 +173,23 @@ def choose_cache(
 
 
 def preview_cache(
-    config: CargoConfig, env: dict[str, str], *, given: Sequence[str] = (), asked: tuple[str, str] | None = None
-) -> Chosen:
+    paths: Paths, config: CargoConfig, env: dict[str, str], *, root: str | None, given: Sequence[str] = (),
+    asked: tuple[str, str] | None = None,
+) -> Chosen:  # fmt: skip
     """The cache that a build would get, if its server can be started; nothing is. Arguments as `choose_cache`."""
     wish = read_wish(env, asked)
     if (stands := what_stands_in_the_way(config, wish, given)) is not None:
         return stands
+    from core.cache.program import find_programs
+
+    try:
+        version = find_programs(paths, env)[0].shown
+    except (DeckError, OSError) as error:
+        return Chosen(reason=f"sccache could not be used: {error}", is_trouble=True)
+    told = _flags("", config, root)[1]
     place = "our store, shared by all agents" if wish.store == "own" else "the store that is set"
-    return Chosen(value=wish.kind, reason=f'cache = "{wish.kind}" ({wish.source}); a server of its own, on {place}')
+    reason = f'cache = "{wish.kind}" ({wish.source}); a server of its own, on {place}{told}'
+    return Chosen(value=f"{wish.kind} {version}", reason=reason)
 
 
 def what_stands_in_the_way(config: CargoConfig, wish: Wish, given: Sequence[str]) -> Chosen | None:

@@ -155,7 +155,7 @@ def write_record(slot: Slot, order: Order, *, owner: bool) -> None:
         "subcommand": order.subcommand,
         "typed": typed,
         "is_masked": typed != order.typed,
-        "command": _shown(typed),
+        "command": _shown((*typed[:1], "--mode", order.mode_asked, *typed[1:]) if order.mode_asked else typed),
         "cwd": launch.cwd,
         "checkout": order.checkout,
         "target_dir": order.target_dir,

@@ -30,6 +30,8 @@ class Subject(NamedTuple):
     """There is a private one for each key, whether or not somebody else builds."""
 
 
+_LATEST = "~"
+"""Later than every run's id."""
 _KEPT = "this agent has a private target dir for this checkout"
 _KEYED = 'deck.toml says target-dir-key = "full": one for each toolchain, target, Cargo.lock and set of features'
 
@@ -40,22 +42,20 @@ def choose_target(paths: Paths, run: str, subject: Subject) -> Target:
     Private where the agent already has one for this checkout (it keeps it while it lives in the store), or where
     another agent's live run in this checkout uses cargo's own. Of two that start at once the later id gives way.
     """
-    found = foresee_target(paths, subject)
-    if found.source == "default":
-        other = _other_agent(paths, run, subject.agent, subject.own)
-        if other is None:
-            return found
-        found = Target(private_dir(paths, subject), "private", f"{other} is building in this checkout")
-    _make(private_dir(paths, subject), subject.checkout)
+    found = foresee_target(paths, subject, run)
+    if found.source == "private":
+        _make(private_dir(paths, subject), subject.checkout)
     return found
 
 
-def foresee_target(paths: Paths, subject: Subject) -> Target:
-    """Where a build builds while nobody else does; nothing is made."""
+def foresee_target(paths: Paths, subject: Subject, run: str = _LATEST) -> Target:
+    """Where a build would build that is started now; nothing is made."""
     if subject.is_keyed:
         return Target(private_dir(paths, subject), "private", _KEYED)
     if _has_private(paths, subject.agent) and os.path.isdir(os.path.dirname(private_dir(paths, subject))):
         return Target(private_dir(paths, subject), "private", _KEPT)
+    if (other := _other_agent(paths, run, subject.agent, subject.own)) is not None:
+        return Target(private_dir(paths, subject), "private", f"{other} is building in this checkout")
     return Target(subject.own, "default", "no other agent builds in this checkout")
 
 

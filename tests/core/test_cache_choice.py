@@ -12,7 +12,7 @@ from core.cache.program import find_programs
 from core.cache.server import ensure_server, stop_server
 from core.errors import StateError, UsageError
 from core.paths import Paths
-from core.run.cache import Wish, choose_cache, parse_size, read_wish
+from core.run.cache import Wish, choose_cache, parse_size, preview_cache, read_wish
 from core.run.config import read_config
 from tests.fronts import lend_fronts
 
@@ -239,6 +239,17 @@ def test_without_any_sccache_it_is_said_how_to_get_one(tmp_path: Path, monkeypat
     older = program(tmp_path / "old", "0.8.0")
     with pytest.raises(StateError, match=r"at least 0\.14\.0"):
         find_programs(paths_in(tmp_path), {"PATH": str(older.parent)})
+
+
+def test_a_cache_is_foreseen_with_its_version_and_no_server_is_started(tmp_path: Path) -> None:
+    env = settings(tmp_path, 'cache = "sccache"\n') | {"PATH": os.environ["PATH"]}
+    paths = paths_in(tmp_path)
+    config = read_config(str(tmp_path), env, str(tmp_path))
+    found = preview_cache(paths, config, env, root=None)
+    assert found.value == f"sccache {find_programs(paths, env)[0].shown}"
+    assert "incremental is off" in found.reason
+    assert not os.path.exists(paths.caches)
+    assert preview_cache(paths, config, env | {"DECK_CACHE": "none"}, root=None).value == "none"
 
 
 def test_a_namespace_goes_before_the_keys_of_every_backend() -> None:

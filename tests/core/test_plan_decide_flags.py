@@ -6,7 +6,7 @@ import pytest
 
 from core.plan.decide import decide
 from core.plan.found import Found, Machine, Target, Tool, Toolchain
-from core.plan.given import Given, Key, Origin
+from core.plan.given import Given, Key, Origin, Settings
 from core.plan.wish import Mode, Wish
 from tests.core.plan_worlds import FILE, GNU, MUSL, World, asks, decided, found, row, with_values
 
@@ -238,3 +238,17 @@ def test_fast_is_the_first_linker_that_can_be_had_in_place_of_gnu_ld(
     assert row.value == value
     assert said in row.reason
     assert bool(row.flags) == bool(tools)
+
+
+def test_what_rustflags_say_counts_more_than_profiles_and_modes() -> None:
+    given = Given(["-C", "debuginfo=1", "-C", "opt-level=2"], Origin("/work/app/.cargo/config.toml", 2))
+    settings = Settings(values={("build", "rustflags"): given}, every=((("build", "rustflags"), given),))
+    mode = Mode("dev", Origin("--mode"), {"debug": Given("line-tables-only", Origin("mode dev"))})
+    found = Found(
+        toolchain=Toolchain(channel="stable", rustc=(1, 95, 0), host="x86_64-unknown-linux-gnu"), settings=settings
+    )
+    rows = {one.name: one for one in decide(found, Wish(mode=mode)).settings}
+    for name, value in (("debug", "limited"), ("deps-debug", "limited"), ("opt-level", "2")):
+        assert (rows[name].value, rows[name].by, rows[name].flags) == (value, "user", ())
+        assert rows[name].origin.line == 2
+    assert "mode dev would set line-tables-only" in rows["debug"].reason

@@ -194,6 +194,19 @@ def test_two_runs_of_one_agent_share_a_target_dir(tmp_path: Path) -> None:
         os.close(slot.lock_fd)
 
 
+def test_where_a_second_agent_would_build_is_foreseen_and_not_made(tmp_path: Path) -> None:
+    paths = paths_in(tmp_path)
+    slot = spawn.take_slot(paths, "one", "/ws/target")
+    (tmp_path / "state" / "runs" / slot.run / "run.json").write_text('{"agent": "one", "target_dir": "/ws/target"}')
+    assert target.foresee_target(paths, target.Subject("one", "/ws", "/ws/target")).source == "default"
+    foreseen = target.foresee_target(paths, target.Subject("two", "/ws", "/ws/target"))
+    assert foreseen.source == "private"
+    assert foreseen.reason == "one is building in this checkout"
+    assert not os.path.exists(paths.targets)
+    os.close(slot.lock_fd)
+    assert target.foresee_target(paths, target.Subject("two", "/ws", "/ws/target")).source == "default"
+
+
 def test_private_target_dirs_are_told_apart_by_their_key(tmp_path: Path) -> None:
     paths = paths_in(tmp_path)
     slot = spawn.take_slot(paths, "one", "/ws/target")

@@ -159,6 +159,8 @@ def test_the_command_line_does_the_same_in_a_shell(stage: Stage) -> None:
     live = in_state(stage, RunState.BUILDING)
     run = replace(live, cwd="/home/ada/my app", command=shlex.join(["test", "-p", "a b"]))
     assert command_line(run) == "cd '/home/ada/my app' && cargo test -p 'a b'"
+    moded = replace(run, command="build --mode dev")
+    assert command_line(moded) == "cd '/home/ada/my app' && cargo deck build --mode dev"
     assert command_line(replace(run, tool="exec", command="ninja -C out")) == "cd '/home/ada/my app' && ninja -C out"
 
 

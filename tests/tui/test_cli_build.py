@@ -12,7 +12,7 @@ from core.paths import Paths
 from core.runs import run_ids
 from tests.core.runs import DEADLINE_S
 from tests.tui.commands import user_folders
-from tui.cli.build import _split_own
+from tui.cli.build import split_own
 
 ROOT = Path(__file__).parents[2]
 
@@ -66,7 +66,7 @@ def deck(*words: str, **env: str) -> subprocess.CompletedProcess[str]:
 def test_words_are_ours_where_nobody_elses_command_has_begun(
     typed: str, words: str, own: dict[str, str], paths: Paths
 ) -> None:
-    assert _split_own(typed.split()) == (tuple(words.split()), own)
+    assert split_own(typed.split()) == (tuple(words.split()), own)
 
 
 def test_a_mode_is_on_record_and_in_no_environment(paths: Paths) -> None:

@@ -135,23 +135,26 @@ def test_the_plan_says_who_chose_the_mode_and_what_it_overruled(run: Run, capsys
 
 def test_rows_stand_below_whose_decision_they_are(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     run(made(DEBUG, DEPS, LINKER, LTO, BACKEND))
-    assert capsys.readouterr().out.splitlines()[1:] == [
+    shown = capsys.readouterr().out.splitlines()
+    assert shown[1].startswith("  measured on ")
+    assert shown[shown.index("") :] == [
         "",
         "Set",
         "  debug       line-tables-only  mode",
-        "      measured on x: clean build 20 s → 18 s (-10%)",
+        f"      {DEBUG.reason}",
         "  deps-debug  none              mode",
+        f"      {DEPS.reason}",
         "",
         "Yours",
         "  linker  mold  /w/.cargo/config.toml:4",
         "",
         "Asked for, but left",
         "  backend  llvm  cargo",
-        "      why: cranelift needs nightly, and this is stable",
+        "      cranelift needs nightly, and this is stable",
         "",
         "As cargo has it (--all): lto",
         "",
-        "--why: the reason of each, and what would mend it",
+        "--why: the reason of each, what it gave and costs, and what would mend it",
     ]
 
 
@@ -161,7 +164,7 @@ def test_every_setting_can_be_asked_why_and_shows_what_it_tells_cargo(
     run(made(DEBUG, LAUNCHER, LINKER, LTO, findings=(BROKEN,)), "--why", "--all")
     shown = capsys.readouterr().out
     for one in (DEBUG, LAUNCHER, LINKER, LTO):
-        assert f"why: {one.reason}" in shown
+        assert one.reason in shown
     assert "--config 'profile.dev.debug=\"line-tables-only\"'" in shown
     assert "mend (sccache-incremental):\n      unset CARGO_INCREMENTAL" in shown
 

@@ -332,3 +332,12 @@ def test_the_dialog_with_a_plan_looks_as_it_did(stage: Stage, size: tuple[int, i
         await at_rest(pilot)
 
     assert snap_compare(app, terminal_size=size, run_before=open_it)
+
+
+def test_a_mode_on_the_command_line_of_the_dialog_is_the_mode(tmp_path: Path) -> None:
+    wanted = Wanted(str(tmp_path), "me", "cargo build --mode test -p x")
+    assert wanted.complaint() is None
+    assert (wanted.message()["mode"], wanted.message()["argv"]) == ("test", ["build", "-p", "x"])
+    lacking = Wanted(str(tmp_path), "me", "cargo build --mode").complaint()
+    assert lacking is not None
+    assert lacking[0] == "command"

@@ -24,7 +24,7 @@ EXIT_OURS = 125
 def main(argv: list[str]) -> int:
     """Run a build subcommand, an alias, an external or `exec`; the build's own exit code."""
     try:
-        words, own = _split_own(argv)
+        words, own = split_own(argv)
     except UsageError as error:
         return _say(str(error), EXIT_USAGE)
     return _run(words, own)
@@ -35,7 +35,7 @@ def main_shim(argv: list[str]) -> int:
     return _run(tuple(argv), {})
 
 
-def _split_own(argv: list[str]) -> tuple[tuple[str, ...], dict[str, str]]:
+def split_own(argv: list[str]) -> tuple[tuple[str, ...], dict[str, str]]:
     """Take `--agent NAME`, `--cache KIND`, `--mode NAME`, `--detach`, `--brief` out of the words before `--`."""
     words: list[str] = []
     own: dict[str, str] = {}

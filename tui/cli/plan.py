@@ -44,6 +44,8 @@ def run(argv: list[str], maker: Maker, env: dict[str, str]) -> int:
     given = _parser().parse_args(own)
     if given.diff is not None and (given.shell or given.modes):
         raise UsageError("--diff goes with the table or with --json")
+    if given.json and given.shell:
+        raise UsageError("--json goes with the table, --diff or --modes, not with --shell")
     words = _cargo_words(words)
     paths, cwd = common.user_paths(), current_folder()
 

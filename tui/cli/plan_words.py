@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from core.plan.decide_case import SECOND_COPY
+from core.plan.figures import measured_mode
 from core.plan.make import Planned
 from core.plan.mend import said_of
 from core.plan.plan import Finding, Plan, Setting
@@ -58,13 +59,22 @@ class Look(NamedTuple):
 def lines(planned: Planned, words: tuple[str, ...], look: Look, copy: Size | None = None) -> Iterator[str]:
     """What a person is shown of a plan."""
     yield from folded(sentence(planned, words), look.width)
+    for gain in gains_of(planned):
+        yield from folded(f"  {plain(gain)}", look.width, hang=4)
     yield from _groups(planned, look)
     if copy is not None:
         yield ""
         yield from folded(price(copy), look.width)
     yield from seen(planned, look)
     if not look.is_asked_why and (planned.plan.settings or planned.plan.findings):
-        yield from ("", look.tint("faint", "--why: the reason of each, and what would mend it"))
+        yield from ("", look.tint("faint", "--why: the reason of each, what it gave and costs, and what would mend it"))
+
+
+def gains_of(planned: Planned) -> tuple[str, ...]:
+    """What the mode gave as a whole where it was measured; none for a mode of one's own, of whatever name."""
+    options = tuple(planned.wish.mode.options.values())
+    is_built_in = bool(options) and all(one.origin.place == f"mode {planned.plan.mode}" for one in options)
+    return measured_mode(planned.plan.mode) if is_built_in else ()
 
 
 def untouched_lines(planned: Planned, words: tuple[str, ...], look: Look) -> Iterator[str]:
@@ -153,12 +163,12 @@ class Groups(NamedTuple):
 
 def grouped(plan: Plan, asked: frozenset[str] = frozenset()) -> Groups:
     """The settings of a plan; `asked`: names that the mode speaks of."""
-    ours = [one for one in plan.settings if one.is_ours or one.by in ("mode", "deck")]
-    others = [one for one in plan.settings if not (one.is_ours or one.by in ("mode", "deck"))]
+    ours = [one for one in plan.settings if one.is_ours or one.by == "deck"]
+    others = [one for one in plan.settings if not (one.is_ours or one.by == "deck")]
     yours = [one for one in others if one.by == "user"]
     cargos = [one for one in others if one.by != "user"]
-    left = [one for one in cargos if one.name in asked]
-    return Groups(ours, yours, left, [one for one in cargos if one.name not in asked])
+    left = [one for one in cargos if one.name in asked and one.by != "mode"]
+    return Groups(ours, yours, left, [one for one in cargos if one not in left])
 
 
 # Rows
@@ -182,11 +192,10 @@ def whose(setting: Setting) -> str:
 def _row(setting: Setting, widths: Sequence[int], look: Look, *, is_told: bool) -> Iterator[str]:
     first, under = _head(setting, widths, look.width)
     yield look.tint("ours", first) if setting.is_ours else first
-    if cost := cost_of(setting):
-        under.append(cost)
-    if is_told:
-        under.append(f"why: {plain(setting.reason)}")
+    if is_told or setting.is_ours:
+        under.append(plain(setting.reason))
     if look.is_asked_why:
+        under += [cost] if (cost := cost_of(setting)) else []
         under += [plain(shlex.join(setting.flags))] if setting.flags else []
         under += [plain(f"{key}={shell_word(text)}") for key, text in setting.env]
     for text in under:

@@ -36,7 +36,7 @@ def groups(plan: Plan) -> Iterator[Group]:
 
 
 def _title_of(one: Setting) -> str:
-    if one.flags or one.env or one.by not in ("user", "cargo"):
+    if one.flags or one.env or one.by not in ("user", "cargo", "mode"):
         return OURS
     return YOURS if one.by == "user" else CARGOS
 

@@ -15,6 +15,7 @@ from textual.suggester import SuggestFromList
 from textual.timer import Timer
 from textual.widgets import Button, Input, Label, Static
 
+from core.errors import UsageError
 from core.plan.modes import BUILT_IN, NONE
 from core.state import Run
 from tui.bindings import START, bindings
@@ -59,15 +60,19 @@ class Wanted:
         }  # fmt: skip
         if env is not None:
             message["env"] = dict(env)
-        return message | {"mode": self.mode} if self.mode else message
+        return message | {"mode": asked.mode} if asked.mode else message
 
     def asked(self) -> Asked:
-        """What that is. Raises ValueError: its quotes do not match."""
+        """What that is. Raises ValueError: its quotes do not match; UsageError: an option of ours lacks its value."""
         from core.run.begin import tool_of
+        from tui.cli.build import split_own
 
         cwd = os.path.abspath(os.path.expanduser(self.cwd))
         tool, words = tool_of(tuple(shlex.split(self.command)), cwd, dict(os.environ))
-        return Asked(cwd, self.agent, tool, words, self.mode)
+        if tool != "cargo":
+            return Asked(cwd, self.agent, tool, words, self.mode)
+        words, own = split_own(list(words))
+        return Asked(cwd, self.agent, tool, words, self.mode or own.get("mode", ""))
 
     def complaint(self) -> tuple[str, str] | None:
         """Which field cannot be used, and why; None: all can."""
@@ -80,6 +85,10 @@ class Wanted:
             argv = shlex.split(self.command)
         except ValueError as error:
             return "command", f"the quotes do not match ({error})"
+        try:
+            self.asked()
+        except UsageError as error:
+            return "command", str(error)
         if not argv or argv in (["cargo"], ["exec"], ["exec", "--"]):
             return "command", "what should be built? For example: cargo build"
         return None
