@@ -58,7 +58,7 @@ BUILT_IN: dict[str, tuple[str, dict[str, Any]]] = {
         **_DEV, "packages": "changed"}),
     "release": ("what is shipped, as the workspace's manifest says", {"profile": "release"}),
     "release-fast": ("optimized code to try things with, soon after an edit", {
-        "profile": "release", "lto": "off", "incremental": True, "linker": "fast"}),
+        "profile": "release", "incremental": True, "linker": "fast"}),
     "release-optimized": ("the fastest program; takes longest, and most memory while linking", {
         "profile": "release", "lto": "fat", "codegen-units": 1}),
     "low-memory": ("no debug information, and no more compilers at once than memory allows", {
