@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from core.plan.plan import Plan
+from core.plan.wish import Mode
 
 Table = Mapping[str, Any]
 """As `bench.plan_table.data` makes it: `settings` by `NAME=VALUE`, and of what machine and workspace they are."""
@@ -65,9 +66,12 @@ def measured(name: str, value: str, table: Table | None = None) -> str:
     return f"measured on {_where(entry, table)}: {'; '.join(told)}" if told else ""
 
 
-def measured_mode(name: str, table: Table | None = None) -> tuple[str, ...]:
-    """What a built-in mode gave as a whole, a sentence for each workspace; arguments as of `measured`."""
-    entries = _table(table).get("modes", {}).get(name, {})
+def gains_of(mode: Mode, table: Table | None = None) -> tuple[str, ...]:
+    """What a built-in mode gave as a whole, a sentence for each workspace; none for a mode of one's own, of whatever
+    name. `table`: as of `measured`."""
+    if not mode.options or any(one.origin.place != f"mode {mode.name}" for one in mode.options.values()):
+        return ()
+    entries = _table(table).get("modes", {}).get(mode.name, {})
     sentences = []
     for workspace, entry in entries.items() if isinstance(entries, dict) else ():
         told = [*_ratios(entry)] if isinstance(entry, dict) else []

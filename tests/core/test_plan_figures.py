@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from core.paths import Paths
-from core.plan.figures import figures, measured, whole_cost, with_figures
+from core.plan.figures import figures, gains_of, measured, whole_cost, with_figures
+from core.plan.given import Given, Origin
 from core.plan.plan import Plan, Setting
+from core.plan.wish import Mode
 from core.run_plan import read_plan
 
 EDIT = {"verdict": "faster", "decides": "cpu", "without_s": 2.0, "with_s": 1.5, "rounds": 5}
@@ -74,3 +76,14 @@ def test_the_record_of_a_run_is_read_with_what_was_measured_once(tmp_path: Path)
     Path(paths.run("r1"), "run.json").write_text(json.dumps(record))
     costs = [row.cost for row in read_plan(paths, "r1").settings]
     assert costs == [rows[1].cost, rows[1].cost, "a copy"]
+
+
+def test_a_mode_says_what_it_gave_where_a_difference_was_shown() -> None:
+    one = {"rounds": 9, "with_s": 1.0, "without_s": 2.0}
+    entry = {"clean": {**one, "verdict": "none"}, "edit": {**one, "verdict": "faster"},
+             "link": {**one, "rounds": 1, "verdict": "faster"}, "size": 0.6, "size_without": 1e6, "program": 1.01}  # fmt: skip
+    table = {"settings": {}, "modes": {"dev": {"ws": entry}}}
+    built_in = Mode("dev", Origin("--mode"), {"debug": Given("none", Origin("mode dev"))})
+    assert gains_of(built_in, table) == ("measured on ws: after an edit ×0.5, target dir ×0.6",)
+    own = built_in._replace(options={"debug": Given("none", Origin("/w/deck.toml", 3))})
+    assert gains_of(own, table) == gains_of(Mode(), table) == gains_of(built_in, {"modes": {"dev": 4}}) == ()

@@ -72,7 +72,7 @@ def mode_lines(planned: Planned, modes: Sequence[Mode], look: Look) -> Iterator[
         yield look.tint("ours", first) if is_chosen else first
         yield from rest
         under = [plain(origin)] if origin else []
-        under += [plain(describe(one))] if look.is_asked_why else []
+        under += [plain(describe(one).removeprefix(f"{one.name}: "))]
         for text in under:
             yield from (look.tint("faint", line) for line in folded(text, look.width, wide + 4))
     yield ""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from core.plan.decide_case import SECOND_COPY
-from core.plan.figures import measured_mode
+from core.plan.figures import gains_of
 from core.plan.make import Planned
 from core.plan.mend import said_of
 from core.plan.plan import Finding, Plan, Setting
@@ -59,7 +59,7 @@ class Look(NamedTuple):
 def lines(planned: Planned, words: tuple[str, ...], look: Look, copy: Size | None = None) -> Iterator[str]:
     """What a person is shown of a plan."""
     yield from folded(sentence(planned, words), look.width)
-    for gain in gains_of(planned):
+    for gain in gains_of(planned.wish.mode):
         yield from folded(f"  {plain(gain)}", look.width, hang=4)
     yield from _groups(planned, look)
     if copy is not None:
@@ -68,13 +68,6 @@ def lines(planned: Planned, words: tuple[str, ...], look: Look, copy: Size | Non
     yield from seen(planned, look)
     if not look.is_asked_why and (planned.plan.settings or planned.plan.findings):
         yield from ("", look.tint("faint", "--why: the reason of each, what it gave and costs, and what would mend it"))
-
-
-def gains_of(planned: Planned) -> tuple[str, ...]:
-    """What the mode gave as a whole where it was measured; none for a mode of one's own, of whatever name."""
-    options = tuple(planned.wish.mode.options.values())
-    is_built_in = bool(options) and all(one.origin.place == f"mode {planned.plan.mode}" for one in options)
-    return measured_mode(planned.plan.mode) if is_built_in else ()
 
 
 def untouched_lines(planned: Planned, words: tuple[str, ...], look: Look) -> Iterator[str]:

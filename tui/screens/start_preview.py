@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from core.errors import DeckError
 from core.paths import Paths
+from core.plan.figures import gains_of, measured
 from core.plan.make import Planned
 from core.plan.plan import Setting
 from tui import format as f
@@ -60,6 +61,7 @@ def foresee(paths: Paths, env: Mapping[str, str], asked: Asked) -> Foreseen:
 def said(planned: Planned) -> Iterator[Cell]:
     """A plan in lines: the mode, what is in the way, what is added and what that costs, what the mode is for."""
     yield _mode_line(planned)
+    yield from (Cell(gain, "dim") for gain in gains_of(planned.wish.mode))
     for trouble in planned.troubles:
         yield Cell(f"{pane_finding.SIGN} {trouble.sentence}", "waiting")
     for finding in planned.plan.findings:
@@ -81,9 +83,10 @@ def _mode_line(planned: Planned) -> Cell:
 
 
 def _added(one: Setting, told: set[str]) -> Cell:
-    """What one setting adds, and those of its costs that no other one told."""
+    """What one setting adds, and those of its costs that no other one told; figures are told of the mode."""
     what = ([shlex.join(one.flags)] if one.flags else []) + [f"{name}={value}" for name, value in one.env]
-    costs = [part for part in one.cost.split("; ") if part and part not in told]
+    known = one.cost.removeprefix(measured(one.name, one.value))
+    costs = [part for part in known.split("; ") if part and part not in told]
     told.update(costs)
     return Cell(f"adds {' '.join(what)}" + (f": {'; '.join(costs)}" if costs else ""))
 
