@@ -80,8 +80,10 @@ def test_the_record_of_a_run_is_read_with_what_was_measured_once(tmp_path: Path)
 
 def test_a_mode_says_what_it_gave_where_a_difference_was_shown() -> None:
     one = {"rounds": 9, "with_s": 1.0, "without_s": 2.0}
-    entry = {"clean": {**one, "verdict": "none"}, "edit": {**one, "verdict": "faster"},
-             "link": {**one, "rounds": 1, "verdict": "faster"}, "size": 0.6, "size_without": 1e6, "program": 1.01}  # fmt: skip
+    entry = {
+        "clean": {**one, "verdict": "none"}, "edit": {**one, "verdict": "faster"}, "size": 0.6, "size_without": 1e6,
+        "link": {**one, "rounds": 1, "verdict": "faster"}, "program": 1.01,
+    }  # fmt: skip
     table = {"settings": {}, "modes": {"dev": {"ws": entry}}}
     built_in = Mode("dev", Origin("--mode"), {"debug": Given("none", Origin("mode dev"))})
     assert gains_of(built_in, table) == ("measured on ws: after an edit ×0.5, target dir ×0.6",)
