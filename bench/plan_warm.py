@@ -49,6 +49,7 @@ def main() -> int:
     """Measure; 1 where the limit is broken."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=40)
+    parser.add_argument("--slack", type=float, default=1.0, help="of a machine that others use: the limit, times this")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         env = plain_env(folder)
@@ -67,8 +68,8 @@ def main() -> int:
         print(f"mode {mode}: {cpu:.1f} ms of CPU time (least {least:.1f}), {wall:.1f} ms; medians of {args.rounds}")
     print(f"the first time: {cold_ms:.0f} ms, {cold_cpu_ms:.0f} ms of it ours")
     warm_ms = statistics.median(cpu for cpu, _ in figures["dev"])
-    print(f"limit: {LIMIT_MS:.0f} ms")
-    return 0 if warm_ms <= LIMIT_MS else 1
+    print(f"limit: {LIMIT_MS * args.slack:.1f} ms")
+    return 0 if warm_ms <= LIMIT_MS * args.slack else 1
 
 
 if __name__ == "__main__":
