@@ -254,7 +254,7 @@ def test_a_command_that_gets_nothing_of_ours_is_said_to(
 
 def test_a_mode_that_cannot_be_used_is_not_taken_for_none(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     trouble = Trouble(Origin("/w/deck.toml", 4), "strip is a word")
-    nothing = Planned(Plan(mode_origin=Origin("/w/deck.toml", 1)), Found(), Wish())
+    nothing = Planned(Plan(mode_origin=Origin("/w/deck.toml", 1)), Found(root="/w"), Wish())
     assert run(nothing) == 0
     assert capsys.readouterr().out.startswith("No mode, as /w/deck.toml:1 says, for `cargo build`")
     assert run(nothing._replace(troubles=(trouble,))) == 2

@@ -113,6 +113,8 @@ def sentence(planned: Planned, words: tuple[str, ...]) -> str:
     where = f" in {found.cwd or found.root}" if found.cwd or found.root else ""
     command = f"`{command_of(words)}`{where}"
     others = ", ".join(f"{origin.shown} says {name or 'none'}" for origin, name in planned.overruled)
+    if not found.root:
+        return plain(f"No workspace is found for {command}: no Cargo.toml is there or above. Nothing is planned.")
     if plan.mode:
         by = f" ({plan.mode_origin.shown})" if plan.mode_origin.place else ""
         less = f"; {others}, which counts less" if others else ""
@@ -123,6 +125,8 @@ def sentence(planned: Planned, words: tuple[str, ...]) -> str:
     if plan.mode_origin.place:
         less = f"; {others}, which counts less" if others else ""
         return plain(f"No mode, as {plan.mode_origin.shown} says, for {command}{less}: no unit's hash is changed.")
+    if any(one.is_ours for one in plan.settings):
+        return plain(f"No mode is chosen for {command}: only what variables ask for is set.")
     return plain(f"No mode is chosen for {command}: nothing is set that changes a unit's hash.")
 
 
