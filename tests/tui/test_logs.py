@@ -37,10 +37,18 @@ def append(stage: Stage, line: str) -> None:
     writer.close()
 
 
+MAX_PAUSES = 6000
+"""Half a minute at least, and more where the machine is busy."""
+
+
 async def until_searched(pilot: Pilot[str]) -> None:
     panel = pilot.app.screen.query_one("LogPanel")
-    while panel._typing is not None or (panel._finder is not None and panel._finder.is_busy):  # type: ignore[attr-defined]
+    for _ in range(MAX_PAUSES):
+        if panel._typing is None and (panel._finder is None or not panel._finder.is_busy):  # type: ignore[attr-defined]
+            break
         await pilot.pause(0.005)
+    else:
+        raise AssertionError(f"still searching: typing {panel._typing}, finder {panel._finder}")  # type: ignore[attr-defined]
     await pilot.pause()
 
 
