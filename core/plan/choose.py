@@ -3,7 +3,6 @@
 On the way to every build: with neither file it costs three calls of stat, and a file is read once.
 """
 
-import os
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
@@ -12,7 +11,7 @@ from core.plan.modes import MOST, NONE, Layer, built_in, hint, layer_troubles, n
 from core.plan.option import plain, shown
 from core.plan.wish import Mode
 from core.run.cache import settings_path
-from core.run.command import FEATURES, MODE, VERBOSE
+from core.run.command import FEATURES, MODE, VERBOSE, is_there, project_file
 
 FLAG = "--mode"
 _BARE = {MODE: "MODE", VERBOSE: "VERBOSE", FEATURES: "FEATURES"}
@@ -103,7 +102,7 @@ def _name(given: Given) -> str:
 def read_own(cache: str, root: str, env: Mapping[str, str]) -> Own:
     """What `deck.toml` and `config.toml` say of modes; files that are not there say nothing."""
     project, settings = project_file(root), settings_path(env)
-    if not _is_there(settings):
+    if not is_there(settings):
         settings = ""
     if not project and not settings:
         return Own()
@@ -117,33 +116,6 @@ def read_own(cache: str, root: str, env: Mapping[str, str]) -> Own:
     bare, key, wrong = _project_keys(theirs)
     troubles = (*project_troubles, *wrong, *layer_troubles, *settings_troubles, *_wrong_settings(ours), *own_troubles)
     return Own(project, settings, (layer, own_layer), asked, bare, key, troubles)
-
-
-def project_file(root: str) -> str:
-    """Path of `deck.toml`: in the workspace's root, else in the root of the git checkout around it; empty: none."""
-    if not root:
-        return ""
-    if _is_there(root + "/deck.toml"):
-        return root + "/deck.toml"
-    folder = root
-    while not _is_there(folder + "/.git"):
-        parent = os.path.dirname(folder)
-        if parent == folder:
-            return ""
-        folder = parent
-    path = folder + "/deck.toml"
-    return path if folder != root and _is_there(path) else ""
-
-
-def _is_there(path: str) -> bool:
-    """Something is, readable or not."""
-    try:
-        os.stat(path)
-    except (FileNotFoundError, NotADirectoryError, ValueError):
-        return False
-    except OSError:
-        return True
-    return True
 
 
 def _project_keys(leaves: Mapping[Key, Given]) -> tuple[bool, Given, list[Trouble]]:

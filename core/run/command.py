@@ -45,29 +45,30 @@ def is_planned_first(command: Command, flag: str | None) -> bool:
     if (
         flag is not None
         or any(name in env for name in (MODE, VERBOSE, FEATURES))
-        or _has_project_file(command.root)
+        or project_file(command.root)
         or _has_mode(env)
     ):
         return True
     return _uses_native(command) or _lacks_program(command) or _lacks_toolchain(command)
 
 
-def _has_project_file(root: str) -> bool:
-    """There is a `deck.toml` in the workspace's root, or in that of the git checkout around it."""
+def project_file(root: str) -> str:
+    """Path of `deck.toml`: in the workspace's root, else in the root of the git checkout around it; empty: none."""
     if not root:
-        return False
-    if _is_there(root + "/deck.toml"):
-        return True
+        return ""
+    if is_there(root + "/deck.toml"):
+        return root + "/deck.toml"
     folder = root
-    while not _is_there(folder + "/.git"):
+    while not is_there(folder + "/.git"):
         parent = os.path.dirname(folder)
         if parent == folder:
-            return False
+            return ""
         folder = parent
-    return folder != root and _is_there(folder + "/deck.toml")
+    path = folder + "/deck.toml"
+    return path if folder != root and is_there(path) else ""
 
 
-def _is_there(path: str) -> bool:
+def is_there(path: str) -> bool:
     """Something is, readable or not."""
     try:
         os.stat(path)
@@ -81,7 +82,7 @@ def _is_there(path: str) -> bool:
 def _has_mode(env: dict[str, str]) -> bool:
     """The person's settings speak of modes, or cannot be read: the plan says why."""
     path = settings_path(env)
-    if not _is_there(path):
+    if not is_there(path):
         return False
     if not os.path.isfile(path):
         return True  # to open a pipe would wait for its writer

@@ -16,7 +16,7 @@ from core.plan.found import Found
 from core.plan.given import Origin, Trouble
 from core.plan.wish import Wish
 from core.run import begin, compose, identity, spawn
-from core.run.command import is_planned_first
+from core.run.command import is_planned_first, project_file
 from core.run.decided import MAX_NOTICE
 from tests.core.runs import exit_of, paths_in
 
@@ -251,10 +251,10 @@ def test_what_is_no_file_is_told_by_the_plan(place: Place, make_it: Any) -> None
 def test_a_project_file_counts_in_the_root_and_beside_git_alone(place: Place) -> None:
     (place.root.parent / "deck.toml").write_text('mode = "dev"\n')
     assert not place.is_planned_first()
-    assert not choose.project_file(str(place.root))
+    assert not project_file(str(place.root))
     (place.root.parent / ".git").mkdir()
     assert place.is_planned_first()
-    assert choose.project_file(str(place.root))
+    assert project_file(str(place.root))
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,6 @@ from core.plan.choose import (
     all_modes,
     choose_mode,
     list_troubles,
-    project_file,
     read_features,
     read_own,
     read_verbose,
@@ -36,6 +35,7 @@ from core.plan.modes import (
 from core.plan.option import Refused, normal_value
 from core.plan.toml_file import leaves_of
 from core.plan.wish import Mode
+from core.run.command import project_file
 
 
 def layer_of(text: str, place: str = "deck.toml") -> Any:
