@@ -21,11 +21,11 @@ _MEASURE_C = r"""
 #include <unistd.h>
 int main(int argc, char **argv) {
     const char *output = "";
-    int is_link = 1;
-    for (int i = 1; i < argc; i++) {
-        if (!strcmp(argv[i], "-o") && i + 1 < argc) output = argv[i + 1];
+    int is_link = 0; /* Without an output it is asked what it is. */
+    for (int i = 1; i < argc; i++)
+        if (!strcmp(argv[i], "-o") && i + 1 < argc) { output = argv[i + 1]; is_link = 1; }
+    for (int i = 1; i < argc; i++)
         if (!strcmp(argv[i], "-c")) is_link = 0;
-    }
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     pid_t pid = fork();
     if (!pid) { argv[0] = CC; execv(CC, argv); _exit(126); }
