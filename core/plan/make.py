@@ -184,8 +184,21 @@ def preview(paths: Paths, *, words: tuple[str, ...], cwd: str, env: dict[str, st
         paths, command.config, env, root=command.root, given=command.parsed.options.get("config", ()),
         asked=prepared.cache_asked,
     )  # fmt: skip
-    planned = finish(prepared, where, cached)
+    planned = finish(_with_manifests(paths, prepared), where, cached)
     return with_mends(planned._replace(plan=with_figures(planned.plan)))
+
+
+def _with_manifests(paths: Paths, prepared: Prepared) -> Prepared:
+    """With what is wrong in the manifests that cargo will read: a build is told by cargo itself."""
+    from core.plan.manifests import manifest_troubles
+
+    command, found = prepared.command, prepared.found
+    if command.parsed.command is None:
+        return prepared
+    wrong = manifest_troubles(paths.cache, command.cwd, command.root, command.parsed.value("manifest-path") or "")
+    settings = found.settings
+    settings = settings._replace(troubles=tuple(dict.fromkeys((*settings.troubles, *wrong))))
+    return prepared._replace(found=found._replace(settings=settings))
 
 
 def with_mends(planned: Planned) -> Planned:
