@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple
 
 from core.plan.found import Found
-from core.plan.given import Given, Origin, Settings
+from core.plan.given import Given, Origin, Settings, Trouble
 from core.plan.plan import Setting
 from core.plan.profile import PARENTS, default_profile, profile_given, typed_profile
 from core.plan.rustflags import Flag, flags_in_effect
@@ -12,6 +12,8 @@ from core.plan.wish import Wish
 NO_MODE = "no mode is chosen"
 _NOTHING = "; no mode is chosen, so nothing is set that changes a unit's hash"
 SECOND_COPY = "a second copy of every unit that it changes lies beside the plain one in the target dir"
+_CARGOS_OWN = ("release", "bench", "test")
+"""Profiles beside `dev` that are there without anybody defining them."""
 _MAX_BITS = 128
 """Longer numbers cannot be told, and nobody means them."""
 _BARE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
@@ -98,11 +100,31 @@ def _with_profile(case: Case) -> Case:
                                                           f"{shown(own)}")  # fmt: skip
     if asked in ("dev", case.profile):
         return case._replace(profile_origin=wanted.origin)
-    if asked not in ("release", "bench", "test") and not is_defined(case.found.settings, asked):
+    if asked not in _CARGOS_OWN and not is_defined(case.found.settings, asked):
         return case._replace(foreign=f"no manifest or config file defines the profile {shown(asked)}")
     option = "--cargo-profile" if wish.subcommand == "nextest" else "--profile"
     flags = ("--release",) if asked == "release" else (option, asked)
     return case._replace(profile=asked, profile_flags=flags, profile_origin=wanted.origin)
+
+
+def unknown_profile(settings: Settings, wish: Wish) -> Trouble | None:
+    """What is wrong with a mode whose profile nobody defines; None: somebody does, it is not what would be built, or
+    the manifest that might define it cannot be read."""
+    wanted = wish.mode.options.get("profile")
+    if wanted is None or typed_profile(wish.subcommand, wish.options) or default_profile(wish.subcommand) == "bench":
+        return None
+    if wanted.value in ("dev", *_CARGOS_OWN) or is_defined(settings, wanted.value) or _lacks_manifest(settings):
+        return None
+    from core.plan.modes import hint
+
+    known = {key[1] for table in (settings.values, settings.manifest) for key in table if key[0] == "profile"}
+    known |= {"dev", "release"}
+    near = hint(wanted.value, sorted(known), "define it in Cargo.toml, below [profile.NAME]")
+    return Trouble(wanted.origin, f"no manifest or config file defines the profile {shown(wanted.value)}{near}")
+
+
+def _lacks_manifest(settings: Settings) -> bool:
+    return any(one.origin.place.endswith("/Cargo.toml") for one in settings.troubles) and not settings.manifest
 
 
 def is_defined(settings: Settings, profile: str) -> bool:

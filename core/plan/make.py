@@ -5,10 +5,10 @@ Before a build that has no mode only what is known already is used: no program i
 
 from typing import Any, NamedTuple
 
-from core.errors import UsageError
 from core.paths import Paths
 from core.plan import choose
 from core.plan.decide import decide
+from core.plan.decide_case import unknown_profile
 from core.plan.decide_scope import NAMES_PACKAGES
 from core.plan.found import Found
 from core.plan.given import Origin, Trouble
@@ -105,16 +105,20 @@ def prepare(
             now; no program is started but for `may_ask`.
 
     Raises:
-        UsageError: `flag` names no mode.
+        ModeRefused: `flag` names no mode that can be used here.
     """
     env, root = command.env, command.root
     chosen = choose.choose_mode(paths.cache, flag=flag, env=env, root=root) if has_wishes else choose.Chosen()
     if chosen.is_refused:
-        raise UsageError(chosen.troubles[-1].sentence)
+        raise choose.ModeRefused(chosen.troubles[-1].sentence)
     parsed, wish = command.parsed, _wish(command)
     if has_wishes and command.takes_flags:
         features, verbose = choose.read_features(env, chosen.own), choose.read_verbose(env, chosen.own)
         wish = wish._replace(mode=chosen.mode, features=features, is_verbose=verbose)
+        if (wrong := unknown_profile(command.config.settings, wish)) is not None:
+            if flag is not None:
+                raise choose.ModeRefused(wrong.sentence)
+            chosen = chosen._replace(troubles=(*chosen.troubles, wrong))
     mode, cpu = wish.mode, wish.mode.options.get("target-cpu")
     found = look(
         paths, cwd=command.cwd, env=env, root=root, toolchain_word=parsed.toolchain or "",
@@ -169,7 +173,7 @@ def preview(paths: Paths, *, words: tuple[str, ...], cwd: str, env: dict[str, st
         agent: Who would build; empty: as the environment says.
 
     Raises:
-        UsageError: `mode` names none.
+        ModeRefused: `mode` names none that can be used here.
     """
     from core.plan.figures import with_figures
     from core.run import begin, decided, identity

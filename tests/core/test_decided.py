@@ -102,6 +102,46 @@ def test_an_unknown_mode_is_refused_and_leaves_nothing(place: Place) -> None:
     assert (os.listdir(place.paths.runs), os.listdir(place.paths.open)) == ([], [])
 
 
+NO_PROFILE = "no manifest or config file defines the profile release-lto: did you mean relase-lto?"
+
+
+def with_a_profile_that_there_is_not(place: Place) -> str:
+    (place.root / "deck.toml").write_text('mode = "lto"\n[modes.lto]\nprofile = "release-lto"\n')
+    with (place.root / "Cargo.toml").open("a") as manifest:
+        manifest.write('[profile.relase-lto]\ninherits = "release"\n')
+    return f"{place.root}/deck.toml, line 3: {NO_PROFILE}"
+
+
+def test_a_profile_of_a_mode_that_nobody_defines_is_told_before_the_build_with_the_nearest_name(place: Place) -> None:
+    why = with_a_profile_that_there_is_not(place)
+    begun = place.begin()
+    assert begun.notices == (why,)
+    assert exit_of(place.paths, begun.started.run)["code"] == 0
+    (finding,) = place.record(begun.started.run)["findings"]
+    assert (finding["severity"], finding["evidence"][0]["line"]) == ("error", 3)
+
+
+def test_a_mode_on_the_command_line_whose_profile_nobody_defines_is_refused(place: Place) -> None:
+    why = with_a_profile_that_there_is_not(place)
+    with pytest.raises(choose.ModeRefused) as refused:
+        place.start(mode="lto")
+    assert str(refused.value) == why
+
+
+@pytest.mark.parametrize(
+    "words", [("build", "--release"), ("build", "--profile", "relase-lto"), ("bench",), ("clean",)]
+)
+def test_a_profile_that_would_not_be_built_anyway_is_no_trouble(words: tuple[str, ...], place: Place) -> None:
+    with_a_profile_that_there_is_not(place)
+    assert place.record(place.start(*words))["findings"] == []
+
+
+def test_a_profile_is_not_missed_where_the_manifest_cannot_be_read(place: Place) -> None:
+    with_a_profile_that_there_is_not(place)
+    (place.root / "Cargo.toml").write_text("[profile\n")
+    assert [why for why in place.begin().notices if NO_PROFILE[:30] in why] == []
+
+
 @pytest.mark.parametrize("fault", [TypeError("x"), KeyboardInterrupt()])
 def test_a_start_that_fails_by_whatever_leaves_nothing(
     place: Place, fault: BaseException, monkeypatch: pytest.MonkeyPatch

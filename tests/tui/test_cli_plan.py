@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from core.errors import UsageError
+from core.plan.choose import ModeRefused
 from core.plan.found import Found, Machine, Target, Tool, Toolchain
 from core.plan.given import Given, Origin, Settings, Trouble
 from core.plan.make import Planned, with_mends
@@ -333,6 +334,19 @@ def test_a_difference_shows_both_values_and_the_cost(run: Run, capsys: pytest.Ca
         "      measured on x: clean build 20 s → 18 s (-10%)",
         "  deps-debug  – → none",
     ]
+
+
+@pytest.mark.parametrize("option", ["--mode", "--diff"])
+def test_a_mode_that_there_is_not_is_told_of_the_option_that_names_it(
+    option: str, run: Run, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    def make(paths: object, **asked: Any) -> Planned:
+        if asked["mode"] == "x":
+            raise ModeRefused("--mode: there is no mode")
+        return made()
+
+    assert common.guarded(lambda given: command.run(given, make, {}), [option, "x"]) == 2
+    assert capsys.readouterr().err == f"cargo-deck: {option}: there is no mode\n"
 
 
 def test_what_stays_as_it_is_is_no_difference_though_another_profile_is_told_so(

@@ -9,7 +9,7 @@ from typing import Any
 from core.clock import monotonic
 from core.errors import UsageError
 from core.paths import Paths
-from core.plan.choose import all_modes
+from core.plan.choose import FLAG, ModeRefused, all_modes
 from core.plan.make import Planned, preview
 from core.run import begin
 from tui.cli import common
@@ -52,7 +52,7 @@ def run(argv: list[str], maker: Maker, env: dict[str, str]) -> int:
     def make(mode: str | None) -> Planned:
         return maker(paths, words=words, cwd=cwd, env=env, mode=mode, agent=given.agent or "")
 
-    planned = make(given.mode)
+    planned = _made(make, given.mode, "--mode")
     troubles = troubles_of(planned)
     for one in troubles:
         common.say(plain(one.sentence))
@@ -61,10 +61,22 @@ def run(argv: list[str], maker: Maker, env: dict[str, str]) -> int:
     elif given.modes:
         _print_modes(planned, paths, env, given)
     elif given.diff is not None:
-        _print_difference(planned, make(given.diff), words, given)
+        _print_difference(planned, _made(make, given.diff, "--diff"), words, given)
     else:
         _print_plan(planned, words, given, is_ours=with_flags(words, ("",), cwd, env) is not None)
     return EXIT_TROUBLE if troubles else 0
+
+
+def _made(make: Callable[[str | None], Planned], mode: str | None, option: str) -> Planned:
+    """The plan with a mode that an option of ours names.
+
+    Raises:
+        ModeRefused: It cannot be used.
+    """
+    try:
+        return make(mode)
+    except ModeRefused as error:
+        raise ModeRefused(str(error).replace(f"{FLAG}:", f"{option}:", 1)) from None
 
 
 def split(argv: list[str]) -> tuple[list[str], tuple[str, ...]]:
