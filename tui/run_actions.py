@@ -66,6 +66,8 @@ class RunActions(PersonalApp):
         """What was asked for, by run."""
         self.alive: Mapping[str, tuple[str, ...]] = {}
         """Names of the processes that still live, by run that is being stopped."""
+        self.started = ""
+        """Run that was started here and whose pane nobody saw yet; empty: none."""
 
     def pull(self) -> None:
         """Show the board as it is now."""
@@ -95,9 +97,16 @@ class RunActions(PersonalApp):
 
     def _request(self, message: dict[str, Any]) -> None:
         try:
-            self.deck.request(message)
+            answer = self.deck.request(message)
         except DeckError as error:
             self.call_from_thread(self._tell_refusal, message, str(error))
+            return
+        if message["do"] == "start" and isinstance(run := answer.get("run"), str):
+            self.call_from_thread(self._show_started, run)
+
+    def _show_started(self, run: str) -> None:
+        self.started = run
+        self.pull()
 
     def _tell_refusal(self, message: dict[str, Any], why: str) -> None:
         self.pending.pop(message.get("run", ""), None)

@@ -303,6 +303,31 @@ async def test_a_start_that_is_refused_says_why(stage: Stage, tmp_path: Path, mo
         assert "the disk is [full]" in text_of(pilot)
 
 
+async def test_the_pane_of_what_was_started_is_highlighted_once_it_is_there(
+    stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = stage.board
+    new = list(whole.runs.values())[-1]
+    stage.board = Board(MappingProxyType({name: run for name, run in whole.runs.items() if run is not new}), stage.now,
+                        stage.now)  # fmt: skip
+    monkeypatch.setattr(stage, "request", lambda message: {"ok": True, "run": new.run})
+    app = stage.app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("s")
+        app.screen.query_one("#cwd", Input).value = str(tmp_path)
+        await pilot.press("enter")
+        await settled(app)
+        await pilot.pause()
+        assert app.chosen is not None
+        assert app.chosen.run != new.run
+        stage.board = whole
+        app.pull()
+        assert app.chosen.run == new.run
+        await pilot.press("1")
+        app.pull()
+        assert app.chosen.run != new.run
+
+
 async def test_memory_that_cannot_be_written_is_said_and_stops_nothing(stage: Stage, tmp_path: Path) -> None:
     (tmp_path / "person").write_text("a file where a folder should be")
     app = stage.app(preferences=person(f"{tmp_path}/person/dashboard.json"))

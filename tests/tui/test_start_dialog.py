@@ -198,17 +198,24 @@ def test_the_dashboard_knows_the_environment_of_builds(tmp_path: Path, monkeypat
     assert [dict(deck.env or {}) for deck in decks] == [dict(os.environ)]
 
 
-async def test_a_mode_that_there_is_not_starts_nothing(stage: Stage, tmp_path: Path) -> None:
-    seer = Seer(lambda asked: Foreseen((Cell("no"),), wrong_mode="there is no mode 'x'" if asked.mode else ""))
+@pytest.mark.parametrize(("name", "text"), [("mode", "x"), ("command", "cargo build --mode x")])
+async def test_a_mode_that_there_is_not_starts_nothing_and_is_told_once(
+    name: str, text: str, stage: Stage, tmp_path: Path
+) -> None:
+    why = "there is no mode 'x'"
+    seer = Seer(lambda asked: Foreseen((Cell(why if asked.mode else "fine"),), is_refused=bool(asked.mode)))
     app = stage.app()
     async with app.run_test(size=(80, 24)) as pilot:
         await app.push_screen(dialog(tmp_path, seer))
-        field_of_mode = app.screen.query_one("#mode", Input)
-        field_of_mode.value = "x"
+        field(app, name).value = text
         await at_rest(pilot)
+        field(app, "agent").focus()
         await pilot.press("enter")
-        assert "there is no mode 'x'" in await at_rest(pilot)
-        assert app.screen.focused is field_of_mode
+        shown = await at_rest(pilot)
+        assert (shown.count(why), shown.count("nothing is started with this mode")) == (1, 1)
+        assert app.screen.focused is field(app, name)
+        field(app, name).value = {"mode": "", "command": "cargo build"}[name]
+        assert "nothing is started with this mode" not in await at_rest(pilot)
 
 
 async def test_nothing_moves_when_it_is_known_what_would_be_changed(stage: Stage, tmp_path: Path) -> None:
@@ -300,7 +307,7 @@ def test_a_mode_of_the_project_is_foreseen_and_can_be_chosen(workspace: Path) ->
     assert any(line.startswith("adds --config 'profile.dev.debug=") for line in text)
     assert found.modes[0] == "quick"
     assert found.modes[-1] == "none"
-    assert found.wrong_mode == ""
+    assert not found.is_refused
 
 
 def test_without_a_mode_nothing_is_changed_and_of_other_programs_nothing_ever_is(workspace: Path) -> None:
@@ -310,8 +317,16 @@ def test_without_a_mode_nothing_is_changed_and_of_other_programs_nothing_ever_is
 
 def test_an_unknown_mode_is_a_sentence(workspace: Path) -> None:
     found = real(workspace, ("build",), "quik")
-    assert "there is no mode" in found.wrong_mode
-    assert found.lines[0].text == found.wrong_mode
+    assert found.is_refused
+    assert found.lines[0].text == 'there is no mode "quik": did you mean quick?'
+
+
+def test_a_mode_whose_profile_nobody_defines_is_refused_with_its_line(workspace: Path) -> None:
+    (workspace / "deck.toml").write_text('[modes.quick]\nprofile = "relaese"\n')
+    found = real(workspace, ("build",), "quick")
+    assert found.is_refused
+    assert found.lines[0].text.startswith(f"{workspace}/deck.toml, line 2: no manifest or config file defines")
+    assert found.lines[0].text.endswith("did you mean release?")
 
 
 def test_a_folder_without_a_workspace_or_that_is_gone_is_no_fault(tmp_path: Path) -> None:

@@ -76,6 +76,8 @@ class BoardScreen(DeckScreen[None]):
                 self.query_one(Welcome).tell(self.deck.machine)
         self.grid.lay_out(view.layout)
         self.grid.show(self._panes, view.now, self.deck.label_of("run.findings"))
+        if self.deck.started and self.grid.select_run(self.deck.started):
+            self.deck.started = ""
 
     def hints(self, view: View) -> tuple[Key, ...]:
         hints = super().hints(view)

@@ -29,6 +29,7 @@ from tui.widgets.table_view import Cell
 
 LOOK_AFTER_S = 0.3
 """Nothing was typed for so long: what would be changed is looked up."""
+_REFUSED = "nothing is started with this mode: see above"
 _AS_SAID = "as files and variables say"
 _AGENT_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
 
@@ -152,7 +153,8 @@ class StartScreen(Dialog[Wanted | None]):
             self.dismiss(None)
 
     def on_input_changed(self) -> None:
-        """Look what would be changed, once nothing was typed for a moment."""
+        """Look what would be changed, once nothing was typed for a moment; what was wrong may be mended."""
+        self._complain("")
         if self._timer is not None:
             self._timer.stop()
         self._timer = self.set_timer(self._wait_s, self.look)
@@ -238,14 +240,17 @@ class StartScreen(Dialog[Wanted | None]):
     def _start(self) -> None:
         wanted = self._entered()
         complaint = wanted.complaint()
-        if complaint is None and wanted == self._looked_at and not self._is_looking and self._foreseen.wrong_mode:
-            complaint = "mode", self._foreseen.wrong_mode
+        if complaint is None and wanted == self._looked_at and not self._is_looking and self._foreseen.is_refused:
+            complaint = "mode" if wanted.mode else "command", _REFUSED
         if complaint is None:
             self.dismiss(wanted)
             return
         field, why = complaint
-        self.query_one("#complaint", Static).update(why)
+        self._complain(why)
         self.query_one(f"#{field}").focus()
+
+    def _complain(self, why: str) -> None:
+        self.query_one("#complaint", Static).update(why)
 
 
 def _with(entries: tuple[str, ...], suggested: str) -> tuple[str, ...]:

@@ -32,8 +32,8 @@ class Foreseen(NamedTuple):
     lines: tuple[Cell, ...] = ()
     modes: tuple[str, ...] = ()
     """Names that can be chosen there; empty: that is not known."""
-    wrong_mode: str = ""
-    """Why the mode cannot be used, as a sentence; empty: it can."""
+    is_refused: bool = False
+    """The mode cannot be used, and nothing would be started; `lines` say why."""
 
 
 def foresee(paths: Paths, env: Mapping[str, str], asked: Asked) -> Foreseen:
@@ -47,10 +47,11 @@ def foresee(paths: Paths, env: Mapping[str, str], asked: Asked) -> Foreseen:
         planned = make.preview(
             paths, words=asked.words, cwd=asked.cwd, env=variables, mode=asked.mode or None, agent=asked.agent
         )
-    except DeckError as error:
+    except choose.ModeRefused as error:
         why = str(error).removeprefix(f"{choose.FLAG}: ")
-        is_mode = asked.mode and str(error).startswith(choose.FLAG)
-        return Foreseen((Cell(why, "failed"),), wrong_mode=why if is_mode else "")
+        return Foreseen((Cell(why, "failed"),), is_refused=True)
+    except DeckError as error:
+        return Foreseen((Cell(str(error), "failed"),))
     except OSError as error:
         return Foreseen((Cell(f"what it changes cannot be told: {error.strerror or error}", "failed"),))
     own = choose.read_own(paths.cache, planned.found.root, variables)

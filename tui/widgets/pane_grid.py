@@ -141,11 +141,13 @@ class PaneGrid(PaintedScroll):
         last = max(0, len(agents) - 1)
         self.set_reactive(PaneGrid.selected, agents.index(chosen) if chosen in agents else min(self.selected, last))
 
-    def select_run(self, run: str) -> None:
-        """Highlight the pane of a run, if there is one."""
+    def select_run(self, run: str) -> bool:
+        """Highlight the pane of a run; False: there is none."""
         for index, pane in enumerate(self._panes):
             if pane.run.run == run:
                 self.selected = index
+                return True
+        return False
 
     def on_resize(self) -> None:
         if self._arranged_for != self.scrollable_content_region.size:
