@@ -14,6 +14,7 @@ import zlib
 from core.clock import monotonic, wall_clock
 from core.errors import StateError
 from core.paths import Paths
+from core.plan.small_file import read_head
 from core.run.path_watchers import watches_path
 
 VARIABLE = "DECK_FRONTS"
@@ -30,6 +31,7 @@ _CALLS = (b'"cmake"', b'"meson"', b'"./configure"')
 _MEMBERS = ("crates", "packages", "libs", "members", "components")
 _MAX_MEMBERS = 300
 _MAX_SCRIPT_BYTES = 1 << 18
+_MAX_LOCK_BYTES = 1 << 26
 _NEEDED_BYTES = 4 << 20
 """What rustc needs for it, its own files beside it included."""
 _SOURCE = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "fronts", "front.rs")
@@ -106,11 +108,7 @@ def _names_cache_by_path(env: dict[str, str], wrapper: str | None) -> bool:
 def _notes_compilers(root: str | None) -> bool:
     if root is None:
         return False
-    try:
-        with open(root + "/Cargo.lock", "rb") as file:
-            lock = file.read()
-    except OSError:
-        return False
+    lock = read_head(root + "/Cargo.lock", _MAX_LOCK_BYTES) or b""
     return any(line in lock for line in _WRITES_COMPILER_PATHS) or any(map(_calls_cmake, _build_scripts(root)))
 
 
@@ -132,12 +130,8 @@ def _names(folder: str) -> list[str]:
 
 
 def _calls_cmake(build_script: str) -> bool:
-    try:
-        with open(build_script, "rb") as file:
-            script = file.read(_MAX_SCRIPT_BYTES)
-            return any(call in script for call in _CALLS)
-    except OSError:
-        return False
+    script = read_head(build_script, _MAX_SCRIPT_BYTES) or b""
+    return any(call in script for call in _CALLS)
 
 
 def _is_on_path(name: str, env: dict[str, str]) -> bool:

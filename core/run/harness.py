@@ -8,6 +8,7 @@ import re
 from fnmatch import fnmatch
 from typing import Any
 
+from core.plan.small_file import read_head
 from core.run.grammar import Parsed
 
 _DEPTH = 4
@@ -49,8 +50,7 @@ def _manifests(root: str) -> list[tuple[str, bytes]]:
         names[:] = [] if is_deep else [n for n in names if n != "target" and not n.startswith(".")]
         if "Cargo.toml" not in files:
             continue
-        with open(folder + "/Cargo.toml", "rb") as file:
-            content = file.read(1 << 20)
+        content = read_head(folder + "/Cargo.toml", 1 << 20) or b""
         if _MENTIONS.search(content) and not _KNOWN.search(content):
             found.append((folder, content))
     return found
@@ -63,8 +63,7 @@ def _members(root: str, cwd: str) -> list[str] | None:
         if os.path.isfile(folder + "/Cargo.toml"):
             return [folder]
         folder = os.path.dirname(folder)
-    with open(root + "/Cargo.toml", "rb") as file:
-        table = _parse(file.read(1 << 20)) or {}
+    table = _parse(read_head(root + "/Cargo.toml", 1 << 20) or b"") or {}
     default = table.get("workspace", {}).get("default-members")
     if default:
         return [os.path.normpath(f"{root}/{member}") for member in default]
