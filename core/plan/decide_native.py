@@ -16,6 +16,14 @@ from core.plan.plan import Setting
 _READS_ARCHS, _READS_NATIVE, _READS_LAUNCHERS, _READS_GENERATOR = (3, 20), (3, 24), (3, 17), (3, 15)
 _CONFIGURED = "a folder that CMake configured before keeps what it has"
 _APART = f"folders of their own for build scripts: {SECOND_COPY}"
+_NOT_REACHED = (
+    "CMake files that name architectures themselves are not reached, and those that name none have one by default"
+)
+_NO_LIST = "; nor are build scripts without CMake, which take one architecture alone"
+_NO_TOKENS = (
+    "make then starts as many whatever cargo itself runs, also where the cmake crate handed it cargo's jobserver; to "
+    "ninja that crate says cargo's number of jobs anyway"
+)
 _CUDA_SCCACHE = "each miss takes 36 to 40 % longer than nvcc alone, each hit seconds"
 
 
@@ -94,8 +102,8 @@ def _parallel(case: Case, wanted: Given | None) -> Setting:
     if why := _needs(case, "cmake"):
         return _refused(case, name, "default", why)
     level = _as_many_as_jobs(case) if wanted.value == "jobs" else shown(wanted.value)
-    return Setting(name, level, "mode", "a CMake build started by a build script takes no jobserver token: this bounds "
-                   "it; what the cmake crate starts has cargo's number of jobs anyway", "", wanted.origin,
+    return Setting(name, level, "mode", "`cmake --build` of a build script that says no number starts so many "
+                   "compilers", _NO_TOKENS, wanted.origin,
                    env=(("CMAKE_BUILD_PARALLEL_LEVEL", level),))  # fmt: skip
 
 
@@ -163,14 +171,31 @@ def _archs(case: Case, wanted: Given | None) -> Setting:
     if left is not None or wanted is None:
         return left or _refused(case, "cuda-archs", "default", "")
     value = shown(wanted.value).replace(" ", ";")
-    needed = _READS_NATIVE if value == "native" else _READS_ARCHS
-    if why := _needs(case, "cmake", needed, f"CUDAARCHS={value}") or _needs(case, "nvcc") or _not_apart(case):
+    is_native = value == "native"
+    needed = _READS_NATIVE if is_native else _READS_ARCHS
+    why = _needs(case, "cmake", needed, f"CUDAARCHS={value}") or _needs(case, "nvcc")
+    if why := why or (_no_gpu(case) if is_native else "") or _not_apart(case):
         return _refused(case, "cuda-archs", "default", why)
-    whose = "this machine's GPU" if value == "native" else value
-    cost = f"what is built runs on {whose} alone; CMake files that name architectures are not reached; {_APART}"
-    return Setting("cuda-archs", value, "mode", f"each kernel is compiled for {whose} alone: one architecture "
-                   "instead of nine took a sixth of the time", cost, wanted.origin, _apart(case, "cuda_archs", value),
-                   env=(("CUDAARCHS", value),))  # fmt: skip
+    whose, one = "this machine's GPU" if is_native else value, _compute_cap(case, value)
+    cost = f"what is built runs on {whose} alone; {_NOT_REACHED}{'' if is_native or one else _NO_LIST}; {_APART}"
+    return Setting("cuda-archs", value, "mode", f"each kernel is compiled for {whose} alone", cost, wanted.origin,
+                   _apart(case, "cuda_archs", value), env=(("CUDAARCHS", value), *one))  # fmt: skip
+
+
+def _no_gpu(case: Case) -> str:
+    """Why nobody can say what `native` is: CMake refuses to go on then, and nvcc takes its default. Empty: it can."""
+    shown_gpus = case.variable("CUDA_VISIBLE_DEVICES")
+    if shown_gpus is not None and shown(shown_gpus.value).strip() in ("", "-1", "nothing"):
+        return f"{shown_gpus.origin.shown} hides every GPU, and CMake would fail: name the architecture"
+    if case.found.machine.has_gpu is False:
+        return 'no GPU of NVIDIA is there to be asked, and CMake would fail: name the architecture (cuda-archs = "90")'
+    return ""
+
+
+def _compute_cap(case: Case, value: str) -> tuple[tuple[str, str], ...]:
+    """What build scripts without CMake (bindgen_cuda, cudaforge) read, where it is one number and not the user's."""
+    is_one = value.isascii() and value.isdigit()
+    return (("CUDA_COMPUTE_CAP", value),) if is_one and case.variable("CUDA_COMPUTE_CAP") is None else ()
 
 
 def _nvcc_threads(case: Case, wanted: Given | None) -> Setting:

@@ -85,6 +85,8 @@ class Machine(NamedTuple):
     """Of the checkout: `ext4`, `btrfs`; empty: not known."""
     has_reflink: bool | None = None
     """That file system can share blocks between files; None: not known."""
+    has_gpu: bool | None = None
+    """A GPU of NVIDIA can be asked what it is; None: not known."""
 
     @property
     def usable_cores(self) -> int:
@@ -108,6 +110,12 @@ class Target(NamedTuple):
     linker: str = ""
     """What would link it: a name or a path; empty: what is needed is not known."""
     is_linker_there: bool = True
+    is_own: bool = False
+    """Its specification is a file: no std of it can be installed."""
+    is_known: bool = True
+    """False: rustc has no target of that name, or the file is not there."""
+    nearest: str = ""
+    """Of rustc's own targets, where it is not known; empty: none is near."""
 
 
 class Found(NamedTuple):

@@ -1,4 +1,4 @@
-"""The part of this computer that a build may use: cores, memory, cgroup, file system of the checkout."""
+"""The part of this computer that a build may use: cores, memory, cgroup, file system of the checkout, GPU."""
 
 import os
 import sys
@@ -35,6 +35,7 @@ def find_machine(folder: str, *, proc: str = "/proc", root: str = "", system: st
         cgroup_memory_bytes=limit if limit is not None and not 0 < memory <= limit else None,
         filesystem=filesystem,
         has_reflink=has_reflink(filesystem),
+        has_gpu=has_gpu(proc, root + "/dev"),
     )
 
 
@@ -67,6 +68,28 @@ def has_reflink(filesystem: str) -> bool | None:
     if filesystem in _SHARES_BLOCKS:
         return True
     return False if filesystem in _COPIES else None
+
+
+def has_gpu(proc: str = "/proc", dev: str = "/dev") -> bool | None:
+    """A GPU of NVIDIA can be asked what it is; None: not known.
+
+    Its device file says so: `nvidia0`, that of a Jetson, or that of Windows below Linux, which has other GPUs too. A
+    driver without one may make it when it is first used, or this is a container that was given none.
+    """
+    try:
+        names = os.listdir(dev)
+    except OSError:
+        return None
+    if (
+        any(name.startswith("nvidia") and name[6:].isdecimal() and name.isascii() for name in names)
+        or "nvhost-gpu" in names
+    ):
+        return True
+    return None if "dxg" in names or os.path.exists(proc + "/driver/nvidia") else False
+
+
+def _is_gpu(name: str) -> bool:
+    return name == "nvhost-gpu" or (name.startswith("nvidia") and name.isascii() and name[6:].isdigit())
 
 
 def _unescaped(point: str) -> str:

@@ -45,6 +45,7 @@ AXES: Mapping[str, Sequence[Any]] = {
     "ninja": (True, False),
     "nvcc": (True, False),
     "sccache": (True, False),
+    "gpu": (True, False),
 }
 
 
@@ -62,13 +63,14 @@ class World(NamedTuple):
     ninja: bool = True
     nvcc: bool = True
     sccache: bool = True
+    gpu: bool = True
 
     @property
     def title(self) -> str:
         """All of it, in a line."""
-        there = [name for name in ("mold", "clang", "ninja", "nvcc", "sccache") if getattr(self, name)]
+        there = [name for name in ("mold", "clang", "ninja", "nvcc", "sccache", "gpu") if getattr(self, name)]
         memory = f"{self.memory} GiB" + (" cgroup" if self.memory == 2 else "")
-        tools = ", ".join(there) or "no tools"
+        tools = ", ".join("a GPU" if name == "gpu" else name for name in there) or "no tools"
         return f"{self.toolchain}, {self.cores} cores, {memory}, {tools}; the user sets: {self.user}"
 
     @property
@@ -105,7 +107,7 @@ def wish(world: World) -> Wish:
 def found(world: World) -> Found:
     """What is there."""
     return Found(
-        machine=Machine(cores=world.cores, memory_bytes=24 * GIB,
+        machine=Machine(cores=world.cores, memory_bytes=24 * GIB, has_gpu=world.gpu,
                         cgroup_memory_bytes=2 * GIB if world.memory == 2 else None),
         toolchain=toolchain(world.toolchain),
         tools=tools(world),

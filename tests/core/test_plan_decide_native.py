@@ -73,6 +73,28 @@ class TestNative:
         assert two.env == (("CUDAARCHS", "80;90"),)
         assert one.flags != two.flags != ()
 
+    def test_one_architecture_is_told_to_build_scripts_without_cmake_too(self) -> None:
+        assert decided("cuda-archs", asks(cuda_archs="90")).env == (("CUDAARCHS", "90"), ("CUDA_COMPUTE_CAP", "90"))
+        for archs in ("90a", "90-real", "80;90", "native"):
+            assert decided("cuda-archs", asks(cuda_archs=archs)).env == (("CUDAARCHS", archs),)
+        world = HERE._replace(env={"CUDA_COMPUTE_CAP": "80"})
+        assert decided("cuda-archs", asks(cuda_archs="90"), world).env == (("CUDAARCHS", "90"),)
+
+    def test_without_a_gpu_native_is_nothing_that_could_be_asked_for(self) -> None:
+        without, unknown = (HERE._replace(machine=HERE.machine._replace(has_gpu=gpu)) for gpu in (False, None))
+        setting = decided("cuda-archs", asks(cuda_archs="native"), without)
+        assert (setting.value, setting.by, setting.env, setting.flags) == ("default", "cargo", (), ())
+        assert "no GPU of NVIDIA is there" in setting.reason
+        assert decided("cuda-archs", asks(cuda_archs="90"), without).env
+        assert decided("cuda-archs", asks(cuda_archs="native"), unknown).env
+
+    @pytest.mark.parametrize(("devices", "is_set"), [("", False), ("-1", False), ("0", True), ("GPU-1f", True)])
+    def test_a_gpu_that_is_hidden_is_none(self, devices: str, is_set: bool) -> None:
+        world = HERE._replace(env={"CUDA_VISIBLE_DEVICES": devices})
+        setting = decided("cuda-archs", asks(cuda_archs="native"), world)
+        assert bool(setting.env) is is_set
+        assert ("CUDA_VISIBLE_DEVICES hides every GPU" in setting.reason) is not is_set
+
     @pytest.mark.parametrize(("name", "variable", "value"), [
         ("cmake-generator", "CMAKE_GENERATOR", "ninja"),
         ("cmake-parallel", "CMAKE_BUILD_PARALLEL_LEVEL", 4),

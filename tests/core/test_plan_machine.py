@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from core.cgroup import cpu_quota, memory_limit
-from core.plan.machine import filesystem_of, find_machine, has_reflink
+from core.plan.machine import filesystem_of, find_machine, has_gpu, has_reflink
 
 GIB = 1 << 30
 V2_MOUNT = "30 24 0:26 {root} /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw"
@@ -152,3 +152,34 @@ def test_what_shares_blocks_is_known_by_name_or_not_at_all() -> None:
     assert [has_reflink(name) for name in ("btrfs", "apfs", "ext4", "tmpfs", "xfs", "overlay", "")] == [
         True, True, False, False, None, None, None,
     ]  # fmt: skip
+
+
+class TestGpu:
+    def dev(self, world: World, *names: str) -> str:
+        for name in names:
+            world.put(f"/dev/{name}", "")
+        return world.root + "/dev"
+
+    @pytest.mark.parametrize("name", ["nvidia0", "nvidia13", "nvhost-gpu"])
+    def test_its_device_file_tells_that_it_is_there(self, world: World, name: str) -> None:
+        assert has_gpu(world.proc, self.dev(world, "null", name)) is True
+
+    def test_a_device_that_all_gpus_share_is_none(self, world: World) -> None:
+        assert has_gpu(world.proc, self.dev(world, "null", "nvidiactl", "nvidia-uvm", "nvidia²")) is False
+
+    def test_windows_below_linux_may_have_any_gpu(self, world: World) -> None:
+        assert has_gpu(world.proc, self.dev(world, "dxg")) is None
+
+    def test_a_driver_may_make_the_device_file_later(self, world: World) -> None:
+        Path(world.proc, "driver/nvidia/gpus/0000:01:00.0").mkdir(parents=True)
+        assert has_gpu(world.proc, self.dev(world, "null")) is None
+
+    def test_it_is_not_known_where_devices_cannot_be_listed(self, world: World) -> None:
+        world.put("/dev", "a file")
+        assert has_gpu(world.proc, world.root + "/dev") is None
+        assert has_gpu(world.proc, world.root + "/nowhere") is None
+
+    def test_the_machine_says_it(self, world: World) -> None:
+        self.dev(world, "nvidia0")
+        assert find_machine("/", proc=world.proc, root=world.root).has_gpu is True
+        assert find_machine("/", proc="/nowhere", system="darwin").has_gpu is None
