@@ -13,7 +13,7 @@ from core.plan.finding_facts import (
 )
 from core.plan.found import Tool
 from core.plan.given import Given, Key, Origin
-from core.plan.plan import Evidence, Finding
+from core.plan.plan import Change, Evidence, Finding
 from core.plan.rustflags import Flag, target_keys
 
 _NO_LINK = ("check", "clippy", "doc", "rustdoc", "fix")
@@ -39,10 +39,49 @@ def find_toolchain(facts: Facts) -> Findings:
     )
 
 
+def find_unknown_target(facts: Facts) -> Findings:
+    """A target that rustc does not know, or whose specification is not there."""
+    target = facts.found.target
+    if target is None or target.is_known or not facts.found.toolchain.is_installed:
+        return
+    near = f": did you mean {target.nearest}?" if target.nearest else ""
+    what = "There is no file" if target.is_own else "rustc knows no target"
+    changes, mend = _with_nearest(facts) if target.nearest else ((), "")
+    yield Finding(
+        "target-unknown",
+        "error",
+        f"{what} {short(target.triple, 30 if near else 60)}{near}"[:90],
+        (Evidence(target.origin, target.triple),),
+        "No build at all: rustc finds no specification of it (tried with 1.95). `rustc --print target-list` lists what "
+        "it knows; a target of one's own is a .json file.",
+        mend,
+        changes,
+    )
+
+
+def _with_nearest(facts: Facts) -> tuple[tuple[Change, ...], str]:
+    """The target's nearest name in the place of what is said: of a file, or in a command."""
+    target, given = facts.found.target, facts.found.settings.get("build", "target")
+    if target is None or given is None or given.origin != target.origin or not isinstance(given.value, str):
+        return (), ""
+    if given.origin.is_variable:
+        is_safe = is_plain(given.origin.place) and is_plain(target.nearest)
+        return (), f"export {given.origin.place}={target.nearest}" if is_safe else ""
+    return facts.change(given, ("build", "target"), target.nearest), ""
+
+
 def find_std(facts: Facts) -> Findings:
     """A target whose standard library is not installed."""
     target, toolchain = facts.found.target, facts.found.toolchain
-    if target is None or target.has_std or not toolchain.is_installed or _builds_std(facts):
+    if target is None or target.has_std or not toolchain.is_installed or _builds_std(facts) or not target.is_known:
+        return
+    if target.is_own:
+        yield Finding(
+            "std-missing", "error", f"{short(target.triple, 45)} has no standard library to install",
+            (Evidence(target.origin, target.triple),),
+            "No build at all: of a target that a .json file describes std is compiled by -Z build-std, which takes a "
+            "nightly and -Z json-target-spec (tried with 1.95).",
+        )  # fmt: skip
         return
     yield Finding(
         "std-missing",
@@ -65,7 +104,13 @@ def _builds_std(facts: Facts) -> bool:
 def find_target_linker(facts: Facts) -> Findings:
     """A target's linker that is not there, where nobody named one."""
     target = facts.found.target
-    if target is None or target.is_linker_there or not target.linker or facts.wish.subcommand in _NO_LINK:
+    if (
+        target is None
+        or not target.is_known
+        or target.is_linker_there
+        or not target.linker
+        or facts.wish.subcommand in _NO_LINK
+    ):
         return
     if linker_of(facts) is not None:
         return
@@ -242,5 +287,6 @@ def find_gain(facts: Facts) -> Findings:
 
 
 FINDERS = (
-    find_toolchain, find_std, find_target_linker, find_unstable_table, find_linker, find_fuse_ld, find_gain,
+    find_toolchain, find_unknown_target, find_std, find_target_linker, find_unstable_table, find_linker, find_fuse_ld,
+    find_gain,
 )  # fmt: skip

@@ -52,6 +52,8 @@ def look(
         rustc=_own_rustc(env, settings, folders),
     )  # fmt: skip
     wanted = _target(target, settings, toolchain, folders)
+    if wanted is not None and not wanted.has_std:
+        wanted = _looked_up(wanted, programs, env, cwd, known, may_ask=may_ask)
     uses_native = uses_native or is_native(env, settings)
     native = native_features(programs, env, known, may_ask=may_ask, target=wanted) if uses_native else ""
     if may_ask:
@@ -70,6 +72,14 @@ def _target(typed: str, settings: Settings, toolchain: Toolchain, folders: Seque
     from core.plan.target import find_target  # few builds name one
 
     return find_target(typed, settings, toolchain, folders)
+
+
+def _looked_up(
+    target: Target, programs: Programs, env: Mapping[str, str], cwd: str, answers: Answers, *, may_ask: bool
+) -> Target:
+    from core.plan.target import look_up
+
+    return look_up(target, programs, env, cwd, answers, may_ask=may_ask)
 
 
 def relevant(env: Mapping[str, str]) -> dict[str, str]:

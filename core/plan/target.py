@@ -1,12 +1,16 @@
 """What `--target` asks for: whether its std is there, and what would link it."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from core.plan.answers import Answers, Question
 from core.plan.found import Target, Toolchain
 from core.plan.given import Origin, Settings
+from core.plan.toolchain import Programs
 from core.plan.tools import find_file, program_of
 
+_KNOWN = "known"
+_MAX_NAME = 100
 _PREFIXES = {
     "x86_64-unknown-linux-gnu": "x86_64-linux-gnu-",
     "i686-unknown-linux-gnu": "i686-linux-gnu-",
@@ -47,6 +51,54 @@ def find_target(wanted: str, settings: Settings, toolchain: Toolchain, folders: 
         triple=triple, origin=origin, has_std=triple in toolchain.targets, linker=linker,
         is_linker_there=is_linker_there(linker, toolchain, folders),
     )  # fmt: skip
+
+
+def look_up(
+    target: Target, programs: Programs, env: Mapping[str, str], cwd: str, answers: Answers, *, may_ask: bool
+) -> Target:
+    """The target with what is known of its name, where no std of it is installed.
+
+    Args:
+        target: As `find_target` gives it.
+        programs: The compiler that would have to know it.
+        env: For `RUST_TARGET_PATH`.
+        cwd: Where cargo works.
+        answers: What programs said before.
+        may_ask: The compiler may be asked which targets it knows.
+    """
+    if target.has_std:
+        return target
+    if target.triple.endswith(".json"):
+        is_there = os.path.isfile(os.path.join(_base_of(target.origin, cwd), target.triple))
+        return target._replace(is_own=True, is_known=is_there)
+    folders = [one for one in env.get("RUST_TARGET_PATH", "").split(":") if one]
+    files = [f"{folder}/{target.triple}.json" for folder in folders]
+    files += [f"{programs.sysroot}/lib/rustlib/{target.triple}/target.json"] if programs.sysroot else []
+    if any(map(os.path.isfile, files)):
+        return target._replace(is_own=True)
+    if not programs.rustc or not 0 < len(target.triple) <= _MAX_NAME:
+        return target
+
+    def read(listed: str) -> str:
+        known = listed.split()
+        return _KNOWN if target.triple in known or not known else _nearest(target.triple, known)
+
+    question = Question(f"target {target.triple}", ("--print", "target-list"), read)
+    answer = answers.find(question, programs.rustc, env, may_ask=may_ask)
+    if answer is None or answer.trouble or answer.text == _KNOWN:
+        return target
+    return target._replace(is_known=False, nearest=answer.text)
+
+
+def _base_of(origin: Origin, cwd: str) -> str:
+    """What a path is relative to: the folder above that of the config file which says it."""
+    return os.path.dirname(os.path.dirname(origin.place)) if origin.is_file else cwd
+
+
+def _nearest(triple: str, known: Sequence[str]) -> str:
+    from difflib import get_close_matches
+
+    return next(iter(get_close_matches(triple, known, 1, 0.6)), "")
 
 
 def needed_linker(triple: str, host: str) -> str:

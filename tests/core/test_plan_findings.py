@@ -13,7 +13,7 @@ from core.plan.findings import SEVERITIES, find, with_mend
 from core.plan.found import Found, Machine, Target, Tool
 from core.plan.given import Given, Origin, Settings, Trouble
 from core.plan.mend import changed
-from core.plan.plan import Finding
+from core.plan.plan import Change, Finding
 from core.plan.wish import Mode, Wish
 from core.watch import fault_book
 from tests.core.finding_worlds import (
@@ -358,6 +358,10 @@ ROWS: dict[str, World] = {
     "no toolchain": World("error:toolchain-missing", more={"toolchain": STABLE._replace(
         name="1.70.0", chosen_by=Origin(f"{ROOT}/rust-toolchain.toml", 2), is_installed=False, channel="")}),
     "no std": World("error:std-missing", more={"target": musl(has_std=False)}),
+    "no such target": World("error:target-unknown", more={"target": musl(has_std=False)._replace(
+        is_known=False, linker="x-gcc", is_linker_there=False)}),
+    "no std of a target of one's own": World("error:std-missing", more={"target": musl(has_std=False)._replace(
+        is_own=True)}),
     "no std, but it is built": World("", command="build -Z build-std", more={"target": musl(has_std=False),
                                                                              "toolchain": NIGHTLY}),
     "no linker": World("error:target-linker-missing", more={"target": Target(
@@ -589,6 +593,25 @@ FOREIGN = [
     "\x1b[201~touch PWN",
     "",
 ]
+
+
+def unknown_target(config: str = "", **env: str) -> Finding:
+    """The finding of a target whose name is nearly musl's."""
+    base = found({CONFIG: config} if config else {}, env)
+    given = base.settings.get("build", "target") or Given(env.get("CARGO_BUILD_TARGET"), Origin("CARGO_BUILD_TARGET"))
+    if env:
+        base = base._replace(settings=base.settings._replace(values={("build", "target"): given}))
+    target = Target(str(given.value), given.origin, has_std=False, is_known=False, nearest=MUSL)
+    (finding,) = find(base._replace(target=target), wish())
+    return finding
+
+
+def test_a_target_that_there_is_not_is_mended_where_it_stands() -> None:
+    of_file = unknown_target('[build]\ntarget = "x86_64-unknown-linux-msl"\n')
+    assert of_file.title == f"rustc knows no target x86_64-unknown-linux-msl: did you mean {MUSL}?"
+    assert of_file.changes == (Change(CONFIG, ("build", "target"), MUSL, ROOT),)
+    assert unknown_target(CARGO_BUILD_TARGET="musl").mend == f"export CARGO_BUILD_TARGET={MUSL}"
+    assert unknown_target('[build]\ntarget = ["musl"]\n').changes == ()
 
 
 @pytest.mark.parametrize("word", FOREIGN)

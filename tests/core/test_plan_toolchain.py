@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from core.plan.answers import Answer, Answers
-from core.plan.found import Toolchain
+from core.plan.found import Target, Toolchain
 from core.plan.given import Given, Origin, Settings
 from core.plan.rustup import channel_of, host_of, is_official, is_proxy
-from core.plan.target import find_target, needed_linker
-from core.plan.toolchain import find_toolchain
+from core.plan.target import find_target, look_up, needed_linker
+from core.plan.toolchain import Programs, find_toolchain
 
 HOST = "x86_64-unknown-linux-gnu"
 VV = "rustc 1.95.0 (59807616e 2026-04-14)\nbinary: rustc\nhost: {host}\nrelease: {release}\nLLVM version: 22.1.2\n"
@@ -264,6 +264,54 @@ def test_the_target_of_the_command_line_counts_more_than_a_files(world: World) -
     found = find_target("host-tuple", settings, toolchain, [str(world.folder / "bin")])
     assert found is not None
     assert (found.triple, found.origin.place, found.linker, found.is_linker_there) == (HOST, "--target", "cc", True)
+
+
+# Targets that there are not
+
+
+def looked_up(world: World, triple: str, *, place: str = "--target", may_ask: bool = True, **env: str) -> Target:
+    """After a compiler that knows four targets was asked."""
+    sysroot = world.home / "toolchains/stable"
+    rustc = world.program(sysroot / "bin/rustc")
+    world.say(rustc, "aarch64-unknown-linux-gnu\nwasm32-wasip1\nx86_64-unknown-linux-gnu\nx86_64-unknown-linux-musl\n")
+    programs = Programs(str(rustc), sysroot=str(sysroot))
+    target = Target(triple, Origin(place), has_std=False)
+    return look_up(target, programs, env, str(world.folder), Answers("", ask=world.ask), may_ask=may_ask)
+
+
+@pytest.mark.parametrize(
+    ("triple", "is_known", "nearest"),
+    [
+        ("wasm32-wasip1", True, ""),
+        ("x86_64-unknown-linux-msl", False, "x86_64-unknown-linux-musl"),
+        ("bogus", False, ""),
+    ],
+)
+def test_a_target_that_rustc_does_not_list_is_not_known(
+    triple: str, is_known: bool, nearest: str, world: World
+) -> None:
+    found = looked_up(world, triple)
+    assert (found.is_known, found.nearest, found.is_own) == (is_known, nearest, False)
+    assert looked_up(world, triple, may_ask=False).is_known
+
+
+def test_a_target_of_ones_own_is_known_where_its_file_is(world: World) -> None:
+    config = f"{world.folder}/.cargo/config.toml"
+    for place, triple in (("--target", "own.json"), (config, "own.json"), ("--target", f"{world.folder}/own.json")):
+        (world.folder / "own.json").unlink(missing_ok=True)
+        assert looked_up(world, triple, place=place)[-3:] == (True, False, "")
+        (world.folder / "own.json").write_text("{}")
+        assert looked_up(world, triple, place=place)[-3:] == (True, True, "")
+    assert not looked_up(world, "own").is_known
+    assert looked_up(world, "own", RUST_TARGET_PATH=f"/nowhere:{world.folder}")[-3:] == (True, True, "")
+
+
+def test_a_compiler_that_says_nothing_leaves_a_target_as_it_is(world: World) -> None:
+    rustc = world.program(world.folder / "bin/rustc")
+    world.say(rustc, "", "ends with code 1 and says nothing")
+    target, programs = Target("bogus", Origin("--target"), has_std=False), Programs(str(rustc))
+    assert look_up(target, programs, {}, "/", Answers("", ask=world.ask), may_ask=True) == target
+    assert look_up(target, Programs(), {}, "/", Answers("", ask=world.ask), may_ask=True) == target
 
 
 @pytest.mark.parametrize("value", [5, None, [], [5], {}, "", True])

@@ -312,6 +312,13 @@ def test_a_target_without_std_ends_the_build(shop: Shop) -> None:
     assert shop.find(words)["std-missing"].mend.endswith("sparc64-unknown-linux-gnu")
 
 
+def test_a_target_that_rustc_does_not_know_ends_the_build(shop: Shop) -> None:
+    words = "check --target x86_64-unknown-linux-msl"
+    assert "could not find specification for target" in shop.cargo(words).stderr
+    (finding,) = shop.find(words).values()
+    assert (finding.id, finding.title.rpartition(" ")[2]) == ("target-unknown", "x86_64-unknown-linux-musl?")
+
+
 def test_a_jobserver_has_more_say_than_a_number_of_jobs(shop: Shop) -> None:
     tokens, spare = os.pipe()
     os.write(spare, b"+")
