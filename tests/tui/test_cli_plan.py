@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from core.errors import UsageError
+from core.errors import StateError, UsageError
 from core.plan.choose import ModeRefused
 from core.plan.found import Found, Machine, Target, Tool, Toolchain
 from core.plan.given import Given, Origin, Settings, Trouble
@@ -334,6 +334,47 @@ def test_a_difference_shows_both_values_and_the_cost(run: Run, capsys: pytest.Ca
         "      measured on x: clean build 20 s → 18 s (-10%)",
         "  deps-debug  – → none",
     ]
+
+
+TROUBLE = Trouble(Origin("/w/deck.toml", 2), "modes is a table")
+
+
+@pytest.mark.parametrize("words", [(), ("--json",), ("--shell",), ("--modes",), ("--diff", "dev")])
+@pytest.mark.parametrize(
+    ("planned", "code"),
+    [
+        (made(), 0),
+        (made(findings=(BROKEN,)), 0),
+        (made(troubles=(TROUBLE,)), 2),
+        (made(found=Found(settings=Settings(troubles=(TROUBLE,)))), 2),
+    ],
+)
+def test_the_exit_code_says_whether_all_settings_can_be_used(
+    planned: Planned, code: int, words: tuple[str, ...], run: Run
+) -> None:
+    assert run(planned, *words) == code
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [(UsageError("x"), 2), (ModeRefused("x"), 2), (StateError("x"), 125), (OSError(28, "full"), 125),
+     (KeyboardInterrupt(), 130)],
+)  # fmt: skip
+def test_a_plan_that_cannot_be_made_has_an_exit_code_of_its_own(fault: BaseException, code: int, run: Run) -> None:
+    def fail(paths: object, **asked: Any) -> Planned:
+        raise fault
+
+    assert common.guarded(lambda given: command.run(given, fail, {}), []) == code
+
+
+def test_every_exit_code_is_in_the_help_and_on_the_page_for_people(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        command.main(["--help"])
+    told = " ".join(capsys.readouterr().out.split())
+    page = (Path(__file__).parents[2] / "docs" / "modes.md").read_text().partition("## Exit codes")[2]
+    for code in ("0", "2", "125", "130"):
+        assert f" {code}, " in told
+        assert f"\n| {code} | " in page
 
 
 @pytest.mark.parametrize("option", ["--mode", "--diff"])

@@ -27,10 +27,15 @@ _OWN_FIRST = ("--all", "-v")
 _WALK_S = 0.3
 """How long may be looked for the size of a folder."""
 EXIT_TROUBLE = 2
+EXIT_CODES = (
+    "Exit code: 0, the plan is shown, also where it says that the build will fail; 2, the command line, a mode, or a "
+    "file or variable with settings cannot be used, and the rest of the plan is shown where there is one; 125, "
+    "cargo-deck failed; 130, it was interrupted."
+)
 
 
 def main(argv: list[str]) -> int:
-    """Show the plan of a cargo command; exit code: 2 where a mode, a deck.toml or a setting cannot be used."""
+    """Show the plan of a cargo command; exit code as `EXIT_CODES` says."""
     return common.guarded(lambda words: run(words, preview, dict(os.environ)), argv)
 
 
@@ -109,6 +114,7 @@ def _parser() -> common.Parser:
     parser = common.make_parser("plan", "What would be set for a cargo command (`build` where none is named), whose "
                                 "decision each setting is, and what stands in the way. Nothing is built.")  # fmt: skip
     parser.usage = "cargo deck plan [OPTIONS] [--] [CARGO WORDS…]"
+    parser.epilog = EXIT_CODES
     parser.add_argument("--mode", metavar="NAME", help="as if this mode were chosen")
     parser.add_argument("--modes", action="store_true", help="list the modes there are, and which one is chosen")
     parser.add_argument("--diff", metavar="MODE", help="what would change in another mode; `none` is without one")
