@@ -8,6 +8,7 @@ import os
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from types import MappingProxyType
 
 from core import events as e
@@ -79,11 +80,12 @@ def many(agents: int) -> tuple[Cast, ...]:
     )
 
 
-def steps(cast: tuple[Cast, ...] = FOUR) -> list[Step]:
+@cache
+def steps(cast: tuple[Cast, ...] = FOUR) -> tuple[Step, ...]:
     """All that happens, in time."""
     agents = tuple(one.agent for one in cast)
     found = [step for index, one in enumerate(cast) for step in _story(one, index, agents)]
-    return sorted(found, key=lambda step: step.at)
+    return tuple(sorted(found, key=lambda step: step.at))
 
 
 def run_id(index: int, begins_s: float) -> str:
@@ -91,6 +93,7 @@ def run_id(index: int, begins_s: float) -> str:
     return f"20251229-09{int(begins_s) // 60:02}{int(begins_s) % 60:02}-{index:03}-{index + 41000:04x}"
 
 
+@cache
 def board_at(seconds: float, cast: tuple[Cast, ...] = FOUR) -> Board:
     """The board as it is so long after the beginning."""
     runs: dict[str, Run] = {}
@@ -106,6 +109,16 @@ def board_at(seconds: float, cast: tuple[Cast, ...] = FOUR) -> Board:
 
 def write_until(folder: str, seconds: float, cast: tuple[Cast, ...] = FOUR) -> None:
     """Run folders under `folder` (`run.json`, journals, logs) as they are so long after the beginning."""
+    for run, files in _texts_at(seconds, cast).items():
+        os.makedirs(f"{folder}/{run}", exist_ok=True)
+        for name, text in files.items():
+            with open(f"{folder}/{run}/{name}", "w") as file:
+                file.write(text)
+
+
+@cache
+def _texts_at(seconds: float, cast: tuple[Cast, ...]) -> dict[str, dict[str, str]]:
+    """What is in the files of each run's folder."""
     logs: dict[str, list[str]] = {}
     journals: dict[str, list[str]] = {}
     for step in steps(cast):
@@ -117,15 +130,14 @@ def write_until(folder: str, seconds: float, cast: tuple[Cast, ...] = FOUR) -> N
             logs.setdefault(step.run, []).append(step.text)
         if step.event is not None:
             journals[step.run].append(json.dumps(e.to_record(step.event), separators=(",", ":")))
-    for run, lines in journals.items():
-        os.makedirs(f"{folder}/{run}", exist_ok=True)
-        with open(f"{folder}/{run}/events.jsonl", "w") as file:
-            file.write("\n".join(lines) + "\n")
-        with open(f"{folder}/{run}/out.log", "w") as file:
-            file.write("".join(logs.get(run, [])))
-        started = json.loads(lines[1])
-        with open(f"{folder}/{run}/run.json", "w") as file:
-            json.dump(_run_json(started), file)
+    return {
+        run: {
+            "events.jsonl": "\n".join(lines) + "\n",
+            "out.log": "".join(logs.get(run, [])),
+            "run.json": json.dumps(_run_json(json.loads(lines[1]))),
+        }
+        for run, lines in journals.items()
+    }
 
 
 def _run_json(started: dict[str, object]) -> dict[str, object]:
