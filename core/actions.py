@@ -86,7 +86,8 @@ class Actions:
         record = self._record(run)
         if record.get("is_masked"):
             raise UsageError(
-                f"the command line of {run} held a credential, which is not recorded: start it from a terminal"
+                f"the command line or the flags of {run} held a credential, which is not recorded: start it from a "
+                "terminal"
             )
         env = {k: v if v is not None else os.environ.get(k) for k, v in record["env"].items()}
         return self._start(

@@ -96,7 +96,7 @@ def _record(paths: Paths, run: str) -> dict[str, Any]:
         with open(path, "rb") as file:
             record = json.load(file)
         if record.get("is_masked"):
-            raise UsageError(f"the command line of {run} held a credential, which is not recorded")
+            raise UsageError(f"the command line or the flags of {run} held a credential, which is not recorded")
         if not {"env", "typed", "cwd", "tool", "checkout", "command"} <= record.keys():
             raise ValueError
     except (OSError, ValueError, TypeError, AttributeError):

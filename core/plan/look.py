@@ -12,7 +12,7 @@ from core.plan.refused import refused_linkers
 from core.plan.small_file import read_small
 from core.plan.toolchain import Programs, find_toolchain
 from core.plan.tools import NAMES, find_file, find_named, find_tools, program_of, search_folders
-from core.run.mask import safe_environment
+from core.run.mask import is_hidden, secrets_of
 
 RELEVANT = (
     "AGENT_ID", "AR", "AS", "CC", "CFLAGS", "CI", "CPATH", "CPPFLAGS", "CUDAARCHS", "CUDACXX", "CUDAHOSTCXX", "CXX",
@@ -83,10 +83,11 @@ def _looked_up(
 
 
 def relevant(env: Mapping[str, str]) -> dict[str, str]:
-    """The variables that matter to a build; values of credentials are empty."""
-    safe = safe_environment(dict(env))
+    """The variables that matter to a build; values of credentials are empty. Flags are whole, for they are added to:
+    what is kept and shown of them is masked there."""
+    secrets = secrets_of(dict(env))
     names = [name for name in env if name in RELEVANT or name.startswith(RELEVANT_PREFIXES)]
-    return {name: safe[name] or "" for name in names}
+    return {name: "" if is_hidden(name, env[name], secrets) else env[name] for name in names}
 
 
 def is_native(env: Mapping[str, str], settings: Settings) -> bool:

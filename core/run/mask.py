@@ -4,7 +4,10 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-_NAME = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL", re.I)
+_NAME = re.compile(
+    r"KEY|TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIAL|AUTHORIZATION|SSHPASS|(?:_PWD|(?:\A|_)(?:PAT|AUTH))\Z",
+    re.I,
+)
 _USER_INFO = re.compile(r"(?<=://)[^/\s]+@")
 _SET = re.compile(r"(?<![\w.-])([\w.-]++)\\*+[\"']?\s*+=\s*+")
 """`NAME=`, `NAME = `, `"NAME" = `, wherever in a text."""
@@ -28,13 +31,31 @@ def is_credential(name: str) -> bool:
 
 
 def safe_environment(env: dict[str, str]) -> dict[str, str | None]:
-    """The environment with credentials as None (*set*), by name or by user info in a URL."""
+    """The environment with credentials as None (*set*): by name, by user info in a URL, by what stands in another one,
+    and values in which something is set that is named like one, as in `RUSTFLAGS`."""
     secrets = secrets_of(env)
-    safe: dict[str, str | None] = {}
-    for name, value in env.items():
-        hidden = is_credential(name) or _USER_INFO.search(value) or any(s in value for s in secrets)
-        safe[name] = None if hidden else value
-    return safe
+    return {
+        name: None if is_hidden(name, value, secrets) or _sets_credential(value) else value
+        for name, value in env.items()
+    }
+
+
+def is_hidden(name: str, value: str, secrets: Iterable[str]) -> bool:
+    """All of a variable is a credential, or holds one of `secrets`, as `secrets_of` gives them."""
+    return is_credential(name) or _USER_INFO.search(value) is not None or any(one in value for one in secrets)
+
+
+def is_flags(name: str) -> bool:
+    """A variable that changes what a build makes: without its value the build is another one."""
+    return name.endswith("FLAGS")
+
+
+def _sets_credential(value: str) -> bool:
+    """`--cfg token="…"`, `--api-key …` in a longer text."""
+    if not is_credential(value):
+        return False
+    words = tuple(value.split())
+    return safe_text(value) != value or safe_words(words, {}) != words
 
 
 def safe_words(words: tuple[str, ...], env: dict[str, str]) -> tuple[str, ...]:

@@ -144,6 +144,7 @@ def _quietly(act: Any, path: str) -> None:
 def write_record(slot: Slot, order: Order, *, owner: bool) -> None:
     """Write `run.json`; no credential reaches it."""
     typed = mask.safe_words(order.typed, order.env)
+    env = mask.safe_environment(order.env)
     launch = order.launch
     record = {
         "schema": SCHEMA,
@@ -154,7 +155,7 @@ def write_record(slot: Slot, order: Order, *, owner: bool) -> None:
         "tool": order.tool,
         "subcommand": order.subcommand,
         "typed": typed,
-        "is_masked": typed != order.typed,
+        "is_masked": typed != order.typed or any(env[name] is None for name in env if mask.is_flags(name)),
         "command": _shown((*typed[:1], "--mode", order.mode_asked, *typed[1:]) if order.mode_asked else typed),
         "cwd": launch.cwd,
         "checkout": order.checkout,
@@ -179,7 +180,7 @@ def write_record(slot: Slot, order: Order, *, owner: bool) -> None:
         "owner": owner,
         "terminal": order.has_terminal,
         "started": wall_clock(),
-        "env": mask.safe_environment(order.env),
+        "env": env,
     }
     content = json.dumps(record, indent=1).encode() + b"\n"
     fd = os.open(slot.folder + "/run.json", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)

@@ -70,6 +70,25 @@ def _fail(*args: object, **more: object) -> Any:
     raise TypeError("of all things")
 
 
+@pytest.mark.parametrize("name", ["RUSTFLAGS", "CFLAGS"])
+def test_flags_that_hold_a_credential_are_not_kept_and_such_a_build_is_not_repeated(name: str, place: Place) -> None:
+    place.env |= {name: "-g -DMY_TOKEN=planted", "DECK_MODE": "dev", "MY_NOTE": "x MY_TOKEN=planted"}
+    run = place.start()
+    exit_of(place.paths, run)
+    record = place.record(run)
+    assert (record["env"][name], record["env"]["MY_NOTE"], record["is_masked"]) == (None, None, True)
+    files = [file for file in Path(place.paths.run(run)).rglob("*") if file.is_file()]
+    assert [file.name for file in files if b"planted" in file.read_bytes()] == []
+    with pytest.raises(UsageError, match="held a credential"):
+        Actions(place.paths, status=dict, shut_down=lambda: None).handle({"do": "restart", "run": run})
+
+
+def test_a_note_that_holds_a_credential_keeps_no_build_from_being_repeated(place: Place) -> None:
+    place.env["MY_NOTE"] = "x MY_TOKEN=planted"
+    record = place.record(place.start())
+    assert (record["env"]["MY_NOTE"], record["is_masked"]) == (None, False)
+
+
 # A fault of ours
 
 

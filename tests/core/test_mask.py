@@ -13,6 +13,45 @@ def test_values_of_credentials_are_only_said_to_be_set() -> None:
     assert safe_environment(env) == {"API_TOKEN": None, "PATH": "/bin", "DATABASE_URL": None, "COPY": None}
 
 
+@pytest.mark.parametrize(
+    "name",
+    (
+        "CARGO_REGISTRIES_MINE_TOKEN CARGO_REGISTRY_TOKEN AWS_SECRET_ACCESS_KEY GITHUB_PAT NPM_AUTH SSHPASS "
+        "GPG_PASSPHRASE MYSQL_PWD"
+    ).split(),
+)
+def test_a_variable_named_like_a_credential_is_only_said_to_be_set(name: str) -> None:
+    assert safe_environment({name: "v"}) == {name: None}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("RUSTFLAGS", '-C debuginfo=0 --cfg token="abc"'),
+        ("CARGO_ENCODED_RUSTFLAGS", '--cfg\x1fapi_key="abc"'),
+        ("CARGO_BUILD_RUSTFLAGS", "-Clink-arg=MY_SECRET=abc"),
+        ("CFLAGS", "-O2 -DAPI_KEY=abc"),
+        ("CURL_OPTIONS", "--retry 3 --oauth2-token abc"),
+        ("COMPOSE", "MODE=x DB_PASSWORD=abc"),
+    ],
+)
+def test_a_credential_inside_a_variable_of_another_name_hides_it(name: str, value: str) -> None:
+    assert safe_environment({name: value}) == {name: None}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("RUSTFLAGS", "--cfg tokio_unstable -Ctarget-feature=+keylocker,+aes --keep-going"),
+        ("CARGO_PKG_AUTHORS", "A. Author"), ("GIT_AUTHOR_NAME", "me"), ("SSH_AUTH_SOCK", "/run/agent"),
+        ("PWD", "/w"), ("OLDPWD", "/w/tokenizer"), ("PATH", "/opt/keys/bin:/bin"), ("XAUTHORITY", "/run/x"),
+        ("CARGO_TARGET_DIR", "/w/tokens/target"),
+    ],
+)  # fmt: skip
+def test_ordinary_variables_are_kept(name: str, value: str) -> None:
+    assert safe_environment({name: value}) == {name: value}
+
+
 def test_command_lines_lose_credentials_in_every_form() -> None:
     env = {"MY_SECRET": "hunter22222", "URL": "https://bob:s3cretpw@host"}
     words = (
