@@ -95,6 +95,7 @@ USES: Mapping[str, Use] = {
     "wild": Use("links", (("linker", "wild"),)),
     "gold": Use("links; its makers gave it up"),
     "ld64.lld": Use("links on macOS", (("linker", "lld"),)),
+    "rust-lld": Use("comes with the toolchain; links what has no system of its own: wasm, bare metal"),
     "ld": Use("links where nobody names a linker"),
     "bfd": Use("links, slowest of all; what gcc takes by itself", (("linker", "bfd"),)),
     "sccache": Use("keeps compiled libraries (no programs, no proc macros), C, C++ and CUDA", (("cache", "sccache"),)),
@@ -110,6 +111,13 @@ USES: Mapping[str, Use] = {
     "cranelift": Use("compiles members fast and unoptimized; nightly only", (("backend", "cranelift"),)),
 }
 """By name, in the order in which people are shown them."""
+
+
+_BY_DEFAULT = {
+    "rust-lld": "comes with the toolchain; links where nobody names a linker",
+    "ld": "links C and C++ where nobody names a linker; Rust goes with rust-lld",
+}
+"""Of a toolchain that links with its own lld."""
 
 
 class Told(NamedTuple):
@@ -151,6 +159,10 @@ def _tool(name: str, found: Found) -> Tool:
     if name == "cranelift":
         toolchain = found.toolchain
         return Tool(name, toolchain.sysroot or toolchain.name or "rustc" if toolchain.has_cranelift else "")
+    if name == "rust-lld":
+        chain = found.toolchain
+        path = f"{chain.sysroot}/lib/rustlib/{chain.host}/bin/rust-lld" if chain.has_own_lld else ""
+        return Tool(name, path, chain.llvm if path else (), kind="lld")
     return found.tool(name)
 
 
@@ -161,8 +173,9 @@ def _told(tool: Tool, found: Found, table: Table | None) -> Told:
     if tool.name in found.refused_linkers:
         retry = f"`cargo deck tools retry {tool.name}`"
         wrong = (*wrong, f"it failed a link of this workspace, whose modes go without it now; {retry} if it is mended")
+    what = _BY_DEFAULT.get(tool.name, use.what) if found.toolchain.links_with_lld else use.what
     return Told(
-        tool, use.what, "" if tool.is_usable else _gain(tool.name, use, found, table), wrong,
+        tool, what, "" if tool.is_usable else _gain(tool.name, use, found, table), wrong,
         tuple(one.why for one in known if not one.is_wrong),
     )  # fmt: skip
 

@@ -84,6 +84,18 @@ def test_an_lld_gives_nothing_to_a_toolchain_that_links_with_its_own() -> None:
     assert of("lld", Found()).gain == "not measured"
 
 
+def test_what_links_by_default_is_said_of_the_toolchain_in_force() -> None:
+    own = Toolchain(host="x86_64-unknown-linux-gnu", llvm=(22, 1, 2), sysroot="/s", has_own_lld=True)
+    by_lld = found(at("ld", 2, 40), toolchain=own._replace(links_with_lld=True))
+    by_ld = found(at("ld", 2, 40), toolchain=own)
+    said = "links where nobody names a linker"
+    assert (said in of("rust-lld", by_lld).use, of("ld", by_lld).use.startswith(said)) == (True, False)
+    assert (said in of("rust-lld", by_ld).use, of("ld", by_ld).use) == (False, said)
+    tool = of("rust-lld", by_lld).tool
+    assert (tool.path, tool.shown) == ("/s/lib/rustlib/x86_64-unknown-linux-gnu/bin/rust-lld", "22.1.2")
+    assert of("rust-lld", found()).state == "missing"
+
+
 def test_what_ccache_gave_to_cuda_is_told_only_where_there_is_nvcc() -> None:
     assert "6.1 s → 0.02 s" in of("ccache", found(at("nvcc", 13, 0))).gain
     assert of("ccache", Found()).gain == "not measured"
