@@ -17,14 +17,16 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from bench import plan_table
+from bench import plan_native, plan_table
 from bench.link_world import measuring_cc
 from bench.plan_settings import Arm, Family, families, has_cranelift, mode_families
 from bench.plan_shared import Kept, check_fetch, check_keys, check_turns
-from bench.plan_world import SUBJECTS, Edit, Subject, Taken, size_bytes, take, unpack
+from bench.plan_world import SUBJECTS as RUST_SUBJECTS
+from bench.plan_world import Edit, Subject, Taken, size_bytes, take, unpack
 from tests.real import usage
 from tests.real.product import COMMAND, REPO, Deck, temporary_deck
 
+SUBJECTS = {**RUST_SUBJECTS, **plan_native.SUBJECTS}
 _EDITED = ("edit", "link")
 
 
@@ -74,10 +76,16 @@ class Bench:
         """Once. Raises RuntimeError where it fails."""
         subject = SUBJECTS[family.subject]
         argv = ["cargo", *([family.toolchain] if family.toolchain else []), "build", "--offline"]
-        argv += ["--target-dir", self.target(family, arm), *_profile(family, arm), *arm.flags]
-        taken = take(argv, cwd=self.workspace(subject), env=self.env, peaks=self.peaks, looks=family.looks)
+        target, env, wall = self.target(family, arm), {**self.env, **dict(arm.env)}, f"{self.folder}/wall-ns"
+        argv += ["--target-dir", target, *_profile(family, arm), *arm.flags]
+        if arm.store:
+            env, argv = plan_native.store_of(self.folder, target, arm, env), plan_native.beside_server(argv, wall)
+        taken = take(argv, cwd=self.workspace(subject), env=env, peaks=self.peaks, looks=family.looks)
         if taken.code:
             raise RuntimeError(f"{' '.join(argv)} in {self.workspace(subject)}: exit {taken.code}")
+        if arm.store:
+            with open(wall, encoding="ascii") as file:
+                taken = taken._replace(wall_s=int(file.read()) / 1e9)
         return taken
 
 
@@ -111,7 +119,7 @@ def missing(records: Sequence[dict[str, Any]], family: Family, situation: str, n
     """What a round still has to build."""
     place = (family.name, situation, number)
     built = {one["arm"] for one in records if (one["family"], one["situation"], one["round"]) == place}
-    return [arm for arm in family.arms if arm.name not in built]
+    return [arm for arm in family.arms if arm.name not in built and not arm.refused]
 
 
 def _edit(bench: Bench, family: Family, situation: str) -> None:
@@ -124,7 +132,8 @@ def _edit(bench: Bench, family: Family, situation: str) -> None:
 def _warm(bench: Bench, family: Family, situation: str) -> None:
     _edit(bench, family, situation)
     for arm in family.arms:
-        bench.build(family, arm)
+        if not arm.refused:
+            bench.build(family, arm)
 
 
 def _round(bench: Bench, family: Family, situation: str, number: int) -> None:
@@ -134,14 +143,22 @@ def _round(bench: Bench, family: Family, situation: str, number: int) -> None:
     for arm in bench.rng.sample(arms, len(arms)):
         target = bench.target(family, arm)
         if situation == "clean":
-            shutil.rmtree(target, ignore_errors=True)
+            _clean(bench, family, arm)
         taken = bench.build(family, arm)
-        record = {"family": family.name, "situation": situation, "round": number, "arm": arm.name, "flags": arm.flags,
+        record = {"family": family.name, "situation": situation, "round": number, "arm": arm.name, "flags": arm.told,
                   **taken._asdict()}  # fmt: skip
         if situation == "clean":
             record |= _made(bench, family, target)
         bench.note(record)
     print(f"{family.name} {situation} {number + 1}", flush=True)
+
+
+def _clean(bench: Bench, family: Family, arm: Arm) -> None:
+    target = bench.target(family, arm)
+    if arm.store == "filled" and not plan_native.is_filled(bench.folder, target):
+        shutil.rmtree(target, ignore_errors=True)
+        bench.build(family, arm)
+    shutil.rmtree(target, ignore_errors=True)
 
 
 def _made(bench: Bench, family: Family, target: str) -> dict[str, Any]:
@@ -230,7 +247,9 @@ def main() -> int:
     parser.add_argument("--only", nargs="*", default=[], help="families")
     parser.add_argument("--minutes", type=float, default=1e6, help="begin no round later than this")
     parser.add_argument("--seed", type=int, default=0, help="of the order; 0: another one each time")
+    parser.add_argument("--prepare", action="store_true", help="only write the workspaces and fetch what they need")
     parser.add_argument("--table", action="store_true", help="measure nothing: write the table from what there is")
+    parser.add_argument("--no-table", action="store_true", help="write none, for builds on another machine")
     for part, about in _PARTS.items():
         parser.add_argument(f"--{part}", action="append_const", dest="parts", const=part, help=f"only {about}")
     args = parser.parse_args()
@@ -246,6 +265,7 @@ def main() -> int:
 _PARTS = {
     "modes": "the modes dev and release-fast as wholes, on both workspaces",
     "settings": "each setting alone",
+    "native": "settings of CMake and nvcc, and the mode cuda-iterate",
     "turns": "one target dir by turns with cargo",
     "keys": "keys of four agents with sccache",
     "fetch": "four agents and an empty registry",
@@ -256,13 +276,35 @@ def _main(folder: str, args: argparse.Namespace, parts: list[str]) -> int:
     # Orphans of a check would be waited for by those who measure: the checks come last, and end what they started.
     usage.become_subreaper()
     bench = Bench(folder, args.seed)
-    known = families(host_of(bench.env), has_cranelift=has_cranelift("+nightly"))
-    modes = mode_families(lambda subject, mode: planned_flags(bench, subject, mode) if "modes" in parts else ())
-    chosen = [one for part, those in (("modes", modes), ("settings", known)) if part in parts for one in those]
-    _measure_all(bench, [one for one in chosen if one.name in args.only or not args.only], args)
+    groups = _groups(bench, parts)
+    chosen = [one for part in parts for one in groups.get(part, ()) if one.name in args.only or not args.only]
+    if args.prepare:
+        return 0 if [bench.workspace(SUBJECTS[one.subject]) for one in chosen] else 1
+    _measure_all(bench, chosen, args)
     codes = [_check(bench, part, args.rounds) for part in ("turns", "keys", "fetch") if part in parts]
-    write_table(bench, (*modes, *known))
+    if not args.no_table:
+        write_table(bench, [one for group in groups.values() for one in group])
     return max(codes, default=0)
+
+
+def _groups(bench: Bench, parts: Sequence[str]) -> dict[str, tuple[Family, ...]]:
+    """All families by their parts; of those that are to be built, arms are what the product plans."""
+    native = plan_native.native_families(lambda subject, arm: _planned(bench, subject, arm, "native" in parts))
+    return {
+        "modes": mode_families(lambda subject, mode: planned_flags(bench, subject, mode) if "modes" in parts else ()),
+        "settings": families(host_of(bench.env), has_cranelift=has_cranelift("+nightly")),
+        "native": native,
+    }
+
+
+def _planned(bench: Bench, subject: str, arm: str, is_built: bool) -> plan_native.Planned:
+    if not is_built:
+        return plan_native.Planned()
+    bench.env = plan_native.with_nvcc(bench.folder, bench.env)
+    found = plan_native.planned(bench.workspace(SUBJECTS[subject]), bench.env, arm)
+    if found.refused:
+        print(f"{subject}: {arm} is left out: {found.refused}", flush=True)
+    return found
 
 
 def _check(bench: Bench, part: str, rounds: int) -> int:

@@ -15,6 +15,16 @@ class Arm(NamedTuple):
     name: str
     """Of a setting: `OPTION=VALUE` in a mode's words, several joined by ` + `."""
     flags: tuple[str, ...] = ()
+    env: tuple[tuple[str, str], ...] = ()
+    store: str = ""
+    """Of a compiler cache: `empty` or `filled` before each clean build; empty: the arm has none."""
+    refused: str = ""
+    """Why it cannot be built here; empty: it can."""
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """All that the build is told."""
+        return (*self.flags, *(f"{name}={value}" for name, value in self.env))
 
 
 class Family(NamedTuple):
@@ -36,6 +46,8 @@ class Family(NamedTuple):
     """Figures that its settings are for beside time, in a record's words."""
     may_cost: bool = False
     """Of time: what they are for is worth it."""
+    about: str = ""
+    """What a reader of its table must know."""
     bases: tuple[tuple[str, str], ...] = ((PLAIN, AGAIN),)
     """Arms that the others are compared with, each with its control: the same once more."""
 
@@ -73,7 +85,8 @@ def rustflags(host: str, *words: str) -> tuple[str, ...]:
 
 def families(host: str, *, has_cranelift: bool) -> tuple[Family, ...]:
     """Most wanted first."""
-    return (_debug(), _linkers(host), _code(), _release(), _nightly(host, has_cranelift), _final(), _memory())
+    return (_debug(), _linkers(host), _code(), _release(), _nightly(host, has_cranelift), _final(),
+            _cpu(host), _memory())  # fmt: skip
 
 
 def mode_families(flags_of: Callable[[str, str], tuple[str, ...]]) -> tuple[Family, ...]:
@@ -156,6 +169,12 @@ def _final() -> Family:
         Arm("panic=abort", profile("release", panic='"abort"')),
         Arm("overflow-checks=true", profile("release", overflow_checks="true")),
     ), situations=("clean",), runs=True, aims=("run_s", "program_bytes"), may_cost=True)  # fmt: skip
+
+
+def _cpu(host: str) -> Family:
+    return Family("release-cpu", "ripgrep", "release", _arms(
+        Arm("target-cpu=native", rustflags(host, "-Ctarget-cpu=native")),
+    ), situations=("clean",), runs=True, aims=("run_s",), may_cost=True)  # fmt: skip
 
 
 def _memory() -> Family:

@@ -161,7 +161,7 @@ def settings(families: Sequence[Family], records: Sequence[Record]) -> list[Sett
 def _flags(family: Family, name: str, records: Sequence[Record]) -> tuple[str, ...]:
     """Of the last build that notes them, else as they would be now."""
     noted = [one["flags"] for one in records if (one["family"], one["arm"]) == (family.name, name) and "flags" in one]
-    return tuple(noted[-1]) if noted else next(arm.flags for arm in family.arms if arm.name == name)
+    return tuple(noted[-1]) if noted else next(arm.told for arm in family.arms if arm.name == name)
 
 
 Rounds = Mapping[tuple[str, int], Mapping[str, Record]]
@@ -201,6 +201,7 @@ def table(found: Sequence[Setting]) -> str:
         parts.append(
             f"### {family}: {first.subject}, profile {first.profile}{', nightly' if first.toolchain else ''}\n"
         )
+        parts += [first.about + "\n"] if first.about else []
         parts.append(_HEAD)
         parts += [_line(one, row) for one in own for row in one.rows]
         parts.append("")
@@ -293,7 +294,9 @@ def _situation(row: Row) -> dict[str, Any]:
 
 def page(found: Sequence[Setting], subjects: Iterable[Subject], known: Mapping[str, str], cores: int, date: str) -> str:
     """The whole document."""
-    listed = "\n".join(f"* **{one.name}**: {', '.join(one.members)}: {one.about}." for one in subjects)
+    listed = "\n".join(
+        f"* **{one.name}**: {': '.join(filter(None, (', '.join(one.members), one.about)))}." for one in subjects
+    )
     tools = "; ".join(f"{name}: {said}" for name, said in known.items())
     return f"{_INTRO.format(date=date, cores=cores, tools=tools, subjects=listed)}\n{table(found)}"
 

@@ -33,6 +33,10 @@ class Subject(NamedTuple):
     job: tuple[str, ...] = ()
     """Arguments of a fixed job of the program, run in the workspace's folder; empty: it is not run."""
     about: str = ""
+    own: tuple[tuple[str, str], ...] = ()
+    """Files of ours: path and text; a folder with a manifest is a member."""
+    lent: tuple[tuple[str, str, str], ...] = ()
+    """Crate, file or folder of it, and the path here that it is copied to."""
 
 
 SUBJECTS = {one.name: one for one in (
@@ -74,18 +78,31 @@ def unpack(subject: Subject, folder: str, env: dict[str, str]) -> None:
         shutil.copytree(_source(crate, env), f"{folder}/{name}", ignore=shutil.ignore_patterns("Cargo.lock", "*.orig"))
         with open(f"{folder}/{name}/Cargo.toml", encoding="utf-8") as file:
             text = without_tables(file.read())
-        with open(f"{folder}/{name}/Cargo.toml", "w", encoding="utf-8") as file:
-            file.write(text)
+        _write(f"{folder}/{name}/Cargo.toml", text)
+    for crate, path, to in subject.lent:
+        source = f"{_source(crate, env)}/{path}"
+        os.makedirs(os.path.dirname(f"{folder}/{to}"), exist_ok=True)
+        (shutil.copytree if os.path.isdir(source) else shutil.copy)(source, f"{folder}/{to}")
+    for path, text in subject.own:
+        _write(f"{folder}/{path}", text)
     patches = "".join(f'{name} = {{ path = "{name}" }}\n' for name in names[1:])
+    names += [path.removesuffix("/Cargo.toml") for path, _ in subject.own if path.endswith("/Cargo.toml")]
     members = ", ".join(f'"{name}"' for name in names)
-    with open(f"{folder}/Cargo.toml", "w", encoding="utf-8") as file:
-        file.write(f'[workspace]\nresolver = "2"\nmembers = [{members}]\n\n[patch.crates-io]\n{patches}')
-    lock = f"{_source(subject.members[0], env)}/Cargo.lock"
+    _write(
+        f"{folder}/Cargo.toml", f'[workspace]\nresolver = "2"\nmembers = [{members}]\n\n[patch.crates-io]\n{patches}'
+    )
+    lock = f"{_source(subject.members[0], env)}/Cargo.lock" if subject.members else ""
     if os.path.exists(lock):
         shutil.copy(lock, folder)
     subprocess.run(
         ["cargo", "fetch"], cwd=folder, env={**env, "CARGO_NET_OFFLINE": "false"}, check=True, capture_output=True
     )
+
+
+def _write(path: str, text: str) -> None:
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
 
 
 def without_tables(manifest: str) -> str:
@@ -120,7 +137,7 @@ class Edit:
         self.path = path
         with open(path, encoding="utf-8") as file:
             self._text = file.read().partition(self._MARK)[0]
-        self._form = _IN_PROGRAM if is_program else _IN_LIBRARY
+        self._form = _IN_OTHER.get(os.path.splitext(path)[1], _IN_PROGRAM if is_program else _IN_LIBRARY)
 
     def make(self, number: int) -> None:
         """Another body than with any other number, of the same size up to 9999."""
@@ -135,6 +152,10 @@ pub fn changing(words: &[&str]) -> String {
     all.join(" ")
 }
 """
+_IN_OTHER = {
+    ".c": "int changing(int number) {\n    return number * NUMBER;\n}\n",
+    ".cu": 'extern "C" __global__ void changing(float *all) {\n    all[threadIdx.x] *= NUMBER;\n}\n',
+}
 _IN_PROGRAM = "#[used]\nstatic CHANGING: u32 = NUMBER;\n"
 
 
