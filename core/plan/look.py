@@ -33,8 +33,9 @@ _NOTHING_SET = Settings()
 def look(
     paths: Paths, *, cwd: str, env: Mapping[str, str], root: str, toolchain_word: str = "", target: str = "",
     settings: Settings = _NOTHING_SET, may_ask: bool, uses_native: bool = False, answers: Answers | None = None,
+    started_in: str = "",
 ) -> Found:  # fmt: skip
-    """Everything that a plan may rest on, for a cargo that is started in `cwd` with this environment.
+    """Everything that a plan may rest on, for a cargo that works in `cwd` with this environment.
 
     Args:
         root, toolchain_word, target: Of the workspace; `+nightly` and `--target` of the command line. Empty: none.
@@ -42,13 +43,14 @@ def look(
             asked, or too long ago, is named in `unasked`.
         uses_native: A mode asks for `target-cpu=native`.
         answers: What programs said before; None: what this user's file says.
+        started_in: Where cargo is started, before its `-C`; empty: in `cwd`.
     """
     known = answers if answers is not None else open_answers(paths)
     folders = search_folders(env)
     tools = find_named(settings, env, cwd, folders)
     tools |= find_tools(NAMES, env, known, may_ask=may_ask, folders=folders)
     toolchain, programs = find_toolchain(
-        toolchain_word, cwd, env, known, may_ask=may_ask, cache=paths.cache, folders=folders,
+        toolchain_word, started_in or cwd, env, known, may_ask=may_ask, cache=paths.cache, folders=folders,
         rustc=_own_rustc(env, settings, folders),
     )  # fmt: skip
     wanted = _target(target, settings, toolchain, folders)

@@ -123,7 +123,7 @@ def prepare(
     found = look(
         paths, cwd=command.cwd, env=env, root=root, toolchain_word=parsed.toolchain or "",
         target=parsed.value("target") or "", settings=command.config.settings, may_ask=may_ask or bool(mode.name),
-        uses_native=cpu is not None and cpu.value == "native",
+        uses_native=cpu is not None and cpu.value == "native", started_in=command.started_in,
     )  # fmt: skip
     return Prepared(command, found, chosen, _with_changed(wish, command))
 

@@ -92,7 +92,7 @@ def command_of(paths: Paths, words: tuple[str, ...], cwd: str, env: dict[str, st
     folder = grammar.folder_of(words, cwd)
     root = identity.workspace_root(folder, parsed.value("manifest-path"))
     settings = settings._replace(settings=with_manifest(paths.cache, settings.settings, root or ""))
-    return Command(parsed, settings, folder, env, root or "", cargo or find_cargo(env) or "cargo")
+    return Command(parsed, settings, folder, env, root or "", cargo or find_cargo(env) or "cargo", cwd)
 
 
 def parse_cargo(words: tuple[str, ...], cwd: str, env: dict[str, str]) -> tuple[grammar.Parsed, config.CargoConfig]:

@@ -26,6 +26,8 @@ class Command(NamedTuple):
     """Of the workspace; empty: there is none."""
     cargo: str = "cargo"
     """Program."""
+    started_in: str = ""
+    """Before `-C`: there rustup looks which toolchain to take (tried with rustup 1.29). Empty: `cwd`."""
 
     @property
     def takes_flags(self) -> bool:

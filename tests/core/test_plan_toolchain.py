@@ -7,12 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from core.paths import find_paths
 from core.plan.answers import Answer, Answers
 from core.plan.found import Target, Toolchain
 from core.plan.given import Given, Origin, Settings
+from core.plan.make import prepare
 from core.plan.rustup import channel_of, host_of, is_official, is_proxy
 from core.plan.target import find_target, look_up, needed_linker
 from core.plan.toolchain import Programs, find_toolchain
+from core.run.begin import command_of
 
 HOST = "x86_64-unknown-linux-gnu"
 VV = "rustc 1.95.0 (59807616e 2026-04-14)\nbinary: rustc\nhost: {host}\nrelease: {release}\nLLVM version: 22.1.2\n"
@@ -264,6 +267,21 @@ def test_the_target_of_the_command_line_counts_more_than_a_files(world: World) -
     found = find_target("host-tuple", settings, toolchain, [str(world.folder / "bin")])
     assert found is not None
     assert (found.triple, found.origin.place, found.linker, found.is_linker_there) == (HOST, "--target", "cc", True)
+
+
+def test_a_cargo_that_is_sent_elsewhere_gets_the_toolchain_of_where_it_is_started(world: World) -> None:
+    world.proxies()
+    for name, channel in (("here", "nightly"), ("there", "stable")):
+        world.toolchain(f"{channel}-{HOST}")
+        folder = world.folder / name
+        folder.mkdir()
+        (folder / "rust-toolchain").write_text(f"{channel}\n")
+        (folder / "Cargo.toml").write_text('[package]\nname = "x"\n')
+    paths = find_paths(world.env)
+    asked = command_of(paths, ("-C", "../there", "build"), str(world.folder / "here"), world.env)
+    found = prepare(paths, asked).found
+    assert (found.cwd, found.root) == (str(world.folder / "there"), str(world.folder / "there"))
+    assert found.toolchain.chosen_by == Origin(f"{world.folder}/here/rust-toolchain", 1)
 
 
 # Targets that there are not

@@ -12,8 +12,10 @@ from core.paths import Paths
 from core.plan.answers import Answer, Answers, open_answers
 from core.plan.look import look, native_features
 from core.plan.machine import filesystem_of
+from core.plan.make import prepare
 from core.plan.toolchain import find_toolchain
 from core.plan.tools import PROGRAMS, find_tools
+from core.run.begin import command_of
 
 HOST = "x86_64-unknown-linux-gnu"
 TOOLCHAINS = Path(os.environ.get("RUSTUP_HOME") or Path.home() / ".rustup") / "toolchains"
@@ -106,6 +108,22 @@ CASES = {
     "custom": Case(env={"RUSTUP_TOOLCHAIN": "linked"}),
     "custom in a file": Case({"rust-toolchain": "linked"}),
 }
+
+
+def test_the_toolchain_is_that_of_where_cargo_is_started_and_not_of_where_it_is_sent(world: World) -> None:
+    there = world.folder.parent / "there"
+    for folder, channel in ((world.folder, "nightly"), (there, "stable")):
+        (folder / "src").mkdir(parents=True)
+        (folder / "src/lib.rs").touch()
+        (folder / "rust-toolchain").write_text(channel)
+        (folder / "Cargo.toml").write_text('[package]\nname = "x"\n')
+    words = ("-Z", "unstable-options", "-C", "../there", "rustc", "--", "--version")
+    version = said(["cargo", *words], world.env, world.folder)
+    paths = Paths(str(world.home / "state"), str(world.home / "cache"))
+    asked = command_of(paths, words, str(world.folder), world.env)
+    found = prepare(paths, asked, may_ask=True).found
+    assert (found.root, found.toolchain.channel) == (str(there), "nightly")
+    assert f"rustc {'.'.join(map(str, found.toolchain.rustc))}-nightly" in version
 
 
 @pytest.mark.parametrize("name", CASES)
