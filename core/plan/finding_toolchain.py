@@ -12,7 +12,7 @@ from core.plan.finding_facts import (
     unset,
 )
 from core.plan.found import Tool
-from core.plan.given import Given, Key, Origin
+from core.plan.given import Given, Key
 from core.plan.plan import Change, Evidence, Finding
 from core.plan.rustflags import Flag, target_keys
 
@@ -115,13 +115,13 @@ def find_target_linker(facts: Facts) -> Findings:
     if linker_of(facts) is not None:
         return
     package = package_of(target.linker)
-    told = f": package {package}" if package else ""
+    told = f" Debian's package {package} holds it." if package else ""
     yield Finding(
         "target-linker-missing",
         "error",
         f"{short(target.linker, 30)}, which links for {short(target.triple, 32)}, is not there"[:90],
-        (Evidence(target.origin, target.triple), Evidence(Origin(target.linker), "not there" + told)),
-        "Nothing that is linked gets done.",
+        (Evidence(target.origin, target.triple),),
+        f"Nothing that is linked gets done.{told}",
         command("apt-get", "install", package),
     )
 

@@ -232,8 +232,10 @@ def _cut(text: str) -> str:
 
 
 def _sentence(finding: Finding) -> str:
-    """What it is, where it stands, and the command that mends it, where one does."""
+    """What it is, where it stands, and the command that mends it, where one does; else where the mend is to be seen."""
     places = [one.origin.shown for one in finding.evidence if one.origin.place.startswith("/")]
     where = f" ({places[0]})" if places and places[0] not in finding.title else ""
     how = f": {finding.mend}" if finding.mend and "\n" not in finding.mend else ""
+    if not finding.mend and finding.changes:
+        how = "; `cargo deck plan --why` shows what mends it"
     return f"{finding.title}{where}{how}"

@@ -69,4 +69,5 @@ def _not_toml(error: str, text: str) -> tuple[int, str]:
     place = _AT.search(error)
     line = int(place[1]) if place and place[1] else text.rstrip().count("\n") + 1
     said = _AT.sub("", error)
-    return line, f"this is not TOML: {said[:1].lower()}{said[1:]}"
+    more = ", and text stands in quotes" if said == "Invalid value" else ""
+    return line, f"this is not TOML: {said[:1].lower()}{said[1:]}{more}"

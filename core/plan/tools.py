@@ -203,7 +203,7 @@ def _look(name: str, path: str, folders: Iterable[str]) -> Tool:
     if not os.path.exists(path):
         return Tool(name)
     if not os.path.isfile(path) or not os.access(path, os.X_OK):
-        return Tool(name, path, trouble="it is no file that can be executed")
+        return Tool(name, path, trouble="it cannot be executed")
     return Tool(name, path, is_asked=False)
 
 

@@ -1,8 +1,10 @@
 """A cargo command line with all that its plan needs to know of it, and whether it must be planned before it starts."""
 
 import os
+import re
 from typing import NamedTuple
 
+from core.plan.small_file import read_head
 from core.run.cache import settings_path
 from core.run.config import CargoConfig
 from core.run.grammar import Parsed
@@ -10,6 +12,9 @@ from core.run.grammar import Parsed
 MODE, VERBOSE, FEATURES = "DECK_MODE", "DECK_VERBOSE", "DECK_FEATURES"
 """Variables that say for one build what `deck.toml` and `config.toml` say for all."""
 _MAX_SETTINGS_BYTES = 1 << 20
+_MAX_TOOLCHAIN_BYTES = 1 << 14
+_CHANNEL = re.compile(rb"""\A\s*([\w.-]+)\s*\Z|^\s*(?:toolchain\s*\.\s*)?channel\s*=\s*["']([\w.-]+)["']""", re.M)
+"""One word in a file, or a line of TOML."""
 _PROGRAMS = ("linker", "rustc-wrapper", "rustc-workspace-wrapper", "rustc")
 """Keys of cargo's whose value is a program."""
 
@@ -149,8 +154,11 @@ def _is_program(name: str, base: str, env: dict[str, str]) -> bool:
 
 
 def _lacks_toolchain(command: Command) -> bool:
-    """The toolchain that the command line or the environment names is not installed."""
+    """The toolchain that the command line, the environment or the nearest file names is not installed."""
     named = (command.parsed.toolchain or "").removeprefix("+") or command.env.get("RUSTUP_TOOLCHAIN", "")
+    if not named and os.path.isdir(_rustup_home(command.env) + "/toolchains"):
+        named = _channel_of(command.started_in or command.cwd)
+        return bool(named) and not is_installed(named, command.env)
     if not named or "/" in named:
         return bool(named) and not os.path.isdir(named)
     return not is_installed(named, command.env)
@@ -158,8 +166,26 @@ def _lacks_toolchain(command: Command) -> bool:
 
 def is_installed(toolchain: str, env: dict[str, str]) -> bool:
     """rustup has a toolchain of this name, or of this beginning (`nightly`)."""
-    home = env.get("RUSTUP_HOME") or os.path.expanduser("~/.rustup")
     try:
-        return any(name == toolchain or name.startswith(toolchain + "-") for name in os.listdir(home + "/toolchains"))
+        names = os.listdir(_rustup_home(env) + "/toolchains")
     except OSError:
         return False
+    return any(name == toolchain or name.startswith(toolchain + "-") for name in names)
+
+
+def _rustup_home(env: dict[str, str]) -> str:
+    return env.get("RUSTUP_HOME") or (env.get("HOME") or os.path.expanduser("~")) + "/.rustup"
+
+
+def _channel_of(folder: str) -> str:
+    """What the nearest `rust-toolchain` or `rust-toolchain.toml` names; empty: nothing that is seen at a glance."""
+    while True:
+        for name in ("/rust-toolchain", "/rust-toolchain.toml"):
+            content = read_head(folder + name, _MAX_TOOLCHAIN_BYTES)
+            if content is not None:
+                found = _CHANNEL.search(content)
+                return (found[1] or found[2]).decode("ascii", "replace") if found else ""
+        parent = os.path.dirname(folder)
+        if parent == folder:
+            return ""
+        folder = parent

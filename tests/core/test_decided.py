@@ -70,6 +70,40 @@ def _fail(*args: object, **more: object) -> Any:
     raise TypeError("of all things")
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("rust-toolchain", "1.61.0\n"),
+        ("rust-toolchain.toml", '[toolchain]\nchannel = "1.61.0" # old\n'),
+        ("../rust-toolchain.toml", "toolchain.channel = '1.61.0'\n"),
+    ],
+)
+def test_a_toolchain_of_a_file_that_is_not_installed_is_told_before_the_build(
+    name: str, text: str, place: Place
+) -> None:
+    toolchains = place.root.parent / ".rustup" / "toolchains"
+    toolchains.mkdir(parents=True)
+    (place.root / name).write_text(text)
+    assert place.is_planned_first()
+    (toolchains / "1.61.0-x86_64-unknown-linux-gnu").mkdir()
+    assert not place.is_planned_first()
+
+
+@pytest.mark.parametrize("text", ["", "[toolchain]\nprofile = 'minimal'\n", "\n\n", "a b c"])
+def test_a_toolchain_file_that_names_none_at_a_glance_delays_nothing(text: str, place: Place) -> None:
+    (place.root.parent / ".rustup" / "toolchains").mkdir(parents=True)
+    (place.root / "rust-toolchain").write_text(text)
+    assert not place.is_planned_first()
+
+
+def test_what_ends_a_build_is_told_with_where_its_mend_is_shown(place: Place) -> None:
+    (place.root / ".cargo").mkdir()
+    (place.root / ".cargo/config.toml").write_text('[build]\nrustc-wrapper = "/nowhere/wrap"\n')
+    (notice,) = place.begin().notices
+    assert "/nowhere/wrap" in notice
+    assert notice.endswith("config.toml:2); `cargo deck plan --why` shows what mends it")
+
+
 @pytest.mark.parametrize("name", ["RUSTFLAGS", "CFLAGS"])
 def test_flags_that_hold_a_credential_are_not_kept_and_such_a_build_is_not_repeated(name: str, place: Place) -> None:
     place.env |= {name: "-g -DMY_TOKEN=planted", "DECK_MODE": "dev", "MY_NOTE": "x MY_TOKEN=planted"}

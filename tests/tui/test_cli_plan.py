@@ -200,7 +200,7 @@ def test_what_cannot_be_used_is_said_by_place_and_the_plan_without_it_is_shown(
     run: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
     mine, cargos = Trouble(Origin("/w/deck.toml", 7), "debug is a word"), Trouble(Origin("/w/c.toml"), "is a folder")
-    broken = made(DEBUG, troubles=(mine,), found=Found(settings=Settings(troubles=(cargos, mine))))
+    broken = made(DEBUG, troubles=(mine,), found=Found(root="/w", settings=Settings(troubles=(cargos, mine))))
     assert run(broken) == 2
     shown = capsys.readouterr()
     assert shown.err == "cargo-deck: /w/deck.toml, line 7: debug is a word\ncargo-deck: /w/c.toml: is a folder\n"
@@ -334,6 +334,40 @@ def test_a_difference_shows_both_values_and_the_cost(run: Run, capsys: pytest.Ca
         "      measured on x: clean build 20 s → 18 s (-10%)",
         "  deps-debug  – → none",
     ]
+
+
+def test_without_a_workspace_only_what_to_do_is_said(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(made(DEBUG, mode="", found=Found(cwd="/x"))) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert shown == (
+        "No workspace is found for `cargo build` in /x: no Cargo.toml is there or above. Nothing is planned: go to a "
+        "package's folder, or make one with `cargo init`."
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("build", "--bogus"), "some word of it is none that cargo-deck knows"),
+        (("frobnicate",), "frobnicate is no subcommand that builds"),
+        (("clean",), "clean is no subcommand that builds"),
+    ],
+)
+def test_a_command_line_that_gets_nothing_of_ours_says_why(
+    words: tuple[str, ...], why: str, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(made(mode="", wish=Wish(subcommand=words[0])), *(("--", *words)))
+    assert why in " ".join(capsys.readouterr().out.split())
+
+
+def test_what_a_title_says_is_not_said_again_of_its_place(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    found = Finding(
+        "settings-unusable", "error", "c.toml, line 3: no number", (Evidence(Origin("/c.toml", 3), "no number"),)
+    )
+    cut = found._replace(title="c.toml, line 3: no …")
+    run(made(findings=(found, cut)))
+    shown = [line.strip() for line in capsys.readouterr().out.splitlines()]
+    assert (shown.count("/c.toml:3"), shown.count("no number")) == (2, 1)
 
 
 TROUBLE = Trouble(Origin("/w/deck.toml", 2), "modes is a table")

@@ -10,6 +10,7 @@ from core.plan.figures import gains_of
 from core.plan.make import Planned
 from core.plan.mend import said_of
 from core.plan.plan import Finding, Plan, Setting
+from core.run.grammar import COMMANDS
 from tui import format as f
 from tui.cli.common import column_widths
 from tui.cli.events import plain
@@ -59,6 +60,9 @@ class Look(NamedTuple):
 def lines(planned: Planned, words: tuple[str, ...], look: Look, copy: Size | None = None) -> Iterator[str]:
     """What a person is shown of a plan."""
     yield from folded(sentence(planned, words), look.width)
+    if not planned.found.root:
+        yield from seen(planned, look)
+        return
     for gain in gains_of(planned.wish.mode):
         yield from folded(f"  {plain(gain)}", look.width, hang=4)
     yield from _groups(planned, look)
@@ -72,7 +76,11 @@ def lines(planned: Planned, words: tuple[str, ...], look: Look, copy: Size | Non
 
 def untouched_lines(planned: Planned, words: tuple[str, ...], look: Look) -> Iterator[str]:
     """The same of a command line that gets none of our settings."""
-    told = f"`{command_of(words)}`: cargo-deck sets nothing in it, because it builds nothing, or has words of its own."
+    if planned.wish.subcommand in COMMANDS:
+        why = "some word of it is none that cargo-deck knows, so cargo alone says what it means"
+    else:
+        why = f"{planned.wish.subcommand or 'it'} is no subcommand that builds and that cargo-deck knows"
+    told = f"`{command_of(words)}`: cargo-deck sets nothing in it: {why}."
     yield from folded(plain(told), look.width)
     yield from seen(planned, look)
 
@@ -114,7 +122,10 @@ def sentence(planned: Planned, words: tuple[str, ...]) -> str:
     command = f"`{command_of(words)}`{where}"
     others = ", ".join(f"{origin.shown} says {name or 'none'}" for origin, name in planned.overruled)
     if not found.root:
-        return plain(f"No workspace is found for {command}: no Cargo.toml is there or above. Nothing is planned.")
+        return plain(
+            f"No workspace is found for {command}: no Cargo.toml is there or above. Nothing is planned: go to a "
+            "package's folder, or make one with `cargo init`."
+        )
     if plan.mode:
         by = f" ({plan.mode_origin.shown})" if plan.mode_origin.place else ""
         less = f"; {others}, which counts less" if others else ""
@@ -225,7 +236,10 @@ def finding_lines(finding: Finding, look: Look) -> Iterator[str]:
     if finding.severity == "error":
         yield from folded("the build will fail, or make what is wrong", look.width, 6)
     for one in finding.evidence:
-        yield from folded(plain(one.shown), look.width, 6)
+        is_told = one.value in finding.title or finding.id == "settings-unusable"
+        yield from folded(plain(one.origin.shown if is_told else one.shown), look.width, 6)
+        if is_told and one.value not in finding.title:
+            yield from folded(plain(one.value), look.width, 6)
     if finding.cost:
         yield from folded(plain(finding.cost), look.width, 6)
     if look.is_asked_why and (finding.mend or finding.changes):
