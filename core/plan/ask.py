@@ -12,7 +12,8 @@ from typing import Any
 
 from core.clock import monotonic
 from core.plan.answers import LATE, Answer
-from core.plan.small_file import plain, read_head
+from core.plan.foreign import first_line
+from core.plan.small_file import read_head
 
 LIMIT_S = 2.0
 """Who has not answered in this time does not."""
@@ -37,7 +38,7 @@ def ask(path: str, words: tuple[str, ...], env: Mapping[str, str]) -> Answer:
     if is_late:
         return Answer(output or errors, f"{LATE} {LIMIT_S:g} s")
     if process.returncode:
-        said = plain(errors) or plain(output)
+        said = first_line(errors) or first_line(output)
         how = f"ends with code {process.returncode}" if process.returncode > 0 else _signal(-process.returncode)
         return Answer(output or errors, f"{how}: {said}" if said else f"{how} and says nothing")
     return Answer(output or errors)
@@ -122,9 +123,9 @@ def _why_not_started(path: str, error: Exception) -> str:
         return "is no program for this machine"
     if number == errno.ENOENT and os.path.exists(path):
         return f"cannot be started: what its first line or its header names is missing{_interpreter(path)}"
-    return f"cannot be started: {plain(getattr(error, 'strerror', None) or str(error))}"
+    return f"cannot be started: {first_line(getattr(error, 'strerror', None) or str(error))}"
 
 
 def _interpreter(path: str) -> str:
     head = (read_head(path, 256) or b"").split(b"\n", 1)[0]
-    return f" ({plain(head[2:].decode('utf-8', 'replace'))})" if head.startswith(b"#!") else ""
+    return f" ({first_line(head[2:].decode('utf-8', 'replace'))})" if head.startswith(b"#!") else ""

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from core.errors import UsageError
+from core.plan.foreign import plain
 from core.plan.given import Given, Key, Origin, Trouble
 from core.plan.modes import MOST, NONE, Layer, built_in, hint, layer_troubles, names, read_layer, resolve, why_no_mode
-from core.plan.option import plain, shown
+from core.plan.option import shown
 from core.plan.wish import Mode
 from core.run.cache import settings_path
 from core.run.command import FEATURES, MODE, VERBOSE, is_there, project_file

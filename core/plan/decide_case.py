@@ -2,6 +2,7 @@
 
 from typing import Any, NamedTuple
 
+from core.plan.foreign import plain
 from core.plan.found import Found
 from core.plan.given import Given, Origin, Settings, Trouble
 from core.plan.plan import Setting
@@ -193,5 +194,4 @@ def shown(value: Any) -> str:
     if isinstance(value, int) and value.bit_length() > _MAX_BITS:
         return "a very large number"
     text = toml(value) if isinstance(value, (bool, int, float)) else str(value)
-    text = "".join(letter if letter.isprintable() else "�" for letter in text)
-    return text if len(text) <= 200 else text[:199] + "…"
+    return plain(text, 200)

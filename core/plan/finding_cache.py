@@ -1,6 +1,7 @@
 """What keeps a compiler cache from working. Evidence: knowledge of sccache 0.16, told in `docs/findings.md`. Pure."""
 
-from core.plan.finding_facts import Facts, Findings, evidence_of, short, unset
+from core.plan.finding_facts import Facts, Findings, evidence_of, unset
+from core.plan.foreign import short
 from core.plan.found import Tool
 from core.plan.given import Given, Key, Origin
 from core.plan.plan import Evidence, Finding

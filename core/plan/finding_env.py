@@ -1,7 +1,8 @@
 """Variables that nobody reads, and jobservers that have more say than flags. Pure."""
 
 from core.plan.decide_scope import jobserver
-from core.plan.finding_facts import Facts, Findings, evidence_of, short, unset
+from core.plan.finding_facts import Facts, Findings, evidence_of, unset
+from core.plan.foreign import short
 from core.plan.given import Given, Key, Origin
 from core.plan.plan import Change, Evidence, Finding
 

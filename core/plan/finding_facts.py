@@ -9,7 +9,6 @@ from core.plan.given import Given, Key, Origin
 from core.plan.plan import Change, Evidence, Finding
 from core.plan.profile import own_given, profile_chain
 from core.plan.rustflags import Flag, flag_places, flags_at
-from core.run.mask import safe_text
 
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._+-")
 
@@ -136,12 +135,6 @@ def in_shell(text: str) -> str:
 def evidence_of(given: Given, text: str = "") -> Evidence:
     """A place, and what it says there."""
     return Evidence(given.origin, text or toml(given.value))
-
-
-def short(text: str, most: int = 40) -> str:
-    """Foreign text for a title: on one line, without credentials, and not longer than that."""
-    plain = "".join(char if char.isprintable() else "?" for char in safe_text(text))
-    return plain if len(plain) <= most else plain[: most - 1] + "…"
 
 
 Findings = Iterator[Finding]

@@ -10,8 +10,8 @@ from core.plan.finding_facts import (
     evidence_of,
     in_shell,
     is_plain,
-    short,
 )
+from core.plan.foreign import short
 from core.plan.given import Given, Key, Origin
 from core.plan.plan import Change, Evidence, Finding
 from core.plan.rustflags import (

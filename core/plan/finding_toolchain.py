@@ -8,9 +8,9 @@ from core.plan.finding_facts import (
     command_without,
     evidence_of,
     is_plain,
-    short,
     unset,
 )
+from core.plan.foreign import short
 from core.plan.found import Tool
 from core.plan.given import Given, Key
 from core.plan.plan import Change, Evidence, Finding

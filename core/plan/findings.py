@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterator
 
 from core.plan import finding_cache, finding_env, finding_flags, finding_profile, finding_toolchain
 from core.plan.decide_case import Case, case_of
-from core.plan.finding_facts import Facts, short
+from core.plan.finding_facts import Facts
 from core.plan.finding_mask import masked
+from core.plan.foreign import short
 from core.plan.found import Found
 from core.plan.given import Trouble
 from core.plan.plan import Evidence, Finding

@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from core.plan.foreign import plain
 from core.plan.given import Given, Key, Origin, Trouble
-from core.plan.option import Option, Refused, is_word, normal_value, plain, shown
+from core.plan.option import Option, Refused, is_word, normal_value, shown
 from core.plan.wish import Mode
 
 NONE = "none"

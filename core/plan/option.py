@@ -2,6 +2,8 @@
 
 from typing import Any, NamedTuple
 
+from core.plan.foreign import plain
+
 _ALSO: dict[str, dict[object, str]] = {
     "debug": {"0": "none", "1": "limited", "2": "full", "false": "none", "true": "full"},
     "lto": {"false": "thin-local", "true": "fat"},
@@ -10,7 +12,6 @@ _ALSO: dict[str, dict[object, str]] = {
 """What cargo takes besides words, as TOML writes it. Source: cargo book, "Profiles"."""
 _WORD = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
 _MAX_WORD = 40
-_MAX_SHOWN = 60
 
 
 class Option(NamedTuple):
@@ -75,12 +76,6 @@ def shown(value: object) -> str:
     if isinstance(value, list | tuple):
         return "a list"
     return "a table" if isinstance(value, dict) else plain(str(value))
-
-
-def plain(text: str, most: int = _MAX_SHOWN) -> str:
-    """Foreign text for a sentence: one short line, what is not printable is written as `\\x1b`."""
-    cut = text[:most] + ("…" if len(text) > most else "")
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in cut)
 
 
 def is_word(text: object, more: str = "-_") -> bool:

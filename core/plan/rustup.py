@@ -7,8 +7,9 @@ import os
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+from core.plan.foreign import first_line
 from core.plan.given import Given, Key, Origin, Trouble
-from core.plan.small_file import plain, read_small
+from core.plan.small_file import read_small
 
 _EMPTY = 'it names no toolchain: give it a channel, such as "stable"'
 _CHANNELS = ("stable", "beta", "nightly")
@@ -130,7 +131,7 @@ def _linked(given: Given, path: str) -> Chosen:
         return Chosen("", given.origin, "", "path is the folder of a toolchain")
     folder = os.path.normpath(os.path.join(os.path.dirname(path), given.value))
     there = os.path.realpath(folder) if _has_compiler(folder) else ""
-    return Chosen(folder, given.origin, there, "" if there else f"there is no toolchain in {plain(folder)}")
+    return Chosen(folder, given.origin, there, "" if there else f"there is no toolchain in {first_line(folder)}")
 
 
 def _default(home: str, settings: Mapping[Key, Given]) -> Chosen:
@@ -146,7 +147,7 @@ def _resolve(name: str, origin: Origin, home: str, settings: Mapping[Key, Given]
     if name.startswith("/"):
         return Chosen(name, origin, os.path.realpath(name) if _has_compiler(name) else "")
     if "/" in name or name in (".", "..") or not name.isprintable():
-        return Chosen(name, origin, "", f"{plain(name)} is no name of a toolchain")
+        return Chosen(name, origin, "", f"{first_line(name)} is no name of a toolchain")
     toolchains = home + "/toolchains"
     full = name
     if not os.path.isdir(f"{toolchains}/{name}") and is_official(name):

@@ -70,10 +70,3 @@ def stamp(path: str) -> str:
     except (OSError, ValueError):
         return ""
     return f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns} {status.st_dev} {status.st_ino}"
-
-
-def plain(text: str, most: int = 160) -> str:
-    """Foreign text as part of a sentence: one line, nothing in it that a terminal obeys."""
-    line = next((line.strip() for line in text.splitlines() if line.strip()), "")
-    clean = "".join(letter if letter.isprintable() else "?" for letter in line[: most + 1])
-    return clean if len(clean) <= most else clean[: most - 1] + "…"

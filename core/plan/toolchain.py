@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 from core.plan import rustup
 from core.plan.answers import Answers, Question
+from core.plan.foreign import first_line
 from core.plan.found import Toolchain
 from core.plan.given import Given, Key, Origin, Trouble
-from core.plan.small_file import plain
 from core.plan.toml_file import read_leaves
 from core.plan.tools import find_file, search_folders
 
@@ -94,7 +94,11 @@ def _of_path(cargo: str, rustc: str) -> Programs:
 
 def _of_path_base(word: str, cargo: str, programs: Programs) -> Toolchain:
     name = word.removeprefix("+")
-    trouble = f"{plain(cargo)} is not rustup's and does not know +{plain(name)}: leave it out" if word and cargo else ""
+    trouble = (
+        f"{first_line(cargo)} is not rustup's and does not know +{first_line(name)}: leave it out"
+        if word and cargo
+        else ""
+    )
     return Toolchain(chosen_by=Origin("PATH"), is_installed=bool(programs.rustc), trouble=trouble)
 
 
@@ -108,7 +112,9 @@ def _described(
         if answer is not None:
             found = _with_version(found, answer.text)
             if answer.trouble and not found.trouble:
-                found = found._replace(trouble=f"{plain(programs.rustc)} {answer.trouble}; install the toolchain again")
+                found = found._replace(
+                    trouble=f"{first_line(programs.rustc)} {answer.trouble}; install the toolchain again"
+                )
         sysroot = programs.sysroot or _asked_sysroot(programs.rustc, env, answers, may_ask=may_ask)
         found = _with_folder(found._replace(sysroot=sysroot))
     if programs.cargo:

@@ -6,9 +6,9 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from core.plan.answers import Answers, Question
+from core.plan.foreign import first_line
 from core.plan.found import Tool
 from core.plan.given import Given, Origin, Settings
-from core.plan.small_file import plain
 from core.run.fronts import without_fronts
 
 _Folders = Callable[[Mapping[str, str]], tuple[str, ...]]
@@ -118,7 +118,7 @@ def ask_tool(name: str, path: str, env: Mapping[str, str], answers: Answers, *, 
     kind, _, numbers = answer.text.partition(" ")
     parts = numbers.split(".")
     version = tuple(map(int, parts)) if all(one.isdecimal() and len(one) < 12 for one in parts) else ()
-    why = f"{plain(path)} {answer.trouble}; install it again, or take it out of PATH" if answer.trouble else ""
+    why = f"{first_line(path)} {answer.trouble}; install it again, or take it out of PATH" if answer.trouble else ""
     return Tool(name, path, version, why, kind=kind)
 
 

@@ -206,7 +206,7 @@ def test_what_stands_on_standard_error_counts_where_there_is_nothing_else(tmp_pa
         ("no program", "is no program for this machine"),
         ("", "is no program for this machine"),
         ("\x7fELF", "is no program for this machine"),
-        ("#!/bin/sh\nprintf '\\033[31mred\\007\\n' >&2\nexit 1\n", "ends with code 1: ?[31mred?"),
+        ("#!/bin/sh\nprintf '\\033[31mred\\007\\n' >&2\nexit 1\n", "ends with code 1: \\x1b[31mred\\x07"),
     ],
 )
 def test_why_a_program_does_not_run_is_said(tmp_path: Path, text: str, trouble: str) -> None:

@@ -156,7 +156,7 @@ def test_a_value_is_brought_to_one_form(option: str, value: object, form: object
         ("cuda-archs", [80, True], "a list is not"),
         ("cuda-archs", [[80]], "a list is not"),
         ("cuda-archs", {}, "a table is not"),
-        ("panic", "\x1b]0;x\x07" + "y" * 100, '"\\x1b]0;x\\x07' + "y" * 54 + '…" is not'),
+        ("panic", "\x1b]0;x\x07" + "y" * 100, '"\\x1b]0;x\\x07' + "y" * 47 + '…" is not'),
     ],
 )  # fmt: skip
 def test_a_value_that_an_option_does_not_take_is_said_with_those_that_it_takes(
