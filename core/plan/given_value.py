@@ -3,13 +3,14 @@
 import re
 from typing import Any
 
+from core.plan.foreign import short
 from core.plan.given import Key
 
 _SIMPLE = re.compile(
     r"\s*([A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+){0,9})\s*="
     r"""\s*(?:(true|false)|([1-9][0-9]{0,16}|0)|"([^"\\\n\r]*)"|'([^'\n\r]*)')\s*\Z"""
 )
-_EXPECTED = 'it takes the path of a file, or KEY=VALUE as TOML has it, such as build.jobs=2 or term.color="never"'
+_NEITHER = 'is neither the path of a file nor KEY=VALUE as TOML has it, such as build.jobs=2 or term.color="never"'
 
 
 def parse_given(text: str) -> tuple[tuple[Key, Any] | None, str]:
@@ -26,7 +27,7 @@ def parse_given(text: str) -> tuple[tuple[Key, Any] | None, str]:
 
     leaves, _ = parse_text(text.encode(errors="replace"))
     if len(leaves) != 1 or text.lstrip().startswith("["):
-        return None, _EXPECTED
+        return None, f"{short(text) or 'an empty text'} {_NEITHER}"
     key = tuple(leaves[0][0])
     if re.search(r"=\s*\{", text.split('"')[0]):
         return None, f"it sets a table: write --config {'.'.join(key)}=… for each of its values"

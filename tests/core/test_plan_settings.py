@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from core.plan.given import Given, Key, Origin, Settings, Trouble
+from core.plan.given_value import parse_given
 from core.plan.rustflags import effective_rustflags
 from core.plan.settings import read_settings
 from core.plan.variables import find_variables
@@ -218,3 +219,13 @@ def test_a_config_that_may_not_be_read_says_what_to_do(tmp_path: Path) -> None:
     assert trouble.origin == Origin(str(path))
     assert trouble.why.startswith("it cannot be read (")
     assert trouble.why.endswith("mend its permissions, or move it away")
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [("foo", "foo"), ("", "an empty text"), ("x y token=abcdef", "x y token=***"), ("\x1b[2J", "\\x1b[2J")],
+)
+def test_an_option_that_sets_nothing_is_told_by_what_was_typed(text: str, shown: str) -> None:
+    pair, why = parse_given(text)
+    assert pair is None
+    assert why.startswith(f"{shown} is neither the path of a file nor KEY=VALUE")
