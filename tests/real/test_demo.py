@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from core.paths import find_paths
 from tests.fronts import lend_fronts
 from tui.cli.demo import prepare
@@ -34,8 +36,13 @@ def runs(tmp_path: Path) -> dict[str, dict[str, Any]]:
     return {run["agent"]: run for run in json.loads(deck(tmp_path, "ps", "--json", "--all").stdout)["runs"]}
 
 
-def test_the_demo_goes_as_planned_and_can_be_looked_at_afterwards(tmp_path: Path) -> None:
-    done = deck(tmp_path, "demo")
+LIGHT = {"CARGO_PROFILE_RELEASE_OPT_LEVEL": "0", "CARGO_PROFILE_DEV_DEBUG": "0"}
+"""The same crates and the same order of things, in less than half the time of the compilers."""
+
+
+@pytest.mark.parametrize("more", [LIGHT, pytest.param({}, marks=pytest.mark.long)], ids=["light", "as it is"])
+def test_the_demo_goes_as_planned_and_can_be_looked_at_afterwards(tmp_path: Path, more: dict[str, str]) -> None:
+    done = deck(tmp_path, "demo", **more)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "As planned" in done.stdout
     assert "error[E0308]: mismatched types  crates/orchard-rules/src/lib.rs:18:22" in done.stdout
