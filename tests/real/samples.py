@@ -145,7 +145,7 @@ def _manifest(name: str, *, dependencies: str = "", more: str = "") -> str:
 def _files() -> dict[str, str]:
     return {
         "Cargo.toml": '[workspace]\nresolver = "2"\nmembers = ["base", "mid", "app", "broken", "odd", "wide"]\n'
-        'default-members = ["base", "mid", "app"]\n',
+        'default-members = ["base", "mid", "app"]\n[profile.dev]\ndebug = false\n',
         ".cargo/config.toml": _CONFIG,
         "base/Cargo.toml": _manifest("base", more='[[bench]]\nname = "speed"\nharness = false\n'),
         "base/build.rs": _BUILD_SCRIPT,
