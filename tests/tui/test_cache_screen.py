@@ -20,6 +20,7 @@ from core.state import Board, Run
 from tests.scene import FOUR, T0, board_at, run_id
 from tests.tui.conftest import Stage
 from tests.tui.screen_text import painted_at_rest, settled, text_of
+from tests.tui.sizes import PICTURED, SIZES
 from tui.pages import cache as page
 from tui.pages import crates
 from tui.pages.scene import Scene
@@ -30,7 +31,6 @@ from tui.widgets import cache_rows, cache_words, words
 from tui.widgets.look import UNICODE
 from tui.widgets.table_view import TableView
 
-SIZES = [(40, 20), (80, 24), (120, 40), (200, 60)]
 CLAUDE = run_id(0, FOUR[0].begins_s)
 
 
@@ -415,7 +415,7 @@ def test_a_unit_that_came_from_a_cache_is_a_dot_among_the_crates(stage: Stage) -
     assert "sccache: hit, by bob" in [cell.text for cell in crates.detail(scene, serde.key)]
 
 
-@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize("size", PICTURED, ids=lambda size: f"{size[0]}x{size[1]}")
 @pytest.mark.parametrize("view", ["cache", "store", "sheet", "none", "page"])
 def test_caches_look_as_they_did(view: str, size: tuple[int, int], stage: Stage, snap_compare: Any) -> None:
     async def press(pilot: Pilot[Any]) -> None:

@@ -10,6 +10,7 @@ from textual.widgets import Input
 from core.state import Board, Run, RunState
 from tests.tui.conftest import Stage
 from tests.tui.screen_text import text_of
+from tests.tui.sizes import PICTURED
 from tui.bindings import ACTIONS, BOARD, Key, reachable
 from tui.commands import title_of
 from tui.screens.board import BoardScreen
@@ -17,8 +18,6 @@ from tui.screens.confirm import ConfirmScreen
 from tui.screens.help import HelpScreen
 from tui.screens.run import RunScreen
 from tui.themes import THEMES
-
-SIZES = [(40, 20), (80, 24), (120, 40), (200, 60)]
 
 
 def in_state(stage: Stage, state: RunState) -> Run:
@@ -181,7 +180,7 @@ async def test_hostile_names_are_text_in_dialogs(stage: Stage) -> None:
             await pilot.press("escape")
 
 
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", PICTURED)
 @pytest.mark.parametrize(
     "key", ["question_mark", "s", "X", "N", "ctrl+p"], ids=["help", "start", "kill", "name", "any"]
 )

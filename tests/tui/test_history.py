@@ -16,6 +16,7 @@ from core.state import Run
 from tests.scene import T0
 from tests.tui.conftest import Stage
 from tests.tui.screen_text import settled, text_of
+from tests.tui.sizes import PICTURED
 from tui.app import DeckApp
 from tui.screens.compare import CompareScreen, summary
 from tui.screens.history import HistoryScreen
@@ -147,7 +148,7 @@ async def test_one_run_is_compared_with_the_last_of_its_kind(past: Stage) -> Non
         assert isinstance(app.screen, CompareScreen)
 
 
-@pytest.mark.parametrize("size", [(40, 20), (80, 24), (120, 40), (200, 60)], ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize("size", PICTURED, ids=lambda size: f"{size[0]}x{size[1]}")
 @pytest.mark.parametrize("view", ["history", "compare"])
 def test_history_looks_as_it_did(view: str, size: tuple[int, int], past: Stage, snap_compare: Any) -> None:
     async def press(pilot: Pilot[Any]) -> None:

@@ -19,12 +19,11 @@ from tests.lock_scene import with_locks
 from tests.scene import T0
 from tests.tui.conftest import Stage
 from tests.tui.screen_text import text_of
+from tests.tui.sizes import PICTURED
 from tui.screens.locks import LocksScreen
 from tui.screens.run import RunScreen
 from tui.widgets.lock_words import columns, day_began
 from tui.widgets.status_line import StatusLine
-
-SIZES = [(40, 20), (80, 24), (120, 40), (200, 60)]
 
 
 @pytest.fixture
@@ -146,7 +145,7 @@ def test_the_day_began_at_midnight() -> None:
     assert day_began(day_began(T0)) == day_began(T0)
 
 
-@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize("size", PICTURED, ids=lambda size: f"{size[0]}x{size[1]}")
 def test_the_screen_looks_as_it_did(size: tuple[int, int], locked: Stage, snap_compare: Any) -> None:
     async def press(pilot: Pilot[None]) -> None:
         await pilot.press("f4")

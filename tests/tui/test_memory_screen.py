@@ -14,6 +14,7 @@ from tests.scene import T0
 from tests.tui.conftest import Stage
 from tests.tui.link_scene import TOTAL_BYTES, link_end, with_events, with_links
 from tests.tui.screen_text import text_of
+from tests.tui.sizes import PICTURED
 from tui.app import DeckApp
 from tui.link_words import said_of, setting_of
 from tui.screens.confirm import ConfirmScreen
@@ -21,8 +22,6 @@ from tui.screens.link import LinkScreen
 from tui.screens.memory import MemoryScreen
 from tui.screens.run import RunScreen
 from tui.widgets.memory_graph import Frame, MemoryGraph, draw, legend, scale_of
-
-SIZES = [(40, 20), (80, 24), (120, 40), (200, 60)]
 
 
 @pytest.fixture
@@ -283,7 +282,7 @@ async def test_a_link_that_ends_becomes_one_of_the_largest_and_stays_chosen(link
         assert next(row.cells[2].text for row in screen.table.rows if row.key == key) == "900 M"
 
 
-@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize("size", PICTURED, ids=lambda size: f"{size[0]}x{size[1]}")
 @pytest.mark.parametrize("view", ["memory", "ascii", "link", "empty"])
 def test_memory_looks_as_it_did(view: str, size: tuple[int, int], stage: Stage, snap_compare: Any) -> None:
     async def press(pilot: Pilot[Any]) -> None:

@@ -6,10 +6,10 @@ import pytest
 from textual.pilot import Pilot
 
 from tests.tui.conftest import Stage
+from tests.tui.sizes import PICTURED
 from tests.tui.test_logs import until_searched
 from tui.widgets.log_panel import LogPanel
 
-SIZES = [(40, 20), (80, 24), (120, 40), (200, 60)]
 SEARCH = ("g", "slash", *"serde")
 VIEWS: dict[str, tuple[str, ...]] = {
     "log": ("1", "enter", "i"),
@@ -19,7 +19,7 @@ VIEWS: dict[str, tuple[str, ...]] = {
 }
 
 
-@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize("size", PICTURED, ids=lambda size: f"{size[0]}x{size[1]}")
 @pytest.mark.parametrize("view", VIEWS)
 def test_the_screen_looks_as_it_did(view: str, size: tuple[int, int], stage: Stage, snap_compare: Any) -> None:
     async def press(pilot: Pilot[None]) -> None:

@@ -17,6 +17,7 @@ from core.watch.run_processes import RunProcess
 from tests.scene import T0
 from tests.tui.conftest import Stage
 from tests.tui.screen_text import painted_at_rest, settled, text_of
+from tests.tui.sizes import PICTURED
 from tui.screens.board import BoardScreen
 from tui.screens.run import RunScreen
 from tui.widgets.log_panel import LogPanel
@@ -490,7 +491,7 @@ async def test_hostile_text_is_shown_as_text_on_every_page(stage: Stage, size: t
         assert {len(line) for line in shown.split("\n")} == {size[0]}
 
 
-@pytest.mark.parametrize("size", [(40, 20), (80, 24), (120, 40), (200, 60)])
+@pytest.mark.parametrize("size", PICTURED)
 @pytest.mark.parametrize("page", ["crates", "errors", "tests"])
 def test_the_run_screen_looks_as_it_did(stage: Stage, size: tuple[int, int], page: str, snap_compare: Any) -> None:
     play(stage, journal())
