@@ -14,6 +14,8 @@ from textual.app import App
 from textual.message import Message
 from textual.screen import Screen
 
+from tui.timers import later
+
 PATIENCE_S = 0.3
 """A key whose end is not seen for so long (what had the focus is gone) holds nobody up any more."""
 
@@ -49,7 +51,7 @@ class KeyTurns(App[str]):
             await self._next()
         else:
             self._waiting.append(event)
-            self.set_timer(PATIENCE_S, self._lose_patience)
+            later(self, PATIENCE_S, self._lose_patience)
 
     async def _take(self, key: events.Key) -> None:
         self._turn += 1

@@ -1,6 +1,7 @@
 """The logs of all agents in one."""
 
 import re
+from typing import Any
 
 from textual.pilot import Pilot
 
@@ -41,7 +42,7 @@ MAX_PAUSES = 6000
 """Half a minute at least, and more where the machine is busy."""
 
 
-async def until_searched(pilot: Pilot[str]) -> None:
+async def until_searched(pilot: Pilot[Any]) -> None:
     panel = pilot.app.screen.query_one("LogPanel")
     for _ in range(MAX_PAUSES):
         if panel._typing is None and (panel._finder is None or not panel._finder.is_busy):  # type: ignore[attr-defined]

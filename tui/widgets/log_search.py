@@ -11,6 +11,7 @@ from core.errors_in_logs import ERRORS
 from core.finder import Finder
 from core.search import Search, SearchError, compile_pattern
 from tui.format import cut_name
+from tui.timers import later
 from tui.widgets.ansi import safe
 from tui.widgets.log_canvas import LogCanvas
 from tui.widgets.log_lines import LineStore
@@ -97,7 +98,7 @@ class SearchPanel(Vertical):
             self._typed = event.text
             if self._typing is not None:
                 self._typing.stop()
-            self._typing = self.set_timer(_TYPED_S, self._search_typed)
+            self._typing = later(self, _TYPED_S, self._search_typed)
 
     def _search_typed(self) -> None:
         """Go to the first match of what has been typed, from where one was."""
@@ -178,7 +179,7 @@ class SearchPanel(Vertical):
     def work_soon(self) -> None:
         if not self._is_working:
             self._is_working = True
-            self.set_timer(_NEXT_STEP_S, self._work)
+            later(self, _NEXT_STEP_S, self._work)
 
     def _work(self) -> None:
         """A step of what is being searched; the next one soon, while there is more."""
