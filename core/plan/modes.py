@@ -65,7 +65,7 @@ BUILT_IN: dict[str, tuple[str, dict[str, Any]]] = {
     "low-memory": ("no debug information, and no more compilers at once than memory allows", {
         "jobs": "auto", "debug": "none", "deps-debug": "none"}),
     "cuda-iterate": ("as dev; kernels for the GPU of this machine alone, by ninja", {
-        **_DEV, "cmake-generator": "ninja", "cmake-parallel": "jobs", "cuda-archs": "native"}),
+        **_DEV, "cmake-generator": "ninja", "cuda-archs": "native"}),
 }  # fmt: skip
 """What it is for, and its options in their one form, by name."""
 

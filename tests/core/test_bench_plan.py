@@ -2,8 +2,13 @@
 
 import os
 import sys
+from pathlib import Path
+
+import pytest
 
 from bench.plan import done_rounds, missing
+from bench.plan_native import SUBJECTS as NATIVE
+from bench.plan_native import Planned, is_filled, native_families, planned, store_of
 from bench.plan_settings import AGAIN, PLAIN, Arm, Family, families, mode_families, profile, rustflags
 from bench.plan_table import Ratio, by_round, data, judged, noise, page, ratio, settings, table
 from bench.plan_world import SUBJECTS, Edit, read_link_peak, size_bytes, without_tables
@@ -236,3 +241,59 @@ def test_memory_and_sizes_are_the_largest_and_each_file_once(tmp_path: object) -
     assert read_link_peak(f"{tmp_path}/none") == 0
     os.link(f"{tmp_path}/peaks", f"{tmp_path}/again")
     assert size_bytes(str(tmp_path)) == len("a\t5\nb\t70\nc\t6\ntorn")
+
+
+class TestNative:
+    def families(self, **refused: str) -> dict[str, Family]:
+        def plan(_: str, arm: str) -> Planned:
+            why = refused.get(arm.partition("=")[2], "")
+            return Planned() if why else Planned(("--config", arm), (("TOLD", arm),))
+
+        return {family.name: family for family in native_families(plan)}
+
+    def test_arms_are_what_the_product_plans_with_its_variables(self) -> None:
+        families = self.families()
+        assert {family.subject for family in families.values()} <= NATIVE.keys()
+        for family in families.values():
+            assert [arm.told for arm in family.arms[:2]] == [(), ()]
+            assert all(arm.told[0] == "--config" and arm.told[2].startswith("TOLD=") for arm in family.arms[2:])
+
+    def test_a_compiler_cache_is_measured_with_an_empty_and_with_a_filled_store(self) -> None:
+        for family in (self.families()["cmake"], self.families()["cuda"]):
+            stores = {arm.name: arm.store for arm in family.arms if arm.store}
+            assert sorted(stores.values()) == ["empty", "filled"]
+            assert next(name for name, store in stores.items() if store == "filled").endswith("launcher=sccache")
+
+    def test_an_arm_that_cannot_be_had_here_is_not_built_and_the_round_is_whole_without_it(self) -> None:
+        family = Family("made", "kernels", "dev", (Arm(PLAIN), Arm("cuda-archs=native", refused="no GPU")))
+        assert [arm.name for arm in missing([], family, "clean", 0)] == [PLAIN]
+        built = {"family": "made", "situation": "clean", "round": 0, "arm": PLAIN}
+        assert done_rounds([built], family, "clean") == 1
+
+    def test_the_product_is_asked_for_one_setting(self, tmp_path: Path) -> None:
+        (tmp_path / "Cargo.toml").write_text('[package]\nname = "one"\nversion = "0.1.0"\n')
+        env = {**os.environ, "XDG_CACHE_HOME": str(tmp_path), "XDG_STATE_HOME": str(tmp_path)}
+        found = planned(str(tmp_path), env, "debug=line-tables-only")
+        assert found.flags == ("--config", 'profile.dev.debug="line-tables-only"')
+        assert (found.env, found.refused) == ((), "")
+        assert planned(str(tmp_path), {**env, "PATH": ""}, "cuda-archs=90").refused.endswith("is not there")
+
+    def test_only_the_store_that_is_to_be_empty_loses_what_it_has(self, tmp_path: Path) -> None:
+        folder = str(tmp_path)
+        for store, is_left in (("filled", True), ("empty", False)):
+            env = store_of(folder, "/targets/one", Arm("x", store=store), {})
+            Path(env["SCCACHE_DIR"], "object").touch()
+            assert is_filled(folder, "/targets/one")
+            store_of(folder, "/targets/one", Arm("x", store=store), {})
+            assert is_filled(folder, "/targets/one") is is_left
+
+
+@pytest.mark.parametrize("name", ["a.c", "a.cu"])
+def test_an_edit_of_other_languages_is_in_their_words(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("int a;\n")
+    edit = Edit(str(tmp_path / name), is_program=False)
+    edit.make(7)
+    text = (tmp_path / name).read_text()
+    assert text.startswith("int a;\n")
+    assert "10007" in text
+    assert "fn " not in text

@@ -42,7 +42,9 @@ def compilers(verbose: str) -> list[str]:
 
 @pytest.mark.parametrize("shell", ["sh", "dash", "bash"])
 def test_what_is_printed_for_a_shell_has_cargo_build_as_planned(deck: Deck, crate: str, shell: str) -> None:
-    planned = deck.run("plan", "--mode", "cuda-iterate", "--shell", "build", "-v", cwd=crate)
+    mode = '[modes.told]\ninherits = "cuda-iterate"\ncmake-parallel = "jobs"\n'
+    Path(crate, "deck.toml").write_text(mode)
+    planned = deck.run("plan", "--mode", "told", "--shell", "build", "-v", cwd=crate)
     assert (planned.returncode, planned.stderr) == (0, "")
     done = subprocess.run(
         [shell, "-c", 'eval "$1"; ./target/debug/told', shell, planned.stdout], cwd=crate, env=deck.env,
