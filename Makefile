@@ -24,7 +24,7 @@ run: setup
 test: setup
 	@.ci/tools tmux jq git gcc make mold lld clang cmake ninja
 	@.ci/toolchains
-	$(BIN)/python -m pytest -q -n 3 --dist worksteal
+	$(BIN)/python -m pytest -q -n 4 --dist loadfile --no-loadscope-reorder
 
 # The same trials with full counts: an hour or more.
 test-long: setup

@@ -58,12 +58,13 @@ def test_every_line_that_matches_is_found_and_no_other(text: str, tmp_path: Path
     assert search.next_known(0) == (search.lines[0] if search.lines else None)
 
 
-@pytest.mark.parametrize("start", [0, 1, 1500, 2999, 99999])
 @pytest.mark.parametrize("text", ["error", "x{3,}", "error.or", "größer", "^$"])
-def test_it_does_not_matter_where_the_search_begins(text: str, start: int, tmp_path: Path) -> None:
+def test_it_does_not_matter_where_the_search_begins(text: str, tmp_path: Path) -> None:
     rng = random.Random(text)
     log = log_of(tmp_path, b"\n".join(rng.choice(LINES) for _ in range(30000)))
-    assert found_by(Search(log, compile_pattern(text), start)) == expected(log, text)
+    all_lines = expected(log, text)
+    for start in (0, 1, 1500, 2999, 99999):
+        assert found_by(Search(log, compile_pattern(text), start)) == all_lines, start
 
 
 def test_lines_are_found_over_many_blocks_and_from_the_middle_of_one(tmp_path: Path) -> None:

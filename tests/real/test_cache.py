@@ -132,7 +132,11 @@ NO_RECORDS = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("content", NO_RECORDS, ids=range(len(NO_RECORDS)))
+@pytest.mark.parametrize(
+    "content",
+    [NO_RECORDS[0], *(pytest.param(one, marks=pytest.mark.long) for one in NO_RECORDS[1:])],
+    ids=range(len(NO_RECORDS)),
+)
 def test_damaged_records_of_server_and_store_are_made_anew_and_leave_no_server_behind(deck: Deck, content: str) -> None:
     folder = checkout(deck)
     build(deck, "ann", folder)
