@@ -317,6 +317,7 @@ changed. CPU is user and system of all processes. The noise is the factor by whi
 from 1, in either direction. Wall time decides where its noise is at most 5 %, else CPU time. A setting is *faster*
 where all of its interval lies below 0.97 and below the noise, *slower* where it lies above 1.03 and above the noise.
 It earns its place if it is slower nowhere and faster somewhere, or, where its family is for memory, size or the
-program's run, one of those is shown to be less; there, `low-memory` and `release-optimized` may cost time. A figure
-beside time is named where it is shown to differ. Fewer than three rounds prove nothing but sizes, which do not vary.
+program's run, one of those is shown to be less; there, `low-memory`, `release-optimized` and `release-cpu` may cost
+time. A figure beside time is named where it is shown to differ. Fewer than three rounds prove nothing but sizes, which
+do not vary.
 """
