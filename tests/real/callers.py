@@ -138,6 +138,11 @@ CASES: tuple[Case, ...] = (
 )  # fmt: skip
 
 
+BUILT = ("generate-lockfile", "build", "test --no-run", "clippy", "bench --no-run", "doc --no-deps")
+"""What all cases need to have been built before."""
+BUILT_FOR_SAMPLE = BUILT[:3]
+
+
 class Seen(NamedTuple):
     """What a caller has of a case: the streams, and what he sent to files."""
 
@@ -161,13 +166,13 @@ class World:
         self._write_external()
         self._shim: str | None = None
 
-    def prepare(self) -> None:
-        """Write the workspace and build it once with plain cargo."""
+    def prepare(self, lines: tuple[str, ...] = BUILT) -> None:
+        """Write the workspace and build it once with plain cargo, by each of the lines."""
         clean, warm = os.path.join(self._kept, "clean", "ws"), os.path.join(self._kept, "warm")
         samples.write_workspace(clean)
         self._restore("clean")
         ws = os.path.join(self.folder, "ws")
-        for line in ("generate-lockfile", "build", "test --no-run", "clippy", "bench --no-run", "doc --no-deps"):
+        for line in lines:
             subprocess.run(["cargo", "-q", *line.split()], cwd=ws, env=self.env, check=True, capture_output=True)
         shutil.copy2(os.path.join(ws, "Cargo.lock"), clean)
         subprocess.run(["cp", "-a", self.folder, warm], check=True)

@@ -20,16 +20,30 @@ _FRAUDS = {
 }
 
 
+def is_sent_away(case: callers.Case) -> bool:
+    """Nothing of the command's own output is left for the terminal."""
+    return ">../out.txt" in case.line or "2>&1 | cat" in case.line
+
+
 @pytest.fixture(scope="module")
 def world() -> Iterator[World]:
     with temporary_deck() as deck:
         world = World(deck)
-        world.prepare()
+        world.prepare(callers.BUILT_FOR_SAMPLE)
         yield world
 
 
-@pytest.mark.parametrize("is_terminal", [False, True], ids=["pipes", "terminal"])
-@pytest.mark.parametrize("case", [one for one in CASES if one.is_sampled], ids=lambda case: case.name)
+@pytest.mark.parametrize(
+    ("case", "is_terminal"),
+    [
+        # What goes to files or a pipe is the same wherever the caller sits.
+        pytest.param(case, is_terminal, marks=pytest.mark.long if is_terminal and is_sent_away(case) else ())
+        for case in CASES
+        if case.is_sampled
+        for is_terminal in (False, True)
+    ],
+    ids=lambda value: value.name if isinstance(value, callers.Case) else "terminal" if value else "pipes",
+)
 def test_a_caller_sees_what_plain_cargo_shows(world: World, case: callers.Case, is_terminal: bool) -> None:
     plain = world.run(case, "plain", is_terminal)
     # Each case takes one route here, all take both in the bench.
