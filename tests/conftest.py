@@ -13,6 +13,8 @@ SLOWEST = (
     "tests/tui/test_cache_screen.py",
     "tests/real/test_hostile_output.py",
     "tests/real/test_store.py",
+    "tests/core/test_store_process.py",
+    "tests/core/test_engine_process.py",
 )
 """Of the files that take more than ten seconds those that take longest, in this order."""
 
