@@ -241,4 +241,4 @@ def test_a_cross_target_is_told_from_one_that_links(world: World) -> None:
         paths, cwd=str(world.folder), env=world.env, root="", target="aarch64-unknown-linux-gnu", may_ask=False
     )
     assert other.target is not None
-    assert (other.target.has_std, other.unasked) == (False, ())
+    assert (other.target.has_std, other.unasked) == (False, ("target aarch64-unknown-linux-gnu",))
