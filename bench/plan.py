@@ -9,6 +9,7 @@ import argparse
 import json
 import os
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -17,7 +18,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from bench import plan_native, plan_table
+from bench import plan_machine, plan_native, plan_table
 from bench.link_world import measuring_cc
 from bench.plan_settings import Arm, Family, families, has_cranelift, mode_families
 from bench.plan_shared import Kept, check_fetch, check_keys, check_turns
@@ -43,7 +44,6 @@ class Bench:
             measuring_cc(self.deck)
         self.env = {**self.deck.env, "PATH": f"{tools}:{self.deck.env['PATH']}"}
         self.peaks = f"{folder}/peaks"
-        self.notes = f"{folder}/rounds.jsonl"
 
     def workspace(self, subject: Subject) -> str:
         """Its folder, written when first asked for."""
@@ -55,22 +55,18 @@ class Bench:
         return folder
 
     def records(self) -> list[dict[str, Any]]:
-        """Every build so far; a torn last line is none."""
-        try:
-            with open(self.notes, encoding="utf-8") as file:
-                return [json.loads(line) for line in file if line.endswith("\n")]
-        except FileNotFoundError:
-            return []
+        """Every build so far."""
+        return records_of(self.folder)
 
     def note(self, record: dict[str, Any]) -> None:
         """One more."""
-        with open(self.notes, "a", encoding="utf-8") as file:
+        with open(f"{self.folder}/rounds.jsonl", "a", encoding="utf-8") as file:
             file.write(json.dumps(record) + "\n")
 
     def target(self, family: Family, arm: Arm) -> str:
         """Its own target dir."""
-        at = [one.name for one in family.arms].index(arm.name)
-        return f"{self.folder}/targets/{family.name.replace(', ', '-').replace(' ', '-')}-{at}"
+        name = re.sub(r"[^\w=.-]+", "-", f"{family.name}-{arm.name}")
+        return f"{self.folder}/targets/{name}"
 
     def build(self, family: Family, arm: Arm) -> Taken:
         """Once. Raises RuntimeError where it fails."""
@@ -87,6 +83,15 @@ class Bench:
             with open(wall, encoding="ascii") as file:
                 taken = taken._replace(wall_s=int(file.read()) / 1e9)
         return taken
+
+
+def records_of(folder: str) -> list[dict[str, Any]]:
+    """Every build that was measured there; a torn last line is none."""
+    try:
+        with open(f"{folder}/rounds.jsonl", encoding="utf-8") as file:
+            return [json.loads(line) for line in file if line.endswith("\n")]
+    except FileNotFoundError:
+        return []
 
 
 def _profile(family: Family, arm: Arm) -> tuple[str, ...]:
@@ -180,45 +185,28 @@ def _passes(args: argparse.Namespace) -> Iterator[tuple[int, int]]:
     yield args.rounds, args.edits
 
 
-def versions(env: dict[str, str]) -> dict[str, str]:
-    """Of what builds and links."""
-    asked = {
-        "rustc": ["rustc", "-V"], "cargo": ["cargo", "-V"], "nightly": ["rustc", "+nightly", "-V"],
-        "mold": ["mold", "--version"], "lld": ["ld.lld", "--version"], "bfd": ["ld.bfd", "--version"],
-        "cc": ["cc", "--version"],
-    }  # fmt: skip
-    return {name: _first_line(argv, env) for name, argv in asked.items()}
-
-
-def _first_line(argv: list[str], env: dict[str, str]) -> str:
-    try:
-        done = subprocess.run(argv, env=env, capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        return "not there"
-    return (done.stdout.splitlines() or ["not there"])[0]
-
-
 def host_of(env: dict[str, str]) -> str:
     """The triple that rustc builds for by itself."""
     done = subprocess.run(["rustc", "-vV"], env=env, capture_output=True, text=True, check=True)
     return next(line.split()[1] for line in done.stdout.splitlines() if line.startswith("host:"))
 
 
-def write_table(bench: Bench, all_families: Sequence[Family]) -> None:
-    """docs/plan-figures.md and core/plan/figures.json, from what was measured."""
-    known = versions(bench.env)
-    found = plan_table.settings(all_families, bench.records())
-    cores = len(os.sched_getaffinity(0))
-    date = time.strftime("%Y-%m-%d", time.gmtime(os.path.getmtime(bench.notes)))
+def write_table(bench: Bench, all_families: Sequence[Family], also: Sequence[str]) -> None:
+    """docs/plan-figures.md and core/plan/figures.json, from what was measured here and in folders of other machines."""
+    parts = [
+        plan_table.Part(plan_machine.noted(folder, bench.env), plan_table.settings(all_families, records_of(folder)))
+        for folder in (bench.folder, *also)
+    ]
+    here = parts[0].machine
     about = {
-        "workspace": "ripgrep 15.2.0", "cores": cores, "rustc": known["rustc"].removeprefix("rustc "), "date": date,
-        "nightly": known["nightly"].removeprefix("rustc "),
+        "workspace": "ripgrep 15.2.0", "cores": here.cores, "rustc": here.tools["rustc"].removeprefix("rustc "),
+        "date": here.date, "nightly": here.tools["nightly"].removeprefix("rustc "),
     }  # fmt: skip
     with open(f"{REPO}/core/plan/figures.json", "w", encoding="utf-8") as file:
-        json.dump(plan_table.data(found, about), file, indent=1)
+        json.dump(plan_table.data(parts, about), file, indent=1)
         file.write("\n")
     with open(f"{REPO}/docs/plan-figures.md", "w", encoding="utf-8") as file:
-        file.write(plan_table.page(found, SUBJECTS.values(), known, cores, date))
+        file.write(plan_table.page(parts, SUBJECTS.values()))
         file.write("".join(_kept(bench, part) for part in ("turns", "keys", "fetch")))
         if not has_cranelift("+nightly"):
             file.write(_NO_CRANELIFT)
@@ -245,6 +233,10 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=8, help="of clean builds")
     parser.add_argument("--edits", type=int, default=15, help="rounds of builds after an edit, and of links")
     parser.add_argument("--only", nargs="*", default=[], help="families")
+    parser.add_argument(
+        "--arms", nargs="*", default=[], help="settings of those families, beside what they compare with"
+    )
+    parser.add_argument("--also", nargs="*", default=[], help="folders of other machines, for the table")
     parser.add_argument("--minutes", type=float, default=1e6, help="begin no round later than this")
     parser.add_argument("--seed", type=int, default=0, help="of the order; 0: another one each time")
     parser.add_argument("--prepare", action="store_true", help="only write the workspaces and fetch what they need")
@@ -278,12 +270,15 @@ def _main(folder: str, args: argparse.Namespace, parts: list[str]) -> int:
     bench = Bench(folder, args.seed)
     groups = _groups(bench, parts)
     chosen = [one for part in parts for one in groups.get(part, ()) if one.name in args.only or not args.only]
+    chosen = [less for one in chosen if (less := one.with_arms(args.arms))]
     if args.prepare:
         return 0 if [bench.workspace(SUBJECTS[one.subject]) for one in chosen] else 1
+    if chosen:
+        plan_machine.note(folder, bench.env)
     _measure_all(bench, chosen, args)
     codes = [_check(bench, part, args.rounds) for part in ("turns", "keys", "fetch") if part in parts]
     if not args.no_table:
-        write_table(bench, [one for group in groups.values() for one in group])
+        write_table(bench, [one for group in groups.values() for one in group], args.also)
     return max(codes, default=0)
 
 

@@ -2,7 +2,7 @@
 
 import os
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 PLAIN, AGAIN = "plain", "plain again"
@@ -50,6 +50,14 @@ class Family(NamedTuple):
     """What a reader of its table must know."""
     bases: tuple[tuple[str, str], ...] = ((PLAIN, AGAIN),)
     """Arms that the others are compared with, each with its control: the same once more."""
+
+    def with_arms(self, names: Sequence[str]) -> "Family | None":
+        """With those arms alone and what they are compared with; all where none is named; None: it has none of them."""
+        if not names:
+            return self
+        bases = {one for pair in self.bases for one in pair}
+        arms = tuple(arm for arm in self.arms if arm.name in bases or arm.name in names)
+        return self._replace(arms=arms) if any(arm.name in names for arm in arms) else None
 
     @property
     def pairs(self) -> tuple[tuple[str, str, str], ...]:

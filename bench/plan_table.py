@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from bench.plan_machine import Machine
 from bench.plan_settings import PLAIN, Family
 from bench.plan_world import Subject
 from tests.real.usage import interval_of_medians
@@ -110,6 +111,13 @@ def _others(rows: Sequence[Row]) -> list[str]:
     """What is shown beside time, of the first build that shows it: the clean one knows all."""
     found = {name: row for row in reversed(rows) for name in FIGURES if row.judge(name)}
     return [f"{FIGURES[name]} ×{found[name].figures[name].middle:.2f}" for name in FIGURES if name in found]
+
+
+class Part(NamedTuple):
+    """What was measured on one machine."""
+
+    machine: Machine
+    found: Sequence[Setting]
 
 
 def noise(control: Ratio) -> float:
@@ -239,21 +247,26 @@ def _times(one: Ratio | None) -> str:
     return f"×{one.middle:.2f}" if one else ""
 
 
-def data(found: Sequence[Setting], about: Mapping[str, Any]) -> dict[str, Any]:
+def data(parts: Sequence[Part], about: Mapping[str, Any]) -> dict[str, Any]:
     """For the product: what each setting gave against plain cargo, and each mode, by workspace.
 
-    A setting that several families have has the figures of the first; what only a later one took is added.
+    A setting that several families have has the figures of the first; what only a later one took is added. So of
+    machines: what only a later one measured is noted with what it has.
     """
     settings: dict[str, dict[str, Any]] = {}
     modes: dict[str, dict[str, Any]] = {}
-    for one in found:
-        kind, _, mode = one.name.partition("=")
-        if one.base != PLAIN:
-            continue
-        if kind == "mode":
-            modes.setdefault(mode, {})[one.family.subject] = _entry(one)
-        else:
-            settings[one.name] = {**_entry(one), **settings.get(one.name, {})}
+    for part in parts:
+        machine = {} if part is parts[0] else {"cores": part.machine.cores, "gpu": part.machine.gpu}
+        before = set(settings), {(mode, workspace) for mode, those in modes.items() for workspace in those}
+        for one in part.found:
+            kind, _, mode = one.name.partition("=")
+            if one.base != PLAIN or one.name in before[0] or (mode, one.family.subject) in before[1]:
+                continue
+            entry = {**_entry(one), **machine}
+            if kind == "mode":
+                modes.setdefault(mode, {})[one.family.subject] = entry
+            else:
+                settings[one.name] = {**entry, **settings.get(one.name, {})}
     return {**about, "settings": settings, "modes": modes}
 
 
@@ -292,18 +305,23 @@ def _situation(row: Row) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def page(found: Sequence[Setting], subjects: Iterable[Subject], known: Mapping[str, str], cores: int, date: str) -> str:
+def page(parts: Sequence[Part], subjects: Iterable[Subject]) -> str:
     """The whole document."""
     listed = "\n".join(
         f"* **{one.name}**: {': '.join(filter(None, (', '.join(one.members), one.about)))}." for one in subjects
     )
-    tools = "; ".join(f"{name}: {said}" for name, said in known.items())
-    return f"{_INTRO.format(date=date, cores=cores, tools=tools, subjects=listed)}\n{table(found)}"
+    machines = [f"## On {part.machine.shown}\n\n{_tools(part.machine)}\n\n{table(part.found)}" for part in parts]
+    return _INTRO.format(subjects=listed) + "\n" + "\n".join(machines)
+
+
+def _tools(machine: Machine) -> str:
+    said = "; ".join(f"{name}: {words}" for name, words in machine.tools.items() if words != "not there")
+    return f"{machine.date}. {said}."
 
 
 _INTRO = """# What the settings of a plan give
 
-Made by `make bench-plan` on {date}, {cores} cores. {tools}.
+Made by `make bench-plan`, one machine after the other.
 
 Workspaces:
 

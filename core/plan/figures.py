@@ -76,7 +76,8 @@ def gains_of(mode: Mode, table: Table | None = None) -> tuple[str, ...]:
     for workspace, entry in entries.items() if isinstance(entries, dict) else ():
         told = [*_ratios(entry)] if isinstance(entry, dict) else []
         if told:
-            sentences.append(f"measured on {workspace}: {', '.join(told)}")
+            where = ", ".join([workspace, *_machine(entry)])
+            sentences.append(f"measured on {where}: {', '.join(told)}")
     return tuple(sentences)
 
 
@@ -100,14 +101,19 @@ def _table(given: Table | None) -> Table:
 def _where(entry: Table, table: Table) -> str:
     """`ripgrep 15.2.0, profile dev, 2 cores`."""
     short, whole = str(entry.get("workspace", "")), str(table.get("workspace", ""))
-    cores = table.get("cores")
     parts = [
         whole if whole.startswith(short) and whole else short,
         f"profile {entry.get('profile')}",
-        f"{cores} core{'' if cores == 1 else 's'}",
+        *(_machine(entry) or _machine(table)),
         str(entry.get("toolchain", "")),
     ]
     return ", ".join(part for part in parts if part)
+
+
+def _machine(told: Table) -> list[str]:
+    """What the table, or an entry of another machine than the table's, says of it."""
+    cores = told.get("cores")
+    return [part for part in (f"{cores} core{'' if cores == 1 else 's'}" if cores else "", told.get("gpu")) if part]
 
 
 def _times(entry: Table) -> Iterator[str]:

@@ -3,25 +3,30 @@
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bench.plan import done_rounds, missing
+from bench.plan_machine import Machine, look, note, noted
 from bench.plan_native import SUBJECTS as NATIVE
 from bench.plan_native import Planned, is_filled, native_families, planned, store_of
 from bench.plan_settings import AGAIN, PLAIN, Arm, Family, families, mode_families, profile, rustflags
-from bench.plan_table import Ratio, by_round, data, judged, noise, page, ratio, settings, table
+from bench.plan_table import Part, Ratio, by_round, data, judged, noise, page, ratio, settings, table
 from bench.plan_world import SUBJECTS, Edit, read_link_peak, size_bytes, without_tables
 
 _FAMILY = Family("made", "ripgrep", "dev", (Arm(PLAIN), Arm(AGAIN), Arm("debug=none")), situations=("clean", "edit"))
+
+_HERE = Machine(2, "2026-01-01", {"rustc": "rustc 1.95.0", "mold": "not there"})
+_GPU = Machine(16, "2026-01-02", {"nvcc": "release 13.0"}, "NVIDIA H200")
 
 
 def _ratio(low: float, middle: float, high: float) -> Ratio:
     return Ratio(middle, low, high, 1.0, middle, 9)
 
 
-def _records(situation: str, factor: float, rounds: int = 6) -> list[dict[str, object]]:
-    found: list[dict[str, object]] = []
+def _records(situation: str, factor: float, rounds: int = 6) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
     for number in range(rounds):
         for arm, times in ((PLAIN, 1.0), (AGAIN, 1.0 + (number % 3 - 1) / 1000), ("debug=none", factor)):
             wall_s = 10.0 * times * (1 + number)
@@ -157,13 +162,46 @@ def test_the_table_has_a_line_a_situation_and_the_data_the_same_figures() -> Non
     lines = [line for line in table(found).splitlines() if line.startswith("| `debug=none`")]
     assert [line.split("|")[3].strip() for line in lines] == ["clean", "edit"]
     assert all("**faster**" in line for line in lines)
-    entry = data(found, {"cores": 2})["settings"]["debug=none"]
+    entry = data([Part(_HERE, found)], {"cores": 2})["settings"]["debug=none"]
     assert (entry["profile"], entry["earns"], entry["size"], entry["link_peak"]) == ("dev", True, 0.8, 0.8)
     assert (entry["clean"]["cpu"], entry["edit"]["wall"], entry["edit"]["verdict"]) == (0.8, 0.5, "faster")
     assert abs(entry["edit"]["with_s"] - entry["edit"]["without_s"] * 0.5) < 0.01
-    text = page(found, SUBJECTS.values(), {"rustc": "rustc 1.95.0"}, 2, "2026-01-01")
-    assert "2 cores. rustc: rustc 1.95.0." in text
+    text = page([Part(_HERE, found)], SUBJECTS.values())
+    assert "## On 2 cores\n\n2026-01-01. rustc: rustc 1.95.0.\n" in text
     assert "ripgrep-15.2.0" in text
+
+
+def test_what_only_another_machine_measured_is_noted_with_what_it_has() -> None:
+    mode, setting = (_FAMILY._replace(arms=(Arm(PLAIN), Arm(AGAIN), Arm(name))) for name in ("mode=dev", "jobs=1"))
+    renamed = [{**one, "arm": one["arm"].replace("debug=none", "mode=dev")} for one in _records("clean", 0.8)]
+    added = [{**one, "arm": one["arm"].replace("debug=none", "jobs=1")} for one in _records("clean", 0.5)]
+    here = Part(_HERE, [*settings([_FAMILY], _records("clean", 0.8)), *settings([mode], renamed)])
+    other = [{**one, "arm": one["arm"].replace("debug=none", "mode=dev")} for one in _records("clean", 0.1)]
+    there = Part(_GPU, [*settings([_FAMILY], _records("clean", 0.1)), *settings([mode], other),
+                        *settings([setting], added)])  # fmt: skip
+    made = data([here, there], {"cores": 2})
+    assert (made["settings"]["debug=none"]["size"], made["modes"]["dev"]["ripgrep"]["size"]) == (0.8, 0.8)
+    assert (made["settings"]["jobs=1"]["cores"], made["settings"]["jobs=1"]["gpu"]) == (16, "NVIDIA H200")
+    assert "cores" not in made["settings"]["debug=none"]
+    assert "## On 16 cores, NVIDIA H200\n" in page([here, there], SUBJECTS.values())
+
+
+def test_some_arms_are_built_with_what_they_are_compared_with() -> None:
+    family = next(one for one in families("x86_64-unknown-linux-gnu", has_cranelift=False) if one.name == "dev-linker")
+    less = family.with_arms(["linker=mold", "debug=none"])
+    assert less is not None
+    assert [arm.name for arm in less.arms] == [PLAIN, AGAIN, "linker=mold", "linker=bfd", "linker=bfd again"]
+    assert family.with_arms(["debug=none"]) is None
+    assert family.with_arms([]) is family
+
+
+def test_a_machine_is_as_it_was_noted_and_without_a_note_this_one(tmp_path: Path) -> None:
+    env = {"PATH": os.environ["PATH"]}
+    assert noted(str(tmp_path), env) == look(env)
+    note(str(tmp_path), env)
+    file = tmp_path / "machine.json"
+    file.write_text(file.read_text().replace(f'"cores": {look(env).cores}', '"cores": 99'))
+    assert noted(str(tmp_path), env).shown.startswith("99 cores")
 
 
 def test_a_mode_has_figures_of_each_workspace_and_a_setting_those_of_the_first_family_and_more() -> None:
@@ -175,7 +213,7 @@ def test_a_mode_has_figures_of_each_workspace_and_a_setting_those_of_the_first_f
     ]  # fmt: skip
     later = _FAMILY._replace(name="later")
     records += [*_records("edit", 0.8), *({**one, "family": "later"} for one in _records("clean", 0.9))]
-    made = data(settings([*families_of_modes, _FAMILY, later], records), {})
+    made = data([Part(_HERE, settings([*families_of_modes, _FAMILY, later], records))], {})
     assert {name: one["edit"]["wall"] for name, one in made["modes"]["dev"].items()} == {
         "ripgrep": 0.5, "minijinja": 0.7,
     }  # fmt: skip

@@ -32,6 +32,7 @@ def test_it_is_told_on_what_it_was_measured_and_in_which_situation_how_much() ->
         "link: no difference shown; target dir ×0.50 of 381 MB; the program's run ×1.25 of 0.8 s"
     )
     assert "15.2.0, profile dev, 2 cores, nightly: " in measured("debug", "none", table(toolchain="nightly"))
+    assert "15.2.0, profile dev, 16 cores, GPU 1: " in measured("debug", "none", table(cores=16, gpu="GPU 1"))
     assert measured("debug", "none", table(workspace="minijinja")).startswith("measured on minijinja, profile dev")
 
 
@@ -87,5 +88,7 @@ def test_a_mode_says_what_it_gave_where_a_difference_was_shown() -> None:
     table = {"settings": {}, "modes": {"dev": {"ws": entry}}}
     built_in = Mode("dev", Origin("--mode"), {"debug": Given("none", Origin("mode dev"))})
     assert gains_of(built_in, table) == ("measured on ws: after an edit ×0.5, target dir ×0.6",)
+    gpu = {"settings": {}, "modes": {"dev": {"ws": {**entry, "cores": 16, "gpu": "GPU 1"}}}}
+    assert gains_of(built_in, gpu)[0].startswith("measured on ws, 16 cores, GPU 1: after an edit")
     own = built_in._replace(options={"debug": Given("none", Origin("/w/deck.toml", 3))})
     assert gains_of(own, table) == gains_of(Mode(), table) == gains_of(built_in, {"modes": {"dev": 4}}) == ()
