@@ -37,6 +37,7 @@ from tui.source import Deck, foresee_plans
 from tui.tabs import TABS
 from tui.tail import Tails
 from tui.themes import FALLBACKS, has_unicode, pick_theme
+from tui.timers import later
 from tui.view import View
 
 if TYPE_CHECKING:
@@ -137,7 +138,7 @@ class DeckApp(RunActions):
             for number in _SIGNALS:
                 signal.signal(number, leave)
             self._tick()
-            self.set_timer(SETTLED_S, self._settle_memory)
+            later(self, SETTLED_S, self._settle_memory)
             self.run_worker(self._look_around, thread=True, group="machine", exit_on_error=False)
 
     def _settle_memory(self) -> None:

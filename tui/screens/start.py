@@ -24,6 +24,7 @@ from tui.screens.dialog import Dialog
 from tui.screens.sheet import styled
 from tui.screens.start_preview import Asked, Foreseen, fitted
 from tui.source import Foresee
+from tui.timers import later
 from tui.widgets.ansi import safe
 from tui.widgets.table_view import Cell
 
@@ -157,7 +158,7 @@ class StartScreen(Dialog[Wanted | None]):
         self._complain("")
         if self._timer is not None:
             self._timer.stop()
-        self._timer = self.set_timer(self._wait_s, self.look)
+        self._timer = later(self, self._wait_s, self.look)
 
     def on_resize(self) -> None:
         self._say()
