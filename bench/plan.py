@@ -20,7 +20,7 @@ from typing import Any
 
 from bench import plan_machine, plan_native, plan_table
 from bench.link_world import measuring_cc
-from bench.plan_settings import Arm, Family, families, has_cranelift, mode_families
+from bench.plan_settings import Arm, Family, done_rounds, families, has_cranelift, missing, mode_families
 from bench.plan_shared import Kept, check_fetch, check_keys, check_turns
 from bench.plan_world import SUBJECTS as RUST_SUBJECTS
 from bench.plan_world import Edit, Subject, Taken, size_bytes, take, unpack
@@ -110,21 +110,6 @@ def measure(bench: Bench, family: Family, situation: str, rounds: int, deadline:
         if time.monotonic() > deadline:
             return
         _round(bench, family, situation, number)
-
-
-def done_rounds(records: Sequence[dict[str, Any]], family: Family, situation: str) -> int:
-    """Rounds of it that are whole: the number of the next one, which may have been begun."""
-    number = 0
-    while not missing(records, family, situation, number):
-        number += 1
-    return number
-
-
-def missing(records: Sequence[dict[str, Any]], family: Family, situation: str, number: int) -> list[Arm]:
-    """What a round still has to build."""
-    place = (family.name, situation, number)
-    built = {one["arm"] for one in records if (one["family"], one["situation"], one["round"]) == place}
-    return [arm for arm in family.arms if arm.name not in built and not arm.refused]
 
 
 def _edit(bench: Bench, family: Family, situation: str) -> None:
@@ -268,11 +253,15 @@ def _main(folder: str, args: argparse.Namespace, parts: list[str]) -> int:
     # Orphans of a check would be waited for by those who measure: the checks come last, and end what they started.
     usage.become_subreaper()
     bench = Bench(folder, args.seed)
+    if "native" in parts:
+        parts = _with_nvcc(bench, parts)
     groups = _groups(bench, parts)
     chosen = [one for part in parts for one in groups.get(part, ()) if one.name in args.only or not args.only]
     chosen = [less for one in chosen if (less := one.with_arms(args.arms))]
     if args.prepare:
-        return 0 if [bench.workspace(SUBJECTS[one.subject]) for one in chosen] else 1
+        for one in chosen:
+            bench.workspace(SUBJECTS[one.subject])
+        return 0
     if chosen:
         plan_machine.note(folder, bench.env)
     _measure_all(bench, chosen, args)
@@ -292,10 +281,21 @@ def _groups(bench: Bench, parts: Sequence[str]) -> dict[str, tuple[Family, ...]]
     }
 
 
+def _with_nvcc(bench: Bench, parts: list[str]) -> list[str]:
+    """The parts that can be measured. Raises RuntimeError where no nvcc can be had and nothing else was asked for."""
+    try:
+        bench.env = plan_native.with_nvcc(bench.folder, bench.env)
+    except RuntimeError as error:
+        if parts == ["native"]:
+            raise
+        print(f"settings of CMake and nvcc are left out: {error}", flush=True)
+        return [part for part in parts if part != "native"]
+    return parts
+
+
 def _planned(bench: Bench, subject: str, arm: str, is_built: bool) -> plan_native.Planned:
     if not is_built:
         return plan_native.Planned()
-    bench.env = plan_native.with_nvcc(bench.folder, bench.env)
     found = plan_native.planned(bench.workspace(SUBJECTS[subject]), bench.env, arm)
     if found.refused:
         print(f"{subject}: {arm} is left out: {found.refused}", flush=True)

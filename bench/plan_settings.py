@@ -3,7 +3,7 @@
 import os
 import subprocess
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 PLAIN, AGAIN = "plain", "plain again"
 DEPS = 'package."*"'
@@ -68,6 +68,21 @@ class Family(NamedTuple):
         for base, control in self.bases[1:]:
             found += [(name, base, control) for name in (PLAIN, *of_first) if name not in same or name == PLAIN]
         return tuple(found)
+
+
+def done_rounds(records: Sequence[dict[str, Any]], family: Family, situation: str) -> int:
+    """Rounds of it that are whole: the number of the next one, which may have been begun."""
+    number = 0
+    while not missing(records, family, situation, number):
+        number += 1
+    return number
+
+
+def missing(records: Sequence[dict[str, Any]], family: Family, situation: str, number: int) -> list[Arm]:
+    """What a round still has to build."""
+    place = (family.name, situation, number)
+    built = {one["arm"] for one in records if (one["family"], one["situation"], one["round"]) == place}
+    return [arm for arm in family.arms if arm.name not in built and not arm.refused]
 
 
 def config(key: str, value: str) -> tuple[str, str]:

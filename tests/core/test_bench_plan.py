@@ -7,11 +7,21 @@ from typing import Any
 
 import pytest
 
-from bench.plan import done_rounds, missing
 from bench.plan_machine import Machine, look, note, noted
 from bench.plan_native import SUBJECTS as NATIVE
 from bench.plan_native import Planned, is_filled, native_families, planned, store_of
-from bench.plan_settings import AGAIN, PLAIN, Arm, Family, families, mode_families, profile, rustflags
+from bench.plan_settings import (
+    AGAIN,
+    PLAIN,
+    Arm,
+    Family,
+    done_rounds,
+    families,
+    missing,
+    mode_families,
+    profile,
+    rustflags,
+)
 from bench.plan_table import Part, Ratio, by_round, data, judged, noise, page, ratio, settings, table
 from bench.plan_world import SUBJECTS, Edit, read_link_peak, size_bytes, without_tables
 

@@ -6,9 +6,14 @@ import shutil
 import subprocess
 import sys
 
-PACKAGES = ("nvidia-cuda-nvcc", "nvidia-nvvm", "nvidia-cuda-crt", "nvidia-cuda-runtime", "nvidia-cuda-cccl")
-RELEASE = "13.0"
-"""All of one: parts of different ones do not fit together."""
+PACKAGES = (
+    "nvidia-cuda-nvcc==13.0.88",
+    "nvidia-nvvm==13.0.88",
+    "nvidia-cuda-crt==13.0.88",
+    "nvidia-cuda-runtime==13.0.96",
+    "nvidia-cuda-cccl==13.0.85",
+)
+"""All of one release: parts of different ones do not fit together."""
 
 
 def toolkit(folder: str, path: str) -> str:
@@ -25,7 +30,7 @@ def toolkit(folder: str, path: str) -> str:
     home = os.path.dirname(os.path.dirname(os.path.realpath(there))) if there else ""
     if home and os.path.isdir(home + "/lib64"):
         return home
-    home = f"{folder}/nvidia/cu{RELEASE.partition('.')[0]}"
+    home = f"{folder}/nvidia/cu13"
     os.makedirs(os.path.dirname(os.path.abspath(folder)), exist_ok=True)
     with open(folder + ".lock", "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -38,10 +43,9 @@ def toolkit(folder: str, path: str) -> str:
 
 def _fetch(folder: str) -> None:
     shutil.rmtree(folder, ignore_errors=True)
-    wanted = [f"{name}=={RELEASE}.*" for name in PACKAGES]
     argv = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
     done = subprocess.run(
-        [*argv, "--target", folder, *wanted], capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False
+        [*argv, "--target", folder, *PACKAGES], capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False
     )
     if done.returncode:
-        raise RuntimeError(f"no nvcc: {' '.join(wanted)} cannot be put into {folder}: {done.stderr[-1000:]}")
+        raise RuntimeError(f"no nvcc: {' '.join(PACKAGES)} cannot be put into {folder}: {done.stderr[-1000:]}")
