@@ -104,7 +104,7 @@ def test_what_ends_a_build_is_told_with_where_its_mend_is_shown(place: Place) ->
     assert notice.endswith("config.toml:2); `cargo deck plan --why` shows what mends it")
 
 
-@pytest.mark.parametrize("name", ["RUSTFLAGS", "CFLAGS"])
+@pytest.mark.parametrize("name", ["RUSTFLAGS", "CFLAGS_x86_64-unknown-linux-gnu", "BINDGEN_EXTRA_CLANG_ARGS"])
 def test_flags_that_hold_a_credential_are_not_kept_and_such_a_build_is_not_repeated(name: str, place: Place) -> None:
     place.env |= {name: "-g -DMY_TOKEN=planted", "DECK_MODE": "dev", "MY_NOTE": "x MY_TOKEN=planted"}
     run = place.start()

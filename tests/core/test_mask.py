@@ -1,6 +1,6 @@
 import pytest
 
-from core.run.mask import safe_environment, safe_record, safe_text, safe_words
+from core.run.mask import is_flags, safe_environment, safe_record, safe_text, safe_words
 
 
 def test_values_of_credentials_are_only_said_to_be_set() -> None:
@@ -33,6 +33,14 @@ def test_a_variable_named_like_a_credential_is_only_said_to_be_set(name: str) ->
         ("CFLAGS", "-O2 -DAPI_KEY=abc"),
         ("CURL_OPTIONS", "--retry 3 --oauth2-token abc"),
         ("COMPOSE", "MODE=x DB_PASSWORD=abc"),
+        ("SIGN", "gpg --batch --passphrase hunter22"),
+        ("HDR", "Authorization: Bearer abc.def"),
+        ("HEADERS", "accept: text/html\nx-api-key: abc"),
+        ("SETTINGS", '{"token": "abc"}'),
+        ("CFLAGS", "-O2 -DKEY=abc"),
+        ("CFLAGS", "-Wp,-DAPI_KEY=abc"),
+        ("CFLAGS", "-DGITHUBTOKEN=abc"),
+        ("DB", "-DPASSWORD=1234"),
     ],
 )
 def test_a_credential_inside_a_variable_of_another_name_hides_it(name: str, value: str) -> None:
@@ -45,11 +53,36 @@ def test_a_credential_inside_a_variable_of_another_name_hides_it(name: str, valu
         ("RUSTFLAGS", "--cfg tokio_unstable -Ctarget-feature=+keylocker,+aes --keep-going"),
         ("CARGO_PKG_AUTHORS", "A. Author"), ("GIT_AUTHOR_NAME", "me"), ("SSH_AUTH_SOCK", "/run/agent"),
         ("PWD", "/w"), ("OLDPWD", "/w/tokenizer"), ("PATH", "/opt/keys/bin:/bin"), ("XAUTHORITY", "/run/x"),
-        ("CARGO_TARGET_DIR", "/w/tokens/target"),
+        ("CARGO_TARGET_DIR", "/w/tokens/target"), ("LDFLAGS", "-lkeyutils -lm"), ("LDFLAGS", "-l key -lmy-key -lm"),
+        ("CFLAGS", "-Wno-keyword-macro -O2"), ("CFLAGS", "-Wno-key-macro -O2"), ("CFLAGS", "-DKEYMAP=1"),
+        ("CFLAGS", "-DMAX_KEY_LEN=32 -DHAS_KEY=true -Dmax_tokens=4096"),
+        ("RUSTFLAGS", "--remap-path-prefix=/home/me/tokenizers=."),
+        ("RUSTFLAGS", "--remap-path-prefix=/home/me/token=. --remap-path-prefix=/monkey=."),
+        ("RUSTFLAGS", "--remap-path-prefix /home/me/key=. --remap-path-prefix=key=."),
+        ("CFLAGS", "-ffile-prefix-map=token=. -fdebug-prefix-map=/w/token=."),
+        ("RUSTFLAGS", '--cfg tokenizer="fast"'), ("MAKEFLAGS", "w -- MONKEY=1"),
+        ("BINDGEN_EXTRA_CLANG_ARGS", "-DMAX_KEY_LEN=32 -I/usr/include"), ("ORIGINAL_PWD", "/home/me/proj"),
+        ("NOTE", "the key: what counts; token::Kind; see token://x"),
     ],
 )  # fmt: skip
 def test_ordinary_variables_are_kept(name: str, value: str) -> None:
     assert safe_environment({name: value}) == {name: value}
+
+
+def test_the_folder_that_a_variable_names_hides_no_other_one() -> None:
+    env = {"ORIGINAL_PWD": "/home/me/proj", "PATH": "/home/me/proj/bin:/bin", "MYSQL_PWD": "hunter22", "X": "hunter22"}
+    assert safe_environment(env) == {**env, "MYSQL_PWD": None, "X": None}
+
+
+def test_variables_that_change_what_is_made_are_known_by_their_names() -> None:
+    flags = (
+        "RUSTFLAGS CARGO_ENCODED_RUSTFLAGS CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS CFLAGS CXXFLAGS LDFLAGS "
+        "CFLAGS_x86_64-unknown-linux-gnu CXXFLAGS_x86_64_unknown_linux_gnu TARGET_CFLAGS BINDGEN_EXTRA_CLANG_ARGS "
+        "BINDGEN_EXTRA_CLANG_ARGS_x86_64_unknown_linux_gnu NVCC_APPEND_FLAGS CMAKE_CUDA_FLAGS_RELEASE CC HOST_CXX "
+        "CC_aarch64-unknown-linux-gnu"
+    )
+    others = "MAKEFLAGS PATH MY_NOTE CARGO_REGISTRY_TOKEN CCACHE_DIR FLAGSHIP CARGO_HOME CC_API_KEY"
+    assert [name for name in (*flags.split(), *others.split()) if is_flags(name)] == flags.split()
 
 
 def test_command_lines_lose_credentials_in_every_form() -> None:
@@ -63,14 +96,19 @@ def test_command_lines_lose_credentials_in_every_form() -> None:
         "https://bob:x@h/p",
         "has-hunter22222-in",
         "s3cretpw",
+        "--passphrase",
+        "1234",
+        "-H",
+        "Authorization: Basic abc",
     )
     assert safe_words(words, env) == (
         "test", "--token", "***", "--api-key=***", "DB_PASSWORD=***", "https://***@h/p", "has-***-in", "***",
+        "--passphrase", "***", "-H", "Authorization: ***",
     )  # fmt: skip
 
 
 def test_ordinary_words_are_untouched() -> None:
-    words = ("build", "-p", "tokenizer", "--features", "a=b", "--keep-going")
+    words = ("build", "-p", "tokenizer", "--features", "a=b", "--keep-going", "MONKEY=1", "--max-tokens", "4096")
     assert safe_words(words, {"KEY": "short"}) == words
 
 
@@ -94,7 +132,11 @@ def test_a_token_in_a_setting_of_cargo_is_hidden() -> None:
     ('--cfg api_key=\\"vvv vvv\\" -g', "--cfg api_key=*** -g"),
     ('[env] MY_TOKEN = { value = "vvv" } # x', "[env] MY_TOKEN = *** # x"),
     ('MY_TOKEN.value = "vvv"', "MY_TOKEN.value = ***"),
-    ('"MY_TOKEN" = 1234', '"MY_TOKEN" = ***'),
+    ('"MY_TOKEN" = 123456', '"MY_TOKEN" = ***'),
+    ('"MAX_TOKENS" = 4096', '"MAX_TOKENS" = 4096'),
+    ("curl -H 'Authorization: Bearer v.v' x", "curl -H 'Authorization: ***' x"),
+    ("Private-Token:vvv", "Private-Token:***"),
+    ('{"api_key": "v v", "a": 1}', '{"api_key": ***, "a": 1}'),
     ("token = '''v\nv''' x", "token = *** x"),
     ("sh -c 'DB_PASSWORD=\"v v\" run'", "sh -c 'DB_PASSWORD=*** run'"),
     ("sparse+https://user:p@ss@host/x", "sparse+https://***@host/x"),
