@@ -9,6 +9,10 @@ class UsageError(DeckError):
     """The command line or a setting cannot be used as written."""
 
 
+class ModeRefused(UsageError):
+    """The mode that `--mode` names cannot be used: nothing is to be built."""
+
+
 class SpawnError(DeckError):
     """The build could not be started."""
 

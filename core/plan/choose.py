@@ -6,7 +6,6 @@ On the way to every build: with neither file it costs three calls of stat, and a
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from core.errors import UsageError
 from core.plan.foreign import plain
 from core.plan.given import Given, Key, Origin, Trouble
 from core.plan.modes import MOST, NONE, Layer, built_in, hint, layer_troubles, names, read_layer, resolve, why_no_mode
@@ -21,10 +20,6 @@ _BARE = {MODE: "MODE", VERBOSE: "VERBOSE", FEATURES: "FEATURES"}
 _YES, _NO = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
 _DIR_KEYS = ("checkout+agent", "full")
 _PROJECT_KEYS = ("mode", "bare-names", "target-dir-key", "modes")
-
-
-class ModeRefused(UsageError):
-    """The mode that `--mode` names cannot be used: nothing is to be built."""
 
 
 class Own(NamedTuple):

@@ -3,8 +3,10 @@
 Before a build that has no mode only what is known already is used: no program is asked.
 """
 
+import os
 from typing import Any, NamedTuple
 
+from core.errors import ModeRefused
 from core.paths import Paths
 from core.plan import choose
 from core.plan.decide import decide
@@ -107,28 +109,47 @@ def prepare(
     Raises:
         ModeRefused: `flag` names no mode that can be used here.
     """
-    env, root = command.env, command.root
-    chosen = choose.choose_mode(paths.cache, flag=flag, env=env, root=root) if has_wishes else choose.Chosen()
-    if chosen.is_refused:
-        raise choose.ModeRefused(chosen.troubles[-1].sentence)
-    parsed, wish = command.parsed, _wish(command)
-    if has_wishes and command.takes_flags:
-        features, verbose = choose.read_features(env, chosen.own), choose.read_verbose(env, chosen.own)
-        wish = wish._replace(mode=chosen.mode, features=features, is_verbose=verbose)
-        if (wrong := unknown_profile(command.config.settings, wish)) is not None:
-            if flag is not None:
-                raise choose.ModeRefused(wrong.sentence)
-            chosen = chosen._replace(troubles=(*chosen.troubles, wrong))
+    chosen = choose.Chosen()
+    if has_wishes:
+        chosen = choose.choose_mode(paths.cache, flag=flag, env=command.env, root=command.root)
+    wish, troubles = _wish(command, chosen) if has_wishes else (_typed(command), ())
+    if chosen.is_refused or (troubles and flag is not None):
+        raise ModeRefused((troubles or chosen.troubles)[-1].sentence)
     mode, cpu = wish.mode, wish.mode.options.get("target-cpu")
     found = look(
-        paths, cwd=command.cwd, env=env, root=root, toolchain_word=parsed.toolchain or "",
-        target=parsed.value("target") or "", settings=command.config.settings, may_ask=may_ask or bool(mode.name),
-        uses_native=cpu is not None and cpu.value == "native", started_in=command.started_in,
+        paths, cwd=command.cwd, env=command.env, root=command.root, toolchain_word=command.parsed.toolchain or "",
+        target=command.parsed.value("target") or "", settings=command.config.settings,
+        may_ask=may_ask or bool(mode.name), uses_native=cpu is not None and cpu.value == "native",
+        started_in=command.started_in,
     )  # fmt: skip
+    chosen = chosen._replace(troubles=(*chosen.troubles, *troubles))
     return Prepared(command, found, chosen, _with_changed(wish, command))
 
 
-def _wish(command: Command) -> Wish:
+def _wish(command: Command, chosen: choose.Chosen) -> tuple[Wish, tuple[Trouble, ...]]:
+    """With the mode, and what is wrong with its profile."""
+    wish = _typed(command)
+    if chosen.is_refused or not command.takes_flags:
+        return wish, ()
+    features, verbose = choose.read_features(command.env, chosen.own), choose.read_verbose(command.env, chosen.own)
+    wish = wish._replace(mode=chosen.mode, features=features, is_verbose=verbose)
+    wrong = unknown_profile(command.config.settings, wish)
+    return wish, () if wrong is None or _is_named_above(command, wish.mode.options["profile"].value) else (wrong,)
+
+
+def _is_named_above(command: Command, profile: str) -> bool:
+    """A manifest around the build names a profile: it may be the workspace's, where that is written as nobody expects
+    it."""
+    folder = os.path.dirname(os.path.join(command.cwd, command.parsed.value("manifest-path") or "Cargo.toml"))
+    while not all(word in (read_small(folder + "/Cargo.toml") or b"") for word in (b"profile", profile.encode())):
+        above = os.path.dirname(folder)
+        if above == folder:
+            return False
+        folder = above
+    return True
+
+
+def _typed(command: Command) -> Wish:
     """What the command line alone asks for."""
     parsed = command.parsed
     return Wish(subcommand=parsed.command.name if parsed.command else parsed.subcommand, options=parsed.options)
@@ -176,20 +197,28 @@ def preview(paths: Paths, *, words: tuple[str, ...], cwd: str, env: dict[str, st
         ModeRefused: `mode` names none that can be used here.
     """
     from core.plan.figures import with_figures
-    from core.run import begin, decided, identity
+    from core.run import begin
 
     command = begin.command_of(paths, words, cwd, env)
     prepared = prepare(paths, command, flag=mode, may_ask=True)
-    name = agent or identity.find_agent(None, env, cwd).name
-    where = decided.own_target(command)
-    if where.source == "default" and where.path is not None:
-        where = target.foresee_target(paths, prepared.subject(name, command.root, where.path))
     cached = cache.preview_cache(
         paths, command.config, env, root=command.root, given=command.parsed.options.get("config", ()),
         asked=prepared.cache_asked,
     )  # fmt: skip
-    planned = finish(_with_manifests(paths, prepared), where, cached)
+    planned = finish(_with_manifests(paths, prepared), _foreseen(paths, prepared, agent, cwd), cached)
     return with_mends(planned._replace(plan=with_figures(planned.plan)))
+
+
+def _foreseen(paths: Paths, prepared: Prepared, agent: str, cwd: str) -> target.Target:
+    """Where it would build."""
+    from core.run import decided, identity
+
+    command = prepared.command
+    where = decided.own_target(command)
+    if where.source != "default" or where.path is None:
+        return where
+    name = agent or identity.find_agent(None, command.env, cwd).name
+    return target.foresee_target(paths, prepared.subject(name, command.root, where.path))
 
 
 def _with_manifests(paths: Paths, prepared: Prepared) -> Prepared:
@@ -199,7 +228,8 @@ def _with_manifests(paths: Paths, prepared: Prepared) -> Prepared:
     command, found = prepared.command, prepared.found
     if command.parsed.command is None:
         return prepared
-    wrong = manifest_troubles(paths.cache, command.cwd, command.root, command.parsed.value("manifest-path") or "")
+    home = command.env.get("CARGO_HOME") or os.path.expanduser("~/.cargo")
+    wrong = manifest_troubles(paths.cache, command.cwd, command.parsed.value("manifest-path") or "", home.rstrip("/"))
     settings = found.settings
     settings = settings._replace(troubles=tuple(dict.fromkeys((*settings.troubles, *wrong))))
     return prepared._replace(found=found._replace(settings=settings))

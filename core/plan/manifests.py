@@ -12,6 +12,7 @@ from core.plan.given import Given, Key, Origin, Trouble
 from core.plan.option import shown
 from core.plan.small_file import read_small
 from core.plan.toml_file import TomlFile, read_leaves
+from core.run.identity import find_workspace, has_workspace, is_left_out
 
 NAME = "Cargo.toml"
 _MAX_MEMBERS = 500
@@ -22,53 +23,52 @@ _NOTHING = "it has neither [package] nor [workspace], and cargo wants one of the
 _NO_PACKAGE = "it has no [package], and each member of a workspace has one"
 
 
-def manifest_troubles(cache: str, cwd: str, root: str, named: str = "") -> tuple[Trouble, ...]:
-    """What is wrong with the manifests of a build, as far as it can be seen without cargo; each file once.
+def manifest_troubles(cache: str, cwd: str, named: str = "", home: str = "") -> tuple[Trouble, ...]:
+    """What is wrong with the manifests of a build, as far as it can be seen without cargo; each file once. Where it
+    cannot be seen which ones cargo reads, nothing.
 
     Args:
         cache: Folder of what was parsed before; empty: none.
         cwd: Where cargo works.
-        root: Of the workspace; empty: there is none.
-        named: Value of `--manifest-path`; empty: not given.
+        named: Value of `--manifest-path`; empty: not given. What is called otherwise is a script.
+        home: Of cargo, above which it looks for no workspace of what lies in it; empty: not known.
     """
-    if named and not os.path.exists(os.path.join(cwd, named)):
+    if named and os.path.basename(named) != NAME:
+        return ()
+    start = os.path.normpath(os.path.join(cwd, named or NAME))
+    if named and not os.path.exists(start):
         why = f"there is no file {shown(named)}: it takes the path of a {NAME}"
         return (Trouble(Origin("--manifest-path"), why),)
-    return tuple(dict.fromkeys(_find(cache, _paths(os.path.normpath(os.path.join(cwd, named or ".")), root, named))))
+    return tuple(dict.fromkeys(_find(cache, *_read_by_cargo(os.path.dirname(start), home))))
 
 
-def _paths(start: str, root: str, named: str) -> list[str]:
-    """The nearest manifest, and those above it that cargo reads to find the workspace's; that one is the last."""
-    folder = os.path.dirname(start) if named else start
-    found = [start] if named else []
-    while True:
-        if os.path.exists(f"{folder}/{NAME}") and f"{folder}/{NAME}" not in found:
-            found.append(os.path.join(folder, NAME))
+def _read_by_cargo(folder: str, home: str) -> tuple[list[str], str]:
+    """Folders whose manifests cargo reads for a build in one, and the workspace's, which is the last; empty: none."""
+    while not os.path.exists(f"{folder}/{NAME}"):
         above = os.path.dirname(folder)
-        if above == folder or (found and folder == root and root != os.path.dirname(found[0])):
-            return found
+        if above == folder:
+            return [], ""
         folder = above
+    read, root = find_workspace(folder)
+    if home and folder.startswith(home + "/"):
+        read = [one for one in read if f"{one}/".startswith(home + "/")]
+    return read, root if root in read else ""
 
 
-def _find(cache: str, paths: Sequence[str]) -> Iterator[Trouble]:
-    for path in paths:
+def _find(cache: str, folders: Sequence[str], root: str) -> Iterator[Trouble]:
+    for folder in folders:
+        path = os.path.join(folder, NAME)
         file = read_leaves(cache, path)
         yield from file.troubles
         if file.troubles:
-            continue
-        is_workspace = _is_workspace(path, file)
+            return  # cargo reads no further
+        is_seen = has_workspace(read_small(path) or b"")
+        is_workspace = is_seen or any(key[0] == "workspace" for key in file.leaves)
         yield from _wrong_package(path, file, "" if is_workspace else _NOTHING)
-        if is_workspace:
-            yield from _of_members(cache, os.path.dirname(path), file.leaves)
-            return
-
-
-def _is_workspace(path: str, file: TomlFile) -> bool:
-    """A `[workspace]` stands in it, an empty one too."""
-    if any(key[0] == "workspace" for key in file.leaves):
-        return True
-    lines = (read_small(path) or b"").splitlines()
-    return any(line.strip().startswith((b"[workspace]", b"[workspace.")) for line in lines)
+        if folder == root:
+            yield from _of_members(cache, folder, file.leaves)
+        if is_workspace and not is_seen:
+            return  # `workspace = { … }`: whose workspace it is was not looked at
 
 
 def _wrong_package(path: str, file: TomlFile, without: str) -> Iterator[Trouble]:
@@ -92,11 +92,11 @@ def _of_members(cache: str, root: str, leaves: Mapping[Key, Given]) -> Iterator[
         yield Trouble(given.origin, 'members is an array of paths, such as ["crates/*"]')
         return
     left_out = leaves.get(("workspace", "exclude"))
-    excluded = [os.path.normpath(f"{root}/{one}") for one in left_out.words] if left_out is not None else []
+    excluded = left_out.words if left_out is not None else ()
     budget = [_MAX_LOOKED_AT]
     for pattern in given.value[:_MAX_MEMBERS]:
         for folder in matching(root, pattern, budget):
-            if any(f"{folder}/".startswith(f"{one}/") for one in excluded) or folder == root:
+            if folder == root or is_left_out(root, excluded, given.value, folder):
                 continue
             yield from _of_member(cache, folder, pattern, given)
 
@@ -121,17 +121,17 @@ def matching(root: str, pattern: str, budget: list[int]) -> list[str]:
     """Folders that a path with `*`, `?` and `[…]` stands for, in order; `budget`: entries that may be looked at."""
     if "\0" in pattern:
         return []
-    found = [root]
+    found = ["/" if pattern.startswith("/") else root]
     for part in pattern.split("/"):
         if not _is_pattern(part):
             found = [os.path.normpath(os.path.join(folder, part)) for folder in found]
             continue
-        found = [f"{folder}/{name}" for folder in found for name in _names(folder, part, budget)][:_MAX_MEMBERS]
+        found = [os.path.join(folder, name) for folder in found for name in _names(folder, part, budget)][:_MAX_MEMBERS]
     return found
 
 
 def _is_pattern(part: str) -> bool:
-    return any(char in part for char in "*?[")
+    return any(char in part for char in "*?[]")
 
 
 def _names(folder: str, part: str, budget: list[int]) -> list[str]:

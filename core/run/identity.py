@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from core.errors import UsageError
@@ -68,30 +68,99 @@ def git_root(cwd: str) -> str | None:
 
 
 def workspace_root(cwd: str, manifest: str | None) -> str | None:
-    """The workspace root that cargo would use; None where no Cargo.toml is found.
-
-    The nearest package's own folder, unless a `[workspace]` table stands there or above it (cheap: text, no TOML;
-    an `exclude` is not looked at: the answer names a checkout, cargo itself decides what it builds).
-    """
+    """The workspace root that cargo would use: the package's own folder where it is in none; None where no Cargo.toml
+    is found."""
     start = os.path.dirname(os.path.join(cwd, manifest)) if manifest else cwd
     package = _upwards(os.path.normpath(start), lambda folder: os.path.isfile(folder + "/Cargo.toml"))
-    if package is None:
-        return None
-    return _upwards(package, _has_workspace) or package
+    return None if package is None else find_workspace(package)[1] or package
 
 
-def _has_workspace(folder: str) -> bool:
+def find_workspace(package: str) -> tuple[list[str], str]:
+    """Folders whose Cargo.toml cargo reads to find the workspace of a package, and that workspace's; empty: there is
+    none. By the text, without reading TOML: that is cheap. Source: cargo 1.95, `find_workspace_root`.
+    """
+    read: list[str] = []
+    folder = package
+    while True:
+        content = _manifest(folder)
+        if content is not None:
+            read.append(folder)
+            if has_workspace(content):
+                if folder == package or not _excludes(content, folder, package):
+                    return read, folder
+            elif pointed := _pointed(content, folder):
+                return [*read, pointed], pointed
+        parent = os.path.dirname(folder)
+        if parent == folder:
+            return read, ""
+        folder = parent
+
+
+def _manifest(folder: str) -> bytes | None:
+    """None: there is none; empty: it is no file, or not to be read."""
     path = folder + "/Cargo.toml"
     if not os.path.isfile(path):
-        return False  # to open a pipe would wait for its writer
+        return b"" if os.path.exists(path) else None  # to open a pipe would wait for its writer
     try:
         with open(path, "rb") as file:
-            content = file.read(1 << 20)
+            return file.read(1 << 20)
     except OSError:
+        return b""
+
+
+def has_workspace(content: bytes) -> bool:
+    """A manifest has a table `[workspace]`, an empty one too."""
+    return b"[workspace" in content and any(map(_opens_workspace, content.splitlines()))
+
+
+def _opens_workspace(line: bytes) -> bool:
+    return line.strip().startswith((b"[workspace]", b"[workspace."))
+
+
+def _excludes(content: bytes, root: str, package: str) -> bool:
+    if b"exclude" not in content:
         return False
-    return b"[workspace" in content and any(
-        line.strip().startswith((b"[workspace]", b"[workspace.")) for line in content.splitlines()
+    table = b"\n".join(_lines_of_workspace(content))
+    return is_left_out(root, _array(table, b"exclude"), _array(table, b"members"), package)
+
+
+def _lines_of_workspace(content: bytes) -> Iterator[bytes]:
+    """Of `[workspace]` itself, without comments."""
+    is_inside = False
+    for line in content.splitlines():
+        text = line.strip()
+        if text.startswith(b"[") and text.partition(b"#")[0].rstrip().endswith(b"]") and b'"' not in text:
+            is_inside = text.startswith(b"[workspace]")
+        elif is_inside:
+            yield text.partition(b"#")[0]
+
+
+def _array(table: bytes, name: bytes) -> list[str]:
+    """`exclude = ["a", "b"]`."""
+    found = re.search(rb"^" + name + rb"[ \t]*=[ \t]*\[([^\]]*)\]", table, re.M)
+    return [os.fsdecode(one) for one in re.findall(rb"[\"']([^\"'\n]*)[\"']", found[1])] if found else []
+
+
+def is_left_out(root: str, exclude: Sequence[str], members: Sequence[str], folder: str) -> bool:
+    """A workspace excludes a folder, and no member is named above it. Source: cargo 1.95, `is_excluded`: paths are
+    compared as they stand there, patterns mean nothing."""
+    return any(_is_below(folder, root, one) for one in exclude) and not any(
+        _is_below(folder, root, one) for one in members
     )
+
+
+def _is_below(folder: str, root: str, path: str) -> bool:
+    parts = [part for part in os.path.join(root, path).split("/") if part not in ("", ".")]
+    return folder.strip("/").split("/")[: len(parts)] == parts
+
+
+def _pointed(content: bytes, folder: str) -> str:
+    """The workspace that `package.workspace = "../.."` names; empty: nothing is named, or there is none."""
+    if b"workspace" not in content:
+        return ""
+    found = re.search(rb"^[ \t]*(?:package\.)?workspace[ \t]*=[ \t]*[\"']([^\"'\n]+)[\"']", content, re.M)
+    named = os.path.normpath(os.path.join(folder, os.fsdecode(found[1]))) if found and b"\0" not in found[1] else ""
+    return named if named and has_workspace(_manifest(named) or b"") else ""
 
 
 def _upwards(folder: str, is_it: Callable[[str], bool]) -> str | None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from core.actions import Actions
-from core.errors import SpawnError, UsageError
+from core.errors import ModeRefused, SpawnError, UsageError
 from core.late_plan import plan_late
 from core.plan import choose, make
 from core.plan.decide import decide
@@ -176,7 +176,7 @@ def test_a_profile_of_a_mode_that_nobody_defines_is_told_before_the_build_with_t
 
 def test_a_mode_on_the_command_line_whose_profile_nobody_defines_is_refused(place: Place) -> None:
     why = with_a_profile_that_there_is_not(place)
-    with pytest.raises(choose.ModeRefused) as refused:
+    with pytest.raises(ModeRefused) as refused:
         place.start(mode="lto")
     assert str(refused.value) == why
 
@@ -187,6 +187,36 @@ def test_a_mode_on_the_command_line_whose_profile_nobody_defines_is_refused(plac
 def test_a_profile_that_would_not_be_built_anyway_is_no_trouble(words: tuple[str, ...], place: Place) -> None:
     with_a_profile_that_there_is_not(place)
     assert place.record(place.start(*words))["findings"] == []
+
+
+@pytest.mark.parametrize(
+    ("root", "package"),
+    [
+        ('[workspace]\nexclude = ["crates/left"]\n', "[profile.dist]\ninherits = 'release'\n"),
+        ("[workspace]\n", "workspace = '../../other'\n"),
+        ('workspace = { members = ["crates/left"] }\nprofile.dist.inherits = "release"\n', ""),
+    ],
+)
+def test_a_profile_of_the_manifest_that_cargo_takes_it_from_is_defined(root: str, package: str, place: Place) -> None:
+    (place.root / ".git").mkdir()
+    (place.root / "deck.toml").write_text('[modes.d]\nprofile = "dist"\n')
+    (place.root / "Cargo.toml").write_text(root)
+    left, other = place.root / "crates" / "left", place.root / "other"
+    for folder, text in (
+        (left, f'[package]\nname = "left"\n{package}'),
+        (other, "[workspace]\n[profile.dist]\ndebug = 0"),
+    ):
+        folder.mkdir(parents=True)
+        (folder / "Cargo.toml").write_text(text)
+    run = begin.start_detached(
+        place.paths, agent="a", cwd=str(left), words=("build",), tool="cargo", env=place.env, mode="d"
+    )
+    assert exit_of(place.paths, run)["code"] == 0
+    planned = make.preview(place.paths, words=("build",), cwd=str(left), env=place.env, mode="d")
+    assert [one.title for one in planned.plan.findings if one.id == "settings-unusable"] == []
+    if package:
+        assert planned.plan.flags[:2] == ("--profile", "dist")
+        assert planned.found.root == str(left if "dist" in package else other)
 
 
 def test_a_profile_is_not_missed_where_the_manifest_cannot_be_read(place: Place) -> None:

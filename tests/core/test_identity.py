@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import UsageError
-from core.run.identity import find_agent, workspace_root
+from core.run.identity import find_agent, find_workspace, workspace_root
 
 
 def test_a_flag_wins_over_everything(tmp_path: Path) -> None:
@@ -40,3 +40,51 @@ def test_the_workspace_root_is_the_outermost_with_a_workspace_table(tmp_path: Pa
 
 def test_outside_of_any_package_there_is_no_root(tmp_path: Path) -> None:
     assert workspace_root(str(tmp_path), None) is None
+
+
+def package(folder: Path, more: str = "") -> str:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "Cargo.toml").write_text(f'[package]\nname = "{folder.name}"\n{more}')
+    return str(folder)
+
+
+@pytest.mark.parametrize(
+    ("table", "is_out"),
+    [
+        ('exclude = ["left"]', True),
+        ("exclude = [ # why\n  'other', # \"it\"\n  './left/', # [\n]\nresolver = '2'", True),
+        ('members = ["*"]\nexclude = ["/ROOT/left"]', True),
+        ('members = ["left/x"]\nexclude = ["left"]', True),
+        ('members = ["left"]\nexclude = ["left"]', False),
+        ('exclude = ["lef", "left/x", "le*", "gone/../left"]', False),
+        ('# exclude = ["left"]', False),
+        ('[workspace.metadata.x]\nexclude = ["left"]', False),
+        ('[package]\nexclude = ["left"]', False),
+        ('[package.metadata."x]y"]\nexclude = 3', False),
+        ("exclude = 3", False),
+    ],
+)
+def test_a_package_that_the_workspace_leaves_out_is_its_own_root(table: str, is_out: bool, tmp_path: Path) -> None:
+    (tmp_path / "Cargo.toml").write_text(f"[workspace]\n{table}\n".replace("/ROOT", str(tmp_path)))
+    left = package(tmp_path / "left")
+    assert workspace_root(left, None) == (left if is_out else str(tmp_path))
+    assert find_workspace(left) == ([left, str(tmp_path)], "" if is_out else str(tmp_path))
+    assert workspace_root(str(tmp_path), None) == str(tmp_path)
+
+
+def test_what_one_workspace_leaves_out_may_belong_to_one_above(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "Cargo.toml").write_text('[workspace]\nmembers = ["in/left"]\n')
+    (tmp_path / "in/Cargo.toml").write_text('[workspace]\nexclude = ["left"]\n')
+    assert workspace_root(package(tmp_path / "in/left"), None) == str(tmp_path)
+
+
+@pytest.mark.parametrize("key", ["workspace", "package.workspace"])
+def test_a_package_that_names_its_workspace_is_in_that_one(key: str, tmp_path: Path) -> None:
+    (tmp_path / "ws").mkdir()
+    (tmp_path / "ws/Cargo.toml").write_text("[workspace]\n")
+    (tmp_path / "Cargo.toml").write_text("[workspace]\n")
+    member = package(tmp_path / "far/member", f'{key} = "../../ws"\n[dependencies]\na.workspace = true\n')
+    assert find_workspace(member) == ([member, str(tmp_path / "ws")], str(tmp_path / "ws"))
+    lost = package(tmp_path / "lost", '[dependencies]\nworkspace = "1.0"\n')
+    assert workspace_root(lost, None) == str(tmp_path)

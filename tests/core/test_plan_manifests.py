@@ -30,7 +30,7 @@ def write(path: Path, text: str | bytes) -> None:
 
 def told(root: Path, cwd: Path | None = None, named: str = "") -> list[tuple[str, int, str]]:
     """File below the workspace, line, sentence."""
-    found = manifest_troubles("", str(cwd or root), str(root), named)
+    found = manifest_troubles("", str(cwd or root), named)
     return [(one.origin.place.removeprefix(f"{root}/"), one.origin.line, one.why) for one in found]
 
 
@@ -43,6 +43,54 @@ def test_an_empty_workspace_table_ends_the_way_up(root: Path) -> None:
     write(root / "one/Cargo.toml", PACKAGE + "[workspace]\n")
     write(root / "crates/Cargo.toml", "[workspace]\n")
     assert told(root / "one") == told(root / "crates") == []
+
+
+def test_a_package_that_is_left_out_has_nothing_to_do_with_the_workspace_around_it(root: Path) -> None:
+    write(root / "one/Cargo.toml", BROKEN)
+    assert told(root, root / "crates/left") == told(root, named="crates/left/Cargo.toml") == []
+    assert told(root, root / "crates/two") != []
+    write(root / "Cargo.toml", BROKEN)
+    assert [file for file, _, _ in told(root, root / "crates/left")] == ["Cargo.toml"]
+
+
+def test_members_and_what_is_left_out_may_be_named_from_the_root_of_all(root: Path) -> None:
+    write(
+        root / "Cargo.toml",
+        f'[workspace]\nmembers = ["{root}/one", "{root}/crates/*"]\nexclude = ["{root}/crates/left"]',
+    )
+    write(root / "crates/left/Cargo.toml", BROKEN)
+    assert told(root) == []
+    write(root / "one/Cargo.toml", BROKEN)
+    assert [file for file, _, _ in told(root)] == ["one/Cargo.toml"]
+
+
+def test_a_member_that_is_named_counts_though_its_folder_is_left_out(root: Path) -> None:
+    write(root / "Cargo.toml", '[workspace]\nmembers = ["crates/left"]\nexclude = ["crates"]\n')
+    write(root / "crates/left/Cargo.toml", BROKEN)
+    assert [file for file, _, _ in told(root)] == ["crates/left/Cargo.toml"]
+
+
+def test_a_package_that_names_its_workspace_is_not_looked_for_in_others(root: Path) -> None:
+    write(root / "far/Cargo.toml", BROKEN)
+    write(root / "far/x/Cargo.toml", PACKAGE + 'workspace = "../../ws"\n')
+    write(root / "ws/Cargo.toml", '[workspace]\nmembers = ["../far/x", "../gone"]\n')
+    assert told(root, root / "far/x") == [
+        ("ws/Cargo.toml", 2, 'members names "../gone", where there is no Cargo.toml: make it, or take it out')
+    ]
+
+
+def test_a_script_is_no_manifest(root: Path) -> None:
+    write(root / "a.rs", "fn main() {}\n")
+    write(root / "Cargo.toml", BROKEN)
+    assert told(root, named="a.rs") == told(root, named="gone.rs") == []
+
+
+def test_above_the_home_of_cargo_no_workspace_is_looked_for(root: Path) -> None:
+    write(root / "Cargo.toml", BROKEN)
+    write(root / "home/src/x/Cargo.toml", PACKAGE)
+    assert manifest_troubles("", f"{root}/home/src/x", "", f"{root}/home") == ()
+    assert len(manifest_troubles("", f"{root}/home/src/x", "", f"{root}/other")) == 1
+    assert len(manifest_troubles("", f"{root}/one", "", f"{root}/home")) == 1
 
 
 def test_a_manifest_of_a_member_that_is_no_toml_is_named_with_its_line_wherever_one_builds(root: Path) -> None:
@@ -61,7 +109,7 @@ def test_what_is_left_out_of_a_workspace_is_not_looked_at(root: Path) -> None:
 def test_a_manifest_of_the_workspace_that_cannot_be_used_is_told_in_its_members_too(content: bytes, root: Path) -> None:
     write(root / "Cargo.toml", content)
     for cwd in (root, root / "one"):
-        found = manifest_troubles("", str(cwd), str(cwd))  # whose root nobody can tell
+        found = manifest_troubles("", str(cwd))
         assert [one.origin.place for one in found] == [f"{root}/Cargo.toml"]
 
 

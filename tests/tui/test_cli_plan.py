@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 
-from core.errors import StateError, UsageError
-from core.plan.choose import ModeRefused
+from core.errors import ModeRefused, StateError, UsageError
 from core.plan.found import Found, Machine, Target, Tool, Toolchain
 from core.plan.given import Given, Origin, Settings, Trouble
 from core.plan.make import Planned, with_mends

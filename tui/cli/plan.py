@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from core.clock import monotonic
-from core.errors import UsageError
+from core.errors import ModeRefused, UsageError
 from core.paths import Paths
-from core.plan.choose import FLAG, ModeRefused, all_modes
+from core.plan.choose import FLAG, all_modes
 from core.plan.make import Planned, preview
 from core.run import begin
 from tui.cli import common

@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from core.errors import DeckError
+from core.errors import DeckError, ModeRefused
 from core.paths import Paths
 from core.plan.figures import gains_of, measured
 from core.plan.make import Planned
@@ -47,7 +47,7 @@ def foresee(paths: Paths, env: Mapping[str, str], asked: Asked) -> Foreseen:
         planned = make.preview(
             paths, words=asked.words, cwd=asked.cwd, env=variables, mode=asked.mode or None, agent=asked.agent
         )
-    except choose.ModeRefused as error:
+    except ModeRefused as error:
         why = str(error).removeprefix(f"{choose.FLAG}: ")
         return Foreseen((Cell(why, "failed"),), is_refused=True)
     except DeckError as error:
