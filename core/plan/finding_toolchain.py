@@ -22,6 +22,7 @@ _ARGUMENTS = ("link-arg", "link-args", "pre-link-args")
 _GCC_WITH_MOLD = (12, 1)
 _GCC_WITH_WILD = (16,)
 _GCC = ("cc", "gcc")
+_SIZE = ", and 1.6 GB of disk with rustup's default profile of 1.95"
 
 
 def find_toolchain(facts: Facts) -> Findings:
@@ -29,14 +30,27 @@ def find_toolchain(facts: Facts) -> Findings:
     toolchain = facts.found.toolchain
     if toolchain.is_installed or not toolchain.name:
         return
+    if toolchain.is_coming:
+        yield _coming("toolchain-missing", f"toolchain {short(toolchain.name, 45)}",
+                      Evidence(toolchain.chosen_by, toolchain.name), _SIZE)  # fmt: skip
+        return
     yield Finding(
         "toolchain-missing",
         "error",
         f"The toolchain {short(toolchain.name, 45)} is not installed",
         (Evidence(toolchain.chosen_by, toolchain.name),),
-        "No build at all, or a download before it where rustup may install by itself.",
+        "No build at all: rustup is told not to install by itself, or does not know where from.",
         command("rustup", "toolchain", "install", toolchain.name),
     )
+
+
+def _coming(name: str, what: str, evidence: Evidence, size: str) -> Finding:
+    """What rustup installs by itself."""
+    return Finding(
+        name, "hint", f"rustup will install the {what} first", (evidence,),
+        f"A download before the build{size} (tried with rustup 1.29; not with RUSTUP_AUTO_INSTALL=0 or after "
+        "`rustup set auto-install disable`).",
+    )  # fmt: skip
 
 
 def find_unknown_target(facts: Facts) -> Findings:
@@ -74,6 +88,10 @@ def find_std(facts: Facts) -> Findings:
     """A target whose standard library is not installed."""
     target, toolchain = facts.found.target, facts.found.toolchain
     if target is None or target.has_std or not toolchain.is_installed or _builds_std(facts) or not target.is_known:
+        return
+    if target.triple in toolchain.coming_targets:
+        yield _coming("std-missing", f"standard library of {short(target.triple, 40)}",
+                      Evidence(target.origin, target.triple), "")  # fmt: skip
         return
     if target.is_own:
         yield Finding(

@@ -41,6 +41,8 @@ class Toolchain(NamedTuple):
     chosen_by: Origin = Origin("")
     """`+nightly`, `RUSTUP_TOOLCHAIN`, a `rust-toolchain.toml`, `rustup override`, `rustup default`, or PATH."""
     is_installed: bool = True
+    is_coming: bool = False
+    """It is not, and rustup will install it by itself before the build."""
     channel: str = ""
     """`stable`, `beta`, `nightly`, `dev`; empty: not known."""
     rustc: tuple[int, ...] = ()
@@ -53,6 +55,8 @@ class Toolchain(NamedTuple):
     """Absolute; empty: not known."""
     targets: tuple[str, ...] = ()
     """Triples whose std is installed."""
+    coming_targets: tuple[str, ...] = ()
+    """Triples whose std rustup will install by itself before the build where it is not: its file names them."""
     has_cranelift: bool = False
     has_own_lld: bool = False
     """It brings `rust-lld` in the form in which gcc finds it."""

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from core.plan.foreign import first_line
 from core.plan.given import Given, Key, Origin, Trouble
 from core.plan.small_file import read_small
+from core.run.command import rustup_home
 
 _EMPTY = 'it names no toolchain: give it a channel, such as "stable"'
 _CHANNELS = ("stable", "beta", "nightly")
@@ -17,6 +18,8 @@ _FALLBACKS = ("nightly", "beta", "stable")
 """Where a toolchain has no cargo, that of the first of these is taken."""
 
 ReadToml = Callable[[str], tuple[Mapping[Key, Given], tuple[Trouble, ...]]]
+_World = tuple[str, Mapping[Key, Given], ReadToml]
+"""Rustup's folder, its settings, and how TOML is read."""
 
 
 class Chosen(NamedTuple):
@@ -29,11 +32,10 @@ class Chosen(NamedTuple):
     """Where it lies; empty: it is not installed."""
     trouble: str = ""
     """Why rustup will refuse to run."""
-
-
-def rustup_home(env: Mapping[str, str]) -> str:
-    """Its folder."""
-    return env.get("RUSTUP_HOME") or (env.get("HOME") or os.path.expanduser("~")) + "/.rustup"
+    targets: tuple[str, ...] = ()
+    """Triples that the file which chooses it wants a std of."""
+    installs: bool = False
+    """What is lacking of it rustup will install by itself."""
 
 
 def is_proxy(path: str) -> bool:
@@ -60,11 +62,27 @@ def choose(word: str, cwd: str, env: Mapping[str, str], read_toml: ReadToml) -> 
     settings, troubles = read_toml(home + "/settings.toml")
     if troubles:
         return Chosen("", troubles[0].origin, "", troubles[0].why)
+    chosen = _choose(word, cwd, env, (home, settings, read_toml))
+    is_broken = not chosen.folder and os.path.lexists(f"{home}/toolchains/{chosen.name}")
+    can_come = is_official(chosen.name) and not chosen.trouble and not is_broken
+    return chosen._replace(installs=can_come and _installs_by_itself(env, settings))
+
+
+def _choose(word: str, cwd: str, env: Mapping[str, str], world: _World) -> Chosen:
+    home, settings, read_toml = world
     if name := word.removeprefix("+"):
         return _resolve(name, Origin("+" + name), home, settings)
     if name := env.get("RUSTUP_TOOLCHAIN", ""):
         return _resolve(name, Origin("RUSTUP_TOOLCHAIN"), home, settings)
     return _by_folder(os.path.realpath(cwd), home, settings, read_toml) or _default(home, settings)
+
+
+def _installs_by_itself(env: Mapping[str, str], settings: Mapping[Key, Given]) -> bool:
+    """What is lacking: tried with rustup 1.29, where any other text in the variable counts as yes."""
+    if value := env.get("RUSTUP_AUTO_INSTALL"):
+        return value != "0"
+    given = settings.get(("auto_install",))
+    return given is None or given.value != "disable"
 
 
 def cargo_of(chosen: Chosen, home: str) -> str:
@@ -110,10 +128,15 @@ def _by_file(path: str, text: str, home: str, settings: Mapping[Key, Given], rea
     if channel is not None:
         if not isinstance(channel.value, str) or not channel.value.strip():
             return Chosen("", channel.origin, "", 'channel is a word such as "stable"')
-        return _resolve(channel.value.strip(), channel.origin, home, settings)
+        return _resolve(channel.value.strip(), channel.origin, home, settings)._replace(targets=_targets(leaves))
     if not any(key[0] == "toolchain" for key in leaves):
         return Chosen("", Origin(path), "", _EMPTY)
-    return _default(home, settings)
+    return _default(home, settings)._replace(targets=_targets(leaves))
+
+
+def _targets(leaves: Mapping[Key, Given]) -> tuple[str, ...]:
+    given = leaves.get(("toolchain", "targets"))
+    return given.words if given is not None else ()
 
 
 def _text(path: str) -> str | None:

@@ -61,7 +61,7 @@ def look_up(
     Args:
         target: As `find_target` gives it.
         programs: The compiler that would have to know it.
-        env: For `RUST_TARGET_PATH`.
+        env: For `RUST_TARGET_PATH`, whose folders rustc looks for where cargo works.
         cwd: Where cargo works.
         answers: What programs said before.
         may_ask: The compiler may be asked which targets it knows.
@@ -72,7 +72,7 @@ def look_up(
         is_there = os.path.isfile(os.path.join(_base_of(target.origin, cwd), target.triple))
         return target._replace(is_own=True, is_known=is_there)
     folders = [one for one in env.get("RUST_TARGET_PATH", "").split(":") if one]
-    files = [f"{folder}/{target.triple}.json" for folder in folders]
+    files = [os.path.join(cwd, folder, f"{target.triple}.json") for folder in folders]
     files += [f"{programs.sysroot}/lib/rustlib/{target.triple}/target.json"] if programs.sysroot else []
     if any(map(os.path.isfile, files)):
         return target._replace(is_own=True)

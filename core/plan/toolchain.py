@@ -11,6 +11,7 @@ from core.plan.found import Toolchain
 from core.plan.given import Given, Key, Origin, Trouble
 from core.plan.toml_file import read_leaves
 from core.plan.tools import find_file, search_folders
+from core.run.command import rustup_home
 
 _LLD_HOST = "x86_64-unknown-linux-gnu"
 _LLD_SINCE = (1, 90)
@@ -71,7 +72,7 @@ def _real_cargo(env: Mapping[str, str]) -> str:
 def _of_rustup(chosen: rustup.Chosen, env: Mapping[str, str]) -> Programs:
     if not chosen.folder:
         return Programs()
-    cargo = rustup.cargo_of(chosen, rustup.rustup_home(env))
+    cargo = rustup.cargo_of(chosen, rustup_home(env))
     return Programs(chosen.folder + "/bin/rustc", cargo, chosen.folder)
 
 
@@ -81,7 +82,8 @@ def _begin(chosen: rustup.Chosen) -> Toolchain:
     return Toolchain(
         name=chosen.name, chosen_by=chosen.origin, is_installed=bool(chosen.folder), channel=channel,
         rustc=_numbers(chosen.name.split("-")[0]), host=rustup.host_of(chosen.name), sysroot=chosen.folder,
-        trouble=chosen.trouble,
+        trouble=chosen.trouble, is_coming=chosen.installs and not chosen.folder,
+        coming_targets=chosen.targets if chosen.installs else (),
     )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from core.plan.small_file import read_head
@@ -154,9 +155,10 @@ def _is_program(name: str, base: str, env: dict[str, str]) -> bool:
 
 
 def _lacks_toolchain(command: Command) -> bool:
-    """The toolchain that the command line, the environment or the nearest file names is not installed."""
+    """The toolchain that the command line, the environment or the nearest file names is not installed: nothing will be
+    built, or rustup will download it first, and beside that a plan is nothing."""
     named = (command.parsed.toolchain or "").removeprefix("+") or command.env.get("RUSTUP_TOOLCHAIN", "")
-    if not named and os.path.isdir(_rustup_home(command.env) + "/toolchains"):
+    if not named and os.path.isdir(rustup_home(command.env) + "/toolchains"):
         named = _channel_of(command.started_in or command.cwd)
         return bool(named) and not is_installed(named, command.env)
     if not named or "/" in named:
@@ -167,13 +169,14 @@ def _lacks_toolchain(command: Command) -> bool:
 def is_installed(toolchain: str, env: dict[str, str]) -> bool:
     """rustup has a toolchain of this name, or of this beginning (`nightly`)."""
     try:
-        names = os.listdir(_rustup_home(env) + "/toolchains")
+        names = os.listdir(rustup_home(env) + "/toolchains")
     except OSError:
         return False
     return any(name == toolchain or name.startswith(toolchain + "-") for name in names)
 
 
-def _rustup_home(env: dict[str, str]) -> str:
+def rustup_home(env: Mapping[str, str]) -> str:
+    """Rustup's folder."""
     return env.get("RUSTUP_HOME") or (env.get("HOME") or os.path.expanduser("~")) + "/.rustup"
 
 

@@ -357,6 +357,11 @@ ROWS: dict[str, World] = {
                                    more={"tools": {"/opt/wrap": Tool("/opt/wrap")}}),
     "no toolchain": World("error:toolchain-missing", more={"toolchain": STABLE._replace(
         name="1.70.0", chosen_by=Origin(f"{ROOT}/rust-toolchain.toml", 2), is_installed=False, channel="")}),
+    "a toolchain that comes": World("hint:toolchain-missing", more={"toolchain": STABLE._replace(
+        name="1.70.0", chosen_by=Origin(f"{ROOT}/rust-toolchain.toml", 2), is_installed=False, is_coming=True,
+        channel="")}),
+    "a std that comes": World("hint:std-missing", more={
+        "target": musl(has_std=False), "toolchain": STABLE._replace(coming_targets=(MUSL,))}),
     "no std": World("error:std-missing", more={"target": musl(has_std=False)}),
     "no such target": World("error:target-unknown", more={"target": musl(has_std=False)._replace(
         is_known=False, linker="x-gcc", is_linker_there=False)}),

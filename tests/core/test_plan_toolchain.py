@@ -125,6 +125,33 @@ def test_a_toolchain_that_is_not_there_or_half_there_is_not_installed(world: Wor
     assert not world.find().is_installed
 
 
+@pytest.mark.parametrize(
+    ("settings", "variable", "is_coming"),
+    [
+        ("", None, True), ("", "0", False), ("", "1", True), ("", "false", True), ("", "", True),
+        ('auto_install = "enable"', "0", False), ('auto_install = "disable"', None, False),
+        ('auto_install = "disable"', "1", True), ('auto_install = "disable"', "", False),
+    ],
+)  # fmt: skip
+def test_what_rustup_will_install_by_itself_is_coming(
+    world: World, settings: str, variable: str | None, is_coming: bool
+) -> None:
+    world.proxies()
+    world.settings(settings)
+    if variable is not None:
+        world.env["RUSTUP_AUTO_INSTALL"] = variable
+    (world.folder / "rust-toolchain.toml").write_text('[toolchain]\nchannel = "1.61.0"\ntargets = ["wasm32-wasip1"]\n')
+    found = world.find()
+    assert (found.is_installed, found.is_coming) == (False, is_coming)
+    assert not world.find("+mine").is_coming
+    world.toolchain(f"1.61.0-{HOST}")
+    found = world.find()
+    assert (found.is_installed, found.is_coming) == (True, False)
+    assert found.coming_targets == (("wasm32-wasip1",) if is_coming else ())
+    (world.home / f"toolchains/1.62.0-{HOST}").mkdir()
+    assert not world.find("+1.62.0").is_coming
+
+
 def test_a_compiler_that_does_not_run_is_said(world: World) -> None:
     world.proxies()
     folder = world.toolchain(f"stable-{HOST}")
@@ -322,6 +349,10 @@ def test_a_target_of_ones_own_is_known_where_its_file_is(world: World) -> None:
         assert looked_up(world, triple, place=place)[-3:] == (True, True, "")
     assert not looked_up(world, "own").is_known
     assert looked_up(world, "own", RUST_TARGET_PATH=f"/nowhere:{world.folder}")[-3:] == (True, True, "")
+    (world.folder / "specs").mkdir()
+    (world.folder / "own.json").rename(world.folder / "specs/own.json")
+    assert looked_up(world, "own", RUST_TARGET_PATH="nowhere:specs")[-3:] == (True, True, "")
+    assert not looked_up(world, "own", RUST_TARGET_PATH="nowhere").is_known
 
 
 def test_a_compiler_that_says_nothing_leaves_a_target_as_it_is(world: World) -> None:

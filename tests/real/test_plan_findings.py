@@ -303,7 +303,16 @@ def test_a_toolchain_that_is_not_installed_ends_the_build(shop: Shop) -> None:
     assert "is not installed" in shop.cargo("check").stderr
     finding = shop.find("check")["toolchain-missing"]
     assert finding.mend.startswith("rustup toolchain install 1.61.0")
+    assert finding.severity == "error"
     assert finding.evidence[0].origin.place == str(shop.root / "rust-toolchain.toml")
+
+
+def test_a_toolchain_that_rustup_installs_by_itself_is_looked_for_before_the_build(shop: Shop) -> None:
+    shop.write("rust-toolchain.toml", '[toolchain]\nchannel = "1.61.0"\n')
+    shop.env.pop("RUSTUP_TOOLCHAIN", None)
+    shop.env |= {"RUSTUP_AUTO_INSTALL": "1", "RUSTUP_DIST_SERVER": "http://127.0.0.1:9"}  # nobody answers there
+    assert "syncing channel updates for 1.61.0" in shop.cargo("check").stderr
+    assert shop.find("check")["toolchain-missing"].severity == "hint"
 
 
 def test_a_target_without_std_ends_the_build(shop: Shop) -> None:

@@ -111,7 +111,9 @@ def _toolchain(found: Found, width: int) -> Iterator[str]:
     version = ".".join(map(str, chain.rustc))
     by = f", chosen by {chain.chosen_by.shown}" if chain.chosen_by.place else ""
     name = f" ({chain.name}{by})" if chain.name else ""
-    if not chain.is_installed:
+    if chain.is_coming:
+        told = f"The toolchain {chain.name}{by} is not installed: rustup will install it before the next build"
+    elif not chain.is_installed:
         told = f"The toolchain {chain.name}{by} is not installed: rustup toolchain install {chain.name}"
     else:
         told = f"rustc {version or '–'}{name}"
