@@ -80,10 +80,7 @@ def has_gpu(proc: str = "/proc", dev: str = "/dev") -> bool | None:
         names = os.listdir(dev)
     except OSError:
         return None
-    if (
-        any(name.startswith("nvidia") and name[6:].isdecimal() and name.isascii() for name in names)
-        or "nvhost-gpu" in names
-    ):
+    if any(map(_is_gpu, names)):
         return True
     return None if "dxg" in names or os.path.exists(proc + "/driver/nvidia") else False
 

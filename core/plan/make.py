@@ -109,12 +109,11 @@ def prepare(
     Raises:
         ModeRefused: `flag` names no mode that can be used here.
     """
-    chosen = choose.Chosen()
+    chosen, wish = choose.Chosen(), _typed(command)
     if has_wishes:
-        chosen = choose.choose_mode(paths.cache, flag=flag, env=command.env, root=command.root)
-    wish, troubles = _wish(command, chosen) if has_wishes else (_typed(command), ())
-    if chosen.is_refused or (troubles and flag is not None):
-        raise ModeRefused((troubles or chosen.troubles)[-1].sentence)
+        chosen, wish = _wished(command, choose.choose_mode(paths.cache, flag=flag, env=command.env, root=command.root))
+    if chosen.is_refused:
+        raise ModeRefused(chosen.troubles[-1].sentence)
     mode, cpu = wish.mode, wish.mode.options.get("target-cpu")
     found = look(
         paths, cwd=command.cwd, env=command.env, root=command.root, toolchain_word=command.parsed.toolchain or "",
@@ -122,19 +121,21 @@ def prepare(
         may_ask=may_ask or bool(mode.name), uses_native=cpu is not None and cpu.value == "native",
         started_in=command.started_in,
     )  # fmt: skip
-    chosen = chosen._replace(troubles=(*chosen.troubles, *troubles))
     return Prepared(command, found, chosen, _with_changed(wish, command))
 
 
-def _wish(command: Command, chosen: choose.Chosen) -> tuple[Wish, tuple[Trouble, ...]]:
-    """With the mode, and what is wrong with its profile."""
+def _wished(command: Command, chosen: choose.Chosen) -> tuple[choose.Chosen, Wish]:
+    """What is wanted with a mode; refused, too, where nobody defines the profile of one that the flag names."""
     wish = _typed(command)
     if chosen.is_refused or not command.takes_flags:
-        return wish, ()
+        return chosen, wish
     features, verbose = choose.read_features(command.env, chosen.own), choose.read_verbose(command.env, chosen.own)
     wish = wish._replace(mode=chosen.mode, features=features, is_verbose=verbose)
     wrong = unknown_profile(command.config.settings, wish)
-    return wish, () if wrong is None or _is_named_above(command, wish.mode.options["profile"].value) else (wrong,)
+    if wrong is None or _is_named_above(command, wish.mode.options["profile"].value):
+        return chosen, wish
+    is_refused = wish.mode.chosen_by.place == choose.FLAG
+    return chosen._replace(troubles=(*chosen.troubles, wrong), is_refused=is_refused), wish
 
 
 def _is_named_above(command: Command, profile: str) -> bool:

@@ -68,26 +68,28 @@ def look_up(
     """
     if target.has_std:
         return target
-    if target.triple.endswith(".json"):
-        is_there = os.path.isfile(os.path.join(_base_of(target.origin, cwd), target.triple))
+    files = _specifications(target, programs.sysroot, env, cwd)
+    is_there = any(map(os.path.isfile, files))
+    if is_there or target.triple.endswith(".json"):
         return target._replace(is_own=True, is_known=is_there)
-    folders = [one for one in env.get("RUST_TARGET_PATH", "").split(":") if one]
-    files = [os.path.join(cwd, folder, f"{target.triple}.json") for folder in folders]
-    files += [f"{programs.sysroot}/lib/rustlib/{target.triple}/target.json"] if programs.sysroot else []
-    if any(map(os.path.isfile, files)):
-        return target._replace(is_own=True)
     if not programs.rustc or not 0 < len(target.triple) <= _MAX_NAME:
         return target
-
-    def read(listed: str) -> str:
-        known = listed.split()
-        return _KNOWN if target.triple in known or not known else _nearest(target.triple, known)
-
-    question = Question(f"target {target.triple}", ("--print", "target-list"), read)
+    question = Question(
+        f"target {target.triple}", ("--print", "target-list"), lambda listed: _nearest(target.triple, listed.split())
+    )
     answer = answers.find(question, programs.rustc, env, may_ask=may_ask)
     if answer is None or answer.trouble or answer.text == _KNOWN:
         return target
     return target._replace(is_known=False, nearest=answer.text)
+
+
+def _specifications(target: Target, sysroot: str, env: Mapping[str, str], cwd: str) -> list[str]:
+    """Paths of files, each of which would describe the target."""
+    if target.triple.endswith(".json"):
+        return [os.path.join(_base_of(target.origin, cwd), target.triple)]
+    folders = [one for one in env.get("RUST_TARGET_PATH", "").split(":") if one]
+    files = [os.path.join(cwd, folder, f"{target.triple}.json") for folder in folders]
+    return [*files, f"{sysroot}/lib/rustlib/{target.triple}/target.json"] if sysroot else files
 
 
 def _base_of(origin: Origin, cwd: str) -> str:
@@ -96,6 +98,9 @@ def _base_of(origin: Origin, cwd: str) -> str:
 
 
 def _nearest(triple: str, known: Sequence[str]) -> str:
+    """`_KNOWN`, or what it may have been meant for; empty: nothing is near."""
+    if triple in known or not known:
+        return _KNOWN
     from difflib import get_close_matches
 
     return next(iter(get_close_matches(triple, known, 1, 0.6)), "")

@@ -28,9 +28,9 @@ _WALK_S = 0.3
 """How long may be looked for the size of a folder."""
 EXIT_TROUBLE = 2
 EXIT_CODES = (
-    "Exit code: 0, the plan is shown, also where it says that the build will fail; 2, the command line, a mode, or a "
-    "file or variable with settings cannot be used, and the rest of the plan is shown where there is one; 125, "
-    "cargo-deck failed; 130, it was interrupted."
+    "Exit code: 0, the plan is shown, also where it says that the build will fail, as without a linker; 2, the command "
+    "line, a mode, a manifest, or a file or variable with settings cannot be used, and the rest of the plan is shown "
+    "where there is one; 125, cargo-deck failed; 130, it was interrupted."
 )
 
 
@@ -58,9 +58,7 @@ def run(argv: list[str], maker: Maker, env: dict[str, str]) -> int:
         return maker(paths, words=words, cwd=cwd, env=env, mode=mode, agent=given.agent or "")
 
     planned = _made(make, given.mode, "--mode")
-    troubles = troubles_of(planned)
-    for one in troubles:
-        common.say(plain(one.sentence))
+    _say_troubles(planned)
     if given.shell:
         _print_shell(planned, words, cwd, env)
     elif given.modes:
@@ -69,7 +67,12 @@ def run(argv: list[str], maker: Maker, env: dict[str, str]) -> int:
         _print_difference(planned, _made(make, given.diff, "--diff"), words, given)
     else:
         _print_plan(planned, words, given, is_ours=with_flags(words, ("",), cwd, env) is not None)
-    return EXIT_TROUBLE if troubles else 0
+    return EXIT_TROUBLE if troubles_of(planned) else 0
+
+
+def _say_troubles(planned: Planned) -> None:
+    for one in troubles_of(planned):
+        common.say(plain(one.sentence))
 
 
 def _made(make: Callable[[str | None], Planned], mode: str | None, option: str) -> Planned:
