@@ -120,25 +120,29 @@ def _opens_workspace(line: bytes) -> bool:
 def _excludes(content: bytes, root: str, package: str) -> bool:
     if b"exclude" not in content:
         return False
-    table = b"\n".join(_lines_of_workspace(content))
-    return is_left_out(root, _array(table, b"exclude"), _array(table, b"members"), package)
+    lines = list(_lines_of_workspace(content))
+    return is_left_out(root, _array(lines, b"exclude"), _array(lines, b"members"), package)
 
 
 def _lines_of_workspace(content: bytes) -> Iterator[bytes]:
     """Of `[workspace]` itself, without comments."""
     is_inside = False
     for line in content.splitlines():
-        text = line.strip()
-        if text.startswith(b"[") and text.partition(b"#")[0].rstrip().endswith(b"]") and b'"' not in text:
-            is_inside = text.startswith(b"[workspace]")
+        text = line.partition(b"#")[0].strip()
+        if text.startswith(b"[") and text.endswith(b"]") and b'"' not in text:
+            is_inside = text == b"[workspace]"
         elif is_inside:
-            yield text.partition(b"#")[0]
+            yield text
 
 
-def _array(table: bytes, name: bytes) -> list[str]:
-    """`exclude = ["a", "b"]`."""
-    found = re.search(rb"^" + name + rb"[ \t]*=[ \t]*\[([^\]]*)\]", table, re.M)
-    return [os.fsdecode(one) for one in re.findall(rb"[\"']([^\"'\n]*)[\"']", found[1])] if found else []
+def _array(lines: Sequence[bytes], name: bytes) -> list[str]:
+    """`exclude = ["a", "b"]`, on one line or on several. Patterns (`re`) would take 0.4 ms to compile."""
+    at = next((i for i, line in enumerate(lines) if line.partition(b"=")[0].rstrip() == name), None)
+    if at is None:
+        return []
+    whole = b" ".join(lines[at:]).partition(b"=")[2].lstrip()
+    words = whole[1:].partition(b"]")[0].replace(b"'", b'"').split(b'"')[1::2] if whole.startswith(b"[") else []
+    return list(map(os.fsdecode, words))
 
 
 def is_left_out(root: str, exclude: Sequence[str], members: Sequence[str], folder: str) -> bool:
@@ -156,11 +160,13 @@ def _is_below(folder: str, root: str, path: str) -> bool:
 
 def _pointed(content: bytes, folder: str) -> str:
     """The workspace that `package.workspace = "../.."` names; empty: nothing is named, or there is none."""
-    if b"workspace" not in content:
-        return ""
-    found = re.search(rb"^[ \t]*(?:package\.)?workspace[ \t]*=[ \t]*[\"']([^\"'\n]+)[\"']", content, re.M)
-    named = os.path.normpath(os.path.join(folder, os.fsdecode(found[1]))) if found and b"\0" not in found[1] else ""
-    return named if named and has_workspace(_manifest(named) or b"") else ""
+    for line in content.splitlines() if b"workspace" in content else ():
+        key, _, value = line.partition(b"=")
+        quoted = value.strip()
+        if key.strip() in (b"workspace", b"package.workspace") and quoted[:1] in (b'"', b"'") and b"\0" not in quoted:
+            named = os.path.normpath(os.path.join(folder, os.fsdecode(quoted[1:].partition(quoted[:1])[0])))
+            return named if has_workspace(_manifest(named) or b"") else ""
+    return ""
 
 
 def _upwards(folder: str, is_it: Callable[[str], bool]) -> str | None:

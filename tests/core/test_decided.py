@@ -89,6 +89,21 @@ def test_a_toolchain_of_a_file_that_is_not_installed_is_told_before_the_build(
     assert not place.is_planned_first()
 
 
+@pytest.mark.parametrize(("variable", "severity"), [("0", "error"), ("1", "hint")])
+def test_a_toolchain_that_rustup_installs_by_itself_is_no_notice(variable: str, severity: str, place: Place) -> None:
+    folder = place.root.parent
+    (folder / ".rustup" / "toolchains").mkdir(parents=True)
+    os.link(folder / "bin" / "cargo", folder / "bin" / "rustup")
+    (place.root / "rust-toolchain").write_text("1.61.0\n")
+    place.env["RUSTUP_AUTO_INSTALL"] = variable
+    begun = place.begin()
+    assert exit_of(place.paths, begun.started.run)["code"] == 0
+    (finding,) = place.record(begun.started.run)["findings"]
+    assert (finding["id"], finding["severity"]) == ("toolchain-missing", severity)
+    assert [one for one in begun.notices if "1.61.0" in one] == [one for one in begun.notices if severity == "error"]
+    assert bool(begun.notices) == (severity == "error")
+
+
 @pytest.mark.parametrize("text", ["", "[toolchain]\nprofile = 'minimal'\n", "\n\n", "a b c"])
 def test_a_toolchain_file_that_names_none_at_a_glance_delays_nothing(text: str, place: Place) -> None:
     (place.root.parent / ".rustup" / "toolchains").mkdir(parents=True)
