@@ -65,7 +65,7 @@ class Bench:
 
     def target(self, family: Family, arm: Arm) -> str:
         """Its own target dir."""
-        name = re.sub(r"[^\w=.-]+", "-", f"{family.name}-{arm.name}")
+        name = re.sub(r"[^\w.-]+", "-", f"{family.name}-{arm.name}")  # `env` takes a program with = for a variable
         return f"{self.folder}/targets/{name}"
 
     def build(self, family: Family, arm: Arm) -> Taken:
@@ -158,6 +158,8 @@ def _made(bench: Bench, family: Family, target: str) -> dict[str, Any]:
     made: dict[str, Any] = {"size_bytes": size_bytes(target), "program_bytes": os.path.getsize(program)}
     if family.runs and subject.job:
         runs = [take([program, *subject.job], cwd=bench.workspace(subject), env=bench.env) for _ in range(3)]
+        if any(one.code for one in runs):
+            raise RuntimeError(f"{program} {' '.join(subject.job)}: exit {[one.code for one in runs]}")
         made["run_s"] = min(one.cpu_s for one in runs)
     return made
 
