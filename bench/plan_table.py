@@ -19,6 +19,8 @@ FEWEST = 3
 """Fewer builds than this prove nothing: of two and two, all of one kind are the smaller ones once in six times."""
 QUIET = 0.05
 """Wall time decides where its control stays so near to 1, else CPU time does."""
+AT_ONCE = ("jobs=", "cmake-parallel=", "nvcc-threads=", "front-end-threads=")
+"""Settings of how much runs at once: CPU time says nothing of what they give, and wall time decides however noisy."""
 
 
 class Ratio(NamedTuple):
@@ -63,8 +65,8 @@ class Row(NamedTuple):
     @property
     def decides(self) -> str:
         """`wall` or `cpu`."""
-        control = self.controls["wall_s"]
-        return "wall" if noise(control) <= QUIET else "cpu"
+        is_for_wall = any(part.startswith(AT_ONCE) for part in self.setting.split(" + "))
+        return "wall" if is_for_wall or noise(self.controls["wall_s"]) <= QUIET else "cpu"
 
     @property
     def verdict(self) -> int:
@@ -329,13 +331,13 @@ Workspaces:
 
 Arms are built in turn in random order, each in a target dir of its own, beside a second plain one: the control (A/A).
 Ratios are to the geometric mean of the two plain builds of the same round, the control's to the other plain one; the
-median stands before the interval in which 95 % of the medians of as many rounds lie. *clean*: everything; *edit*:
-after a function's body in a member low in the graph changed; *link*: after a constant of the program's own crate
-changed. CPU is user and system of all processes. The noise is the factor by which the control's interval reaches away
-from 1, in either direction. Wall time decides where its noise is at most 5 %, else CPU time. A setting is *faster*
-where all of its interval lies below 0.97 and below the noise, *slower* where it lies above 1.03 and above the noise.
-It earns its place if it is slower nowhere and faster somewhere, or, where its family is for memory, size or the
-program's run, one of those is shown to be less; there, `low-memory`, `release-optimized` and `release-cpu` may cost
-time. A figure beside time is named where it is shown to differ. Fewer than three rounds prove nothing but sizes, which
-do not vary.
+median stands before the interval in which 95 % of the medians of as many rounds lie. *clean*: everything; *edit*: after
+a function's body in a member low in the graph changed; *link*: after a constant of the program's own crate changed. CPU
+is user and system of all processes. The noise is the factor by which the control's interval reaches away from 1, in
+either direction. Wall time decides where its noise is at most 5 %, and of settings of how much runs at once; else CPU
+time. A setting is *faster* where all of its interval lies below 0.97 and below the noise, *slower* where it lies above
+1.03 and above the noise. It earns its place if it is slower nowhere and faster somewhere, or, where its family is for
+memory, size or the program's run, one of those is shown to be less; there, `low-memory`, `release-optimized` and
+`release-cpu` may cost time. A figure beside time is named where it is shown to differ. Fewer than three rounds prove
+nothing but sizes, which do not vary.
 """

@@ -119,6 +119,10 @@ def test_wall_time_decides_where_its_control_is_quiet_and_cpu_time_elsewhere() -
     (noisy,) = settings([_FAMILY], records)[0].rows
     assert (quiet.decides, noisy.decides) == ("wall", "cpu")
     assert (quiet.verdict, noisy.verdict) == (-1, -1)
+    renamed = [{**one, "arm": one["arm"].replace("debug=none", "debug=none + jobs=1")} for one in records]
+    family = _FAMILY._replace(arms=(Arm(PLAIN), Arm(AGAIN), Arm("debug=none + jobs=1")))
+    (less_at_once,) = settings([family], renamed)[0].rows
+    assert less_at_once.decides == "wall"
 
 
 def test_a_round_that_was_broken_off_counts_with_what_it_has() -> None:
