@@ -228,7 +228,8 @@ def why(name: str, value: str) -> str:
 def _incremental(case: Case, anyway: Effective) -> Setting:
     """Whether members keep what the next compilation can use again: more people have a say in it than in others."""
     row = _Row("incremental", "incremental")
-    wanted = None if case.foreign else case.option("incremental")
+    is_bench = case.profile == "bench"
+    wanted = None if case.foreign or is_bench else case.option("incremental")
     if anyway.given is not None:
         return _users(row, anyway.given, wanted, case)
     if has_our_cache(case) and not _manifest_says(case):
@@ -244,6 +245,8 @@ def _incremental(case: Case, anyway: Effective) -> Setting:
     if wanted is not None:
         return _modes(case, row, wanted, value)
     reason = f"{case.foreign}, so its incremental is left out" if case.foreign else _why_cargo(case, anyway)
+    if is_bench and not case.foreign and case.option("incremental") is not None:
+        reason = f"a benchmark measures what is shipped, so incremental of mode {case.mode} is left out"
     if case.wish.cache.startswith("sccache") and value == "true":
         reason += "; sccache keeps nothing that is incremental"
     return Setting("incremental", value, "cargo", reason)

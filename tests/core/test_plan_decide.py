@@ -135,6 +135,12 @@ class TestProfiles:
         plan = decide(HERE, Wish("bench", mode=asks(profile="release", codegen_units=1)))
         assert plan.flags == ("--config", "profile.release.codegen-units=1")
 
+    def test_a_bench_measures_what_is_shipped_and_is_not_incremental_by_a_mode(self) -> None:
+        plan = decide(HERE, Wish("bench", mode=asks(profile="release", incremental=True, codegen_units=1)))
+        assert plan.flags == ("--config", "profile.release.codegen-units=1")
+        assert (row(plan, "incremental").value, row(plan, "incremental").by) == ("false", "cargo")
+        assert "a benchmark measures what is shipped" in row(plan, "incremental").reason
+
     def test_a_profile_that_nobody_defines_is_not_asked_of_cargo(self) -> None:
         plan = decide(HERE, Wish(mode=asks(profile="shipped", lto="thin")))
         assert plan.flags == ()
