@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from core.plan.plan import Plan
+from core.plan.profile import PARENTS
 from core.plan.wish import Mode
 
 Table = Mapping[str, Any]
@@ -21,6 +22,7 @@ _FEWEST_ROUNDS = 3
 _LEAST = 0.03
 """A smaller difference of a size is nobody's reason."""
 _SHOWN = ("faster", "slower")
+_AGAINST = "against plain cargo of the same profile"
 _read: list[Table] = []
 
 
@@ -66,10 +68,11 @@ def measured(name: str, value: str, table: Table | None = None) -> str:
     return f"measured on {_where(entry, table)}: {'; '.join(told)}" if told else ""
 
 
-def gains_of(mode: Mode, table: Table | None = None) -> tuple[str, ...]:
+def gains_of(mode: Mode, plan: Plan, table: Table | None = None) -> tuple[str, ...]:
     """What a built-in mode gave as a whole, a sentence for each workspace; none for a mode of one's own, of whatever
-    name. `table`: as of `measured`."""
-    if not mode.options or any(one.origin.place != f"mode {mode.name}" for one in mode.options.values()):
+    name, nor where the plan does not set what the mode asks for. `table`: as of `measured`."""
+    is_built_in = all(one.origin.place == f"mode {mode.name}" for one in mode.options.values())
+    if not mode.options or not is_built_in or not _is_set(mode, plan):
         return ()
     entries = _table(table).get("modes", {}).get(mode.name, {})
     sentences = []
@@ -77,8 +80,19 @@ def gains_of(mode: Mode, table: Table | None = None) -> tuple[str, ...]:
         told = [*_ratios(entry)] if isinstance(entry, dict) else []
         if told:
             where = ", ".join([workspace, *_machine(entry)])
-            sentences.append(f"measured on {where}: {', '.join(told)}")
+            sentences.append(f"measured on {where}, {_AGAINST}: {', '.join(told)}")
     return tuple(sentences)
+
+
+def _is_set(mode: Mode, plan: Plan) -> bool:
+    """Something is set, in the profile that the mode is for, and no setting of the user stands in a place of the
+    mode's."""
+    rows = {one.name: one for one in plan.settings if one.name in mode.options}
+    profile = rows.pop("profile", None)
+    wanted = mode.options["profile"].value if profile is not None else ""
+    if profile is not None and profile.by != "mode" and wanted not in (profile.value, PARENTS.get(profile.value)):
+        return False
+    return any(one.is_ours for one in plan.settings) and all(one.by != "user" for one in rows.values())
 
 
 def _ratios(entry: Table) -> Iterator[str]:

@@ -87,8 +87,28 @@ def test_a_mode_says_what_it_gave_where_a_difference_was_shown() -> None:
     }  # fmt: skip
     table = {"settings": {}, "modes": {"dev": {"ws": entry}}}
     built_in = Mode("dev", Origin("--mode"), {"debug": Given("none", Origin("mode dev"))})
-    assert gains_of(built_in, table) == ("measured on ws: after an edit ×0.5, target dir ×0.6",)
+    plan = Plan(settings=(SET,))
+    words = ("measured on ws, against plain cargo of the same profile: after an edit ×0.5, target dir ×0.6",)
+    assert gains_of(built_in, plan, table) == words
     gpu = {"settings": {}, "modes": {"dev": {"ws": {**entry, "cores": 16, "gpu": "GPU 1"}}}}
-    assert gains_of(built_in, gpu)[0].startswith("measured on ws, 16 cores, GPU 1: after an edit")
+    assert gains_of(built_in, plan, gpu)[0].startswith("measured on ws, 16 cores, GPU 1, against plain cargo")
     own = built_in._replace(options={"debug": Given("none", Origin("/w/deck.toml", 3))})
-    assert gains_of(own, table) == gains_of(Mode(), table) == gains_of(built_in, {"modes": {"dev": 4}}) == ()
+    assert gains_of(own, plan, table) == gains_of(Mode(), plan, table) == ()
+    assert gains_of(built_in, plan, {"modes": {"dev": 4}}) == ()
+
+
+SET = Setting("debug", "none", "mode", "", flags=("--config", "profile.dev.debug=0"))
+
+
+@pytest.mark.parametrize(("rows", "is_told"), [
+    ((SET,), True),
+    ((SET, Setting("profile", "test", "cargo", "")), True),
+    ((SET, Setting("profile", "release", "user", "")), False),
+    ((SET._replace(flags=()),), False),
+    ((SET._replace(by="user", flags=()), SET._replace(name="jobs")), False),
+    ((), False),
+])  # fmt: skip
+def test_a_mode_says_what_it_gave_only_where_it_is_set(rows: tuple[Setting, ...], is_told: bool) -> None:
+    table = {"modes": {"dev": {"ws": {"size": 0.6, "size_without": 1e6}}}}
+    by_mode = {name: Given(value, Origin("mode dev")) for name, value in (("profile", "dev"), ("debug", "none"))}
+    assert bool(gains_of(Mode("dev", Origin("--mode"), by_mode), Plan(settings=rows), table)) == is_told

@@ -12,7 +12,7 @@ from textual.widgets import Input
 
 from core.paths import Paths
 from core.plan.found import Found
-from core.plan.given import Origin, Trouble
+from core.plan.given import Given, Origin, Trouble
 from core.plan.make import Planned
 from core.plan.plan import Plan, Setting
 from core.plan.wish import Mode, Wish
@@ -265,6 +265,15 @@ def test_a_plan_says_mode_troubles_findings_and_what_is_added_each_cost_once() -
         "for: edit, build, run",
     ]  # fmt: skip
     assert [cell.role for cell in shown[:3]] == ["strong", "waiting", "waiting"]
+
+
+def test_errors_come_first_and_what_the_mode_gave_last() -> None:
+    mode = Mode("dev", Origin("DECK_MODE"), {"debug": Given("none", Origin("mode dev"))}, "edit")
+    error = CACHE._replace(severity="error", title="nothing is built")
+    shown = [cell.text for cell in said(planned(SETTINGS[0], mode=mode, findings=(error, CACHE)))]
+    assert shown[1] == "⚠ nothing is built"
+    assert shown.index("for: edit") < min(at for at, text in enumerate(shown) if text.startswith("measured on "))
+    assert shown[-1].startswith("measured on ")
 
 
 def test_a_plan_that_adds_nothing_says_so() -> None:

@@ -63,7 +63,7 @@ def lines(planned: Planned, words: tuple[str, ...], look: Look, copy: Size | Non
     if not planned.found.root:
         yield from seen(planned, look)
         return
-    for gain in gains_of(planned.wish.mode):
+    for gain in gains_of(planned.wish.mode, planned.plan):
         yield from folded(f"  {plain(gain)}", look.width, hang=4)
     yield from _groups(planned, look)
     if copy is not None:

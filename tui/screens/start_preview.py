@@ -8,7 +8,7 @@ from core.errors import DeckError, ModeRefused
 from core.paths import Paths
 from core.plan.figures import gains_of, measured
 from core.plan.make import Planned
-from core.plan.plan import Setting
+from core.plan.plan import Finding, Setting
 from tui import format as f
 from tui.widgets import pane_finding
 from tui.widgets.ansi import safe
@@ -60,19 +60,24 @@ def foresee(paths: Paths, env: Mapping[str, str], asked: Asked) -> Foreseen:
 
 
 def said(planned: Planned) -> Iterator[Cell]:
-    """A plan in lines: the mode, what is in the way, what is added and what that costs, what the mode is for."""
+    """A plan in lines, what matters most first, for the last ones are cut: the mode, what is in the way, errors before
+    the rest, what is added and what that costs, what the mode is for, what it gave."""
     yield _mode_line(planned)
-    yield from (Cell(gain, "dim") for gain in gains_of(planned.wish.mode))
+    findings = [one for one in planned.plan.findings if one.severity != "hint"]
+    yield from (_seen(one) for one in findings if one.severity == "error")
     for trouble in planned.troubles:
         yield Cell(f"{pane_finding.SIGN} {trouble.sentence}", "waiting")
-    for finding in planned.plan.findings:
-        if finding.severity != "hint":
-            yield Cell(f"{pane_finding.SIGN} {finding.title}", pane_finding.role(finding.severity))
+    yield from (_seen(one) for one in findings if one.severity != "error")
     told: set[str] = set()
     ours = [_added(one, told) for one in planned.plan.ours]
     yield from ours or (Cell("nothing is changed", "dim"),)
     if planned.plan.mode and planned.wish.mode.about:
         yield Cell(f"for: {planned.wish.mode.about}", "dim")
+    yield from (Cell(gain, "dim") for gain in gains_of(planned.wish.mode, planned.plan))
+
+
+def _seen(finding: Finding) -> Cell:
+    return Cell(f"{pane_finding.SIGN} {finding.title}", pane_finding.role(finding.severity))
 
 
 def _mode_line(planned: Planned) -> Cell:
