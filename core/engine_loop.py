@@ -135,7 +135,7 @@ class Engine:
             self._guard(name, self._close_if_over)
         self._beat()
         has_more = self._keeper.work([entry.run for entry in self._open.values()])
-        return 0.0 if is_busy or has_more else self._pause_s()
+        return 0.0 if is_busy or has_more or self._late.waiting else self._pause_s()
 
     def _can_doze(self) -> bool:
         """Nothing runs, nothing began, and no lock changed since the last look at all there is, a moment ago."""
@@ -268,7 +268,7 @@ class Engine:
     def _is_told(self, name: str) -> bool:
         run = self._open[name].run
         is_read = self._is_drained(self._open[name]) and (self._are_caches_lost or self._caches.is_settled(name))
-        return is_read and not run.waits_for_notes(self._monotonic())
+        return is_read and name not in self._late.waiting and not run.waits_for_notes(self._monotonic())
 
     def _close_if_over(self, name: str) -> None:
         entry = self._open[name]

@@ -7,7 +7,7 @@ half a second, and then it is planned anew.
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from core.clock import Clock
@@ -73,19 +73,28 @@ class LatePlans:
         if not is_planned and run.record.started.tool == "cargo":
             self._waiting.append(run.run)
 
+    @property
+    def waiting(self) -> Sequence[str]:
+        """Runs that are to be planned: their journals are kept open for it."""
+        return self._waiting
+
     def work(self, runs: Mapping[str, WatchedRun], now: float) -> None:
-        """Plan one run that waits for it. Raises what `plan_late` does not expect."""
+        """Plan one run that waits for it; of one that was closed since, what was learned goes into its plan alone.
+        Raises what `plan_late` does not expect."""
         self._take_answers()
         if not self._waiting:
             return
-        run = runs.get(self._waiting.pop(0))
-        planned = plan_late(self._paths, run.run) if run is not None and not run.is_gone else None
-        if run is None or planned is None:
+        name = self._waiting.pop(0)
+        run = runs.get(name)
+        planned = plan_late(self._paths, name) if run is None or not run.is_gone else None
+        if planned is None:
             return
-        _write(self._paths, run.run, planned)
+        _write(self._paths, name, planned)
+        if run is None:
+            return
         run.found(planned.plan.findings, now)
         if planned.found.unasked:
-            self._ask_for(run.run)
+            self._ask_for(name)
 
     def _ask_for(self, run: str) -> None:
         if not self._daemons.pids and self._monotonic() - self._asked_at < ASK_AGAIN_S:

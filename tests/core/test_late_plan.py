@@ -33,8 +33,8 @@ def _checkout(folder: Path) -> str:
     return str(folder / "ws")
 
 
-def _start(world: World, **env: str) -> str:
-    root = _checkout(world.folder)
+def _start(world: World, run: str = _RUN, **env: str) -> str:
+    root = _checkout(world.folder / run)
     plan = [{"setting": "target-dir", "value": root + "/target", "by": "cargo", "reason": "nobody else builds"}]
     surroundings = {
         "PATH": "/usr/bin:/bin",
@@ -43,7 +43,7 @@ def _start(world: World, **env: str) -> str:
         **env,
     }
     return world.start(
-        _RUN, cwd=root, checkout=root, target_dir=root + "/target", is_planned=False, plan=plan, env=surroundings
+        run, cwd=root, checkout=root, target_dir=root + "/target", is_planned=False, plan=plan, env=surroundings
     )
 
 
@@ -57,6 +57,20 @@ def test_what_stands_in_the_way_of_a_plain_build_is_told_as_it_starts(world: Wor
     settle(engine)
     told = [event for event in world.events(_RUN) if type(event).__name__ == "ContradictionsSeen"]
     assert len(told) == 1
+
+
+def test_builds_that_end_before_their_turn_are_planned_and_told_before_their_end(world: World) -> None:
+    engine = world.engine()
+    runs = [_start(world, f"{_RUN}{number}", RUSTC_WRAPPER="sccache", CARGO_INCREMENTAL="1") for number in range(3)]
+    for run in runs:
+        world.end(run, 101)
+    settle(engine)
+    for run in runs:
+        kinds = [type(event).__name__ for event in world.events(run)]
+        assert kinds.count("ContradictionsSeen") == 1
+        assert kinds[-1] == "RunEnded"
+        assert not world.is_open(run)
+        assert "CARGO_INCREMENTAL" in str(read_plan(world.paths, run).findings)
 
 
 def test_the_plan_of_a_plain_build_says_what_cargo_does_by_itself(world: World) -> None:
@@ -136,6 +150,18 @@ def test_programs_that_nobody_asked_are_asked_once_and_then_it_is_planned_anew(w
     plans.add(run)  # type: ignore[arg-type]
     plans.work(runs, 1.0)
     assert asked == [_RUN, _RUN]
+
+
+def test_what_was_learned_of_a_closed_build_goes_into_its_plan_alone(world: World) -> None:
+    _start(world)
+    plans = LatePlans(world.paths, world.clock.steady, ask=lambda run: 0)
+    run = _Told(world)
+    plans.add(run)  # type: ignore[arg-type]
+    plans.work({_RUN: run}, 1.0)  # type: ignore[dict-item]
+    os.unlink(f"{run.folder}/{LATE_PLAN}")
+    plans.work({}, 1.0)
+    assert os.path.exists(f"{run.folder}/{LATE_PLAN}")
+    assert len(run.told) == 1
 
 
 def test_the_asker_leaves_answers_for_the_next_plan(world: World) -> None:
