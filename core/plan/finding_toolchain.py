@@ -15,6 +15,7 @@ from core.plan.found import Tool
 from core.plan.given import Given, Key
 from core.plan.plan import Change, Evidence, Finding
 from core.plan.rustflags import Flag, target_keys
+from core.plan.rustup import command_for
 
 _NO_LINK = ("check", "clippy", "doc", "rustdoc", "fix")
 """Subcommands that link nothing for the target."""
@@ -40,7 +41,7 @@ def find_toolchain(facts: Facts) -> Findings:
         f"The toolchain {short(toolchain.name, 45)} is not installed",
         (Evidence(toolchain.chosen_by, toolchain.name),),
         "No build at all: rustup is told not to install by itself, or does not know where from.",
-        command("rustup", "toolchain", "install", toolchain.name),
+        command_for(toolchain.name),
     )
 
 

@@ -4,6 +4,7 @@ Source: rustup 1.29, book, "Overrides"; its settings file has version 12.
 """
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
@@ -14,6 +15,10 @@ from core.run.command import rustup_home
 
 _EMPTY = 'it names no toolchain: give it a channel, such as "stable"'
 _CHANNELS = ("stable", "beta", "nightly")
+_RELEASE = re.compile(
+    r"(stable|beta|nightly|\d+\.\d+(\.\d+)?(-beta(\.\d+)?)?)(-\d{4}-\d\d-\d\d)?(-gnu|-msvc|(-[a-z0-9_.]+){2,4})?"
+)
+_OWN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]{0,199}")
 _FALLBACKS = ("nightly", "beta", "stable")
 """Where a toolchain has no cargo, that of the first of these is taken."""
 
@@ -183,6 +188,14 @@ def is_official(name: str) -> bool:
     """It names a release: `stable`, `nightly-2026-05-15`, `1.95`, `beta-x86_64-unknown-linux-musl`."""
     channel = name.split("-", 1)[0]
     return channel in _CHANNELS or (channel[:1].isdigit() and channel.replace(".", "").isdigit())
+
+
+def command_for(name: str) -> str:
+    """What gets a toolchain that is not there: rustup has releases alone, one of another name is somebody's own. Empty:
+    no command does."""
+    if _RELEASE.fullmatch(name):
+        return f"rustup toolchain install {name}"
+    return f"rustup toolchain link {name} PATH" if _OWN_NAME.fullmatch(name) else ""
 
 
 def channel_of(name: str) -> str:

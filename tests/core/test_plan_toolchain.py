@@ -12,7 +12,7 @@ from core.plan.answers import Answer, Answers
 from core.plan.found import Target, Toolchain
 from core.plan.given import Given, Origin, Settings
 from core.plan.make import prepare
-from core.plan.rustup import channel_of, host_of, is_official, is_proxy
+from core.plan.rustup import channel_of, command_for, host_of, is_official, is_proxy
 from core.plan.target import find_target, look_up, needed_linker
 from core.plan.toolchain import Programs, find_toolchain
 from core.run.begin import command_of
@@ -382,3 +382,21 @@ def test_a_linker_of_the_users_own_is_found_where_cargo_finds_it(world: World) -
         found = find_target(triple, settings, Toolchain(host=HOST), [str(world.folder / "bin")])
         assert found is not None
         assert (found.linker, found.is_linker_there, found.has_std) == (linker, is_there, False)
+
+
+@pytest.mark.parametrize("name", [
+    "stable", "nightly-2019-01-01", "1.70", "1.70.0", "1.70.0-x86_64-unknown-linux-gnu", "1.95.0-beta.2", "stable-msvc",
+    "nightly-2026-05-15-aarch64-apple-darwin",
+])  # fmt: skip
+def test_a_release_can_be_installed(name: str) -> None:
+    assert command_for(name) == f"rustup toolchain install {name}"
+
+
+@pytest.mark.parametrize("name", ["my-custom", "stage1", "stable-x", "esp", "1x", "1.2.3.4", "nightly2"])
+def test_a_toolchain_of_ones_own_is_linked(name: str) -> None:
+    assert command_for(name) == f"rustup toolchain link {name} PATH"
+
+
+@pytest.mark.parametrize("name", ["", "/opt/rust", "a b", "-x", "x;y", "a\n", "stable\n", "x" * 300])
+def test_no_command_gets_what_is_no_name(name: str) -> None:
+    assert command_for(name) == ""

@@ -13,6 +13,7 @@ from core.paths import Paths
 from core.plan.found import Found
 from core.plan.install import MANAGERS, Install, Kit, how_to
 from core.plan.refused import forget_refusals
+from core.plan.rustup import command_for
 from core.plan.small_file import read_small
 from core.plan.tool_advice import Told, of_toolchain, tell
 from tui import format as f
@@ -114,7 +115,8 @@ def _toolchain(found: Found, width: int) -> Iterator[str]:
     if chain.is_coming:
         told = f"The toolchain {chain.name}{by} is not installed: rustup will install it before the next build"
     elif not chain.is_installed:
-        told = f"The toolchain {chain.name}{by} is not installed: rustup toolchain install {chain.name}"
+        how = command_for(chain.name)
+        told = f"The toolchain {chain.name}{by} is not installed{f': {how}' if how else ''}"
     else:
         told = f"rustc {version or '–'}{name}"
     yield from folded(plain(told), width, hang=2)
