@@ -113,7 +113,7 @@ def read_layer(leaves: Mapping[Key, Given]) -> tuple[Layer, tuple[Trouble, ...]]
     for key, given in leaves.items():
         if key[0] != "modes":
             continue
-        if len(key) < 3:
+        if len(key) < 3 and (len(key) == 1 or given.value != {}):
             troubles.append(Trouble(given.origin, _why_no_table(key)))
         elif not is_word(key[1]) or key[1] == NONE:
             troubles.append(Trouble(given.origin, _why_no_name(key[1])))
@@ -149,7 +149,9 @@ def _draft(name: str, table: Mapping[Key, Given]) -> Draft:
     for key, given in table.items():
         if len(troubles) >= MOST:
             break
-        if key[0] in ("inherits", "about"):
+        if not key:
+            troubles.append(Trouble(given.origin, f"[modes.{name}] has no line in it: give it one, or take it away"))
+        elif key[0] in ("inherits", "about"):
             if len(key) == 1 and isinstance(given.value, str):
                 words[key[0]] = given
             else:

@@ -14,7 +14,7 @@ from core.plan.given import Given, Key, Origin, Trouble
 
 MAX_BYTES = 1 << 20
 """Of a file; cargo has no limit, and nobody writes more."""
-_VERSION = 1
+_VERSION = 2
 _PRIME = 2**64 - 59
 _KEPT = 2000
 """Files that are kept; more than so many checkouts are not built by turns."""
@@ -26,7 +26,7 @@ class TomlFile(NamedTuple):
     """What a file says."""
 
     leaves: Mapping[Key, Given] = {}
-    """Values that are no tables, in the file's order; an array of tables is one value."""
+    """Values that are no tables, in the file's order; an array of tables is one value. Then modes that are empty."""
     troubles: tuple[Trouble, ...] = ()
 
 

@@ -10,6 +10,8 @@ from core.plan.toml_lines import MAX_DEPTH, Lines, find_lines
 from core.run.mask import MASK, is_credential
 
 Leaf = tuple[list[str], Any, int]
+_MOST_EMPTY = 10
+"""Each is looked for in the whole text."""
 _AT = re.compile(r" \(at line (\d+), column \d+\)| \(at end of document\)")
 
 
@@ -30,8 +32,21 @@ def parse_text(content: bytes) -> tuple[list[Leaf], list[tuple[int, str]]]:
     except ValueError as error:
         return [], [_not_toml(str(error), text)]
     leaves = [(list(key), _masked(key, value), lines.of(key)) for key, value in leaves_of(table)]
+    leaves += [(["modes", one], {}, _header_line(text, one) or lines.of(("modes", one))) for one in _empty_modes(table)]
     too_large = next((line for _, value, line in leaves if not _fits(value)), None)
     return (leaves, []) if too_large is None else ([], [(too_large, "this number does not fit into 64 bits")])
+
+
+def _empty_modes(table: dict[str, Any]) -> list[str]:
+    """Modes without a line: the only tables that mean something, namely a mistake, with nothing in them."""
+    modes = table.get("modes")
+    return [name for name, mode in modes.items() if mode == {}][:_MOST_EMPTY] if isinstance(modes, dict) else []
+
+
+def _header_line(text: str, mode: str) -> int:
+    """Of `[modes.NAME]`; 0: it is written in another way."""
+    found = re.search(rf"""^[ \t]*\[[ \t]*modes[ \t]*\.[ \t]*["']?{re.escape(mode)}["']?[ \t]*\]""", text, re.M)
+    return text.count("\n", 0, found.start()) + 1 if found else 0
 
 
 def _fits(value: Any) -> bool:

@@ -485,6 +485,21 @@ def test_a_mode_with_a_mistake_is_not_used_and_only_its_own_mistakes_are_said(wo
     assert world.choose("mine").mode.name == ""
 
 
+@pytest.mark.parametrize(("text", "place"), [
+    ('mode = "dev"\n\n[modes.empty] # later\n', ":3"),
+    ("[ modes . 'empty' ]\r\n", ":1"),
+    ("# first\n[modes]\nempty = {}\n", ""),
+])  # fmt: skip
+def test_a_mode_without_a_line_is_said_and_refused(world: World, text: str, place: str) -> None:
+    world.deck.write_text(text)
+    for _ in ("parsed", "kept"):
+        chosen = world.choose("empty")
+        assert chosen.is_refused
+        assert chosen.troubles[-1].why == "[modes.empty] has no line in it: give it one, or take it away"
+        assert chosen.troubles[-1].origin.shown.endswith(f"deck.toml{place}")
+        assert chosen.troubles[-1] in list_troubles(chosen.own)
+
+
 def test_the_projects_mode_hides_the_persons_and_that_the_built_in_one(world: World) -> None:
     world.deck.write_text("[modes.dev]\njobs = 1\n")
     world.config.write_text("[modes.dev]\njobs = 2\n[modes.test]\njobs = 2\n")
