@@ -534,6 +534,16 @@ def test_all_modes_are_listed_and_the_chosen_one_is_marked(
     assert lines[-1] == "mine is chosen by DECK_MODE; /w/deck.toml:3 says release, which counts less."
 
 
+def test_a_mode_that_says_not_what_it_is_for_says_what_it_sets_beside_its_name(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "deck.toml").write_text('[modes.mine]\ndebug = "full"\n')
+    assert run(made(mode="", found=Found(root=str(tmp_path))), "--modes") == 0
+    head, place, *_ = capsys.readouterr().out.splitlines()
+    assert head.split() == ["mine", "debug", "full"]
+    assert "deck.toml:2" in place
+
+
 def test_modes_for_programs_have_the_fields_that_are_documented(
     run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

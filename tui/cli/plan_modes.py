@@ -67,12 +67,13 @@ def mode_lines(planned: Planned, modes: Sequence[Mode], look: Look) -> Iterator[
     for one in modes:
         is_chosen = one.name == planned.plan.mode
         origin = "" if one.chosen_by.shown == f"mode {one.name}" else one.chosen_by.shown
-        head = f"{'*' if is_chosen else ' '} {f.fit(plain(one.name), wide)}  {plain(one.about)}"
+        about = plain(one.about) or plain(describe(one).removeprefix(f"{one.name}: "))
+        head = f"{'*' if is_chosen else ' '} {f.fit(plain(one.name), wide)}  {about}"
         first, *rest = folded(head.rstrip(), look.width, hang=wide + 4)
         yield look.tint("ours", first) if is_chosen else first
         yield from rest
         under = [plain(origin)] if origin else []
-        under += [plain(describe(one).removeprefix(f"{one.name}: "))]
+        under += [plain(describe(one).removeprefix(f"{one.name}: "))] if plain(one.about) else []
         for text in under:
             yield from (look.tint("faint", line) for line in folded(text, look.width, wide + 4))
     yield ""
