@@ -15,7 +15,7 @@ from core.plan.found import Tool
 from core.plan.given import Given, Key
 from core.plan.plan import Change, Evidence, Finding
 from core.plan.rustflags import Flag, target_keys
-from core.plan.rustup import command_for
+from core.plan.toolchain_names import command_for
 
 _NO_LINK = ("check", "clippy", "doc", "rustdoc", "fix")
 """Subcommands that link nothing for the target."""

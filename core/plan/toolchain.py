@@ -10,6 +10,7 @@ from core.plan.foreign import first_line
 from core.plan.found import Toolchain
 from core.plan.given import Given, Key, Origin, Trouble
 from core.plan.toml_file import read_leaves
+from core.plan.toolchain_names import channel_of, host_of
 from core.plan.tools import find_file, search_folders
 from core.run.command import rustup_home
 
@@ -78,10 +79,10 @@ def _of_rustup(chosen: rustup.Chosen, env: Mapping[str, str]) -> Programs:
 
 def _begin(chosen: rustup.Chosen) -> Toolchain:
     """What the name alone says."""
-    channel = rustup.channel_of(chosen.name)
+    channel = channel_of(chosen.name)
     return Toolchain(
         name=chosen.name, chosen_by=chosen.origin, is_installed=bool(chosen.folder), channel=channel,
-        rustc=_numbers(chosen.name.split("-")[0]), host=rustup.host_of(chosen.name), sysroot=chosen.folder,
+        rustc=_numbers(chosen.name.split("-")[0]), host=host_of(chosen.name), sysroot=chosen.folder,
         trouble=chosen.trouble, is_coming=chosen.installs and not chosen.folder,
         coming_targets=chosen.targets if chosen.installs else (),
     )  # fmt: skip

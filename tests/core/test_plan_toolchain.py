@@ -12,9 +12,10 @@ from core.plan.answers import Answer, Answers
 from core.plan.found import Target, Toolchain
 from core.plan.given import Given, Origin, Settings
 from core.plan.make import prepare
-from core.plan.rustup import channel_of, command_for, host_of, is_official, is_proxy
+from core.plan.rustup import is_proxy
 from core.plan.target import find_target, look_up, needed_linker
 from core.plan.toolchain import Programs, find_toolchain
+from core.plan.toolchain_names import channel_of, command_for, host_of, is_official
 from core.run.begin import command_of
 
 HOST = "x86_64-unknown-linux-gnu"

@@ -13,9 +13,9 @@ from core.paths import Paths
 from core.plan.found import Found
 from core.plan.install import MANAGERS, Install, Kit, how_to
 from core.plan.refused import forget_refusals
-from core.plan.rustup import command_for
 from core.plan.small_file import read_small
 from core.plan.tool_advice import Told, of_toolchain, tell
+from core.plan.toolchain_names import command_for
 from tui import format as f
 from tui.cli import common
 from tui.cli.events import plain
