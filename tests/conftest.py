@@ -1,5 +1,7 @@
-"""In which order tests run: what takes longest, or mostly waits, begins first and beside what computes."""
+"""In which order tests run: what takes longest, or mostly waits, begins first and beside what computes; with which
+signals."""
 
+import signal
 from itertools import chain, zip_longest
 
 import pytest
@@ -17,6 +19,12 @@ SLOWEST = (
     "tests/core/test_engine_process.py",
 )
 """Of the files that take more than ten seconds those that take longest, in this order."""
+
+
+for _number in (signal.SIGINT, signal.SIGQUIT):
+    # A shell starts what it runs in the background with these ignored, and all that tests start would inherit it.
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, signal.default_int_handler if _number == signal.SIGINT else signal.SIG_DFL)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
