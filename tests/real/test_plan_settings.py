@@ -138,9 +138,9 @@ REFUSED: dict[str, tuple[Files, tuple[str, ...], str]] = {
     "no TOML": ({".cargo/config.toml": "[build]\njobs = \n"}, (), "line 2: this is not TOML"),
     "not UTF-8": ({}, (), "line 2: this is not UTF-8"),
     "a table in --config": ({}, ("build={jobs=1}",), "--config: it sets a table"),
-    "two values in --config": ({}, ("build.jobs=1\nterm.quiet=true",), "--config: it takes"),
-    "no value in --config": ({}, ("build.jobs",), "--config: it takes"),
-    "a header in --config": ({}, ("[build]\njobs=1",), "--config: it takes"),
+    "two values in --config": ({}, ("build.jobs=1\nterm.quiet=true",), "is neither the path of a file nor KEY=VALUE"),
+    "no value in --config": ({}, ("build.jobs",), "is neither the path of a file nor KEY=VALUE"),
+    "a header in --config": ({}, ("[build]\njobs=1",), "is neither the path of a file nor KEY=VALUE"),
 }  # fmt: skip
 
 
