@@ -197,13 +197,13 @@ def _final() -> Family:
         Arm("lto=fat + codegen-units=1", profile("release", lto='"fat"', codegen_units="1")),
         Arm("panic=abort", profile("release", panic='"abort"')),
         Arm("overflow-checks=true", profile("release", overflow_checks="true")),
-    ), situations=("clean",), runs=True, aims=("run_s", "program_bytes"), may_cost=True)  # fmt: skip
+    ), situations=("clean", "edit"), runs=True, aims=("run_s", "program_bytes"), may_cost=True)  # fmt: skip
 
 
 def _cpu(host: str) -> Family:
     return Family("release-cpu", "ripgrep", "release", _arms(
         Arm("target-cpu=native", rustflags(host, "-Ctarget-cpu=native")),
-    ), situations=("clean",), runs=True, aims=("run_s",), may_cost=True)  # fmt: skip
+    ), situations=("clean", "edit"), runs=True, aims=("run_s",), may_cost=True)  # fmt: skip
 
 
 def _memory() -> Family:
@@ -212,7 +212,7 @@ def _memory() -> Family:
         Arm("jobs=1", ("--jobs", "1")),
         Arm("debug=none", thin),
         Arm("jobs=1 + debug=none", ("--jobs", "1", *thin)),
-    ), situations=("clean",), looks=True, aims=("at_once_bytes",), may_cost=True)  # fmt: skip
+    ), situations=("clean", "edit"), looks=True, aims=("at_once_bytes",), may_cost=True)  # fmt: skip
 
 
 def has_cranelift(toolchain: str) -> bool:
