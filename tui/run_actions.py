@@ -79,7 +79,9 @@ class RunActions(PersonalApp):
 
     @property
     def front(self) -> DeckScreen[Any] | None:
-        """The uppermost screen that is not a dialog."""
+        """The uppermost screen that is not a dialog; None as well while the app ends: its widgets go one by one."""
+        if not self.is_running:
+            return None
         return next((screen for screen in reversed(self.screen_stack) if isinstance(screen, DeckScreen)), None)
 
     @property

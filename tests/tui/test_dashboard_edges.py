@@ -325,3 +325,24 @@ def _append(stage: Stage, run: Run, text: str) -> None:
 
 def _place(stage: Stage, run: Run) -> int:
     return list(stage.board.runs).index(run.run) + 1
+
+
+async def test_what_moves_while_the_app_ends_is_not_shown_on_a_screen_that_lost_its_widgets(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left: list[int] = []
+
+    def pull(screen: RunScreen) -> None:
+        screen.deck.pull()
+        left.append(len(screen.children))
+
+    monkeypatch.setattr(RunScreen, "on_unmount", pull, raising=False)
+    app = stage.app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("enter")
+        await pilot.pause()
+        assert isinstance(app.screen, RunScreen)
+        app.exit("key")
+        await pilot.pause()
+    assert left == [0], "the timer came between the widgets' end and the screen's"
+    assert app.crash is None
