@@ -1,7 +1,7 @@
 """Fronts: small programs that stand before a tool in PATH and note what lives too briefly to be sampled.
 
-One Rust file (`core/fronts/front.rs`), built once by the machine's own rustc and kept by its content. The folders that
-go into PATH keep their names for ever: CMake writes the path of a compiler into its cache.
+One Rust crate (`core/fronts/front.rs` and its modules), built once by the machine's own rustc and kept by its content.
+The folders that go into PATH keep their names for ever: CMake writes the path of a compiler into its cache.
 """
 
 import errno
@@ -34,7 +34,7 @@ _MAX_SCRIPT_BYTES = 1 << 18
 _MAX_LOCK_BYTES = 1 << 26
 _NEEDED_BYTES = 4 << 20
 """What rustc needs for it, its own files beside it included."""
-_SOURCE = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "fronts", "front.rs")
+_SOURCES = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "fronts")
 _ARGUMENTS = ("--edition=2021", "-Copt-level=s", "-Cpanic=abort", "-Cstrip=symbols", "-Ccodegen-units=1")
 
 
@@ -150,17 +150,26 @@ def _make(paths: Paths, env: dict[str, str]) -> bool:
     """The fronts are there: found, or built now (about a second, once a machine and version). Raises OSError where
     there is no place for them."""
     try:
-        with open(_SOURCE, "rb") as file:
-            source = file.read()
+        key = _key()
     except OSError:
         return False
-    key = f"{zlib.crc32(source):08x}{len(source):06x}"
     if _link_of(paths) == f"../{key}/front":
         return True
     os.makedirs(f"{folder(paths)}/{key}", 0o700, exist_ok=True)
     with open(f"{folder(paths)}/{key}/lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         return _build(paths, key, env)
+
+
+def _key() -> str:
+    """Of what all its modules contain. Raises OSError where one cannot be read."""
+    check, size = 0, 0
+    for name in sorted(os.listdir(_SOURCES)):
+        if name.endswith(".rs"):
+            with open(f"{_SOURCES}/{name}", "rb") as file:
+                source = file.read()
+            check, size = zlib.crc32(source, zlib.crc32(name.encode(), check)), size + len(source)
+    return f"{check:08x}{size:06x}"
 
 
 def _link_of(paths: Paths) -> str:
@@ -193,7 +202,7 @@ def _failed_lately(mark: str) -> bool:
 def _compile(place: str, env: dict[str, str]) -> bool:
     """Build the front; what it printed stays in `log`."""
     part = f"{place}/front.{os.getpid()}"
-    words = ("rustc", *_ARGUMENTS, "-o", part, _SOURCE)
+    words = ("rustc", *_ARGUMENTS, "-o", part, _SOURCES + "/front.rs")
     clean = {name: value for name, value in env.items() if not name.startswith(("RUSTC", "RUSTFLAGS", "CARGO_"))}
     pid = os.fork()
     if pid == 0:
