@@ -12,6 +12,7 @@ from typing import Any
 from core import events as e
 from core.cache_use import add_lookups, without_figures
 from core.findings import from_event
+from core.reduce_native import apply_native
 from core.state import (
     MAX_DIAGNOSTICS,
     MAX_FAILED_TESTS,
@@ -114,6 +115,8 @@ def _apply(s: dict[str, Any], finished: dict[str, float], event: e.Event) -> Non
             _see_links(s)
         case e.LinkEnded():
             _link_ended(s, event)
+        case e.NvccStarted() | e.NvccPhaseBegan() | e.NvccEnded() | e.KernelsMeasured():
+            apply_native(s, event)
         case e.ProcessKilled():
             s["kills"] = (*s["kills"], event)[:MAX_KILLS]
         case e.RunSampled():
@@ -238,7 +241,7 @@ def _after_build(s: dict[str, Any], event: e.Event) -> None:
 
 def _rest(s: dict[str, Any]) -> None:
     """Nothing of it is under way any more."""
-    s["in_flight"], s["links"] = (), ()
+    s["in_flight"], s["links"], s["nvcc"] = (), (), ()
     s["use"] = s["blocked"] = s["waits_for"] = s["waits_since"] = s["bottleneck"] = None
 
 

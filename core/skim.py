@@ -19,7 +19,7 @@ _SILENT, _REPLACED, _UNIT, _TEST, _BUILD = range(5)
 _KINDS = {
     name.ljust(12, b'"')[:12]: kind
     for kind, names in (
-        (_SILENT, (b"UnitStarted", b"TypicalRecalled", b"LockWaitBegan", b"LockWaitEnded")),
+        (_SILENT, (b"UnitStarted", b"NvccPhaseBegan", b"TypicalRecalled", b"LockWaitBegan", b"LockWaitEnded")),
         (_REPLACED, (b"ProgressMoved", b"OutputGrew", b"TestsCounted")),
         (_UNIT, (b"UnitFinished",)),
         (_TEST, (b"TestFinished",)),

@@ -18,6 +18,8 @@ MAX_TRAIL = 8
 MAX_KILLS = 20
 MAX_LINKS = 1000
 """Kept per run; the earliest go first."""
+MAX_NVCC = 500
+"""Calls of nvcc kept per run; the earliest go first."""
 MAX_HISTORY = 300
 """Samples of memory kept per run, with their times: at least five minutes."""
 
@@ -54,6 +56,19 @@ class InFlight:
     since: float
     """When it was first seen, seconds since the epoch."""
     is_sampled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NvccUnderWay:
+    """A call of nvcc that is not over."""
+
+    started: e.NvccStarted
+    tool: str = ""
+    """That runs now; empty: none was seen yet."""
+    arch: str | None = None
+    """That it works for; None: for all, or not known."""
+    seen: tuple[str, ...] = ()
+    """Archs that a tool was seen to work for, in order, that one included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +119,14 @@ class Run:
     """Under way, oldest first."""
     link_ends: tuple[e.LinkEnded, ...] = ()
     """In order, at most MAX_LINKS."""
+    nvcc: tuple[NvccUnderWay, ...] = ()
+    """Calls under way, oldest first."""
+    nvcc_starts: tuple[e.NvccStarted, ...] = ()
+    """In order, at most MAX_NVCC."""
+    nvcc_ends: tuple[e.NvccEnded, ...] = ()
+    """In order, at most MAX_NVCC."""
+    kernels: tuple[e.KernelsMeasured, ...] = ()
+    """One a call and source, in the order in which they were first measured, at most MAX_NVCC."""
     kills: tuple[e.ProcessKilled, ...] = ()
     """At most MAX_KILLS."""
     use: e.RunSampled | None = None

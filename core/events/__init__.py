@@ -25,6 +25,7 @@ from core.events.build import (
 from core.events.cache import CacheLookedUp, CacheOutcome, CacheUncounted
 from core.events.codec import EVENTS, from_record, to_record
 from core.events.machine import CachesSeen, ForeignSeen, LocksSeen, MachineSampled
+from core.events.native import Kernel, KernelsMeasured, NvccEnded, NvccPhaseBegan, NvccStarted, Phase
 from core.events.observed import (
     BottleneckFound,
     ContradictionsSeen,
@@ -50,6 +51,8 @@ __all__ = [
     "Event",
     "ForeignSeen",
     "HandedOver",
+    "Kernel",
+    "KernelsMeasured",
     "Level",
     "LinkEnded",
     "LinkStarted",
@@ -60,8 +63,12 @@ __all__ = [
     "LocksSeen",
     "LogCut",
     "MachineSampled",
+    "NvccEnded",
+    "NvccPhaseBegan",
+    "NvccStarted",
     "Outcome",
     "OutputGrew",
+    "Phase",
     "ProcessKilled",
     "ProgressMoved",
     "RunEnded",

@@ -27,6 +27,7 @@ from core.events.build import (
 )
 from core.events.cache import CacheLookedUp, CacheUncounted
 from core.events.machine import CachesSeen, ForeignSeen, LocksSeen, MachineSampled
+from core.events.native import KernelsMeasured, NvccEnded, NvccPhaseBegan, NvccStarted
 from core.events.observed import (
     BottleneckFound,
     ContradictionsSeen,
@@ -46,6 +47,7 @@ EVENTS: dict[str, type[Event]] = {
         TypicalRecalled, HandedOver, LogCut, StopAsked, RunEnded, RunLost,
         LinkStarted, LinkEnded, RunSampled, ProcessKilled, LockBlocked, LockPassed,
         CacheLookedUp, CacheUncounted, BottleneckFound, ContradictionsSeen,
+        NvccStarted, NvccPhaseBegan, NvccEnded, KernelsMeasured,
         MachineSampled, LocksSeen, ForeignSeen, CachesSeen,
     )
 }  # fmt: skip

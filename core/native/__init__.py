@@ -1,0 +1,1 @@
+"""Native code in a build: nvcc's calls, kernels, and what they are made of."""
