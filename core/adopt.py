@@ -18,11 +18,13 @@ from core.digest import Digest, Index, Parser
 from core.errors import JournalError
 from core.findings import from_event
 from core.journal import NAME, Content, JournalWriter, read_journal
+from core.parts import Parts
 from core.paths import Paths
 from core.resume import Resume
 from core.tail import LogTail
 from core.watch.links import LastSize, LinkNotes
-from core.watched import Parts, WatchedRun
+from core.watch.nvcc_notes import NvccNotes, told_in
+from core.watched import WatchedRun
 
 ParserMaker = Callable[[facts.Record], Parser]
 IndexMaker = Callable[[str, e.Stream, facts.Record], Index]
@@ -73,7 +75,8 @@ def adopt(
     asks = facts.Asks(folder + "/asked.json", sum(isinstance(x, e.StopAsked) for x in content.events))
     links = LinkNotes(folder + "/fronts/links.jsonl", last_size, told=_links(content))
     journal = JournalWriter(folder + "/" + NAME, run)
-    parts = Parts(paths, record, lock, journal, digest, out, err, asks, links, makers.code)
+    nvcc = NvccNotes(folder + "/fronts/nvcc.jsonl", told=told_in(content.events))
+    parts = Parts(paths, record, lock, journal, digest, out, err, asks, links, nvcc, makers.code)
     is_new = not any(isinstance(x, e.RunStarted) for x in content.events)
     is_ended = any(isinstance(x, e.RunEnded | e.RunLost) for x in content.events)
     resume = _resume(content, saved)

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
@@ -11,6 +10,7 @@ from core import events as e
 from core.cache.caches import Caches
 from core.clock import Clock, cpu_time
 from core.ending import final_events
+from core.engine_entries import Arrival, OpenRun
 from core.errors import JournalError
 from core.keeper import Keeper
 from core.late_plan import LatePlans
@@ -21,7 +21,7 @@ from core.paths import Paths
 from core.requests import Server
 from core.run import stop
 from core.tenure import Tenure
-from core.watched import WatchedRun
+from core.watch.kernel_watch import KernelWatch
 
 ACTIVE_TICK_S = 0.2
 """While a log grew in the last seconds."""
@@ -42,29 +42,6 @@ _RETRY_S = 2.0
 _T = TypeVar("_T")
 
 
-@dataclass(slots=True)
-class _Arrival:
-    """A run that could not be adopted yet."""
-
-    first_seen: float
-    retry_at: float = 0.0
-    is_newer: bool = False
-    """Its journal is of a newer version: left alone."""
-
-
-@dataclass(slots=True)
-class _Open:
-    """A run that is watched."""
-
-    run: WatchedRun
-    is_ended: bool
-    """The end is in the journal."""
-    grew_at: float
-    exit: facts.Exit | None = None
-    drain_to: tuple[int, ...] | None = None
-    """Sizes of the logs when the supervisor was found gone: what comes later is another's."""
-
-
 class Engine:
     """All runs of one user."""
 
@@ -79,13 +56,14 @@ class Engine:
         self._clock = clock
         self._monotonic = monotonic
         self._keeper = keeper
-        self._open: dict[str, _Open] = {}
-        self._arrivals: dict[str, _Arrival] = {}
+        self._open: dict[str, OpenRun] = {}
+        self._arrivals: dict[str, Arrival] = {}
         self._observer = observer or Observer(clock, monotonic, is_open=partial(stop.is_live, paths))
         self._observer.remember(HostReader(paths).poll())
         self._machine: MachineJournal | None = None
         self._caches = Caches(paths, clock, monotonic)
         self._late = LatePlans(paths, monotonic)
+        self._kernels = KernelWatch(clock, monotonic)
         self._are_caches_lost = False  # by a look that failed: no run waits for what it would have told
         self._beat_at = -1e9
         self._woke_at = -1e9
@@ -99,6 +77,7 @@ class Engine:
             last = max(self._busy_at, server.asked_at or 0.0)
             if not self._open and self._monotonic() - last > idle_s:
                 return
+        self._kernels.close()
 
     def _serve(self, server: Server, wait_s: float) -> None:
         """Answer requests until the next tick, at least once; links live more briefly than that."""
@@ -112,13 +91,7 @@ class Engine:
             now = self._monotonic()
             if step_s >= wait_s or now - before < step_s - _EARLY_S or now >= ends - _EARLY_S:
                 return  # the time is up, or somebody asked
-            self._look_at_links()
-
-    def _look_at_links(self) -> None:
-        try:
-            self._observer.look_at_links()
-        except Exception as error:
-            self._keeper.fault("links", error)
+            self._attempt("links", self._observer.look_at_links)
 
     def tick(self) -> float:
         """Do what there is to do, for at most a slice; how long to wait before the next tick."""
@@ -130,7 +103,8 @@ class Engine:
         self._discover()
         is_busy = self._read_logs()
         self._observe()
-        self._plan()
+        self._attempt("plan", self._plan)
+        self._attempt("kernels", self._measure_kernels)
         for name in list(self._open):
             self._guard(name, self._close_if_over)
         self._beat()
@@ -178,7 +152,7 @@ class Engine:
     def _arrive(self, name: str) -> None:
         """Adopt a run as soon as that is possible."""
         now = self._monotonic()
-        arrival = self._arrivals.setdefault(name, _Arrival(now))
+        arrival = self._arrivals.setdefault(name, Arrival(now))
         if arrival.is_newer or now < arrival.retry_at:
             return
         lock = facts.Lock(f"{self.paths.open}/{name}")
@@ -195,7 +169,7 @@ class Engine:
             self._keeper.log(f"run {name} cannot be recorded ({error}): it is tried again")
         lock.close()
 
-    def _record(self, name: str, lock: facts.Lock, arrival: _Arrival) -> facts.Record | None:
+    def _record(self, name: str, lock: facts.Lock, arrival: Arrival) -> facts.Record | None:
         record = facts.read_record(self.paths, name)
         if record is not None or self._monotonic() - arrival.first_seen < RECORD_WAIT_S:
             return record
@@ -219,7 +193,7 @@ class Engine:
         if adopted.is_new and (typical := self._keeper.typical(record.started, self._clock())):
             adopted.run.note([typical])
         self._late.add(adopted.run)
-        self._open[name] = _Open(adopted.run, adopted.is_ended, self._monotonic())
+        self._open[name] = OpenRun(adopted.run, adopted.is_ended, self._monotonic())
         self._arrivals.pop(name, None)
 
     def _read_logs(self) -> bool:
@@ -254,12 +228,12 @@ class Engine:
         entry.grew_at = self._monotonic()
         return entry.run.poll() and not self._is_drained(entry)
 
-    def _now_in(self, entry: _Open) -> float:
+    def _now_in(self, entry: OpenRun) -> float:
         """What is read after the end of a run was written before it."""
         now = self._clock()
         return min(now, entry.exit.ended.at or now) if entry.exit is not None else now
 
-    def _is_drained(self, entry: _Open) -> bool:
+    def _is_drained(self, entry: OpenRun) -> bool:
         if entry.drain_to is None or entry.run.is_catching_up or entry.run.is_stuck:
             return False
         ends = zip(entry.run.logs, entry.drain_to, strict=True)
@@ -268,7 +242,8 @@ class Engine:
     def _is_told(self, name: str) -> bool:
         run = self._open[name].run
         is_read = self._is_drained(self._open[name]) and (self._are_caches_lost or self._caches.is_settled(name))
-        return is_read and name not in self._late.waiting and not run.waits_for_notes(self._monotonic())
+        is_planned = name not in self._late.waiting
+        return is_read and is_planned and not run.waits_for_notes(self._monotonic()) and not self._kernels.holds(name)
 
     def _close_if_over(self, name: str) -> None:
         entry = self._open[name]
@@ -307,12 +282,13 @@ class Engine:
 
     def _plan(self) -> None:
         """What is not planned has no plan to show."""
-        try:
-            self._late.work({name: entry.run for name, entry in self._open.items()}, self._clock())
-        except Exception as error:
-            self._keeper.fault("plan", error)
+        self._late.work({name: entry.run for name, entry in self._open.items()}, self._clock())
 
-    def _look_at_caches(self, live: list[_Open]) -> None:
+    def _measure_kernels(self) -> None:
+        """What is not measured is not known."""
+        self._kernels.work({name: entry.run for name, entry in self._open.items() if not entry.is_ended})
+
+    def _look_at_caches(self, live: list[OpenRun]) -> None:
         """Also at those of runs whose journal takes nothing now: who is left out is begun anew, and told twice."""
         self._are_caches_lost = True
         try:
@@ -339,6 +315,13 @@ class Engine:
 
     def _is_beat_due(self) -> bool:
         return self._monotonic() - self._beat_at >= _BEAT_S
+
+    def _attempt(self, what: str, act: Callable[[], None]) -> None:
+        """What fails is written down, and left out."""
+        try:
+            act()
+        except Exception as error:
+            self._keeper.fault(what, error)
 
     def _guard(self, name: str, act: Callable[[str], _T]) -> _T | None:
         """One run's trouble is its own: it is written down, and the others go on."""

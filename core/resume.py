@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from core import events as e
 from core.journal import Mark
 from core.plan.plan import Finding
-from core.watch.link_book import LinkBook
+from core.watch.call_book import CallBook
 
 
 @dataclass(slots=True)
@@ -28,7 +28,7 @@ class Resume:
     """Units seen in /proc that are in flight: since when."""
     sampled_links: tuple[e.LinkStarted, ...] = ()
     """Links seen in /proc whose end was not told."""
-    links: LinkBook = field(default_factory=LinkBook)
+    links: CallBook = field(default_factory=CallBook)
     """As the journal tells of them."""
     cut_ends: dict[str, int] = field(default_factory=dict)
     """Where the hole of each log ends."""

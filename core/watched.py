@@ -2,14 +2,14 @@
 
 import signal
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 
 from core import checkpoint, facts, retention
 from core import events as e
 from core.digest import Chunk, Digest, SilentParser
 from core.findings import seen
-from core.journal import JournalWriter, Mark
-from core.paths import Paths
+from core.journal import Mark
+from core.native.telling import program_of, teller
+from core.parts import Parts
 from core.plan.plan import Finding
 from core.refusal import refuse_linker_of
 from core.resume import Resume
@@ -17,6 +17,7 @@ from core.tail import LogTail
 from core.watch.deaths import Losses
 from core.watch.fault_book import FaultBook
 from core.watch.links import LinkNotes
+from core.watch.nvcc_notes import Kept
 from core.watch.prober import Watched
 
 STEP_BYTES = 512 << 10
@@ -27,23 +28,6 @@ MAX_FAULTS = 3
 """A parser that failed so often is not asked again."""
 
 
-@dataclass(slots=True)
-class Parts:
-    """What a watched run works with."""
-
-    paths: Paths
-    record: facts.Record
-    lock: facts.Lock
-    journal: JournalWriter
-    digest: Digest
-    out: LogTail
-    err: LogTail | None
-    asks: facts.Asks
-    links: LinkNotes
-    code: str
-    """See `checkpoint.code_identity`."""
-
-
 class WatchedRun:
     """A run that is live, or ended and not yet closed."""
 
@@ -51,7 +35,11 @@ class WatchedRun:
         self.run = parts.record.started.run
         self.record = parts.record
         self.faults = 0
-        self.faults_said = FaultBook(parts.record.chosen, resume.findings or parts.record.findings)
+        started = parts.record.started
+        self.faults_said = FaultBook(
+            parts.record.chosen, resume.findings or parts.record.findings,
+            (program_of(started), teller(parts.paths, started)),
+        )  # fmt: skip
         self.losses = Losses(float("inf") if resume.is_stop_asked else resume.killed_at)
         self.told_lookups = resume.lookups
         """Look-ups in a cache that the journal told of when we took over: unit and time."""
@@ -122,13 +110,18 @@ class WatchedRun:
         found = self.supervisor()
         if found is None:
             return None
-        links = tuple(link for link in self._parts.links.open if link in self._links)
+        noted = (*self._parts.links.open, *self._parts.nvcc.open)
+        links = tuple(link for link in noted if link in self._links)
         return Watched(self.run, found[0], self.record.started.target_dir, links)
 
     @property
     def link_notes(self) -> LinkNotes:
         """What fronts tell of its links."""
         return self._parts.links
+
+    def take_kept(self) -> list[Kept]:
+        """What calls of nvcc left that ended since the last time; nothing of one whose end is not told yet."""
+        return self._parts.nvcc.take_kept()
 
     def poll(self) -> bool:
         """Look at the files; True where there is something to read."""
@@ -196,7 +189,7 @@ class WatchedRun:
         self._parts.journal.append(events)
 
     def poll_notes(self) -> bool:
-        """Put into the journal what others noted: stop requests, links. False where there was nothing new."""
+        """Put into the journal what others noted: stop requests, links, nvcc. False where there was nothing new."""
         links = self._parts.links.poll()
         for link in links:
             if isinstance(link, e.LinkEnded):
@@ -204,7 +197,7 @@ class WatchedRun:
         asks = self._parts.asks.poll()
         if asks:
             self._give_up()
-        if found := [*asks, *links]:
+        if found := [*asks, *links, *self._parts.nvcc.poll()]:
             self.note(found)
         return bool(found)
 
@@ -259,6 +252,7 @@ class WatchedRun:
         self._is_end_written = True
         while self.poll_notes():
             pass
+        self._tell(self.faults_said.close(), self._moment(now))
         if any(isinstance(event, e.RunEnded) and event.signal == signal.SIGILL for event in final):
             self._tell(self.faults_said.died(self.record.started.subcommand), self._moment(now))
         left = self._links.take(self._links.left(self._moment(now)))

@@ -43,6 +43,8 @@ class Kernel(NamedTuple):
     code_bytes: int | None = None
     compile_s: float | None = None
     """In ptxas."""
+    called_spill_bytes: int | None = None
+    """Stores and loads of the functions that it calls and that were not inlined."""
     block_threads: int | None = None
     """Threads a block: at most, by `__launch_bounds__`, or exactly; None: not said."""
     is_block_exact: bool = False

@@ -1,0 +1,140 @@
+"""Spills of kernels: what the toolkit's own ptxas says of the PTX that nvcc kept, added to what the cubin tells.
+
+No cubin tells of spills, and `-Xptxas -v` would change it (its options stand in a note of it). Where no function has a
+stack frame nothing spills, for certain. Else ptxas is asked again, with the options of that note.
+"""
+
+import os
+import shlex
+import subprocess
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from core.events.native import Kernel
+from core.native.cubin import Cubin
+from core.native.usage import Usage
+
+_NICEST = 19
+_WITH_VALUE = ("-o", "--output-file", "-optf", "--options-file")
+_MAX_SAID_BYTES = 16 << 20
+
+
+def without_stack(cubin: Cubin) -> tuple[Kernel, ...]:
+    """Kernels of a cubin; 0 bytes spilled by those that, with all they call, have no stack."""
+    framed = {name for name, _ in cubin.frames}
+    is_linked_later = any(name[:1] != "$" for name in framed - {kernel.name for kernel in cubin.kernels})
+    called = None if is_linked_later else 0
+    return tuple(
+        kernel
+        if kernel.name in framed
+        else kernel._replace(spill_store_bytes=0, spill_load_bytes=0, called_spill_bytes=called)
+        for kernel in cubin.kernels
+    )
+
+
+def needs_ptxas(cubin: Cubin) -> bool:
+    """A kernel of it may spill."""
+    framed = {name for name, _ in cubin.frames}
+    return any(kernel.name in framed for kernel in cubin.kernels)
+
+
+def with_usage(cubin: Cubin, usages: Iterable[Usage]) -> tuple[Kernel, ...]:
+    """Kernels of a cubin with spills and times, as far as ptxas made the same code again: same registers and stack."""
+    said = list(usages)
+    entries = {usage.kernel.name: usage.kernel for usage in said if usage.is_entry}
+    own = {(usage.entry, usage.kernel.name): usage.kernel for usage in said if not usage.is_entry}
+    return tuple(_told(kernel, entries, own, cubin) for kernel in without_stack(cubin))
+
+
+def _told(kernel: Kernel, entries: Mapping[str, Kernel], own: Mapping[tuple[str, str], Kernel], cubin: Cubin) -> Kernel:
+    told = entries.get(kernel.name)
+    if told is None or (told.registers, told.stack_bytes) != (kernel.registers, kernel.stack_bytes):
+        return kernel
+    called = [own.get((kernel.name, function)) for function in cubin.called.get(kernel.name, ())]
+    spilled = [_spilled(function) for function in called]
+    is_known = bool(spilled) or not any(_spilled(function) for function in own.values())
+    return kernel._replace(
+        spill_store_bytes=told.spill_store_bytes,
+        spill_load_bytes=told.spill_load_bytes,
+        compile_s=told.compile_s,
+        called_spill_bytes=sum(spilled) if is_known else None,
+    )
+
+
+def _spilled(function: Kernel | None) -> int:
+    return 0 if function is None else (function.spill_store_bytes or 0) + (function.spill_load_bytes or 0)
+
+
+def ptxas_of(nvcc: str) -> str:
+    """The ptxas beside an nvcc; empty: there is none."""
+    found = os.path.join(os.path.dirname(nvcc), "ptxas") if nvcc else ""
+    return found if found and os.path.isfile(found) and os.access(found, os.X_OK) else ""
+
+
+def ptxas_argv(ptxas: str, options: str, arch: str, ptx: str) -> tuple[str, ...]:
+    """What has ptxas tell of a PTX file, and write nothing.
+
+    Args:
+        ptxas: Its path.
+        options: That it was called with, as the cubin has them; empty: not known.
+        arch: For where they name none.
+        ptx: Path of the file.
+    """
+    try:
+        words = shlex.split(options)
+    except ValueError:
+        words = []
+    kept = [
+        word
+        for before, word in zip(["", *words], words, strict=False)
+        if word not in _WITH_VALUE and before not in _WITH_VALUE and not word.startswith(("--output-file=", "-optf="))
+    ]
+    if not any(word.startswith(("-arch", "--gpu-name")) for word in kept):
+        kept += ["-arch", arch]
+    has_v = any(word in ("-v", "--verbose") for word in kept)
+    return (ptxas, *(() if has_v else ("-v",)), *kept, ptx, "-o", os.devnull)
+
+
+class PtxasRun(NamedTuple):
+    """A ptxas that was started."""
+
+    process: subprocess.Popen[bytes]
+    said_path: str
+    """Where it writes what it says."""
+
+    def is_over(self) -> bool:
+        """It ended."""
+        return self.process.poll() is not None
+
+    def stop(self) -> None:
+        """Kill it; it is ours, and nobody waits for what it makes."""
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+
+    def said(self) -> str:
+        """What it said; empty where it failed."""
+        if self.process.wait() != 0:
+            return ""
+        try:
+            with open(self.said_path, "rb") as file:
+                return file.read(_MAX_SAID_BYTES).decode("utf-8", "replace")
+        except OSError:
+            return ""
+
+
+def start_ptxas(argv: tuple[str, ...], said_path: str) -> PtxasRun:
+    """Start one, behind all that builds.
+
+    Raises:
+        OSError: it cannot be started, or the file cannot be written.
+    """
+    with open(said_path, "wb") as said:
+        process = subprocess.Popen(
+            argv, stdin=subprocess.DEVNULL, stdout=said, stderr=said, cwd="/", start_new_session=True
+        )
+    try:
+        os.setpriority(os.PRIO_PROCESS, process.pid, _NICEST)
+    except OSError:
+        pass  # it ended already
+    return PtxasRun(process, said_path)

@@ -1,0 +1,216 @@
+"""Calls of nvcc as the front before it notes them: `runs/<run>/fronts/nvcc.jsonl`, at least two lines a call."""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+from core import events as e
+from core.note_tail import NoteTail
+
+MAX_OPEN = 4096
+"""Calls whose end is waited for; further ones have none."""
+_MAX_ROWS = 5000
+_TEXT = 4096
+_MAX_SOURCE_BYTES = 16 << 20
+_WRONG = (ValueError, KeyError, TypeError, OverflowError, RecursionError, AttributeError)
+
+Told = frozenset[tuple[str, str, float]]
+"""What the journal has already: call, which event of it, when."""
+
+
+class Kept(NamedTuple):
+    """Files that the front kept of a call, for the engine to look into."""
+
+    ended: e.NvccEnded
+    sources: tuple[str, ...]
+    archs: tuple[str, ...]
+    tool: str
+    """Absolute path of the nvcc that ran; empty: not known."""
+    folder: str
+    """Absolute, below the run's `fronts`; empty: none was kept."""
+    files: tuple[tuple[str, str, str], ...]
+    """Arch, `cubin` or `ptx`, name in that folder."""
+
+
+class _Begun(NamedTuple):
+    started: e.NvccStarted
+    tool: str
+
+
+class NvccNotes:
+    """Follows the notes of one run."""
+
+    def __init__(self, path: str, *, told: Told = frozenset()) -> None:
+        self._tail = NoteTail(path)
+        self._folder = os.path.dirname(path)
+        self._told = told
+        self._open: dict[str, _Begun] = {}
+        self._kept: list[Kept] = []
+
+    @property
+    def open(self) -> tuple[str, ...]:
+        """Calls under way."""
+        return tuple(self._open)
+
+    def poll(self) -> list[e.Event]:
+        """What was noted since the last call. A line that is no note of ours is passed over."""
+        found = (self._event(line) for line in self._tail.poll())
+        return [event for event in found if event is not None and key_of(event) not in self._told]
+
+    def take_kept(self) -> list[Kept]:
+        """Of calls that ended since the last one: what there is to measure. Whoever takes it removes the folders."""
+        kept, self._kept = self._kept, []
+        return kept
+
+    def _event(self, line: bytes) -> e.Event | None:
+        try:
+            note = json.loads(line)
+            if "nvcc" in note:
+                return self._started(note)
+            return self._phase(note) if "phase" in note else self._ended(note)
+        except _WRONG:
+            return None
+
+    def _started(self, note: dict[str, Any]) -> e.NvccStarted | None:
+        if len(self._open) >= MAX_OPEN:
+            return None
+        cwd = _text(note["cwd"])
+        sources = tuple(os.path.normpath(os.path.join(cwd, _text(one))) for one in note["sources"][:_MAX_ROWS])
+        event = e.NvccStarted(
+            at=_seconds(note["at"]),
+            call=_text(note["nvcc"]),
+            package=_text(note.get("package") or ""),
+            source=sources[0] if sources else "",
+            output=_path(cwd, note.get("output")),
+            kind=_text(note["kind"]),
+            archs=tuple(_text(arch)[:32] for arch in note["archs"][:_MAX_ROWS]),
+            sources=sources if len(sources) > 1 else (),
+            blob=blob_of(sources[0]) if sources else "",
+        )
+        self._open[event.call] = _Begun(event, _text(note.get("tool") or ""))
+        return event
+
+    def _phase(self, note: dict[str, Any]) -> e.NvccPhaseBegan | None:
+        call = _text(note["phase"])
+        if call not in self._open:
+            return None
+        arch = note.get("arch")
+        return e.NvccPhaseBegan(
+            _seconds(note["at"]), call, _text(note["tool"])[:64], _text(arch)[:32] if arch else None
+        )
+
+    def _ended(self, note: dict[str, Any]) -> e.NvccEnded | None:
+        begun = self._open.get(_text(note["end"]))
+        if begun is None:
+            return None
+        event = _end_of(begun.started, note)
+        del self._open[event.call]
+        self._kept.append(self._kept_of(event, begun, note))
+        return event
+
+    def _kept_of(self, ended: e.NvccEnded, begun: _Begun, note: dict[str, Any]) -> Kept:
+        """Nothing is looked at, and later removed, but the folder of that very call below that of the notes."""
+        name = f"nvcc-{ended.call}"
+        is_ours = bool(note.get("kept")) and "/" not in name
+        files = tuple(_files(note.get("files"))) if is_ours else ()
+        sources = begun.started.sources or ((begun.started.source,) if begun.started.source else ())
+        return Kept(ended, sources, begun.started.archs, begun.tool, f"{self._folder}/{name}" if is_ours else "", files)
+
+
+def key_of(event: e.Event) -> tuple[str, str, float]:
+    """What tells an event of nvcc from the others of a run."""
+    return getattr(event, "call", ""), type(event).__name__, event.at
+
+
+def told_in(events: Iterable[e.Event]) -> Told:
+    """What a journal tells of nvcc."""
+    ours = (e.NvccStarted, e.NvccPhaseBegan, e.NvccEnded)
+    return frozenset(key_of(event) for event in events if isinstance(event, ours))
+
+
+def _end_of(begun: e.NvccStarted, note: dict[str, Any]) -> e.NvccEnded:
+    elapsed_s = _seconds(note["elapsed_s"])
+    stale = note.get("stale")
+    return e.NvccEnded(
+        at=begun.at + elapsed_s,
+        call=begun.call,
+        package=begun.package,
+        source=begun.source,
+        output=begun.output,
+        kind=begun.kind,
+        began=begun.at,
+        elapsed_s=elapsed_s,
+        cpu_s=_seconds(note["user_s"]) + _seconds(note["sys_s"]),
+        peak_bytes=_number(note.get("peak_bytes")),
+        code=_number(note.get("code")),
+        signal=_number(note.get("signal")),
+        output_bytes=_number(note.get("output_bytes")),
+        verdict=_text(note.get("verdict") or "off")[:16],
+        why=_text(note.get("why") or ""),
+        phases=tuple(_phases(note.get("times"), note.get("memory"))),
+        is_stale=stale if isinstance(stale, bool) else None,
+    )
+
+
+def _phases(times: Any, memory: Any) -> Iterator[e.Phase]:
+    """Rows of `--time`, each with the memory that was seen of its tool for its arch."""
+    peaks: dict[tuple[str, str | None], int] = {}
+    for row in _rows(memory, 3):
+        peaks[_text(row[0]), row[1] or None] = int(row[2])
+    for row in _rows(times, 3):
+        tool, arch = _text(row[0])[:64], _text(row[1])[:32] if row[1] else None
+        source = _text(row[3]) if len(row) > 3 and row[3] else ""
+        yield e.Phase(tool, arch, _seconds(row[2]) / 1000, peaks.get((tool, arch)), source)
+
+
+def _files(rows: Any) -> Iterator[tuple[str, str, str]]:
+    for row in _rows(rows, 3):
+        arch, kind, name = _text(row[0] or "")[:32], _text(row[1]), _text(row[2])
+        if kind in ("cubin", "ptx") and name and "/" not in name and not name.startswith("."):
+            yield arch, kind, name
+
+
+def _rows(found: Any, least: int) -> Iterator[list[Any]]:
+    """Lists of so many fields at least."""
+    rows = found if isinstance(found, list) else []
+    return (row for row in rows[:_MAX_ROWS] if isinstance(row, list) and len(row) >= least)
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{type(value).__name__} where text was expected")
+    return value[:_TEXT].encode("utf-8", "replace").decode()
+
+
+def _seconds(value: Any) -> float:
+    found = float(value)
+    if not 0 <= found < 1e15:
+        raise ValueError(f"{found} is no moment and no span")
+    return found
+
+
+def _path(cwd: str, value: Any) -> str:
+    return os.path.normpath(os.path.join(cwd, _text(value))) if value else ""
+
+
+def blob_of(path: str) -> str:
+    """Git's name for the content of a file, as it is in a repository without filters; empty: it cannot be read."""
+    try:
+        with open(path, "rb", opener=_opener) as file:
+            content = file.read(_MAX_SOURCE_BYTES + 1)
+    except OSError:
+        return ""
+    if len(content) > _MAX_SOURCE_BYTES:
+        return ""
+    return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
+
+
+def _opener(path: str, flags: int) -> int:
+    """Without waiting for whoever writes into a pipe."""
+    return os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
+
+
+def _number(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
