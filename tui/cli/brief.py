@@ -24,10 +24,10 @@ _MOST_LAST_BYTES = 1 << 20
 _NAP_S = 0.1
 
 
-def follow_brief(begun: begin.Begun, agent: str, wake_engine: Callable[[], None]) -> int:
+def follow_brief(begun: begin.Begun, wake_engine: Callable[[], None]) -> int:
     """Wait for a build and print its outcome in few lines; the build's own exit code."""
     holder = owner.Owner([begun.started])
-    watch, out = _Watch(begun, agent), Stdout()
+    watch, out = LogReader(begun), Stdout()
     clock = Pace(time.monotonic())
     is_awake = False
     while holder.live:
@@ -71,24 +71,28 @@ def _due(said: int) -> float:
     return PACE_S[said] if said < len(PACE_S) else PACE_S[-1] * (said - len(PACE_S) + 2)
 
 
-class _Watch:
+class LogReader:
     """Reads the one log of a run into a Run."""
 
-    def __init__(self, begun: begin.Begun, agent: str) -> None:
+    def __init__(self, begun: begin.Begun) -> None:
         self.parser = make_parser(begun.composed.parser, is_split=False, json=begun.composed.json)
         self.log = os.open(begun.started.folder + "/out.log", os.O_RDONLY)
         tool = "exec" if begun.composed.parser == "generic" else "cargo"
-        run = reduce_run(None, [e.RunStarted(0.0, begun.started.run, agent, "", tool, begun.program, "", "", None,
+        run = reduce_run(None, [e.RunStarted(0.0, begun.started.run, "", "", tool, begun.program, "", "", None,
                                              False, True, False)])  # fmt: skip
         assert run is not None
         self.run: Run = run
+        """As far as it was read."""
 
     def read(self) -> None:
+        """Take what the log holds by now."""
         while chunk := os.read(self.log, 1 << 20):
             self.run = reduce_run(self.run, self.parser.feed("out", chunk, wall_clock())) or self.run
 
     def finished(self) -> Run:
+        """All of it: the run is over."""
         self.run = reduce_run(self.run, self.parser.close(wall_clock())) or self.run
+        os.close(self.log)
         return self.run
 
 
@@ -97,6 +101,15 @@ def outcome_lines(run: Run, ending: owner.Ending, elapsed_s: float, begun: begin
     log = begun.started.folder + "/out.log"
     if not ending.record:
         return ["the supervisor of this build died: how it ended is unknown", f"log: {log}"]
+    lines = trouble_lines(run, begun, is_good=ending.code == 0)
+    lines.append(" · ".join(_counts(run, ending, elapsed_s)))
+    if begun.target.source == "private" and ending.code == 0:
+        lines.append(f"binaries: {begun.target.path}")
+    return [*lines, f"log: {log}"]
+
+
+def trouble_lines(run: Run, begun: begin.Begun, *, is_good: bool) -> list[str]:
+    """Errors and failed tests of a run that is over; where it failed without any, the end of its log."""
     errors = [d for d in run.diagnostics if d.level == "error"][:MAX_ERRORS]
     lines = [_plain(line) for error in errors for line in error.rendered.rstrip().splitlines()]
     if run.errors > len(errors):
@@ -105,12 +118,9 @@ def outcome_lines(run: Run, ending: owner.Ending, elapsed_s: float, begun: begin
     lines += [_plain(f"test failed: {test.name} ({test.suite})") for test in failed]
     if run.tests_failed > len(failed) > 0:
         lines.append(f"… and {f.many(run.tests_failed - len(failed), 'more failed test')}")
-    if not lines and ending.code != 0:
-        lines = _last_lines(log, begun.composed)
-    lines.append(" · ".join(_counts(run, ending, elapsed_s)))
-    if begun.target.source == "private" and ending.code == 0:
-        lines.append(f"binaries: {begun.target.path}")
-    return [*lines, f"log: {log}"]
+    if not lines and not is_good:
+        return _last_lines(begun.started.folder + "/out.log", begun.composed)
+    return lines
 
 
 def _last_lines(log: str, composed: compose.Composed) -> list[str]:

@@ -121,7 +121,7 @@ def _run(words: tuple[str, ...], own: dict[str, str]) -> int:
         os.write(1, begun.started.run.encode() + b"\n")
         return 0
     if "brief" in own:
-        return follow_brief(begun, agent.name, wake_engine=lambda: _wake_engine(paths))
+        return follow_brief(begun, wake_engine=lambda: _wake_engine(paths))
     return _follow(paths, begun)
 
 

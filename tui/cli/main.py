@@ -21,6 +21,7 @@ run builds (cargo's own arguments; output, exit code and terminal as plain cargo
       --detach                          return at once with the run's id
       --brief                           errors, counts and the log's path, nothing else
   cargo deck run-all [NAME=]'CMD …' …   several at once
+  cargo deck watch [--test NAME] [build …]   builds after each save what must be, runs a test
   cargo deck shim install               plain `cargo build` goes through cargo-deck too
 
 plan them
@@ -58,6 +59,7 @@ _COMMANDS = {
     "links": ("tui.cli.links", "main"),
     "locks": ("tui.cli.locks", "main"),
     "wait": ("tui.cli.wait", "main"),
+    "watch": ("tui.cli.watch", "main"),
     "stop": ("tui.cli.manage", "main_stop"),
     "restart": ("tui.cli.manage", "main_restart"),
     "forget": ("tui.cli.manage", "main_forget"),

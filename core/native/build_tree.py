@@ -1,0 +1,99 @@
+"""What a folder that compilers, make, ninja and CMake write to says of the files that they read."""
+
+import os
+from collections.abc import Iterator, Sequence
+
+from core.native.depfile import MAX_BYTES, read_depfile
+from core.native.ninja_deps import cmake_inputs, make_inputs, read_ninja_deps
+
+_MOST_ENTRIES = 20_000
+"""Of a tree; what lies beyond is not looked at."""
+_MAX_DEPTH = 16
+_MARKS = ("build.ninja", "CMakeCache.txt", "Makefile")
+
+
+def read(path: str, limit_bytes: int = MAX_BYTES) -> bytes:
+    """A file's content; empty where it is none, or cannot be read."""
+    try:
+        if not os.path.isfile(path):
+            return b""
+        with open(path, "rb") as file:
+            return file.read(limit_bytes)
+    except (OSError, ValueError):
+        return b""
+
+
+def prerequisites(path: str) -> tuple[str, ...]:
+    """What the targets of all rules in a depfile depend on, each once; empty where it is none."""
+    return tuple(dict.fromkeys(one for rule in read_depfile(read(path)) for one in rule.inputs))
+
+
+def all_files(folder: str) -> Iterator[str]:
+    """Files below a folder, links to folders not followed; a bounded number."""
+    waiting = [(folder, 0)]
+    seen = 0
+    while waiting:
+        place, depth = waiting.pop()
+        try:
+            entries = list(os.scandir(place))
+        except OSError:
+            continue
+        for entry in entries:
+            seen += 1
+            if seen > _MOST_ENTRIES:
+                return
+            try:
+                if entry.is_dir(follow_symlinks=False):
+                    if depth < _MAX_DEPTH:
+                        waiting.append((entry.path, depth + 1))
+                else:
+                    yield entry.path
+            except OSError:
+                continue
+
+
+def inputs_in(folder: str) -> frozenset[str]:
+    """What was read to make what lies below a folder, without what lies there itself."""
+    found: set[str] = set()
+    for path in all_files(folder):
+        place, name = os.path.split(path)
+        if name.endswith(".d"):
+            found |= _absolute(prerequisites(path), *_bases(place, folder))
+        elif name == ".ninja_deps":
+            found |= _absolute((one for some in read_ninja_deps(read(path)).values() for one in some), place)
+        elif name == "build.ninja":
+            found |= _absolute(cmake_inputs(read(path)), place)
+        elif name == "Makefile.cmake":
+            found |= _absolute(make_inputs(read(path)), os.path.dirname(place))
+    return frozenset(path for path in found if not path.startswith(folder + "/"))
+
+
+def _bases(place: str, folder: str) -> tuple[str, ...]:
+    """Where relative names of a depfile may start: where make was, that is at some folder above."""
+    found: list[str] = []
+    while place.startswith(folder) and len(found) < _MAX_DEPTH:
+        found.append(place)
+        place = os.path.dirname(place)
+    return tuple(found)
+
+
+def _absolute(names: Sequence[str] | Iterator[str], *bases: str) -> set[str]:
+    found = set()
+    for name in names:
+        if name.startswith("/"):
+            found.add(os.path.normpath(name))
+            continue
+        paths = [os.path.normpath(os.path.join(base, name)) for base in bases]
+        found.add(next((path for path in paths if os.path.exists(path)), paths[0]))
+    return found
+
+
+def trees_of(words: Sequence[str], cwd: str) -> tuple[str, ...]:
+    """Build trees that a command names (`ninja -C out`, `cmake --build out`, `make -C out`), and the folder that it
+    runs in where that is one."""
+    named = [word[2:] for word in words if word.startswith(("-C", "-B")) and len(word) > 2]
+    for flag in ("-C", "-B", "--build", "--directory"):
+        named += [words[at + 1] for at, word in enumerate(words[:-1]) if word == flag]
+    named += [word.partition("=")[2] for word in words if word.startswith("--directory=")]
+    folders = dict.fromkeys(os.path.normpath(os.path.join(cwd, name)) for name in (*named, "."))
+    return tuple(folder for folder in folders if any(os.path.isfile(f"{folder}/{mark}") for mark in _MARKS))

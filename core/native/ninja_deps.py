@@ -1,0 +1,69 @@
+"""`.ninja_deps`: what ninja learned from depfiles, which it removes. Source: ninja 1.12, `src/deps_log.cc`. Pure."""
+
+import struct
+
+_HEADER = b"# ninjadeps\n"
+_MAX_RECORD_BYTES = (1 << 19) - 1
+
+
+def read_ninja_deps(content: bytes) -> dict[str, tuple[str, ...]]:
+    """Inputs of each output, by its path as ninja has it (relative to the build dir); the last record of an output
+    counts. Empty: it is none, or of another version. A torn end is left out.
+
+    Records are a size (its highest bit: dependencies, else a path), then the path, padded with zeros, and its
+    checksum; or the output's number, its time (two words in version 4), and the numbers of inputs.
+    """
+    if not content.startswith(_HEADER) or len(content) < len(_HEADER) + 4:
+        return {}
+    (version,) = struct.unpack_from("<i", content, len(_HEADER))
+    if version not in (3, 4):
+        return {}
+    paths: list[str] = []
+    found: dict[int, tuple[int, ...]] = {}
+    at = len(_HEADER) + 4
+    while at + 4 <= len(content):
+        (word,) = struct.unpack_from("<I", content, at)
+        size = word & 0x7FFFFFFF
+        record = content[at + 4 : at + 4 + size]
+        if len(record) < size or size > _MAX_RECORD_BYTES or size % 4 or size < 4:
+            break
+        at += 4 + size
+        if word >> 31:
+            numbers = struct.unpack(f"<{size // 4}I", record)
+            found[numbers[0]] = numbers[3 if version == 4 else 2 :]
+        else:
+            paths.append(record[:-4].rstrip(b"\0").decode("utf-8", "surrogateescape"))
+    return {
+        paths[output]: tuple(paths[one] for one in inputs if one < len(paths))
+        for output, inputs in found.items()
+        if output < len(paths)
+    }
+
+
+def cmake_inputs(build_ninja: bytes) -> tuple[str, ...]:
+    """What CMake read when it wrote this `build.ninja`: inputs of the rule that runs it again."""
+    at = build_ninja.find(b": RERUN_CMAKE")
+    if at < 0:
+        return ()
+    end = at
+    while (end := build_ninja.find(b"\n", end)) >= 0 and build_ninja[end - 1 : end] == b"$":
+        end += 1
+    rule = build_ninja[at : end if end >= 0 else len(build_ninja)].replace(b"$\n", b" ")
+    words = _ninja_words(rule.partition(b"RERUN_CMAKE")[2])
+    return tuple(word for word in words if word not in ("|", "||"))
+
+
+def _ninja_words(text: bytes) -> list[str]:
+    """Words of a build statement: `$ ` is a blank, `$:` a colon, `$$` a dollar."""
+    kept = text.replace(b"$$", b"\0").replace(b"$ ", b"\1").replace(b"$:", b":")
+    return [word.replace(b"\0", b"$").replace(b"\1", b" ").decode("utf-8", "surrogateescape") for word in kept.split()]
+
+
+def make_inputs(makefile_cmake: bytes) -> tuple[str, ...]:
+    """What CMake read when it wrote makefiles: `CMAKE_MAKEFILE_DEPENDS` of `CMakeFiles/Makefile.cmake`; relative ones
+    are below the build dir."""
+    _, has, rest = makefile_cmake.partition(b"set(CMAKE_MAKEFILE_DEPENDS")
+    if not has:
+        return ()
+    words = (line.strip() for line in rest.partition(b")")[0].split(b"\n"))
+    return tuple(word[1:-1].decode("utf-8", "surrogateescape") for word in words if word[:1] == b'"' == word[-1:])

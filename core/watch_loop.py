@@ -1,0 +1,208 @@
+"""A watch: builds once, then again after each save, until it is told to end. What it does stands in `World`.
+
+One thread; what happens is told as values, for whoever shows it.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import NamedTuple, Protocol
+
+from core.errors import DeckError
+from core.native.edit_class import EditClass, class_of
+from core.values import dataclass
+from core.watching import Do, Watching
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A command that is run: a build first, then perhaps a test."""
+
+    tool: str
+    """`cargo` or `exec`."""
+    words: tuple[str, ...]
+    command: str
+    """As a person types it."""
+
+
+class Ended(NamedTuple):
+    """How a run ended."""
+
+    run: str
+    code: int | None
+    """None: died of a signal, or nobody knows."""
+    signal: int | None = None
+    wall_s: float = 0.0
+    is_stopped: bool = False
+    """Because somebody asked for it."""
+
+    @property
+    def is_good(self) -> bool:
+        """It did what it was for."""
+        return self.code == 0 and not self.is_stopped
+
+
+class Woken(NamedTuple):
+    """Why a wait is over."""
+
+    changed: tuple[str, ...] = ()
+    """Files whose content changed, that came or went."""
+    newest: float | None = None
+    """When the last of them was saved, on the clock of `World.now`; None: not known."""
+    ended: Ended | None = None
+    is_over: bool = False
+    """Somebody wants the watch to end."""
+    is_last: bool = False
+    """Nobody watches any more: what runs may end, and nothing is begun."""
+    notices: tuple[str, ...] = ()
+
+
+class Edit(NamedTuple):
+    """What a build is started for."""
+
+    changed: tuple[str, ...]
+    kind: EditClass | None
+    """None: nothing was saved, it is the first one."""
+
+
+class Told(NamedTuple):
+    """Something that happened."""
+
+    what: str
+    """`watching`, `started`, `stopping`, `ended`, `refused`, `notice`, `over`."""
+    at: float
+    step: int = 0
+    run: str = ""
+    edit: Edit = Edit((), None)
+    ended: Ended | None = None
+    since_save_s: float | None = None
+    """Of `ended`: since the first save that it was for; None: nothing was saved."""
+    text: str = ""
+    files: int = 0
+    """Of `watching`: so many are watched."""
+    is_exact: bool = True
+    is_cancelled: bool = False
+    """Of `ended`: a save came while it ran."""
+
+
+class World(Protocol):
+    """What a watch does things with."""
+
+    def now(self) -> float:
+        """Seconds since the epoch."""
+
+    def wait(self, timeout_s: float | None) -> Woken:
+        """Until something happens, or for so long."""
+
+    def start(self, step: Step) -> str:
+        """Start a run; its id. Raises DeckError where that is not possible."""
+
+    def stop(self, run: str) -> None:
+        """Ask for its end, as `cargo deck stop` does; that it has ended is told by `wait`."""
+
+    def survey(self, step: int, run: str, *, is_whole: bool) -> tuple[int, bool]:
+        """Find anew what is to be watched, from what a run left; how many files, and whether those are exactly its
+        inputs."""
+
+    def build_scripts(self) -> frozenset[str]:
+        """Sources of build scripts, as far as they are known."""
+
+
+class Watch:
+    """One watch under way."""
+
+    def __init__(self, world: World, steps: tuple[Step, ...], tell: Callable[[Told], None]) -> None:
+        self._world = world
+        self._steps = steps
+        self._tell = tell
+        self._state = Watching(len(steps))
+        self._run = ""
+        """Under way; empty: none."""
+        self._edit = Edit((), None)
+        self._is_first = True
+        self._is_last = False
+        self.last: Ended | None = None
+        """The last step that was not cut short."""
+
+    def go(self) -> None:
+        """Until somebody ends it; then nothing of it runs any more."""
+        self._state.begin(self._world.now())
+        try:
+            while self._turn():
+                pass
+        finally:
+            self._end()
+
+    def _turn(self) -> bool:
+        now = self._world.now()
+        if not (self._is_last and not self._state.is_running):
+            self._do(self._state.due(now))
+        if self._is_last and not self._run:
+            return False
+        woken = self._world.wait(self._state.wait_s(self._world.now()))
+        for sentence in woken.notices:
+            self._say("notice", text=sentence)
+        if woken.is_over:
+            return False
+        self._is_last |= woken.is_last
+        if woken.changed and not self._is_last:
+            self._take(woken.changed, woken.newest)
+        if woken.ended is not None:
+            self._take_end(woken.ended)
+        return True
+
+    def _take(self, changed: Iterable[str], newest: float | None) -> None:
+        for path in self._state.saved(self._world.now(), changed, newest):
+            self._say("notice", text=f"{path} changes while each build runs: it does not cut one short any more")
+
+    def _take_end(self, ended: Ended) -> None:
+        now, step, saved_at = self._world.now(), self._state.step, self._state.began_for
+        is_cancelled = self._state.phase == "stopping"
+        self._run = ""
+        following = self._state.ended(now, is_good=ended.is_good)
+        if not is_cancelled:
+            self.last = ended
+        since = ended_since(now, saved_at) if self._edit.changed else None
+        self._tell(Told("ended", now, step, ended.run, self._edit, ended, since, is_cancelled=is_cancelled))
+        if not self._is_last:
+            self._do(following)
+            self._survey(step, ended.run, is_whole=ended.is_good)
+
+    def _survey(self, step: int, run: str, *, is_whole: bool) -> None:
+        files, is_exact = self._world.survey(step, run, is_whole=is_whole)
+        self._say("watching", files=files, is_exact=is_exact)
+
+    def _do(self, do: Do | None) -> None:
+        if do is None:
+            return
+        if do.what == "stop":
+            self._say("stopping", step=do.step, run=self._run)
+            self._world.stop(self._run)
+            return
+        if do.step == 0:
+            changed = tuple(self._state.building)
+            self._edit = Edit(changed, class_of(changed, self._world.build_scripts()))
+        try:
+            self._run = self._world.start(self._steps[do.step])
+        except DeckError as error:
+            self._state.refused()
+            self._say("refused", step=do.step, text=str(error))
+            return
+        self._say("started", step=do.step, run=self._run)
+
+    def _end(self) -> None:
+        """Stop what runs and wait for its end."""
+        if self._run:
+            self._world.stop(self._run)
+            while (woken := self._world.wait(None)).ended is None:
+                if woken.is_over:
+                    self._world.stop(self._run)  # asked once more: at once
+            self._say("ended", run=self._run, ended=woken.ended, is_cancelled=True)
+            self._run = ""
+        self._say("over")
+
+    def _say(self, what: str, **fields: object) -> None:
+        self._tell(Told(what, self._world.now(), edit=self._edit, **fields))  # type: ignore[arg-type]
+
+
+def ended_since(now: float, saved_at: float | None) -> float | None:
+    """Seconds since a save; None: there was none."""
+    return None if saved_at is None else max(0.0, now - saved_at)

@@ -1,0 +1,205 @@
+"""What a watch does things with, for real: builds as runs of ours that it owns, the lookout, digests of files."""
+
+import json
+import os
+import select
+import signal
+from collections.abc import Mapping
+from typing import Any
+
+from core.client import ensure_engine
+from core.clock import wall_clock
+from core.errors import SpawnError
+from core.native.inputs_of import Inputs, Subject, inputs_of
+from core.paths import Paths
+from core.run import begin, compose, identity, spawn, stop
+from core.watch_lookout import Heard, Lookout
+from core.watch_loop import Ended, Step, Woken
+from core.watched_files import Change, WatchedFiles, first_inputs, noted_runs
+
+SWEEP_S = 5.0
+"""All files are looked at so often: what nobody told of is seen then."""
+_KEPT = 8
+"""Runs of which is known how they were started."""
+_MOST_RUNS = 20
+"""In whose notes closures are looked for."""
+
+
+class RealWorld:
+    """Runs, files and signals of one watch. Close it at the end."""
+
+    def __init__(
+        self, paths: Paths, *, agent: identity.Agent, cwd: str, env: Mapping[str, str], mode: str | None = None,
+        parent_fd: int | None = None,
+    ) -> None:  # fmt: skip
+        """`parent_fd`: its end of file says that nobody watches any more."""
+        self.begun: dict[str, begin.Begun] = {}
+        """What was started, by run."""
+        self._paths, self._agent, self._cwd, self._env, self._mode = paths, agent, cwd, dict(env), mode
+        self._under_way: spawn.Started | None = None
+        self._parent_fd = parent_fd
+        self._wake_fd, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._old_handlers = {number: signal.signal(number, lambda *_: None) for number in _SIGNALS}
+        self._old_wake = signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
+        self._lookout = Lookout()
+        self._swept_at = wall_clock()
+        self._by_step: dict[int, Inputs] = {}
+        self._noted: list[str] = []
+        self._steps: dict[str, Step] = {}
+        self._stops: set[str] = set()
+        self.files: WatchedFiles | None = None
+        self._target_dirs: set[str] = set()
+
+    def now(self) -> float:
+        """Seconds since the epoch."""
+        return wall_clock()
+
+    def build_scripts(self) -> frozenset[str]:
+        """Of the last survey."""
+        return frozenset().union(*(one.build_scripts for one in self._by_step.values()))
+
+    def start(self, step: Step) -> str:
+        """Start a run; its id.
+
+        Raises:
+            DeckError: it is not possible.
+        """
+        if self.files is None:
+            self._watch_first(step)
+        request = begin.Request(step.tool, step.words, self._agent, self._cwd, self._env, compose.NOBODY,
+                                is_owned=True, mode=self._mode if step.tool == "cargo" else None)  # fmt: skip
+        try:
+            begun = begin.begin(self._paths, request)
+        except OSError as error:
+            raise SpawnError(f"{step.command} could not be started: {error}") from error
+        ensure_engine(self._paths)
+        self._under_way = begun.started
+        while len(self.begun) >= _KEPT:
+            del self.begun[next(iter(self.begun))]
+        self.begun[begun.started.run] = begun
+        self._steps = {run: self._steps[run] for run in self._steps if run in self.begun}
+        self._steps[begun.started.run] = step
+        if begun.target.path:
+            self._target_dirs.add(begun.target.path)
+        return begun.started.run
+
+    def _watch_first(self, step: Step) -> None:
+        """Before anything was built: what may be its inputs."""
+        checkout = identity.workspace_root(self._cwd, None) or identity.git_root(self._cwd) or self._cwd
+        self._noted = noted_runs(self._paths, checkout, _MOST_RUNS)
+        self.files = WatchedFiles(first_inputs(checkout if step.tool == "cargo" else self._cwd))
+        self._lookout.order(self.files.folders)
+
+    def stop(self, run: str) -> None:
+        """Ask for its end; who is asked once more kills."""
+        is_again = run in self._stops
+        self._stops.add(run)
+        stop.stop_run(self._paths, run, kill=is_again)
+
+    def survey(self, step: int, run: str, *, is_whole: bool) -> tuple[int, bool]:
+        """What is to be watched from now on."""
+        begun = self.begun.get(run)
+        if begun is None or self.files is None:
+            return 0, False
+        kind = self._steps[run]
+        record = _record(self._paths, run)
+        checkout = str(record.get("checkout") or self._cwd)
+        subject = Subject(run, kind.tool, kind.words, self._cwd, checkout, begun.target.path, self._env, is_whole)
+        found = inputs_of(self._paths, subject, self._noted)
+        if os.path.exists(self._paths.run(run) + "/fronts/nvcc.jsonl"):
+            self._noted = [*self._noted, run][-_MOST_RUNS:]
+        before = self._by_step.get(step)
+        self._by_step[step] = found if is_whole or before is None else before.joined(found)
+        both = Inputs()
+        for one in self._by_step.values():
+            both = both.joined(one)
+        if self.files.watch(both, frozenset(self._target_dirs)):
+            self._lookout.order(self.files.folders)
+        return len(both.files), both.is_exact
+
+    def wait(self, timeout_s: float | None) -> Woken:
+        """Until a file changed, a run ended, somebody asks for the end, or it is time."""
+        ends = None if timeout_s is None else self.now() + timeout_s
+        while True:
+            woken = self._poll(ends)
+            if woken != Woken() or (ends is not None and self.now() >= ends):
+                return woken
+
+    def _poll(self, ends: float | None) -> Woken:
+        now = self.now()
+        until = min(ends if ends is not None else now + SWEEP_S, max(now, self._swept_at + SWEEP_S))
+        report = self._under_way.report_fd if self._under_way is not None else -1
+        poll = select.poll()
+        for fd in {self._wake_fd, self._lookout.fd, report, -1 if self._parent_fd is None else self._parent_fd} - {-1}:
+            poll.register(fd, select.POLLIN)
+        ready = {fd for fd, _ in poll.poll(max(0, int((until - now) * 1000 + 0.999)))}
+        is_over = self._wake_fd in ready and bool(os.read(self._wake_fd, 512))
+        is_last = self._parent_fd in ready and self._is_parent_gone()
+        change, notices = self._look(is_told=self._lookout.fd in ready)
+        ended = self._take_end() if report in ready else None
+        return Woken(change.paths, change.newest, ended, is_over, is_last, notices)
+
+    def _is_parent_gone(self) -> bool:
+        if self._parent_fd is None or os.read(self._parent_fd, 512):
+            return False
+        os.close(self._parent_fd)
+        self._parent_fd = None
+        return True
+
+    def _look(self, *, is_told: bool) -> tuple[Change, tuple[str, ...]]:
+        """What moved, by what the lookout tells, and now and then by looking at everything."""
+        if self.files is None:
+            return Change(), ()
+        told = self._lookout.read() if is_told else Heard()
+        if told.listens or told.is_gone or self.now() >= self._swept_at + SWEEP_S:
+            self._swept_at = self.now()
+            change = self.files.sweep()
+        else:
+            change = self.files.moved(told.moved) if told.moved else Change()
+        if change.has_folders:
+            self._lookout.order(self.files.folders)
+        return change, told.troubles
+
+    def _take_end(self) -> Ended:
+        started, self._under_way = self._under_way, None
+        assert started is not None
+        content = b""
+        while chunk := os.read(started.report_fd, 1 << 16):
+            content += chunk
+        os.close(started.report_fd)
+        os.close(started.owner_fd)
+        os.waitpid(started.supervisor, 0)
+        try:
+            record = json.loads(content)
+        except ValueError:
+            record = {}  # the supervisor was killed: what it ran may live on
+        return _ended(started.run, record)
+
+    def close(self) -> None:
+        """End the lookout; signals act as before."""
+        self._lookout.close()
+        signal.set_wakeup_fd(self._old_wake)
+        for number, handler in self._old_handlers.items():
+            signal.signal(number, handler)
+        for fd in (self._wake_fd, self._wake_write):
+            os.close(fd)
+
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def _ended(run: str, record: dict[str, Any]) -> Ended:
+    code, number, wall_s = record.get("code"), record.get("signal"), record.get("wall_s")
+    return Ended(
+        run, code if isinstance(code, int) else None, number if isinstance(number, int) else None,
+        float(wall_s) if isinstance(wall_s, int | float) else 0.0, record.get("stopped_by") is not None,
+    )  # fmt: skip
+
+
+def _record(paths: Paths, run: str) -> dict[str, Any]:
+    try:
+        with open(paths.run(run) + "/run.json", "rb") as file:
+            record = json.load(file)
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return record if isinstance(record, dict) else {}

@@ -1,0 +1,250 @@
+"""`cargo deck watch`: builds after each save what must be built, and says what each edit cost."""
+
+import json
+import os
+import shlex
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from core.errors import UsageError
+from core.native.edit_class import EditClass
+from core.run import begin, cache, command, identity
+from core.watch_loop import Step, Told, Watch
+from core.watch_world import RealWorld
+from tui import format as f
+from tui.cli import brief, common
+from tui.cli.build import split_own
+from tui.cli.events import plain
+
+_HELP = """\
+usage: cargo deck watch [--test NAME | --then CMD] [--json] [build …cargo's words… | exec -- CMD …]
+
+Builds once, then again after each save of a file that the build reads, and runs what --test or --then names after each
+build that went well. A save while it builds stops that build first. Without a command: build. Ctrl-C ends it.
+
+  --test NAME    cargo test NAME, with the build's own packages, features and profile: a test target, else part of names
+  --then CMD     any command, as `cargo deck run-all` takes them: 'test -p engine', 'exec -- ./run.sh', 'ctest'
+  --json         a line of JSON for all that happens: docs/json.md
+  --agent NAME, --mode NAME, --cache KIND   as for a build
+"""
+_WISHES = (cache.KIND, cache.STORE, command.MODE, command.VERBOSE, command.FEATURES)
+"""Of our variables those that say what builds are to be like; the others are of a run that we may be a part of."""
+_MOST_NAMED = 3
+"""Files of an edit."""
+_PASSED_ON = (
+    "package", "features", "target", "profile", "target-dir", "manifest-path", "config", "jobs", "Z", "C",
+)  # fmt: skip
+_PASSED_ON_FLAGS = (
+    "release", "workspace", "all-features", "no-default-features", "locked", "offline", "frozen",
+    "ignore-rust-version",
+)  # fmt: skip
+
+
+class Wanted(NamedTuple):
+    """What was asked for."""
+
+    words: tuple[str, ...]
+    test: str = ""
+    then: str = ""
+    is_json: bool = False
+    is_bound: bool = False
+    """It ends with whoever started it: at the end of its stdin."""
+    own: Mapping[str, str] = {}
+
+
+def main(argv: list[str]) -> int:
+    """Watch; the exit code of the last build or test, 0 where none ended."""
+    if argv[:1] in (["-h"], ["--help"]):
+        common.print_text(_HELP.rstrip("\n"))
+        return 0
+    return common.guarded(_main, argv)
+
+
+def _main(argv: list[str]) -> int:
+    wanted = parse(argv)
+    env = {name: value for name, value in os.environ.items() if not name.startswith("DECK_") or name in _WISHES}
+    if "cache" in wanted.own:
+        env[cache.KIND] = wanted.own["cache"]
+    cwd = os.getcwd()
+    agent = identity.find_agent(wanted.own.get("agent"), env, cwd)
+    steps = steps_of(wanted, cwd, env)
+    parent_fd = os.dup(0) if wanted.is_bound else None
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)  # what is typed is for nobody
+    paths = common.user_paths()
+    world = RealWorld(paths, agent=agent, cwd=cwd, env=env, mode=wanted.own.get("mode"), parent_fd=parent_fd)
+    shown = _Shown(world, steps, is_json=wanted.is_json)
+    try:
+        watch = Watch(world, steps, shown.tell)
+        watch.go()
+    finally:
+        world.close()
+    return 0 if watch.last is None or watch.last.code is None else watch.last.code
+
+
+def parse(argv: list[str]) -> Wanted:
+    """The command line taken apart. Raises UsageError."""
+    given: dict[str, str] = {}
+    at = 0
+    while at < len(argv) and argv[at].startswith("-") and argv[at] != "--":
+        name, equals, value = argv[at].partition("=")
+        if name in ("--json", "--with-caller"):
+            given[name] = "yes"
+        elif name in ("--test", "--then", "--agent", "--mode", "--cache"):
+            if not equals:
+                at += 1
+                if at >= len(argv):
+                    raise UsageError(f"{name} needs a value: see `cargo deck watch --help`")
+                value = argv[at]
+            given[name] = value
+        else:
+            raise UsageError(
+                f"{argv[at]}: write the subcommand before cargo's flags, as in `cargo deck watch build -p x`"
+            )
+        at += 1
+    words, own = split_own(argv[at:])
+    if {"detach", "brief"} & own.keys():
+        raise UsageError("--detach and --brief are for a single build")
+    if "--test" in given and "--then" in given:
+        raise UsageError("--test and --then are one or the other")
+    own |= {name[2:]: value for name, value in given.items() if name in ("--agent", "--mode", "--cache")}
+    return Wanted(words or ("build",), given.get("--test", ""), given.get("--then", ""), "--json" in given,
+                  "--with-caller" in given, own)  # fmt: skip
+
+
+def steps_of(wanted: Wanted, cwd: str, env: dict[str, str]) -> tuple[Step, ...]:
+    """What is run after each save, in order. Raises UsageError."""
+    build = _step(wanted.words, cwd, env)
+    if wanted.then:
+        return build, _step(tuple(_split(wanted.then)), cwd, env)
+    if wanted.test:
+        return build, _test_step(build, wanted.test, cwd, env)
+    return (build,)
+
+
+def _step(words: tuple[str, ...], cwd: str, env: dict[str, str]) -> Step:
+    tool, rest = begin.tool_of(words, cwd, env)
+    if not rest:
+        raise UsageError(f"{shlex.join(words)}: it names no command")
+    return Step(tool, rest, shlex.join(("cargo", *rest) if tool == "cargo" else rest))
+
+
+def _split(text: str) -> list[str]:
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        raise UsageError(f"--then {text!r}: {error}") from None
+    if not words:
+        raise UsageError("--then needs a command: --then 'test -p engine'")
+    return words
+
+
+def _test_step(build: Step, name: str, cwd: str, env: dict[str, str]) -> Step:
+    """`cargo test` with the build's own choice of packages, features and profile."""
+    if build.tool != "cargo":
+        raise UsageError("--test is for builds of cargo: write --then 'CMD' after another command")
+    parsed, _ = begin.parse_cargo(build.words, cwd, env)
+    words = ["test"]
+    for option in _PASSED_ON:
+        for value in parsed.options.get(option, ()):
+            words += [f"--{option}" if len(option) > 1 else f"-{option}", value]
+    words += [f"--{flag}" for flag in _PASSED_ON_FLAGS if flag in parsed.options]
+    words += ["--test", name] if _is_test_target(name, cwd) else [name]
+    return Step("cargo", tuple(words), shlex.join(("cargo", *words)))
+
+
+def _is_test_target(name: str, cwd: str) -> bool:
+    """A file or folder of that name stands where cargo looks for integration tests."""
+    if "/" in name or "\0" in name:
+        return False
+    root = identity.workspace_root(cwd, None) or cwd
+    return any(os.path.exists(f"{folder}/tests/{name}{end}") for folder in (cwd, root) for end in (".rs", "/main.rs"))
+
+
+class _Shown:
+    """Says what happens, as text or as JSON."""
+
+    def __init__(self, world: RealWorld, steps: tuple[Step, ...], *, is_json: bool) -> None:
+        self._world = world
+        self._steps = steps
+        self._is_json = is_json
+        self._watched = -1
+
+    def tell(self, told: Told) -> None:
+        """Say it."""
+        if self._is_json:
+            common.print_text(json.dumps({"schema": "cargo-deck/watch", "version": common.VERSION, **record_of(told)}))
+            return
+        for line in self._lines(told):
+            common.print_text(line)
+
+    def _lines(self, told: Told) -> list[str]:
+        match told.what:
+            case "watching" if told.files != self._watched:
+                self._watched = told.files
+                less = "" if told.is_exact else " (all that is not ignored: nobody says what is read)"
+                return [f"watching {f.many(told.files, 'file')}{less}"]
+            case "ended":
+                return self._ended(told)
+            case "refused" | "notice":
+                return [f"cargo-deck: {plain(told.text)}"]
+        return []
+
+    def _ended(self, told: Told) -> list[str]:
+        if told.ended is None:
+            return []
+        words = [f.clock(told.at), edit_words(told), f"{plain(self._steps[told.step].command)}: {_result(told)}"]
+        lines = ["  ".join(words)]
+        begun = self._world.begun.get(told.ended.run)
+        if begun is not None and not told.is_cancelled:
+            reader = brief.LogReader(begun)
+            reader.read()
+            lines += brief.trouble_lines(reader.finished(), begun, is_good=told.ended.code == 0)
+        return lines
+
+
+def _result(told: Told) -> str:
+    ended = told.ended
+    assert ended is not None
+    took = f.seconds(ended.wall_s)
+    if told.is_cancelled:
+        return f"stopped after {took}, saved again"
+    if ended.is_stopped:
+        return f"stopped after {took}"
+    how = "ok" if ended.code == 0 else "failed, " + (
+        f"signal {ended.signal}" if ended.signal is not None else f"exit {ended.code}" if ended.code is not None
+        else "exit unknown"
+    )  # fmt: skip
+    since = f", {f.seconds(told.since_save_s)} since the save" if told.since_save_s is not None else ""
+    return f"{how}, {took}{since}"
+
+
+def edit_words(told: Told) -> str:
+    """`cu k/gemm.cu`, `several a.rs b.cu +3`, `first`."""
+    if told.edit.kind is None:
+        return "first"
+    names = [plain(os.path.relpath(path)) for path in told.edit.changed[:_MOST_NAMED]]
+    more = len(told.edit.changed) - len(names)
+    return " ".join([str(told.edit.kind), *names, *([f"+{more}"] if more else [])])
+
+
+def record_of(told: Told) -> dict[str, Any]:
+    """As `--json` gives it; fields as in docs/json.md."""
+    ended, kind = told.ended, told.edit.kind
+    record: dict[str, Any] = {"event": told.what, "at": told.at}
+    match told.what:
+        case "watching":
+            return record | {"files": told.files, "is_exact": told.is_exact}
+        case "notice" | "refused":
+            return record | {"text": told.text}
+        case "over":
+            return record
+    record |= {
+        "step": told.step, "run": told.run or (ended.run if ended else ""),
+        "class": str(kind) if isinstance(kind, EditClass) else None, "changed": list(told.edit.changed),
+    }  # fmt: skip
+    if ended is not None:
+        record |= {
+            "code": ended.code, "signal": ended.signal, "wall_s": ended.wall_s, "is_stopped": ended.is_stopped,
+            "is_cancelled": told.is_cancelled, "since_save_s": told.since_save_s,
+        }  # fmt: skip
+    return record
