@@ -1,12 +1,13 @@
 """Findings that only a build's own words give: what its settings made fail. No I/O but what the caller passes in."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from core.findings import MAX_FINDINGS
 from core.plan.given import Origin
 from core.plan.plan import Evidence, Finding
 from core.values import dataclass
 from core.watch.failures import FailureReader, LinkerFault, Refusal
+from core.watch.native_failures import NativeFailureReader, NativeFault
 
 LINKER_FAILED, ILLEGAL_INSTRUCTION = "linker-failed", "illegal-instruction"
 
@@ -21,12 +22,19 @@ class Chosen:
     """Value of target-cpu; empty: nobody set one."""
 
 
+Tell = Callable[[NativeFault], Finding]
+"""Looks at the files that a failure is about."""
+
+
 class FaultBook:
     """Takes the bytes of a run's logs; gives each finding once."""
 
-    def __init__(self, chosen: Chosen, told: Iterable[Finding]) -> None:
-        """`told`: findings that the journal has."""
+    def __init__(self, chosen: Chosen, told: Iterable[Finding], native: "tuple[str, Tell] | None" = None) -> None:
+        """`told`: findings that the journal has. `native`: the run's program, and what makes findings of native
+        failures; None: they are not looked for."""
         self._chosen = chosen
+        self._native = native
+        self._native_readers: dict[str, NativeFailureReader] = {}
         self._findings = tuple(told)
         self._told = {(one.id, one.title) for one in self._findings}
         self._readers: dict[str, FailureReader] = {}
@@ -35,7 +43,16 @@ class FaultBook:
     def read(self, stream: str, chunk: bytes) -> tuple[Finding, ...] | None:
         """All findings of the run, the newest first, where the next bytes of a log add one; None: they add none."""
         reader = self._readers.setdefault(stream, FailureReader(has_linker_of_ours=bool(self._chosen.linker)))
-        return self.add(self._finding(fault) for fault in reader.feed(chunk))
+        found = [self._finding(fault) for fault in reader.feed(chunk)]
+        if self._native is not None:
+            program, tell = self._native
+            found += map(tell, self._native_readers.setdefault(stream, NativeFailureReader(program)).feed(chunk))
+        return self.add(found)
+
+    def close(self) -> tuple[Finding, ...] | None:
+        """The logs are over; as `read`."""
+        left = (fault for reader in self._native_readers.values() for fault in reader.close())
+        return self.add(self._native[1](fault) for fault in left) if self._native is not None else None
 
     def died(self, name: str) -> tuple[Finding, ...] | None:
         """The run's own command died of SIGILL, or the program that it had become; as `read`."""
