@@ -147,6 +147,21 @@ pub fn end_as(status: i32) -> ! {
     exit(128 + dead_of);
 }
 
+/// How a tool ended, and what it took: members of a JSON object.
+pub fn end_figures(elapsed: Duration, status: i32, usage: &Usage) -> String {
+    let seconds = |time: [i64; 2]| time[0] as f64 + time[1] as f64 / 1e6;
+    let signal = status & 0x7f;
+    format!(
+        "\"elapsed_s\":{:.6},\"user_s\":{:.6},\"sys_s\":{:.6},\"peak_bytes\":{},\"code\":{},\"signal\":{}",
+        elapsed.as_secs_f64(),
+        seconds(usage.user),
+        seconds(usage.system),
+        usage.max_rss * if cfg!(target_os = "macos") { 1 } else { 1024 },
+        if signal == 0 { (status >> 8 & 0xff).to_string() } else { "null".to_owned() },
+        if signal == 0 { "null".to_owned() } else { signal.to_string() },
+    )
+}
+
 /// Go on in a child, which processes without a parent go to; this process ends as soon as it is told how the tool
 /// ended. None where that is not possible.
 #[cfg(target_os = "linux")]

@@ -4,6 +4,7 @@
 //! * `cc` that links: two lines in `$DECK_FRONTS/links.jsonl`, one when it starts, one when it has ended.
 //!   Its peak is that of a child of this small process: a large parent would pass its own size on.
 //! * `cc` that does not link, or nowhere to note it: the real tool takes this process over.
+//! * `nvcc`: every call is noted, see there. `launch` before an nvcc that is named: the same.
 //! * A compiler cache: takes this process over. For anything but rustc our folder is taken out of PATH first,
 //!   because a cache hashes the compiler that it finds there. What rustc is asked to compile is noted as a line in
 //!   `$DECK_FRONTS/cache.jsonl`: with it a server's log can be told apart by runs, and misses be explained.
@@ -13,8 +14,15 @@
 
 mod cache;
 mod child;
+mod inotify;
 mod link;
 mod note;
+mod nvcc;
+mod nvcc_args;
+mod nvcc_options;
+mod nvcc_phase;
+mod nvcc_times;
+mod nvcc_watch;
 mod rustc;
 mod tool;
 
@@ -24,14 +32,23 @@ use crate::note::open_notes;
 use crate::tool::{find_real, our_program, take_over};
 use std::env;
 use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::process::{exit, Command};
+
+/// Name of this program where CMake puts it before a compiler.
+const LAUNCHER: &[u8] = b"launch";
 
 fn main() {
     let mut args = env::args_os();
     let me = args.next().unwrap_or_default();
     let name = Path::new(&me).file_name().unwrap_or(OsStr::new("cc")).to_owned();
     let args: Vec<OsString> = args.collect();
+    match name.as_bytes() {
+        b"nvcc" => nvcc::find_and_run(&args),
+        LAUNCHER => nvcc::launch(&args),
+        _ => {}
+    }
     let path = env::var_os("PATH").unwrap_or_default();
     let (real, rest) = find_real(&name, &path);
     let is_cache = CACHES.iter().any(|cache| name == *cache);

@@ -1,6 +1,6 @@
 //! Before `cc` where it links: what goes into the link, and what it takes.
 
-use crate::child::{collect_the_rest, end_as, leave_a_stand_in, pass_signals_on, pass_them_to, wait_for, Usage};
+use crate::child::{collect_the_rest, end_as, end_figures, leave_a_stand_in, pass_signals_on, pass_them_to, wait_for, Usage};
 use crate::note::{quoted, since_epoch};
 use crate::rustc::crate_words;
 use crate::tool::take_over;
@@ -194,18 +194,7 @@ fn start_line(id: &str, at: Duration, name: &OsStr, link: &Link) -> String {
     )
 }
 fn end_line(id: &str, elapsed: Duration, status: i32, usage: &Usage, link: &Link) -> String {
-    let seconds = |time: [i64; 2]| time[0] as f64 + time[1] as f64 / 1e6;
-    let output = fs::metadata(&link.output).ok().map(|found| found.len());
-    let signal = status & 0x7f;
-    format!(
-        "{{\"end\":\"{id}\",\"elapsed_s\":{:.6},\"user_s\":{:.6},\"sys_s\":{:.6},\"peak_bytes\":{},\"code\":{},\
-         \"signal\":{},\"output_bytes\":{}}}\n",
-        elapsed.as_secs_f64(),
-        seconds(usage.user),
-        seconds(usage.system),
-        usage.max_rss * if cfg!(target_os = "macos") { 1 } else { 1024 },
-        if signal == 0 { (status >> 8 & 0xff).to_string() } else { "null".to_owned() },
-        if signal == 0 { "null".to_owned() } else { signal.to_string() },
-        output.map_or("null".to_owned(), |size| size.to_string()),
-    )
+    let output = fs::metadata(&link.output).map_or("null".to_owned(), |found| found.len().to_string());
+    let figures = end_figures(elapsed, status, usage);
+    format!("{{\"end\":\"{id}\",{figures},\"output_bytes\":{output}}}\n")
 }

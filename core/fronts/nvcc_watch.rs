@@ -1,0 +1,170 @@
+//! What can be seen of a running nvcc from beside: its phases and their memory, and files that it removes in the end.
+
+use crate::inotify::Inotify;
+use crate::note::{or_null, quoted, since_epoch};
+use crate::nvcc_args::Call;
+use crate::nvcc_phase::{hwm_of, threads_children, Tree};
+use crate::nvcc_times::Row;
+use std::env;
+use std::ffi::OsStr;
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+/// Between two looks at its processes; one takes 0.2 ms.
+const PERIOD: Duration = Duration::from_millis(20);
+/// Files that are held open at a time.
+const MAX_HELD: usize = 400;
+const START: &str = "tmpxft_";
+const ENDS: [&str; 3] = [".cubin", ".ptx", ".ii"];
+const NO_LINK_NO_WAIT: i32 = if cfg!(target_os = "linux") { 0o400_000 | 0o4000 } else { 0x100 | 0x4 };
+
+/// A file that nvcc made for itself. It stays readable when its name has gone.
+pub struct Temporary {
+    pub name: String,
+    pub file: File,
+}
+
+/// Largest memory of a phase's processes, as far as it was looked at.
+pub struct Phase {
+    pub tool: String,
+    pub arch: Option<String>,
+    pub bytes: u64,
+}
+
+#[derive(Default)]
+pub struct Seen {
+    /// In order; the last one of a name counts.
+    pub temporaries: Vec<Temporary>,
+    pub phases: Vec<Phase>,
+}
+
+impl Seen {
+    /// A row each phase and arch. Where a process does not say for which arch it works, nvcc's own rows may.
+    pub fn memory(&self, rows: &[Row]) -> Vec<(String, Option<String>, u64)> {
+        let mut found: Vec<(String, Option<String>, u64)> = Vec::new();
+        for phase in self.phases.iter().filter(|phase| phase.bytes > 0) {
+            let arch = phase.arch.clone().or_else(|| only_arch(rows, &phase.tool));
+            match found.iter_mut().find(|(tool, of, _)| *tool == phase.tool && *of == arch) {
+                Some((_, _, bytes)) => *bytes = phase.bytes.max(*bytes),
+                None => found.push((phase.tool.clone(), arch, phase.bytes)),
+            }
+        }
+        found
+    }
+}
+
+fn only_arch(rows: &[Row], tool: &str) -> Option<String> {
+    let mut archs = rows.iter().filter(|row| row.phase == tool).map(|row| &row.arch);
+    let first = archs.next()?;
+    archs.all(|arch| arch == first).then(|| first.clone()).flatten()
+}
+
+/// Ready to look, before there is anything to be seen.
+pub struct Watch {
+    events: Option<Inotify>,
+    notes: Option<File>,
+    id: String,
+}
+
+/// It looks, until it is told to end.
+pub struct Watching {
+    stop: UnixStream,
+    thread: JoinHandle<Seen>,
+}
+
+impl Watch {
+    /// `notes`: where phases are noted.
+    pub fn prepare(call: &Call, notes: Option<File>, id: &str) -> Watch {
+        let temporary = env::var_os("TMPDIR").map(PathBuf::from).filter(|folder| folder.is_dir());
+        let mut folders = vec![temporary.unwrap_or_else(|| "/tmp".into())];
+        if call.has("objdir-as-tempdir") {
+            folders.extend(call.outputs().iter().filter_map(|output| output.parent()).map(Path::to_owned));
+        }
+        Watch { events: Inotify::on(folders), notes, id: id.to_owned() }
+    }
+
+    /// `child`: nvcc. None: it is not looked at.
+    pub fn begin(self, child: i32) -> Option<Watching> {
+        let (stop, ours) = UnixStream::pair().ok()?;
+        let looker = Looker { watch: self, tree: Tree::new(child), seen: Seen::default() };
+        let thread = thread::Builder::new().spawn(move || looker.look_until(&ours)).ok()?;
+        Some(Watching { stop, thread })
+    }
+}
+
+impl Watching {
+    pub fn end(self) -> Seen {
+        drop(self.stop);
+        self.thread.join().unwrap_or_default()
+    }
+}
+
+struct Looker {
+    watch: Watch,
+    tree: Tree,
+    seen: Seen,
+}
+
+impl Looker {
+    fn look_until(mut self, stop: &UnixStream) -> Seen {
+        let mut next = Instant::now();
+        loop {
+            let is_over = crate::inotify::wait(self.watch.events.as_ref(), stop, next - Instant::now().min(next));
+            self.take_files();
+            if is_over {
+                return self.seen;
+            }
+            if Instant::now() >= next {
+                self.look();
+                next = Instant::now() + PERIOD;
+            }
+        }
+    }
+
+    fn look(&mut self) {
+        for begun in self.tree.look(threads_children) {
+            let line = format!(
+                "{{\"phase\":\"{}\",\"at\":{:.6},\"tool\":{},\"arch\":{},\"pid\":{}}}\n",
+                self.watch.id,
+                since_epoch().as_secs_f64(),
+                quoted(OsStr::new(&begun.tool)),
+                or_null(begun.arch.as_ref()),
+                begun.pid,
+            );
+            if let Some(notes) = &mut self.watch.notes {
+                let _ = notes.write_all(line.as_bytes());
+            }
+            self.seen.phases.push(Phase { tool: begun.tool, arch: begun.arch, bytes: 0 });
+        }
+        for (pid, phase) in self.tree.workers() {
+            let bytes = &mut self.seen.phases[phase].bytes;
+            *bytes = hwm_of(pid).max(*bytes);
+        }
+    }
+
+    /// Open what nvcc has made since.
+    fn take_files(&mut self) {
+        let Some(events) = &self.watch.events else { return };
+        for (folder, name) in events.read() {
+            if !ENDS.iter().any(|end| name.ends_with(end)) || !self.tree.is_below(pid_in(&name).unwrap_or(0)) {
+                continue;
+            }
+            self.seen.temporaries.retain(|file| file.name != name); // it is made anew
+            let opened = OpenOptions::new().read(true).custom_flags(NO_LINK_NO_WAIT).open(folder.join(&name));
+            let Ok(file) = opened else { continue };
+            if self.seen.temporaries.len() < MAX_HELD && file.metadata().is_ok_and(|about| about.is_file()) {
+                self.seen.temporaries.push(Temporary { name, file });
+            }
+        }
+    }
+}
+
+/// `tmpxft_00001e70_00000000-6_k.ptx`: 0x1e70.
+fn pid_in(name: &str) -> Option<i32> {
+    i32::from_str_radix(name.strip_prefix(START)?.split('_').next()?, 16).ok()
+}
