@@ -34,6 +34,7 @@ look at them
   cargo deck wait RUN…                  until they end; their exit code
   cargo deck links                      what linking took; `links measure RUN`: what would make it less
   cargo deck locks [--prove]            who waits for whom; who runs the wrong program out of a shared target dir
+  cargo deck stale [--prove]            native code that goes on old: inputs that nothing declares, skipped nvcc calls
 
 act on them (RUN: an id, the beginning of one, or an agent's name)
   cargo deck stop RUN… [--kill]         all of its processes, nothing else
@@ -58,6 +59,7 @@ _COMMANDS = {
     "logs": ("tui.cli.logs", "main"),
     "links": ("tui.cli.links", "main"),
     "locks": ("tui.cli.locks", "main"),
+    "stale": ("tui.cli.stale", "main"),
     "wait": ("tui.cli.wait", "main"),
     "watch": ("tui.cli.watch", "main"),
     "stop": ("tui.cli.manage", "main_stop"),

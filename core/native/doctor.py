@@ -1,0 +1,155 @@
+"""The stale-kernel doctor: reads a target dir and finds builds that are wrong, or that go on for ever. Writes nothing
+but what it saw of inputs (`core.native.seen`)."""
+
+import os
+import subprocess
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from core.native import nvcc_calls
+from core.native.closure import Ask, Ground, Made, made_of
+from core.native.cover import Cover
+from core.native.fingerprint import ScriptRun, linked, script_runs
+from core.native.input_state import read_stamp
+from core.native.listing import list_package
+from core.native.nvcc_calls import NvccCall
+from core.native.seen import remember
+from core.native.stale import Case, World, not_known, troubles
+from core.native.stale_findings import Found, found_of
+from core.paths import Paths
+from core.plan.findings import SEVERITIES
+from core.plan.small_file import read_small
+
+_GIT_LIMIT_S = 20.0
+
+
+class Place(NamedTuple):
+    """Where somebody builds."""
+
+    workspace: str
+    build_dir: str
+    """Where cargo keeps what build scripts said: the target dir, unless one is set apart."""
+    env: Mapping[str, str]
+    cargo: str = "cargo"
+
+
+class Examined(NamedTuple):
+    """What was read and found."""
+
+    scripts: tuple[Case, ...]
+    """Build scripts of packages that somebody edits, by package."""
+    found: tuple[Found, ...]
+    """Worst first."""
+    not_known: tuple[str, ...] = ()
+    """Inputs that were touched after the build and have an older mtime, whose content then is not known."""
+
+    @property
+    def inputs(self) -> frozenset[str]:
+        """All native inputs."""
+        return frozenset(path for case in self.scripts for made in case.made for path in made.inputs)
+
+
+def examine(paths: Paths, place: Place, only: str = "", ask: Ask | None = None) -> Examined:
+    """What is wrong in a target dir.
+
+    Args:
+        paths: Ours: for what nvcc's front noted, and what earlier builds saw.
+        place: Where.
+        only: A package's name; empty: all that are not of a registry.
+        ask: Asks nvcc for the inputs of a call that left no depfile.
+    """
+    cases = tuple(cases_of(paths, place, only, ask))
+    world = World(lambda path: read_stamp(path).digest, lambda root, files: tracked(root, files, place.env))
+    found = [
+        found_of(case, trouble, place.workspace) for case in cases for trouble in troubles(case, world)
+    ]  # fmt: skip
+    found.sort(key=lambda one: SEVERITIES.index(one.finding.severity))
+    unknown = tuple(dict.fromkeys(path for case in cases for path in not_known(case, world)))
+    return Examined(cases, tuple(found), unknown)
+
+
+def cases_of(paths: Paths, place: Place, only: str = "", ask: Ask | None = None) -> Iterable[Case]:
+    """All that is known of each build script of a package that somebody edits."""
+    runs = script_runs(place.build_dir, place.workspace)
+    calls = calls_in(paths, place)
+    for script in runs:
+        if _is_wanted(script, place, only):
+            yield case_of(paths, place, script, linked(script, runs), calls, ask)
+
+
+def case_of(
+    paths: Paths, place: Place, script: ScriptRun, others: Sequence[ScriptRun], calls: Sequence[NvccCall],
+    ask: Ask | None = None,
+) -> Case:  # fmt: skip
+    """All that is known of one build script; what is certain of its inputs is kept."""
+    ground = Ground(script, place.workspace, place.build_dir, toolkits_of(calls, place.env), _homes(place.env))
+    made = made_of(ground, calls, ask)
+    is_plain = script.directives.is_empty
+    listed = list_package(script.root, place.cargo, place.env) if is_plain and script.root else None
+    cover = Cover(script, others, listed)
+    watched = [one.path for one in cover.own if one.kind == "file"]
+    seen = remember(paths.state, script, made, watched, lambda path: read_stamp(path).digest)
+    text = (read_small(script.script) or b"").decode("utf-8", "surrogateescape") if script.script else ""
+    return Case(script, made, cover, seen, text, place.build_dir, _has_calls(calls, script, made))
+
+
+def _has_calls(calls: Sequence[NvccCall], script: ScriptRun, made: Sequence[Made]) -> bool:
+    outputs = {one.output for one in made}
+    return any(call.out_dir == script.out_dir or call.output in outputs for call in calls)
+
+
+def calls_in(paths: Paths, place: Place) -> tuple[NvccCall, ...]:
+    """All calls of nvcc that were noted of builds in that dir, newest run first."""
+    found: list[NvccCall] = []
+    for run in nvcc_calls.runs_in(paths, (place.build_dir, *(one for one in (_target(place),) if one))):
+        found += nvcc_calls.calls_of_run(paths, run)
+    return tuple(found)
+
+
+def _target(place: Place) -> str:
+    return f"{place.workspace}/target"
+
+
+def _is_wanted(script: ScriptRun, place: Place, only: str) -> bool:
+    if not script.root or (only and script.package != only):
+        return False
+    return bool(only) or not script.root.startswith(tuple(f"{home}/" for home in _homes(place.env)))
+
+
+def _homes(env: Mapping[str, str]) -> tuple[str, ...]:
+    home = env.get("HOME") or os.path.expanduser("~")
+    places = (env.get("CARGO_HOME") or home + "/.cargo", env.get("RUSTUP_HOME") or home + "/.rustup")
+    return tuple(dict.fromkeys(one for place in places for one in (place.rstrip("/"), os.path.realpath(place))))
+
+
+def toolkits_of(calls: Iterable[NvccCall], env: Mapping[str, str]) -> tuple[str, ...]:
+    """Roots of CUDA toolkits: of nvcc as it was called, or is found."""
+    tools = {call.tool for call in calls if call.tool}
+    tools |= {
+        f"{folder}/nvcc" for folder in env.get("PATH", "").split(":") if folder and os.path.isfile(folder + "/nvcc")
+    }
+    roots = {os.path.dirname(os.path.dirname(one)) for tool in tools for one in (tool, os.path.realpath(tool))}
+    roots |= {env[name].rstrip("/") for name in ("CUDA_HOME", "CUDA_PATH", "CUDA_ROOT") if env.get(name)}
+    return tuple(sorted(root for root in roots if os.path.isdir(root + "/include") or os.path.isdir(root + "/nvvm")))
+
+
+def tracked(root: str, files: Sequence[str], env: Mapping[str, str]) -> frozenset[str]:
+    """Which of these files are in git's index; none where there is no git."""
+    try:
+        done = subprocess.run(
+            ["git", "-C", root, "ls-files", "-z", "--full-name", "--", *files[:500]], capture_output=True,
+            env=dict(env), stdin=subprocess.DEVNULL, timeout=_GIT_LIMIT_S, check=False,
+        )  # fmt: skip
+        top = subprocess.run(
+            ["git", "-C", root, "rev-parse", "--show-toplevel"], capture_output=True, env=dict(env),
+            stdin=subprocess.DEVNULL, timeout=_GIT_LIMIT_S, check=False,
+        )  # fmt: skip
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return frozenset()
+    folder = os.fsdecode(top.stdout.rstrip(b"\n"))
+    names = {os.path.realpath(f"{folder}/{os.fsdecode(name)}") for name in done.stdout.split(b"\0") if name}
+    return frozenset(path for path in files if os.path.realpath(path) in names)
+
+
+Report = Callable[[str], None]
+"""Told what is being done."""

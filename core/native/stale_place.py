@@ -1,0 +1,33 @@
+"""Where somebody builds who stands in a folder: workspace, build dir, cargo."""
+
+import os
+from collections.abc import Mapping
+
+from core.errors import UsageError
+from core.native.doctor import Place
+from core.paths import Paths
+from core.run.begin import command_of, find_cargo
+from core.run.decided import own_target
+
+
+def find_place(paths: Paths, cwd: str, env: Mapping[str, str], target_dir: str | None = None) -> Place:
+    """As cargo would find it.
+
+    Args:
+        paths: Ours.
+        cwd: Where somebody stands.
+        env: Theirs.
+        target_dir: Another dir; None: cargo's own.
+
+    Raises:
+        UsageError: No Cargo.toml is there or above, or nothing was built.
+    """
+    words = ("build", *(("--target-dir", target_dir) if target_dir else ()))
+    command = command_of(paths, words, cwd, dict(env))
+    if not command.root:
+        raise UsageError(f"no Cargo.toml is in {cwd} or above: go to a package's folder")
+    build_dir = command.config.build_dir if not target_dir else None
+    found = build_dir or own_target(command).path or f"{command.root}/target"
+    if not os.path.isdir(found):
+        raise UsageError(f"{found} is not there: build first, what is judged is what a build left")
+    return Place(os.path.realpath(command.root), os.path.realpath(found), env, find_cargo(dict(env)) or "cargo")

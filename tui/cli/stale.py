@@ -1,0 +1,182 @@
+"""`cargo deck stale`: builds that go on with old code, or that run for ever, and the lines that mend them."""
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from core.errors import UsageError
+from core.native.build_script_mend import changed
+from core.native.doctor import Examined, Place, examine
+from core.native.stale_findings import Found, Mend
+from core.native.stale_place import find_place
+from core.plan.small_file import read_small
+from tui import format as f
+from tui.cli import common
+from tui.cli import plan_words as words
+from tui.cli.events import plain
+from tui.cli.plan import current_folder
+
+EXIT_STALE = 1
+_EXIT_CODES = (
+    "Exit code: 0, nothing is wrong; 1, something is; 2, the command line cannot be used; 125, cargo-deck failed."
+)
+_MAX_FILES = 5
+
+
+class World(NamedTuple):
+    """What the command needs of its surroundings."""
+
+    ask: Callable[[str], bool] | None
+    """Puts a question to the person; None: there is none."""
+
+
+def main(argv: list[str]) -> int:
+    """Show what is wrong; exit code as `_EXIT_CODES` says."""
+    has_person = sys.stdin.isatty() and sys.stderr.isatty()
+    return common.guarded(lambda given: run(given, World(_ask if has_person else None)), argv)
+
+
+def run(argv: list[str], world: World) -> int:
+    """The same in a given world.
+
+    Raises:
+        UsageError: The command line cannot be used, or there is no workspace.
+    """
+    given = _parser().parse_args(argv)
+    if given.json and given.apply:
+        raise UsageError("--json shows the diffs, --apply makes the changes: one of both")
+    paths = common.user_paths()
+    place = find_place(paths, current_folder(), dict(os.environ), given.target_dir)
+    found = examine(paths, place, given.package or "")
+    if given.json:
+        common.print_json("stale", **record(found, place))
+    else:
+        for line in lines(found, place):
+            common.print_text(line)
+    if given.apply:
+        _apply(found.found, world, is_sure=given.yes)
+    return EXIT_STALE if found.found else 0
+
+
+def _parser() -> common.Parser:
+    parser = common.make_parser("stale", "Native inputs that no rerun-if-changed covers, build scripts that run at "
+                                "each build or that skip nvcc, edits that cargo cannot see: what is in the target "
+                                "dir says so. Nothing is built.")  # fmt: skip
+    parser.epilog = _EXIT_CODES
+    parser.add_argument("-p", "--package", metavar="PKG", help="only this one, which may be of a registry")
+    parser.add_argument("--target-dir", metavar="DIR", help="look there, instead of where cargo would build")
+    parser.add_argument("--apply", action="store_true", help="change the build scripts as the diffs say, after a yes")
+    parser.add_argument("--yes", action="store_true", help="with --apply: without a question")
+    return parser
+
+
+# For people
+
+
+def lines(found: Examined, place: Place) -> Iterator[str]:
+    """What was looked at, and each finding with its mend."""
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else words.COLUMNS
+    look = words.Look(width, common.has_colour(), is_asked_why=True)
+    native = [case for case in found.scripts if case.made]
+    yield from words.folded(plain(
+        f"{f.many(len(native), 'build script')} with native outputs, {f.many(len(found.inputs), 'input')}, "
+        f"in {place.build_dir}"
+    ), width)  # fmt: skip
+    for one in found.found:
+        yield ""
+        yield from words.finding_lines(one.finding, look)
+    if found.not_known:
+        names = ", ".join(os.path.relpath(path, place.workspace) for path in found.not_known[:_MAX_FILES])
+        more = f" and {len(found.not_known) - _MAX_FILES} more" if len(found.not_known) > _MAX_FILES else ""
+        yield ""
+        yield from words.folded(plain(
+            f"Not known: {names}{more} changed after the build and kept an older mtime; nobody saw what the build read."
+        ), width)  # fmt: skip
+    if not found.found:
+        yield from ("", "Nothing is stale, as far as that is to be seen." if native else "There is nothing to judge.")
+
+
+# For programs
+
+
+def record(found: Examined, place: Place) -> dict[str, Any]:
+    """As docs/json.md says."""
+    return {
+        "workspace": place.workspace, "build_dir": place.build_dir,
+        "scripts": [
+            {
+                "package": case.script.package, "profile": case.script.profile, "root": case.script.root,
+                "script": case.script.script or None, "out_dir": case.script.out_dir, "declares": case.cover.style,
+                "declared": [one.path for one in case.script.directives.changed],
+                "outputs": [
+                    {"output": made.output, "known_by": made.known_by, "inputs": list(made.inputs)}
+                    for made in case.made
+                ],
+            }
+            for case in found.scripts
+        ],
+        "findings": [_finding(one) for one in found.found],
+        "not_known": list(found.not_known),
+    }  # fmt: skip
+
+
+def _finding(one: Found) -> dict[str, Any]:
+    trouble = one.trouble
+    return {
+        **one.finding.record(), "mend": one.finding.mend, "package": trouble.script.package,
+        "profile": trouble.script.profile, "paths": list(trouble.paths), "outputs": list(trouble.outputs),
+        "is_certain": trouble.is_certain, "declare": list(one.lines),
+    }  # fmt: skip
+
+
+# Changing
+
+
+def _apply(found: Sequence[Found], world: World, *, is_sure: bool) -> None:
+    """Change the scripts that have diffs, each after a yes."""
+    for path in dict.fromkeys(one.mend.path for one in found if one.mend):
+        mends = [one.mend for one in found if one.mend and one.mend.path == path]
+        text = joined(mends)
+        if text is None:
+            common.say(f"{plain(path)} is left as it is: its changes do not go together")
+            continue
+        question = f"Change {plain(path)} like this? [y/N] "
+        if not is_sure and (world.ask is None or not world.ask(question)):
+            continue
+        write_script(path, mends[0].before, text)
+        common.say(f"{plain(path)} is changed")
+
+
+def joined(mends: Sequence[Mend]) -> str | None:
+    """The script with the changes of several mends; None: one cannot be made after the others."""
+    text: str | None = mends[0].before
+    for mend in mends:
+        text = changed(text, mend.add, mend.remove) if text is not None else None
+    return text
+
+
+def write_script(path: str, before: str, after: str) -> None:
+    """Put a text in the place of what was read.
+
+    Raises:
+        UsageError: It is another one by now, or cannot be written.
+    """
+    real = os.path.realpath(path)
+    if (read_small(real) or b"").decode("utf-8", "surrogateescape") != before:
+        raise UsageError(f"{path} was changed meanwhile: nothing is written")
+    part = f"{real}.{os.getpid()}"
+    try:
+        with open(part, "x", encoding="utf-8", errors="surrogateescape", newline="") as file:
+            file.write(after)
+        os.chmod(part, os.stat(real).st_mode & 0o7777)
+        os.replace(part, real)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def _ask(question: str) -> bool:
+    sys.stderr.write(question)
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
