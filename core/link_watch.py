@@ -1,11 +1,11 @@
 """Links of all live runs that are seen among their processes: what they are goes to the journals of the runs."""
 
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from core import events as e
 from core.clock import Clock
+from core.run.fronts import notes_links
 from core.watch.prober import Watched
 from core.watch.sampled_links import LOOK_S, LinkRun, SampledLinks
 from core.watch.table import ProcessTable
@@ -56,7 +56,7 @@ class LinkWatch:
 
     def _begin(self, name: str, run: WatchedRun, watched: Watched) -> None:
         self._watched[name] = run
-        has_fronts = os.path.isdir(run.folder + "/fronts")
+        has_fronts = notes_links(run.folder)
         self._runs[name] = LinkRun(name, watched.supervisor, run.link_notes, run.poll_notes, has_fronts)
         self._note(self._sampled.take_over(self._runs[name], run.sampled_links))
 

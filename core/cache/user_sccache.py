@@ -22,6 +22,7 @@ from core.cache.journal_reader import shown
 from core.cache.sccache_log import is_question
 from core.cache.subject import Subject
 from core.events.cache import CacheOutcome
+from core.run.fronts import notes_links
 
 VARIABLES = (
     "SCCACHE_SERVER_UDS", "SCCACHE_SERVER_PORT", "SCCACHE_CONF", "SCCACHE_ERROR_LOG", "HOME", "XDG_CONFIG_HOME",
@@ -187,7 +188,7 @@ class SccacheReader:
         self._program = shutil.which("sccache", path=env.get("PATH"))
         self._notes = CallNotes(subject.folder + "/fronts/cache.jsonl", has_probes=True)
         self._folder = subject.folder
-        self._has_front = "/" not in subject.wrapper and os.path.isdir(subject.folder + "/fronts")
+        self._has_front = "/" not in subject.wrapper and notes_links(subject.folder)
         self._is_told = bool(subject.told)
         self._calls = self._probes = 0
         self._is_whole = True

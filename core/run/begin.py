@@ -9,7 +9,7 @@ from core.paths import Paths, find_paths
 from core.plan.settings import with_manifest
 from core.run import cache, compose, config, fronts, grammar, handoff, harness, identity, spawn, target
 from core.run.command import Command, is_installed
-from core.run.decided import brief_record, decide_run, own_target
+from core.run.decided import Decided, brief_record, decide_run, own_target
 
 SHIM_MARK = b"# cargo-deck shim"
 
@@ -185,11 +185,12 @@ def _ready(paths: Paths, run: str, request: Request, command: Command) -> _Ready
         own_harnesses=_own_harnesses(request.caller, parsed, root, command.cwd), more=decided.flags,
     )  # fmt: skip
     memory = _kept(memory, composed)
+    front = _fronts(paths, command, decided, settings.build_dir or chosen.path)
     launch = Launch(
         (command.cargo, *composed.words),
         request.cwd,
-        env=(*composed.env, *decided.env, *_handed(memory)),
-        path_front=_path_front(paths, request, settings, cached, root, settings.build_dir or chosen.path),
+        env=(*composed.env, *decided.env, *front.env, *_handed(memory)),
+        path_front=(*front.folders, *cached.folders),
         wrappers=("sccache",) if cached.server else (),
     )
     order = _order(request, launch, parsed.command.name if parsed.command else parsed.subcommand, checkout)._replace(
@@ -206,7 +207,8 @@ def _ready_exec(paths: Paths, request: Request) -> _Ready:
     composed = compose.Composed(request.words, "none", False, False, (), False, False, "generic")
     cached = cache.choose_for_exec(paths, request.agent.name, request.env)
     nowhere = target.Target(None, "none", "")
-    launch = Launch(request.words, request.cwd, env=cached.env)
+    front = fronts.find_exec_fronts(paths, request.env, request.words, request.cwd)
+    launch = Launch(request.words, request.cwd, env=(*cached.env, *front.env), path_front=front.folders)
     order = _order(request, launch, os.path.basename(request.words[0]), checkout)
     order = order._replace(plan=brief_record(nowhere, cached), cache_server=cached.server)
     return _Ready(order, composed, nowhere, cached.notices)
@@ -245,15 +247,13 @@ def _kept(memory: int | None, composed: compose.Composed) -> int | None:
     return None
 
 
-def _path_front(
-    paths: Paths, request: Request, settings: config.CargoConfig, cached: cache.Chosen, root: str | None,
-    build_dir: str | None,
-) -> tuple[str, ...]:  # fmt: skip
-    """Folders before the caller's PATH: fronts, then where our cache lies."""
-    found = fronts.find_fronts(
-        paths, request.env, root, settings.rustc_wrapper, build_dir=build_dir, has_our_cache=bool(cached.server)
+def _fronts(paths: Paths, command: Command, decided: Decided, build_dir: str | None) -> fronts.Fronts:
+    given = (key[1] for key in command.config.settings.values if key[:1] == ("env",) and len(key) > 1)
+    settled = frozenset((*(name for name, _ in decided.env), *given))
+    has_cache, wrapper = bool(decided.cached.server), command.config.rustc_wrapper
+    return fronts.find_fronts(
+        paths, fronts.Build(command.env, command.root or None, wrapper, build_dir, has_cache, settled)
     )
-    return (*found, *cached.folders)
 
 
 def is_program(program: str, cwd: str, env: dict[str, str]) -> bool:

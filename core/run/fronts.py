@@ -10,15 +10,19 @@ import os
 import signal
 import time
 import zlib
+from typing import NamedTuple
 
 from core.clock import monotonic, wall_clock
 from core.errors import StateError
 from core.paths import Paths
 from core.plan.small_file import read_head
-from core.run.path_watchers import watches_path
+from core.run import nvcc_front
+from core.run.path_watchers import has_outputs, watches, watches_path
 
 VARIABLE = "DECK_FRONTS"
 """Folder in which fronts leave their notes."""
+NO_LINKS = "no-links"
+"""A file among the notes of a run: no front stands before `cc` in it."""
 BUILD_LIMIT_S = 60.0
 RETRY_AFTER_S = 600.0
 """Where the front could not be built, it is tried again after this: it takes a second, and no cache does without it."""
@@ -62,38 +66,113 @@ def need_front(paths: Paths, name: str, env: dict[str, str]) -> str:
     return path
 
 
-def find_fronts(
-    paths: Paths, env: dict[str, str], root: str | None, wrapper: str | None, *, build_dir: str | None = None,
-    has_our_cache: bool = False,
-) -> tuple[str, ...]:  # fmt: skip
-    """Folders to put first in PATH; none where a front would do harm or cannot be made.
+class Fronts(NamedTuple):
+    """What stands before the tools of one run."""
 
-    Args:
-        paths: Ours.
-        env: The caller's environment.
-        root: The workspace, for its `Cargo.lock`.
-        wrapper: The user's `rustc-wrapper`.
-        build_dir: Where cargo keeps what build scripts said; None: not to be known.
-        has_our_cache: We start sccache for the build, behind the front that `need_front` made; it may not be on PATH.
-    """
-    is_cc_safe = (
-        _is_on_path("cc", env)
-        and not _names_cache_by_path(env, wrapper)
-        and not _notes_compilers(root)
-        and not (build_dir is not None and watches_path(paths, build_dir))
-    )
-    if not has_our_cache and not (is_cc_safe and _is_made(paths, env)):
-        return ()
-    caches = [cache for cache in CACHES if is_cc_safe and _is_on_path(cache, env)]
-    if has_our_cache and "sccache" not in caches:
+    folders: tuple[str, ...] = ()
+    """To put first in PATH."""
+    env: tuple[tuple[str, str], ...] = ()
+    """Variables to set."""
+
+
+class Build(NamedTuple):
+    """What decides which fronts a build of cargo's may have."""
+
+    env: dict[str, str]
+    """The caller's."""
+    root: str | None = None
+    """The workspace, for its `Cargo.lock`."""
+    wrapper: str | None = None
+    """The user's `rustc-wrapper`."""
+    build_dir: str | None = None
+    """Where cargo keeps what build scripts said; None: not to be known."""
+    has_our_cache: bool = False
+    """We start sccache for the build, behind the front that `need_front` made; it may not be on PATH."""
+    settled: frozenset[str] = frozenset()
+    """Variables that a mode, or cargo's settings, have a value for."""
+
+
+def find_fronts(paths: Paths, build: Build) -> Fronts:
+    """The fronts of a build; none where one would do harm or cannot be made."""
+    env, path = build.env, without_fronts(build.env.get("PATH", ""))
+    has_cc, kit = _is_on_path("cc", env), nvcc_front.find_toolkit(path)
+    is_apart = not _names_cache_by_path(env, build.wrapper)
+    notes = is_apart and (has_cc or kit is not None) and _notes_compilers(build.root)
+    is_in_path = is_apart and not notes and not (build.build_dir and watches_path(paths, build.build_dir))
+    has_cc = has_cc and is_in_path
+    launched = notes and nvcc_front.has_cuda(env, kit) and _may_launch(paths, build)
+    kit = kit if is_in_path and kit is not None and nvcc_front.is_alone(kit, path) else None
+    if not build.has_our_cache and not ((has_cc or kit or launched) and _is_made(paths, env)):
+        return Fronts()
+    mirrors, variables = _mirrors(paths, build, kit, is_in_path)
+    caches = [cache for cache in CACHES if (has_cc or mirrors) and _is_on_path(cache, env)]
+    if build.has_our_cache and "sccache" not in caches:
         caches.append("sccache")
-    return tuple(f"{folder(paths)}/{name}" for name in (*(("cc",) if is_cc_safe else ()), *caches))
+    names = (*(("cc",) if has_cc else ()), *caches)
+    launcher = ((nvcc_front.LAUNCHER, nvcc_front.LAUNCH), _launch(paths)) if launched else ()
+    return Fronts((*(f"{folder(paths)}/{name}" for name in names), *mirrors), (*variables, *launcher))
+
+
+def _may_launch(paths: Paths, build: Build) -> bool:
+    """CMake can be told of a launcher: nobody has told it of one, and no tree would have to be compiled anew."""
+    name, where = nvcc_front.LAUNCHER, build.build_dir
+    if name in build.env or name in build.settled or (where and watches(paths, where, name)):
+        return False
+    return not nvcc_front.has_other_tree(where, build.root)
+
+
+def _launch(paths: Paths) -> tuple[str, str]:
+    return nvcc_front.PROGRAM, folder(paths) + "/launch/launch"
+
+
+def _mirrors(
+    paths: Paths, build: Build, kit: nvcc_front.Toolkit | None, is_in_path: bool
+) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
+    """Folders for PATH, and variables. `NVCC` is only replaced where it is known that no build script watches it: one
+    that does would run anew as soon as that is learnt, and compile all of its kernels."""
+    found = _mirror(paths, kit)
+    given = build.env.get("NVCC", "")
+    if not is_in_path or not given.startswith("/") or "NVCC" in build.settled or not build.build_dir:
+        return found, ()
+    if watches(paths, build.build_dir, "NVCC") or not has_outputs(build.build_dir):
+        return found, ()
+    own = _mirror(paths, nvcc_front.toolkit_of(given))
+    return found, tuple(("NVCC", f"{place}/nvcc") for place in own)
+
+
+def _mirror(paths: Paths, kit: nvcc_front.Toolkit | None) -> tuple[str, ...]:
+    try:
+        return (nvcc_front.mirror(folder(paths), kit),) if kit is not None else ()
+    except OSError:
+        return ()
+
+
+def find_exec_fronts(paths: Paths, env: dict[str, str], words: tuple[str, ...], cwd: str) -> Fronts:
+    """The fronts of a command that is not cargo: nvcc's, and those that hide it from caches."""
+    path = without_fronts(env.get("PATH", ""))
+    kit = nvcc_front.find_toolkit(path)
+    if not nvcc_front.has_cuda(env, kit) or _names_cache_by_path(env, None) or not _is_made(paths, env):
+        return Fronts()
+    command = nvcc_front.Command(words, cwd, path)
+    variables: tuple[tuple[str, str], ...] = (_launch(paths),)
+    if nvcc_front.LAUNCHER not in env and nvcc_front.makes_new_tree(command):
+        variables = ((nvcc_front.LAUNCHER, nvcc_front.LAUNCH), *variables)
+    if kit is None or not nvcc_front.is_alone(kit, path) or not nvcc_front.takes_front(command):
+        return Fronts((), variables)
+    mirrors = _mirror(paths, kit)
+    caches = [f"{folder(paths)}/{cache}" for cache in CACHES if mirrors and _is_on_path(cache, env)]
+    return Fronts((*caches, *mirrors), variables)
+
+
+def notes_links(run: str) -> bool:
+    """A front stands before `cc` in this run, and before caches. `run`: its folder."""
+    return os.path.isdir(run + "/fronts") and not os.path.exists(f"{run}/fronts/{NO_LINKS}")
 
 
 def without_fronts(path: str) -> str:
     """PATH as the caller had it."""
     ours = tuple(f"/fronts/{name}" for name in ("cc", *CACHES))
-    return ":".join(one for one in path.split(":") if not one.endswith(ours))
+    return ":".join(one for one in path.split(":") if not one.endswith(ours) and nvcc_front.MARK not in one)
 
 
 def _names_cache_by_path(env: dict[str, str], wrapper: str | None) -> bool:
@@ -184,7 +263,7 @@ def _build(paths: Paths, key: str, env: dict[str, str]) -> bool:
     is_there = os.access(place + "/front", os.X_OK)
     if not is_there and (_failed_lately(place + "/failed") or not _compile(place, env)):
         return False
-    for name in ("cc", *CACHES):
+    for name in ("cc", *CACHES, "launch"):
         os.makedirs(f"{folder(paths)}/{name}", 0o700, exist_ok=True)
         fresh = f"{folder(paths)}/{name}/.{os.getpid()}"
         os.symlink(f"../{key}/front", fresh)

@@ -9,10 +9,10 @@ import os
 import signal
 from typing import NamedTuple
 
-from core.run import fronts
+from core.run import fronts, nvcc_front
 
 VARIABLE = "DECK_HANDOFF"
-_OURS = frozenset((VARIABLE, "DECK_RUN", fronts.VARIABLE, "__CARGO_TEST_TTY_WIDTH_DO_NOT_USE_THIS"))
+_OURS = frozenset((VARIABLE, "DECK_RUN", fronts.VARIABLE, nvcc_front.PROGRAM, "__CARGO_TEST_TTY_WIDTH_DO_NOT_USE_THIS"))
 """What the program would not have had from plain cargo."""
 
 
@@ -56,7 +56,7 @@ def read_handoff(fd: int) -> Handoff | None:
     env: dict[str, str] = {}
     for entry in head.split(b"\0"):
         name, _, value = os.fsdecode(entry).partition("=")
-        if name and name not in _OURS:
+        if name and name not in _OURS and value != nvcc_front.LAUNCH:
             env[name] = value
     if "PATH" in env:
         env["PATH"] = fronts.without_fronts(env["PATH"])

@@ -1,4 +1,4 @@
-"""Build scripts that cargo runs anew whenever PATH changes.
+"""Build scripts that cargo runs anew whenever PATH, or another variable that we change, changes.
 
 With a front before `cc` PATH is another one than in a plain build, and each would run them again after the other. What
 a script asked for stands in its output in the build dir; what was read there is remembered by a small file of ours.
@@ -10,13 +10,24 @@ import zlib
 
 from core.paths import Paths
 
-_ASKED = re.compile(rb"^cargo::?rerun-if-env-changed=PATH\r?$", re.MULTILINE)
 _MAX_BYTES = 1 << 20
 
 
 def watches_path(paths: Paths, build_dir: str) -> bool:
-    """A build script in this build dir did; 1 ms at 300 scripts, of which only new outputs are read."""
-    note = f"{paths.cache}/path-watchers/{zlib.crc32(build_dir.encode('utf-8', 'surrogateescape')):08x}"
+    """A build script in this build dir asked for PATH."""
+    return watches(paths, build_dir, "PATH")
+
+
+def has_outputs(build_dir: str) -> bool:
+    """It is known of a build script in this build dir what it asked for."""
+    return any(map(os.path.exists, _outputs(build_dir)))
+
+
+def watches(paths: Paths, build_dir: str, variable: str) -> bool:
+    """A build script in this build dir asked for it; 1 ms at 300 scripts, of which only new outputs are read."""
+    asked = re.compile(rb"^cargo::?rerun-if-env-changed=%s\r?$" % variable.encode("ascii"), re.MULTILINE)
+    key = build_dir if variable == "PATH" else f"{build_dir}\0{variable}"
+    note = f"{paths.cache}/path-watchers/{zlib.crc32(key.encode('utf-8', 'surrogateescape')):08x}"
     known, looked_at_ns = _read_note(note, build_dir)
     if known and os.path.exists(known):
         return True
@@ -29,7 +40,7 @@ def watches_path(paths: Paths, build_dir: str) -> bool:
             if changed_ns < looked_at_ns:
                 continue
             with open(output, "rb") as file:
-                is_asked = _ASKED.search(file.read(_MAX_BYTES)) is not None
+                is_asked = asked.search(file.read(_MAX_BYTES)) is not None
         except OSError:
             continue
         newest_ns = max(newest_ns, changed_ns)

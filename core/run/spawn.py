@@ -12,7 +12,7 @@ from core.clock import wall_clock
 from core.errors import SpawnError, StateError
 from core.launch import Launch
 from core.paths import Paths
-from core.run import child, fronts, mask, supervisor
+from core.run import child, fronts, mask, nvcc_front, supervisor
 
 SCHEMA = 1
 FREE_FLOOR_BYTES = 500_000_000
@@ -129,6 +129,7 @@ def give_up_slot(paths: Paths, slot: Slot) -> None:
     for name in (f"{slot.folder}/{n}" for n in ("out.log", "err.log", "exit.json.part", "run.json")):
         _quietly(os.unlink, name)
     _quietly(os.unlink, f"{paths.open}/{slot.run}")
+    _quietly(os.unlink, f"{slot.folder}/fronts/{fronts.NO_LINKS}")
     _quietly(os.rmdir, slot.folder + "/fronts")
     _quietly(os.rmdir, slot.folder)
     os.close(slot.lock_fd)
@@ -223,8 +224,8 @@ def _job(slot: Slot, order: Order, *, owned: bool) -> tuple[child.Job, int, int]
     """Record, logs and pipes of a run; what its supervisor needs, and our ends of the pipes (-1: there is none)."""
     try:
         write_record(slot, order, owner=owned)
-        if order.launch.path_front:
-            os.mkdir(slot.folder + "/fronts", 0o700)
+        if _has_fronts(order.launch):
+            _make_notes(slot.folder + "/fronts", order.launch)
         out_fd = _log(slot.folder + "/out.log")
         err_fd = _log(slot.folder + "/err.log") if order.streams == 2 else out_fd
         owner_read, owner_write = os.pipe() if owned else (None, -1)
@@ -241,9 +242,19 @@ def _job(slot: Slot, order: Order, *, owned: bool) -> tuple[child.Job, int, int]
 def _environment(order: Order, slot: Slot) -> dict[str, str]:
     env = order.launch.environment(order.env)
     env["DECK_RUN"] = slot.run
-    if order.launch.path_front:
+    if _has_fronts(order.launch):
         env[fronts.VARIABLE] = slot.folder + "/fronts"
     return env
+
+
+def _has_fronts(launch: Launch) -> bool:
+    return bool(launch.path_front) or any(name == nvcc_front.PROGRAM for name, _ in launch.env)
+
+
+def _make_notes(folder: str, launch: Launch) -> None:
+    os.mkdir(folder, 0o700)
+    if not any(one.endswith("/cc") for one in launch.path_front):
+        os.close(os.open(f"{folder}/{fronts.NO_LINKS}", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
 
 
 def _log(path: str) -> int:

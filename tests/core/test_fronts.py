@@ -40,7 +40,8 @@ def found(root: Path) -> tuple[str, ...]:
     programs.mkdir(exist_ok=True)
     (programs / "cc").write_text("#!/bin/sh\n")
     (programs / "cc").chmod(0o755)
-    return fronts.find_fronts(paths_in(root.parent), {"PATH": str(programs)}, str(root), None, has_our_cache=True)
+    build = fronts.Build({"PATH": str(programs)}, str(root), has_our_cache=True)
+    return fronts.find_fronts(paths_in(root.parent), build).folders
 
 
 @pytest.mark.parametrize("name", ["Cargo.lock", "build.rs", "member/build.rs"])

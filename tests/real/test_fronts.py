@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from core.paths import Paths
-from core.run.fronts import find_fronts, without_fronts
+from core.run.fronts import Build, find_fronts, without_fronts
 from tests.fronts import lend_fronts
 from tests.real.product import process, until
 
@@ -51,7 +51,7 @@ def env_with(tools: Path) -> dict[str, str]:
 def fronted(paths: Paths, tools: Path) -> dict[str, str]:
     """An environment with the fronts in PATH."""
     env = env_with(tools)
-    found = find_fronts(paths, env, None, None)
+    found = find_fronts(paths, Build(env)).folders
     assert found
     notes = Path(paths.state, "notes")
     notes.mkdir(parents=True, exist_ok=True)
@@ -218,7 +218,7 @@ def until_noted(paths: Paths, lines: int) -> list[dict[str, object]]:
 
 def test_a_cache_finds_the_real_compiler_and_rustc_finds_ours(paths: Paths, tools: Path) -> None:
     write(tools / "sccache", SHOWS)
-    fronts = find_fronts(paths, env_with(tools), None, None)
+    fronts = find_fronts(paths, Build(env_with(tools))).folders
     assert {"cc", "sccache"} <= {os.path.basename(folder) for folder in fronts}
     for compiler in ("cc", "nvcc", "/usr/bin/c++"):
         path, words = call(paths, tools, "sccache", compiler, "-c", "a.c").stdout.splitlines()
@@ -233,7 +233,7 @@ def test_a_cache_finds_the_real_compiler_and_rustc_finds_ours(paths: Paths, tool
 
 def test_where_nothing_can_be_noted_the_tool_runs(paths: Paths, tools: Path) -> None:
     (tools / "a.c").write_text("int main(void) { return 0; }\n")
-    fronts = find_fronts(paths, env_with(tools), None, None)
+    fronts = find_fronts(paths, Build(env_with(tools))).folders
     env = {**os.environ, "PATH": f"{fronts[0]}:{os.environ['PATH']}", "DECK_FRONTS": "/nowhere/at/all"}
     assert subprocess.run(["cc", "a.c", "-o", "a"], cwd=tools, env=env, check=False).returncode == 0
 
@@ -249,15 +249,15 @@ def test_where_nothing_can_be_noted_the_tool_runs(paths: Paths, tools: Path) -> 
 def test_a_cache_called_by_its_path_means_no_front(
     paths: Paths, tools: Path, variable: dict[str, str], wrapper: str | None
 ) -> None:
-    assert find_fronts(paths, {**env_with(tools), **variable}, None, wrapper) == ()
+    assert find_fronts(paths, Build({**env_with(tools), **variable}, None, wrapper)).folders == ()
 
 
 def test_a_package_that_notes_compilers_means_no_front(paths: Paths, tools: Path, tmp_path: Path) -> None:
     lock = tmp_path / "Cargo.lock"
     lock.write_text('[[package]]\nname = "cmake"\nversion = "0.1.50"\n')
-    assert find_fronts(paths, env_with(tools), str(tmp_path), None) == ()
+    assert find_fronts(paths, Build(env_with(tools), str(tmp_path))).folders == ()
     lock.write_text('[[package]]\nname = "cmake-parser"\nversion = "0.1.50"\n')
-    assert find_fronts(paths, env_with(tools), str(tmp_path), None) != ()
+    assert find_fronts(paths, Build(env_with(tools), str(tmp_path))).folders != ()
 
 
 @pytest.mark.parametrize("place", ["build.rs", "app/build.rs", "crates/app/build.rs"])
@@ -266,9 +266,9 @@ def test_a_build_script_that_calls_cmake_means_no_front(paths: Paths, tools: Pat
     script.parent.mkdir(parents=True)
     (tmp_path / "ws" / "Cargo.lock").touch()
     script.write_text('fn main() { std::process::Command::new("cmake").status().unwrap(); }')
-    assert find_fronts(paths, env_with(tools), str(tmp_path / "ws"), None) == ()
+    assert find_fronts(paths, Build(env_with(tools), str(tmp_path / "ws"))).folders == ()
     script.write_text("fn main() {}")
-    assert find_fronts(paths, env_with(tools), str(tmp_path / "ws"), None) != ()
+    assert find_fronts(paths, Build(env_with(tools), str(tmp_path / "ws"))).folders != ()
 
 
 def test_a_build_script_that_watches_path_means_no_front(paths: Paths, tools: Path, tmp_path: Path) -> None:
@@ -279,7 +279,7 @@ def test_a_build_script_that_watches_path_means_no_front(paths: Paths, tools: Pa
         (target / place / "output").write_text(text)
 
     def has_front() -> bool:
-        return find_fronts(paths, env_with(tools), None, None, build_dir=str(target)) != ()
+        return find_fronts(paths, Build(env_with(tools), build_dir=str(target))).folders != ()
 
     assert has_front()
     said("debug/build/one-1", "cargo:rerun-if-env-changed=PATHS\ncargo:rustc-env=A=cargo:rerun-if-env-changed=PATH\n")
@@ -294,17 +294,17 @@ def test_a_build_script_that_watches_path_means_no_front(paths: Paths, tools: Pa
 
 
 def test_a_machine_without_a_compiler_gets_no_front(paths: Paths, tools: Path) -> None:
-    assert find_fronts(paths, {**os.environ, "PATH": str(tools)}, None, None) == ()
+    assert find_fronts(paths, Build({**os.environ, "PATH": str(tools)})).folders == ()
 
 
 def test_a_front_that_cannot_be_built_is_not_tried_at_each_build(tmp_path: Path, tools: Path) -> None:
     alone = Paths(str(tmp_path / "state"), str(tmp_path / "cache"))
     write(tools / "rustc", f"#!/bin/sh\necho x >> {tmp_path}/tries\nexit 1\n")
     for _ in range(3):
-        assert find_fronts(alone, env_with(tools), None, None) == ()
+        assert find_fronts(alone, Build(env_with(tools))).folders == ()
     assert (tmp_path / "tries").read_text() == "x\n"
 
 
 def test_a_program_that_takes_over_gets_the_path_of_its_caller(paths: Paths, tools: Path) -> None:
-    fronts = find_fronts(paths, env_with(tools), None, None)
+    fronts = find_fronts(paths, Build(env_with(tools))).folders
     assert without_fronts(":".join((*fronts, "/usr/bin", "/bin"))) == "/usr/bin:/bin"

@@ -1,0 +1,222 @@
+"""The front before nvcc: a folder that looks like the toolkit, so that whoever derives its root from nvcc's path finds
+all of it; and a launcher for CMake, which notes the path of its compiler."""
+
+import os
+import zlib
+from typing import NamedTuple
+
+from core.plan.small_file import read_head
+
+LAUNCHER, PROGRAM = "CMAKE_CUDA_COMPILER_LAUNCHER", "DECK_NVCC"
+LAUNCH = '/bin/sh;-c;exec ${DECK_NVCC:+"$DECK_NVCC"} "$@";nvcc'
+"""What CMake notes as launcher: a build tree that has it works without us."""
+MARK = "/fronts/nvcc-"
+"""In the path of each folder that mirrors a toolkit."""
+_TOOLS = (
+    "ptxas", "fatbinary", "nvlink", "cudafe++", "cuobjdump", "nvdisasm", "nvprune", "bin2c", "cu++filt", "nvcc.profile",
+    "crt", "__nvcc_device_query", "compute-sanitizer", "cuda-gdb", "cuda-memcheck", "nvprof", "nsys", "ncu", "tileiras",
+)  # fmt: skip
+"""What else is linked of the folder of nvcc, which may be `/usr/bin`."""
+_MAX_ENTRIES = 500
+_MAX_TREES = 2000
+_MAX_CACHE_BYTES = 1 << 22
+_TAKES_FRONT = frozenset(("ninja", "make", "gmake", "just", "sh", "bash", "dash", "zsh", "env"))
+"""Programs before which nvcc's front may stand in PATH. Others may note where it was."""
+_NOTES_PATHS = (b"cmake", b"meson", b"configure")
+_MAX_SCRIPT_BYTES = 1 << 18
+
+
+class Toolkit(NamedTuple):
+    """Where an nvcc stands."""
+
+    nvcc: str
+    """As PATH or a variable names it."""
+    bin: str
+    """Without symbolic links, as the root."""
+
+    @property
+    def root(self) -> str:
+        """The folder that has `include` and `lib64`."""
+        return os.path.dirname(self.bin)
+
+
+def find_toolkit(path: str) -> Toolkit | None:
+    """That of the first nvcc on PATH; None: there is none. `path`: without fronts."""
+    for folder in path.split(":"):
+        if folder.startswith("/") and _is_program(f"{folder}/nvcc"):
+            return toolkit_of(f"{folder}/nvcc")
+    return None
+
+
+def has_cuda(env: dict[str, str], found: Toolkit | None) -> bool:
+    """CMake would find an nvcc: on PATH, by a variable, or where toolkits usually are."""
+    homes = [env.get(name, "") for name in ("CUDA_PATH", "CUDA_HOME", "CUDA_ROOT", "CUDAToolkit_ROOT")]
+    usual = any(_is_program(f"{home}/bin/nvcc") for home in (*filter(None, homes), "/usr/local/cuda"))
+    return found is not None or bool(env.get("CUDACXX")) or usual
+
+
+def toolkit_of(nvcc: str) -> Toolkit | None:
+    """That of an nvcc; None: nothing can stand for it."""
+    real = os.path.realpath(nvcc)
+    found = Toolkit(nvcc, os.path.dirname(real))
+    return found if _is_program(nvcc) and found.root not in ("", "/") and nvcc.isprintable() else None
+
+
+def is_alone(toolkit: Toolkit, path: str) -> bool:
+    """No other program on PATH has the name of one that would come before it with this toolkit's folder."""
+    names = [name for name in _TOOLS if os.access(f"{toolkit.bin}/{name}", os.X_OK)]
+    for folder in path.split(":"):
+        if not names:
+            break
+        here = [name for name in names if folder and os.access(f"{folder}/{name}", os.X_OK)]
+        if here and not os.path.samefile(folder, toolkit.bin):
+            links = (os.path.realpath(f"{folder}/{name}") == os.path.realpath(f"{toolkit.bin}/{name}") for name in here)
+            if not all(links):
+                return False
+        names = [name for name in names if name not in here]
+    return True
+
+
+def mirror(fronts: str, toolkit: Toolkit) -> str:
+    """The folder with the front, for PATH. `fronts`: of all fronts.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    key = zlib.crc32("\0".join(toolkit).encode("utf-8", "surrogateescape"))
+    top = f"{fronts}/nvcc-{key:08x}"
+    folder = f"{top}/{os.path.basename(toolkit.bin)}"
+    os.makedirs(folder, 0o700, exist_ok=True)
+    entries = os.listdir(toolkit.root)
+    if len(entries) > _MAX_ENTRIES:
+        raise OSError(f"{toolkit.root} is no toolkit")
+    mine = {os.path.basename(toolkit.bin)}
+    _link_all(top, {name: f"{toolkit.root}/{name}" for name in entries if name not in mine}, mine)
+    tools = {name: f"{toolkit.bin}/{name}" for name in _TOOLS if os.path.exists(f"{toolkit.bin}/{name}")}
+    _link_all(folder, {**tools, ".nvcc": toolkit.nvcc}, {"nvcc"})
+    _link_front(os.path.realpath(f"{fronts}/cc/cc"), f"{folder}/nvcc")
+    return folder
+
+
+def _link_all(folder: str, wanted: dict[str, str], mine: set[str]) -> None:
+    """Have symbolic links in a folder, and no others. Where they lead to never changes: its name tells."""
+    there = {name for name in os.listdir(folder) if name not in mine}
+    for name in wanted.keys() - there:
+        try:
+            os.symlink(wanted[name], f"{folder}/{name}")
+        except FileExistsError:
+            pass  # another run was first
+    for name in there - wanted.keys():
+        if os.path.islink(f"{folder}/{name}"):
+            os.unlink(f"{folder}/{name}")
+
+
+def _link_front(front: str, path: str) -> None:
+    """A hard link: to follow symbolic ones would lead out of the folder."""
+    try:
+        if os.path.samefile(front, path):
+            return
+    except FileNotFoundError:
+        pass
+    fresh = f"{path}.{os.getpid()}"
+    os.link(front, fresh)
+    os.replace(fresh, path)
+
+
+def has_other_tree(build_dir: str | None, root: str | None) -> bool:
+    """A build tree of CMake's has no launcher of ours: told of one, it would compile all of its kernels anew."""
+    trees = [*_trees_of_scripts(build_dir), *_trees_in(root)][:_MAX_TREES]
+    return any(_lacks_launcher(f"{tree}/CMakeCache.txt") for tree in trees)
+
+
+def _trees_of_scripts(build_dir: str | None) -> list[str]:
+    """`[TRIPLE/]PROFILE/build/PACKAGE-HASH/out[/NAME]`."""
+    found = []
+    for first in _folders(build_dir):
+        for build in (f"{first}/build", *(f"{second}/build" for second in _folders(first))):
+            for package in _folders(build):
+                found += [f"{package}/out", *_folders(f"{package}/out")]
+    return found
+
+
+def _trees_in(root: str | None) -> list[str]:
+    return [folder for folder in _folders(root) if "build" in os.path.basename(folder)]
+
+
+def _folders(folder: str | None) -> list[str]:
+    try:
+        with os.scandir(folder or "/dev/null") as entries:
+            return [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)][:_MAX_TREES]
+    except OSError:
+        return []
+
+
+def _lacks_launcher(cache: str) -> bool:
+    """A tree with kernels."""
+    if not os.path.exists(cache):
+        return False
+    content = read_head(cache, _MAX_CACHE_BYTES) or b""
+    return b"\nCMAKE_CUDA_COMPILER:" in content and LAUNCH.encode() not in content
+
+
+class Command(NamedTuple):
+    """A command that is not cargo."""
+
+    words: tuple[str, ...]
+    cwd: str
+    path: str
+    """As PATH, without fronts."""
+
+
+def takes_front(command: Command) -> bool:
+    """It may find the front in PATH: it keeps no note of where nvcc was."""
+    program = os.path.basename(command.words[0])
+    if program == "nvcc":
+        return "/" not in command.words[0]
+    script = _script_of(command)
+    if program not in _TAKES_FRONT and not (script or b"").startswith(b"#!"):
+        return False
+    files = (f"{_folder_of(command)}/{name}" for name in ("Makefile", "makefile", "GNUmakefile", "justfile"))
+    texts = [script, *(read_head(file, _MAX_SCRIPT_BYTES) for file in files)]
+    if any(word in (text or b"") for text in texts for word in _NOTES_PATHS):
+        return False
+    return not any(word in one.encode("utf-8", "replace") for one in command.words for word in _NOTES_PATHS)
+
+
+def _script_of(command: Command) -> bytes | None:
+    """What a script says: the program itself, or the first file that a shell is given."""
+    for word in command.words:
+        folders = [command.cwd] if "/" in word or word != command.words[0] else command.path.split(":")
+        file = next((file for file in (os.path.join(folder, word) for folder in folders) if os.path.isfile(file)), None)
+        content = read_head(file, _MAX_SCRIPT_BYTES) if file else None
+        if content is not None and content[:2] == b"#!":
+            return content
+    return None
+
+
+def _folder_of(command: Command) -> str:
+    """Where make and ninja work: what `-C` names."""
+    words = command.words
+    for at, word in enumerate(words):
+        if word.startswith("-C"):
+            return os.path.join(command.cwd, word[2:] or (words[at + 1] if at + 1 < len(words) else ""))
+    return command.cwd
+
+
+def makes_new_tree(command: Command) -> bool:
+    """It is a CMake that makes a build tree where there is none yet."""
+    words = command.words
+    if os.path.basename(words[0]) != "cmake" or any(word in words for word in ("--build", "--install", "-E", "-P")):
+        return False
+    if any(word.startswith(("--preset", f"-D{LAUNCHER}")) for word in words):
+        return False
+    tree = command.cwd
+    for at, word in enumerate(words):
+        if word.startswith("-B"):
+            tree = os.path.join(command.cwd, word[2:] or (words[at + 1] if at + 1 < len(words) else ""))
+    named = (os.path.join(command.cwd, word) for word in words[1:] if word[:1] != "-")
+    return not any(os.path.exists(f"{folder}/CMakeCache.txt") for folder in (tree, *named))
+
+
+def _is_program(path: str) -> bool:
+    return os.access(path, os.X_OK) and os.path.isfile(path)
