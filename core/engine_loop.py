@@ -192,6 +192,7 @@ class Engine:
         )
         if adopted.is_new and (typical := self._keeper.typical(record.started, self._clock())):
             adopted.run.note([typical])
+        self._keeper.run_adopted(record.started)
         self._late.add(adopted.run)
         self._open[name] = OpenRun(adopted.run, adopted.is_ended, self._monotonic())
         self._arrivals.pop(name, None)

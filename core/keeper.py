@@ -5,11 +5,13 @@ import os
 import sqlite3
 import time
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 from core import events as e
 from core import history, retention
 from core.clock import Clock
+from core.native.iteration_watch import IterationWatch, settle
 from core.paths import Paths
 from core.watched import WatchedRun
 
@@ -42,6 +44,7 @@ class Keeper:
         self._can_punch: bool | None = None
         self._sweep_at = monotonic() + FIRST_SWEEP_S
         self._jobs: list[Iterator[object]] = []
+        self._iterations = IterationWatch(paths)
 
     def log(self, sentence: str) -> None:
         """A line in `engine/log`, which is begun anew when it is too long."""
@@ -92,8 +95,17 @@ class Keeper:
             self._lose_history(error)
             return None
 
+    def run_adopted(self, started: e.RunStarted) -> None:
+        """See what was edited since the last run of its kind."""
+        try:
+            self._iterations.began(started)
+        except Exception as error:
+            self.fault("iterations", error)
+
     def run_closed(self, run: str) -> None:
-        """Put a run that ended into history."""
+        """Put a run that ended into history, and among the iterations."""
+        if (draft := self._iterations.ended(run)) is not None:
+            self._aside("iterations", partial(settle, self._paths, draft))
         found = self._open_history()
         ended = history.read_run(self._paths, run)
         if found is None or ended is None:
@@ -113,7 +125,7 @@ class Keeper:
             self._cut_logs(runs)
         if now >= self._sweep_at:
             self._sweep_at = now + SWEEP_EVERY_S
-            self._sweep_aside()
+            self._aside("sweep", self.sweep)
         while self._jobs:
             self._advance(self._jobs[0])
             if self._monotonic() - now > WORK_S:
@@ -152,18 +164,20 @@ class Keeper:
             if retention.remove(self._paths, removal):
                 self.log(f"removed {removal.stored.kind} {removal.stored.name}: {removal.reason}")
 
-    def _sweep_aside(self) -> None:
+    def _aside(self, what: str, act: Callable[[], None]) -> None:
         """In a process of its own: to measure a large target dir takes seconds."""
-        if os.fork():
+        if self._reaps and os.fork():
             return  # the loop reaps it
         try:
-            os.closerange(3, 1 << 16)  # above all the engine's lock
-            os.nice(10)
-            self.sweep()
+            if self._reaps:
+                os.closerange(3, 1 << 16)  # above all the engine's lock
+                os.nice(10)
+            act()
         except Exception as error:
-            self.fault("sweep", error)
+            self.fault(what, error)
         finally:
-            os._exit(0)
+            if self._reaps:
+                os._exit(0)
 
     def _reap(self) -> None:
         """Of sweeps, and of supervisors of runs that were started by request."""

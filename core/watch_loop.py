@@ -3,11 +3,13 @@
 One thread; what happens is told as values, for whoever shows it.
 """
 
-from collections.abc import Callable, Iterable
-from typing import NamedTuple, Protocol
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple, Protocol
 
 from core.errors import DeckError
 from core.native.edit_class import EditClass, class_of
+from core.native.iteration_of import Measured, make_iteration
+from core.native.iterations import to_record
 from core.values import dataclass
 from core.watching import Do, Watching
 
@@ -80,7 +82,9 @@ class Told(NamedTuple):
     """Of `watching`: so many are watched."""
     is_exact: bool = True
     is_cancelled: bool = False
-    """Of `ended`: a save came while it ran."""
+    """Of `ended`: a save came while it ran, or the watch ends."""
+    measured: Measured | None = None
+    """Of `ended`: what the run did; None: that is not known."""
 
 
 class World(Protocol):
@@ -102,6 +106,15 @@ class World(Protocol):
         """Find anew what is to be watched, from what a run left; how many files, and whether those are exactly its
         inputs."""
 
+    def measure(self, run: str) -> Measured | None:
+        """What a run that is over did."""
+
+    def keep(self, record: Mapping[str, Any]) -> None:
+        """Keep what is known of an iteration: `run` says of which."""
+
+    def unseen(self, changed: tuple[str, ...], measured: Measured) -> tuple[str, ...]:
+        """Of the changed files those that nvcc read before, where the build went well without calling it."""
+
     def build_scripts(self) -> frozenset[str]:
         """Sources of build scripts, as far as they are known."""
 
@@ -117,7 +130,8 @@ class Watch:
         self._run = ""
         """Under way; empty: none."""
         self._edit = Edit((), None)
-        self._is_first = True
+        self._built = ""
+        """The last build that was an iteration; empty: it was none."""
         self._is_last = False
         self.last: Ended | None = None
         """The last step that was not cut short."""
@@ -154,17 +168,36 @@ class Watch:
             self._say("notice", text=f"{path} changes while each build runs: it does not cut one short any more")
 
     def _take_end(self, ended: Ended) -> None:
-        now, step, saved_at = self._world.now(), self._state.step, self._state.began_for
+        now, step, saved_at, edit = self._world.now(), self._state.step, self._state.began_for, self._edit
         is_cancelled = self._state.phase == "stopping"
         self._run = ""
         following = self._state.ended(now, is_good=ended.is_good)
         if not is_cancelled:
             self.last = ended
-        since = ended_since(now, saved_at) if self._edit.changed else None
-        self._tell(Told("ended", now, step, ended.run, self._edit, ended, since, is_cancelled=is_cancelled))
+        measured = self._world.measure(ended.run)  # before the next build writes over its traces
         if not self._is_last:
             self._do(following)
+        since = max(0.0, now - saved_at) if edit.changed and saved_at is not None else None
+        self._tell(Told("ended", now, step, ended.run, edit, ended, since, is_cancelled=is_cancelled,
+                        measured=measured))  # fmt: skip
+        self._keep(step, edit, ended, measured, None if is_cancelled else since)
+        if not self._is_last:
             self._survey(step, ended.run, is_whole=ended.is_good)
+
+    def _keep(self, step: int, edit: Edit, ended: Ended, measured: Measured | None, since: float | None) -> None:
+        """Put it among the iterations."""
+        if step == 0:
+            self._built = ended.run if edit.kind is not None and not ended.is_stopped else ""
+            if edit.kind is None or measured is None:
+                return
+            one = to_record(make_iteration(measured, edit.kind, edit.changed))
+            unseen = self._world.unseen(edit.changed, measured)
+            for path in unseen:
+                self._say("notice", text=f"{path} was read by nvcc before, and this build did not call it")
+            self._world.keep({**one, "since_save_s": since, "unseen": list(unseen)})
+        elif self._built and not ended.is_stopped:
+            self._world.keep({"run": self._built, "test_run": ended.run, "test_s": ended.wall_s,
+                              "test_code": ended.code})  # fmt: skip
 
     def _survey(self, step: int, run: str, *, is_whole: bool) -> None:
         files, is_exact = self._world.survey(step, run, is_whole=is_whole)
@@ -201,8 +234,3 @@ class Watch:
 
     def _say(self, what: str, **fields: object) -> None:
         self._tell(Told(what, self._world.now(), edit=self._edit, **fields))  # type: ignore[arg-type]
-
-
-def ended_since(now: float, saved_at: float | None) -> float | None:
-    """Seconds since a save; None: there was none."""
-    return None if saved_at is None else max(0.0, now - saved_at)

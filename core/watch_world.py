@@ -10,7 +10,9 @@ from typing import Any
 from core.client import ensure_engine
 from core.clock import wall_clock
 from core.errors import SpawnError
-from core.native.inputs_of import Inputs, Subject, inputs_of
+from core.native.inputs_of import Inputs, Subject, inputs_of, native_inputs
+from core.native.iteration_book import keep
+from core.native.iteration_of import Measured, measure
 from core.paths import Paths
 from core.run import begin, compose, identity, spawn, stop
 from core.watch_lookout import Heard, Lookout
@@ -45,6 +47,8 @@ class RealWorld:
         self._swept_at = wall_clock()
         self._by_step: dict[int, Inputs] = {}
         self._noted: list[str] = []
+        self._native: frozenset[str] = frozenset()
+        """What nvcc was seen to read."""
         self._steps: dict[str, Step] = {}
         self._stops: set[str] = set()
         self.files: WatchedFiles | None = None
@@ -109,6 +113,7 @@ class RealWorld:
         if os.path.exists(self._paths.run(run) + "/fronts/nvcc.jsonl"):
             self._noted = [*self._noted, run][-_MOST_RUNS:]
         before = self._by_step.get(step)
+        self._native = native_inputs(self._paths, self._noted)
         self._by_step[step] = found if is_whole or before is None else before.joined(found)
         both = Inputs()
         for one in self._by_step.values():
@@ -116,6 +121,20 @@ class RealWorld:
         if self.files.watch(both, frozenset(self._target_dirs)):
             self._lookout.order(self.files.folders)
         return len(both.files), both.is_exact
+
+    def measure(self, run: str) -> Measured | None:
+        """What a run that is over did."""
+        return measure(self._paths, run)
+
+    def keep(self, record: Mapping[str, Any]) -> None:
+        """Keep what is known of an iteration."""
+        keep(self._paths, record)
+
+    def unseen(self, changed: tuple[str, ...], measured: Measured) -> tuple[str, ...]:
+        """Of the changed files those that nvcc read before, where the build went well without calling it."""
+        if not measured.is_built or measured.compiled:
+            return ()
+        return tuple(path for path in changed if path in self._native)
 
     def wait(self, timeout_s: float | None) -> Woken:
         """Until a file changed, a run ended, somebody asks for the end, or it is time."""

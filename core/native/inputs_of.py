@@ -4,12 +4,13 @@ What lies in a registry, a toolchain or the system is left out: it does not chan
 """
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from core.native import build_tree
-from core.native.cargo_said import Package, read_packages
+from core.native.cargo_said import Package, read_log
 from core.native.directives import read_directives
-from core.native.nvcc_closure import closure_of, read_calls
+from core.native.nvcc_calls import NvccCall, calls_of_run
+from core.native.nvcc_closure import closure_of
 from core.native.tree_files import source_files
 from core.paths import Paths
 from core.run.config_files import config_files
@@ -73,15 +74,18 @@ def inputs_of(paths: Paths, subject: Subject, earlier: Iterable[str] = ()) -> In
             found in them.
     """
     is_left_out = _Outside(subject.env)
-    found = _of_cargo(paths, subject) if subject.tool == "cargo" else _of_command(subject)
-    native = frozenset(_of_notes(paths, (*earlier, subject.run)))
+    packages = read_log(paths.run(subject.run) + "/out.log").packages if subject.tool == "cargo" else ()
+    found = _of_cargo(packages, subject) if subject.tool == "cargo" else _of_command(subject)
+    out_dirs = frozenset(out_dir for package in packages for out_dir in package.out_dirs)
+    native = frozenset(_of_notes(paths, (*earlier, subject.run), out_dirs))
     files = {path for path in found.files | native if not is_left_out(path)}
     if subject.target_dir:
         files = {path for path in files if not path.startswith(subject.target_dir + "/")}
     exact = Inputs(frozenset(sorted(files)[:_MOST_FILES]), found.trees, found.build_scripts, found.is_exact)
     if subject.tool == "cargo" or (exact.files and found.files | native):
         return exact
-    return Inputs(frozenset(source_files(subject.cwd)), _folders_of(subject.cwd), is_exact=False)
+    below = source_files(subject.cwd)
+    return Inputs(frozenset(below), _folders_of(subject.cwd, below), is_exact=False)
 
 
 class _Outside:
@@ -100,8 +104,7 @@ class _Outside:
         return path.startswith(self._prefixes) or "\0" in path
 
 
-def _of_cargo(paths: Paths, subject: Subject) -> Inputs:
-    packages = read_packages(paths.run(subject.run) + "/out.log")
+def _of_cargo(packages: Sequence[Package], subject: Subject) -> Inputs:
     files = set(_settings_of(subject, packages))
     trees: set[str] = set()
     scripts: set[str] = set()
@@ -113,8 +116,9 @@ def _of_cargo(paths: Paths, subject: Subject) -> Inputs:
             found = _of_build_script(package.folder, out_dir)
             files, trees, is_exact = files | found.files, trees | found.trees, is_exact and found.is_exact
     if not packages or not subject.is_whole:
-        files |= set(source_files(subject.checkout)) if not packages else _all_of(packages)
-        trees |= _folders_of(subject.checkout) if not packages else frozenset()
+        # A build that failed did not say what the rest reads.
+        for folder in [package.folder for package in packages] or [subject.checkout]:
+            files |= set(source_files(folder))
         is_exact = False
     return Inputs(frozenset(files), frozenset(trees), frozenset(scripts), is_exact)
 
@@ -141,11 +145,8 @@ def _dep_info(package: Package, checkout: str) -> Iterator[str]:
 
 def _beside(artifact: str) -> Iterator[str]:
     folder, name = os.path.split(artifact)
-    stem = (
-        name
-        if name.rpartition(".")[2] not in ("rlib", "rmeta", "so", "a", "dylib", "wasm")
-        else name.rpartition(".")[0]
-    )
+    bare, _, ending = name.rpartition(".")
+    stem = bare if ending in _ENDINGS else name
     yield f"{folder}/{stem}.d"
     if stem.startswith("lib"):
         yield f"{folder}/{stem[3:]}.d"
@@ -158,26 +159,23 @@ def _of_build_script(folder: str, out_dir: str) -> Inputs:
     output = read_directives(build_tree.read(os.path.dirname(out_dir) + "/output"))
     native = build_tree.inputs_in(out_dir)
     if output.is_empty:
-        return Inputs(frozenset(source_files(folder)) | native, _folders_of(folder))
+        scanned = source_files(folder)
+        return Inputs(frozenset(scanned) | native, _folders_of(folder, scanned))
     files, trees = set(native), set[str]()
     for declared in output.changed:
         path = os.path.normpath(os.path.join(folder, declared.path))
         if os.path.isdir(path):
-            trees |= _folders_of(path)
-            files |= set(build_tree.all_files(path))
+            below = list(build_tree.all_files(path))
+            trees |= _folders_of(path, below)
+            files |= set(below)
         else:
             files.add(path)
     return Inputs(frozenset(files), frozenset(trees))
 
 
-def _folders_of(folder: str) -> frozenset[str]:
-    """A folder and those below it that hold something that is not ignored."""
-    return frozenset((folder, *(os.path.dirname(path) for path in source_files(folder))))
-
-
-def _all_of(packages: Iterable[Package]) -> set[str]:
-    """All sources of packages: a build that failed did not say what the rest reads."""
-    return {path for package in packages for path in source_files(package.folder)}
+def _folders_of(folder: str, files: Iterable[str]) -> frozenset[str]:
+    """A folder and those below it that hold something."""
+    return frozenset((folder, *map(os.path.dirname, files)))
 
 
 def _of_command(subject: Subject) -> Inputs:
@@ -188,13 +186,20 @@ def _of_command(subject: Subject) -> Inputs:
     return Inputs(frozenset(files))
 
 
-def _of_notes(paths: Paths, runs: Iterable[str]) -> Iterator[str]:
-    """Closures of all calls of nvcc that the runs noted, the last one of each output."""
-    calls = {}
+def native_inputs(paths: Paths, runs: Iterable[str]) -> frozenset[str]:
+    """What calls of nvcc that these runs noted read, without the toolkit's own."""
+    return frozenset(_of_notes(paths, runs, frozenset()))
+
+
+def _of_notes(paths: Paths, runs: Iterable[str], out_dirs: frozenset[str]) -> Iterator[str]:
+    """Closures of calls of nvcc that the runs noted, the last one of each output; those of other build scripts than
+    these are left out."""
+    calls: dict[tuple[str, tuple[str, ...]], NvccCall] = {}
     for run in runs:
-        for call in read_calls(paths.run(run) + "/fronts/nvcc.jsonl"):
-            calls[call.output, call.sources] = call
+        calls |= {(call.output, call.sources): call for call in calls_of_run(paths, run) if call.sources}
     for call in calls.values():
+        if call.out_dir and out_dirs and call.out_dir not in out_dirs:
+            continue
         toolkit = os.path.dirname(os.path.dirname(os.path.realpath(call.tool))) if call.tool else "\0"
         yield from (path for path in closure_of(call) if not path.startswith(toolkit + "/"))
 

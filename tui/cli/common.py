@@ -59,12 +59,12 @@ def print_json(schema: str, **fields: Any) -> None:
     print_text(json.dumps({"schema": f"cargo-deck/{schema}", "version": VERSION, **fields}))
 
 
-def print_text(text: str) -> None:
-    """A line on stdout, in characters that it can take."""
+def print_text(text: str, end: str = "\n") -> None:
+    """A line on stdout, or the beginning of one, in characters that it can take."""
     encoding = (sys.stdout.encoding or "ascii").lower()
     if not encoding.startswith("utf"):
         text = f.ascii_only(text)
-    print_bytes(text.encode("utf-8", "replace") + b"\n")
+    print_bytes(f"{text}{end}".encode("utf-8", "replace"))
 
 
 def print_bytes(content: bytes) -> None:

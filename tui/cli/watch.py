@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from core.errors import UsageError
 from core.native.edit_class import EditClass
 from core.run import begin, cache, command, identity
-from core.watch_loop import Step, Told, Watch
+from core.watch_loop import Ended, Step, Told, Watch
 from core.watch_world import RealWorld
 from tui import format as f
 from tui.cli import brief, common
@@ -167,55 +167,74 @@ class _Shown:
         self._world = world
         self._steps = steps
         self._is_json = is_json
-        self._watched = -1
+        self._was_exact: bool | None = None
+        self._is_open = False
+        """A line was begun, whose end is what the test says."""
 
     def tell(self, told: Told) -> None:
         """Say it."""
         if self._is_json:
             common.print_text(json.dumps({"schema": "cargo-deck/watch", "version": common.VERSION, **record_of(told)}))
             return
-        for line in self._lines(told):
-            common.print_text(line)
-
-    def _lines(self, told: Told) -> list[str]:
         match told.what:
-            case "watching" if told.files != self._watched:
-                self._watched = told.files
+            case "watching" if not self._is_open and told.is_exact != self._was_exact:
+                self._was_exact = told.is_exact
                 less = "" if told.is_exact else " (all that is not ignored: nobody says what is read)"
-                return [f"watching {f.many(told.files, 'file')}{less}"]
-            case "ended":
-                return self._ended(told)
+                self._line(f"watching {f.many(told.files, 'file')}{less}")
+            case "ended" if told.ended is not None:
+                self._ended(told, told.ended)
             case "refused" | "notice":
-                return [f"cargo-deck: {plain(told.text)}"]
-        return []
+                self._line(f"cargo-deck: {plain(told.text)}")
 
-    def _ended(self, told: Told) -> list[str]:
-        if told.ended is None:
-            return []
-        words = [f.clock(told.at), edit_words(told), f"{plain(self._steps[told.step].command)}: {_result(told)}"]
-        lines = ["  ".join(words)]
-        begun = self._world.begun.get(told.ended.run)
-        if begun is not None and not told.is_cancelled:
+    def _ended(self, told: Told, ended: Ended) -> None:
+        is_going_on = told.step + 1 < len(self._steps) and ended.is_good and not told.is_cancelled
+        words = result_words(told, ended)
+        if told.step == 0:
+            self._line(f"{f.clock(told.at)}  {edit_words(told)}  {words}", is_open=is_going_on)
+        else:
+            command = plain(self._steps[told.step].command)
+            self._line(f"  {command}: {words}", is_open=is_going_on, goes_on=True)
+        begun = self._world.begun.get(ended.run)
+        if begun is not None and not told.is_cancelled and not ended.is_stopped:
             reader = brief.LogReader(begun)
             reader.read()
-            lines += brief.trouble_lines(reader.finished(), begun, is_good=told.ended.code == 0)
-        return lines
+            for line in brief.trouble_lines(reader.finished(), begun, is_good=ended.code == 0):
+                self._line(line)
+
+    def _line(self, text: str, *, is_open: bool = False, goes_on: bool = False) -> None:
+        """A line, or its beginning (`is_open`), or more of it (`goes_on`)."""
+        before = "\n" if self._is_open and not goes_on else ""
+        self._is_open = is_open
+        common.print_text(before + text, end="" if is_open else "\n")
 
 
-def _result(told: Told) -> str:
-    ended = told.ended
-    assert ended is not None
+_MOST_PHASES = 4
+_LEAST_SHARE = 0.05
+
+
+def result_words(told: Told, ended: Ended) -> str:
+    """`ok 3.1 s · ptxas 1.2 s · cicc 0.9 s · link 0.3 s`."""
     took = f.seconds(ended.wall_s)
-    if told.is_cancelled:
-        return f"stopped after {took}, saved again"
-    if ended.is_stopped:
-        return f"stopped after {took}"
-    how = "ok" if ended.code == 0 else "failed, " + (
-        f"signal {ended.signal}" if ended.signal is not None else f"exit {ended.code}" if ended.code is not None
-        else "exit unknown"
-    )  # fmt: skip
-    since = f", {f.seconds(told.since_save_s)} since the save" if told.since_save_s is not None else ""
-    return f"{how}, {took}{since}"
+    if told.is_cancelled or ended.is_stopped:
+        return f"stopped after {took}{', saved again' if told.is_cancelled and told.edit.changed else ''}"
+    died = f" (signal {ended.signal})" if ended.signal is not None else ""
+    how = "ok" if ended.code == 0 else f"failed{died}"
+    since = f" ({f.seconds(told.since_save_s)} since the save)" if told.since_save_s is not None else ""
+    return f"{how} {took}{since}{phase_words(told)}"
+
+
+def phase_words(told: Told) -> str:
+    """` · cicc 0.9 s · link 0.3 s · nvcc 2 calls, 1 from the cache`; empty: nothing is known."""
+    if told.measured is None:
+        return ""
+    measured = told.measured
+    whole = sum(measured.phases.values())
+    named = [(what, s) for what, s in measured.phases.items() if s >= max(0.01, _LEAST_SHARE * whole)][:_MOST_PHASES]
+    words = [f"{what} {f.seconds(s) if s >= 0.095 else f'{s * 1000:.0f} ms'}" for what, s in named]
+    if measured.compiled:
+        hits = sum(call.verdict == "hit" for call in measured.compiled)
+        words.append(f"nvcc {f.many(len(measured.compiled), 'call')}" + (f", {hits} from the cache" if hits else ""))
+    return "".join(f" · {word}" for word in words)
 
 
 def edit_words(told: Told) -> str:
@@ -246,5 +265,12 @@ def record_of(told: Told) -> dict[str, Any]:
         record |= {
             "code": ended.code, "signal": ended.signal, "wall_s": ended.wall_s, "is_stopped": ended.is_stopped,
             "is_cancelled": told.is_cancelled, "since_save_s": told.since_save_s,
+        }  # fmt: skip
+    if told.measured is not None:
+        calls = told.measured.compiled
+        record |= {
+            "phases": {what: round(s, 4) for what, s in told.measured.phases.items()},
+            "units_built": told.measured.units, "nvcc_calls": None if calls is None else len(calls),
+            "nvcc_hits": None if calls is None else sum(call.verdict == "hit" for call in calls),
         }  # fmt: skip
     return record
