@@ -31,6 +31,10 @@ class Place(NamedTuple):
     """Where cargo keeps what build scripts said: the target dir, unless one is set apart."""
     env: Mapping[str, str]
     cargo: str = "cargo"
+    target_dir: str = ""
+    """Empty: the build dir."""
+    is_given: bool = False
+    """Somebody named another dir than cargo would take."""
 
 
 class Examined(NamedTuple):
@@ -101,13 +105,9 @@ def _has_calls(calls: Sequence[NvccCall], script: ScriptRun, made: Sequence[Made
 def calls_in(paths: Paths, place: Place) -> tuple[NvccCall, ...]:
     """All calls of nvcc that were noted of builds in that dir, newest run first."""
     found: list[NvccCall] = []
-    for run in nvcc_calls.runs_in(paths, (place.build_dir, *(one for one in (_target(place),) if one))):
+    for run in nvcc_calls.runs_in(paths, (place.build_dir, place.target_dir)):
         found += nvcc_calls.calls_of_run(paths, run)
     return tuple(found)
-
-
-def _target(place: Place) -> str:
-    return f"{place.workspace}/target"
 
 
 def _is_wanted(script: ScriptRun, place: Place, only: str) -> bool:

@@ -26,8 +26,11 @@ def find_place(paths: Paths, cwd: str, env: Mapping[str, str], target_dir: str |
     command = command_of(paths, words, cwd, dict(env))
     if not command.root:
         raise UsageError(f"no Cargo.toml is in {cwd} or above: go to a package's folder")
-    build_dir = command.config.build_dir if not target_dir else None
-    found = build_dir or own_target(command).path or f"{command.root}/target"
+    own = own_target(command).path or f"{command.root}/target"
+    found = command.config.build_dir or own
     if not os.path.isdir(found):
         raise UsageError(f"{found} is not there: build first, what is judged is what a build left")
-    return Place(os.path.realpath(command.root), os.path.realpath(found), env, find_cargo(dict(env)) or "cargo")
+    cargo = find_cargo(dict(env)) or "cargo"
+    return Place(
+        os.path.realpath(command.root), os.path.realpath(found), env, cargo, os.path.realpath(own), bool(target_dir)
+    )

@@ -35,6 +35,7 @@ look at them
   cargo deck links                      what linking took; `links measure RUN`: what would make it less
   cargo deck locks [--prove]            who waits for whom; who runs the wrong program out of a shared target dir
   cargo deck stale [--prove]            native code that goes on old: inputs that nothing declares, skipped nvcc calls
+  cargo deck prove [FILE…]              what an edit to each native source rebuilds, tried in a scratch world
 
 act on them (RUN: an id, the beginning of one, or an agent's name)
   cargo deck stop RUN… [--kill]         all of its processes, nothing else
@@ -60,6 +61,7 @@ _COMMANDS = {
     "links": ("tui.cli.links", "main"),
     "locks": ("tui.cli.locks", "main"),
     "stale": ("tui.cli.stale", "main"),
+    "prove": ("tui.cli.prove", "main"),
     "wait": ("tui.cli.wait", "main"),
     "watch": ("tui.cli.watch", "main"),
     "stop": ("tui.cli.manage", "main_stop"),

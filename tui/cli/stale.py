@@ -4,25 +4,32 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from itertools import zip_longest
 from typing import Any, NamedTuple
 
 from core.errors import UsageError
 from core.native.build_script_mend import changed
 from core.native.doctor import Examined, Place, examine
+from core.native.prove_finding import Confirmed, confirm
+from core.native.prove_setup import proof_of
 from core.native.stale_findings import Found, Mend
 from core.native.stale_place import find_place
+from core.paths import Paths
+from core.plan.plan import Finding
 from core.plan.small_file import read_small
 from tui import format as f
 from tui.cli import common
 from tui.cli import plan_words as words
 from tui.cli.events import plain
 from tui.cli.plan import current_folder
+from tui.cli.prove import clear_progress, end_cleanly, show_progress
 
 EXIT_STALE = 1
 _EXIT_CODES = (
     "Exit code: 0, nothing is wrong; 1, something is; 2, the command line cannot be used; 125, cargo-deck failed."
 )
 _MAX_FILES = 5
+_SIGNS = {"error": "✗", "warning": "!", "hint": "·"}
 
 
 class World(NamedTuple):
@@ -50,14 +57,27 @@ def run(argv: list[str], world: World) -> int:
     paths = common.user_paths()
     place = find_place(paths, current_folder(), dict(os.environ), given.target_dir)
     found = examine(paths, place, given.package or "")
+    proofs = _proofs(paths, place, found) if given.prove and found.found else ()
     if given.json:
-        common.print_json("stale", **record(found, place))
+        common.print_json("stale", **record(found, place, proofs))
     else:
-        for line in lines(found, place):
+        for line in lines(found, place, proofs):
             common.print_text(line)
     if given.apply:
         _apply(found.found, world, is_sure=given.yes)
     return EXIT_STALE if found.found else 0
+
+
+def _proofs(paths: Paths, place: Place, found: Examined) -> tuple[Confirmed, ...]:
+    """Each finding tried in a scratch world."""
+    end_cleanly()
+    confirmed = []
+    with proof_of(paths, place, found, ()) as proof:
+        for number, one in enumerate(found.found, 1):
+            show_progress(one.finding.id, number, len(found.found))
+            confirmed.append(confirm(proof, one))
+    clear_progress()
+    return tuple(confirmed)
 
 
 def _parser() -> common.Parser:
@@ -67,6 +87,8 @@ def _parser() -> common.Parser:
     parser.epilog = _EXIT_CODES
     parser.add_argument("-p", "--package", metavar="PKG", help="only this one, which may be of a registry")
     parser.add_argument("--target-dir", metavar="DIR", help="look there, instead of where cargo would build")
+    parser.add_argument("--prove", action="store_true", help="try each finding, and what mends it, in a scratch world; "
+                        "the checkout and its target dir stay as they are")  # fmt: skip
     parser.add_argument("--apply", action="store_true", help="change the build scripts as the diffs say, after a yes")
     parser.add_argument("--yes", action="store_true", help="with --apply: without a question")
     return parser
@@ -75,8 +97,8 @@ def _parser() -> common.Parser:
 # For people
 
 
-def lines(found: Examined, place: Place) -> Iterator[str]:
-    """What was looked at, and each finding with its mend."""
+def lines(found: Examined, place: Place, proofs: Sequence[Confirmed] = ()) -> Iterator[str]:
+    """What was looked at, and each finding with its mend and, where it was tried, what came of it."""
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else words.COLUMNS
     look = words.Look(width, common.has_colour(), is_asked_why=True)
     native = [case for case in found.scripts if case.made]
@@ -84,9 +106,11 @@ def lines(found: Examined, place: Place) -> Iterator[str]:
         f"{f.many(len(native), 'build script')} with native outputs, {f.many(len(found.inputs), 'input')}, "
         f"in {place.build_dir}"
     ), width)  # fmt: skip
-    for one in found.found:
+    for one, proof in zip_longest(found.found, proofs):
         yield ""
-        yield from words.finding_lines(one.finding, look)
+        yield from _finding_lines(one.finding, look)
+        if proof is not None:
+            yield from words.folded(plain(sentence(proof)), width, 6, hang=8)
     if found.not_known:
         names = ", ".join(os.path.relpath(path, place.workspace) for path in found.not_known[:_MAX_FILES])
         more = f" and {len(found.not_known) - _MAX_FILES} more" if len(found.not_known) > _MAX_FILES else ""
@@ -98,10 +122,32 @@ def lines(found: Examined, place: Place) -> Iterator[str]:
         yield from ("", "Nothing is stale, as far as that is to be seen." if native else "There is nothing to judge.")
 
 
+def _finding_lines(finding: Finding, look: words.Look) -> Iterator[str]:
+    """What it is, where, why, what it costs and what mends it."""
+    first, *rest = words.folded(
+        f"{_SIGNS[finding.severity]} {finding.severity}: {plain(finding.title)}", look.width, 2, hang=4
+    )
+    yield look.tint(finding.severity, first)
+    yield from rest
+    for one in finding.evidence:
+        yield from words.folded(plain(f"{one.origin.shown}: {one.value}"), look.width, 6, hang=8)
+    yield from words.folded(plain(finding.cost), look.width, 6)
+    if finding.mend:
+        yield from words.folded(f"mend ({finding.id}):", look.width, 6)
+        yield from (f"      {plain(line)}" for line in finding.mend.splitlines())
+
+
+def sentence(proof: Confirmed) -> str:
+    """What came of a trial."""
+    verdict = {True: "proven", False: "not so", None: "not tried"}[proof.is_true]
+    mended = {True: "; with the mend it is right", False: "; with the mend it is no better", None: ""}[proof.is_mended]
+    return f"{verdict}: {proof.said}{mended}"
+
+
 # For programs
 
 
-def record(found: Examined, place: Place) -> dict[str, Any]:
+def record(found: Examined, place: Place, proofs: Sequence[Confirmed] = ()) -> dict[str, Any]:
     """As docs/json.md says."""
     return {
         "workspace": place.workspace, "build_dir": place.build_dir,
@@ -117,17 +163,20 @@ def record(found: Examined, place: Place) -> dict[str, Any]:
             }
             for case in found.scripts
         ],
-        "findings": [_finding(one) for one in found.found],
+        "findings": [_finding(one, proof) for one, proof in zip_longest(found.found, proofs)],
         "not_known": list(found.not_known),
     }  # fmt: skip
 
 
-def _finding(one: Found) -> dict[str, Any]:
+def _finding(one: Found, proof: Confirmed | None) -> dict[str, Any]:
     trouble = one.trouble
     return {
         **one.finding.record(), "mend": one.finding.mend, "package": trouble.script.package,
         "profile": trouble.script.profile, "paths": list(trouble.paths), "outputs": list(trouble.outputs),
         "is_certain": trouble.is_certain, "declare": list(one.lines),
+        "proof": None if proof is None else {
+            "is_true": proof.is_true, "said": proof.said, "is_mended": proof.is_mended, "reasons": list(proof.reasons),
+        },
     }  # fmt: skip
 
 

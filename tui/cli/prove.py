@@ -1,0 +1,182 @@
+"""`cargo deck prove`: edits each native source and header in a scratch world, and tells what was made again."""
+
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Any, NoReturn
+
+from core.clock import monotonic
+from core.errors import UsageError
+from core.native.doctor import Examined, Place, examine
+from core.native.prove import Verdict, prove
+from core.native.prove_setup import Proof, proof_of
+from core.native.stale_place import find_place
+from tui import format as f
+from tui.cli import common
+from tui.cli import plan_words as words
+from tui.cli.events import plain
+from tui.cli.plan import current_folder
+
+EXIT_UNTRACKED = 1
+_EXIT_CODES = (
+    "Exit code: 0, all are tracked; 1, some are not; 2, the command line cannot be used; 125, it cannot be tried or "
+    "does not build; 130, it was interrupted."
+)
+_SIGNS = {"tracked": "✓", "wide": "+", "untracked": "✗", "failed": "!", "left out": "·"}
+_COLOURS = {"untracked": "error", "failed": "warning", "wide": "warning", "left out": "faint"}
+_MAX_REASONS = 2
+
+
+def main(argv: list[str]) -> int:
+    """Prove, and tell; exit code as `_EXIT_CODES` says."""
+    return common.guarded(run, argv)
+
+
+def run(argv: list[str]) -> int:
+    """The same, with failures as exceptions.
+
+    Raises:
+        UsageError: The command line cannot be used, or names a file that is not there.
+        ScratchError: There can be no scratch world, or what is there does not build.
+    """
+    at = argv.index("--") if "--" in argv else len(argv)
+    given = _parser().parse_args(argv[:at])
+    paths, cwd = common.user_paths(), current_folder()
+    place = find_place(paths, cwd, dict(os.environ), given.target_dir)
+    found = examine(paths, place, given.package or "")
+    files = _files(found, given.files, cwd)
+    if not files:
+        raise UsageError("no native input is known: build first; what no compiler told is found by `cargo deck build`")
+    end_cleanly()
+    began = monotonic()
+    with proof_of(paths, place, found, argv[at + 1 :]) as proof:
+        verdicts = list(prove(proof.prover, files, show_progress))
+    clear_progress()
+    if given.json:
+        common.print_json("prove", **record(verdicts, proof, place))
+    else:
+        for line in lines(verdicts, proof, place, monotonic() - began):
+            common.print_text(line)
+    return EXIT_UNTRACKED if any(one.outcome in ("untracked", "failed") for one in verdicts) else 0
+
+
+def _parser() -> common.Parser:
+    parser = common.make_parser(
+        "prove", "Edits each native source and header in a scratch world, one at a time, builds, and tells whether "
+        "exactly what is made of it was made again. The checkout and its target dir stay as they are."
+    )  # fmt: skip
+    parser.usage = "cargo deck prove [OPTIONS] [FILE…] [-- CARGO WORDS…]"
+    parser.epilog = _EXIT_CODES
+    parser.add_argument("files", nargs="*", metavar="FILE", help="only these; else all native inputs that are known")
+    parser.add_argument("-p", "--package", metavar="PKG", help="only its inputs")
+    parser.add_argument("--target-dir", metavar="DIR", help="build there, instead of where cargo would")
+    return parser
+
+
+def _files(found: Examined, named: Sequence[str], cwd: str) -> list[str]:
+    """What is to be edited, as the inputs are called.
+
+    Raises:
+        UsageError: A file is not there.
+    """
+    if not named:
+        return sorted(found.inputs)
+    by_real = {os.path.realpath(path): path for path in found.inputs}
+    files = []
+    for name in named:
+        path = os.path.normpath(os.path.join(cwd, name))
+        if not os.path.isfile(path):
+            raise UsageError(f"{plain(name)} is no file")
+        files.append(by_real.get(os.path.realpath(path), path))
+    return list(dict.fromkeys(files))
+
+
+# While it lasts
+
+
+def end_cleanly() -> None:
+    """Have a request to end be what Ctrl-C is: nothing of the world is left."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
+
+
+def _interrupt(number: int, frame: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def show_progress(path: str, number: int, count: int) -> None:
+    """Say on a terminal what is tried now."""
+    if sys.stderr.isatty():
+        width = shutil.get_terminal_size().columns - 1
+        sys.stderr.write("\r" + f.fit(f"{number} of {count}  {plain(os.path.basename(path))}", max(20, width)))
+        sys.stderr.flush()
+
+
+def clear_progress() -> None:
+    """Take that line away."""
+    if sys.stderr.isatty():
+        sys.stderr.write("\r\x1b[K")
+        sys.stderr.flush()
+
+
+# For people
+
+
+def lines(verdicts: Sequence[Verdict], proof: Proof, place: Place, took_s: float) -> Iterator[str]:
+    """`tracked N of M`, and each file that is not."""
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else words.COLUMNS
+    look = words.Look(width, common.has_colour())
+    yield from words.folded(plain(f"cargo {' '.join(proof.command.argv[1:])}"), width, hang=2)
+    for one in verdicts:
+        name = os.path.relpath(one.path, place.workspace)
+        made = ", ".join(os.path.basename(path) for path in one.expected[:4]) or f.UNKNOWN
+        first, *rest = words.folded(f"{_SIGNS[one.outcome]} {plain(name)}: {plain(made)}", width, 2, hang=4)
+        yield look.tint(_COLOURS.get(one.outcome, ""), first)
+        yield from rest
+        for text in _said(one):
+            yield from words.folded(plain(text), width, 6, hang=8)
+    if proof.baseline.again.scripts:
+        names = ", ".join(sorted(proof.baseline.again.scripts))
+        yield from words.folded(plain(f"! {names} runs at each build, edit or not: see `cargo deck stale`"), width, 2)
+    yield summary(verdicts, took_s)
+
+
+def summary(verdicts: Sequence[Verdict], took_s: float) -> str:
+    """`tracked 5 of 7, 4 of them exactly; …`."""
+    good = sum(one.outcome in ("tracked", "wide") for one in verdicts)
+    wide = sum(one.outcome == "wide" for one in verdicts)
+    exactly = f", {good - wide} of them exactly" if wide else ""
+    left = sum(one.outcome == "left out" for one in verdicts)
+    not_tried = f", {left} not tried" if left else ""
+    return f"tracked {good} of {len(verdicts)}{exactly}{not_tried}; {f.duration(took_s)}"
+
+
+def _said(one: Verdict) -> Iterator[str]:
+    if one.outcome == "wide":
+        names = ", ".join(os.path.basename(path) for path in one.extra[:6])
+        yield f"made again too: {names}{f' and {len(one.extra) - 6} more' if len(one.extra) > 6 else ''}"
+    if one.why:
+        yield one.why
+    if one.outcome == "untracked":
+        yield from (f"cargo: {reason}" for reason in one.reasons[:_MAX_REASONS])
+
+
+# For programs
+
+
+def record(verdicts: Sequence[Verdict], proof: Proof, place: Place) -> dict[str, Any]:
+    """As docs/json.md says."""
+    return {
+        "workspace": place.workspace, "command": list(proof.command.argv), "world": proof.scratch.kind,
+        "tracked": sum(one.outcome in ("tracked", "wide") for one in verdicts), "tried": len(verdicts),
+        "runs_always": sorted(proof.baseline.again.scripts),
+        "files": [
+            {
+                "path": one.path, "outcome": one.outcome, "expected": list(one.expected), "missing": list(one.missing),
+                "extra": list(one.extra), "why": one.why or None, "reasons": list(one.reasons),
+            }
+            for one in verdicts
+        ],
+    }  # fmt: skip
