@@ -71,7 +71,7 @@ def install_shim(paths: Paths, env: dict[str, str]) -> str:
         real=shlex.quote(real),
         python=shlex.quote(sys.executable),
         entry=shlex.quote(_entry()),
-        ours="|".join((*grammar.COMMANDS, *grammar.ALIASES)),
+        ours="|".join((*grammar.COMMANDS, *grammar.ALIASES, "clean")),
         foreign="|".join(sorted(grammar.FOREIGN)),
     )
     try:

@@ -11,12 +11,20 @@ def main() -> int:
     try:
         import importlib
 
-        run = importlib.import_module("tui.cli.build").main_shim
+        module = "tui.cli.clean" if _is_clean(words) else "tui.cli.build"
+        run = importlib.import_module(module).main_shim
     except Exception as error:  # a broken installation must not break builds
         os.write(2, f"cargo-deck: not recorded: {error!r}\n".encode())
         os.execv(real, ["cargo", *words])
     code: int = run(words)
     return code
+
+
+def _is_clean(words: list[str]) -> bool:
+    """`cargo clean`: it builds nothing, and says what would be lost."""
+    from core.run.grammar import split_globals
+
+    return tuple(words[split_globals(tuple(words)) :][:1]) == ("clean",)
 
 
 if __name__ == "__main__":

@@ -41,13 +41,14 @@ act on them (RUN: an id, the beginning of one, or an agent's name)
   cargo deck stop RUN… [--kill]         all of its processes, nothing else
   cargo deck restart RUN
   cargo deck forget RUN… | sweep        remove what is over
+  cargo deck clean [cargo's words]      what a clean would lose, and the smallest one that helps
 
   cargo deck record RUN… -o FILE | replay FILE [--speed N]
   cargo deck cache [stats|log|…]        what compiler caches gave each agent; start, stop, zero, clear
   cargo deck config [default]           check config.toml, print one; docs/config.md
   cargo deck demo                       four agents build a sample workspace
 
---json: plan, tools, ps, top, logs, links, locks, cache, wait, stop, restart, forget, sweep, shim, config.
+--json: plan, tools, ps, top, logs, links, locks, cache, wait, stop, restart, forget, sweep, clean, shim, config.
 --help: every command.
 """
 _COMMANDS = {
@@ -73,6 +74,7 @@ _COMMANDS = {
     "demo": ("tui.cli.demo", "main"),
     "config": ("tui.cli.config", "main"),
     "cache": ("tui.cli.cache", "main"),
+    "clean": ("tui.cli.clean", "main"),
     "_shim": ("tui.cli.build", "main_shim"),
 }
 

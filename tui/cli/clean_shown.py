@@ -1,0 +1,107 @@
+"""Words of `cargo deck clean`: what would be lost, what asks for it, which ways there are. Pure."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from core.native.clean import Choice, Here, LastLog
+from core.native.cmake_folder import Marked
+from core.native.rebuild import Rebuild
+from core.parsers.text import plain
+from tui import format as f
+from tui.cli import common
+
+
+def place(here: Here) -> str:
+    """Where it is: `/w/target`, `/c/…/target (claude-2's private target dir)`."""
+    folder = here.words.value("cmake") or here.target.path or "nothing: there is no target dir"
+    return _safe(folder) + (f" ({here.agent}'s private target dir)" if here.target.source == "private" else "")
+
+
+def lines(where: str, typed: Choice, last: LastLog | None, now: float) -> Iterator[str]:
+    """What would be lost, and whether the last log asks for it."""
+    yield where
+    loss = typed.loss
+    width = max((len(kind) for kind, _ in loss.kinds), default=0)
+    for kind, size in loss.kinds:
+        yield f"  {kind:<{width}}  {f.size(size):>7}"
+    at_least = "" if loss.is_whole else "at least "
+    yield f"  in all {at_least}{f.size(loss.size_bytes)} in {f.many(loss.files, 'file')}; {again(typed)}"
+    yield from _asked(last, now)
+
+
+def again(choice: Choice) -> str:
+    """What it takes to make it again."""
+    if not choice.rebuild.units:
+        return "nothing of it is compiled"
+    said = f"to compile it again: {took(choice.rebuild)}"
+    return said + (f", and what needs it: {took(choice.after)}" if choice.after.units else "")
+
+
+def took(rebuild: Rebuild) -> str:
+    """`4:10 (214 units)`, `12.0 s (3 of 7 units known)`, `– (7 units)`."""
+    units = f.many(rebuild.units, "unit")
+    if rebuild.seconds is None:
+        return f"{f.UNKNOWN} ({units})"
+    known = units if rebuild.known == rebuild.units else f"{rebuild.known} of {units} known"
+    return f"{f.seconds(rebuild.seconds)} ({known})"
+
+
+def _asked(last: LastLog | None, now: float) -> Iterator[str]:
+    if last is None:
+        yield "No log of a build here is kept that could ask for a clean."
+        return
+    who = f"{_safe(last.agent)}: {_safe(last.command)}, {f.moment(last.at, now)}"
+    asking = [one for one in last.findings if one.mend.startswith("cargo deck clean ")]
+    if not asking:
+        yield f"Nothing in the last log here ({who}) asks for a clean."
+    else:
+        yield f"The last log here ({who}) asks for one:"
+        yield from (f"  {_safe(one.title)}" for one in asking)
+    for one in last.findings:
+        if one not in asking:
+            yield f"  A clean does not mend: {_safe(one.title)}"
+
+
+def menu(choices: Sequence[Choice]) -> list[str]:
+    """The ways there are, numbered."""
+    rows = [(str(at), *_row(one, is_typed=at == len(choices))) for at, one in enumerate(choices, 1)]
+    widths = common.column_widths(rows)
+    return ["", *("  " + common.aligned(row, widths) for row in rows)]
+
+
+def _row(choice: Choice, *, is_typed: bool) -> tuple[str, str, str, str]:
+    seconds = took(choice.rebuild) if choice.rebuild.units else f.UNKNOWN
+    note = f"mends: {_safe(choice.mends)}" if choice.mends else "as typed" if is_typed else ""
+    return _safe(choice.command), f.size(choice.loss.size_bytes), seconds, note
+
+
+def removed(marked: Marked, choice: Choice) -> str:
+    """What was done to a CMake folder."""
+    what = _safe(marked.folder) if marked.paths == (marked.folder,) else f"CMake's notes in {_safe(marked.folder)}"
+    scripts = f"; the build script of {', '.join(map(_safe, marked.scripts))} runs again" if marked.scripts else ""
+    return f"removed {what}, {f.size(choice.loss.size_bytes)}{scripts}"
+
+
+def record(here: Here, choices: Sequence[Choice], last: LastLog | None, users: Sequence[str]) -> dict[str, Any]:
+    """For `--json`."""
+    asked = None
+    if last is not None:
+        asked = {"run": last.run, "agent": last.agent, "started": last.at,
+                 "findings": [one.record() for one in last.findings]}  # fmt: skip
+    return {
+        "target_dir": here.target.path, "is_private": here.target.source == "private", "agent": here.agent,
+        "used_by": list(users), "loss": _loss(choices[-1]), "last_log": asked,
+        "choices": [{"command": one.command, "mends": one.mends or None, **_loss(one)} for one in choices],
+    }  # fmt: skip
+
+
+def _loss(choice: Choice) -> dict[str, Any]:
+    return {
+        "bytes": choice.loss.size_bytes, "is_whole": choice.loss.is_whole, "files": choice.loss.files,
+        "kinds": dict(choice.loss.kinds), "units": choice.rebuild.units, "known_units": choice.rebuild.known,
+        "rebuild_s": choice.rebuild.seconds, "after_units": choice.after.units, "after_s": choice.after.seconds,
+    }  # fmt: skip
+
+
+def _safe(text: str) -> str:
+    return plain(text.encode("utf-8", "replace"))
