@@ -154,7 +154,7 @@ def parse(text: str) -> tuple[Settings, tuple[Complaint, ...]]:
 
 
 def _settings(table: dict[str, Any], found_lines: Lines) -> tuple[Settings, tuple[Complaint, ...]]:
-    keys, modes = table.pop("keys", {}), table.pop("modes", {})
+    keys, modes, budgets = (table.pop(name, {}) for name in ("keys", "modes", "budgets"))
     wrong: list[tuple[str, str]] = []
     found: dict[str, Any] = {}
     for path, value in _flat(table):
@@ -169,6 +169,7 @@ def _settings(table: dict[str, Any], found_lines: Lines) -> tuple[Settings, tupl
     settings = replace(Settings(), **found, keys=MappingProxyType(keymap))
     lines = _by_path(found_lines) if wrong or bad_keys else {}
     complaints = {*(Complaint(lines.get(path, 0), why) for path, why in (*wrong, *bad_keys)), *bad_modes}
+    complaints |= set(_wrong_budgets(budgets, found_lines)) if budgets != {} else set()
     return settings, tuple(sorted(complaints))
 
 
@@ -195,7 +196,8 @@ def _default_modes() -> list[str]:
     lines += [f"#   {name}: {about}" for name, (about, _) in of_builds.BUILT_IN.items()]
     lines += ["# [modes.mine]", '# inherits = "dev"  # whose options these are put on top of', '# about = ""']
     width = max(map(len, of_builds.OPTIONS))
-    return [*lines, *(f"#   {one.name:{width}}  {one.about}: {one.expected}" for one in of_builds.OPTIONS.values())]
+    lines += [f"#   {one.name:{width}}  {one.about}: {one.expected}" for one in of_builds.OPTIONS.values()]
+    return [*lines, "", "# Seconds that a build after an edit may take: docs/cuda.md.", "# [budgets]", "#   rust = 2"]
 
 
 def _toml(value: Value) -> str:
@@ -313,6 +315,14 @@ def _modes(modes: object, lines: Lines) -> tuple[list[str], list[Complaint]]:
     layers = (layer, of_builds.built_in())
     wrong = (*troubles, *of_builds.layer_troubles(layers)) if leaves else ()
     return [*of_builds.names(layers), of_builds.NONE], [Complaint(one.origin.line, one.why) for one in wrong]
+
+
+def _wrong_budgets(budgets: object, lines: Lines) -> list[Complaint]:
+    """What is wrong in `[budgets]`, which `cargo deck iterations` reads."""
+    from core.native.budgets import budgets_in
+
+    leaves = [(key, Given(value, Origin("", lines.of(key)))) for key, value in leaves_of({"budgets": budgets})]
+    return [Complaint(one.origin.line, one.why) for one in budgets_in(leaves, "")[1]]
 
 
 def _not_toml(error: str, text: str) -> Complaint:

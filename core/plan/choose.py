@@ -19,7 +19,7 @@ _BARE = {MODE: "MODE", VERBOSE: "VERBOSE", FEATURES: "FEATURES"}
 """What the variables are called too, where the project says `bare-names = true`: make exports such names."""
 _YES, _NO = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
 _DIR_KEYS = ("checkout+agent", "full")
-_PROJECT_KEYS = ("mode", "bare-names", "target-dir-key", "modes")
+_PROJECT_KEYS = ("mode", "bare-names", "target-dir-key", "modes", "budgets")
 
 
 class Own(NamedTuple):
@@ -127,8 +127,8 @@ def _project_keys(leaves: Mapping[Key, Given]) -> tuple[bool, Given, list[Troubl
         if len(troubles) >= MOST:
             break
         match words:
-            case ("mode",) | ("modes", *_):
-                pass
+            case ("mode",) | ("modes", *_) | ("budgets", *_):
+                pass  # `core.native.budgets` says what is wrong in those
             case ("bare-names",) if isinstance(given.value, bool):
                 bare = given.value
             case ("bare-names",):

@@ -33,6 +33,7 @@ look at them
   cargo deck logs RUN [-f]              what it printed
   cargo deck wait RUN…                  until they end; their exit code
   cargo deck links                      what linking took; `links measure RUN`: what would make it less
+  cargo deck iterations [--levers FILE] what edits cost by kind, and what would make it less
   cargo deck locks [--prove]            who waits for whom; who runs the wrong program out of a shared target dir
   cargo deck stale [--prove]            native code that goes on old: inputs that nothing declares, skipped nvcc calls
   cargo deck prove [FILE…]              what an edit to each native source rebuilds, tried in a scratch world
@@ -48,7 +49,8 @@ act on them (RUN: an id, the beginning of one, or an agent's name)
   cargo deck config [default]           check config.toml, print one; docs/config.md
   cargo deck demo                       four agents build a sample workspace
 
---json: plan, tools, ps, top, logs, links, locks, cache, wait, stop, restart, forget, sweep, clean, shim, config.
+--json: plan, tools, ps, top, logs, links, iterations, watch, locks, cache, wait, stop, restart, forget, sweep,
+  clean, shim, config.
 --help: every command.
 """
 _COMMANDS = {
@@ -65,6 +67,7 @@ _COMMANDS = {
     "prove": ("tui.cli.prove", "main"),
     "wait": ("tui.cli.wait", "main"),
     "watch": ("tui.cli.watch", "main"),
+    "iterations": ("tui.cli.iterations", "main"),
     "stop": ("tui.cli.manage", "main_stop"),
     "restart": ("tui.cli.manage", "main_restart"),
     "forget": ("tui.cli.manage", "main_forget"),

@@ -1,0 +1,110 @@
+"""What edits cost, as rows: of a table on a screen, and of lines in a terminal. Pure."""
+
+from collections.abc import Mapping, Sequence
+
+from core.native.iterations import ClassRow, Iteration
+from tui import format as f
+from tui.widgets.table_view import Cell, Column, Row
+
+_NARROW_BELOW = 60
+_MOST_PHASES = 4
+_LEAST_SHARE = 0.05
+_COLUMNS = (
+    Column("edit", 9), Column("n", 4, is_right=True), Column("median", 7, is_right=True),
+    Column("last", 7, is_right=True), Column("trend", 7, is_right=True), Column("budget", 9, is_right=True),
+    Column("where the time goes", 0),
+)  # fmt: skip
+_COLUMNS_NARROW = (*_COLUMNS[:5], Column("", 0))
+HEADING = tuple(column.title for column in _COLUMNS)
+EMPTY = "No build after an edit is known yet: build, change a file, build again; or `cargo deck watch`."
+
+
+def iteration_columns(width: int) -> tuple[Column, ...]:
+    """For a table of so many cells."""
+    return _COLUMNS_NARROW if width < _NARROW_BELOW else _COLUMNS
+
+
+def iteration_rows(rows: Sequence[ClassRow], *, width: int = 120) -> list[Row]:
+    """A row a class of edits; where there are several commands, each is named by a row above its own."""
+    commands = {(row.checkout, row.command) for row in rows}
+    found: list[Row] = []
+    named: tuple[str, str] | None = None
+    for row in rows:
+        if len(commands) > 1 and (row.checkout, row.command) != named:
+            named = (row.checkout, row.command)
+            head = Row(f"{row.checkout}\n{row.command}", (Cell(command_words(row), "title"),))
+            found.append(Row(head.key, (*head.cells, *(Cell("") for _ in iteration_columns(width)[1:]))))
+        found.append(Row(f"{row.checkout}\n{row.command}\n{row.kind}", cells_of(row, is_narrow=width < _NARROW_BELOW)))
+    return found
+
+
+def command_words(row: ClassRow) -> str:
+    """`build --release in app`."""
+    return f"{row.command} in {row.checkout.rpartition('/')[2] or row.checkout}"
+
+
+def cells_of(row: ClassRow, *, is_narrow: bool = False) -> tuple[Cell, ...]:
+    """The cells of a class."""
+    median_role = "waiting" if row.is_over_budget else "number" if row.done else "dim"
+    first = (
+        Cell(str(row.kind), "strong"), Cell(str(row.done), "dim"),
+        Cell(_seconds(row.median_s), median_role),
+        Cell(_seconds(row.last.wait_s if row.last is not None else None), "waiting" if row.is_slower else "number"),
+        Cell(trend_words(row), "waiting" if row.is_slower else "dim"),
+    )  # fmt: skip
+    if is_narrow:
+        return (*first, Cell(f"slower: {row.culprit}" if row.culprit else "", "waiting"))
+    return (*first, Cell(budget_words(row), median_role if row.is_over_budget else "dim"),
+            Cell(where_words(row), "waiting" if row.culprit else "dim"))  # fmt: skip
+
+
+def trend_words(row: ClassRow) -> str:
+    """`▲ +84 %`, `−12 %`, `±0 %`; `–`: too few to compare with."""
+    if row.trend is None:
+        return f.UNKNOWN
+    percent = round((row.trend - 1) * 100)
+    sign = "+" if percent > 0 else "−" if percent < 0 else "±"
+    return f"{'▲ ' if row.is_slower else ''}{sign}{abs(percent)} %"
+
+
+def budget_words(row: ClassRow) -> str:
+    """`3–5 s`, `≤2.5 s`; `–`: none is set."""
+    if row.budget is None:
+        return f.UNKNOWN
+    if row.budget.least_s <= 0:
+        return f"≤{row.budget.most_s:g} s"
+    return f"{row.budget.least_s:g}–{row.budget.most_s:g} s"
+
+
+def where_words(row: ClassRow) -> str:
+    """`cicc 1.2 s · link 0.3 s`, after what made the last one slower."""
+    medians = {phase.what: phase.median_s for phase in row.phases}
+    words = phase_words(medians)
+    if not row.culprit:
+        return words
+    grown = next((phase.last_s - phase.median_s for phase in row.phases if phase.what == row.culprit), 0.0)
+    return f"slower: {row.culprit} {f.change(grown)}" + (f" · {words}" if words else "")
+
+
+def phase_words(phases: Mapping[str, float]) -> str:
+    """The longest ones: `cicc 1.2 s · link 0.3 s`; empty: nothing is known."""
+    whole = sum(phases.values())
+    longest = sorted(phases.items(), key=lambda item: -item[1])[:_MOST_PHASES]
+    named = [(what, s) for what, s in longest if s >= max(0.01, _LEAST_SHARE * whole)]
+    return " · ".join(f"{what} {brief_seconds(s)}" for what, s in named)
+
+
+def brief_seconds(value: float) -> str:
+    """`1.2 s`, `86 ms`."""
+    return f.seconds(value) if value >= 0.095 else f"{value * 1000:.0f} ms"
+
+
+def _seconds(value: float | None) -> str:
+    return f.UNKNOWN if value is None else brief_seconds(value)
+
+
+def changed_words(one: Iteration, most: int = 3) -> str:
+    """`k/a.cu`, `a.rs b.cu +3`: below the checkout."""
+    names = [path.removeprefix(one.checkout + "/") for path in one.changed[:most]]
+    more = one.changed_count - len(names)
+    return " ".join([*names, *([f"+{more}"] if more > 0 else [])])
