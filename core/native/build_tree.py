@@ -52,8 +52,11 @@ def all_files(folder: str) -> Iterator[str]:
                 continue
 
 
-def inputs_in(folder: str) -> frozenset[str]:
-    """What was read to make what lies below a folder, without what lies there itself."""
+def inputs_in(folder: str, *, is_apart: bool = True) -> frozenset[str]:
+    """What was read to make what lies below a folder.
+
+    `is_apart`: what lies below it was made, and is left out; else sources lie among it.
+    """
     found: set[str] = set()
     for path in all_files(folder):
         place, name = os.path.split(path)
@@ -65,7 +68,7 @@ def inputs_in(folder: str) -> frozenset[str]:
             found |= _absolute(cmake_inputs(read(path)), place)
         elif name == "Makefile.cmake":
             found |= _absolute(make_inputs(read(path)), os.path.dirname(place))
-    return frozenset(path for path in found if not path.startswith(folder + "/"))
+    return frozenset(path for path in found if not is_apart or not path.startswith(folder + "/"))
 
 
 def _bases(place: str, folder: str) -> tuple[str, ...]:

@@ -182,7 +182,7 @@ def _of_command(subject: Subject) -> Inputs:
     """Of a command that is not cargo: what the build trees say that its words and its folder name."""
     files: set[str] = set()
     for tree in build_tree.trees_of(subject.words, subject.cwd):
-        files |= build_tree.inputs_in(tree)
+        files |= build_tree.inputs_in(tree, is_apart=tree != subject.cwd)
     return Inputs(frozenset(files))
 
 

@@ -212,14 +212,15 @@ def from_record(record: object) -> Iteration | None:
 
 def merged(records: Iterable[Mapping[str, Any]]) -> tuple[Iteration, ...]:
     """The iterations of records, one a run, by their end: a later record of a run adds to an earlier one what it
-    knows."""
+    knows. A test that followed a build is a part of that one's iteration."""
     by_run: dict[str, dict[str, Any]] = {}
     for record in records:
         if isinstance(run := record.get("run"), str):
             known = {name: value for name, value in record.items() if value not in (None, "", [], {})}
             by_run.setdefault(run, {}).update(known)
-    found = (one for record in by_run.values() if (one := from_record(record)) is not None)
-    return tuple(sorted(found, key=lambda one: (one.at, one.run)))
+    found = [one for record in by_run.values() if (one := from_record(record)) is not None]
+    tests = {one.test_run for one in found}
+    return tuple(sorted((one for one in found if one.run not in tests), key=lambda one: (one.at, one.run)))
 
 
 def _text(value: Any) -> str:

@@ -44,8 +44,8 @@ class Wanted(NamedTuple):
     """What was asked for."""
 
     words: tuple[str, ...]
-    test: str = ""
-    then: str = ""
+    test: str | None = None
+    then: str | None = None
     is_json: bool = False
     is_bound: bool = False
     """It ends with whoever started it: at the end of its stdin."""
@@ -107,16 +107,16 @@ def parse(argv: list[str]) -> Wanted:
     if "--test" in given and "--then" in given:
         raise UsageError("--test and --then are one or the other")
     own |= {name[2:]: value for name, value in given.items() if name in ("--agent", "--mode", "--cache")}
-    return Wanted(words or ("build",), given.get("--test", ""), given.get("--then", ""), "--json" in given,
+    return Wanted(words or ("build",), given.get("--test"), given.get("--then"), "--json" in given,
                   "--with-caller" in given, own)  # fmt: skip
 
 
 def steps_of(wanted: Wanted, cwd: str, env: dict[str, str]) -> tuple[Step, ...]:
     """What is run after each save, in order. Raises UsageError."""
     build = _step(wanted.words, cwd, env)
-    if wanted.then:
+    if wanted.then is not None:
         return build, _step(tuple(_split(wanted.then)), cwd, env)
-    if wanted.test:
+    if wanted.test is not None:
         return build, _test_step(build, wanted.test, cwd, env)
     return (build,)
 
@@ -140,6 +140,8 @@ def _split(text: str) -> list[str]:
 
 def _test_step(build: Step, name: str, cwd: str, env: dict[str, str]) -> Step:
     """`cargo test` with the build's own choice of packages, features and profile."""
+    if not name:
+        raise UsageError("--test needs the name of a test, or a part of it")
     if build.tool != "cargo":
         raise UsageError("--test is for builds of cargo: write --then 'CMD' after another command")
     parsed, _ = begin.parse_cargo(build.words, cwd, env)
@@ -167,7 +169,8 @@ class _Shown:
         self._world = world
         self._steps = steps
         self._is_json = is_json
-        self._was_exact: bool | None = None
+        self._is_said = False
+        """How many files are watched."""
         self._is_open = False
         """A line was begun, whose end is what the test says."""
 
@@ -177,8 +180,8 @@ class _Shown:
             common.print_text(json.dumps({"schema": "cargo-deck/watch", "version": common.VERSION, **record_of(told)}))
             return
         match told.what:
-            case "watching" if not self._is_open and told.is_exact != self._was_exact:
-                self._was_exact = told.is_exact
+            case "watching" if not self._is_open and not self._is_said:
+                self._is_said = True
                 less = "" if told.is_exact else " (all that is not ignored: nobody says what is read)"
                 self._line(f"watching {f.many(told.files, 'file')}{less}")
             case "ended" if told.ended is not None:
