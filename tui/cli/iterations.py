@@ -1,19 +1,32 @@
 """`cargo deck iterations`: what an edit of each kind costs here, against its budget; `--levers`: what would make it
 less, measured."""
 
+import argparse
 import os
+import re
+import shlex
 import shutil
+import subprocess
 import sys
+from collections.abc import Sequence
 from typing import Any
 
+from core.clock import wall_clock
+from core.errors import UsageError
+from core.native import lever_figures
 from core.native.budgets import read_budgets
 from core.native.iteration_book import read_iterations
 from core.native.iterations import ClassRow, Iteration, rows_of, to_record
+from core.native.lever_figures import FEWEST, Measurement
+from core.native.lever_trials import make_plan, measure
+from core.paths import Paths
+from core.plan.machine import has_gpu
 from core.run import identity
 from tui.cli import common, listing
 from tui.cli.events import plain
 from tui.widgets import iteration_rows as words
 
+_MOST_SOURCES = 3
 _MOST = 500
 """Iterations in `--json`, the last ones."""
 
@@ -30,23 +43,78 @@ def _main(argv: list[str]) -> int:
         "against budgets ([budgets] of deck.toml and config.toml).",
     )
     parser.add_argument("--all", action="store_true", help="of all checkouts, not only of the one around this folder")
+    parser.add_argument(
+        "--levers", metavar="FILE.cu",
+        help="compile this source as its last build did, with and without what may be faster, and say what that gives",
+    )  # fmt: skip
+    parser.add_argument("--rounds", type=int, default=7, help="of --levers; five at least")
+    parser.add_argument(
+        "--arch", default="", help="of --levers: the GPU at hand, sm_90; else this machine's, or the newest"
+    )
     given = parser.parse_args(argv)
     paths = common.user_paths()
+    if given.levers is not None:
+        return _levers(paths, given)
     listing.bring_up_to_date(paths)
     root = checkout_here()
     budgets = read_budgets(paths.cache, root, os.environ)
     found = [one for one in read_iterations(paths) if given.all or one.checkout == root]
     rows = rows_of(found, budgets.by_class)
+    sources = {path for one in found for path in one.changed}
+    measured = [one for one in lever_figures.read(paths) if one.source in sources or one.source.startswith(root + "/")]
     if given.json:
         common.print_json("iterations", checkout=None if given.all else root, rows=[_row_record(row) for row in rows],
                           iterations=[to_record(one) for one in found[-_MOST:]],
+                          levers=[lever_figures.to_record(one) for one in measured],
                           troubles=[plain(one.why) for one in budgets.troubles])  # fmt: skip
         return 0
     for trouble in budgets.troubles:
         common.say(plain(f"{trouble.origin.place}:{trouble.origin.line}: {trouble.why}"))
-    for line in _table(rows, found):
+    for line in _table(rows, found, measured):
         common.print_text(line)
     return 0
+
+
+def _levers(paths: Paths, given: argparse.Namespace) -> int:
+    """Measure the levers of a source."""
+    if given.rounds < FEWEST:
+        raise UsageError(f"--rounds is {FEWEST} at least: fewer tell nothing")
+    if given.arch and not re.fullmatch(r"sm_\d+[af]?", given.arch):
+        raise UsageError(f"--arch is such as sm_90, not {given.arch[:60]!r}")
+    source, cores = os.path.abspath(given.levers), len(os.sched_getaffinity(0))
+    plan = make_plan(paths, source, env=os.environ, cores=cores, arch=given.arch or arch_at_hand())
+    calls = (given.rounds + 1) * sum(1 + len(lever.more) for family in plan.families for lever in family)
+    common.say(f"nvcc is called {calls} times for {plain(given.levers)}, into a scratch folder")
+    found = measure(paths, plan, given.rounds, wall_clock, lambda said: common.say(plain(said)))
+    if given.json:
+        common.print_json("levers", **{k: v for k, v in lever_figures.to_record(found).items() if k != "schema"})
+        return 0
+    for line in lever_lines(found):
+        common.print_text(line)
+    return 0
+
+
+def arch_at_hand() -> str:
+    """Of this machine's GPU, as its driver's tool says; empty: there is none, or it does not say."""
+    argv = ["nvidia-smi", "--query-gpu=compute_cap", "--format=csv,noheader"]
+    if not has_gpu():
+        return ""
+    try:
+        done = subprocess.run(argv, capture_output=True, stdin=subprocess.DEVNULL, timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    match = re.match(rb"\s*(\d+)\.(\d+)", done.stdout)
+    return f"sm_{match[1].decode()}{match[2].decode()}" if match else ""
+
+
+def lever_lines(found: Measurement) -> list[str]:
+    """What was measured, as a table."""
+    heading = ("lever", "time", "against as it is", "", "size", "gives")
+    cells = [heading, *(tuple(plain(cell) for cell in words.lever_cells(one)) for one in found.figures)]
+    widths = common.column_widths(cells)
+    about = f"measured here with nvcc {found.version or '?'} on {found.cores} cores in {found.rounds} rounds; the same "
+    return [*(common.aligned(row, widths) for row in cells),
+            f"{about}call differs from itself by a factor of {1 + found.noise:.2f}"]  # fmt: skip
 
 
 def checkout_here() -> str:
@@ -55,7 +123,7 @@ def checkout_here() -> str:
     return identity.workspace_root(cwd, None) or identity.git_root(cwd) or cwd
 
 
-def _table(rows: tuple[ClassRow, ...], found: list[Iteration]) -> list[str]:
+def _table(rows: tuple[ClassRow, ...], found: list[Iteration], measured: Sequence[Measurement]) -> list[str]:
     if not rows:
         return [words.EMPTY]
     lines: list[str] = []
@@ -71,10 +139,22 @@ def _table(rows: tuple[ClassRow, ...], found: list[Iteration]) -> list[str]:
             widths[-1] = max(10, min(widths[-1], shutil.get_terminal_size().columns - rest))
         lines += [common.aligned(row, widths) for row in cells]
         lines += [f"▲ {line}" for row in own if (line := _slower(row))]
+    lines += _measured(found, measured)
     unseen = [one for one in found if one.unseen]
     if unseen:
         lines += ["", f"{plain(unseen[-1].unseen[0])} changed and nvcc was not called: `cargo deck stale` says why"]
     return lines[1:]
+
+
+def _measured(found: Sequence[Iteration], measured: Sequence[Measurement]) -> list[str]:
+    """What levers were measured to give, of the sources that were edited last; where none were, how to."""
+    lines = [line for one in measured[-_MOST_SOURCES:] if (line := words.lever_words(one))]
+    if lines:
+        return ["", "measured here:", *(f"  {plain(line)}" for line in lines)]
+    edited = [path for one in found for path in one.changed if path.endswith(".cu")]
+    if not edited:
+        return []
+    return ["", f"what would make it less: cargo deck iterations --levers {shlex.quote(os.path.relpath(edited[-1]))}"]
 
 
 def _slower(row: ClassRow) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from core.native.iterations import ClassRow, Iteration
+from core.native.lever_figures import Figure, Measurement
 from tui import format as f
 from tui.widgets.table_view import Cell, Column, Row
 
@@ -108,3 +109,27 @@ def changed_words(one: Iteration, most: int = 3) -> str:
     names = [path.removeprefix(one.checkout + "/") for path in one.changed[:most]]
     more = one.changed_count - len(names)
     return " ".join([*names, *([f"+{more}"] if more > 0 else [])])
+
+
+def lever_cells(one: Figure) -> tuple[str, ...]:
+    """Lever, time, ratio with its interval, verdict, size, what it changes."""
+    if one.trouble:
+        return (one.lever, f.UNKNOWN, f.UNKNOWN, "failed", f.UNKNOWN, one.trouble)
+    return (one.lever, _seconds(one.wall_s), _ratio(one), one.verdict, f.size(one.output_bytes), one.gives)
+
+
+def _ratio(one: Figure) -> str:
+    """`×0.62 (0.60–0.65)`; `–`: it is what the others are compared with."""
+    if one.ratio is None or one.low is None or one.high is None:
+        return f.UNKNOWN
+    return f"×{one.ratio:.2f} ({one.low:.2f}–{one.high:.2f})"
+
+
+def lever_words(found: Measurement) -> str:
+    """What was measured to be faster for a source, in one line: `gemm.cu: one arch: sm_90 ×0.62, …`; empty: nothing."""
+    name = found.source.rpartition("/")[2]
+    faster = sorted((one for one in found.figures if one.verdict == "faster"), key=lambda one: one.ratio or 1.0)
+    if not faster:
+        return f"{name}: no lever is faster beyond noise" if found.figures else ""
+    told = ", ".join(f"{one.lever} ×{one.ratio:.2f}" + (f" ({one.gives})" if one.gives else "") for one in faster)
+    return f"{name}: {told}"

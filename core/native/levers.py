@@ -1,0 +1,157 @@
+"""What may make one call of nvcc shorter, as command lines: without anything, and with each lever. Pure.
+
+Options as nvcc 13.0 takes them; a lever is only offered where it changes the command line.
+"""
+
+import os
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+AS_IS = "as it is"
+CONTROL = "as it is, again"
+HIDDEN = "***"
+"""In the place of a word that looked like a credential: such a command line cannot be repeated."""
+MOST_PARALLEL = 4
+_PARALLEL = "as by CMAKE_BUILD_PARALLEL_LEVEL, ninja, or threads in a build script"
+_ARCH_OPTIONS = (
+    "-gencode", "--generate-code", "-arch", "--gpu-architecture", "-code", "--gpu-code",
+)  # fmt: skip
+_OUTPUTS = ("-o", "--output-file", "-MF", "--dependency-output", "--time", "-time", "-keep-dir", "--keep-dir")
+_OUTPUT_FOLDERS = ("-odir", "--output-directory")
+_DROPPED = ("-keep", "--keep", "-save-temps", "--save-temps")
+_DROPPED_WITH_VALUE = ("-fdevice-time-trace", "--fdevice-time-trace")
+_COMPILES = ("-c", "--compile", "-dc", "--device-c", "-dw", "--device-w", "-fatbin", "--fatbin", "-ptx", "--ptx",
+             "-cubin", "--cubin")  # fmt: skip
+_OBJECTS = _COMPILES[:8]
+_SM = re.compile(r"sm_(\d+)([af]?)")
+
+
+class Lever(NamedTuple):
+    """A way to call nvcc."""
+
+    name: str
+    """`one arch: sm_90`, `--threads=2`; AS_IS, CONTROL."""
+    argv: tuple[str, ...]
+    """After the program; outputs go where they went."""
+    gives: str = ""
+    """What is different in what it makes; empty: nothing."""
+    more: tuple[tuple[str, ...], ...] = ()
+    """Further calls that are made, for what several cost together."""
+    jobs: int = 1
+    """So many of all those calls at once."""
+
+
+def is_repeatable(argv: Sequence[str]) -> bool:
+    """The command line is whole."""
+    return not any(HIDDEN in word for word in argv)
+
+
+def levers_of(argv: Sequence[str], archs: Sequence[str], cores: int, arch: str = "") -> tuple[Lever, ...]:
+    """The call as it is, twice (for the noise), then with each lever that is one here.
+
+    Args:
+        argv: As it was called, without the program.
+        archs: What it makes code for, as the front noted them: `sm_80`, `compute_90`.
+        cores: That may be used.
+        arch: The GPU at hand, `sm_90`; empty: the newest that the call names.
+    """
+    words = tuple(argv)
+    real = [one for one in dict.fromkeys(archs) if _SM.fullmatch(one)]
+    one_arch = arch or max(real, key=_order, default="")
+    found = [Lever(AS_IS, words), Lever(CONTROL, words)]
+    if len(real) > 1 and one_arch:
+        lean = _with_arch(words, one_arch)
+        found.append(Lever(f"one arch: {one_arch}", lean, f"no code for {', '.join(a for a in real if a != one_arch)}"))
+        if not _has(words, ("--threads", "-t")):
+            found.append(Lever(f"--threads={min(cores, len(real))}", (*words, f"--threads={min(cores, len(real))}")))
+    if not _has(words, ("--split-compile", "-split-compile")) and cores > 1:
+        found.append(Lever(f"--split-compile={cores}", (*words, f"--split-compile={cores}")))
+    if one_arch and any(word in _OBJECTS for word in words):
+        cubin = tuple("-cubin" if word in _OBJECTS else word for word in _with_arch(words, one_arch))
+        found.append(Lever(f"-cubin, {one_arch}", cubin, "registers and spills alone: nothing to link"))
+    found += _debug_levers(words)
+    return tuple(one for one in found if one.name in (AS_IS, CONTROL) or one.argv != words)
+
+
+def parallel_levers(calls: Sequence[Sequence[str]], cores: int) -> tuple[Lever, ...]:
+    """Several calls of a build one after another, twice, then as many at once as there are cores; none where that is
+    all the same."""
+    several = tuple(map(tuple, calls))[:MOST_PARALLEL]
+    if len(several) < 2 or cores < 2:
+        return ()
+    first, *rest = several
+    jobs = min(cores, len(several))
+    told = f"{len(several)} calls"
+    return (
+        Lever(f"{told}, one after another", first, more=tuple(rest)),
+        Lever(f"{told}, one after another, again", first, more=tuple(rest)),
+        Lever(f"{told}, {jobs} at once", first, _PARALLEL, tuple(rest), jobs),
+    )
+
+
+def _debug_levers(words: tuple[str, ...]) -> list[Lever]:
+    found = []
+    for names, gives in (
+        (("-G", "--device-debug"), "optimized kernels, which a debugger cannot step through"),
+        (("-lineinfo", "--generate-line-info"), "profilers show no lines"),
+        (("-g", "--debug"), "no debug information of the host's code"),
+    ):
+        if any(word in names for word in words):
+            found.append(Lever(f"without {names[0]}", tuple(word for word in words if word not in names), gives))
+    return found
+
+
+def _order(arch: str) -> tuple[int, str]:
+    match = _SM.fullmatch(arch)
+    return (int(match[1]), match[2]) if match else (0, "")
+
+
+def _with_arch(words: Sequence[str], arch: str) -> tuple[str, ...]:
+    return (*_without(words, _ARCH_OPTIONS), f"-arch={arch}")
+
+
+def _has(words: Sequence[str], names: Sequence[str]) -> bool:
+    return any(word in names or word.partition("=")[0] in names for word in words)
+
+
+def _without(words: Sequence[str], names: Sequence[str]) -> list[str]:
+    """Without options of these names and their values."""
+    kept: list[str] = []
+    skip = False
+    for word in words:
+        if skip:
+            skip = False
+        elif word in names:
+            skip = True
+        elif "=" not in word or word.partition("=")[0] not in names:
+            kept.append(word)
+    return kept
+
+
+def redirected(argv: Sequence[str], folder: str) -> tuple[str, ...]:
+    """The same call, which writes below a folder and nowhere else; its own name stays that of each output."""
+    words = list(_without(argv, _DROPPED_WITH_VALUE))
+    found: list[str] = []
+    has_output = False
+    at = 0
+    while at < len(words):
+        word, value = words[at], words[at + 1] if at + 1 < len(words) else ""
+        name, equals, joined = word.partition("=")
+        if word in (*_OUTPUTS, *_OUTPUT_FOLDERS):
+            has_output |= word in (*_OUTPUTS[:2], *_OUTPUT_FOLDERS)
+            found += [word, _place(word, value, folder)]
+            at += 1
+        elif equals and name in (*_OUTPUTS, *_OUTPUT_FOLDERS):
+            has_output |= name in (*_OUTPUTS[:2], *_OUTPUT_FOLDERS)
+            found.append(f"{name}={_place(name, joined, folder)}")
+        elif word not in _DROPPED:
+            found.append(word)
+        at += 1
+    return tuple(found if has_output else [*found, "-odir", folder])
+
+
+def _place(option: str, value: str, folder: str) -> str:
+    return (
+        folder if option in _OUTPUT_FOLDERS or "keep-dir" in option else f"{folder}/{os.path.basename(value) or 'out'}"
+    )
