@@ -6,10 +6,12 @@ from dataclasses import replace
 
 from core import events as e
 from core.chain import Chain, find_chain, read_needs
-from core.clock import Clock
+from core.clock import Clock, wall_clock
+from core.errors import JournalError
 from core.facts import LATE_PLAN
 from core.findings import merged
 from core.log_place import find_diagnostic, find_output, find_text
+from core.native.rebuilt import Why
 from core.paths import Paths
 from core.plan.mended import mended
 from core.plan.plan import Finding
@@ -50,6 +52,8 @@ class Dossier:
         self.knows_needs = False
         self._chained: tuple[Span, ...] = ()
         self.processes: Sequence[RunProcess] | None = None
+        self.whys: Sequence[Why] | None = None
+        self._is_recorded = clock is not None
         self.outputs: dict[str, Sequence[str] | None] = {}
         self._output_state = (False, 0)
 
@@ -86,7 +90,8 @@ class Dossier:
             self.processes = ()
         return Scene(
             run=run, story=story, plan=self._plan_of(run), now=run.ended_at or now, chain=self.chain,
-            knows_needs=self.knows_needs, processes=self.processes, outputs=dict(self.outputs), sort=self.sort,
+            knows_needs=self.knows_needs, processes=self.processes, outputs=dict(self.outputs), whys=self.whys,
+            sort=self.sort,
             folder=self._paths.run(self._run_id), glyphs=glyphs,
         )  # fmt: skip
 
@@ -95,6 +100,10 @@ class Dossier:
         spans = self._reader.story.spans
         is_over = run.is_build_over or run.state in (RunState.DONE, RunState.FAILED)
         return self.is_caught_up and is_over and bool(spans) and spans != self._chained
+
+    def lacks_whys(self, run: Run) -> bool:
+        """It is over, and nobody looked why units were rebuilt. A recording's target dir is not there."""
+        return self.is_caught_up and run.state.is_over and self.whys is None and not self._is_recorded
 
     # For threads
 
@@ -111,6 +120,15 @@ class Dossier:
         needs = read_needs(checkout)
         self.chain, self.knows_needs = find_chain(spans, needs), needs is not None
         self._chained = spans
+
+    def look_why(self) -> None:
+        """Find why units were rebuilt or not; reads the target dir, a second where it is large."""
+        from core.native.why_run import why_of  # with what it needs 20 ms: not before the first paint
+
+        try:
+            self.whys = why_of(self._paths, self._run_id, os.environ, wall_clock())
+        except JournalError:
+            self.whys = ()  # the story says what is wrong with it
 
     def look_at_processes(self) -> None:
         """Read /proc."""

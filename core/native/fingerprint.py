@@ -62,7 +62,7 @@ class ScriptRun(NamedTuple):
         return f"{self.package}-{self.key}"
 
 
-class _Place(NamedTuple):
+class UnitPlace(NamedTuple):
     """Where a unit lies."""
 
     package: str
@@ -85,7 +85,7 @@ def script_runs(build_dir: str, workspace: str) -> tuple[ScriptRun, ...]:
         build_dir: Where cargo builds: the target dir, unless one is set apart.
         workspace: Its root: cargo's paths start there.
     """
-    places = list(_places(build_dir))
+    places = list(unit_places(build_dir))
     scripts = dict(_compiled(places, workspace))
     newest: dict[tuple[str, str, str], ScriptRun] = {}
     for place in places:
@@ -117,19 +117,20 @@ def package_name(manifest: str) -> str:
     return found[1].decode("utf-8", "replace") if found else ""
 
 
-def _places(build_dir: str) -> Iterator[_Place]:
+def unit_places(build_dir: str) -> Iterator[UnitPlace]:
+    """Where units lie, in both layouts."""
     for profile, folder in _profiles(build_dir):
         for name in _names(f"{folder}/.fingerprint"):
             package, dash, key = name.rpartition("-")
             if dash:
                 built = f"{folder}/build/{name}"
-                yield _Place(package, key, profile, f"{folder}/.fingerprint/{name}", built, "output", built + "/out",
+                yield UnitPlace(package, key, profile, f"{folder}/.fingerprint/{name}", built, "output", built + "/out",
                              built)  # fmt: skip
         for package in _names(f"{folder}/build"):
             for key in _names(f"{folder}/build/{package}"):
                 built = f"{folder}/build/{package}/{key}"
                 if os.path.isdir(built + "/fingerprint"):
-                    yield _Place(package, key, profile, built + "/fingerprint", built + "/run", "stdout",
+                    yield UnitPlace(package, key, profile, built + "/fingerprint", built + "/run", "stdout",
                                  built + "/out", built + "/out")  # fmt: skip
 
 
@@ -142,7 +143,7 @@ def _profiles(build_dir: str) -> Iterator[tuple[str, str]]:
                 yield path, folder
 
 
-def _runs(place: _Place, scripts: dict[str, tuple[str, tuple[str, ...]]]) -> Iterator[ScriptRun]:
+def _runs(place: UnitPlace, scripts: dict[str, tuple[str, tuple[str, ...]]]) -> Iterator[ScriptRun]:
     for name in _names(place.fingerprint):
         if not name.startswith(_PREFIX) or not name.endswith(".json"):
             continue
@@ -155,7 +156,7 @@ def _runs(place: _Place, scripts: dict[str, tuple[str, tuple[str, ...]]]) -> Ite
             yield run
 
 
-def _run(place: _Place, name: str, record: dict[str, Any]) -> ScriptRun | None:
+def _run(place: UnitPlace, name: str, record: dict[str, Any]) -> ScriptRun | None:
     printed = f"{place.run}/{place.printed}"
     content = read_head(printed, MAX_BYTES)
     began = _mtime(place.run + "/invoked.timestamp")
@@ -165,16 +166,17 @@ def _run(place: _Place, name: str, record: dict[str, Any]) -> ScriptRun | None:
     return ScriptRun(
         package=place.package, key=place.key, profile=place.profile, output=printed, stderr=place.run + "/stderr",
         out_dir=place.out, began_ns=began, ended_ns=max(began, ended), directives=read_directives(content),
-        scanned=_scanned(record), fingerprint=_fingerprint(f"{place.fingerprint}/{name}"), needs=tuple(_needs(record)),
+        scanned=_scanned(record), fingerprint=read_fingerprint(f"{place.fingerprint}/{name}"),
+        needs=tuple(needs_of(record)),
     )  # fmt: skip
 
 
-def _compiled(places: Iterable[_Place], workspace: str) -> Iterator[tuple[str, tuple[str, tuple[str, ...]]]]:
+def _compiled(places: Iterable[UnitPlace], workspace: str) -> Iterator[tuple[str, tuple[str, tuple[str, ...]]]]:
     """Programs of build scripts: fingerprint; source and features."""
     for place in places:
         for name in _names(place.fingerprint):
             if name.startswith("build-script-") and not name.endswith(".json"):
-                fingerprint = _fingerprint(f"{place.fingerprint}/{name}")
+                fingerprint = read_fingerprint(f"{place.fingerprint}/{name}")
                 source = _source(place.compiled, workspace)
                 if fingerprint and source:
                     record = read_json(f"{place.fingerprint}/{name}.json", MAX_BYTES)
@@ -217,8 +219,8 @@ def _scanned(record: dict[str, Any]) -> str:
     return ""
 
 
-def _needs(record: dict[str, Any]) -> Iterator[str]:
-    """Fingerprints, as they stand in files."""
+def needs_of(record: dict[str, Any]) -> Iterator[str]:
+    """Fingerprints of what a unit depends on, as they stand in files."""
     for one in _list(record.get("deps")):
         if isinstance(one, list) and len(one) > 3 and isinstance(one[3], int) and 0 <= one[3] < 1 << 64:
             yield one[3].to_bytes(8, "little").hex()
@@ -228,7 +230,8 @@ def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def _fingerprint(path: str) -> str:
+def read_fingerprint(path: str) -> str:
+    """8 bytes in hex; empty: it cannot be read."""
     return (read_small(path, 256) or b"").decode("ascii", "replace").strip()
 
 

@@ -35,6 +35,7 @@ look at them
   cargo deck links                      what linking took; `links measure RUN`: what would make it less
   cargo deck iterations [--levers FILE] what edits cost by kind, and what would make it less
   cargo deck locks [--prove]            who waits for whom; who runs the wrong program out of a shared target dir
+  cargo deck why [RUN]                  why each unit was rebuilt, or was not although a file near it changed
   cargo deck stale [--prove]            native code that goes on old: inputs that nothing declares, skipped nvcc calls
   cargo deck prove [FILE…]              what an edit to each native source rebuilds, tried in a scratch world
 
@@ -63,6 +64,7 @@ _COMMANDS = {
     "logs": ("tui.cli.logs", "main"),
     "links": ("tui.cli.links", "main"),
     "locks": ("tui.cli.locks", "main"),
+    "why": ("tui.cli.why", "main"),
     "stale": ("tui.cli.stale", "main"),
     "prove": ("tui.cli.prove", "main"),
     "wait": ("tui.cli.wait", "main"),

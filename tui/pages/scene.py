@@ -5,6 +5,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from core.chain import Chain
+from core.native.rebuilt import Why
 from core.run_plan import Plan
 from core.state import Run
 from core.story import Story
@@ -34,6 +35,8 @@ class Scene(NamedTuple):
     """None: nobody looked yet."""
     outputs: Mapping[str, Sequence[str] | None] = MappingProxyType({})
     """What failed tests printed, by row; None: that was not found."""
+    whys: Sequence[Why] | None = None
+    """Why units were rebuilt or not; None: nobody looked further than the journal."""
     sort: str = SORTS[0]
     folder: str = ""
     """Where its logs lie."""

@@ -1,7 +1,11 @@
-"""Why: whom it waits for, what was compiled although it had been compiled before, and the reason that cargo gave."""
+"""Why: whom it waits for, what was compiled although it had been compiled before and the reason, and what was not
+compiled again although a file near it changed."""
 
+import os
 import shlex
+from collections.abc import Sequence
 
+from core.native.rebuilt import Why
 from tui.format import UNKNOWN
 from tui.pages.scene import Content, Scene, words_of
 from tui.widgets.table_view import Cell, Column, Row
@@ -12,39 +16,67 @@ def content(scene: Scene) -> Content:
     columns = (Column("crate", min(24, max(12, scene.width // 3))), Column("why it was compiled", 0))
     found = _entries(scene)
     rows = [Row("wait", (Cell("waits", "waiting"), Cell(text, "waiting"))) for text in scene.waits[:1]]
-    rows += [
-        Row(f"y{index}", (Cell(package), Cell(reason, "dim" if reason == UNKNOWN else "text")))
-        for index, (package, reason) in enumerate(found)
-    ]
-    told = sum(reason != UNKNOWN for _, reason in found)
+    rows += [Row(f"y{index}", (Cell(named(one)), Cell(said(one), _role(one)))) for index, one in enumerate(found)]
+    told = sum(one.by == "cargo" for one in found)
+    left = sum(not one.is_rebuilt and one.kind == "output" for one in found)
     parts = [
         (f"{scene.run.units_built} compiled", "text"), (f"{scene.run.units_fresh} fresh", "dim"),
         (f"cargo gave {told} reason{'' if told == 1 else 's'}", "dim"),
+        *([(f"{left} left old", "waiting")] if left else []),
     ]  # fmt: skip
     nothing = "Nothing was compiled." if scene.run.state.is_over else "Nothing was compiled yet."
     return Content(words_of(parts, scene.glyphs.dot), columns, rows, nothing)
 
 
-def _entries(scene: Scene) -> list[tuple[str, str]]:
-    """Crate and reason; those with a reason first."""
-    told = [(one.package, one.reason) for one in scene.run.dirtied]
-    known = {package for package, _ in told}
+def named(one: Why) -> str:
+    """What a unit is called, short."""
+    return os.path.basename(one.unit) if one.kind in ("output", "call", "file") else one.unit
+
+
+def said(one: Why) -> str:
+    """The reason in words, with what was not made again told as such."""
+    if one.is_rebuilt or one.kind in ("call", "file"):
+        return one.reason or UNKNOWN
+    return f"not rebuilt: {one.reason}" if one.reason else "not rebuilt"
+
+
+def _role(one: Why) -> str:
+    if not one.reason or one.kind == "file":
+        return "dim"
+    return "waiting" if not one.is_rebuilt and one.kind == "output" else "text"
+
+
+def _entries(scene: Scene) -> Sequence[Why]:
+    """Units with a reason first; as the journal has them until somebody looked further."""
+    if scene.whys:
+        return sorted(scene.whys, key=lambda one: not one.reason)
+    told = [Why(one.package, "crate", True, one.reason, "cargo", one.package) for one in scene.run.dirtied]
+    known = {one.package for one in told}
     packages = dict.fromkeys(span.package for span in scene.story.spans if span.package and span.package not in known)
-    return told + [(package, UNKNOWN) for package in packages]
+    return [*told, *(Why(package, "crate", True, "", "", package) for package in packages)]
 
 
 def detail(scene: Scene, key: str | None) -> tuple[Cell, ...]:
-    """A reason in full, or how to come to know it."""
+    """A reason in full and who says so, or how to come to know it."""
     if key == "wait":
         return (*(Cell(text, "waiting") for text in scene.waits[:1]), *(Cell(text) for text in scene.waits[1:]))
     found = _entries(scene)
     index = int(key[1:]) if key is not None else -1
     if not 0 <= index < len(found):
         return ()
-    package, reason = found[index]
-    if reason != UNKNOWN:
-        return (Cell(package, "strong"), Cell(reason))
-    return (Cell(package, "strong"), Cell(_how_to_know(scene), "dim"))
+    one = found[index]
+    if not one.reason:
+        return (Cell(one.unit, "strong"), Cell(_how_to_know(scene), "dim"))
+    told = (Cell(_SAYS[one.by], "dim"),) if _SAYS.get(one.by) else ()
+    return (Cell(one.unit, "strong"), Cell(said(one), _role(one)), *told)
+
+
+_SAYS = {
+    "times": "By times of files: nobody said so.",
+    "declared": "By what its build script declares, and times of files.",
+    "ninja": "Says ninja, or its log.",
+    "nvcc": "Says the front before nvcc.",
+}
 
 
 def _how_to_know(scene: Scene) -> str:

@@ -168,6 +168,8 @@ class RunScreen(LogHost[str]):
             self._look_up("journal", dossier.catch_up)
         elif self.side.page == "crates" and dossier.lacks_chain(run):
             self._look_up("chain", partial(dossier.derive_chain, run.checkout))
+        elif self.side.page == "why" and dossier.lacks_whys(run):
+            self._look_up("why", dossier.look_why)
         is_due = is_new_second or dossier.processes is None
         if self.side.page == "processes" and is_due and not run.state.is_over:
             self._look_up("processes", dossier.look_at_processes)

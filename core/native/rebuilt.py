@@ -1,0 +1,21 @@
+"""A unit of a run, and why it was rebuilt or not. Pure; screens import it."""
+
+from typing import Literal, NamedTuple
+
+Kind = Literal["crate", "script", "output", "call", "file"]
+"""A package's crates; a build script; what ninja or a compiler made; a call of nvcc; a file that changed in vain."""
+By = Literal["cargo", "times", "ninja", "nvcc", "declared", ""]
+"""Who says so; empty: nobody."""
+
+
+class Why(NamedTuple):
+    """One unit."""
+
+    unit: str
+    """Package, `app (build script)`, an output's or a file's path."""
+    kind: Kind
+    is_rebuilt: bool
+    reason: str
+    """Empty: not known."""
+    by: By = ""
+    package: str = ""

@@ -1,0 +1,113 @@
+"""Gathers what is known of a run, for `core.native.why`."""
+
+import os
+import shlex
+from collections.abc import Iterable, Iterator, Mapping
+
+from core import events as e
+from core.facts import read_exit
+from core.journal import JournalTail
+from core.native.build_tree import trees_of
+from core.native.doctor import Place, cases_of
+from core.native.nvcc_calls import calls_of_run, runs_in
+from core.native.rebuilt import Why
+from core.native.tree_files import source_files
+from core.native.units import compiled_units
+from core.native.why import Facts, explain
+from core.paths import Paths
+from core.run.begin import find_cargo
+
+_LOGS = ("out.log", "err.log")
+_NATIVE_ENDS = (".rs", ".cu", ".cuh", ".c", ".cc", ".cpp", ".cxx", ".h", ".hh", ".hpp", ".hxx", ".inl", ".inc")
+
+
+def why_of(paths: Paths, run: str, env: Mapping[str, str], now: float) -> tuple[Why, ...]:
+    """Why each unit of a run was rebuilt, or not; empty where the run has no journal.
+
+    Args:
+        paths: Ours.
+        run: Its id.
+        env: The caller's.
+        now: Seconds since the epoch, for a run that lives.
+    """
+    events = _events(paths, run)
+    started = next((one for one in events if isinstance(one, e.RunStarted)), None)
+    if started is None:
+        return ()
+    facts = _of_events(paths, run, started, events, now)
+    if started.tool == "cargo" and started.target_dir and os.path.isdir(started.target_dir):
+        facts = _with_dir(paths, started, facts, env)
+    elif started.tool != "cargo":
+        facts = facts._replace(trees=trees_of(_words(started.command), started.cwd))
+    return explain(facts)
+
+
+def _words(command: str) -> list[str]:
+    try:
+        return shlex.split(command)
+    except ValueError:
+        return command.split()
+
+
+def _events(paths: Paths, run: str) -> list[e.Event]:
+    tail = JournalTail(paths.run(run) + "/events.jsonl")
+    events = list(tail.poll())
+    while tail.is_behind:
+        events += tail.poll()
+    return events
+
+
+def _of_events(paths: Paths, run: str, started: e.RunStarted, events: Iterable[e.Event], now: float) -> Facts:
+    """What the journal and the run's folder say."""
+    ended = next((one.at for one in events if isinstance(one, e.RunEnded | e.RunLost)), None)
+    if ended is None:
+        known = read_exit(paths, run)
+        ended = known.ended.at if known is not None else now
+    logs = tuple(f"{paths.run(run)}/{name}" for name in _LOGS)
+    told = tuple((one.package, one.reason) for one in events if isinstance(one, e.UnitDirtied))
+    compiled = tuple(one.package for one in events if isinstance(one, e.UnitFinished) and not one.is_fresh)
+    return Facts(
+        began_ns=int(started.at * 1e9), ended_ns=int(ended * 1e9), told=told, compiled=compiled,
+        calls=calls_of_run(paths, run), logs=logs,
+    )  # fmt: skip
+
+
+def _with_dir(paths: Paths, started: e.RunStarted, facts: Facts, env: Mapping[str, str]) -> Facts:
+    """And what its build dir says, as it is now."""
+    target = os.path.realpath(started.target_dir or "")
+    build_dir = os.path.realpath(started.build_dir) if started.build_dir else target
+    place = Place(os.path.realpath(started.checkout), build_dir, env, find_cargo(dict(env)) or "cargo", target)
+    cases = tuple(cases_of(paths, place))
+    ran = [case for case in cases if facts.is_of_it(case.script.began_ns)]
+    before = _before(paths, place, started.run)
+    roots = {case.script.root for case in cases} | {place.workspace}
+    return facts._replace(
+        before_ns=before,
+        logs=(*facts.logs, *(name for case in ran for name in (case.script.output, case.script.stderr))),
+        cases=cases,
+        units=compiled_units(build_dir, place.workspace),
+        changed=dict(_changed(roots, before, facts.began_ns)) if before else {},
+    )
+
+
+def _before(paths: Paths, place: Place, run: str) -> int:
+    """When the latest earlier run in that dir began; 0: none is known."""
+    for other in runs_in(paths, (place.build_dir, place.target_dir)):
+        if other < run:
+            tail = JournalTail(paths.run(other) + "/events.jsonl")
+            first = next((one for one in tail.poll() if isinstance(one, e.RunStarted)), None)
+            return int(first.at * 1e9) if first is not None else 0
+    return 0
+
+
+def _changed(roots: Iterable[str], since_ns: int, until_ns: int) -> Iterator[tuple[str, int]]:
+    """Sources below these folders that were changed then."""
+    for root in sorted(roots):
+        for path in source_files(root):
+            if path.endswith(_NATIVE_ENDS):
+                try:
+                    mtime = os.stat(path).st_mtime_ns
+                except (OSError, ValueError):
+                    continue
+                if since_ns < mtime <= until_ns:
+                    yield os.path.realpath(path), mtime

@@ -1,0 +1,92 @@
+"""`cargo deck why`: why each unit of a run was rebuilt, or was not although a file near it changed."""
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from core.clock import wall_clock
+from core.errors import UsageError
+from core.facts import read_record
+from core.native.rebuilt import Why
+from core.native.why_run import why_of
+from core.paths import Paths
+from core.runs import resolve_run, run_ids
+from tui.cli import common, listing
+from tui.cli import plan_words as words
+from tui.cli.events import plain
+from tui.pages.why import named, said
+
+_TITLES = (
+    ("crate", "Crates"), ("script", "Build scripts"), ("output", "Native outputs"), ("call", "Calls of nvcc"),
+    ("file", "Changed in vain"),
+)  # fmt: skip
+
+
+def main(argv: list[str]) -> int:
+    """Tell it; exit code."""
+    return common.guarded(run, argv)
+
+
+def run(argv: list[str]) -> int:
+    """The same, with failures as exceptions.
+
+    Raises:
+        UsageError: No run fits, or there is none.
+    """
+    parser = common.make_parser(
+        "why", "Why each unit of a run was rebuilt: what cargo, ninja and nvcc said, else what changed since the build "
+        "before; and what was not rebuilt although a file near it changed."
+    )  # fmt: skip
+    parser.add_argument("run", nargs="?", metavar="RUN", help="id, unique prefix of one, or an agent: its newest run; "
+                        "else the newest of all")  # fmt: skip
+    given = parser.parse_args(argv)
+    paths = common.user_paths()
+    listing.bring_up_to_date(paths)
+    wanted = resolve_run(paths, given.run) if given.run else _newest(paths)
+    found = why_of(paths, wanted, os.environ, wall_clock())
+    if given.json:
+        common.print_json("why", run=wanted, units=[record(one) for one in found])
+        return 0
+    for line in lines(found, wanted, _command(paths, wanted)):
+        common.print_text(line)
+    return 0
+
+
+def _newest(paths: Paths) -> str:
+    ids = run_ids(paths)
+    if not ids:
+        raise UsageError("no run is known yet: build something through cargo-deck")
+    return ids[-1]
+
+
+def _command(paths: Paths, run: str) -> str:
+    record = read_record(paths, run)
+    return record.started.command if record is not None else ""
+
+
+def lines(found: Sequence[Why], run: str, command: str) -> Iterator[str]:
+    """Units by kind, each with its reason."""
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else words.COLUMNS
+    look = words.Look(width, common.has_colour())
+    yield from words.folded(plain(f"{run}  {command}"), width)
+    for kind, title in _TITLES:
+        some = [one for one in found if one.kind == kind]
+        if some:
+            yield from ("", look.tint("head", title))
+        for one in some:
+            text = f"{plain(named(one))}: {plain(said(one))}"
+            first, *rest = words.folded(text, width, 2, hang=4)
+            yield first if one.is_rebuilt or one.kind == "call" else look.tint("warning", first)
+            yield from rest
+    if not found:
+        yield "Nothing was rebuilt, and nothing changed."
+
+
+def record(one: Why) -> dict[str, Any]:
+    """A unit, as docs/json.md says."""
+    return {
+        "unit": one.unit, "kind": one.kind, "is_rebuilt": one.is_rebuilt, "reason": one.reason or None,
+        "by": one.by or None, "package": one.package or None,
+    }  # fmt: skip
