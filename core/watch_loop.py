@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol
 from core.errors import DeckError
 from core.native.edit_class import EditClass, class_of
 from core.native.iteration_of import Measured, make_iteration
-from core.native.iterations import to_record
+from core.native.iterations import BY_WATCH, to_record
 from core.values import dataclass
 from core.watching import Do, Watching
 
@@ -194,9 +194,9 @@ class Watch:
             unseen = self._world.unseen(edit.changed, measured)
             for path in unseen:
                 self._say("notice", text=f"{path} was read by nvcc before, and this build did not call it")
-            self._world.keep({**one, "since_save_s": since, "unseen": list(unseen)})
+            self._world.keep({**one, "by": BY_WATCH, "since_save_s": since, "unseen": list(unseen)})
         elif self._built and not ended.is_stopped:
-            self._world.keep({"run": self._built, "test_run": ended.run, "test_s": ended.wall_s,
+            self._world.keep({"run": self._built, "by": BY_WATCH, "test_run": ended.run, "test_s": ended.wall_s,
                               "test_code": ended.code})  # fmt: skip
 
     def _survey(self, step: int, run: str, *, is_whole: bool) -> None:

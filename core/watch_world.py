@@ -170,11 +170,12 @@ class RealWorld:
         if self.files is None:
             return Change(), ()
         told = self._lookout.read() if is_told else Heard()
+        is_building = self._under_way is not None
         if told.listens or told.is_gone or self.now() >= self._swept_at + SWEEP_S:
             self._swept_at = self.now()
-            change = self.files.sweep()
+            change = self.files.sweep(is_building=is_building)
         else:
-            change = self.files.moved(told.moved) if told.moved else Change()
+            change = self.files.moved(told.moved, is_building=is_building) if told.moved else Change()
         if change.has_folders:
             self._lookout.order(self.files.folders)
         return change, told.troubles

@@ -67,8 +67,9 @@ class WatchedFiles:
     def _is_output(self, path: str) -> bool:
         return f"{path}/".startswith(self._outputs) if self._outputs else False
 
-    def moved(self, paths: Iterable[str]) -> Change:
-        """What changed, of files and folders that something happened to."""
+    def moved(self, paths: Iterable[str], *, is_building: bool = False) -> Change:
+        """What changed, of files and folders that something happened to. What comes while something is built is the
+        build's own, unless it was waited for."""
         files: set[str] = set()
         news: list[str] = []
         has_folders = False
@@ -77,15 +78,26 @@ class WatchedFiles:
                 files.add(path)
             elif os.path.isdir(path) or path in self._listed:
                 files |= {one for one in self._stamps if one.startswith(path + "/")}
-                has_folders |= self._take_folder(path)
+                has_folders |= not is_building and self._take_folder(path)
                 news += self._news_in(path)
             else:
                 news.append(path)
+        if is_building:
+            self._pass_over(news)
         return self._compared(files, news, has_folders=has_folders)
 
-    def sweep(self) -> Change:
-        """What changed, of all there is."""
+    def _pass_over(self, news: list[str]) -> None:
+        for path in news:
+            folder, name = os.path.split(path)
+            if folder in self._listed:
+                self._listed[folder] |= {name}
+        news.clear()
+
+    def sweep(self, *, is_building: bool = False) -> Change:
+        """What changed, of all there is; `is_building` as for `moved`."""
         news = [path for folder in self._listed for path in self._news_in(folder)]
+        if is_building:
+            self._pass_over(news)
         folders = [path for path in news if os.path.isdir(path)]
         has_folders = any([self._take_folder(path) for path in folders])
         return self._compared(self._stamps, news, has_folders=has_folders)

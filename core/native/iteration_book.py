@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from core.native.iterations import SCHEMA, Iteration, merged, to_record
+from core.native.iterations import SCHEMA, Iteration, joined, merged, to_record
 from core.paths import Paths
 from core.runs import run_ids
 
@@ -98,8 +98,7 @@ def keep_iteration(paths: Paths, one: Iteration) -> None:
 
 def _keep_in_run(folder: str, record: Mapping[str, Any]) -> None:
     path = f"{folder}/{NAME}"
-    known = {name: value for name, value in record.items() if value not in (None, "", [], {})}
-    content = json.dumps({"schema": SCHEMA, **(_read_one(path) or {}), **known}).encode() + b"\n"
+    content = json.dumps({"schema": SCHEMA, **joined(_read_one(path) or {}, record)}).encode() + b"\n"
     part = f"{path}.{os.getpid()}"
     fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:

@@ -1,7 +1,7 @@
 """Makes an iteration of a run that is over: by its record, its exit, and what fronts and cargo noted while it ran."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from core import events as e
 from core.facts import read_exit, read_record
@@ -35,16 +35,19 @@ class Measured:
     """Crates that were compiled."""
 
 
-def measure(paths: Paths, run: str) -> Measured | None:
+def measure(paths: Paths, run: str, told: Sequence[e.Event] | None = None) -> Measured | None:
     """What a run did; None where it is not over, or its record cannot be read. Do it soon: the next build in its
-    target dir writes over times of this one."""
+    target dir writes over times of this one.
+
+    `told`: its journal, which has links that were sampled too; None: what fronts noted must do.
+    """
     record, exit_ = read_record(paths, run), read_exit(paths, run)
     if record is None or exit_ is None:
         return None
     started, ended = record.started, exit_.ended
     began = ended.at - ended.wall_s
     said = read_log(paths.run(run) + "/out.log") if started.tool == "cargo" else Said(is_built=ended.code is not None)
-    notes = _notes(paths, run)
+    notes = _notes(paths, run) if told is None else _links_and_calls(told)
     calls = [event for event in notes if isinstance(event, e.NvccEnded)]
     units = _unit_pieces(started, said.packages, began, ended.at)
     pieces = [*pieces_of(notes), *units]
@@ -70,6 +73,12 @@ def _notes(paths: Paths, run: str) -> list[e.Event]:
     while more := [*links.poll(), *nvcc.poll()]:
         found += more
     return found
+
+
+def _links_and_calls(events: Iterable[e.Event]) -> list[e.Event]:
+    return [
+        event for event in events if isinstance(event, e.LinkEnded | e.NvccEnded | e.LockWaitBegan | e.LockWaitEnded)
+    ]
 
 
 def _has_notes(paths: Paths, run: str) -> bool:

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from core import events as e
+from core.errors import JournalError
+from core.journal import NAME, read_journal
 from core.native.checkout_state import CheckoutState, path_of, read_state, write_state
 from core.native.edit_class import EditClass, class_of
 from core.native.input_state import Stamp, changed, look
@@ -64,7 +66,7 @@ def draft_of(paths: Paths, started: e.RunStarted) -> Draft:
 
 def settle(paths: Paths, draft: Draft) -> None:
     """Keep the iteration that a run was, if it was one, and what it was made of for the next one."""
-    measured = measure(paths, draft.run)
+    measured = measure(paths, draft.run, _journal(paths, draft.run))
     if measured is None:
         return
     inputs = _inputs(paths, measured)
@@ -74,6 +76,13 @@ def settle(paths: Paths, draft: Draft) -> None:
         keep_iteration(paths, make_iteration(measured, kind, edited))
     if measured.is_built:
         _keep_state(draft, measured, inputs)
+
+
+def _journal(paths: Paths, run: str) -> list[e.Event] | None:
+    try:
+        return read_journal(f"{paths.run(run)}/{NAME}").events
+    except (OSError, JournalError):
+        return None
 
 
 def _edited(draft: Draft, inputs: Inputs) -> tuple[str, ...]:

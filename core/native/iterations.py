@@ -7,10 +7,12 @@ from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 from core.native.edit_class import CLASSES, EditClass
-from core.native.wait_phases import ORDER
+from core.native.wait_phases import ORDER, REST
 from core.values import dataclass
 
 SCHEMA = 1
+BY_WATCH = "watch"
+"""`by` of what a watch kept; without it, the engine did."""
 MOST_CHANGED = 20
 """Names of files that an iteration keeps."""
 TREND_OF = 10
@@ -210,14 +212,23 @@ def from_record(record: object) -> Iteration | None:
         return None
 
 
+def joined(earlier: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, Any]:
+    """Two records of a run: the later one adds what it knows, but a watch knows best what was saved."""
+    known = {name: value for name, value in later.items() if value not in (None, "", [], {})}
+    both = {**known, **earlier} if earlier.get("by") == BY_WATCH != later.get("by") else {**earlier, **known}
+    phases = [one["phases"] for one in (earlier, known) if isinstance(one.get("phases"), dict)]
+    if phases:
+        both["phases"] = max(phases, key=lambda one: (REST not in one, len(one)))  # an engine knows of more links
+    return both
+
+
 def merged(records: Iterable[Mapping[str, Any]]) -> tuple[Iteration, ...]:
-    """The iterations of records, one a run, by their end: a later record of a run adds to an earlier one what it
-    knows. A test that followed a build is a part of that one's iteration."""
+    """The iterations of records, one a run, by their end. A test that followed a build is a part of that one's
+    iteration."""
     by_run: dict[str, dict[str, Any]] = {}
     for record in records:
         if isinstance(run := record.get("run"), str):
-            known = {name: value for name, value in record.items() if value not in (None, "", [], {})}
-            by_run.setdefault(run, {}).update(known)
+            by_run[run] = joined(by_run.get(run, {}), record)
     found = [one for record in by_run.values() if (one := from_record(record)) is not None]
     tests = {one.test_run for one in found}
     return tuple(sorted((one for one in found if one.run not in tests), key=lambda one: (one.at, one.run)))

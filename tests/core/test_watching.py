@@ -273,7 +273,7 @@ def test_the_test_of_an_iteration_is_kept_with_its_build() -> None:
         (12.0, Woken(ended=Ended("run4", 101, wall_s=0.7))),
     )  # fmt: skip
     watched(world, BUILD, TEST)
-    assert world.kept == [{"run": "run3", "test_run": "run4", "test_s": 0.7, "test_code": 101}]
+    assert world.kept == [{"run": "run3", "by": "watch", "test_run": "run4", "test_s": 0.7, "test_code": 101}]
 
 
 # Files
@@ -395,6 +395,20 @@ def test_what_a_build_writes_is_not_watched(tree: Path) -> None:
     (tree / "target/gen.rs").write_text("x")
     assert both(files, tree / "target/gen.rs") == ()
     assert str(tree / "target") not in files.folders
+
+
+def test_what_comes_while_something_is_built_is_the_builds_own_but_a_change_is_somebodys(tree: Path) -> None:
+    files = eye_on(tree, trees=("k",), files=("src/main.rs", "k/awaited.cuh"))
+    for name in ("k/made.cu", "src/made.rs", "k/awaited.cuh"):
+        (tree / name).write_text("x")
+    (tree / "out/CMakeFiles").mkdir(parents=True)
+    (tree / "out/CMakeFiles/id.cpp").write_text("x")
+    (tree / "src/main.rs").write_text("y")
+    told = [str(path) for path in tree.rglob("*")]
+    found = files.moved(told, is_building=True)
+    assert found.paths == (str(tree / "k/awaited.cuh"), str(tree / "src/main.rs"))
+    assert not found.has_folders
+    assert files.sweep().paths == ()
 
 
 def test_what_git_ignores_is_no_new_source(tree: Path) -> None:
