@@ -147,18 +147,20 @@ pub fn end_as(status: i32) -> ! {
     exit(128 + dead_of);
 }
 
-/// How a tool ended, and what it took: members of a JSON object.
-pub fn end_figures(elapsed: Duration, status: i32, usage: &Usage) -> String {
-    let seconds = |time: [i64; 2]| time[0] as f64 + time[1] as f64 / 1e6;
+/// How a tool ended, and what it took: members of a JSON object. `usage`: None where it did not run.
+pub fn end_figures(elapsed: Duration, status: i32, usage: Option<&Usage>) -> String {
+    let none = || "null".to_owned();
+    let seconds = |time: [i64; 2]| format!("{:.6}", time[0] as f64 + time[1] as f64 / 1e6);
+    let peak = |usage: &Usage| usage.max_rss * if cfg!(target_os = "macos") { 1 } else { 1024 };
     let signal = status & 0x7f;
     format!(
-        "\"elapsed_s\":{:.6},\"user_s\":{:.6},\"sys_s\":{:.6},\"peak_bytes\":{},\"code\":{},\"signal\":{}",
+        "\"elapsed_s\":{:.6},\"user_s\":{},\"sys_s\":{},\"peak_bytes\":{},\"code\":{},\"signal\":{}",
         elapsed.as_secs_f64(),
-        seconds(usage.user),
-        seconds(usage.system),
-        usage.max_rss * if cfg!(target_os = "macos") { 1 } else { 1024 },
-        if signal == 0 { (status >> 8 & 0xff).to_string() } else { "null".to_owned() },
-        if signal == 0 { "null".to_owned() } else { signal.to_string() },
+        usage.map_or_else(none, |usage| seconds(usage.user)),
+        usage.map_or_else(none, |usage| seconds(usage.system)),
+        usage.map_or_else(none, |usage| peak(usage).to_string()),
+        if signal == 0 { (status >> 8 & 0xff).to_string() } else { none() },
+        if signal == 0 { none() } else { signal.to_string() },
     )
 }
 

@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::Path;
 
 /// Of a content.
 pub type Digest = [u8; 32];
@@ -105,10 +104,6 @@ pub fn of_file(file: &mut File) -> io::Result<Digest> {
             Err(error) => return Err(error),
         }
     }
-}
-
-pub fn of_path(path: &Path) -> io::Result<Digest> {
-    of_file(&mut File::open(path)?)
 }
 
 pub fn hex(bytes: &[u8]) -> String {

@@ -14,16 +14,33 @@
 
 mod cache;
 mod child;
+mod digest;
 mod inotify;
 mod link;
 mod note;
 mod nvcc;
 mod nvcc_args;
+mod nvcc_bind;
+mod nvcc_cache;
+mod nvcc_closure;
+mod nvcc_codec;
+mod nvcc_files;
+mod nvcc_keep;
+mod nvcc_key;
+mod nvcc_manifest;
 mod nvcc_options;
+mod nvcc_output;
+mod nvcc_pending;
 mod nvcc_phase;
+mod nvcc_place;
+mod nvcc_program;
+mod nvcc_store;
 mod nvcc_times;
+mod nvcc_tools;
 mod nvcc_watch;
+mod nvcc_words;
 mod rustc;
+mod tee;
 mod tool;
 
 use crate::cache::{is_compilation, take_over_cache, CACHES};

@@ -195,6 +195,6 @@ fn start_line(id: &str, at: Duration, name: &OsStr, link: &Link) -> String {
 }
 fn end_line(id: &str, elapsed: Duration, status: i32, usage: &Usage, link: &Link) -> String {
     let output = fs::metadata(&link.output).map_or("null".to_owned(), |found| found.len().to_string());
-    let figures = end_figures(elapsed, status, usage);
+    let figures = end_figures(elapsed, status, Some(usage));
     format!("{{\"end\":\"{id}\",{figures},\"output_bytes\":{output}}}\n")
 }

@@ -8,8 +8,11 @@ use crate::cache::CACHES;
 use crate::child::{end_as, end_figures, pass_signals_on, pass_them_to, wait_for, Usage};
 use crate::note::{masked, open_notes, or_null, quoted, since_epoch};
 use crate::nvcc_args::{Call, Kind};
+use crate::nvcc_cache::{look_up, Answer, Hit, Pending, Said};
+use crate::nvcc_keep::{store, Ended};
 use crate::nvcc_times::{knows_time, read_times, Row};
 use crate::nvcc_watch::{Seen, Temporary, Watch, Watching};
+use crate::tee::Tee;
 use crate::tool::{find_real, is_me, is_program, take_over};
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -19,7 +22,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::parent_id;
 use std::path::{Path, PathBuf};
-use std::process::{self, exit, Command};
+use std::process::{self, exit, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// The nvcc that our caller runs: where it looks for another one by itself, and finds us, that one is not run again.
@@ -28,6 +31,7 @@ pub const PASSED: &str = "DECK_NVCC_PASSED";
 const REAL: &str = ".nvcc";
 /// Of all that one call made on the way, together.
 const MAX_KEPT_BYTES: u64 = 64 << 20;
+const MAX_INPUTS: usize = 5000;
 
 /// Run the nvcc that this program stands before.
 pub fn find_and_run(argv: &[OsString]) -> ! {
@@ -85,7 +89,7 @@ fn run(tool: &Path, argv: &[OsString], is_launched: bool) -> ! {
     };
     let line = noted.start_line(at, is_launched);
     let _ = noted.notes.write_all(line.as_bytes());
-    noted.compile(command)
+    noted.run(command)
 }
 
 /// What stands in our place: the one that our folder mirrors, else the first on PATH.
@@ -127,30 +131,76 @@ struct Noted {
 }
 
 impl Noted {
-    fn compile(mut self, mut command: Command) -> ! {
+    /// Answer from the cache, or compile.
+    fn run(self, command: Command) -> ! {
+        match look_up(&self.call) {
+            Answer::Hit(hit) => self.end_with(hit),
+            Answer::Miss(pending) => self.compile(command, Some(*pending), Verdict::of("miss", String::new())),
+            Answer::Bypass(why) => self.compile(command, None, Verdict::of("bypass", why)),
+            Answer::Off => self.compile(command, None, Verdict::of("off", String::new())),
+        }
+    }
+
+    fn end_with(mut self, hit: Hit) -> ! {
+        let _ = io::stdout().write_all(&hit.said.stdout).and_then(|()| io::stdout().flush());
+        let _ = io::stderr().write_all(&hit.said.stderr);
+        let verdict = Verdict { inputs: Some(hit.inputs), ..Verdict::of("hit", String::new()) };
+        let end = End { elapsed: self.started.elapsed(), verdict, ..End::default() };
+        let line = self.end_line(&end);
+        let _ = self.notes.write_all(line.as_bytes());
+        end_as(0);
+    }
+
+    fn compile(mut self, mut command: Command, pending: Option<Pending>, mut verdict: Verdict) -> ! {
         let kept = self.folder.join(format!("nvcc-{}", self.id));
-        let times = self.add_time(&mut command, &kept);
+        let wanted = pending.as_ref().map(Pending::flags).unwrap_or_default();
+        let times = self.add_flags(&mut command, &kept, &wanted);
+        let mut tee = if pending.is_some() && Pending::wants_text() { Tee::on(&mut command) } else { None };
         let watch = Watch::prepare(&self.call, self.notes.try_clone().ok(), &self.id);
         let child = match command.spawn() {
             Ok(child) => child.id() as i32,
-            Err(_) => take_over(command),
+            Err(_) => {
+                command.stdout(Stdio::inherit()).stderr(Stdio::inherit());
+                take_over(command);
+            }
         };
         pass_them_to(child);
         let watching = watch.begin(child);
+        tee.iter_mut().for_each(|tee| tee.let_go(&mut command));
         let (status, usage) = wait_for(child);
+        let said = tee.and_then(Tee::end).map(|(stdout, stderr)| Said { stdout, stderr });
         let elapsed = self.started.elapsed();
-        let seen = watching.map(Watching::end).unwrap_or_default();
+        let mut seen = watching.map(Watching::end).unwrap_or_default();
         let rows = times.map(|mut file| read_times(&mut file)).unwrap_or_default();
         let _ = fs::remove_file(kept.join("times"));
         let files = if status == 0 { keep(&self.call, &kept, &rows, &seen.temporaries) } else { Vec::new() };
         let _ = fs::remove_dir(&kept); // where nothing is in it
-        let line = self.end_line(&End { elapsed, status, usage, rows, seen, files, kept });
+        if let Some(pending) = pending {
+            let ended = Ended { status, said, temporaries: std::mem::take(&mut seen.temporaries) };
+            verdict = verdict_of(pending, &self.call, &ended);
+        }
+        let line = self.end_line(&End { elapsed, status, usage, rows, seen, files, kept, verdict });
         let _ = self.notes.write_all(line.as_bytes());
         end_as(status);
     }
 
-    /// Have nvcc write how long its phases took; what it writes. None: nothing was added.
-    fn add_time(&self, command: &mut Command, folder: &Path) -> Option<File> {
+    /// Tell nvcc what the cache wants, and to write how long its phases took; what it writes. None: it does not.
+    fn add_flags(&self, command: &mut Command, folder: &Path, wanted: &OsStr) -> Option<File> {
+        let times = self.make_times(folder);
+        let mut flags = env::var_os("NVCC_APPEND_FLAGS").unwrap_or_default();
+        flags.push(wanted);
+        if let Some((_, name)) = &times {
+            flags.push(if flags.is_empty() { "--time=" } else { " --time=" });
+            flags.push(name);
+        }
+        if times.is_some() || !wanted.is_empty() {
+            command.env("NVCC_APPEND_FLAGS", flags);
+        }
+        times.map(|(file, _)| file)
+    }
+
+    /// A file that nvcc can write its phases to, and how it is told. None: it cannot.
+    fn make_times(&self, folder: &Path) -> Option<(File, OsString)> {
         let call = &self.call;
         let is_silent = matches!(call.kind, Kind::Query | Kind::Preprocess | Kind::Depend) || call.has("verbose");
         let given = env::var_os("NVCC_APPEND_FLAGS").unwrap_or_default();
@@ -167,11 +217,7 @@ impl Noted {
             true => path.into_os_string(),
             false => format!("/proc/{}/fd/{}", process::id(), file.as_raw_fd()).into(),
         };
-        let mut flags = given;
-        flags.push(if flags.is_empty() { "--time=" } else { " --time=" });
-        flags.push(name);
-        command.env("NVCC_APPEND_FLAGS", flags);
-        Some(file)
+        Some((file, name))
     }
 
     fn start_line(&self, at: Duration, is_launched: bool) -> String {
@@ -207,11 +253,12 @@ impl Noted {
         let file = |file: &Kept| format!("[{},\"{}\",{}]", arch(&file.arch), file.kind, quoted(OsStr::new(&file.name)));
         let output = self.call.outputs().first().and_then(|path| fs::metadata(path).ok()).map(|found| found.len());
         format!(
-            "{{\"end\":\"{}\",{},\"output_bytes\":{},\"verdict\":\"off\",\"why\":\"\",\"stale\":null,\"times\":[{}],\
+            "{{\"end\":\"{}\",{},\"output_bytes\":{},{},\"times\":[{}],\
              \"memory\":[{}],\"kept\":{},\"files\":[{}]}}\n",
             self.id,
             end_figures(end.elapsed, end.status, &end.usage),
             output.map_or("null".to_owned(), |size| size.to_string()),
+            end.verdict.fields(),
             times.collect::<Vec<_>>().join(","),
             memory.collect::<Vec<_>>().join(","),
             or_null((!end.files.is_empty()).then_some(&end.kept)),
@@ -220,7 +267,44 @@ impl Noted {
     }
 }
 
+/// What the cache said.
+#[derive(Default)]
+struct Verdict {
+    name: &'static str,
+    why: String,
+    is_stale: Option<bool>,
+    inputs: Option<Vec<PathBuf>>,
+}
+
+impl Verdict {
+    fn of(name: &'static str, why: String) -> Verdict {
+        Verdict { name, why, ..Verdict::default() }
+    }
+
+    fn fields(&self) -> String {
+        let paths = |paths: &Vec<PathBuf>| paths.iter().take(MAX_INPUTS).map(|path| quoted(path.as_os_str())).collect::<Vec<_>>().join(",");
+        format!(
+            "\"verdict\":\"{}\",\"why\":{},\"stale\":{},\"inputs\":{}",
+            self.name,
+            quoted(OsStr::new(&self.why)),
+            self.is_stale.map_or("null".to_owned(), |is_stale| is_stale.to_string()),
+            self.inputs.as_ref().map_or("null".to_owned(), |inputs| format!("[{}]", paths(inputs))),
+        )
+    }
+}
+
+/// Keep what was made.
+fn verdict_of(pending: Pending, call: &Call, ended: &Ended) -> Verdict {
+    let mut why = pending.why.clone();
+    let outcome = store(pending, call, ended);
+    if !outcome.why_not_kept.is_empty() {
+        why = format!("{why}; not kept: {}", outcome.why_not_kept);
+    }
+    Verdict { is_stale: outcome.is_stale, inputs: outcome.inputs, ..Verdict::of("miss", why) }
+}
+
 /// What is known when it has ended.
+#[derive(Default)]
 struct End {
     elapsed: Duration,
     status: i32,
@@ -229,6 +313,7 @@ struct End {
     seen: Seen,
     files: Vec<Kept>,
     kept: PathBuf,
+    verdict: Verdict,
 }
 
 /// Code that nvcc made on the way.

@@ -139,7 +139,7 @@ impl Call {
             Kind::Query => return Vec::new(),
         };
         if let Some(file) = self.value("output-file") {
-            return vec![self.at(file)];
+            return if file == "-" { Vec::new() } else { vec![self.at(file)] };
         }
         if self.kind.is_joint() {
             return vec![self.in_directory(OsStr::new(self.joint_name()))];

@@ -20,8 +20,14 @@ const PERIOD: Duration = Duration::from_millis(20);
 /// Files that are held open at a time.
 const MAX_HELD: usize = 400;
 const START: &str = "tmpxft_";
-const ENDS: [&str; 3] = [".cubin", ".ptx", ".ii"];
-const NO_LINK_NO_WAIT: i32 = if cfg!(target_os = "linux") { 0o400_000 | 0o4000 } else { 0x100 | 0x4 };
+const CODE_ENDS: [&str; 2] = [".cubin", ".ptx"];
+const TEXT_END: &str = ".ii";
+/// O_NOFOLLOW, of which processors have different ideas, and O_NONBLOCK.
+const NO_LINK_NO_WAIT: i32 = match (cfg!(target_os = "linux"), cfg!(target_arch = "x86_64")) {
+    (true, true) => 0o400_000 | 0o4000,
+    (true, false) => 0o100_000 | 0o4000,
+    (false, _) => 0x100 | 0x4,
+};
 
 /// A file that nvcc made for itself. It stays readable when its name has gone.
 pub struct Temporary {
@@ -69,6 +75,7 @@ pub struct Watch {
     events: Option<Inotify>,
     notes: Option<File>,
     id: String,
+    takes_text: bool,
 }
 
 /// It looks, until it is told to end.
@@ -78,14 +85,14 @@ pub struct Watching {
 }
 
 impl Watch {
-    /// `notes`: where phases are noted.
-    pub fn prepare(call: &Call, notes: Option<File>, id: &str) -> Watch {
+    /// `notes`: where phases are noted. `takes_text`: what was preprocessed is held too.
+    pub fn prepare(call: &Call, notes: Option<File>, id: &str, takes_text: bool) -> Watch {
         let temporary = env::var_os("TMPDIR").map(PathBuf::from).filter(|folder| folder.is_dir());
         let mut folders = vec![temporary.unwrap_or_else(|| "/tmp".into())];
         if call.has("objdir-as-tempdir") {
             folders.extend(call.outputs().iter().filter_map(|output| output.parent()).map(Path::to_owned));
         }
-        Watch { events: Inotify::on(folders), notes, id: id.to_owned() }
+        Watch { events: Inotify::on(folders), notes, id: id.to_owned(), takes_text }
     }
 
     /// `child`: nvcc. None: it is not looked at.
@@ -151,7 +158,8 @@ impl Looker {
     fn take_files(&mut self) {
         let Some(events) = &self.watch.events else { return };
         for (folder, name) in events.read() {
-            if !ENDS.iter().any(|end| name.ends_with(end)) || !self.tree.is_below(pid_in(&name).unwrap_or(0)) {
+            let is_text = self.watch.takes_text && name.ends_with(TEXT_END);
+            if !(is_text || CODE_ENDS.iter().any(|end| name.ends_with(end))) || !self.tree.is_below(pid_in(&name).unwrap_or(0)) {
                 continue;
             }
             self.seen.temporaries.retain(|file| file.name != name); // it is made anew

@@ -1,0 +1,287 @@
+//! The depfile cache of nvcc: an output that was made of the same, without running nvcc.
+//!
+//! A *key* is what was asked for (`nvcc_key`), a *manifest* what that gave, each time with everything that was read for it
+//! (`nvcc_manifest`). Where in doubt there is no answer, and nothing is kept.
+
+use crate::digest::{Digest, Hasher};
+use crate::nvcc_args::Call;
+use crate::nvcc_bind::{rename, source_name};
+use crate::nvcc_codec::{Reader, Writer};
+use crate::nvcc_files::Files;
+use crate::nvcc_key::{plan, Plan};
+use crate::nvcc_manifest::{Entry, Manifest};
+use crate::nvcc_output::write_output;
+use crate::nvcc_pending::Before;
+use crate::nvcc_program::{resolve, why_no_depfile};
+use crate::nvcc_store::{Note, Store};
+use std::collections::HashMap;
+use std::env;
+use std::ffi::{OsStr, OsString};
+use std::io::IsTerminal;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+use std::process;
+
+/// What the cache says to a call.
+pub enum Answer {
+    /// There is none.
+    Off,
+    /// Why it has nothing to do with this call.
+    Bypass(String),
+    /// Output and depfile are written.
+    Hit(Hit),
+    /// nvcc has to run.
+    Miss(Box<Pending>),
+}
+
+/// What remains to be told of it.
+pub struct Hit {
+    pub said: Said,
+    /// What it was made of, without what is the toolkit's or the system's: absolute paths.
+    pub inputs: Vec<PathBuf>,
+}
+
+/// What nvcc printed.
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
+pub struct Said {
+    pub stdout: Vec<u8>,
+    pub stderr: Vec<u8>,
+}
+
+/// A call that runs now, and may be kept.
+pub struct Pending {
+    /// Why it was no hit.
+    pub why: String,
+    pub plan: Plan,
+    pub store: Store,
+    pub files: Files,
+    pub before: Before,
+    /// Where our own depfile goes; None: nvcc was asked for one.
+    pub own_depfile: Option<PathBuf>,
+    /// Verify mode: what a hit would have given.
+    pub expected: Option<Found>,
+}
+
+/// An entry whose inputs are as they were, and what it gave.
+pub struct Found {
+    pub entry: Entry,
+    pub output: Vec<u8>,
+    pub depfile: Vec<u8>,
+    pub said: Said,
+    pub inputs: Vec<PathBuf>,
+}
+
+impl Pending {
+    /// What nvcc has to be told besides, at the end of `NVCC_APPEND_FLAGS`.
+    pub fn flags(&self) -> OsString {
+        let depfile = self.own_depfile.as_ref().map(|path| [b" -MD -MF ", path.as_os_str().as_bytes()].concat());
+        OsString::from_vec(depfile.unwrap_or_default())
+    }
+
+    /// What it prints has to be read on its way: else it is not kept.
+    pub fn wants_text() -> bool {
+        !std::io::stdout().is_terminal() && !std::io::stderr().is_terminal()
+    }
+}
+
+/// Ask for the outputs of a call.
+pub fn look_up(call: &Call) -> Answer {
+    let Some(store) = Store::open() else { return Answer::Off };
+    let plan = match plan(call) {
+        Ok(plan) => plan,
+        Err(why) => return Answer::Bypass(why),
+    };
+    if let Some(why) = why_no_depfile(&call.tool, &store) {
+        return Answer::Bypass(why);
+    }
+    let own_depfile = if plan.depfile.is_none() { depfile_place() } else { None };
+    if plan.depfile.is_none() && own_depfile.is_none() {
+        return Answer::Bypass("nvcc cannot be told where its depfile goes".to_owned());
+    }
+    let mut pending = Pending {
+        why: String::new(),
+        before: Before::now(call, &plan),
+        files: Files::new(read_signatures(&store, &plan)),
+        own_depfile,
+        expected: None,
+        plan,
+        store,
+    };
+    match pending.find() {
+        Ok(found) if env::var_os("DECK_NVCC_VERIFY").is_some_and(|value| value == "1") => {
+            pending.why = "it is verified".to_owned();
+            pending.expected = Some(found);
+        }
+        Ok(found) => match pending.deliver(found) {
+            Ok(hit) => return Answer::Hit(hit),
+            Err(why) => pending.why = why,
+        },
+        Err(why) => pending.why = why,
+    }
+    Answer::Miss(Box::new(pending))
+}
+
+/// `NVCC_APPEND_FLAGS` is parted by blanks, and has to end outside of quotes.
+fn depfile_place() -> Option<PathBuf> {
+    let given = env::var_os("NVCC_APPEND_FLAGS").unwrap_or_default();
+    if given.as_bytes().iter().any(|byte| matches!(byte, b'"' | b'\\')) {
+        return None;
+    }
+    let folder = env::var_os("TMPDIR").filter(|folder| !folder.is_empty()).unwrap_or("/tmp".into());
+    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/._+-".contains(byte);
+    let is_good = folder.as_bytes().iter().all(is_plain) && Path::new(&folder).is_absolute();
+    is_good.then(|| Path::new(&folder).join(format!("deck-nvcc-{}.d", process::id())))
+}
+
+impl Pending {
+    /// What was made of the same, or why nothing was.
+    fn find(&mut self) -> Result<Found, String> {
+        let Some(text) = self.store.note(Note::Manifest, &self.plan.key) else {
+            return Err("nothing was compiled with these words yet".to_owned());
+        };
+        let manifest = Manifest::read(&text).ok_or("what is known is damaged")?;
+        let mut judge = Judge { pending: self, manifest: &manifest, files: HashMap::new(), probes: HashMap::new() };
+        let mut whys = Vec::new();
+        for entry in manifest.entries.iter().rev() {
+            match judge.why_not(entry) {
+                None => match judge.pending.fetch(entry, &manifest) {
+                    Some(found) => return Ok(found),
+                    None => whys.push("what was kept is gone".to_owned()),
+                },
+                Some(why) => whys.push(why),
+            }
+        }
+        Err(whys.into_iter().next().unwrap_or_else(|| "nothing was kept".to_owned()))
+    }
+
+    fn fetch(&self, entry: &Entry, manifest: &Manifest) -> Option<Found> {
+        let mut output = self.store.object(&entry.output)?;
+        if let Some(old) = &entry.named {
+            output = rename(&output, &String::from_utf8_lossy(old), &source_name(&self.plan.place.source));
+        }
+        let (said, depfile) = match &entry.said {
+            Some(digest) => read_said(&self.store.object(digest)?)?,
+            None => Default::default(),
+        };
+        let text = |text: &[u8]| self.plan.place.expand_text(text);
+        let said = Said { stdout: text(&said.stdout), stderr: text(&said.stderr) };
+        let is_plain = said == Said::default() || Pending::wants_text(); // on a terminal it would have had colours
+        let own = entry.own.iter().map(|at| self.plan.place.expand(&manifest.files[*at as usize].0)).collect();
+        is_plain.then(|| Found { entry: entry.clone(), output, depfile: text(&depfile), said, inputs: own })
+    }
+
+    /// Write what nvcc would have written.
+    fn deliver(&mut self, found: Found) -> Result<Hit, String> {
+        let is_input = self.plan.output.canonicalize().is_ok_and(|path| self.files.before(&path).is_some());
+        if is_input || self.files.before(&self.plan.output).is_some() {
+            return Err("the output is an input".to_owned());
+        }
+        if let Some(path) = &self.plan.depfile {
+            let text = [&self.plan.target[..], &found.depfile].concat();
+            write_output(path, &text).map_err(|error| format!("{}: {error}", path.display()))?;
+        }
+        let path = &self.plan.output;
+        write_output(path, &found.output).map_err(|error| format!("{}: {error}", path.display()))?;
+        if self.files.has_news {
+            self.files.remember_seen();
+            write_signatures(&self.store, &self.plan, &self.files);
+        }
+        Ok(Hit { said: found.said, inputs: found.inputs })
+    }
+}
+
+/// Looks at entries of one manifest.
+struct Judge<'a> {
+    pending: &'a mut Pending,
+    manifest: &'a Manifest,
+    files: HashMap<u32, bool>,
+    probes: HashMap<u32, bool>,
+}
+
+impl Judge<'_> {
+    /// None: all is as it was.
+    fn why_not(&mut self, entry: &Entry) -> Option<String> {
+        if entry.bound.is_some_and(|bound| bound != self.pending.plan.bound) {
+            return Some("what was kept holds the path of another folder".to_owned());
+        }
+        let place = &self.pending.plan.place;
+        let first: Vec<PathBuf> = entry.tool_folders.iter().map(|folder| place.expand(folder)).collect();
+        let is_found = |(name, path): &&(Vec<u8>, Vec<u8>)| resolve(OsStr::from_bytes(name), &first) == Some(place.expand(path));
+        if let Some((name, _)) = entry.tools.iter().find(|tool| !is_found(tool)) {
+            return Some(format!("{} is another one", String::from_utf8_lossy(name)));
+        }
+        if let Some(at) = entry.files.iter().find(|at| !self.is_file_same(**at)) {
+            let path = self.pending.plan.place.expand(&self.manifest.files[*at as usize].0);
+            let has_gone = !path.exists();
+            return Some(format!("{} {}", path.display(), if has_gone { "is gone" } else { "has changed" }));
+        }
+        let at = entry.probes.iter().find(|at| !self.is_probe_same(**at))?;
+        let probe = &self.manifest.probes[*at as usize];
+        let folder = self.pending.plan.place.expand(&probe.folder);
+        let name = probe.changed_name(&folder).unwrap_or_default();
+        Some(format!("{} came or went", folder.join(OsString::from_vec(name)).display()))
+    }
+
+    fn is_file_same(&mut self, at: u32) -> bool {
+        if let Some(is_same) = self.files.get(&at) {
+            return *is_same;
+        }
+        let (path, digest) = &self.manifest.files[at as usize];
+        let path = self.pending.plan.place.expand(path);
+        let content = self.pending.files.content(&path, &self.pending.store);
+        let is_same = content.is_some_and(|content| content.digest == *digest);
+        self.files.insert(at, is_same);
+        is_same
+    }
+
+    fn is_probe_same(&mut self, at: u32) -> bool {
+        if let Some(is_same) = self.probes.get(&at) {
+            return *is_same;
+        }
+        let probe = &self.manifest.probes[at as usize];
+        let folder = self.pending.plan.place.expand(&probe.folder);
+        let is_same = self.pending.files.holds(&folder, probe);
+        self.probes.insert(at, is_same);
+        is_same
+    }
+}
+
+/// What was printed, and the rest of the depfile.
+pub fn write_said(said: &Said, depfile: &[u8]) -> Vec<u8> {
+    let mut writer = Writer::default();
+    [&said.stdout[..], &said.stderr, depfile].into_iter().for_each(|text| writer.bytes(text));
+    writer.text
+}
+
+fn read_said(text: &[u8]) -> Option<(Said, Vec<u8>)> {
+    let mut reader = Reader::new(text);
+    Some((Said { stdout: reader.owned()?, stderr: reader.owned()? }, reader.owned()?))
+}
+
+fn signatures_name(plan: &Plan) -> Digest {
+    let mut hasher = Hasher::default();
+    hasher.add_part(&plan.key);
+    hasher.add_part(plan.place.base.as_os_str().as_bytes());
+    hasher.end()
+}
+
+/// Signatures under which files of this key were read before.
+fn read_signatures(store: &Store, plan: &Plan) -> HashMap<PathBuf, (crate::nvcc_files::Signature, Digest)> {
+    let read = |text: Vec<u8>| {
+        let mut reader = Reader::new(&text);
+        let one = |reader: &mut Reader| Some((PathBuf::from(OsString::from_vec(reader.owned()?)), (reader.signature()?, reader.digest()?)));
+        reader.list(one)
+    };
+    store.note(Note::Signatures, &signatures_name(plan)).and_then(read).unwrap_or_default().into_iter().collect()
+}
+
+pub fn write_signatures(store: &Store, plan: &Plan, files: &Files) {
+    let mut writer = Writer::default();
+    let all: Vec<_> = files.remembered.iter().collect();
+    writer.list(&all, |writer, (path, (signature, digest))| {
+        writer.bytes(path.as_os_str().as_bytes());
+        writer.signature(signature);
+        writer.digest(digest);
+    });
+    store.put_note(Note::Signatures, &signatures_name(plan), &writer.text);
+}

@@ -1,0 +1,288 @@
+//! What a compilation read, and what would have been read instead had it been there.
+
+use crate::digest::{Digest, Hasher};
+use crate::nvcc_place::{find_all, normal};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ffi::OsStr;
+use std::fs;
+use std::io;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Component, Path, PathBuf};
+use std::rc::Rc;
+
+const MAX_NAMES: usize = 1 << 20;
+const MAX_FOLDERS: usize = 1 << 14;
+
+/// A depfile: its files as they are spelled, and the text behind the target. None: it is none of nvcc's for that target.
+///
+/// `TARGET : k.cu \` and a file a line; a blank in a name has a `\` before it, nothing else has. Source: nvcc 13.0.
+pub fn read_depfile<'a>(text: &'a [u8], target: &[u8]) -> Option<(Vec<Vec<u8>>, &'a [u8])> {
+    let rest = text.strip_prefix(target).filter(|rest| rest.starts_with(b" : "))?;
+    let mut files = Vec::new();
+    let mut lines = rest[3..].split(|byte| *byte == b'\n');
+    loop {
+        let line = lines.next()?;
+        let (name, goes_on) = match line.strip_suffix(b" \\") {
+            Some(name) => (name, true),
+            None => (line, false),
+        };
+        let name = name.trim_ascii_start();
+        if !name.is_empty() {
+            files.push(unescaped(name));
+        }
+        if !goes_on {
+            return (!files.is_empty()).then_some((files, rest));
+        }
+    }
+}
+
+fn unescaped(name: &[u8]) -> Vec<u8> {
+    let mut found = Vec::with_capacity(name.len());
+    for (at, byte) in name.iter().enumerate() {
+        if *byte != b'\\' || name.get(at + 1) != Some(&b' ') {
+            found.push(*byte);
+        }
+    }
+    found
+}
+
+/// Why a text of the user's is not to be kept: it means something else each time, or reads what no depfile names.
+pub fn why_not_kept(text: &[u8]) -> Option<&'static str> {
+    const WORDS: [(&[u8], &str); 6] = [
+        (b"__DATE__", "__DATE__"), (b"__TIME__", "__TIME__"), (b"__TIMESTAMP__", "__TIMESTAMP__"),
+        (b"__has_embed", "__has_embed"), (b"incbin", ".incbin"), (b"\".include", ".include"),
+    ];
+    let is_there = |word: &[u8]| find_all(text, word).next().is_some();
+    if let Some((_, name)) = WORDS.iter().find(|(word, _)| is_there(word)) {
+        return Some(name);
+    }
+    let is_embedding = |at: usize| text[..at].trim_ascii_end().ends_with(b"#") || text[..at].trim_ascii_end().ends_with(b"%:");
+    if find_all(text, b"embed").any(is_embedding) {
+        return Some("#embed");
+    }
+    has_hidden_question(text).then_some("__has_include of a macro")
+}
+
+/// The names that a text asks for by `__has_include("x")`, or a macro that has such a name.
+pub fn asked_names(text: &[u8]) -> Vec<Vec<u8>> {
+    questions(text).filter_map(|rest| literal(rest).map(<[u8]>::to_vec)).collect()
+}
+
+/// What stands behind each word that ends with `has_include` or `HAS_INCLUDE`, or goes on with `_next`.
+fn questions(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let ends = |at: usize| {
+        let rest = &text[at..];
+        rest.iter().position(|byte| !byte.is_ascii_alphanumeric() && *byte != b'_').map(|end| &rest[end..])
+    };
+    find_all(text, b"has_include").chain(find_all(text, b"HAS_INCLUDE")).filter_map(ends)
+}
+
+/// `("x/y.h")`, `(<x/y.h>)`: `x/y.h`.
+fn literal(rest: &[u8]) -> Option<&[u8]> {
+    let inner = rest.trim_ascii_start().strip_prefix(b"(")?.trim_ascii_start();
+    let end = match inner.first()? {
+        b'"' => b'"',
+        b'<' => b'>',
+        _ => return None,
+    };
+    let length = inner[1..].iter().position(|byte| *byte == end || *byte == b'\n')?;
+    Some(&inner[1..1 + length])
+}
+
+/// `__has_include` is asked for what only a macro says, and not by a macro that hands its own argument on under a name
+/// that tells so.
+fn has_hidden_question(text: &[u8]) -> bool {
+    find_all(text, b"__has_include").any(|at| {
+        let rest = &text[at + b"__has_include".len()..];
+        let rest = rest.strip_prefix(b"_next").unwrap_or(rest);
+        let is_asked = rest.trim_ascii_start().starts_with(b"(") && literal(rest).is_none();
+        let start = text[..at].iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+        let line = text[start..at].to_ascii_lowercase();
+        let defined = line.trim_ascii_start().strip_prefix(b"#").and_then(|line| line.trim_ascii_start().strip_prefix(b"define"));
+        let is_handed_on = defined.is_some_and(|line| find_all(line, b"has_include").next().is_some());
+        is_asked && !is_handed_on
+    })
+}
+
+/// Headers that only the last step includes, for what cudafe++ writes; the depfile does not name them. Source: nvcc 13.0.
+pub fn hidden_headers(folders: &[PathBuf]) -> Vec<(Vec<u8>, PathBuf)> {
+    let mut found: BTreeMap<PathBuf, Vec<u8>> = BTreeMap::new();
+    let mut open = vec![(b"crt/host_runtime.h".to_vec(), PathBuf::new())];
+    while let Some((name, from)) = open.pop() {
+        let places = folders.iter().chain((!from.as_os_str().is_empty()).then_some(&from));
+        for path in places.map(|folder| folder.join(OsStr::from_bytes(&name))).filter(|path| path.is_file()) {
+            if found.contains_key(&path) || found.len() > MAX_FOLDERS {
+                continue;
+            }
+            let text = fs::read(&path).unwrap_or_default();
+            let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+            open.extend(included(&text).into_iter().map(|name| (name, folder.clone())));
+            found.insert(path, name.clone());
+        }
+    }
+    found.into_iter().map(|(path, name)| (name, path)).collect()
+}
+
+fn included(text: &[u8]) -> Vec<Vec<u8>> {
+    let lines = text.split(|byte| *byte == b'\n').filter_map(|line| line.trim_ascii_start().strip_prefix(b"#"));
+    let rests = lines.filter_map(|line| line.trim_ascii_start().strip_prefix(b"include"));
+    rests.filter_map(|rest| literal(&[b"(", rest.trim_ascii_start()].concat()).map(<[u8]>::to_vec)).collect()
+}
+
+/// Names below a folder that an include could mean: what they are there decides which file is read.
+#[derive(Default)]
+struct Tree {
+    below: BTreeMap<Vec<u8>, Tree>,
+}
+
+impl Tree {
+    fn add(&mut self, name: &[u8]) {
+        let parts = Path::new(OsStr::from_bytes(name)).components().filter(|part| *part != Component::CurDir);
+        let mut at = self;
+        for part in parts {
+            at = at.below.entry(part.as_os_str().as_bytes().to_vec()).or_default();
+        }
+    }
+}
+
+/// A folder in which includes were looked for.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Probe {
+    pub folder: Vec<u8>,
+    /// Those that matter, sorted; none where the folder is not there.
+    pub names: Rc<Vec<Vec<u8>>>,
+    /// Of each: it is there. Empty: the folder is not.
+    pub present: Vec<bool>,
+}
+
+impl Probe {
+    /// The names in the folder are those that they were, as far as they matter.
+    pub fn holds(&self, folder: &Path) -> bool {
+        match (names_in(folder), self.present.is_empty() && self.names.is_empty()) {
+            (Ok(_), is_absent) if is_absent => false,
+            (Ok(there), _) => self.names.iter().zip(&self.present).all(|(name, is_there)| is_in(&there, name) == *is_there),
+            (Err(error), is_absent) => is_absent && is_absence(&error),
+        }
+    }
+
+    pub fn digest(&self) -> Digest {
+        let mut hasher = Hasher::default();
+        self.names.iter().for_each(|name| hasher.add_part(name));
+        hasher.add_part(&self.present.iter().map(|is_there| u8::from(*is_there)).collect::<Vec<_>>());
+        hasher.end()
+    }
+
+    /// The first name that came or went.
+    pub fn changed_name(&self, folder: &Path) -> Option<Vec<u8>> {
+        let there = names_in(folder).ok()?;
+        let mut pairs = self.names.iter().zip(&self.present);
+        pairs.find(|(name, is_there)| is_in(&there, name) != **is_there).map(|(name, _)| name.clone())
+    }
+}
+
+fn is_in(there: &BTreeSet<Vec<u8>>, name: &[u8]) -> bool {
+    name == b".." || there.contains(name)
+}
+
+fn is_absence(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
+fn names_in(folder: &Path) -> io::Result<BTreeSet<Vec<u8>>> {
+    fs::read_dir(folder)?.take(MAX_NAMES).map(|entry| Ok(entry?.file_name().into_vec())).collect()
+}
+
+/// Folders that decide which files are included.
+pub struct Search<'a> {
+    pub cwd: &'a Path,
+    /// Where any header is looked for, as spelled.
+    pub folders: &'a [PathBuf],
+    /// Folders of the files that include others.
+    pub own_folders: &'a [PathBuf],
+    /// What was read, as spelled.
+    pub files: &'a [Vec<u8>],
+    /// What was asked for, or is included by what has no depfile.
+    pub names: &'a [Vec<u8>],
+}
+
+impl Search<'_> {
+    /// Each folder that could have had a file instead of one that was read. Err: there is one that cannot be listed, or
+    /// there are too many.
+    pub fn probes(&self) -> Result<Vec<Probe>, String> {
+        let mut tree = Tree::default();
+        self.spellings().iter().for_each(|name| tree.add(name));
+        let mut found = HashMap::new();
+        for folder in self.all_folders() {
+            add_probes(&folder, &tree, &mut found)?;
+        }
+        let mut probes: Vec<Probe> = found.into_values().collect();
+        probes.sort_by(|one, other| one.folder.cmp(&other.folder));
+        Ok(probes)
+    }
+
+    fn all_folders(&self) -> BTreeSet<PathBuf> {
+        let cwd = [PathBuf::new()];
+        self.folders.iter().chain(self.own_folders).chain(&cwd).map(|folder| self.cwd.join(folder)).collect()
+    }
+
+    /// How each file may be named in an include: its path below each folder that is searched.
+    fn spellings(&self) -> BTreeSet<Vec<u8>> {
+        let mut folders: BTreeSet<Vec<u8>> = BTreeSet::new();
+        let read_from = self.files.iter().filter_map(|file| self.cwd.join(OsStr::from_bytes(file)).parent().map(Path::to_owned));
+        for folder in self.all_folders().into_iter().chain(read_from) {
+            folders.insert(without_slash(folder.as_os_str().as_bytes()));
+            folders.insert(without_slash(normal(&folder).as_os_str().as_bytes()));
+        }
+        let mut found: BTreeSet<Vec<u8>> = self.names.iter().cloned().collect();
+        for file in self.files {
+            let path = self.cwd.join(OsStr::from_bytes(file));
+            for spelled in [path.as_os_str().as_bytes(), normal(&path).as_os_str().as_bytes()] {
+                found.extend(below_each(spelled, &folders));
+            }
+        }
+        found.retain(|name| !name.starts_with(b"/"));
+        found
+    }
+}
+
+fn without_slash(folder: &[u8]) -> Vec<u8> {
+    let end = folder.iter().rposition(|byte| *byte != b'/').map_or(0, |at| at + 1);
+    folder[..end].to_vec()
+}
+
+/// `/a/b/c.h` below `/a` and `/a/b`: `b/c.h` and `c.h`.
+fn below_each<'a>(path: &'a [u8], folders: &'a BTreeSet<Vec<u8>>) -> impl Iterator<Item = Vec<u8>> + 'a {
+    let slashes = (0..path.len()).filter(|at| path[*at] == b'/' && (*at == 0 || path[*at - 1] != b'/'));
+    slashes.filter(|at| folders.contains(&path[..*at])).map(|at| {
+        let rest = &path[at..];
+        rest[rest.iter().position(|byte| *byte != b'/').unwrap_or(rest.len())..].to_vec()
+    })
+}
+
+fn add_probes(folder: &Path, tree: &Tree, found: &mut HashMap<Vec<u8>, Probe>) -> Result<(), String> {
+    let key = folder.as_os_str().as_bytes().to_vec();
+    let names: BTreeSet<Vec<u8>> = tree.below.keys().cloned().collect();
+    let names = match found.get(&key) {
+        Some(old) => names.union(&old.names.iter().cloned().collect()).cloned().collect(),
+        None => names,
+    };
+    if found.len() > MAX_FOLDERS {
+        return Err("headers are looked for in too many folders".to_owned());
+    }
+    match names_in(folder) {
+        Ok(there) => {
+            let present = names.iter().map(|name| is_in(&there, name)).collect();
+            found.insert(key.clone(), Probe { folder: key, names: Rc::new(names.into_iter().collect()), present });
+            for (name, below) in tree.below.iter().filter(|(name, below)| is_in(&there, name) && !below.below.is_empty()) {
+                let inner = folder.join(OsStr::from_bytes(name));
+                add_probes(&inner, below, found)?;
+            }
+            Ok(())
+        }
+        Err(error) if is_absence(&error) => {
+            found.insert(key.clone(), Probe { folder: key, names: Rc::default(), present: Vec::new() });
+            Ok(())
+        }
+        Err(error) => Err(format!("{}: {error}", folder.display())),
+    }
+}

@@ -1,0 +1,121 @@
+//! Notes of nvcc: in `$DECK_FRONTS/nvcc.jsonl` a line when a call starts, and one when it has ended.
+
+use crate::child::{end_figures, Usage};
+use crate::note::{masked, or_null, quoted};
+use crate::nvcc_args::Call;
+use crate::nvcc_keep::Outcome;
+use crate::nvcc_kept::Kept;
+use crate::nvcc_times::Row;
+use std::env;
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::process::parent_id;
+use std::path::PathBuf;
+use std::process;
+use std::time::Duration;
+
+/// What is known when a call has ended.
+#[derive(Default)]
+pub struct End {
+    pub elapsed: Duration,
+    /// As `wait` gives it.
+    pub status: i32,
+    /// None: nvcc did not run.
+    pub usage: Option<Usage>,
+    pub rows: Vec<Row>,
+    /// Tool, arch and bytes.
+    pub memory: Vec<(String, Option<String>, u64)>,
+    pub files: Vec<Kept>,
+    /// The folder that has them.
+    pub kept: PathBuf,
+}
+
+/// What the depfile cache said.
+pub struct Asked {
+    verdict: &'static str,
+    why: String,
+    outcome: Outcome,
+}
+
+impl Asked {
+    fn new(verdict: &'static str, why: String) -> Asked {
+        Asked { verdict, why, outcome: Outcome::default() }
+    }
+
+    pub fn off() -> Asked {
+        Asked::new("off", String::new())
+    }
+
+    pub fn hit(inputs: Vec<PathBuf>) -> Asked {
+        let outcome = Outcome { inputs: Some(inputs), ..Outcome::default() };
+        Asked { outcome, ..Asked::new("hit", String::new()) }
+    }
+
+    pub fn bypass(why: String) -> Asked {
+        Asked::new("bypass", why)
+    }
+
+    pub fn miss(why: String) -> Asked {
+        Asked::new("miss", why)
+    }
+
+    /// What became of a miss.
+    pub fn learn(&mut self, outcome: Outcome) {
+        self.outcome = outcome;
+    }
+}
+
+pub fn start_line(call: &Call, id: &str, at: Duration, is_launched: bool) -> String {
+    let variable = |name: &str| or_null(env::var_os(name));
+    let sources = call.sources();
+    format!(
+        "{{\"nvcc\":\"{id}\",\"at\":{:.6},\"pid\":{},\"parent\":{},\"cwd\":{},\"argv\":{},\"tool\":{},\
+         \"launcher\":{is_launched},\"sources\":{},\"output\":{},\"kind\":\"{}\",\"archs\":{},\"package\":{},\
+         \"manifest_dir\":{},\"out_dir\":{}}}\n",
+        at.as_secs_f64(),
+        process::id(),
+        parent_id(),
+        quoted(call.cwd.as_os_str()),
+        list(masked(&call.argv).iter().map(|word| quoted(word))),
+        quoted(call.tool.as_os_str()),
+        list(sources.iter().map(|source| quoted(call.at(source).as_os_str()))),
+        or_null(call.outputs().into_iter().next()),
+        call.kind.name(),
+        list(call.archs.iter().map(|arch| quoted(OsStr::new(arch)))),
+        variable("CARGO_PKG_NAME"),
+        variable("CARGO_MANIFEST_DIR"),
+        variable("OUT_DIR"),
+    )
+}
+
+pub fn end_line(call: &Call, id: &str, end: &End, asked: &Asked) -> String {
+    let text = |text: &str| quoted(OsStr::new(text));
+    let arch = |arch: &Option<String>| or_null(arch.as_ref());
+    let outcome = &asked.outcome;
+    let output = call.outputs().first().and_then(|path| fs::metadata(path).ok()).map(|found| found.len());
+    let inputs = outcome.inputs.as_ref().map(|inputs| list(inputs.iter().map(|path| quoted(path.as_os_str()))));
+    format!(
+        "{{\"end\":\"{id}\",{},\"output_bytes\":{},\"verdict\":\"{}\",\"why\":{},\"not_kept\":{},\"stale\":{},\
+         \"inputs\":{},\"times\":{},\"memory\":{},\"kept\":{},\"files\":{}}}\n",
+        end_figures(end.elapsed, end.status, end.usage.as_ref()),
+        bare(output),
+        asked.verdict,
+        text(&asked.why),
+        or_null((!outcome.why_not_kept.is_empty()).then_some(&outcome.why_not_kept)),
+        bare(outcome.is_stale),
+        bare(inputs),
+        list(end.rows.iter().map(|row| format!("[{},{},{}]", text(&row.phase), arch(&row.arch), row.ms))),
+        list(end.memory.iter().map(|(tool, of, bytes)| format!("[{},{},{bytes}]", text(tool), arch(of)))),
+        or_null((!end.files.is_empty()).then_some(&end.kept)),
+        list(end.files.iter().map(|file| format!("[{},\"{}\",{}]", arch(&file.arch), file.kind, text(&file.name)))),
+    )
+}
+
+fn list(items: impl Iterator<Item = String>) -> String {
+    format!("[{}]", items.collect::<Vec<_>>().join(","))
+}
+
+/// What is JSON as it is, or `null`.
+fn bare(value: Option<impl ToString>) -> String {
+    value.map_or("null".to_owned(), |value| value.to_string())
+}

@@ -1,0 +1,90 @@
+//! What a child prints goes on to where ours would go, as it comes, and is kept.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, FromRawFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
+use std::process::{Command, Stdio};
+use std::thread::{self, JoinHandle};
+
+/// More than this is not kept.
+const MAX_KEPT_BYTES: usize = 16 << 20;
+const PIECE: usize = 1 << 16;
+
+extern "C" {
+    fn pipe(ends: *mut [i32; 2]) -> i32;
+}
+
+/// Copies the output of one child.
+pub struct Tee {
+    /// Its ends of the pipes, until the child has them.
+    theirs: Vec<OwnedFd>,
+    out: Option<JoinHandle<Option<Vec<u8>>>>,
+    err: JoinHandle<Option<Vec<u8>>>,
+}
+
+impl Tee {
+    /// Have a child print into it. Where our output and errors are one object, so are the child's: what it prints keeps
+    /// its order. None: it cannot be; the child prints where we do.
+    pub fn on(command: &mut Command) -> Option<Tee> {
+        let (out, err) = (File::from(io::stdout().as_fd().try_clone_to_owned().ok()?), File::from(io::stderr().as_fd().try_clone_to_owned().ok()?));
+        let identity = |file: &File| file.metadata().map(|about| (about.dev(), about.ino())).ok();
+        let is_one = identity(&out).is_some() && identity(&out) == identity(&err);
+        let (err_end, theirs) = new_pipe()?;
+        let mut all = vec![theirs];
+        let out_end = if is_one { None } else { Some(new_pipe()?) };
+        let out = out_end.map(|(end, theirs)| {
+            all.push(theirs);
+            (end, out)
+        });
+        let end = |at: usize| all.get(at).unwrap_or(&all[0]).try_clone().ok();
+        let (for_out, for_err) = (end(1)?, end(0)?);
+        command.stdout(Stdio::from(for_out)).stderr(Stdio::from(for_err));
+        let out = out.map(|(end, to)| thread::spawn(move || copy(end, to)));
+        Some(Tee { theirs: all, out, err: thread::spawn(move || copy(err_end, err)) })
+    }
+
+    /// The child has begun: nobody but it writes from now on.
+    pub fn let_go(&mut self, command: &mut Command) {
+        self.theirs.clear();
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+    }
+
+    /// All that it printed, as output and errors; errors alone where they are one. None: too much to be kept.
+    pub fn end(self) -> Option<(Vec<u8>, Vec<u8>)> {
+        let out = self.out.map_or(Some(Vec::new()), |thread| thread.join().ok().flatten());
+        let err = self.err.join().ok().flatten();
+        Some((out?, err?))
+    }
+}
+
+/// Our end, and the one that is written to. Neither stays open in a child by itself.
+fn new_pipe() -> Option<(File, OwnedFd)> {
+    let mut ends = [0; 2];
+    if unsafe { pipe(&mut ends) } != 0 {
+        return None;
+    }
+    let [ours, theirs] = ends.map(|fd| unsafe { OwnedFd::from_raw_fd(fd) });
+    // A clone is closed on exec.
+    Some((File::from(ours.try_clone().ok()?), theirs.try_clone().ok()?))
+}
+
+/// Where nobody reads any more, nobody writes any more either: as without us, the child gets a signal.
+fn copy(mut from: File, mut to: File) -> Option<Vec<u8>> {
+    let mut kept = Some(Vec::new());
+    let mut piece = vec![0; PIECE];
+    loop {
+        let size = match from.read(&mut piece) {
+            Ok(0) => return kept,
+            Ok(size) => size,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(_) => return None,
+        };
+        to.write_all(&piece[..size]).ok()?;
+        let has_room = kept.as_ref().is_some_and(|kept| kept.len() + size <= MAX_KEPT_BYTES);
+        match &mut kept {
+            Some(kept) if has_room => kept.extend_from_slice(&piece[..size]),
+            _ => kept = None,
+        }
+    }
+}
