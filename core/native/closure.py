@@ -133,12 +133,13 @@ def _bases(name: str, ground: Ground) -> list[str]:
     return [one for one in (*bases, ground.workspace) if one]
 
 
-def _of_depfile(name: str, bases: Sequence[str]) -> Iterator[Made]:
+def _of_depfile(name: str, bases: Sequence[str], known: str = "") -> Iterator[Made]:
+    """`known`: what it is of, where that is told elsewhere."""
     for rule in read_depfile(read_head(name, MAX_BYTES) or b""):
         base = next((one for one in bases if os.path.exists(_absolute(rule.inputs[0], one))), bases[0])
         inputs = tuple(dict.fromkeys(_absolute(one, base) for one in rule.inputs))
         targets = [_absolute(one, place) for one in rule.targets for place in (base, os.path.dirname(name), *bases)]
-        output = next((one for one in targets if os.path.exists(one)), _beside(name))
+        output = known or next((one for one in targets if os.path.exists(one)), _beside(name))
         if output:
             yield Made(output, _source_of(inputs), inputs, "depfile", name)
 
@@ -151,18 +152,38 @@ def _beside(name: str) -> str:
 
 
 def _of_calls(latest: dict[str, NvccCall], ask: Ask | None) -> Iterator[Made]:
-    """What the front noted, where the call left a depfile, or nvcc is asked."""
+    """What the front noted, where the call left a depfile, it noted the inputs, or nvcc is asked."""
+    gone: dict[str, list[Made]] = {}
     for output, call in latest.items():
-        if not os.path.exists(output) or not call.sources:
+        if not call.sources:
             continue
-        if call.inputs:
-            yield Made(output, call.sources[0], tuple(dict.fromkeys((*call.sources, *call.inputs))), "nvcc")
-        for name in _depfiles_of(call):
-            yield from (made._replace(output=output) for made in _of_depfile(name, [call.cwd or "/"]))
-        asked = ask(call) if ask is not None and not call.inputs else None
-        if asked:
-            inputs = tuple(dict.fromkeys(_absolute(one, call.cwd) for one in asked))
-            yield Made(output, call.sources[0], inputs, "nvcc")
+        made = next(_of_call(output, call, ask), None)
+        if made is not None and os.path.exists(output):
+            yield made
+        elif made is not None:
+            for holder in _holders(output, latest.values()):
+                gone.setdefault(holder, []).append(made)
+    for holder, parts in gone.items():
+        inputs = dict.fromkeys(path for part in parts for path in part.inputs)
+        yield Made(holder, parts[0].source, tuple(inputs), parts[0].known_by, parts[0].note)
+
+
+def _of_call(output: str, call: NvccCall, ask: Ask | None) -> Iterator[Made]:
+    if call.inputs:
+        yield Made(output, call.sources[0], tuple(dict.fromkeys((*call.sources, *call.inputs))), "nvcc")
+    for name in _depfiles_of(call):
+        yield from (made._replace(output=output) for made in _of_depfile(name, [call.cwd or "/"], output))
+    asked = ask(call) if ask is not None and not call.inputs else None
+    if asked:
+        yield Made(output, call.sources[0], tuple(dict.fromkeys(_absolute(one, call.cwd) for one in asked)), "nvcc")
+
+
+def _holders(output: str, calls: Iterable[NvccCall]) -> Iterator[str]:
+    """Libraries and programs that an object went into which is there no more."""
+    for call in calls:
+        is_one = call.kind in ("library", "link", "program") and os.path.exists(call.output)
+        if is_one and any(_absolute(word, call.cwd) == output for word in call.argv if not word.startswith("-")):
+            yield call.output
 
 
 def _depfiles_of(call: NvccCall) -> Iterator[str]:
@@ -172,6 +193,8 @@ def _depfiles_of(call: NvccCall) -> Iterator[str]:
             yield _absolute(words[at + 1], call.cwd)
         elif word.startswith("--dependency-output="):
             yield _absolute(word.partition("=")[2], call.cwd)
+        elif word in ("-MD", "-MMD", "--generate-dependencies-with-compile"):
+            yield os.path.splitext(call.output)[0] + ".d"
 
 
 def _of_text(names: Sequence[str], ground: Ground, latest: dict[str, NvccCall]) -> Iterator[Made]:

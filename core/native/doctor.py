@@ -21,6 +21,8 @@ from core.plan.findings import SEVERITIES
 from core.plan.small_file import read_small
 
 _GIT_LIMIT_S = 20.0
+_FETCHED = ("/registry/src/", "/git/checkouts/")
+"""In paths of packages that cargo fetched, whatever its home is now."""
 
 
 class Place(NamedTuple):
@@ -113,7 +115,8 @@ def calls_in(paths: Paths, place: Place) -> tuple[NvccCall, ...]:
 def _is_wanted(script: ScriptRun, place: Place, only: str) -> bool:
     if not script.root or (only and script.package != only):
         return False
-    return bool(only) or not script.root.startswith(tuple(f"{home}/" for home in _homes(place.env)))
+    is_foreign = any(part in script.root for part in _FETCHED)
+    return bool(only) or not (is_foreign or script.root.startswith(tuple(f"{home}/" for home in _homes(place.env))))
 
 
 def _homes(env: Mapping[str, str]) -> tuple[str, ...]:

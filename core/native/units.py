@@ -35,10 +35,12 @@ class Unit(NamedTuple):
 
 def compiled_units(build_dir: str, workspace: str, since_ns: int = 0) -> tuple[Unit, ...]:
     """Crates whose compiler was started since then; what cannot be read is left out."""
-    return tuple(unit for place in unit_places(build_dir) for unit in _units(place, workspace, since_ns))
+    notes: dict[str, dict[str, str]] = {}
+    return tuple(unit for place in unit_places(build_dir) for unit in _units(place, workspace, since_ns, notes))
 
 
-def _units(place: UnitPlace, workspace: str, since_ns: int) -> Iterator[Unit]:
+def _units(place: UnitPlace, workspace: str, since_ns: int, notes: dict[str, dict[str, str]]) -> Iterator[Unit]:
+    """`notes`: names of compilers' notes by key, of each folder that was listed."""
     try:
         invoked = os.stat(place.fingerprint + "/invoked.timestamp").st_mtime_ns
         names = sorted(os.listdir(place.fingerprint))
@@ -52,20 +54,28 @@ def _units(place: UnitPlace, workspace: str, since_ns: int) -> Iterator[Unit]:
             record = read_json(f"{place.fingerprint}/{name}", MAX_BYTES)
             needs = tuple(needs_of(record)) if isinstance(record, dict) else ()
             fingerprint = read_fingerprint(f"{place.fingerprint}/{target}")
-            sources = tuple(_sources(place, workspace))
+            sources = tuple(_sources(place, workspace, notes))
             yield Unit(place.package, target, place.profile, invoked, fingerprint, needs, sources)
 
 
-def _sources(place: UnitPlace, workspace: str) -> Iterator[str]:
+def _sources(place: UnitPlace, workspace: str, notes: dict[str, dict[str, str]]) -> Iterator[str]:
     """Of the compiler's notes those of this unit: `…-07b3eebc270571c4.d`, or all of the unit's own folder."""
     is_own = place.fingerprint.endswith("/fingerprint")
     folder = place.compiled if is_own else os.path.dirname(os.path.dirname(place.fingerprint)) + "/deps"
+    if folder not in notes:
+        notes[folder] = {"" if is_own else _key(name): name for name in _names(folder) if name.endswith(".d")}
+    name = notes[folder].get("" if is_own else place.key)
+    if name is not None:
+        rules = read_depfile(read_head(f"{folder}/{name}", MAX_BYTES) or b"")
+        yield from (os.path.normpath(os.path.join(workspace, one)) for rule in rules[:1] for one in rule.inputs)
+
+
+def _key(name: str) -> str:
+    return name[:-2].rpartition("-")[2]
+
+
+def _names(folder: str) -> list[str]:
     try:
-        names = sorted(os.listdir(folder))
+        return sorted(os.listdir(folder))
     except OSError:
-        return
-    for name in names:
-        if name.endswith(".d" if is_own else f"-{place.key}.d"):
-            rules = read_depfile(read_head(f"{folder}/{name}", MAX_BYTES) or b"")
-            yield from (os.path.normpath(os.path.join(workspace, one)) for rule in rules[:1] for one in rule.inputs)
-            return
+        return []

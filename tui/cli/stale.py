@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 from core.errors import UsageError
 from core.native.build_script_mend import changed
 from core.native.doctor import Examined, Place, examine
+from core.native.nvcc_ask import asker
 from core.native.prove_finding import Confirmed, confirm
-from core.native.prove_setup import proof_of
+from core.native.prove_setup import plain_env, proof_of
 from core.native.stale_findings import Found, Mend
 from core.native.stale_place import find_place
 from core.paths import Paths
@@ -56,7 +57,7 @@ def run(argv: list[str], world: World) -> int:
         raise UsageError("--json shows the diffs, --apply makes the changes: one of both")
     paths = common.user_paths()
     place = find_place(paths, current_folder(), dict(os.environ), given.target_dir)
-    found = examine(paths, place, given.package or "")
+    found = examine(paths, place, given.package or "", asker(plain_env(place.env)) if given.ask else None)
     proofs = _proofs(paths, place, found) if given.prove and found.found else ()
     if given.json:
         common.print_json("stale", **record(found, place, proofs))
@@ -87,6 +88,8 @@ def _parser() -> common.Parser:
     parser.epilog = _EXIT_CODES
     parser.add_argument("-p", "--package", metavar="PKG", help="only this one, which may be of a registry")
     parser.add_argument("--target-dir", metavar="DIR", help="look there, instead of where cargo would build")
+    parser.add_argument("--ask", action="store_true", help="ask nvcc (-M) for the inputs of calls that left no depfile, "
+                        "2 s each")  # fmt: skip
     parser.add_argument("--prove", action="store_true", help="try each finding, and what mends it, in a scratch world; "
                         "the checkout and its target dir stay as they are")  # fmt: skip
     parser.add_argument("--apply", action="store_true", help="change the build scripts as the diffs say, after a yes")
