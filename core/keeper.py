@@ -12,6 +12,7 @@ from core import events as e
 from core import history, retention
 from core.clock import Clock
 from core.native.iteration_watch import IterationWatch, settle
+from core.native.seen_run import has_called_nvcc, remember_run
 from core.paths import Paths
 from core.watched import WatchedRun
 
@@ -106,6 +107,8 @@ class Keeper:
         """Put a run that ended into history, and among the iterations."""
         if (draft := self._iterations.ended(run)) is not None:
             self._aside("iterations", partial(settle, self._paths, draft))
+        if has_called_nvcc(self._paths, run):
+            self._aside("inputs", partial(remember_run, self._paths, run))
         found = self._open_history()
         ended = history.read_run(self._paths, run)
         if found is None or ended is None:

@@ -88,7 +88,7 @@ def case_of(
     ask: Ask | None = None,
 ) -> Case:  # fmt: skip
     """All that is known of one build script; what is certain of its inputs is kept."""
-    ground = Ground(script, place.workspace, place.build_dir, toolkits_of(calls, place.env), _homes(place.env))
+    ground = Ground(script, place.workspace, place.build_dir, toolkits_of(calls, place.env), homes_of(place.env))
     made = made_of(ground, calls, ask)
     is_plain = script.directives.is_empty
     listed = list_package(script.root, place.cargo, place.env) if is_plain and script.root else None
@@ -116,10 +116,11 @@ def _is_wanted(script: ScriptRun, place: Place, only: str) -> bool:
     if not script.root or (only and script.package != only):
         return False
     is_foreign = any(part in script.root for part in _FETCHED)
-    return bool(only) or not (is_foreign or script.root.startswith(tuple(f"{home}/" for home in _homes(place.env))))
+    return bool(only) or not (is_foreign or script.root.startswith(tuple(f"{home}/" for home in homes_of(place.env))))
 
 
-def _homes(env: Mapping[str, str]) -> tuple[str, ...]:
+def homes_of(env: Mapping[str, str]) -> tuple[str, ...]:
+    """Folders of cargo and rustup: nobody edits what lies there."""
     home = env.get("HOME") or os.path.expanduser("~")
     places = (env.get("CARGO_HOME") or home + "/.cargo", env.get("RUSTUP_HOME") or home + "/.rustup")
     return tuple(dict.fromkeys(one for place in places for one in (place.rstrip("/"), os.path.realpath(place))))

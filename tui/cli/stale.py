@@ -88,7 +88,7 @@ def _parser() -> common.Parser:
     parser.epilog = _EXIT_CODES
     parser.add_argument("-p", "--package", metavar="PKG", help="only this one, which may be of a registry")
     parser.add_argument("--target-dir", metavar="DIR", help="look there, instead of where cargo would build")
-    parser.add_argument("--ask", action="store_true", help="ask nvcc (-M) for the inputs of calls that left no depfile, "
+    parser.add_argument("--ask", action="store_true", help="ask nvcc for inputs of calls that left no depfile (-M), "
                         "2 s each")  # fmt: skip
     parser.add_argument("--prove", action="store_true", help="try each finding, and what mends it, in a scratch world; "
                         "the checkout and its target dir stay as they are")  # fmt: skip
