@@ -15,6 +15,7 @@ from core.errors import JournalError
 from core.keeper import Keeper
 from core.late_plan import LatePlans
 from core.machine_journal import HostReader, MachineJournal
+from core.native.clean_notes import findings_for
 from core.observer import Observer
 from core.pace import Pace
 from core.paths import Paths
@@ -192,6 +193,8 @@ class Engine:
         )
         if adopted.is_new and (typical := self._keeper.typical(record.started, self._clock())):
             adopted.run.note([typical])
+        if adopted.is_new and (cleaned := findings_for(self.paths, record.started)):
+            adopted.run.found(cleaned, self._clock())
         self._keeper.run_adopted(record.started)
         self._late.add(adopted.run)
         self._open[name] = OpenRun(adopted.run, adopted.is_ended, self._monotonic())

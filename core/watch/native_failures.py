@@ -127,7 +127,7 @@ class NativeFailureReader:
             return []
         found: list[NativeFault] = []
         for line in text.split(b"\n")[:-1]:
-            found += self._line(strip_sgr_bytes(line[:_LOOKED_AT]).rstrip(b"\r"))
+            found += self._line(_last_state(line))
         return found[:_MAX_A_CHUNK]
 
     def close(self) -> list[NativeFault]:
@@ -160,6 +160,12 @@ class NativeFailureReader:
         return [
             one._replace(package=spoken[1].decode()) for one in self._tools.take(line[spoken.end() :].strip())
         ]  # fmt: skip
+
+
+def _last_state(line: bytes) -> bytes:
+    """The line as it was left: behind cargo's progress, which begins anew after each `\\r`, and without colours."""
+    shown = line.rstrip(b"\r").rpartition(b"\r")[2]
+    return strip_sgr_bytes(shown[:_LOOKED_AT].removeprefix(b"\x1b[K"))
 
 
 class _Blocks:

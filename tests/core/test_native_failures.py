@@ -124,6 +124,15 @@ def test_a_coloured_build_is_read_too() -> None:
     assert [one.kind for one in faults("cargo-arch", content)] == [ARCH]
 
 
+@pytest.mark.parametrize("end", [b"\r", b"\r\x1b[K"])
+def test_what_follows_cargos_progress_in_the_same_line_is_read(end: bytes) -> None:
+    progress = (b"    Building [===>    ] 1/4: kern(build)" + b" " * 90 + end) * 50
+    content = (DATA / "cargo-arch.log").read_bytes().replace(b"error: failed", progress + b"error: failed", 1)
+    assert [(one.kind, one.package) for one in faults("cargo-arch", content)] == [(ARCH, "worker-kernels")]
+    windows = (DATA / "nvcc-arch.log").read_bytes().replace(b"\n", b"\r\n")
+    assert faults("nvcc-arch", windows) == faults("nvcc-arch")
+
+
 def test_several_symbols_of_one_link_are_one_failure() -> None:
     lines = b"".join(
         b"/usr/bin/ld: a.o: in function `f':\na.c:1: undefined reference to `s%d'\n" % n for n in range(40)

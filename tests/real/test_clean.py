@@ -1,0 +1,295 @@
+"""`cargo deck clean` and `cargo clean` through the shim, with real cargo, real builds and a real CMake."""
+
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.real.product import COMMAND, Deck, until
+from tests.real.ptys import Answer, run_in_terminal, run_piped
+
+_BUILD = """use std::process::Command;
+fn main() {
+    println!("cargo:rerun-if-changed=build.rs");
+    println!("cargo:rerun-if-changed=native");
+    if let Ok(gate) = std::env::var("GATE") {
+        std::fs::write(format!("{gate}.reached"), "").unwrap();
+        std::fs::read(gate).unwrap();
+    }
+    let out = std::env::var("OUT_DIR").unwrap();
+    if std::path::Path::new("native/CMakeLists.txt").exists() {
+        for words in [vec!["-S", "native", "-B", "native/build"], vec!["--build", "native/build"]] {
+            let done = Command::new("cmake").args(&words).status().unwrap();
+            assert!(done.success(), "cmake {words:?} failed");
+        }
+        println!("cargo:rustc-link-search=native=kern/native/build");
+    }
+    std::fs::write(out + "/table.rs", "pub const N: u32 = 3;").unwrap();
+}
+"""
+_LISTS = """cmake_minimum_required(VERSION 3.18)
+project(native LANGUAGES C)
+add_library(native STATIC one.c)
+"""
+
+
+@pytest.fixture
+def workspace(deck: Deck) -> Path:
+    """Two packages; `kern` has a build script."""
+    root = Path(deck.folder, "ws")
+    files = {
+        "Cargo.toml": '[workspace]\nresolver = "2"\nmembers = ["kern", "app"]\n',
+        "kern/Cargo.toml": '[package]\nname = "kern"\nversion = "0.1.0"\nedition = "2021"\n',
+        "kern/build.rs": _BUILD,
+        "kern/src/lib.rs": 'include!(concat!(env!("OUT_DIR"), "/table.rs"));\n',
+        "kern/native/keep": "",
+        "app/Cargo.toml": '[package]\nname = "app"\nversion = "0.1.0"\nedition = "2021"\n'
+        '[dependencies]\nkern = { path = "../kern" }\n',
+        "app/src/main.rs": 'fn main() { println!("{}", kern::N); }\n',
+    }
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    return root
+
+
+def cargo(deck: Deck, cwd: Path, *words: str, **env: str) -> "subprocess.CompletedProcess[str]":
+    """The machine's cargo alone."""
+    return subprocess.run(
+        ["cargo", *words], cwd=cwd, env={**deck.env, **env}, capture_output=True, text=True, check=False
+    )
+
+
+def removed_by(deck: Deck, workspace: Path, *words: str) -> int:
+    """Files that cargo removes, counted in a copy (its own number has some of them twice)."""
+    with tempfile.TemporaryDirectory(dir=deck.folder) as folder:
+        twin = shutil.copytree(workspace, f"{folder}/twin")
+        counts = []
+        for before in (True, False):
+            counts.append(sum(len(names) for _, _, names in os.walk(f"{twin}/target")))
+            assert not before or cargo(deck, Path(twin), "clean", *words).returncode == 0
+        return counts[0] - counts[1]
+
+
+def test_what_would_be_lost_is_what_cargo_would_remove(deck: Deck, workspace: Path) -> None:
+    for typed in (("build",), ("build", "--release"), ("test", "--no-run"), ("doc",)):
+        assert cargo(deck, workspace, *typed).returncode == 0
+    for line in ("", "--release", "--profile dev", "--doc", "-p kern", "-p kern --release", "--workspace"):
+        words = line.split()
+        told = deck.json("clean", "--dry-run", "--json", *words, cwd=str(workspace))
+        assert told["loss"]["files"] == removed_by(deck, workspace, *words), words
+        assert told["loss"]["bytes"] == sum(told["loss"]["kinds"].values()) > 0
+    whole = deck.json("clean", "--dry-run", "--json", cwd=str(workspace))
+    assert {"deps", "incremental", "build scripts", "docs"} <= {*whole["loss"]["kinds"]}
+    said = subprocess.run(["du", "-s", "-B1", workspace / "target"], capture_output=True, text=True, check=True).stdout
+    folders = sum(os.stat(at).st_blocks * 512 for at, _, _ in os.walk(workspace / "target"))
+    assert whole["loss"]["bytes"] == int(said.split()[0]) - folders
+    assert [one["command"] for one in whole["choices"]] == [
+        "cargo deck clean --profile dev", "cargo deck clean --profile release", "cargo deck clean --doc",
+        "cargo deck clean",
+    ]  # fmt: skip
+    assert (whole["cleaned"], (workspace / "target/debug/app").exists()) == (None, True)
+
+
+def test_seconds_come_from_the_history_and_the_packages_that_follow_are_told(deck: Deck, workspace: Path) -> None:
+    path = start_held(deck, workspace)
+    until(lambda: deck.json("ps", "--json")["runs"][0]["in_flight"], 20, "the engine sees the script run")
+    path.write_bytes(b"")
+    ended(deck, "claude-1")
+
+    def told() -> Any:
+        loss = deck.json("clean", "--dry-run", "--json", "-p", "kern", cwd=str(workspace))["loss"]
+        return loss if loss["known_units"] and loss["after_s"] else None
+
+    loss = until(told, 20, "the engine has put the run into its history")
+    assert (loss["units"], loss["after_units"]) == (3, 1)
+    assert 0 < loss["after_s"] < 60
+    assert 0 < loss["rebuild_s"] < 60
+
+
+def shim_env(deck: Deck) -> dict[str, str]:
+    return {**deck.env, "PATH": f"{deck.shim()}:{deck.env['PATH']}"}
+
+
+def notes(deck: Deck) -> list[dict[str, Any]]:
+    path = Path(deck.state, "cleans.jsonl")
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+_RARE = ("--release", "-n", "-q", "--help", "-v --doc", "--color always", "+stable clean")
+
+
+@pytest.mark.parametrize(
+    "words", ["", "-p kern", "-p nosuch --wrong", *(pytest.param(one, marks=pytest.mark.long) for one in _RARE)]
+)
+def test_without_a_terminal_the_shims_clean_is_cargos(deck: Deck, workspace: Path, words: str) -> None:
+    env = shim_env(deck)
+    assert cargo(deck, workspace, "build").returncode == 0
+    twin = Path(deck.folder, "twin")
+    shutil.copytree(workspace, twin, symlinks=True)
+    line = f"cargo {words}" if words.startswith("+") else f"cargo clean {words}"
+    ours = run_piped(line, cwd=str(workspace), env=env)
+    theirs = run_piped(line, cwd=str(twin), env=deck.env)
+    paths = str(twin).encode(), str(workspace).encode()
+    assert (ours.status, ours.out, ours.err) == (theirs.status, theirs.out, theirs.err.replace(*paths))
+    left = [sorted(str(path.relative_to(root)) for path in root.rglob("*")) for root in (workspace, twin)]
+    assert left[0] == left[1]
+
+
+def test_a_clean_is_noted_and_the_run_that_pays_for_it_says_so(deck: Deck, workspace: Path) -> None:
+    env = shim_env(deck)
+    for _ in range(2):
+        assert deck.run("build", "--agent", "claude-1", cwd=str(workspace)).returncode == 0
+        ended(deck, "claude-1")
+        assert run_piped("cargo clean", cwd=str(workspace), env=env).status == 0
+    first, second = notes(deck)
+    assert first["target_dir"] == str(workspace / "target")
+    assert first["size_bytes"] > 1_000_000
+    assert first["command"] == "cargo clean"
+    assert first["units"] == second["units"] == 4
+    assert second["seconds"] > 0
+    for at in range(2):
+        run = deck.run("build", "--detach", "--agent", "claude-1", cwd=str(workspace)).stdout.strip()
+        row = ended(deck, run)
+        assert ("cleaned-before" in [one["id"] for one in row["findings"]]) is (at == 0)
+        assert row["state"] == "done"
+
+
+def ended(deck: Deck, run: str) -> dict[str, Any]:
+    """The run on the board when its journal says that it is over; `run`: an id, or an agent's newest one."""
+
+    def over() -> Any:
+        rows = deck.json("ps", "--json", "--all")["runs"]
+        mine = [row for row in rows if run in (row["run"], row["agent"])]
+        newest = max(mine, key=lambda row: str(row["run"]), default=None)
+        return newest if newest and newest["ended_at"] is not None else None
+
+    return dict(until(over, 60, f"{run} is over"))
+
+
+def start_held(deck: Deck, workspace: Path) -> Path:
+    """A build of claude-1 that is held up in its build script; the pipe that lets it go."""
+    path = Path(deck.folder, "gate")
+    os.mkfifo(path)
+    done = deck.run("build", "--detach", "--agent", "claude-1", cwd=str(workspace), env={"GATE": str(path)})
+    assert done.returncode == 0, done.stderr
+    until(lambda: Path(f"{path}.reached").exists(), 60, "the build script runs")
+    return path
+
+
+def test_nothing_is_removed_while_somebody_builds_there(deck: Deck, workspace: Path) -> None:
+    path = start_held(deck, workspace)
+    before = sorted(map(str, (workspace / "target").rglob("*")))
+    for words in (("--yes",), ("--yes", "--release"), ("--json",)):
+        done = deck.run("clean", *words, cwd=str(workspace))
+        assert done.returncode == 1
+        assert "claude-1: build builds in" in done.stderr
+    assert sorted(map(str, (workspace / "target").rglob("*"))) == before
+    assert deck.run("clean", "--dry-run", "--yes", cwd=str(workspace)).returncode == 0
+    shim = shim_env(deck)
+    waiting = subprocess.Popen(["cargo", "clean"], cwd=workspace, env=shim, stderr=subprocess.PIPE, text=True)
+    assert waiting.stderr is not None
+    assert waiting.stderr.readline() == f"cargo-deck: waits: claude-1: build builds in {workspace}/target\n"
+    assert (workspace / "target").exists()
+    path.write_bytes(b"")
+    assert waiting.wait(60) == 0
+    assert "Removed" in waiting.stderr.read()
+    waiting.stderr.close()
+    assert deck.json("wait", "claude-1", "--json")["code"] == 0
+    assert not (workspace / "target").exists()
+
+
+def test_who_builds_is_said_of_a_cargo_that_is_not_ours_too(deck: Deck, workspace: Path) -> None:
+    path = Path(deck.folder, "gate")
+    os.mkfifo(path)
+    foreign = subprocess.Popen(["cargo", "build", "-q"], cwd=workspace, env={**deck.env, "GATE": str(path)})
+    until(lambda: Path(f"{path}.reached").exists(), 60, "the build script runs")
+    done = deck.run("clean", "--yes", cwd=str(workspace))
+    assert done.returncode == 1
+    assert f"process {foreign.pid}" in done.stderr
+    path.write_bytes(b"")
+    assert foreign.wait(60) == 0
+    assert deck.run("clean", "--yes", cwd=str(workspace)).returncode == 0
+    assert not (workspace / "target").exists()
+
+
+def test_an_agents_own_target_dir_is_cleaned_and_the_others_left(deck: Deck, workspace: Path) -> None:
+    path = start_held(deck, workspace)
+    assert deck.run("build", "--agent", "claude-2", cwd=str(workspace)).returncode == 0
+    path.write_bytes(b"")
+    deck.run("wait", "claude-1")
+    told = deck.json("clean", "--dry-run", "--json", "--agent", "claude-2", cwd=str(workspace))
+    assert told["is_private"] is True
+    private = Path(told["target_dir"])
+    assert (private / "debug/app").exists()
+    done = run_piped("cargo clean", cwd=str(workspace), env={**shim_env(deck), "AGENT_ID": "claude-2"})
+    assert done.status == 0
+    assert (private.exists(), (workspace / "target/debug/app").exists()) == (False, True)
+
+
+def test_on_a_terminal_nothing_goes_before_a_number_is_typed(deck: Deck, workspace: Path) -> None:
+    for words in (("build",), ("build", "--release")):
+        assert cargo(deck, workspace, *words).returncode == 0
+    env = shim_env(deck)
+    shown = run_in_terminal("cargo clean", cwd=str(workspace), env=env, answers=[Answer(b"none] ", b"\r")])
+    assert shown.status == 0
+    assert b"to compile it again: " in shown.out
+    assert b"2  cargo deck clean --profile release" in shown.out
+    assert (workspace / "target/release/app").exists()
+    shown = run_in_terminal("cargo clean", cwd=str(workspace), env=env, answers=[Answer(b"none] ", b"2\r")])
+    assert (shown.status, b"Removed" in shown.out) == (0, True)
+    assert [(workspace / "target" / name).exists() for name in ("debug/app", "release")] == [True, False]
+    shown = run_in_terminal(f"{COMMAND} clean --yes", cwd=str(workspace), env=env)
+    assert (shown.status, (workspace / "target").exists()) == (0, False)
+
+
+def test_a_workspace_that_was_moved_is_mended_by_removing_one_folder(deck: Deck, workspace: Path) -> None:
+    (workspace / "kern/native/CMakeLists.txt").write_text(_LISTS)
+    (workspace / "kern/native/one.c").write_text("int one(void) { return 1; }\n")
+    (workspace / ".gitignore").write_text("target\nbuild\n")
+    assert deck.run("build", "--agent", "claude-1", cwd=str(workspace)).returncode == 0
+    moved = Path(deck.folder, "moved")
+    shutil.move(workspace, moved)
+    (moved / "kern/native/one.c").write_text("int one(void) { return 2; }\n")
+    broken = deck.run("build", "--agent", "claude-1", cwd=str(moved))
+    assert "CMakeCache.txt" in broken.stderr
+    assert broken.returncode == 101
+    folder = moved / "kern/native/build"
+    mend = f"cargo deck clean --cmake {folder}"
+    row = ended(deck, "claude-1")
+    assert [(one["id"], one["mend"]) for one in row["findings"]] == [("cmake-cache-stale", mend)]
+    told = deck.json("clean", "--dry-run", "--json", cwd=str(moved))
+    assert told["last_log"]["findings"][0]["mend"] == mend
+    assert told["choices"][0]["command"] == mend
+    assert told["choices"][0]["bytes"] < told["loss"]["bytes"]
+    env = {**deck.env, "PATH": f"{os.path.dirname(COMMAND)}:{deck.env['PATH']}"}
+    shown = run_in_terminal("cargo deck clean", cwd=str(moved), env=env, answers=[Answer(b"none] ", b"1\r")])
+    assert shown.status == 0
+    assert b"the build script of kern runs again" in shown.out
+    assert not folder.exists()
+    assert (moved / "target/debug").exists()
+    again = deck.run("build", "--agent", "claude-1", cwd=str(moved))
+    assert again.returncode == 0, again.stderr
+    assert (folder / "libnative.a").exists()
+
+
+def test_a_clean_of_one_cmake_folder_has_a_script_that_cargo_takes_for_done_run_again(
+    deck: Deck, workspace: Path
+) -> None:
+    (workspace / "kern/build.rs").write_text(_BUILD.replace("native/build", "build"))
+    (workspace / "kern/native/CMakeLists.txt").write_text(_LISTS)
+    (workspace / "kern/native/one.c").write_text("int one(void) { return 1; }\n")
+    assert deck.run("build", "--agent", "claude-1", cwd=str(workspace)).returncode == 0
+    done = deck.run("clean", "--cmake", "kern/build", cwd=str(workspace))
+    assert (done.returncode, "the build script of kern runs again" in done.stdout) == (0, True)
+    assert not (workspace / "kern/build").exists()
+    assert deck.run("build", "--agent", "claude-1", cwd=str(workspace)).returncode == 0
+    assert (workspace / "kern/build/libnative.a").exists()
+    for wrong in ("kern", "nosuch", "."):
+        done = deck.run("clean", "--cmake", wrong, cwd=str(workspace))
+        assert (done.returncode, "it is no build folder of CMake's" in done.stderr) == (2, True)
