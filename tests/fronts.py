@@ -22,7 +22,7 @@ def lend_fronts(cache: str | Path) -> str:
 
 def own_fronts(cache: str | Path) -> str:
     """A cache folder with fronts of its own, for a test that has folders made among them; it."""
-    need_front(Paths("", lend_fronts(_SHARED.parent / "test-fronts-cache")), "cc", dict(os.environ))
+    need_front(Paths("", lend_fronts(_SHARED.parent / "test-fronts-cache")), "cc", dict(os.environ), with_nvcc=True)
     built = os.path.dirname(os.path.realpath(_SHARED / "cc" / "cc"))
     for folder in (built, *(str(_SHARED / name) for name in ("cc", *CACHES, "launch"))):
         shutil.copytree(folder, f"{cache}/fronts/{os.path.basename(folder)}", symlinks=True)

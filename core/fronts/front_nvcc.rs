@@ -6,6 +6,7 @@ mod digest;
 mod inotify;
 mod link;
 mod note;
+mod note_more;
 mod nvcc;
 mod nvcc_args;
 mod nvcc_bind;

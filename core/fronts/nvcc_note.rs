@@ -1,7 +1,8 @@
 //! Notes of nvcc: in `$DECK_FRONTS/nvcc.jsonl` a line when a call starts, and one when it has ended.
 
 use crate::child::{end_figures, Usage};
-use crate::note::{masked, or_null, quoted};
+use crate::note::quoted;
+use crate::note_more::{masked, or_null};
 use crate::nvcc_args::Call;
 use crate::nvcc_keep::Outcome;
 use crate::nvcc_kept::Kept;
@@ -13,6 +14,9 @@ use std::os::unix::process::parent_id;
 use std::path::PathBuf;
 use std::process;
 use std::time::Duration;
+
+/// Of one call that are noted.
+const MAX_INPUTS: usize = 5000;
 
 /// What is known when a call has ended.
 #[derive(Default)]
@@ -93,7 +97,7 @@ pub fn end_line(call: &Call, id: &str, end: &End, asked: &Asked) -> String {
     let arch = |arch: &Option<String>| or_null(arch.as_ref());
     let outcome = &asked.outcome;
     let output = call.outputs().first().and_then(|path| fs::metadata(path).ok()).map(|found| found.len());
-    let inputs = outcome.inputs.as_ref().map(|inputs| list(inputs.iter().map(|path| quoted(path.as_os_str()))));
+    let inputs = outcome.inputs.as_ref().map(|inputs| list(inputs.iter().take(MAX_INPUTS).map(|path| quoted(path.as_os_str()))));
     format!(
         "{{\"end\":\"{id}\",{},\"output_bytes\":{},\"verdict\":\"{}\",\"why\":{},\"not_kept\":{},\"stale\":{},\
          \"inputs\":{},\"times\":{},\"memory\":{},\"kept\":{},\"files\":{}}}\n",

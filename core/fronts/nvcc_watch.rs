@@ -1,7 +1,8 @@
 //! What can be seen of a running nvcc from beside: its phases and their memory, and files that it removes in the end.
 
 use crate::inotify::Inotify;
-use crate::note::{or_null, quoted, since_epoch};
+use crate::note::{quoted, since_epoch};
+use crate::note_more::or_null;
 use crate::nvcc_args::Call;
 use crate::nvcc_phase::{hwm_of, threads_children, Tree};
 use crate::nvcc_times::Row;

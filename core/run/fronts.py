@@ -1,12 +1,14 @@
 """Fronts: small programs that stand before a tool in PATH and note what lives too briefly to be sampled.
 
-One Rust crate (`core/fronts/front.rs` and its modules), built once by the machine's own rustc and kept by its content.
-The folders that go into PATH keep their names for ever: CMake writes the path of a compiler into its cache.
+Rust files in `core/fronts`, built once by the machine's own rustc and kept by their content: `front.rs` in a second,
+and where there is an nvcc `front_nvcc.rs`, the same with all about nvcc, in ten. The folders that go into PATH keep
+their names for ever: CMake writes the path of a compiler into its cache.
 """
 
 import errno
 import fcntl
 import os
+import re
 import signal
 import time
 import zlib
@@ -39,7 +41,8 @@ _MAX_LOCK_BYTES = 1 << 26
 _NEEDED_BYTES = 4 << 20
 """What rustc needs for it, its own files beside it included."""
 _SOURCES = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "fronts")
-_ARGUMENTS = ("--edition=2021", "-Copt-level=s", "-Cpanic=abort", "-Cstrip=symbols", "-Ccodegen-units=1")
+_SMALL, _LARGE = "front.rs", "front_nvcc.rs"
+_ARGUMENTS = ("--edition=2021", "-Copt-level=s", "-Cpanic=abort", "-Cstrip=symbols", "-Ccodegen-units=8")
 
 
 def folder(paths: Paths) -> str:
@@ -47,8 +50,8 @@ def folder(paths: Paths) -> str:
     return paths.cache + "/fronts"
 
 
-def need_front(paths: Paths, name: str, env: dict[str, str]) -> str:
-    """Path of the front before a tool.
+def need_front(paths: Paths, name: str, env: dict[str, str], *, with_nvcc: bool = False) -> str:
+    """Path of the front before a tool. `with_nvcc`: the one that can stand before nvcc as well.
 
     Raises:
         StateError: it cannot be made, or not be told to anybody.
@@ -57,7 +60,7 @@ def need_front(paths: Paths, name: str, env: dict[str, str]) -> str:
     if ":" in path or not path.isprintable():
         raise StateError(f"{paths.cache!r} cannot stand in PATH: set XDG_CACHE_HOME to another folder")
     try:
-        is_made = _make(paths, env)
+        is_made = _make(paths, env, with_nvcc=with_nvcc)
     except OSError as error:
         place = error.filename or folder(paths)
         raise StateError(f"what stands before {name} cannot be written to {place}: {error.strerror}") from error
@@ -102,7 +105,9 @@ def find_fronts(paths: Paths, build: Build) -> Fronts:
     has_cc = has_cc and is_in_path
     launched = notes and nvcc_front.has_cuda(env, kit) and _may_launch(paths, build)
     kit = kit if is_in_path and kit is not None and nvcc_front.is_alone(kit, path) else None
-    if not build.has_our_cache and not ((has_cc or kit or launched) and _is_made(paths, env)):
+    if (kit or launched) and not _is_made(paths, env, with_nvcc=True):
+        kit, launched = None, False
+    if not build.has_our_cache and not (kit or launched or (has_cc and _is_made(paths, env))):
         return Fronts()
     mirrors, variables = _mirrors(paths, build, kit, is_in_path)
     caches = [cache for cache in CACHES if (has_cc or mirrors) and _is_on_path(cache, env)]
@@ -151,7 +156,7 @@ def find_exec_fronts(paths: Paths, env: dict[str, str], words: tuple[str, ...], 
     """The fronts of a command that is not cargo: nvcc's, and those that hide it from caches."""
     path = without_fronts(env.get("PATH", ""))
     kit = nvcc_front.find_toolkit(path)
-    if not nvcc_front.has_cuda(env, kit) or _names_cache_by_path(env, None) or not _is_made(paths, env):
+    if not nvcc_front.has_cuda(env, kit) or _names_cache_by_path(env, None) or not _is_made(paths, env, with_nvcc=True):
         return Fronts()
     command = nvcc_front.Command(words, cwd, path)
     variables: tuple[tuple[str, str], ...] = (_launch(paths),)
@@ -218,37 +223,42 @@ def _is_on_path(name: str, env: dict[str, str]) -> bool:
     return any(one and os.access(f"{one}/{name}", os.X_OK) for one in folders)
 
 
-def _is_made(paths: Paths, env: dict[str, str]) -> bool:
+def _is_made(paths: Paths, env: dict[str, str], *, with_nvcc: bool = False) -> bool:
     try:
-        return _make(paths, env)
+        return _make(paths, env, with_nvcc=with_nvcc)
     except OSError:
         return False
 
 
-def _make(paths: Paths, env: dict[str, str]) -> bool:
-    """The fronts are there: found, or built now (about a second, once a machine and version). Raises OSError where
-    there is no place for them."""
+def _make(paths: Paths, env: dict[str, str], *, with_nvcc: bool = False) -> bool:
+    """The fronts are there: found, or built now, once a machine and version. Raises OSError where there is no place
+    for them."""
+    root, there = _LARGE if with_nvcc else _SMALL, _link_of(paths)
     try:
-        key = _key()
+        key = _key(root)
+        if there == f"../{key}/front" or (there and not with_nvcc and there == f"../{_key(_LARGE)}/front"):
+            return True
     except OSError:
         return False
-    if _link_of(paths) == f"../{key}/front":
-        return True
     os.makedirs(f"{folder(paths)}/{key}", 0o700, exist_ok=True)
     with open(f"{folder(paths)}/{key}/lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        return _build(paths, key, env)
+        return _build(paths, key, root, env)
 
 
-def _key() -> str:
-    """Of what all its modules contain. Raises OSError where one cannot be read."""
-    check, size = 0, 0
-    for name in sorted(os.listdir(_SOURCES)):
-        if name.endswith(".rs"):
-            with open(f"{_SOURCES}/{name}", "rb") as file:
-                source = file.read()
-            check, size = zlib.crc32(source, zlib.crc32(name.encode(), check)), size + len(source)
+def _key(root: str) -> str:
+    """Of what it and its modules contain. Raises OSError where one cannot be read."""
+    source = _read_source(root)
+    check, size = zlib.crc32(source), len(source)
+    for name in re.findall(rb"^mod (\w+);$", source, re.MULTILINE):
+        source = _read_source(name.decode() + ".rs")
+        check, size = zlib.crc32(source, check), size + len(source)
     return f"{check:08x}{size:06x}"
+
+
+def _read_source(name: str) -> bytes:
+    with open(f"{_SOURCES}/{name}", "rb") as file:
+        return file.read()
 
 
 def _link_of(paths: Paths) -> str:
@@ -258,10 +268,10 @@ def _link_of(paths: Paths) -> str:
         return ""
 
 
-def _build(paths: Paths, key: str, env: dict[str, str]) -> bool:
+def _build(paths: Paths, key: str, root: str, env: dict[str, str]) -> bool:
     place = f"{folder(paths)}/{key}"
     is_there = os.access(place + "/front", os.X_OK)
-    if not is_there and (_failed_lately(place + "/failed") or not _compile(place, env)):
+    if not is_there and (_failed_lately(place + "/failed") or not _compile(place, root, env)):
         return False
     for name in ("cc", *CACHES, "launch"):
         os.makedirs(f"{folder(paths)}/{name}", 0o700, exist_ok=True)
@@ -278,10 +288,10 @@ def _failed_lately(mark: str) -> bool:
         return False
 
 
-def _compile(place: str, env: dict[str, str]) -> bool:
+def _compile(place: str, root: str, env: dict[str, str]) -> bool:
     """Build the front; what it printed stays in `log`."""
     part = f"{place}/front.{os.getpid()}"
-    words = ("rustc", *_ARGUMENTS, "-o", part, _SOURCES + "/front.rs")
+    words = ("rustc", *_ARGUMENTS, "-o", part, f"{_SOURCES}/{root}")
     clean = {name: value for name, value in env.items() if not name.startswith(("RUSTC", "RUSTFLAGS", "CARGO_"))}
     pid = os.fork()
     if pid == 0:
