@@ -79,6 +79,8 @@ ACTIONS = (
     Key("run.stop", "x", "stop", "x", "stop", "Stop the highlighted build as Ctrl-C would", True),
     Key("run.kill", "X,shift+x", "kill", "X", "kill", "Kill the highlighted build and all its processes"),
     Key("run.restart", "r", "restart", "r", "restart", "Start the highlighted build again", True),
+    Key("run.watch", "A,shift+a", "watch", "A", "again on save",
+        "Build the highlighted one again after each save, or no longer"),
     Key("run.forget", "f", "forget", "f", "forget", "Forget a finished build: its pane and its logs go"),
     Key("run.rename", "N,shift+n", "rename", "N", "rename", "Give the agent another name in the dashboard"),
     Key("run.findings", "W,shift+w", "findings", "W", "contradictions",

@@ -17,6 +17,7 @@ from tui.screens.base import DeckScreen
 
 if TYPE_CHECKING:
     from tui.source import Deck
+    from tui.watching import Watches
 
 SEEN_WITHIN_S = 20.0
 """What was asked for and is not seen by then is not said any longer."""
@@ -66,6 +67,8 @@ class RunActions(PersonalApp):
         """What was asked for, by run."""
         self.alive: Mapping[str, tuple[str, ...]] = {}
         """Names of the processes that still live, by run that is being stopped."""
+        self.watches: Watches | None = None
+        """Watches that were started here; None: none yet."""
         self.started = ""
         """Run that was started here and whose pane nobody saw yet; empty: none."""
 
@@ -180,6 +183,27 @@ class RunActions(PersonalApp):
             self.notify(f"Its caller waits for it: stop it there, or with {stop}.", severity="warning", markup=False)
         else:
             self.ask({"do": "restart", "run": run.run}, what="restart")
+
+    def action_watch(self) -> None:
+        run = self.chosen
+        if run is None:
+            if not self._refuse_guest():
+                self.notify("There is no build here to repeat after each save.")
+        elif self.deck.is_recording:
+            self.notify("This is a recording: nothing is built.")
+        else:
+            self.run_worker(partial(self._toggle_watch, run), thread=True, group="watch", exit_on_error=False)
+
+    def _toggle_watch(self, run: Run) -> None:
+        from tui.watching import Watches
+
+        if self.watches is None:
+            self.watches = Watches(self.deck.paths, self.deck.env or os.environ)
+        try:
+            said, severity = self.watches.toggle(run), "information"
+        except DeckError as error:
+            said, severity = str(error), "error"
+        self.call_from_thread(self.notify, said, title="watch", severity=severity, markup=False)
 
     def action_forget(self) -> None:
         run = self.chosen

@@ -6,6 +6,8 @@ import shlex
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from core import watches
+from core.clock import wall_clock
 from core.errors import UsageError
 from core.native.edit_class import EditClass
 from core.run import begin, cache, command, identity
@@ -71,13 +73,15 @@ def _main(argv: list[str]) -> int:
     parent_fd = os.dup(0) if wanted.is_bound else None
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)  # what is typed is for nobody
     paths = common.user_paths()
-    world = RealWorld(paths, agent=agent, cwd=cwd, env=env, mode=wanted.own.get("mode"), parent_fd=parent_fd)
-    shown = _Shown(world, steps, is_json=wanted.is_json)
-    try:
-        watch = Watch(world, steps, shown.tell)
-        watch.go()
-    finally:
-        world.close()
+    checkout = identity.workspace_root(cwd, None) or identity.git_root(cwd) or cwd
+    with watches.held(paths, watches.Subject(agent.name, checkout, shlex.join(steps[0].words)), wall_clock()):
+        world = RealWorld(paths, agent=agent, cwd=cwd, env=env, mode=wanted.own.get("mode"), parent_fd=parent_fd)
+        shown = _Shown(world, steps, is_json=wanted.is_json)
+        try:
+            watch = Watch(world, steps, shown.tell)
+            watch.go()
+        finally:
+            world.close()
     return 0 if watch.last is None or watch.last.code is None else watch.last.code
 
 
