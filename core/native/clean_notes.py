@@ -64,7 +64,8 @@ def _shorten(path: str) -> None:
     if content is None or len(content) < _MAX_BYTES:
         return
     kept = content[len(content) // 2 :].partition(b"\n")[2]
-    with open(path + ".new", "wb") as file:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
+    with open(os.open(path + ".new", flags, 0o600), "wb") as file:
         file.write(kept)
     os.replace(path + ".new", path)
 

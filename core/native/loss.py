@@ -213,6 +213,8 @@ class _Look:
             self._add(entry, parts)
 
     def _add(self, entry: "os.DirEntry[str]", parts: tuple[str, ...]) -> None:
+        if not self.is_whole:
+            return
         self._count += 1
         if self._count > _MAX_FILES or (self._count % _LOOK_EVERY == 0 and not self._has_time()):
             self.is_whole = False
