@@ -11,7 +11,7 @@ from functools import partial
 from core import events as e
 from core import history, retention
 from core.clock import Clock
-from core.native.iteration_watch import IterationWatch, settle
+from core.native.iteration_watch import Draft, IterationWatch
 from core.native.seen_run import has_called_nvcc, remember_run
 from core.paths import Paths
 from core.watched import WatchedRun
@@ -106,7 +106,7 @@ class Keeper:
     def run_closed(self, run: str) -> None:
         """Put a run that ended into history, and among the iterations."""
         if (draft := self._iterations.ended(run)) is not None:
-            self._aside("iterations", partial(settle, self._paths, draft))
+            self._aside("iterations", partial(self._settle, draft))
         if has_called_nvcc(self._paths, run):
             self._aside("inputs", partial(remember_run, self._paths, run))
         found = self._open_history()
@@ -117,6 +117,11 @@ class Keeper:
             found.add(ended)
         except sqlite3.Error as error:
             self._lose_history(error)
+
+    def _settle(self, draft: Draft) -> None:
+        from core.native.iteration_settle import settle  # 17 ms
+
+        settle(self._paths, draft)
 
     def work(self, runs: Sequence[WatchedRun]) -> bool:
         """A little of what is not urgent (cut logs, sweep, make history anew); True where some is left."""

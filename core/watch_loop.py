@@ -132,12 +132,18 @@ class Watch:
         self._edit = Edit((), None)
         self._built = ""
         """The last build that was an iteration; empty: it was none."""
+        self._is_first = True
+        """Nothing was started yet."""
         self._is_last = False
         self.last: Ended | None = None
         """The last step that was not cut short."""
 
     def go(self) -> None:
-        """Until somebody ends it; then nothing of it runs any more."""
+        """Until somebody ends it; then nothing of it runs any more.
+
+        Raises:
+            DeckError: the first build could not be started.
+        """
         self._state.begin(self._world.now())
         try:
             while self._turn():
@@ -216,9 +222,12 @@ class Watch:
         try:
             self._run = self._world.start(self._steps[do.step])
         except DeckError as error:
+            if self._is_first:
+                raise  # it was typed wrong
             self._state.refused()
             self._say("refused", step=do.step, text=str(error))
             return
+        self._is_first = False
         self._say("started", step=do.step, run=self._run)
 
     def _end(self) -> None:

@@ -40,7 +40,9 @@ class RealWorld:
         self._paths, self._agent, self._cwd, self._env, self._mode = paths, agent, cwd, dict(env), mode
         self._under_way: spawn.Started | None = None
         self._parent_fd = parent_fd
-        self._wake_fd, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._wake_fd, self._wake_write = os.pipe()
+        os.set_blocking(self._wake_fd, False)
+        os.set_blocking(self._wake_write, False)
         self._old_handlers = {number: signal.signal(number, lambda *_: None) for number in _SIGNALS}
         self._old_wake = signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
         self._lookout = Lookout()
@@ -51,6 +53,9 @@ class RealWorld:
         """What nvcc was seen to read."""
         self._steps: dict[str, Step] = {}
         self._stops: set[str] = set()
+        self._notices: list[str] = []
+        """To be told with the next wait."""
+        self._said: set[str] = set()
         self.files: WatchedFiles | None = None
         self._target_dirs: set[str] = set()
 
@@ -85,7 +90,16 @@ class RealWorld:
         self._steps[begun.started.run] = step
         if begun.target.path:
             self._target_dirs.add(begun.target.path)
+        self._tell_once(begun)
         return begun.started.run
+
+    def _tell_once(self, begun: begin.Begun) -> None:
+        """What the caller of a single build is told before it, and where its binaries are."""
+        said = list(begun.notices)
+        if begun.target.source == "private" and begun.target.path:
+            said.append(f"the binaries are in {begun.target.path} ({begun.target.reason})")
+        self._notices += [one for one in said if one not in self._said]
+        self._said.update(said)
 
     def _watch_first(self, step: Step) -> None:
         """Before anything was built: what may be its inputs."""
@@ -154,7 +168,8 @@ class RealWorld:
         ready = {fd for fd, _ in poll.poll(max(0, int((until - now) * 1000 + 0.999)))}
         is_over = self._wake_fd in ready and bool(os.read(self._wake_fd, 512))
         is_last = self._parent_fd in ready and self._is_parent_gone()
-        change, notices = self._look(is_told=self._lookout.fd in ready)
+        change, troubles = self._look(is_told=self._lookout.fd in ready)
+        notices, self._notices = (*self._notices, *troubles), []
         ended = self._take_end() if report in ready else None
         return Woken(change.paths, change.newest, ended, is_over, is_last, notices)
 

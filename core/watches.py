@@ -70,9 +70,11 @@ def held(paths: Paths, subject: Subject, now: float) -> Iterator[None]:
                   "checkout": subject.checkout, "command": subject.command, "since": now}  # fmt: skip
         os.ftruncate(fd, 0)
         os.pwrite(fd, json.dumps(record).encode() + b"\n", 0)
-        yield
-        with contextlib.suppress(OSError):
-            os.unlink(_path_of(paths, subject))
+        try:
+            yield
+        finally:
+            with contextlib.suppress(OSError):
+                os.unlink(_path_of(paths, subject))
     finally:
         os.close(fd)
 

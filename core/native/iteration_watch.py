@@ -1,29 +1,17 @@
-"""Tells what each run was an iteration of: looks at the inputs of the last one as a run begins, and takes up those of
-the run as it ends. The engine's; the second part takes some time, and is made in a process of its own.
+"""Sees what was edited before each run: looks at the inputs of the last run of its kind as it begins.
+
+The engine's; what is made of it when the run is over stands in `core.native.iteration_settle`.
 """
 
-import json
-import os
 from collections.abc import Mapping
-from typing import Any
 
 from core import events as e
-from core.errors import JournalError
-from core.journal import NAME, read_journal
-from core.native.checkout_state import CheckoutState, path_of, read_state, write_state
-from core.native.edit_class import EditClass, class_of
-from core.native.input_state import Stamp, changed, look
-from core.native.inputs_of import Inputs, Subject, inputs_of
-from core.native.iteration_book import keep_iteration
-from core.native.iteration_of import Measured, make_iteration, measure
+from core.native.checkout_state import CheckoutState, path_of, read_state
+from core.native.input_state import Stamp, look
 from core.paths import Paths
 from core.values import dataclass
-from core.watched_files import noted_runs
 
 MOST_UNDER_WAY = 64
-_MOST_NOTED = 20
-_SLACK_S = 0.05
-"""Of clocks: files have the time of the last tick."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,76 +50,3 @@ def draft_of(paths: Paths, started: e.RunStarted) -> Draft:
     before = read_state(path)
     stamps = look(before.files, before.files) if before is not None else {}
     return Draft(started.run, path, before, stamps)
-
-
-def settle(paths: Paths, draft: Draft) -> None:
-    """Keep the iteration that a run was, if it was one, and what it was made of for the next one."""
-    measured = measure(paths, draft.run, _journal(paths, draft.run))
-    if measured is None:
-        return
-    inputs = _inputs(paths, measured)
-    edited = _edited(draft, inputs)
-    kind = EditClass.CLEAN if _is_clean(measured) else class_of(edited, inputs.build_scripts)
-    if kind is not None:
-        keep_iteration(paths, make_iteration(measured, kind, edited))
-    if measured.is_built:
-        _keep_state(draft, measured, inputs)
-
-
-def _journal(paths: Paths, run: str) -> list[e.Event] | None:
-    try:
-        return read_journal(f"{paths.run(run)}/{NAME}").events
-    except (OSError, JournalError):
-        return None
-
-
-def _edited(draft: Draft, inputs: Inputs) -> tuple[str, ...]:
-    """What changed since the last build, and what it reads now that came since then."""
-    if draft.before is None:
-        return ()
-    added = [path for path in inputs.files - draft.before.files.keys() if _changed_at(path) > draft.before.at]
-    return tuple(sorted((*changed(draft.before.files, draft.stamps), *added)))
-
-
-def _changed_at(path: str) -> float:
-    try:
-        return os.stat(path).st_ctime if os.path.isfile(path) else 0.0
-    except (OSError, ValueError):
-        return 0.0
-
-
-def _is_clean(measured: Measured) -> bool:
-    """Cargo made the target dir anew: it leaves a tag in it then."""
-    target_dir = measured.started.target_dir
-    began = measured.ended.at - measured.ended.wall_s
-    return bool(target_dir and measured.units) and _changed_at(f"{target_dir}/CACHEDIR.TAG") >= began - _SLACK_S
-
-
-def _inputs(paths: Paths, measured: Measured) -> Inputs:
-    started = measured.started
-    record = _record(paths, started.run)
-    env = record.get("env")
-    known = {name: value for name, value in env.items() if isinstance(value, str)} if isinstance(env, dict) else {}
-    typed = record.get("typed")
-    words = tuple(map(str, typed)) if isinstance(typed, list) else ()
-    subject = Subject(started.run, started.tool, words, started.cwd, started.checkout, started.target_dir, known,
-                      measured.is_built)  # fmt: skip
-    return inputs_of(paths, subject, noted_runs(paths, started.checkout, _MOST_NOTED))
-
-
-def _record(paths: Paths, run: str) -> dict[str, Any]:
-    try:
-        with open(paths.run(run) + "/run.json", "rb") as file:
-            record = json.load(file)
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return record if isinstance(record, dict) else {}
-
-
-def _keep_state(draft: Draft, measured: Measured, inputs: Inputs) -> None:
-    """Files that were seen as the run began count as they were then: what was saved meanwhile is the next edit."""
-    started = measured.started
-    fresh = look(inputs.files - draft.stamps.keys(), {})
-    kept = {path: draft.stamps[path] if path in draft.stamps else fresh[path] for path in inputs.files}
-    began = measured.ended.at - measured.ended.wall_s
-    write_state(draft.state_path, CheckoutState(began, kept), checkout=started.checkout, command=started.command)

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from statistics import median
 from typing import NamedTuple
 
+from core import events as e
 from core.clock import Clock, monotonic
 from core.errors import StateError, UsageError
 from core.native.lever_figures import Figure, Measurement, append, interval, noise_of, verdict_of
@@ -26,6 +27,7 @@ from core.plan.small_file import read_json
 from core.run.fronts import without_fronts
 from core.runs import run_ids
 from core.values import dataclass
+from core.watch.nvcc_notes import NvccNotes
 
 _MOST_RUNS = 200
 """In which a call is looked for, newest first."""
@@ -87,11 +89,11 @@ def _last_call(paths: Paths, source: str) -> tuple[str, NvccCall]:
 
 def _archs(paths: Paths, run: str, call: NvccCall) -> tuple[str, ...]:
     """As the front noted them; they are not among what is read of a call elsewhere."""
-    from core.watch.nvcc_notes import NvccNotes
-
-    for event in NvccNotes(paths.run(run) + "/fronts/nvcc.jsonl").poll():
-        if getattr(event, "call", "") == call.call and hasattr(event, "archs"):
-            return tuple(event.archs)
+    notes = NvccNotes(paths.run(run) + "/fronts/nvcc.jsonl")
+    while events := notes.poll():
+        for event in events:
+            if isinstance(event, e.NvccStarted) and event.call == call.call:
+                return event.archs
     return ()
 
 

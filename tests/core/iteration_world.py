@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from core.facts import read_record
-from core.native.iteration_watch import draft_of, settle
+from core.native.iteration_settle import settle
+from core.native.iteration_watch import draft_of
 from core.paths import Paths
 
 SOURCES = {

@@ -144,14 +144,15 @@ def test_a_file_that_each_build_writes_does_not_keep_it_building_without_pause()
 class FakeWorld:
     """A world whose waits are told beforehand; each takes the time to the moment that it names."""
 
-    def __init__(self, *wakes: tuple[float, Woken], refuses: int = 0) -> None:
+    def __init__(self, *wakes: tuple[float, Woken], refuses: int = -1) -> None:
+        """`refuses`: the start of that number, from 0."""
         self.at = 0.0
         self.did: list[str] = []
         self.kept: list[Mapping[str, Any]] = []
         self.stale: tuple[str, ...] = ()
         self._wakes = list(wakes)
         self._refuses = refuses
-        self._runs = 0
+        self._runs = self._starts = 0
 
     def now(self) -> float:
         return self.at
@@ -168,8 +169,8 @@ class FakeWorld:
         return woken
 
     def start(self, step: Step) -> str:
-        if self._refuses:
-            self._refuses -= 1
+        self._starts += 1
+        if self._refuses == self._starts - 1:
             raise SpawnError("no room")
         self._runs += 1
         self.did.append(f"start {step.command}")
@@ -261,10 +262,17 @@ def test_where_nobody_watches_any_more_the_build_ends_and_none_is_begun() -> Non
 
 
 def test_a_build_that_cannot_be_started_is_told_and_the_next_save_tries_again() -> None:
-    world = FakeWorld((10.0, Woken((A,), 9.0)), (12.0, good("run1")), refuses=1)
+    world = FakeWorld(
+        (1.0, good("run1")), (10.0, Woken((A,), 9.0)), (20.0, Woken((B,), 19.0)), (22.0, good("run2")), refuses=1
+    )
     told = watched(world)
     assert [one.text for one in told if one.what == "refused"] == ["no room"]
-    assert world.did == ["start cargo build", "survey run1"]
+    assert world.did == ["start cargo build", "survey run1", "start cargo build", "survey run2"]
+
+
+def test_a_first_build_that_cannot_be_started_is_no_watch() -> None:
+    with pytest.raises(SpawnError, match="no room"):
+        watched(FakeWorld(refuses=0))
 
 
 def test_the_test_of_an_iteration_is_kept_with_its_build() -> None:

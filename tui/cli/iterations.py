@@ -81,7 +81,7 @@ def _levers(paths: Paths, given: argparse.Namespace) -> int:
         raise UsageError(f"--rounds is {FEWEST} at least: fewer tell nothing")
     if given.arch and not re.fullmatch(r"sm_\d+[af]?", given.arch):
         raise UsageError(f"--arch is such as sm_90, not {given.arch[:60]!r}")
-    source, cores = os.path.abspath(given.levers), len(os.sched_getaffinity(0))
+    source, cores = os.path.abspath(given.levers), _cores()
     plan = make_plan(paths, source, env=os.environ, cores=cores, arch=given.arch or arch_at_hand())
     calls = (given.rounds + 1) * sum(1 + len(lever.more) for family in plan.families for lever in family)
     common.say(f"nvcc is called {calls} times for {plain(given.levers)}, into a scratch folder")
@@ -92,6 +92,10 @@ def _levers(paths: Paths, given: argparse.Namespace) -> int:
     for line in lever_lines(found):
         common.print_text(line)
     return 0
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def arch_at_hand() -> str:

@@ -205,7 +205,9 @@ class _Shown:
         if begun is not None and not told.is_cancelled and not ended.is_stopped:
             reader = brief.LogReader(begun)
             reader.read()
-            for line in brief.trouble_lines(reader.finished(), begun, is_good=ended.code == 0):
+            # Of a program, what it said last is its result.
+            is_silent = ended.code == 0 and not (told.step and begun.composed.parser == "generic")
+            for line in brief.trouble_lines(reader.finished(), begun, is_good=is_silent):
                 self._line(line)
 
     def _line(self, text: str, *, is_open: bool = False, goes_on: bool = False) -> None:
