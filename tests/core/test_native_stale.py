@@ -1,0 +1,246 @@
+"""The stale-kernel doctor on target dirs that real cargo left, with an nvcc that compiles nothing: what is declared
+wrongly is found, and what is right is left in peace."""
+
+import json
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from core.native.doctor import Examined, Place, examine
+from core.paths import Paths
+from tests.native_worlds import (
+    DECLARATIONS,
+    LOOPING,
+    RIGHT,
+    SKIPPING,
+    Package,
+    Style,
+    build_env,
+    declaring,
+    edit,
+    fake_nvcc,
+    prints,
+)
+
+
+class World:
+    """A package that was built, and what the doctor says of it."""
+
+    def __init__(self, folder: Path, style: Style, nvcc: str) -> None:
+        self.package = Package(folder / "world", style)
+        self.env = build_env(folder, nvcc)
+        self.paths = Paths(str(folder / "state"), str(folder / "cache"))
+        self.place = Place(str(self.package.root), str(self.package.build_dir), self.env)
+        self.package.build(self.env)
+
+    def examined(self) -> Examined:
+        return examine(self.paths, self.place)
+
+    def ids(self) -> set[str]:
+        return {one.finding.id for one in self.examined().found}
+
+    def edit_header(self) -> None:
+        edit(self.package.header, self.package.header.read_text() + "/* edited */\n")
+
+
+Worlds = Callable[[Style], World]
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Worlds:
+    nvcc = str(fake_nvcc(tmp_path / "bin"))
+    return lambda style: World(tmp_path, style, nvcc)
+
+
+@pytest.mark.parametrize("style", DECLARATIONS, ids=[style.name for style in DECLARATIONS])
+def test_each_way_of_declaring_is_judged_rightly_after_a_build(world: Worlds, style: Style) -> None:
+    assert world(style).ids() == style.wrong
+
+
+@pytest.mark.parametrize("style", RIGHT, ids=[style.name for style in RIGHT])
+def test_what_is_declared_rightly_is_left_in_peace_before_and_after_an_edit(world: Worlds, style: Style) -> None:
+    one = world(style)
+    assert one.ids() == set()
+    one.edit_header()
+    assert one.ids() == set(), "cargo will see it"
+    one.package.build(one.env)
+    found = one.examined()
+    assert (found.found, found.not_known) == ((), ())
+    assert len(found.inputs) == 2 + style.has_outside
+
+
+@pytest.mark.parametrize("style", SKIPPING, ids=[style.name for style in SKIPPING])
+def test_a_build_tool_that_ran_and_skipped_nvcc_is_found_once_a_header_was_edited(world: Worlds, style: Style) -> None:
+    one = world(style)
+    assert one.ids() == set()
+    one.edit_header()
+    one.package.build(one.env)
+    (found,) = one.examined().found
+    assert (found.finding.id, found.finding.mend) == ("nvcc-skipped", "cargo clean -p app")
+    assert found.trouble.paths == (str(one.package.header),)
+    subprocess.run(["cargo", "clean", "-q", "-p", "app"], cwd=one.package.root, env=one.env, check=True)
+    one.package.build(one.env)
+    assert one.ids() == set(), "the mend mends it"
+
+
+def test_a_header_that_was_only_touched_is_no_skipped_edit(world: Worlds) -> None:
+    one = world(SKIPPING[0])
+    assert one.ids() == set()
+    os.utime(one.package.header)
+    one.package.build(one.env)
+    assert one.ids() == set()
+    one.edit_header()
+    one.package.build(one.env)
+    (found,) = one.examined().found
+    assert (found.finding.severity, found.trouble.is_certain) == ("error", True), "the content is known to differ"
+
+
+def test_an_output_in_a_watched_folder_is_found_and_the_mend_names_the_inputs(world: Worlds) -> None:
+    one = world(LOOPING)
+    (found,) = one.examined().found
+    assert (found.finding.id, found.trouble.paths) == ("watched-output", (str(one.package.root / "kernels/k.ptx"),))
+    assert found.lines == ("kernels/k.cu", "kernels/inc/deep.cuh")
+    assert found.mend is not None
+    one.package.root.joinpath("build.rs").write_text(found.mend.after)
+    one.package.build(one.env)
+    assert "Fresh app" in one.package.build(one.env).stderr
+
+
+def test_the_whole_package_as_watched_folder_holds_what_cargo_makes(world: Worlds) -> None:
+    style = Style("dot", declaring(prints(".")), frozenset(), has_outside=False)
+    one = world(style)
+    (found,) = one.examined().found
+    assert (found.finding.id, found.trouble.paths) == ("watched-output", (str(one.package.build_dir),))
+    assert "Dirty app" in one.package.build(one.env).stderr
+
+
+@pytest.mark.parametrize("style", [DECLARATIONS[0], DECLARATIONS[1], DECLARATIONS[3], DECLARATIONS[5]],
+                         ids=["none", "file", "pattern", "ignored"])  # fmt: skip
+def test_with_the_lines_of_the_mend_nothing_is_left_to_find(world: Worlds, style: Style) -> None:
+    one = world(style)
+    (found,) = one.examined().found
+    assert found.mend is not None
+    assert found.finding.mend.startswith("--- a/build.rs\n+++ b/build.rs\n@@ ")
+    subprocess.run(
+        ["git", "apply", "--unidiff-zero", "-"], cwd=one.package.root, input=found.mend.diff, text=True, check=True,
+        env={**one.env, "GIT_DIR": "/nowhere"},
+    )  # fmt: skip
+    assert (one.package.root / "build.rs").read_text() == found.mend.after
+    one.package.build(one.env)
+    assert one.ids() == set()
+    edit(one.package.outside, "#define OUTSIDE 2\n")
+    one.edit_header()
+    assert "Dirty app" in one.package.build(one.env).stderr
+
+
+def test_an_edit_with_an_old_mtime_is_told_where_it_is_known_what_the_build_saw(world: Worlds) -> None:
+    one = world(RIGHT[3])
+    assert one.ids() == set()
+    before = one.package.header.stat()
+    one.edit_header()
+    os.utime(one.package.header, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert "Fresh app" in one.package.build(one.env).stderr
+    (found,) = one.examined().found
+    assert (found.finding.id, found.trouble.paths) == ("edit-unseen", (str(one.package.header),))
+    assert found.finding.mend == f"touch {one.package.header}"
+    os.utime(one.package.header)
+    one.package.build(one.env)
+    assert one.ids() == set()
+
+
+def test_where_nobody_saw_what_the_build_read_it_is_said_to_be_not_known(world: Worlds) -> None:
+    one = world(RIGHT[3])
+    before = one.package.header.stat()
+    one.edit_header()
+    os.utime(one.package.header, ns=(before.st_atime_ns, before.st_mtime_ns))
+    found = one.examined()
+    assert (found.found, found.not_known) == ((), (str(one.package.header),))
+
+
+def test_a_new_source_beside_listed_ones_is_found_where_the_script_looks_for_sources(world: Worlds) -> None:
+    looks = 'for one in std::fs::read_dir("kernels").unwrap() { println!("{}", one.unwrap().path().display()); }'
+    style = Style("list", declaring(prints("kernels/k.cu"), prints("kernels/inc/deep.cuh"), looks), frozenset(), False)
+    one = world(style)
+    assert one.ids() == set()
+    (one.package.root / "kernels/late.cu").write_text("__global__ void late() {}\n")
+    (found,) = one.examined().found
+    assert (found.finding.id, found.lines) == ("new-file-unseen", ("kernels",))
+    assert "Fresh app" in one.package.build(one.env).stderr
+
+
+def test_headers_that_a_linked_package_declares_are_covered(tmp_path: Path) -> None:
+    env = build_env(tmp_path, str(fake_nvcc(tmp_path / "bin")))
+    top = tmp_path / "ws"
+    manifest = '[package]\nname = "{}"\nversion = "1.0.0"\nedition = "2021"\n{}'
+    script = declaring(prints("kernels"))
+    files = {
+        "Cargo.toml": '[workspace]\nmembers = ["low", "app"]\nresolver = "2"\n',
+        "low/Cargo.toml": manifest.format("low", 'links = "low"\n'),
+        "low/build.rs": 'fn main() { println!("cargo:rerun-if-changed=inc"); println!("cargo:inc=inc"); }\n',
+        "low/src/lib.rs": "", "low/inc/low.cuh": "#define LOW 1\n",
+        "app/Cargo.toml": manifest.format("app", '[dependencies]\nlow = { path = "../low" }\n'),
+        "app/build.rs": script, "app/src/main.rs": "fn main() {}\n",
+        "app/kernels/k.cu": '#include "../../low/inc/low.cuh"\n',
+    }  # fmt: skip
+    for name, text in files.items():
+        (top / name).parent.mkdir(parents=True, exist_ok=True)
+        (top / name).write_text(text)
+    subprocess.run(["cargo", "build", "-q", "--offline"], cwd=top, env=env, check=True)
+    found = examine(Paths(str(tmp_path / "s"), str(tmp_path / "c")), Place(str(top), str(top / "target"), env))
+    assert found.found == ()
+    assert str(top / "low/inc/low.cuh") in found.inputs
+    (top / "low/build.rs").write_text('fn main() { println!("cargo:rerun-if-changed=build.rs"); }\n')
+    subprocess.run(["cargo", "build", "-q", "--offline"], cwd=top, env=env, check=True)
+    found = examine(Paths(str(tmp_path / "s"), str(tmp_path / "c")), Place(str(top), str(top / "target"), env))
+    assert [one.finding.id for one in found.found] == ["input-undeclared"]
+
+
+def test_a_script_that_declares_variables_alone_is_run_for_no_file(world: Worlds) -> None:
+    style = Style("variables", declaring('println!("cargo:rerun-if-env-changed=CUDA_HOME");'), frozenset(), False)
+    one = world(style)
+    (found,) = one.examined().found
+    assert found.finding.id == "input-undeclared"
+    assert "only variables" in found.finding.evidence[0].value
+    one.edit_header()
+    edit(one.package.root / "kernels/k.cu", "// other\n")
+    assert "Fresh app" in one.package.build(one.env).stderr
+
+
+def test_a_folder_that_a_link_in_a_watched_folder_leads_to_is_covered(world: Worlds) -> None:
+    style = Style("link", declaring(prints("kernels")), frozenset(), has_outside=True)
+    one = world(style)
+    assert one.ids() == {"input-undeclared"}
+    (one.package.root / "kernels/more").symlink_to("../../shared")
+    assert one.ids() == set()
+    one.package.build(one.env)
+    edit(one.package.outside, "#define OUTSIDE 3\n")
+    assert "Dirty app" in one.package.build(one.env).stderr
+
+
+def test_files_and_folders_in_odd_states_raise_nothing(world: Worlds) -> None:
+    one = world(DECLARATIONS[1])
+    for path in (one.package.header, one.package.outside, one.package.root / "build.rs", one.package.out_dir / "k.d"):
+        content = path.read_bytes()
+        for other in (b"", b"\xff\0\x1b]0;x\x07", b'#include "' * 5000, b"\\\n" * 5000):
+            path.write_bytes(other)
+            one.examined()
+        path.unlink()
+        one.examined()
+        path.symlink_to(path)
+        one.examined()
+        path.unlink()
+        os.mkfifo(path)
+        one.examined()
+        path.unlink()
+        path.mkdir()
+        one.examined()
+        path.rmdir()
+        path.write_bytes(content)
+    assert json.loads(next((Path(one.paths.state) / "native/seen").glob("*.json")).read_text())["began_ns"]
+    for path in (Path(one.paths.state) / "native/seen").glob("*.json"):
+        for other in (b"", b"[]", b'{"out_dir": 5}', b'{"inputs": {"a": 1}, "outputs": {"x": [1]}}', b"[" * 99999):
+            path.write_bytes(other)
+            one.examined()
