@@ -232,6 +232,7 @@ def _is_below(path: str, folder: str) -> bool:
 
 
 def _tail(done: Done) -> str:
-    text = done.errors.decode("utf-8", "replace")
-    lines = [plain(line.encode()) for line in text.split("\n")]
-    return "\n".join(line for line in lines if line.strip())[-_MAX_TAIL:]
+    """From the first error on, without cargo's progress."""
+    lines = [plain(line) for line in done.errors.split(b"\n")]
+    first = next((at for at, line in enumerate(lines) if line.startswith("error")), 0)
+    return "\n".join(line for line in lines[first:] if line.strip())[:_MAX_TAIL]

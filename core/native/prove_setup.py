@@ -17,7 +17,7 @@ from core.run.fronts import without_fronts
 from core.run.grammar import ALIASES, COMMANDS
 from core.run.identity import git_root
 
-_FLAGS = ("--offline", "-v", "--message-format=json")
+_FLAGS = ("--offline", "-v", "--message-format=json-render-diagnostics")
 _AS_BUILT = {"run": "build", "check": "check", "clippy": "check", "build": "build", "test": "test", "bench": "bench"}
 _NO_RUN = ("test", "bench")
 
@@ -34,7 +34,9 @@ class Proof(NamedTuple):
 
 
 @contextlib.contextmanager
-def proof_of(paths: Paths, place: Place, examined: Examined, words: Sequence[str]) -> Iterator[Proof]:
+def proof_of(
+    paths: Paths, place: Place, examined: Examined, words: Sequence[str], *, is_copied: bool = False
+) -> Iterator[Proof]:
     """A world in which what was examined is built; it is gone afterwards.
 
     Args:
@@ -42,12 +44,13 @@ def proof_of(paths: Paths, place: Place, examined: Examined, words: Sequence[str
         place: Where.
         examined: The build scripts in question and their inputs.
         words: Cargo's, as `build --release`; empty: those of the last recorded build there, else from what is there.
+        is_copied: Without an overlay, even where the system has one.
 
     Raises:
         ScratchError: The world cannot be made, or it does not build.
     """
     env = plain_env(place.env)
-    with make_scratch(paths, roots_of(place, examined), env) as scratch:
+    with make_scratch(paths, roots_of(place, examined), env, is_copied=is_copied) as scratch:
         command = command_for(paths, place, examined.scripts, words, env)
         cases = examined.scripts
         dirs = _dirs(scratch, place)

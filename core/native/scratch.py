@@ -137,8 +137,10 @@ def _said(done: Done) -> str:
 
 
 @contextlib.contextmanager
-def make_scratch(paths: Paths, roots: Sequence[str], env: Mapping[str, str]) -> Iterator[Scratch]:
-    """A world over these folders, which is gone afterwards, whatever happens.
+def make_scratch(
+    paths: Paths, roots: Sequence[str], env: Mapping[str, str], *, is_copied: bool = False
+) -> Iterator[Scratch]:
+    """A world over these folders, which is gone afterwards, whatever happens; `is_copied`: no overlay.
 
     Raises:
         ScratchError: There is no room, or no right.
@@ -155,7 +157,8 @@ def make_scratch(paths: Paths, roots: Sequence[str], env: Mapping[str, str]) -> 
     try:
         with open(folder + "/lock", "w", encoding="ascii") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            yield _overlay(folder, _topmost(roots), env) or Copy(folder, _topmost(roots), env)
+            overlay = None if is_copied else _overlay(folder, _topmost(roots), env)
+            yield overlay or Copy(folder, _topmost(roots), env)
     finally:
         remove(folder)
 

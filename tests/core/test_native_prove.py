@@ -1,0 +1,207 @@
+"""Proofs in a scratch world, by real cargo with an nvcc that compiles nothing: what they say, and that nothing of the
+real checkout, its target dir or a process is touched or left."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from core.native.doctor import Examined, Place, examine
+from core.native.prove import Verdict, comment_for, package_of, prove
+from core.native.prove_finding import Confirmed, confirm
+from core.native.prove_setup import plain_env, proof_of
+from core.native.scratch import ScratchError, append, make_scratch, restore, run_to_end, snapshot
+from core.paths import Paths
+from tests.core.runs import until
+from tests.native_worlds import DECLARATIONS, LOOPING, RIGHT, SKIPPING, Package, Style, build_env, edit, fake_nvcc
+from tests.real.product import process as find_process
+
+WORLDS = pytest.mark.parametrize("is_copied", [False, True], ids=["overlay", "copy"])
+STYLES = {style.name: style for style in (*DECLARATIONS, *RIGHT, *SKIPPING, LOOPING)}
+
+
+class World:
+    """A package that was built."""
+
+    def __init__(self, folder: Path, style: Style) -> None:
+        self.package = Package(folder / "world", style)
+        self.env = build_env(folder, str(fake_nvcc(folder / "bin")))
+        self.paths = Paths(str(folder / "state"), str(folder / "cache"))
+        self.place = Place(str(self.package.root), str(self.package.build_dir), self.env)
+        self.package.build(self.env)
+
+    def examined(self) -> Examined:
+        return examine(self.paths, self.place)
+
+    def verdicts(self, *, is_copied: bool) -> dict[str, Verdict]:
+        examined = self.examined()
+        with proof_of(self.paths, self.place, examined, (), is_copied=is_copied) as proof:
+            assert proof.scratch.kind == "copy" or not is_copied
+            found = list(prove(proof.prover, sorted(examined.inputs)))
+        return {os.path.basename(one.path): one for one in found}
+
+    def confirmed(self, *, is_copied: bool) -> list[Confirmed]:
+        examined = self.examined()
+        with proof_of(self.paths, self.place, examined, (), is_copied=is_copied) as proof:
+            return [confirm(proof, one) for one in examined.found]
+
+    def trace(self) -> dict[str, tuple[int, int]]:
+        """All files of the checkout, with size and mtime."""
+        return {
+            str(path): (path.lstat().st_size, path.lstat().st_mtime_ns)
+            for path in [self.package.top, *self.package.top.rglob("*")]
+            if ".cargo-lock" not in path.name and ".cargo-build-lock" not in path.name
+        }
+
+
+@WORLDS
+def test_of_a_listed_file_the_object_is_made_again_and_of_others_it_is_not(tmp_path: Path, is_copied: bool) -> None:
+    world = World(tmp_path, STYLES["file"])
+    before = world.trace()
+    found = world.verdicts(is_copied=is_copied)
+    assert {name: one.outcome for name, one in found.items()} == {
+        "k.cu": "tracked", "deep.cuh": "untracked", "outside.cuh": "untracked",
+    }  # fmt: skip
+    assert [os.path.basename(one) for one in found["deep.cuh"].expected] == ["k.ptx"]
+    assert "did not run" in found["deep.cuh"].why
+    assert world.trace() == before
+    assert os.listdir(world.paths.cache + "/scratch") == []
+
+
+@WORLDS
+def test_a_build_tool_that_skips_nvcc_is_told_apart_from_one_that_does_not_run(tmp_path: Path, is_copied: bool) -> None:
+    found = World(tmp_path, STYLES["source-mtime"]).verdicts(is_copied=is_copied)
+    assert {name: one.outcome for name, one in found.items()} == {
+        "k.cu": "tracked", "deep.cuh": "untracked", "outside.cuh": "untracked",
+    }  # fmt: skip
+    assert "the build script ran, and did not make k.ptx again" in found["deep.cuh"].why
+    assert "kernels/inc/deep.cuh` has changed" in found["deep.cuh"].reasons[0]
+
+
+@WORLDS
+@pytest.mark.parametrize(
+    "name", ["file", *(pytest.param(one, marks=pytest.mark.long) for one in ("pattern", "ignored"))]
+)
+def test_a_finding_and_what_mends_it_are_both_tried(tmp_path: Path, name: str, is_copied: bool) -> None:
+    world = World(tmp_path, STYLES[name])
+    before = world.trace()
+    (one,) = world.confirmed(is_copied=is_copied)
+    assert (one.is_true, one.is_mended) == (True, True)
+    assert world.trace() == before
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", ["source-hash", "loop"])
+def test_skipped_calls_and_loops_are_proven_too(tmp_path: Path, name: str) -> None:
+    world = World(tmp_path, STYLES[name])
+    if world.package.style.after_edit:
+        edit(world.package.header, "#define VALUE 5\n")
+        world.package.build(world.env)
+    (one,) = world.confirmed(is_copied=False)
+    assert (one.is_true, one.is_mended) == (True, True)
+
+
+def test_what_does_not_build_is_said_and_leaves_nothing(tmp_path: Path) -> None:
+    world = World(tmp_path, STYLES["files-all"])
+    examined = world.examined()
+    edit(world.package.root / "src/main.rs", "fn main() { not_there() }\n")
+    with pytest.raises(ScratchError, match="not_there"), proof_of(world.paths, world.place, examined, ()):
+        pass
+    assert os.listdir(world.paths.cache + "/scratch") == []
+
+
+def test_an_edit_is_in_place_and_can_be_taken_back(tmp_path: Path) -> None:
+    paths = Paths(str(tmp_path / "state"), str(tmp_path / "cache"))
+    (tmp_path / "top/in").mkdir(parents=True)
+    file = tmp_path / "top/in/k.cu"
+    file.write_text("old\n")
+    os.utime(file, ns=(10**18, 10**18 + 7))
+    os.utime(file.parent, ns=(10**18, 10**18))
+    with make_scratch(paths, [str(tmp_path / "top")], dict(os.environ)) as scratch:
+        there = snapshot(scratch, [str(tmp_path / "top"), str(tmp_path / "nowhere")])
+        done = append(scratch, str(file), "/* it's \\n %s */")
+        read = scratch.run(["cat", scratch.at(str(file))], "/", {})
+        assert read.output == b"old\n/* it's \\n %s */"
+        changed = snapshot(scratch, [str(tmp_path / "top")])
+        assert set(changed) == set(there) == {str(file)}
+        assert changed != there
+        mtime = scratch.run(["stat", "-c", "%Y", scratch.at(str(file.parent))], "/", {}).output
+        assert int(mtime) == 10**9, "only the file was changed"
+        restore(scratch, done)
+        assert scratch.run(["cat", scratch.at(str(file))], "/", {}).output == b"old\n"
+        assert snapshot(scratch, [str(file)])[str(file)].mtime == there[str(file)].mtime
+        with pytest.raises(ScratchError, match="cannot be edited"):
+            append(scratch, str(tmp_path / "top/none"), "x")
+    assert file.read_text() == "old\n"
+
+
+def test_what_a_killed_one_left_is_removed_by_the_next(tmp_path: Path) -> None:
+    paths = Paths(str(tmp_path / "state"), str(tmp_path / "cache"))
+    left = tmp_path / "cache/scratch/12345"
+    (left / "0/work/work").mkdir(parents=True)
+    (left / "lock").write_text("")
+    (left / "0/work/work").chmod(0)
+    (tmp_path / "top").mkdir()
+    with make_scratch(paths, [str(tmp_path / "top")], dict(os.environ)):
+        assert os.listdir(tmp_path / "cache/scratch") == [str(os.getpid())]
+    assert os.listdir(tmp_path / "cache/scratch") == []
+
+
+def test_an_overlay_is_taken_where_the_kernel_has_one_for_us(tmp_path: Path) -> None:
+    for name in ("top", "up", "work"):
+        (tmp_path / name).mkdir()
+    options = f"lowerdir={tmp_path}/top,upperdir={tmp_path}/up,workdir={tmp_path}/work,userxattr"
+    mount = f"mount -t overlay x -o {options} {tmp_path}/top"
+    ways = (["unshare", "-m"], ["unshare", "-Urm"])
+    has_one = any(subprocess.run([*way, "sh", "-c", mount], capture_output=True, check=False).returncode == 0
+                  for way in ways)  # fmt: skip
+    paths = Paths(str(tmp_path / "state"), str(tmp_path / "cache"))
+    with make_scratch(paths, [str(tmp_path / "top")], dict(os.environ)) as scratch:
+        assert scratch.kind == ("overlay" if has_one else "copy")
+    odd = tmp_path / "a,b:c"
+    odd.mkdir()
+    with make_scratch(paths, [str(odd)], dict(os.environ)) as scratch:
+        assert scratch.kind == "copy", "mount cannot be told such a name"
+
+
+def test_an_interrupt_ends_what_runs_and_leaves_nothing(tmp_path: Path) -> None:
+    world = World(tmp_path, STYLES["files-all"])
+    before = world.trace()
+    (tmp_path / "bin/nvcc").write_text(f"#!/bin/sh\necho $$ > {tmp_path}/pid\nexec sleep 1000\n")
+    env = {**world.env, "XDG_STATE_HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "c")}
+    command = [os.path.join(os.path.dirname(sys.executable), "cargo-deck"), "prove"]
+    with subprocess.Popen(command, cwd=world.package.root, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          start_new_session=True) as process:  # fmt: skip
+        pid = int(until(lambda: (tmp_path / "pid").read_text() if (tmp_path / "pid").exists() else None, "nvcc"))
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 130
+    assert until(lambda: find_process(pid) is None, "nvcc's end")
+    assert os.listdir(tmp_path / "c/cargo-deck/scratch") == []
+    assert world.trace() == before
+
+
+def test_a_program_is_run_to_its_end(tmp_path: Path) -> None:
+    done = run_to_end(["sh", "-c", "echo out; echo err >&2; exit 3"], "/", {"PATH": os.environ["PATH"]})
+    assert done == (3, b"out\n", b"err\n")
+    with pytest.raises(ScratchError, match="could not run"):
+        run_to_end([str(tmp_path / "none")], "/", {})
+
+
+def test_comments_are_those_of_the_file_s_kind() -> None:
+    assert comment_for("/x/k.cu") == "\n/* cargo-deck */\n"
+    assert comment_for("/x/k.asm") == "\n; cargo-deck\n"
+    assert comment_for("/x/kernels.bin") is None
+
+
+def test_packages_are_named_by_their_ids() -> None:
+    assert package_of("path+file:///x/app#1.0.0", "/x/app/Cargo.toml") == "app"
+    assert package_of("path+file:///x/app#kernels@1.0.0", "/x/app/Cargo.toml") == "kernels"
+    assert package_of("", "") == ""
+
+
+def test_a_build_in_the_world_hears_nothing_of_cargo_deck() -> None:
+    env = {"PATH": "/c/fronts/cc:/usr/bin", "DECK_RUN": "x", "DECK_FRONTS": "y", "HOME": "/h"}
+    assert plain_env(env) == {"PATH": "/usr/bin", "HOME": "/h"}
