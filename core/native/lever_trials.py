@@ -240,9 +240,7 @@ def _end(pid: int) -> None:
 def _said(place: str, status: int) -> str:
     try:
         with open(place + "/said", "rb") as file:
-            lines = [
-                line.strip() for line in file.read(1 << 16).decode("utf-8", "replace").splitlines() if line.strip()
-            ]
+            text = file.read(1 << 16).decode("utf-8", "replace")
     except OSError:
         text = ""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
