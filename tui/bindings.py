@@ -271,6 +271,8 @@ SHEET = (
 """Of a sheet that says where a figure comes from."""
 FINDING = (
     Key("finding.copy", "y,c", "copy_mend", "y", "copy", "Copy the mend of the chosen finding", group="Sheet"),
+    Key("finding.run", "r", "run_mend", "r", "do it", "Clean as the chosen finding says, after a question",
+        group="Sheet"),
     Key("finding.next", "tab,n", "choose(1)", "tab", "next", "Choose the next finding", group="Sheet"),
     Key("finding.previous", "shift+tab,N,shift+n", "choose(-1)", "⇧tab", "previous", "Choose the finding before",
         group="Sheet"),

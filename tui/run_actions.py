@@ -262,8 +262,7 @@ class RunActions(PersonalApp):
             return
         from tui.screens.finding import FindingScreen
 
-        title = f"{run.agent}: {run.command}"
-        self.push_screen(FindingScreen(title, run.findings, is_ascii=self.glyphs.is_ascii))
+        self.push_screen(FindingScreen(run, run.findings, is_ascii=self.glyphs.is_ascii))
 
     def action_copy_command(self) -> None:
         run = self.chosen

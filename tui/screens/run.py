@@ -228,8 +228,7 @@ class RunScreen(LogHost[str]):
 
         at, is_ascii = plan.finding_of(scene, key), self.deck.glyphs.is_ascii
         if at is not None:
-            title = f"{scene.run.agent}: {scene.run.command}"
-            self.app.push_screen(FindingScreen(title, scene.plan.findings, chosen=at, is_ascii=is_ascii))
+            self.app.push_screen(FindingScreen(scene.run, scene.plan.findings, chosen=at, is_ascii=is_ascii))
             return
         first, *rest = plan.detail(scene, key)
         self.app.push_screen(SheetScreen(first.text, rest, is_ascii=is_ascii))
