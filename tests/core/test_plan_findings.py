@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from core.native import stale_findings
 from core.plan.finding_toolchain import package_of
 from core.plan.findings import SEVERITIES, find, with_mend
 from core.plan.found import Found, Machine, Target, Tool
@@ -493,7 +494,7 @@ def test_what_stands_in_a_file_is_shown_with_its_line() -> None:
 
 def test_each_finding_is_described() -> None:
     described = {line[4:].strip("`") for line in DOCS.read_text().splitlines() if line.startswith("### ")}
-    assert described == {one.id for one in ALL} | {"settings-unusable", *IDS_OF_LOGS}
+    assert described == {one.id for one in ALL} | {"settings-unusable", *IDS_OF_LOGS, *stale_findings.IDS.values()}
 
 
 def test_the_worst_comes_first() -> None:

@@ -1,0 +1,150 @@
+"""Why units were rebuilt or not: from facts that are given, and from real builds with an nvcc that compiles nothing."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from core.native.closure import Made
+from core.native.cover import Cover
+from core.native.directives import Declared, Directives
+from core.native.fingerprint import ScriptRun
+from core.native.nvcc_calls import NvccCall
+from core.native.rebuilt import Why
+from core.native.stale import Case
+from core.native.units import Unit
+from core.native.why import Facts, explain
+
+S = 1_000_000_000
+BEFORE, BEGAN, ENDED = 1000 * S, 2000 * S, 2100 * S
+
+
+class Folder:
+    """Files with given times."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def file(self, name: str, at_s: float, text: str = "x") -> str:
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        os.utime(path, ns=(int(at_s * S), int(at_s * S)))
+        return str(path)
+
+    def script(self, *declared: str, at_s: float) -> ScriptRun:
+        directives = Directives(tuple(Declared(path, 1) for path in declared))
+        output = self.file("target/out.txt", at_s)
+        return ScriptRun("app", "1", "debug", output, output, str(self.folder / "target/out"), int(at_s * S),
+                         int(at_s * S) + S, directives, root=str(self.folder))  # fmt: skip
+
+    def case(self, script: ScriptRun, *made: Made) -> Case:
+        return Case(script, made, Cover(script))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    return Folder(tmp_path)
+
+
+def facts(**more: object) -> Facts:
+    return Facts(BEGAN, ENDED, BEFORE)._replace(**more)  # type: ignore[arg-type]
+
+
+def call(output: str, verdict: str, why: str = "", at: float = 2050.0, source: str = "/w/k.cu") -> NvccCall:
+    return NvccCall("r", "1", at, "/w", (), "", (source,), output, "ptx", "app", "", "", 0, verdict, why)
+
+
+def test_what_cargo_said_comes_first_and_stands_as_it_is() -> None:
+    found = explain(facts(told=(("app", "the file `k.cu` has changed"),), compiled=("app", "low")))
+    assert found == (
+        Why("app", "crate", True, "the file `k.cu` has changed", "cargo", "app"),
+        Why("low", "crate", True, "", "", "low"),
+    )
+
+
+def test_a_source_that_changed_since_the_build_before_is_named(folder: Folder) -> None:
+    new, old = folder.file("a/src/main.rs", 1500), folder.file("a/src/old.rs", 900)
+    late = folder.file("a/src/late.rs", 2150)
+    unit = Unit("app", "bin-app", "debug", 2001 * S, "f", (), (new, old, late))
+    (found,) = explain(facts(compiled=("app",), units=(unit,)))
+    assert (found.reason, found.by) == ("…/src/main.rs has changed since the build before", "times")
+
+
+def test_a_crate_is_rebuilt_for_what_it_depends_on_or_for_its_script(folder: Folder) -> None:
+    low = Unit("low", "lib-low", "debug", 2001 * S, "aa", (), ())
+    app = Unit("app", "bin-app", "debug", 2002 * S, "bb", ("aa",), ())
+    other = Unit("other", "lib-other", "debug", 1500 * S, "cc", (), ())
+    found = {one.package: one.reason for one in explain(facts(compiled=("low", "app"), units=(low, app, other)))}
+    assert found == {"low": "", "app": "what it depends on was rebuilt: low"}
+    ran = folder.case(folder.script("k.cu", at_s=2001))
+    found = {one.unit: one.reason for one in explain(facts(compiled=("app",), cases=(ran,), units=(app,)))}
+    assert found["app"] == "its build script ran"
+
+
+def test_the_file_that_made_a_script_run_is_named(folder: Folder) -> None:
+    folder.file("k.cu", 900)
+    folder.file("inc/deep/x.cuh", 1500)
+    folder.file("inc/y.cuh", 800)
+    for name in ("inc/deep", "inc"):
+        os.utime(folder.folder / name, ns=(700 * S, 700 * S))
+    (found,) = explain(facts(cases=(folder.case(folder.script("k.cu", "inc", at_s=2001)),)))
+    assert (found.unit, found.kind, found.reason, found.by) == (
+        "app (build script)", "script", "…/deep/x.cuh has changed, in inc", "declared",
+    )  # fmt: skip
+    (found,) = explain(facts(cases=(folder.case(folder.script("k.cu", "*.cuh", at_s=2001)),)))
+    assert found.reason == "*.cuh is declared and not there: it runs at each build"
+    assert explain(facts(cases=(folder.case(folder.script("k.cu", at_s=1500)),))) == (), "it did not run in this build"
+
+
+def test_calls_tell_whether_nvcc_ran_and_which_input_differed() -> None:
+    calls = (
+        call("/w/a.ptx", "hit"), call("/w/b.ptx", "miss", "inc.cuh differs"), call("/w/c.ptx", "off"),
+        call("", "off"), call("/w/d", "off")._replace(kind="query"),
+    )  # fmt: skip
+    found = {one.unit: (one.is_rebuilt, one.reason) for one in explain(facts(calls=calls))}
+    assert found == {
+        "/w/a.ptx": (False, "k.cu: no input differs, so it was taken from the depfile cache"),
+        "/w/b.ptx": (True, "k.cu: nvcc ran; inc.cuh differs"),
+        "/w/c.ptx": (True, "k.cu: nvcc ran"),
+    }
+
+
+def test_an_output_that_is_left_old_is_told_with_the_cause(folder: Folder) -> None:
+    output = folder.file("target/out/k.ptx", 1200)
+    source, header = folder.file("k.cu", 900), folder.file("inc.cuh", 1500)
+    made = Made(output, source, (source, header), "depfile")
+    for declared, at_s, cause in (
+        (("k.cu",), 1100, "no rerun-if-changed covers it"),
+        (("k.cu", "inc.cuh"), 2001, "the build script, which ran, did not make it again"),
+        (("k.cu", "inc.cuh"), 1100, "the build script did not run"),
+    ):
+        found = explain(facts(cases=(folder.case(folder.script(*declared, at_s=at_s), made),)))
+        (left,) = (one for one in found if one.kind == "output")
+        assert (left.unit, left.is_rebuilt) == (output, False)
+        assert left.reason.endswith(f"has changed, and {cause}")
+    folder.file("inc.cuh", 1100)
+    assert explain(facts(cases=(folder.case(folder.script("k.cu", at_s=1100), made),))) == ()
+
+
+def test_files_that_changed_and_that_nothing_reads_are_named_last() -> None:
+    unit = Unit("app", "bin-app", "debug", 2001 * S, "f", (), ("/w/src/main.rs",))
+    changed = {"/w/src/main.rs": 1500 * S, "/w/src/unused.rs": 1500 * S, "/w/old.rs": 900 * S, "/w/README.md": 1500 * S}
+    (found,) = explain(facts(units=(unit,), changed=changed))
+    assert (found.unit, found.kind, found.is_rebuilt) == ("/w/src/unused.rs", "file", False)
+
+
+def test_ninjas_words_and_its_log_are_read_where_a_script_ran_it(folder: Folder) -> None:
+    script = folder.script("k.cu", at_s=2001)
+    tree = folder.folder / "target/out/build"
+    tree.mkdir(parents=True)
+    folder.file("target/out/build/a.o", 2002)
+    (tree / ".ninja_log").write_text(
+        f"# ninja log v5\n0\t1\t{1000 * S}\ta.o\taa\n0\t1\t{2002 * S}\ta.o\tbb\n0\t1\t{2002 * S}\tb.o\tcc\n"
+    )
+    case = folder.case(script)
+    by_log = [one for one in explain(facts(cases=(case,))) if one.by == "ninja"]
+    assert by_log == [Why(f"{tree}/a.o", "output", True, "its command line changed", "ninja", "app")]
+    log = folder.file("err.log", 2002, "x\nninja explain: output a.o older than most recent input k.cu (1 vs 2)\n")
+    said = [one for one in explain(facts(cases=(case,), logs=(log,))) if one.by == "ninja"]
+    assert said == [Why("a.o", "output", True, "output a.o older than most recent input k.cu (1 vs 2)", "ninja")]

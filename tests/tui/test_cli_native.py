@@ -1,0 +1,205 @@
+"""`cargo deck why`, `stale` and `prove`: what they print, what they write, how they end; over real builds."""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core import events as e
+from core.journal import JournalWriter
+from core.native.build_script_mend import printed as directives
+from core.native.rebuilt import Why
+from core.paths import Paths
+from tests.core.runs import exit_of, start_python
+from tests.native_worlds import DECLARATIONS, RIGHT, SKIPPING, Package, Style, build_env, fake_nvcc
+from tests.tui.commands import user_folders
+from tests.tui.test_cli_json import documented
+from tui.cli import common
+from tui.cli import stale as stale_command
+from tui.cli.main import main
+from tui.cli.why import lines as why_lines
+
+STYLES = {style.name: style for style in (*DECLARATIONS, *RIGHT, *SKIPPING)}
+
+
+@pytest.fixture
+def paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Paths:
+    return user_folders(tmp_path / "user", monkeypatch)
+
+
+@pytest.fixture
+def built(tmp_path: Path, paths: Paths, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Package]:
+    """Builds a package of a style; commands then run in its folder."""
+
+    def build(name: str) -> Package:
+        env = build_env(tmp_path, str(fake_nvcc(tmp_path / "bin")))
+        package = Package(tmp_path / "world", STYLES[name])
+        package.build(env)
+        for key, value in env.items():
+            monkeypatch.setenv(key, value)
+        monkeypatch.chdir(package.root)
+        return package
+
+    return build
+
+
+def printed(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, Any]:
+    code = main([*words, "--json"])
+    return code, json.loads(capsys.readouterr().out)
+
+
+def test_stale_prints_what_is_documented_and_ends_with_1_where_it_found_something(
+    built: Callable[[str], Package], capsys: pytest.CaptureFixture[str]
+) -> None:
+    package = built("file")
+    code, found = printed(capsys, "stale")
+    assert (code, found["schema"]) == (1, "cargo-deck/stale")
+    assert set(found) - {"schema", "version"} == documented("## `cargo-deck/stale` (version 1)")
+    (script,), (finding,) = found["scripts"], found["findings"]
+    assert set(script) == documented("### A build script")
+    assert set(finding) == documented("### A finding about a build script")
+    assert (script["declared"], script["declares"]) == (["kernels/k.cu"], "declared")
+    assert (finding["id"], finding["declare"], finding["proof"]) == (
+        "input-undeclared", ["kernels/inc/deep.cuh", "../shared/outside.cuh"], None,
+    )  # fmt: skip
+    assert main(["stale"]) == 1
+    shown = capsys.readouterr().out
+    assert "✗ error: app: an edit to kernels/inc/deep.cuh and 1 more is not rebuilt" in shown
+    assert f"{package.root}/build.rs:{finding['evidence'][0]['line']}:" in shown
+    assert '+    println!("cargo:rerun-if-changed=../shared/outside.cuh");' in shown
+
+
+def test_what_is_right_is_said_so_and_ends_with_0(
+    built: Callable[[str], Package], capsys: pytest.CaptureFixture[str]
+) -> None:
+    built("files-all")
+    assert main(["stale"]) == 0
+    assert "Nothing is stale" in capsys.readouterr().out
+    assert main(["stale", "-p", "other"]) == 0
+    assert "There is nothing to judge" in capsys.readouterr().out
+
+
+def test_scripts_are_changed_only_after_a_yes(
+    built: Callable[[str], Package], capsys: pytest.CaptureFixture[str]
+) -> None:
+    package = built("file")
+    script = package.root / "build.rs"
+    script.chmod(0o755)
+    before = script.read_text()
+    asked: list[str] = []
+
+    def answer(text: str) -> Callable[[str], bool]:
+        def ask(question: str) -> bool:
+            asked.append(question)
+            return text == "y"
+
+        return ask
+
+    for ask in (None, answer("n")):
+        assert stale_command.run(["--apply"], stale_command.World(ask)) == 1
+        assert script.read_text() == before
+    assert stale_command.run(["--apply"], stale_command.World(answer("y"))) == 1
+    assert [one.path for one in directives(script.read_text())] == [
+        "kernels/k.cu", "kernels/inc/deep.cuh", "../shared/outside.cuh",
+    ]  # fmt: skip
+    assert script.stat().st_mode & 0o777 == 0o755
+    assert asked == [f"Change {script} like this? [y/N] "] * 2
+    assert "is changed" in capsys.readouterr().err
+
+
+def test_a_script_that_was_changed_meanwhile_is_not_overwritten(
+    built: Callable[[str], Package], capsys: pytest.CaptureFixture[str]
+) -> None:
+    script = built("file").root / "build.rs"
+
+    def edit_and_say_yes(question: str) -> bool:
+        script.write_text("fn main() {}\n")
+        return True
+
+    code = common.guarded(lambda words: stale_command.run(words, stale_command.World(edit_and_say_yes)), ["--apply"])
+    assert (code, script.read_text()) == (2, "fn main() {}\n")
+    assert "was changed meanwhile" in capsys.readouterr().err
+
+
+def test_each_finding_is_proven_on_request(built: Callable[[str], Package], capsys: pytest.CaptureFixture[str]) -> None:
+    built("file")
+    _, found = printed(capsys, "stale", "--prove")
+    (proof,) = (one["proof"] for one in found["findings"])
+    assert (proof["is_true"], proof["is_mended"]) == (True, True)
+    assert "nothing was made again" in proof["said"]
+
+
+def test_prove_prints_what_is_documented_and_names_what_is_untracked(
+    built: Callable[[str], Package], paths: Paths, capsys: pytest.CaptureFixture[str]
+) -> None:
+    package = built("file")
+    code, found = printed(capsys, "prove")
+    assert (code, found["schema"]) == (1, "cargo-deck/prove")
+    assert set(found) - {"schema", "version"} == documented("## `cargo-deck/prove` (version 1)")
+    assert {frozenset(one) for one in found["files"]} == {frozenset(documented("### An edited file"))}
+    assert (found["tracked"], found["tried"]) == (1, 3)
+    assert main(["prove", "kernels/k.cu", "--", "build", "--all-targets"]) == 0
+    shown = capsys.readouterr().out
+    assert "tracked 1 of 1" in shown
+    assert "cargo build --all-targets --offline" in shown
+    assert os.listdir(paths.cache + "/scratch") == []
+    assert package.header.read_text() == "#pragma once\n#define VALUE 1\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [(["prove", "kernels/none.cu"], "is no file"), (["stale", "--json", "--apply"], "one of both"),
+     (["why", "nobody"], "nobody"), (["stale", "--target-dir", "nowhere"], "is not there: build first")],
+)  # fmt: skip
+def test_what_cannot_be_done_is_said_in_a_sentence(
+    built: Callable[[str], Package], capsys: pytest.CaptureFixture[str], words: list[str], said: str
+) -> None:
+    built("none-inside")
+    assert main(words) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_outside_of_a_workspace_nothing_is_judged(
+    tmp_path: Path, paths: Paths, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path / "empty")
+    assert main(["stale"]) == 2
+    assert "no Cargo.toml" in capsys.readouterr().err
+    assert main(["why"]) == 2
+    assert "no run is known yet" in capsys.readouterr().err
+
+
+def test_why_prints_what_is_documented_of_the_newest_run(paths: Paths, capsys: pytest.CaptureFixture[str]) -> None:
+    run = start_python(paths, "print(1)", agent="tester")
+    exit_of(paths, run)
+    writer = JournalWriter(paths.run(run) + "/events.jsonl", run)
+    started = e.RunStarted(10.0, run, "tester", "build -v", "cargo", "build", "/w", "/w", None, False, True, False)
+    writer.append([started, e.UnitDirtied(11.0, "app", "the file `k.cu` has changed")])
+    writer.close()
+    _, found = printed(capsys, "why")
+    assert set(found) - {"schema", "version"} == documented("## `cargo-deck/why` (version 1)")
+    (unit,) = found["units"]
+    assert set(unit) == documented("### A unit and its reason")
+    assert (found["run"], unit["unit"], unit["by"]) == (run, "app", "cargo")
+
+
+def test_reasons_are_told_by_kind_and_foreign_text_is_made_harmless() -> None:
+    shown = list(why_lines([
+        Why("app", "crate", True, "x\x1b[31m has changed", "cargo", "app"),
+        Why("/o/k.ptx", "output", False, "old", "times"),
+        Why("/o/k.ptx", "call", False, "from the cache", "nvcc"), Why("b\nc", "crate", True, ""),
+    ], "run", "build\x07"))  # fmt: skip
+    assert shown[:4] == ["run  build", "", "Crates", "  app: x has changed"]
+    assert "  k.ptx: not rebuilt: old" in shown
+    assert "  k.ptx: from the cache" in shown
+    assert not any(char in line for line in shown for char in "\x1b\x07\n")
+    assert list(why_lines([], "run", ""))[-1] == "Nothing was rebuilt, and nothing changed."
+
+
+def test_styles_are_all_named_differently() -> None:
+    assert isinstance(STYLES["file"], Style)
+    assert len(STYLES) == len(DECLARATIONS) + len(RIGHT) + len(SKIPPING)
