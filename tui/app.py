@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Iterable
 from functools import partial
+from importlib import import_module
 from types import FrameType
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -55,6 +56,12 @@ KEEP_S = 20.0
 EXIT_OURS = 125
 GRACE_S = 3
 """From a signal to the end."""
+_SCREENS = {
+    "logs": ("tui.screens.logs", "LogsScreen"), "memory": ("tui.screens.memory", "MemoryScreen"),
+    "locks": ("tui.screens.locks", "LocksScreen"), "cache": ("tui.screens.cache", "CacheScreen"),
+    "kernels": ("tui.screens.kernels", "KernelsScreen"), "history": ("tui.screens.history", "HistoryScreen"),
+}  # fmt: skip
+"""Module and class of the screen of each tab but the first."""
 _SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 """Of these Textual would die and leave the terminal as it is."""
 
@@ -93,29 +100,11 @@ class DeckApp(RunActions):
 
     def _make_screen(self, tab: str) -> Screen[Any]:
         """The screen of a tab; its module is imported when it is first looked at."""
-        match tab:
-            case "logs":
-                from tui.screens.logs import LogsScreen
-
-                return LogsScreen()
-            case "memory":
-                from tui.screens.memory import MemoryScreen
-
-                return MemoryScreen()
-            case "locks":
-                from tui.screens.locks import LocksScreen
-
-                return LocksScreen()
-            case "cache":
-                from tui.screens.cache import CacheScreen
-
-                return CacheScreen()
-            case "history":
-                from tui.screens.history import HistoryScreen
-
-                return HistoryScreen()
-            case _:
-                return BoardScreen()
+        if tab not in _SCREENS:
+            return BoardScreen()
+        module, name = _SCREENS[tab]
+        screen: Screen[Any] = getattr(import_module(module), name)()
+        return screen
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         return dict(FALLBACKS)

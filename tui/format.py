@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from rich.cells import cell_len as cell_len
 from rich.cells import set_cell_size
 
-_ASCII = str.maketrans("–…≈·●◷✗✓■○│×↓✖✔−±≥⚠─▸", "-~~-*~x+-.|xvx+-~>!->")
+_ASCII = str.maketrans("–…≈·●◷✗✓■○│×↓✖✔−±≥≤⚠─▸▲▼", "-~~-*~x+-.|xvx+-~><!->^v")
 UNKNOWN = "–"
 ELLIPSIS = "…"
 _UNITS = "BKMGTP"

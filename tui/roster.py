@@ -1,10 +1,15 @@
 """Which panes the board has, and how its builds are doing, from the frozen Board alone."""
 
+from typing import TYPE_CHECKING, ClassVar
+
 from core import lock_queries, queries
 from core.state import Board, Run
 from tui.survivors import in_words
 from tui.view import View
 from tui.widgets.pane_grid import PaneState
+
+if TYPE_CHECKING:
+    from core.kernel_queries import WorseBook
 
 OLD_AFTER_S = 4.0
 """The engine beats every 2.8 seconds at least: older figures are shown as old."""
@@ -26,10 +31,29 @@ def panes(view: View) -> tuple[PaneState, ...]:
             waits=queries.waits_text(board, pane.run, now),
             warning=lock_queries.shared_words(pane.run, shared),
             advice=next(iter(lock_queries.run_advice(board, pane.run)), None),
+            worse=_kernel_note(board, pane.run),
             alive=in_words(view.alive.get(pane.run.run, ())),
         )
         for number, pane in enumerate(_in_order(queries.panes(board), view.sort), 1)
     )
+
+
+class _Kernels:
+    """What is known of kernels, between two frames."""
+
+    book: ClassVar["WorseBook | None"] = None
+
+
+def _kernel_note(board: Board, run: Run) -> str:
+    """Kernels that are worse than in the build before; what finds them is imported once there are any."""
+    if not run.kernels:
+        return ""
+    from core.kernel_queries import WorseBook
+    from tui.widgets.kernel_words import note
+
+    _Kernels.book = _Kernels.book or WorseBook()
+    rows = _Kernels.book.of(board).get(run.run, ())
+    return note(rows)
 
 
 def _in_order(panes: tuple[queries.Pane, ...], sort: str) -> list[queries.Pane]:

@@ -14,5 +14,5 @@ class Tab(NamedTuple):
 
 TABS = (
     Tab("board", "Board", "f1"), Tab("logs", "Logs", "f2"), Tab("memory", "Memory", "f3"), Tab("locks", "Locks", "f4"),
-    Tab("cache", "Cache", "f5"), Tab("history", "History", "f6"),
+    Tab("cache", "Cache", "f5"), Tab("kernels", "Kernels", "f6"), Tab("history", "History", "f7"),
 )  # fmt: skip

@@ -18,6 +18,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from core.events.native import Kernel
+from core.native.arch import number_of
 
 _MACHINE = 190
 _MAX_NAME = 1 << 16
@@ -221,9 +222,3 @@ def _arch(flags: int, abi: int, options: str) -> str:
     words = options.split()
     told = [after for word, after in pairwise(words) if word in ("-arch", "--gpu-name")]
     return told[-1] if told else f"sm_{flags >> 8 & 0xFF if abi >= 8 else flags & 0xFF}"
-
-
-def number_of(arch: str) -> int:
-    """90 of `sm_90a`; 0: it names none."""
-    digits = "".join(sign for sign in arch.partition("_")[2] if sign.isdigit())
-    return int(digits) if digits and len(digits) < 6 else 0

@@ -38,6 +38,12 @@ class Change(NamedTuple):
         return {name: _delta(getattr(self.now, name), getattr(self.before, name, None)) for name in FIGURES}
 
     @property
+    def more_spilled(self) -> int | None:
+        """Bytes of stores and loads more than before, of what it calls too; None: not known."""
+        now, before = spilled(self.now), spilled(self.before) if self.before is not None else None
+        return now - before if now is not None and before is not None else None
+
+    @property
     def spills(self) -> bool:
         """It spills now, and did not before."""
         return self.before is not None and bool(spilled(self.now)) and spilled(self.before) == 0

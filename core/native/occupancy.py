@@ -19,7 +19,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from core.events.native import Kernel
-from core.native.cubin import number_of
+from core.native.arch import number_of
 
 MAX_THREADS = 1024
 """Of a block."""

@@ -9,7 +9,8 @@ from typing import Protocol
 
 from core import events as e
 from core.clock import Clock
-from core.native.cubin import Cubin, number_of, read_cubin
+from core.native.arch import number_of
+from core.native.cubin import Cubin, read_cubin
 from core.native.kept import Image, images_of, ptx_of, source_of
 from core.native.ptx import read_ptx
 from core.native.spills import PtxasRun, needs_ptxas, ptxas_argv, ptxas_of, start_ptxas, with_usage, without_stack

@@ -33,6 +33,7 @@ look at them
   cargo deck logs RUN [-f]              what it printed
   cargo deck wait RUN…                  until they end; their exit code
   cargo deck links                      what linking took; `links measure RUN`: what would make it less
+  cargo deck kernels [RUN]              registers, spills and code of CUDA kernels, and what they were before
   cargo deck iterations [--levers FILE] what edits cost by kind, and what would make it less
   cargo deck locks [--prove]            who waits for whom; who runs the wrong program out of a shared target dir
   cargo deck why [RUN]                  why each unit was rebuilt, or was not although a file near it changed
@@ -50,8 +51,8 @@ act on them (RUN: an id, the beginning of one, or an agent's name)
   cargo deck config [default]           check config.toml, print one; docs/config.md
   cargo deck demo                       four agents build a sample workspace
 
---json: plan, tools, ps, top, logs, links, iterations, watch, locks, cache, wait, stop, restart, forget, sweep,
-  clean, shim, config.
+--json: plan, tools, ps, top, logs, links, kernels, iterations, watch, locks, cache, wait, stop, restart, forget,
+  sweep, clean, shim, config.
 --help: every command.
 """
 _COMMANDS = {
@@ -63,6 +64,7 @@ _COMMANDS = {
     "top": ("tui.cli.listing", "main_top"),
     "logs": ("tui.cli.logs", "main"),
     "links": ("tui.cli.links", "main"),
+    "kernels": ("tui.cli.kernels", "main"),
     "locks": ("tui.cli.locks", "main"),
     "why": ("tui.cli.why", "main"),
     "stale": ("tui.cli.stale", "main"),

@@ -69,6 +69,8 @@ class PaneView:
     """What endangers it, in words."""
     advice: str | None = None
     """What would avoid its wait, in words."""
+    worse: str = ""
+    """Kernels that it made worse, in words."""
     foreign: foreign_pane.ForeignView | None = None
     """A build that is not ours, for which `run` stands."""
     why_key: str = ""
@@ -232,8 +234,11 @@ def _doing(view: PaneView, look: Look, width: int, *, has_log: bool) -> tuple[Pi
 
 
 def _note(view: PaneView, look: Look, width: int) -> tuple[Piece, ...]:
-    """What endangers it, what would avoid its wait, or the figures behind what holds it up; else nothing."""
-    text, role = (f"⚠ {view.warning}", "failed") if view.warning else (view.advice or words.evidence(view.run), "dim")
+    """What endangers it, what it made worse, what would avoid its wait, or the figures behind what holds it up."""
+    if view.warning or view.worse:
+        text, role = f"⚠ {view.warning or view.worse}", "failed" if view.warning else "waiting"
+    else:
+        text, role = view.advice or words.evidence(view.run), "dim"
     return (Piece(_cut(safe(text), width - _MARGIN - 1, look), role),) if text else ()
 
 

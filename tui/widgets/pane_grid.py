@@ -56,6 +56,8 @@ class PaneState:
     """What endangers it, in words."""
     advice: str | None = None
     """What would avoid its wait, in words."""
+    worse: str = ""
+    """Kernels that it made worse, in words."""
     foreign: ForeignView | None = None
     """A build that is not ours, for which `run` stands; None: it is ours."""
 
@@ -313,7 +315,7 @@ class PaneGrid(PaintedScroll):
             number=pane.number, run=run, others=pane.others, tail=tail, lines_below=below,
             eta_s=pane.eta_s, now=whole_second(run, self._now),
             is_selected=index == self.selected, is_old=pane.is_old, pending=pane.pending, waits=pane.waits,
-            warning=pane.warning, advice=pane.advice,
+            warning=pane.warning, advice=pane.advice, worse=pane.worse,
             alive=pane.alive, foreign=pane.foreign, why_key=self._why_key,
         )  # fmt: skip
 

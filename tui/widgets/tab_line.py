@@ -13,6 +13,8 @@ from tui.widgets.status_line import Part, StatusLine
 
 BUSY = 0.9
 """From here a part of the machine is what limits the builds."""
+_LEAST_MACHINE = 28
+"""Cells of cpu and memory without graphs."""
 OLD_AFTER_S = 5.0
 """A sample of the engine's says no more by then how it is now."""
 
@@ -27,23 +29,30 @@ class TabLine(StatusLine):
 
     def show(self, load: Load | None, board: Board | None = None) -> None:
         """Show how busy the machine is (None: nothing is known) and what of it limits the builds of a board."""
-        left = [Part(" deck ", "title")]
-        for tab in TABS:
-            role = "lit" if tab.name == self._lit else "dim"
-            left.append(Part(f"  {tab.word}", role, f"app.tab({tab.name!r})"))
-        while self.size.width and _cells(left) > self.size.width and left[1].role != "lit":
+        width, left = self.size.width, self._tabs(2)
+        gap = 2 if _cells(left) + 1 + _LEAST_MACHINE <= width else 1  # not by what is shown now: nothing moves
+        left = left if gap == 2 else self._tabs(gap)
+        while width and _cells(left) > width and left[1].role != "lit":
             del left[1]  # what is lit is seen, whatever goes
         right: tuple[Part, ...] = (Part(f"{self._note} ", "dim"),)
-        room = self.size.width - _cells(left) - 1  # one between the tabs and what is at the right
+        room = width - _cells(left) - 1  # one between the tabs and what is at the right
         for graphs in (2, 1, 0) if not self._note else ():
-            right = self._machine(load, board, graphs)
+            right = self._machine(load, board, graphs, blanks=gap + 1)
             if _cells(right) <= room:
                 break
         while right and _cells(right) > room:
             right = right[2:]
         self.say(tuple(left), right)
 
-    def _machine(self, load: Load | None, board: Board | None, graphs: int = 2) -> tuple[Part, ...]:
+    def _tabs(self, gap: int) -> list[Part]:
+        """Names of the tabs, so many blanks before each."""
+        left = [Part(" deck" + " " * (gap - 1), "title")]
+        for tab in TABS:
+            role = "lit" if tab.name == self._lit else "dim"
+            left.append(Part(f"{' ' * gap}{tab.word}", role, f"app.tab({tab.name!r})"))
+        return left
+
+    def _machine(self, load: Load | None, board: Board | None, graphs: int, blanks: int) -> tuple[Part, ...]:
         """A figure each for cores and memory, always at the same place, with so many graphs; the others before them."""
         if load is None:
             return ()
@@ -57,7 +66,7 @@ class TabLine(StatusLine):
             *_locks(board, limits),
             *_disk(board, limits),
             Part("cpu" + (f" {self.glyphs.graph(load.cpu_history)}" if graphs else ""), "dim"),
-            Part(f" {cpu}   ", "waiting" if is_busy else "number"),
+            Part(f" {cpu}{' ' * blanks}", "waiting" if is_busy else "number"),
             Part("mem" + (f" {self.glyphs.graph(load.used_history)}" if graphs > 1 else ""), "dim"),
             Part(memory, "waiting" if is_short else "number"),
         )

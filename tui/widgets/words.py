@@ -6,9 +6,11 @@ from typing import NamedTuple
 
 from core import events as e
 from core import queries
+from core.nvcc_queries import COMPILING
 from core.state import InFlight, Run, RunState
 from tui import format as f
 from tui.widgets.ansi import safe
+from tui.widgets.nvcc_words import under_way
 
 _MEMORY_TRAIL = 5
 _MEMORY_WIDTH = 6 + _MEMORY_TRAIL
@@ -257,20 +259,28 @@ def _link_age(run: Run, link: e.LinkStarted, now: float) -> str:
 
 
 def in_flight(run: Run, now: float, fits: Callable[[str], bool]) -> Iterator[Piece]:
-    """Crates that compile now, longest first; as many whole ones as fit, then how many more."""
+    """Calls of nvcc, and crates that compile now, longest first; as many whole ones as fit, then how many more."""
     line = ""
-    links = {link.unit: link for link in run.links}
-    for index, unit in enumerate(run.in_flight):
-        link = links.get(unit.name)
-        name = f"{'link ' if link else ''}{safe(unit.name)}"
-        age = _link_age(run, link, now) if link else _unit_age(run, unit, now)
-        rest = len(run.in_flight) - index - 1
-        longer = f"{line}{' · ' if line else ''}{name} {age}"
+    items = _items(run, now)
+    for index, (name, more) in enumerate(items):
+        rest = len(items) - index - 1
+        longer = f"{line}{' · ' if line else ''}{name}{more}"
         if line and not fits(longer + (f"  +{rest}" if rest else "")):
             yield Piece(f"  +{rest + 1}", "dim")
             return
         if line:
             yield Piece(" · ", "dim")
         yield Piece(name, "strong")
-        yield Piece(f" {age}", "dim")
+        yield Piece(more, "dim")
         line = longer
+
+
+def _items(run: Run, now: float) -> list[tuple[str, str]]:
+    """What is under way: its name, and what is said of it."""
+    links = {link.unit: link for link in run.links}
+    items = [under_way(run, call) for call in run.nvcc if call.started.kind in COMPILING]
+    for unit in run.in_flight:
+        link = links.get(unit.name)
+        age = _link_age(run, link, now) if link else _unit_age(run, unit, now)
+        items.append((f"{'link ' if link else ''}{safe(unit.name)}", f" {age}"))
+    return items

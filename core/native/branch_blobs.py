@@ -1,0 +1,62 @@
+"""Sources as they were where the branch began: git's names for their content there."""
+
+import subprocess
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import NamedTuple
+
+from core.plan.changed import branch_point
+
+_TIMEOUT_S = 10.0
+_MAX_PLACES = 500
+Git = Callable[[Sequence[str], str, bytes], bytes | None]
+"""Runs a command line in a folder with a text as its input; its output, None where it failed."""
+
+
+class BranchPoint(NamedTuple):
+    """Where a branch began."""
+
+    commit: str
+    """Empty: it is not known, and `name` says nothing."""
+    name: str
+    """`the branch point from main`."""
+    blobs: dict[str, str]
+    """Git's name for each source that was there, by its place below the checkout."""
+
+
+def branch_blobs(checkout: str, places: Iterable[str], git: Git) -> BranchPoint:
+    """What sources of a checkout were at its branch point.
+
+    Args:
+        checkout: Its root.
+        places: Sources below it; others are left out.
+        git: Runs git.
+    """
+    commit, name = branch_point(checkout, lambda argv, folder: git(argv, folder, b""))
+    wanted = [place for place in places if place and not place.startswith("/") and "\n" not in place][:_MAX_PLACES]
+    if not commit or not wanted:
+        return BranchPoint(commit, name, {})
+    asked = "".join(f"{commit}:./{place}\n" for place in wanted).encode("utf-8", "replace")
+    said = git(("git", "cat-file", "--batch-check=%(objectname) %(objecttype)"), checkout, asked)
+    rows = said.decode("utf-8", "replace").splitlines() if said is not None else []
+    found = [row.split(" ") for row in rows]
+    if len(found) != len(wanted):
+        return BranchPoint(commit, name, {})
+    blobs = {place: row[0] for place, row in zip(wanted, found, strict=True) if row[1:] == ["blob"]}
+    return BranchPoint(commit, name, blobs)
+
+
+def git_of(env: Mapping[str, str]) -> Git:
+    """Git as it is in a checkout, whatever the caller's variables say of another one."""
+    return partial(_run, {name: value for name, value in env.items() if not name.startswith("GIT_")} | {"LC_ALL": "C"})
+
+
+def _run(env: Mapping[str, str], argv: Sequence[str], folder: str, text: bytes) -> bytes | None:
+    try:
+        done = subprocess.run(
+            argv, cwd=folder, env=dict(env), input=text, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            timeout=_TIMEOUT_S, check=False,
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return None
+    return done.stdout if done.returncode == 0 else None

@@ -1,0 +1,80 @@
+"""Calls of nvcc: values for the screens, derived from the board. Pure."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from core import events as e
+from core.native.arch import number_of
+from core.state import NvccUnderWay, Run
+
+COMPILING = ("object", "device-object", "ptx", "cubin", "fatbin", "library", "program", "link")
+"""Kinds of calls that make code."""
+_LEAST_BYTES = 1_000_000
+
+
+class CallRow(NamedTuple):
+    """The last call of nvcc for a source, or one that is under way."""
+
+    run: Run
+    under_way: NvccUnderWay | None
+    ended: e.NvccEnded | None
+
+    @property
+    def key(self) -> str:
+        """Names it for as long as it is shown."""
+        return f"{self.run.run} {self.call}"
+
+    @property
+    def call(self) -> str:
+        """As in its events."""
+        return self.under_way.started.call if self.under_way is not None else self.ended.call if self.ended else ""
+
+    @property
+    def place(self) -> str:
+        """Its source, else its output, below the checkout."""
+        event = self.under_way.started if self.under_way is not None else self.ended
+        path = (event.source or event.output) if event is not None else ""
+        return path.removeprefix(self.run.checkout + "/")
+
+
+def call_rows(runs: Iterable[Run]) -> tuple[CallRow, ...]:
+    """Calls under way, oldest first; then the last one of each source that made code, newest first."""
+    runs = list(runs)
+    live = [CallRow(run, call, None) for run in runs for call in run.nvcc if call.started.kind in COMPILING]
+    last: dict[tuple[str, str, str], CallRow] = {}
+    for run in runs:
+        for end in run.nvcc_ends:
+            if end.kind in COMPILING:
+                key = run.checkout, end.source or end.output, end.output.rpartition("/")[2]
+                if key not in last or last[key].ended is None or _began(last[key]) <= end.began:
+                    last[key] = CallRow(run, None, end)
+    return (*live, *sorted(last.values(), key=lambda row: -_began(row)))
+
+
+def _began(row: CallRow) -> float:
+    return row.ended.began if row.ended is not None else 0.0
+
+
+def memory_of(run: Run, call: str) -> int | None:
+    """Memory of a call under way at the last sample; None: not looked at yet, or next to nothing."""
+    taken = dict(run.use.links).get(call) if run.use is not None else None
+    return taken if taken is not None and taken >= _LEAST_BYTES else None
+
+
+def arch_progress(call: NvccUnderWay) -> tuple[int, int]:
+    """At which arch it is, and how many there are: (0, n) before the first; nvcc takes them in their order."""
+    real = [arch for arch in call.started.archs if not arch.startswith("compute_")] or list(call.started.archs)
+    numbers = [number_of(arch) for arch in real]
+    seen = {number_of(arch) for arch in call.seen if not arch.startswith("compute_") or len(real) == 1}
+    return max((at + 1 for at, number in enumerate(numbers) if number in seen), default=0), len(real)
+
+
+def arch_s(ended: e.NvccEnded, arch: str, source: str) -> float | None:
+    """Seconds in ptxas for one arch of a call, and in the cicc that it was made by; None: it did not tell."""
+    name, number = source.rpartition("/")[2], number_of(arch)
+    own = [phase for phase in ended.phases if not phase.source or phase.source.rpartition("/")[2] == name]
+    cicc = [phase for phase in own if phase.tool == "cicc" and 0 < number_of(phase.arch or "") <= number]
+    latest = max((number_of(phase.arch or "") for phase in cicc), default=0)
+    spent = [phase.elapsed_s for phase in cicc if number_of(phase.arch or "") == latest]
+    spent += [phase.elapsed_s for phase in own if phase.tool == "ptxas" and phase.arch == arch]
+    return sum(spent) if spent else None

@@ -1,0 +1,211 @@
+"""`cargo deck kernels`: what kernels need, against what they needed before."""
+
+import os
+import shutil
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from core import events as e
+from core import kernel_queries as queries
+from core.attach import Reader
+from core.clock import wall_clock
+from core.errors import UsageError
+from core.kernel_queries import Compiled, KernelRow
+from core.native.branch_blobs import branch_blobs, git_of
+from core.native.ptxas_now import code_of, ptxas_for
+from core.paths import Paths
+from core.runs import resolve_run
+from core.state import Board
+from tui.cli import common, listing
+from tui.cli.events import plain
+from tui.widgets import kernel_words as words
+
+_ALL_S = 400 * 24 * 3600.0
+_HEADING = (
+    "kernel", "arch", *(f"{title:>{cells}}" for title, cells in (
+        ("regs", words.COUNT), ("spills", words.SPILLS), ("occup", words.OCCUPANCY), ("smem", words.SIZE),
+        ("stack", words.SIZE), ("code", words.SIZE), ("time", words.TIME),
+    )), "file", "agent",
+)  # fmt: skip
+_EMPTY = "\n".join(words.NO_KERNELS)
+_NONE_OF_RUN = "No kernel is known of this run: it did not call nvcc, or what it made held no code."
+
+
+def main(argv: list[str]) -> int:
+    """List kernels; exit code."""
+    return common.guarded(_main, argv)
+
+
+def _main(argv: list[str]) -> int:
+    parser = common.make_parser(
+        "kernels",
+        "Kernels as they were compiled last, in the last 24 hours, or by one run: registers, spills, shared memory, "
+        "code and time for each arch, against what they were before.",
+    )
+    parser.add_argument("run", metavar="RUN", nargs="?", help="an id, the beginning of one, or an agent's name")
+    parser.add_argument(
+        "--against", metavar="RUN|last|branch", default="last",
+        help="last: the build before of the same source (default); branch: as it was at the branch point; or a run",
+    )  # fmt: skip
+    parser.add_argument(
+        "--ptxas",
+        action="store_true",
+        help="compile PTX that has no figures yet with ptxas, into nothing, and say them",
+    )
+    given = parser.parse_args(argv)
+    paths = common.user_paths()
+    listing.bring_up_to_date(paths)
+    run = resolve_run(paths, given.run) if given.run else None
+    board = _board(paths, is_whole=run is not None or given.against != "last")
+    found = queries.compilations(board.runs.values())
+    now = [one for one in found if one.run == run] if run else list(queries.newest(found))
+    if given.ptxas:
+        now = [_with_code(paths, one) for one in now]
+    baseline, against, why = _baseline(paths, given.against, found, now)
+    rows = queries.ordered(queries.kernel_rows(now, baseline), "changed")
+    if given.json:
+        _print_json(rows, board, run, against, why)
+    else:
+        _print(rows, why, _NONE_OF_RUN if run else _EMPTY)
+    return 0
+
+
+def _board(paths: Paths, *, is_whole: bool) -> Board:
+    """Runs of the last 24 hours; where that is not enough, all that are kept."""
+    board = common.whole_board(paths)
+    if is_whole or not any(run.kernels for run in board.runs.values()):
+        board = Reader(paths, wall_clock, _ALL_S).read_all()
+    return board
+
+
+def _baseline(
+    paths: Paths, word: str, found: Sequence[Compiled], now: Iterable[Compiled]
+) -> tuple[queries.Baseline, str, str]:
+    """What to compare with, what to call it, and why it may be nothing."""
+    if word == "last":
+        return queries.last_of(found), "last", ""
+    if word != "branch":
+        run = resolve_run(paths, word)
+        why = (
+            "" if any(one.run == run for one in found) else f"run {run} compiled no kernel: there is nothing to compare"
+        )
+        return queries.run_of(found, run), run, why
+    blobs: dict[tuple[str, str], str] = {}
+    places: dict[str, set[str]] = {}
+    for one in now:
+        places.setdefault(one.checkout, set()).add(one.place)
+    said: list[str] = []
+    for checkout, own in places.items():
+        point = branch_blobs(checkout, sorted(own), git_of(os.environ))
+        blobs |= {(checkout, place): blob for place, blob in point.blobs.items()}
+        known = {one.blob for one in found}
+        missing = [place for place in sorted(own) if point.blobs.get(place, "") not in known]
+        if not point.commit:
+            said.append(f"{checkout}: the branch point is not known: no git repository, or no commit")
+        elif missing:
+            said.append(
+                f"no run that is kept compiled {', '.join(missing[:3])} as of {point.name} ({point.commit[:8]})"
+            )
+    return queries.branch_of(found, blobs), "branch", "; ".join(said)
+
+
+def _with_code(paths: Paths, one: Compiled) -> Compiled:
+    """The same with figures of PTX that nobody compiled to code yet."""
+    output = one.measured.output
+    if all(kernel.registers is not None for kernel in one.measured.kernels) or not output.endswith(".ptx"):
+        return one
+    ptxas = ptxas_for(paths, one.run, one.measured.call, os.environ.get("PATH", ""))
+    if not ptxas:
+        raise UsageError("no ptxas is known: put the toolkit's bin into PATH")
+    kernels = code_of(ptxas, output)
+    if not kernels:
+        common.say(f"ptxas does not compile {plain(output)}, or it is gone")
+        return one
+    return one._replace(
+        measured=e.KernelsMeasured(one.measured.at, one.measured.call, one.measured.source, output, kernels)
+    )
+
+
+# For people
+
+
+def _print(rows: Sequence[KernelRow], why: str, empty: str) -> None:
+    if why:
+        common.say(plain(why))
+    if not rows:
+        common.print_text(empty)
+        return
+    cells = [_HEADING, *(_cells(row) for row in rows)]
+    widths = common.column_widths(cells)
+    if sys.stdout.isatty():
+        excess = sum(widths) + 2 * (len(widths) - 1) - shutil.get_terminal_size().columns
+        widths[0] = max(16, widths[0] - max(0, excess))
+    for row in cells:
+        common.print_text(common.aligned(row, widths))
+    for one in rows:
+        for warning in one.warnings:
+            common.print_text(f"⚠ {plain(words.kernel_name(one.change.now))} {one.change.now.arch}: {warning}")
+
+
+def _cells(row: KernelRow) -> tuple[str, ...]:
+    kernel, deltas = row.change.now, row.change.deltas
+    cells = (
+        words.count_cell(kernel.registers, deltas["registers"]), words.spills_cell(row.change),
+        words.occupancy_cell(row.change), words.size_cell(kernel.shared_bytes, deltas["shared_bytes"]),
+        words.size_cell(kernel.stack_bytes, deltas["stack_bytes"]),
+        words.size_cell(kernel.code_bytes, deltas["code_bytes"]), words.time_cell(row.arch_s, row.arch_s_before),
+    )  # fmt: skip
+    return (
+        plain(words.kernel_name(kernel)), kernel.arch, *(cell.text for cell in cells), plain(row.compiled.place),
+        plain(row.compiled.agent),
+    )  # fmt: skip
+
+
+# For programs
+
+
+def _print_json(rows: Sequence[KernelRow], board: Board, run: str | None, against: str, why: str) -> None:
+    sources = {(row.compiled.run, row.compiled.measured.call, row.compiled.source): row for row in rows}
+    gone = [
+        {"name": kernel.name, "arch": kernel.arch, "source": row.compiled.source, "run": row.compiled.run}
+        for row in sources.values()
+        for kernel in queries.gone_since(row.compiled, row.before)
+    ]
+    common.print_json(
+        "kernels", now=board.now, run=run, against=against, why=why or None,
+        kernels=[kernel_record(row) for row in rows], gone=gone,
+    )  # fmt: skip
+
+
+def kernel_record(row: KernelRow) -> dict[str, Any]:
+    """A kernel as `--json` gives it; fields as in docs/json.md."""
+    kernel, occupancy, before = row.change.now, row.change.occupancy, row.before
+    figures = {**figures_of(kernel), "arch_s": row.arch_s}
+    return {
+        "kernel": words.kernel_name(kernel), "name": kernel.name, "arch": kernel.arch, "run": row.compiled.run,
+        "agent": row.compiled.agent, "checkout": row.compiled.checkout, "call": row.compiled.measured.call,
+        "source": row.compiled.source, "output": row.compiled.measured.output, "began": row.compiled.began,
+        **figures,
+        "occupancy": None if occupancy is None else {
+            "share": occupancy.share, "threads": occupancy.threads, "is_block_known": occupancy.is_block_known,
+            "by": occupancy.by or None,
+        },
+        "before": None if row.change.before is None or before is None else {
+            "run": before.run, "agent": before.agent, "checkout": before.checkout, "began": before.began,
+            **figures_of(row.change.before), "arch_s": row.arch_s_before,
+            "occupancy_share": None if row.change.occupancy_before is None else row.change.occupancy_before.share,
+        },
+        "differs": row.change.differs, "warnings": list(row.warnings),
+    }  # fmt: skip
+
+
+def figures_of(kernel: e.Kernel) -> dict[str, Any]:
+    """Its figures by name."""
+    return {
+        "registers": kernel.registers, "spill_store_bytes": kernel.spill_store_bytes,
+        "spill_load_bytes": kernel.spill_load_bytes, "called_spill_bytes": kernel.called_spill_bytes,
+        "stack_bytes": kernel.stack_bytes, "shared_bytes": kernel.shared_bytes,
+        "constant_bytes": kernel.constant_bytes, "barriers": kernel.barriers, "code_bytes": kernel.code_bytes,
+        "compile_s": kernel.compile_s, "block_threads": kernel.block_threads, "is_block_exact": kernel.is_block_exact,
+    }  # fmt: skip

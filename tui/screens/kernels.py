@@ -1,0 +1,319 @@
+"""What the kernels of builds need, against what they needed before; calls of nvcc; what edits cost."""
+
+import os
+from collections.abc import Iterable, Sequence
+from functools import partial
+from typing import ClassVar
+
+from textual import events
+from textual.binding import Binding
+from textual.containers import Horizontal
+from textual.widget import Widget
+
+from core import kernel_queries as queries
+from core import nvcc_queries
+from core.kernel_queries import Compiled, KernelRow
+from core.native.branch_blobs import BranchPoint, branch_blobs, git_of
+from core.native.budgets import read_budgets
+from core.native.iteration_book import read_iterations
+from core.native.iterations import ClassRow, rows_of
+from core.nvcc_queries import CallRow
+from core.state import Run
+from tui import format as f
+from tui.bindings import BY_ID, KERNELS, Key, bindings
+from tui.screens.base import DeckScreen
+from tui.view import View
+from tui.widgets import iteration_rows, kernel_rows
+from tui.widgets import kernel_words as words
+from tui.widgets.ansi import safe
+from tui.widgets.status_line import Part, StatusLine
+from tui.widgets.table_view import Cell, TableView
+from tui.widgets.text_view import TextView
+
+BOTH_FROM = 150
+"""Columns: on a narrower screen calls and iterations are two pages."""
+LOW_BELOW = 30
+"""Rows of a terminal that has none to leave blank."""
+_ITERATIONS_EVERY_S = 5.0
+_AGAINST = {"last": "the build before", "branch": "the branch point"}
+_NOT_HINTED = ("run.start", "run.stop", "run.restart", "board.attention")
+
+
+class KernelsScreen(DeckScreen[None]):
+    """What the kernels of builds need."""
+
+    KEYS = KERNELS
+    BINDINGS: ClassVar[list[Binding]] = bindings(KERNELS)  # type: ignore[assignment]
+    CSS_PATH = "../../styles/kernels.tcss"
+    TAB = "kernels"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._view: View | None = None
+        self._marks: tuple[tuple[object, ...], ...] = ()
+        self._found: tuple[Compiled, ...] = ()
+        self._rows: dict[str, KernelRow] = {}
+        self._calls: dict[str, CallRow] = {}
+        self._iterations: Sequence[ClassRow] = ()
+        self._iterations_at = -1e9
+        self._branches: dict[str, BranchPoint] = {}
+        """By checkout; asked when they are first wanted."""
+        self._against = "last"
+        self._order = queries.ORDERS[0]
+        self._changed_only = False
+        self._agent_only = ""
+
+    def body(self) -> Iterable[Widget]:
+        glyphs = self.deck.glyphs
+        yield StatusLine(glyphs, id="about")
+        yield _quiet(TextView(glyphs, id="none"))
+        yield TableView(glyphs, (), id="kernels")
+        yield _quiet(TextView(glyphs, id="chosen"))
+        yield StatusLine(glyphs, id="below")
+        with Horizontal(id="halves"):
+            yield TableView(glyphs, (), id="calls", empty="No call of nvcc that makes code is known.")
+            yield TableView(glyphs, (), id="iterations", empty=iteration_rows.EMPTY)
+
+    def begin(self) -> None:
+        self.table("kernels").focus()
+
+    def table(self, name: str) -> TableView:
+        """One of the lists: `kernels`, `calls`, `iterations`."""
+        return self.query_one(f"#{name}", TableView)
+
+    @property
+    def chosen(self) -> Run | None:
+        """The run of what is chosen."""
+        if self._view is None:
+            return None
+        if self.focused is self.table("calls"):
+            call = self._calls.get(self.table("calls").chosen or "")
+            return call.run if call is not None else None
+        row = self._rows.get(self.table("kernels").chosen or "")
+        return self._view.board.runs.get(row.compiled.run) if row is not None else None
+
+    # What is shown
+
+    def show(self, view: View) -> None:
+        """Lists are made anew where something was compiled; what runs, once a second."""
+        before, self._view = self._view, view
+        runs = view.board.runs.values()
+        marks = tuple((run.kernels, run.nvcc_ends, run.nvcc) for run in runs)
+        is_live = any(run.nvcc for run in runs)
+        if len(marks) != len(self._marks) or any(
+            a is not b for a, b in zip(_flat(marks), _flat(self._marks), strict=True)
+        ):
+            self._marks = marks
+            self._list()
+        elif is_live and (before is None or before.now != view.now):
+            self._list_calls()
+        if view.now - self._iterations_at >= _ITERATIONS_EVERY_S:
+            self._iterations_at = view.now
+            self.run_worker(self._read_iterations, thread=True, group="iterations", exclusive=True, exit_on_error=False)
+
+    def _list(self) -> None:
+        view = self._view
+        if view is None or not self.is_ready:
+            return
+        runs = view.board.runs.values()
+        self._found = queries.compilations(runs)
+        has_any = bool(self._found) or any(run.nvcc or run.nvcc_ends for run in runs)
+        self.set_class(not has_any, "-none")
+        self.query_one("#none", TextView).show([Cell(line, "text") for line in words.NO_KERNELS])
+        self._list_kernels()
+        self._list_calls()
+
+    def _list_kernels(self) -> None:
+        now = [one for one in queries.newest(self._found) if not self._agent_only or one.agent == self._agent_only]
+        rows = queries.ordered(queries.kernel_rows(now, self._baseline()), self._order)
+        if self._changed_only:
+            rows = [row for row in rows if row.change.differs or row.change.is_worse]
+        self._rows = {row.key: row for row in rows}
+        table = self.table("kernels")
+        table.set_columns(kernel_rows.kernel_columns(table.size.width or self.size.width))
+        is_filtered = self._changed_only or bool(self._agent_only)
+        table.say_empty("Nothing is like that: esc shows all." if is_filtered else _NOTHING_MEASURED)
+        table.show(kernel_rows.kernel_rows(self._rows.values(), self.deck.glyphs))
+        self._say()
+
+    def _list_calls(self) -> None:
+        view = self._view
+        if view is None or not self.is_ready:
+            return
+        found = nvcc_queries.call_rows(view.board.runs.values())
+        self._calls = {row.key: row for row in found}
+        table = self.table("calls")
+        columns = kernel_rows.call_columns(table.size.width or self.size.width)
+        table.set_columns(columns)
+        cells = next((column.width for column in columns if column.title == "phases"), 0)
+        legend = (Part(f" {words.legend(is_ascii=self.deck.glyphs.is_ascii)}", "dim"),)
+        self.query_one("#below", StatusLine).say(() if self.has_class("-iterations") else legend)
+        table.show(kernel_rows.call_rows(tuple(self._calls.values()), self.deck.glyphs, view.now, cells))
+
+    def _baseline(self) -> queries.Baseline:
+        if self._against == "last":
+            return queries.last_of(self._found)
+        blobs = {
+            (checkout, place): blob
+            for checkout, branch in self._branches.items()
+            for place, blob in branch.blobs.items()
+        }
+        return queries.branch_of(self._found, blobs)
+
+    def _say(self) -> None:
+        about, dot = self.query_one("#about", StatusLine), self.deck.glyphs.dot
+        if self.has_class("-none"):
+            about.say((Part(" no kernels", "strong"),))
+            return
+        rows = self._rows.values()
+        worse, changed = sum(row.change.is_worse for row in rows), sum(row.change.differs for row in rows)
+        sources = len({(row.compiled.checkout, row.compiled.place) for row in rows})
+        left = [Part(f" {f.many(len(self._rows), 'kernel')} of {f.many(sources, 'source')}", "strong")]
+        left.append(Part(f"{dot}{changed} changed", "number" if changed else "dim"))
+        if worse:
+            left.append(Part(f"{dot}{worse} worse", "failed"))
+        left.append(Part(f"{dot}against {_AGAINST[self._against]}", "dim"))
+        said = [f"{self._order} first" if self._order != "source" else "by source"]
+        said += ["changed only"] if self._changed_only else []
+        said += [safe(self._agent_only)] if self._agent_only else []
+        about.say(tuple(left), (Part(dot.join(said) + " ", "lit" if len(said) > 1 else "dim"),))
+        self._say_chosen()
+
+    def _say_chosen(self) -> None:
+        row = self._rows.get(self.table("kernels").chosen or "")
+        lines = list(words.brief(row)) if row is not None else []
+        if row is not None and self._against == "branch" and row.before is None:
+            lines[-1:] = [Cell(self._no_branch(row), "dim")]
+        self.query_one("#chosen", TextView).show(lines)
+
+    def _no_branch(self, row: KernelRow) -> str:
+        """Why a kernel has nothing at the branch point."""
+        point = self._branches.get(row.compiled.checkout)
+        if point is None or not point.commit:
+            return "the branch point is not known: no git repository, or no commit"
+        if row.compiled.place not in point.blobs:
+            return f"{safe(row.compiled.place)} was not there at {point.name} ({point.commit[:8]})"
+        return f"no build of the last 24 h compiled it as it was at {point.name} ({point.commit[:8]})"
+
+    def _read_iterations(self) -> None:
+        """Off the event loop: the book is read anew."""
+        paths = self.deck.deck.paths
+        found = read_iterations(paths)
+        rows = (
+            rows_of(found, read_budgets(paths.cache, found[-1].checkout, self.deck.deck.env or {}).by_class)
+            if found
+            else ()
+        )
+        self.app.call_from_thread(self._list_iterations, rows)
+
+    def _list_iterations(self, rows: Sequence[ClassRow]) -> None:
+        if not self.is_ready:
+            return
+        self._iterations = rows
+        table = self.table("iterations")
+        width = table.size.width or self.size.width
+        table.set_columns(iteration_rows.iteration_columns(width))
+        table.show(iteration_rows.iteration_rows(rows, width=width))
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.set_class(event.size.width < BOTH_FROM, "-narrow")
+        self.set_class(event.size.height < LOW_BELOW, "-low")
+        if self.is_ready:
+            self.call_after_refresh(self._list)
+            self.call_after_refresh(self._list_iterations, self._iterations)
+
+    # Keys
+
+    def on_table_view_selected(self, event: TableView.Selected) -> None:
+        event.stop()
+        self._say_chosen()
+
+    def on_table_view_opened(self, event: TableView.Opened) -> None:
+        """Say where the figures of a kernel come from; show the run of a call."""
+        event.stop()
+        if event.table.id == "kernels" and event.key in self._rows and self._view is not None:
+            from tui.screens.sheet import SheetScreen
+
+            row = self._rows[event.key]
+            lines = tuple(words.explain(row, self._view.now, _AGAINST[self._against]))
+            title = words.kernel_name(row.change.now)
+            self.app.push_screen(SheetScreen(title, lines, is_ascii=self.deck.glyphs.is_ascii))
+        elif event.table.id == "calls" and event.key in self._calls:
+            from tui.screens.run import RunScreen
+
+            run = self._calls[event.key].run
+            self.app.push_screen(RunScreen(run.run, known=run))
+
+    def action_other(self, way: int) -> None:
+        """Kernels, calls, iterations: those that are seen, in turn."""
+        ring = [self.table(name) for name in ("kernels", "calls", "iterations") if self.table(name).size.height]
+        at = ring.index(self.focused) if isinstance(self.focused, TableView) and self.focused in ring else 0
+        if ring:
+            ring[(at + way) % len(ring)].focus()
+
+    def action_changed(self) -> None:
+        self._changed_only = not self._changed_only
+        self._list_kernels()
+
+    def action_agent(self) -> None:
+        row = self._rows.get(self.table("kernels").chosen or "")
+        self._agent_only = "" if self._agent_only or row is None else row.compiled.agent
+        self._list_kernels()
+
+    def action_order(self) -> None:
+        self._order = queries.ORDERS[(queries.ORDERS.index(self._order) + 1) % len(queries.ORDERS)]
+        self._list_kernels()
+
+    def action_against(self) -> None:
+        self._against = "branch" if self._against == "last" else "last"
+        if self._against == "branch" and not self.deck.deck.is_recording:
+            self.run_worker(partial(self._ask_git, self._found), thread=True, group="git", exit_on_error=False)
+        self._list_kernels()
+
+    def _ask_git(self, found: Sequence[Compiled]) -> None:
+        """Off the event loop: what sources were at the branch point."""
+        places: dict[str, set[str]] = {}
+        for one in found:
+            places.setdefault(one.checkout, set()).add(one.place)
+        git = git_of(self.deck.deck.env or {})
+        known = {checkout: branch_blobs(checkout, sorted(own), git) for checkout, own in places.items()
+                 if os.path.isdir(checkout)}  # fmt: skip
+        self.app.call_from_thread(self._know_branches, known)
+
+    def _know_branches(self, known: dict[str, BranchPoint]) -> None:
+        self._branches = known
+        if self.is_ready:
+            self._list_kernels()
+
+    def action_below(self) -> None:
+        """What edits cost instead of the calls, or the calls again; where both are seen, one of them alone."""
+        name = "-iterations" if self.has_class("-narrow") else "-alone"
+        self.set_class(not self.has_class(name), name)
+        if self.focused is not self.table("kernels"):
+            self.table("kernels").focus()
+        self.call_after_refresh(self._list)
+        self.call_after_refresh(self._list_iterations, self._iterations)
+
+    def action_back(self) -> None:
+        if self._changed_only or self._agent_only:
+            self._changed_only, self._agent_only = False, ""
+            self._list_kernels()
+        else:
+            self.deck.action_tab("board")
+
+    def hints(self, view: View) -> tuple[Key, ...]:
+        kept = tuple(key for key in super().hints(view) if key.id not in _NOT_HINTED)
+        return kept if self.has_class("-none") else (BY_ID["table.open"], *kept)
+
+
+_NOTHING_MEASURED = "Calls of nvcc are known, and none of them left a kernel: see the list below."
+
+
+def _flat(marks: Iterable[Iterable[object]]) -> list[object]:
+    return [one for row in marks for one in row]
+
+
+def _quiet(view: TextView) -> TextView:
+    """Text that nobody stands in."""
+    view.can_focus = False
+    return view

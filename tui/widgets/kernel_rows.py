@@ -1,0 +1,120 @@
+"""The lists of the kernels screen: kernels, and the calls of nvcc that made them; pure."""
+
+from collections.abc import Iterable, Sequence
+
+from core.kernel_queries import KernelRow
+from core.nvcc_queries import CallRow
+from tui import format as f
+from tui.widgets import kernel_words as words
+from tui.widgets.ansi import safe
+from tui.widgets.look import Glyphs
+from tui.widgets.nvcc_words import under_way
+from tui.widgets.table_view import Cell, Column, Row
+
+_LEAST_NAME = 20
+"""Cells of a kernel's name, before columns are left out."""
+_GAP, _GUTTER = 2, 2
+_BAR_CELLS = 24
+_LEAST_BAR = 8
+
+_CHANGE = 8
+"""Cells behind a figure for what it changed by."""
+
+
+def _figure(title: str, cells: int, change: int) -> Column:
+    return Column(f"{title:>{cells}}", cells + 1 + change)
+
+
+_KERNELS = (
+    Column("", 1), Column("kernel", 0), Column("arch", 7), _figure("regs", words.COUNT, 5),
+    _figure("spills", words.SPILLS, 1), _figure("occup", words.OCCUPANCY, 4), _figure("time", words.TIME, _CHANGE),
+    Column("file", 14), _figure("code", words.SIZE, _CHANGE), _figure("smem", words.SIZE, _CHANGE),
+    _figure("stack", words.SIZE, _CHANGE), Column("agent", 10),
+)  # fmt: skip
+_CALLS = (
+    Column("", 1), Column("call", 0), Column("outcome", 9), Column("time", 7, is_right=True),
+    Column("phases", _BAR_CELLS), Column("memory", 6, is_right=True), Column("archs", 5, is_right=True),
+    Column("agent", 10), Column("made", 7, is_right=True),
+)  # fmt: skip
+
+
+def kernel_columns(width: int) -> tuple[Column, ...]:
+    """As many as leave room for the names, the last ones are left out first."""
+    return _fitting(_KERNELS, width)
+
+
+def call_columns(width: int) -> tuple[Column, ...]:
+    """The same of calls; a narrow list has a shorter bar."""
+    room = width - _GUTTER - sum(column.width + _GAP for column in _CALLS[:4]) - _LEAST_NAME
+    bar = max(_LEAST_BAR, min(_BAR_CELLS, room - _GAP))
+    return _fitting(tuple(one._replace(width=bar) if one.title == "phases" else one for one in _CALLS), width)
+
+
+def _fitting(columns: tuple[Column, ...], width: int) -> tuple[Column, ...]:
+    shown = list(columns)
+    while len(shown) > 4 and width - _GUTTER - sum(column.width + _GAP for column in shown) < _LEAST_NAME:
+        shown.pop()
+    return tuple(shown)
+
+
+def kernel_rows(rows: Iterable[KernelRow], glyphs: Glyphs) -> list[Row]:
+    """A row a kernel and arch, in order."""
+    return [Row(row.key, _kernel_cells(row, glyphs)) for row in rows]
+
+
+def _kernel_cells(row: KernelRow, glyphs: Glyphs) -> tuple[Cell, ...]:
+    kernel, change = row.change.now, row.change
+    deltas = change.deltas
+    is_news = change.is_worse or change.differs
+    sign = (
+        Cell(glyphs.failed, "failed") if change.is_worse else Cell(glyphs.dot.strip() if change.differs else "", "lit")
+    )
+    return (
+        sign, Cell(words.kernel_name(kernel), "strong" if is_news else "text"), Cell(kernel.arch, "dim"),
+        words.count_cell(kernel.registers, deltas["registers"]), words.spills_cell(change),
+        words.occupancy_cell(change), words.time_cell(row.arch_s, row.arch_s_before),
+        Cell(row.compiled.place.rpartition("/")[2], "dim"),
+        words.size_cell(kernel.code_bytes, deltas["code_bytes"]),
+        words.size_cell(kernel.shared_bytes, deltas["shared_bytes"]),
+        words.size_cell(kernel.stack_bytes, deltas["stack_bytes"]), Cell(row.compiled.agent, "title"),
+    )  # fmt: skip
+
+
+def call_rows(rows: Sequence[CallRow], glyphs: Glyphs, now: float, bar_cells: int) -> list[Row]:
+    """A row a call, in order."""
+    longest_s = max((sum(words.parts(row.ended).values()) for row in rows if row.ended is not None), default=0.0)
+    return [Row(row.key, _call_cells(row, glyphs, now, longest_s, bar_cells)) for row in rows]
+
+
+def _call_cells(row: CallRow, glyphs: Glyphs, now: float, longest_s: float, bar_cells: int) -> tuple[Cell, ...]:
+    ended, agent = row.ended, Cell(row.run.agent, "title")
+    if ended is None:
+        return _live_cells(row, glyphs, now, agent)
+    is_bad = ended.code != 0 or bool(ended.is_stale)
+    sign = Cell(glyphs.failed, "failed") if is_bad else Cell("")
+    return (
+        sign, Cell(safe(row.place)), words.verdict_cell(row), Cell(words.span(ended.elapsed_s), "number"),
+        Cell(words.bar(ended, longest_s, bar_cells, is_ascii=glyphs.is_ascii), "bar"),
+        Cell(f.size(ended.peak_bytes or None), "number"), Cell(_archs(row), "dim"), agent,
+        Cell(f.size(ended.output_bytes), "number"),
+    )  # fmt: skip
+
+
+def _live_cells(row: CallRow, glyphs: Glyphs, now: float, agent: Cell) -> tuple[Cell, ...]:
+    call = row.under_way
+    if call is None:
+        return ()
+    name, doing = under_way(row.run, call)
+    said = doing.partition("▸ ")[2]
+    return (
+        Cell(glyphs.building, "building"), Cell(safe(row.place) or name, "strong"), words.verdict_cell(row),
+        Cell(words.span(max(0.0, now - call.started.at)), "number"), Cell(said, "building"),
+        Cell(""), Cell(str(len(call.started.archs)), "dim"), agent, Cell(""),
+    )  # fmt: skip
+
+
+def _archs(row: CallRow) -> str:
+    """How many ptxas worked for, else how many were compiled for."""
+    phases = row.ended.phases if row.ended is not None else ()
+    archs = {phase.arch for phase in phases if phase.tool == "ptxas"} or {p.arch for p in phases if p.tool == "cicc"}
+    return str(len(archs)) if archs else f.UNKNOWN

@@ -1,0 +1,19 @@
+"""What a call of nvcc that is under way does now, in words. Pure."""
+
+from core.nvcc_queries import arch_progress, memory_of
+from core.state import NvccUnderWay, Run
+from tui import format as f
+from tui.widgets.ansi import safe
+
+
+def under_way(run: Run, call: NvccUnderWay) -> tuple[str, str]:
+    """What a call does now: `nvcc gemm.cu`, ` ▸ ptxas sm_90 · 3/9 archs · 1.2 G`."""
+    path = call.started.source or call.started.output
+    at, archs = arch_progress(call)
+    said = [" ".join(word for word in (call.tool.partition(" (")[0], call.arch or "") if word)] if call.tool else []
+    if archs > 1:
+        said.append(f"{at}/{archs} archs")
+    if (taken := memory_of(run, call.started.call)) is not None:
+        said.append(f.size(taken))
+    more = f" ▸ {' · '.join(said)}" if said else ""
+    return f"nvcc {safe(path.rpartition('/')[2])}".rstrip(), safe(more)
