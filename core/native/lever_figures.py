@@ -117,7 +117,7 @@ def read(paths: Paths) -> tuple[Measurement, ...]:
 def to_record(one: Measurement) -> dict[str, Any]:
     """As it is written, and printed as JSON."""
     return {
-        "schema": _SCHEMA, "at": one.at, "source": one.source, "version": one.version, "cores": one.cores,
+        "schema": _SCHEMA, "at": one.at, "source": one.source, "nvcc": one.version, "cores": one.cores,
         "rounds": one.rounds, "noise": one.noise,
         "figures": [
             {"lever": f.lever, "gives": f.gives, "wall_s": f.wall_s, "ratio": f.ratio, "low": f.low, "high": f.high,
@@ -133,7 +133,7 @@ def _measurement(line: bytes) -> Measurement | None:
         if record["schema"] > _SCHEMA:
             return None
         figures = tuple(_figure(figure) for figure in record["figures"])
-        return Measurement(float(record["at"]), str(record["source"]), str(record["version"]), int(record["cores"]),
+        return Measurement(float(record["at"]), str(record["source"]), str(record["nvcc"]), int(record["cores"]),
                            int(record["rounds"]), float(record["noise"]), figures)  # fmt: skip
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return None
