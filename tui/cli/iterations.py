@@ -65,7 +65,7 @@ def _main(argv: list[str]) -> int:
     if given.json:
         common.print_json("iterations", checkout=None if given.all else root, rows=[_row_record(row) for row in rows],
                           iterations=[to_record(one) for one in found[-_MOST:]],
-                          levers=[lever_figures.to_record(one) for one in measured],
+                          levers=[_lever_record(one) for one in measured],
                           troubles=[plain(one.why) for one in budgets.troubles])  # fmt: skip
         return 0
     for trouble in budgets.troubles:
@@ -87,11 +87,16 @@ def _levers(paths: Paths, given: argparse.Namespace) -> int:
     common.say(f"nvcc is called {calls} times for {plain(given.levers)}, into a scratch folder")
     found = measure(paths, plan, given.rounds, wall_clock, lambda said: common.say(plain(said)))
     if given.json:
-        common.print_json("levers", **{k: v for k, v in lever_figures.to_record(found).items() if k != "schema"})
+        common.print_json("levers", **_lever_record(found))
         return 0
     for line in lever_lines(found):
         common.print_text(line)
     return 0
+
+
+def _lever_record(found: Measurement) -> dict[str, Any]:
+    """As `--json` gives it."""
+    return {name: value for name, value in lever_figures.to_record(found).items() if name != "schema"}
 
 
 def _cores() -> int:

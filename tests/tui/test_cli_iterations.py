@@ -1,0 +1,217 @@
+"""`cargo deck iterations` and the lines of `cargo deck watch`: what is printed, and its fields as docs/json.md has them."""
+
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import pytest
+
+from core.native import lever_figures
+from core.native.edit_class import EditClass
+from core.native.iteration_book import keep_iteration
+from core.native.iterations import Budget, ClassRow, Iteration, rows_of
+from core.native.lever_figures import Figure, Measurement
+from core.paths import Paths
+from core.watch_loop import Edit, Ended, Told
+from tests.tui.commands import user_folders
+from tests.tui.test_cli_json import documented
+from tui.cli import watch
+from tui.cli.main import main
+from tui.widgets import iteration_rows as words
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A checkout with eight iterations, the last of which was slower."""
+    root = tmp_path / "app"
+    (root / "k").mkdir(parents=True)
+    (root / "Cargo.toml").write_text("[workspace]\n")
+    monkeypatch.chdir(root)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "conf"))
+    paths = user_folders(tmp_path / "state", monkeypatch)
+    for number, wait in enumerate((3.0, 3.1, 3.0, 2.9, 6.0)):
+        keep_iteration(paths, iteration(root, number, EditClass.CU, wait))
+    for number, state in ((5, "failed"), (6, "stopped"), (7, "done")):
+        keep_iteration(paths, replace(iteration(root, number, EditClass.RUST, 0.4), state=state))
+    keep_iteration(paths, iteration(tmp_path / "other", 8, EditClass.CPP, 1.0))
+    return root
+
+
+def iteration(root: Path, number: int, kind: EditClass, wait: float) -> Iteration:
+    phases = MappingProxyType(
+        {"cicc": wait - 1.0, "ptxas": 0.6, "link": 0.4} if kind is EditClass.CU else {"rustc": wait}
+    )
+    return Iteration(f"r{number}", float(number), str(root), "build", kind, "done", wait, "me",
+                     (str(root / "k/gemm.cu"),), 1, phases, 1, 0)  # fmt: skip
+
+
+def printed(capsys: pytest.CaptureFixture[str], *argv: str) -> str:
+    assert main(["iterations", *argv]) == 0
+    return capsys.readouterr().out
+
+
+def test_the_table_has_a_line_a_kind_of_edit_and_says_what_got_slower(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = printed(capsys).splitlines()
+    assert [" ".join(line.split()) for line in lines] == [
+        f"build in {here}: 6 done, 1 failed, 1 stopped",
+        "edit n median last trend budget where the time goes",
+        "rust 1 0.4 s 0.4 s – 1–2 s rustc 0.4 s",
+        "cu 5 3.0 s 6.0 s ▲ +100 % 3–5 s slower: cicc +3.0 s · cicc 2.0 s · ptxas 0.6 s · link 0.4 s",
+        "▲ cu: the last one (k/gemm.cu) took 6.0 s, those before it 3.0 s; most of it is cicc",
+        "",
+        "what would make it less: cargo deck iterations --levers k/gemm.cu",
+    ]
+
+
+def test_other_checkouts_are_shown_on_request(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "other" not in printed(capsys)
+    assert f"build  in {here.parent}/other: 1 done" in printed(capsys, "--all")
+
+
+def test_budgets_of_the_project_are_shown_and_what_is_wrong_in_them_is_said(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / "deck.toml").write_text('[budgets]\ncu = 2.5\nrust = "fast"\n')
+    assert main(["iterations"]) == 0
+    said = capsys.readouterr()
+    assert "≤2.5 s" in said.out
+    assert f"{here}/deck.toml:3: budgets.rust is seconds" in said.err
+
+
+def test_without_any_iteration_it_says_how_to_get_some(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    user_folders(tmp_path, monkeypatch)
+    monkeypatch.chdir(tmp_path)
+    assert "cargo deck watch" in printed(capsys)
+
+
+def test_json_has_the_fields_that_are_documented(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lever_figures.append(_paths(), measurement(here))
+    found = json.loads(printed(capsys, "--json"))
+    assert found.keys() == {"schema", "version"} | documented("## `cargo-deck/iterations` (version 1)")
+    assert all(row.keys() == documented("### A row") for row in found["rows"])
+    assert all(one.keys() == documented("### An iteration") for one in found["iterations"])
+    assert all(one.keys() == documented("## `cargo-deck/levers` (version 1)") for one in found["levers"])
+    assert all(one.keys() == documented("### A figure") for one in found["levers"][0]["figures"])
+    assert [(row["class"], row["done"], row["is_slower"], row["culprit"]) for row in found["rows"]] == [
+        ("rust", 1, False, None), ("cu", 5, True, "cicc"),
+    ]  # fmt: skip
+
+
+def _paths() -> Paths:
+    from tui.cli.common import user_paths
+
+    return user_paths()
+
+
+def measurement(root: Path) -> Measurement:
+    return Measurement(1.0, str(root / "k/gemm.cu"), "13.0.88", 2, 7, 0.05, (
+        Figure("as it is", "", 3.0, None, None, None, "", 1, 14_000),
+        Figure("as it is, again", "", 3.0, 1.0, 0.99, 1.02, "within noise", 1, 14_000),
+        Figure("one arch: sm_90", "no code for sm_80", 1.9, 0.62, 0.6, 0.65, "faster", 1, 11_000),
+        Figure("-cubin, sm_90", "nothing to link", None, None, None, None, "", None, None, "exit 1: no"),
+    ))  # fmt: skip
+
+
+def test_what_levers_gave_here_is_shown(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lever_figures.append(_paths(), measurement(here))
+    assert "measured here:\n  gemm.cu: one arch: sm_90 ×0.62 (no code for sm_80)" in printed(capsys)
+    lines = [words.lever_cells(one) for one in measurement(here).figures]
+    assert lines[2] == ("one arch: sm_90", "1.9 s", "×0.62 (0.60–0.65)", "faster", "11 K", "no code for sm_80")
+    assert lines[3] == ("-cubin, sm_90", "–", "–", "failed", "–", "exit 1: no")
+    slow = replace(measurement(here), figures=measurement(here).figures[:2])
+    assert words.lever_words(slow) == "gemm.cu: no lever is faster beyond noise"
+
+
+@pytest.mark.parametrize("argv", [("--levers", "x.cu", "--rounds", "2"), ("--levers", "x.cu", "--arch", "90"),
+                                  ("--levers", "x.cu"), ("--what",)])  # fmt: skip
+def test_what_cannot_be_measured_is_refused_with_a_sentence(
+    here: Path, capsys: pytest.CaptureFixture[str], argv: tuple[str, ...]
+) -> None:
+    assert main(["iterations", *argv]) == 2
+    assert capsys.readouterr().err.startswith("cargo-deck: ")
+
+
+# Rows of a screen
+
+
+def rows() -> tuple[ClassRow, ...]:
+    return rows_of(iteration(Path("/w"), number, EditClass.CU, 3.0) for number in range(5)) + rows_of(
+        [replace(iteration(Path("/v"), 9, EditClass.RUST, 3.0), command="check")], {EditClass.RUST: Budget(0, 1)}
+    )
+
+
+@pytest.mark.parametrize("width", [40, 59, 60, 80, 200])
+def test_each_row_of_a_screen_has_a_cell_a_column(width: int) -> None:
+    columns = words.iteration_columns(width)
+    found = words.iteration_rows(rows(), width=width)
+    assert [len(row.cells) for row in found] == [len(columns)] * 4
+    assert [row.cells[0].text for row in found] == ["build in w", "cu", "check in v", "rust"]
+    assert len({row.key for row in found}) == 4
+    assert found[3].cells[2].role == "waiting", "over its budget"
+
+
+def test_a_single_command_needs_no_row_that_names_it() -> None:
+    assert [row.cells[0].text for row in words.iteration_rows(rows()[:1])] == ["cu"]
+
+
+# Lines of a watch
+
+
+def told(**fields: Any) -> Told:
+    edit = Edit(("/w/a.rs", "/w/b.cu", "/w/c.h", "/w/d.h"), EditClass.SEVERAL)
+    return Told("ended", 5.0, 0, "r1", edit, Ended("r1", 0, wall_s=1.2), 1.5, **fields)
+
+
+def test_a_line_of_a_watch_names_files_result_and_wait(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    os.makedirs(tmp_path / "w")
+    monkeypatch.chdir("/")
+    assert watch.edit_words(told()) == "several w/a.rs w/b.cu w/c.h +1"
+    assert watch.result_words(told(), Ended("r1", 0, wall_s=1.2)) == "ok 1.2 s (1.5 s since the save)"
+    assert watch.result_words(told(), Ended("r1", 1, wall_s=1.2)) == "failed 1.2 s (1.5 s since the save)"
+    assert watch.result_words(told(), Ended("r1", None, 11, 1.2)) == "failed (signal 11) 1.2 s (1.5 s since the save)"
+    stopped = Ended("r1", None, 2, 1.2, is_stopped=True)
+    assert watch.result_words(told(is_cancelled=True), stopped) == "stopped after 1.2 s, saved again"
+    assert watch.edit_words(told()._replace(edit=Edit((), None))) == "first"
+
+
+def test_a_watchs_json_has_only_fields_that_are_documented() -> None:
+    known = documented("## `cargo-deck/watch` (version 1), one for all that happens")
+    for one in (told(), Told("watching", 1.0, files=3), Told("notice", 1.0, text="x"), Told("over", 1.0),
+                Told("started", 1.0, run="r")):  # fmt: skip
+        assert watch.record_of(one).keys() <= known, one
+
+
+@pytest.mark.parametrize(
+    ("argv", "commands"),
+    [
+        ((), ["cargo build"]),
+        (("--test", "gemm", "build", "-p", "k", "--features", "cuda", "--release"),
+         ["cargo build -p k --features cuda --release", "cargo test --package k --features cuda --release gemm"]),
+        (("--then", "test -p x -- --nocapture"), ["cargo build", "cargo test -p x -- --nocapture"]),
+        (("--then", "exec -- ./run.sh a"), ["cargo build", "./run.sh a"]),
+        (("exec", "--", "ninja", "-C", "out"), ["ninja -C out"]),
+        (("--test=gemm", "check"), ["cargo check", "cargo test gemm"]),
+    ],
+)  # fmt: skip
+def test_steps_are_what_was_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, argv: tuple[str, ...], commands: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    steps = watch.steps_of(watch.parse(list(argv)), str(tmp_path), dict(os.environ))
+    assert [step.command for step in steps] == commands
+
+
+def test_a_test_target_is_run_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests/gemm.rs").write_text("")
+    monkeypatch.chdir(tmp_path)
+    steps = watch.steps_of(watch.parse(["--test", "gemm"]), str(tmp_path), dict(os.environ))
+    assert steps[1].words == ("test", "--test", "gemm")
