@@ -1,4 +1,4 @@
-"""`cargo deck iterations` and the lines of `cargo deck watch`: what is printed, and its fields as docs/json.md has them."""
+"""`cargo deck iterations` and the lines of `cargo deck watch`: what is printed, with the fields of docs/json.md."""
 
 import json
 import os
@@ -12,7 +12,7 @@ import pytest
 from core.native import lever_figures
 from core.native.edit_class import EditClass
 from core.native.iteration_book import keep_iteration
-from core.native.iterations import Budget, ClassRow, Iteration, rows_of
+from core.native.iterations import Budget, ClassRow, Iteration, State, rows_of
 from core.native.lever_figures import Figure, Measurement
 from core.paths import Paths
 from core.watch_loop import Edit, Ended, Told
@@ -35,18 +35,17 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     paths = user_folders(tmp_path / "state", monkeypatch)
     for number, wait in enumerate((3.0, 3.1, 3.0, 2.9, 6.0)):
         keep_iteration(paths, iteration(root, number, EditClass.CU, wait))
-    for number, state in ((5, "failed"), (6, "stopped"), (7, "done")):
+    states: tuple[State, ...] = ("failed", "stopped", "done")
+    for number, state in enumerate(states, 5):
         keep_iteration(paths, replace(iteration(root, number, EditClass.RUST, 0.4), state=state))
     keep_iteration(paths, iteration(tmp_path / "other", 8, EditClass.CPP, 1.0))
     return root
 
 
 def iteration(root: Path, number: int, kind: EditClass, wait: float) -> Iteration:
-    phases = MappingProxyType(
-        {"cicc": wait - 1.0, "ptxas": 0.6, "link": 0.4} if kind is EditClass.CU else {"rustc": wait}
-    )
+    spent = {"cicc": wait - 1.0, "ptxas": 0.6, "link": 0.4} if kind is EditClass.CU else {"rustc": wait}
     return Iteration(f"r{number}", float(number), str(root), "build", kind, "done", wait, "me",
-                     (str(root / "k/gemm.cu"),), 1, phases, 1, 0)  # fmt: skip
+                     (str(root / "k/gemm.cu"),), 1, MappingProxyType(spent), 1, 0)  # fmt: skip
 
 
 def printed(capsys: pytest.CaptureFixture[str], *argv: str) -> str:
@@ -70,7 +69,7 @@ def test_the_table_has_a_line_a_kind_of_edit_and_says_what_got_slower(
 
 
 def test_other_checkouts_are_shown_on_request(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert "other" not in printed(capsys)
+    assert f"in {here.parent}/other" not in printed(capsys)
     assert f"build  in {here.parent}/other: 1 done" in printed(capsys, "--all")
 
 
@@ -143,9 +142,9 @@ def test_what_cannot_be_measured_is_refused_with_a_sentence(
 
 
 def rows() -> tuple[ClassRow, ...]:
-    return rows_of(iteration(Path("/w"), number, EditClass.CU, 3.0) for number in range(5)) + rows_of(
-        [replace(iteration(Path("/v"), 9, EditClass.RUST, 3.0), command="check")], {EditClass.RUST: Budget(0, 1)}
-    )
+    kernels = rows_of(iteration(Path("/w"), number, EditClass.CU, 3.0) for number in range(5))
+    checked = replace(iteration(Path("/v"), 9, EditClass.RUST, 3.0), command="check")
+    return (*kernels, *rows_of([checked], {EditClass.RUST: Budget(0, 1)}))
 
 
 @pytest.mark.parametrize("width", [40, 59, 60, 80, 200])
