@@ -9,7 +9,7 @@ const MAX_HEIGHT: u32 = 8;
 const MAX_DEPTH: u32 = 12;
 /// A process between its fork and its exec still has the words of its parent.
 const NO_PHASE: [&str; 5] = ["nvcc", "sh", "bash", "dash", "env"];
-const TOOLS: [&str; 5] = ["cudafe++", "cicc", "ptxas", "fatbinary", "nvlink"];
+const TOOLS: [&str; 6] = ["cudafe++", "cicc", "ptxas", "fatbinary", "nvlink", "ar"];
 
 /// A phase that was seen for the first time.
 pub struct Begun {
@@ -31,17 +31,16 @@ impl Tree {
         Tree { root, phases: HashMap::new(), count: 0 }
     }
 
-    /// Look at all of them; which phases are new, in order. `children`: of a process.
-    pub fn look(&mut self, children: fn(i32) -> Vec<i32>) -> Vec<Begun> {
+    /// Look at all of them; which phases are new, in order.
+    pub fn look(&mut self) -> Vec<Begun> {
         let before = std::mem::take(&mut self.phases);
         let mut begun = Vec::new();
-        self.visit(self.root, None, &before, children, &mut begun, 0);
+        self.visit(self.root, None, &before, &mut begun, 0);
         begun
     }
 
     fn visit(
-        &mut self, pid: i32, above: Option<usize>, before: &HashMap<i32, Option<usize>>, children: fn(i32) -> Vec<i32>,
-        begun: &mut Vec<Begun>, depth: u32,
+        &mut self, pid: i32, above: Option<usize>, before: &HashMap<i32, Option<usize>>, begun: &mut Vec<Begun>, depth: u32,
     ) {
         let mut phase = above.or(before.get(&pid).copied().flatten());
         if phase.is_none() && pid != self.root {
@@ -52,9 +51,9 @@ impl Tree {
             }
         }
         self.phases.insert(pid, phase);
-        for child in children(pid) {
+        for child in if phase.is_none() { children_of_all(pid) } else { children(pid, pid) } {
             if depth < MAX_DEPTH && !self.phases.contains_key(&child) {
-                self.visit(child, phase, before, children, begun, depth + 1);
+                self.visit(child, phase, before, begun, depth + 1);
             }
         }
     }
@@ -80,11 +79,16 @@ impl Tree {
     }
 }
 
-/// Of all its threads.
-pub fn threads_children(pid: i32) -> Vec<i32> {
+/// Of all its threads: nvcc may have several, of which each starts tools.
+fn children_of_all(pid: i32) -> Vec<i32> {
     let threads = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
-    let read = |thread: fs::DirEntry| fs::read_to_string(thread.path().join("children")).unwrap_or_default();
-    threads.flat_map(|thread| read(thread).split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<_>>()).collect()
+    let numbers = threads.filter_map(|thread| thread.file_name().to_str()?.parse().ok());
+    numbers.flat_map(|thread: i32| children(pid, thread)).collect()
+}
+
+fn children(pid: i32, thread: i32) -> Vec<i32> {
+    let list = fs::read(format!("/proc/{pid}/task/{thread}/children")).unwrap_or_default();
+    String::from_utf8_lossy(&list).split_whitespace().filter_map(|pid| pid.parse().ok()).collect()
 }
 
 /// The most memory that a process has had, bytes; 0: not to be known.
@@ -112,7 +116,7 @@ fn read_phase(words: &[String]) -> Option<(String, Option<String>)> {
         return None;
     }
     let is_given = |option: &str| words.iter().any(|word| word == option);
-    let output = after("-o")?; // neither rm nor ar has one
+    let output = after("-o")?; // rm has none
     let stage = match () {
         () if is_given("-E") && output.ends_with(".cpp4.ii") => "preprocessing 4",
         () if is_given("-E") => "preprocessing 1",

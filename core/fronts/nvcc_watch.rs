@@ -4,7 +4,7 @@ use crate::inotify::Inotify;
 use crate::note::{quoted, since_epoch};
 use crate::note_more::or_null;
 use crate::nvcc_args::Call;
-use crate::nvcc_phase::{hwm_of, threads_children, Tree};
+use crate::nvcc_phase::{hwm_of, Tree};
 use crate::nvcc_times::Row;
 use std::env;
 use std::ffi::OsStr;
@@ -55,14 +55,24 @@ impl Seen {
     pub fn memory(&self, rows: &[Row]) -> Vec<(String, Option<String>, u64)> {
         let mut found: Vec<(String, Option<String>, u64)> = Vec::new();
         for phase in self.phases.iter().filter(|phase| phase.bytes > 0) {
-            let arch = phase.arch.clone().or_else(|| only_arch(rows, &phase.tool));
-            match found.iter_mut().find(|(tool, of, _)| *tool == phase.tool && *of == arch) {
+            let tool = as_told(rows, &phase.tool);
+            let arch = phase.arch.clone().or_else(|| only_arch(rows, tool));
+            match found.iter_mut().find(|(name, of, _)| *name == tool && *of == arch) {
                 Some((_, _, bytes)) => *bytes = phase.bytes.max(*bytes),
-                None => found.push((phase.tool.clone(), arch, phase.bytes)),
+                None => found.push((tool.to_owned(), arch, phase.bytes)),
             }
         }
         found
     }
+}
+
+/// nvcc has `g++` link, and calls that `gcc (linking)`.
+fn as_told<'a>(rows: &'a [Row], tool: &'a str) -> &'a str {
+    let Some(stage) = tool.split_once(" (").map(|(_, stage)| stage) else { return tool };
+    let has_stage = |name: &&str| name.split_once(" (").is_some_and(|(_, other)| other == stage);
+    let mut names = rows.iter().map(|row| row.phase.as_str()).filter(has_stage);
+    let first = names.next().unwrap_or(tool);
+    if names.all(|name| name == first) { first } else { tool }
 }
 
 fn only_arch(rows: &[Row], tool: &str) -> Option<String> {
@@ -135,7 +145,7 @@ impl Looker {
     }
 
     fn look(&mut self) {
-        for begun in self.tree.look(threads_children) {
+        for begun in self.tree.look() {
             let line = format!(
                 "{{\"phase\":\"{}\",\"at\":{:.6},\"tool\":{},\"arch\":{},\"pid\":{}}}\n",
                 self.watch.id,
