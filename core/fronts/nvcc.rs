@@ -122,7 +122,7 @@ impl Noted {
         if let Some(tee) = &mut tee {
             tee.let_go(&mut command);
         }
-        let watching = watch.begin(child);
+        let watching = if self.call.kind == Kind::Query { None } else { watch.begin(child) };
         let (status, usage) = wait_for(child);
         let said = tee.and_then(Tee::end).map(|(stdout, stderr)| Said { stdout, stderr });
         let elapsed = self.started.elapsed();

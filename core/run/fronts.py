@@ -156,9 +156,11 @@ def find_exec_fronts(paths: Paths, env: dict[str, str], words: tuple[str, ...], 
     """The fronts of a command that is not cargo: nvcc's, and those that hide it from caches."""
     path = without_fronts(env.get("PATH", ""))
     kit = nvcc_front.find_toolkit(path)
-    if not nvcc_front.has_cuda(env, kit) or _names_cache_by_path(env, None) or not _is_made(paths, env, with_nvcc=True):
-        return Fronts()
     command = nvcc_front.Command(words, cwd, path)
+    if not nvcc_front.has_cuda(env, kit) or not nvcc_front.may_compile(command) or _names_cache_by_path(env, None):
+        return Fronts()
+    if not _is_made(paths, env, with_nvcc=True):
+        return Fronts()
     variables: tuple[tuple[str, str], ...] = (_launch(paths),)
     if nvcc_front.LAUNCHER not in env and nvcc_front.makes_new_tree(command):
         variables = ((nvcc_front.LAUNCHER, nvcc_front.LAUNCH), *variables)

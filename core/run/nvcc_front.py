@@ -2,6 +2,7 @@
 all of it; and a launcher for CMake, which notes the path of its compiler."""
 
 import os
+import re
 import zlib
 from typing import NamedTuple
 
@@ -20,9 +21,13 @@ _TOOLS = (
 _MAX_ENTRIES = 500
 _MAX_TREES = 2000
 _MAX_CACHE_BYTES = 1 << 22
-_TAKES_FRONT = frozenset(("ninja", "make", "gmake", "just", "sh", "bash", "dash", "zsh", "env"))
+_TAKES_FRONT = frozenset(("nvcc", "ninja", "make", "gmake", "just", "sh", "bash", "dash", "zsh", "env"))
 """Programs before which nvcc's front may stand in PATH. Others may note where it was."""
-_NOTES_PATHS = (b"cmake", b"meson", b"configure")
+_BUILDS = frozenset(("cmake", "ctest"))
+_RULES = ("Makefile", "makefile", "GNUmakefile", "justfile", "build.ninja")
+_NOTES_PATHS = (b"cmake", b"meson", b"configure", b"setup.py", b"pip install", b"bazel")
+"""Words of scripts and rules that have something make a build tree, which notes where its compiler is."""
+_SHELL = re.compile(rb"#!.*\b(?:sh|bash|dash|zsh|ksh)\b")
 _MAX_SCRIPT_BYTES = 1 << 18
 
 
@@ -69,10 +74,8 @@ def is_alone(toolkit: Toolkit, path: str) -> bool:
         if not names:
             break
         here = [name for name in names if folder and os.access(f"{folder}/{name}", os.X_OK)]
-        if here and not os.path.samefile(folder, toolkit.bin):
-            links = (os.path.realpath(f"{folder}/{name}") == os.path.realpath(f"{toolkit.bin}/{name}") for name in here)
-            if not all(links):
-                return False
+        if any(os.path.realpath(f"{folder}/{name}") != os.path.realpath(f"{toolkit.bin}/{name}") for name in here):
+            return False
         names = [name for name in names if name not in here]
     return True
 
@@ -168,28 +171,31 @@ class Command(NamedTuple):
     """As PATH, without fronts."""
 
 
+def may_compile(command: Command) -> bool:
+    """It is of the kind that calls nvcc: a build tool, a script of a shell, nvcc itself."""
+    program = os.path.basename(command.words[0])
+    return program in _BUILDS or program in _TAKES_FRONT or _script_of(command) is not None
+
+
 def takes_front(command: Command) -> bool:
     """It may find the front in PATH: it keeps no note of where nvcc was."""
-    program = os.path.basename(command.words[0])
+    program, script = os.path.basename(command.words[0]), _script_of(command)
     if program == "nvcc":
         return "/" not in command.words[0]
-    script = _script_of(command)
-    if program not in _TAKES_FRONT and not (script or b"").startswith(b"#!"):
+    if program not in _TAKES_FRONT and script is None:
         return False
-    files = (f"{_folder_of(command)}/{name}" for name in ("Makefile", "makefile", "GNUmakefile", "justfile"))
-    texts = [script, *(read_head(file, _MAX_SCRIPT_BYTES) for file in files)]
-    if any(word in (text or b"") for text in texts for word in _NOTES_PATHS):
-        return False
-    return not any(word in one.encode("utf-8", "replace") for one in command.words for word in _NOTES_PATHS)
+    files = (read_head(f"{_folder_of(command)}/{name}", _MAX_SCRIPT_BYTES) for name in _RULES)
+    words = " ".join(command.words).encode("utf-8", "replace")
+    return not any(word in (text or b"").lower() for text in (words, script, *files) for word in _NOTES_PATHS)
 
 
 def _script_of(command: Command) -> bytes | None:
-    """What a script says: the program itself, or the first file that a shell is given."""
+    """What a shell's script says: the program itself, or the first file that a shell is given."""
     for word in command.words:
         folders = [command.cwd] if "/" in word or word != command.words[0] else command.path.split(":")
         file = next((file for file in (os.path.join(folder, word) for folder in folders) if os.path.isfile(file)), None)
         content = read_head(file, _MAX_SCRIPT_BYTES) if file else None
-        if content is not None and content[:2] == b"#!":
+        if content is not None and _SHELL.match(content):
             return content
     return None
 

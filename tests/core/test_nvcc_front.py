@@ -20,6 +20,9 @@ printf '%s\\n' "$@" > args; env > env
 for word in $NVCC_APPEND_FLAGS; do case $word in --time=*) times=${word#--time=};; esac; done
 p=${TMPDIR:-/tmp}/tmpxft_$(printf %08x $$)_00000000
 touch $p-7_k.cpp1.ii; printf PTX > $p-6_k.ptx; printf CUBIN > $p-8_k.sm_80.cubin; printf other > $p-8_k.o
+if [ -n "$times" ]; then  # a real one takes longer than the front needs to look
+  n=0; until ls -l /proc/$PPID/fd | grep -q sm_80.cubin || [ $n = 2000 ]; do n=$((n + 1)); done
+fi
 [ -p wait ] && echo $$ > started && cat wait
 [ -n "$times" ] && cat >> "$times" << END
 source file name , phase name , phase input files , phase output file , arch , tool, metric , unit
@@ -356,9 +359,10 @@ def test_it_goes_on_with_the_toolkit_that_it_mirrors(world: World) -> None:
     ("words", "is_there"),
     [
         (("nvcc",), True), (("ninja", "-C", "plain"), True), (("make",), True), (("./plain.sh",), True),
-        (("sh", "plain.sh"), True), (("sccache", "nvcc"), False), (("/opt/nvcc",), False), (("cmake", "-B", "x"), False),
+        (("sh", "plain.sh"), True), (("sccache", "nvcc"), False), (("/opt/nvcc",), False), (("cmake", "."), False),
         (("./cmake.sh",), False), (("sh", "cmake.sh"), False), (("python3", "setup.py"), False),
-        (("make", "-C", "tree"), False), (("bash", "-c", "cmake -B x"), False),
+        (("make", "-C", "tree"), False), (("bash", "-c", "cmake -B x"), False), (("./snake.sh",), False),
+        (("ninja", "-C", "generated"), False), (("bash", "-c", "pip install ."), False),
     ],
 )  # fmt: skip
 def test_commands_that_may_note_where_nvcc_was_do_not_find_the_front(
@@ -367,11 +371,15 @@ def test_commands_that_may_note_where_nvcc_was_do_not_find_the_front(
     src = world.folder / "src"
     program(src / "plain.sh", "#!/bin/sh\nnvcc -c k.cu\n")
     program(src / "cmake.sh", "#!/bin/sh\ncmake -B x\n")
+    program(src / "snake.sh", "#!/usr/bin/env python3\nimport os\n")
+    (src / "generated").mkdir()
+    (src / "generated/build.ninja").write_text("# CMAKE generated file: DO NOT EDIT!\n")
     (src / "tree").mkdir()
     (src / "tree/Makefile").write_text("# CMAKE generated file\nall:\n\tcmake -B y\n")
     found = find_exec_fronts(world.paths, world.env, words, str(src))
     assert bool(found.folders) == is_there
-    assert dict(found.env)["DECK_NVCC"].endswith("/fronts/launch/launch")
+    is_python = words[0] in ("python3", "./snake.sh", "sccache")
+    assert ("DECK_NVCC" in dict(found.env)) == (not is_python)
 
 
 @pytest.mark.parametrize(
