@@ -18,6 +18,9 @@ import time
 from pathlib import Path
 from typing import Any
 
+from core.native.iteration_book import read_iterations
+from core.native.iterations import SCHEMA, to_record
+from core.paths import Paths
 from tests.real.nvcc import toolkit
 from tests.real.product import COMMAND, REPO, Deck, temporary_deck
 
@@ -139,7 +142,7 @@ def main() -> int:
             measured = _edit_all(session, args.edits, args.seed)
         finally:
             session.close()
-        deck.run("iterations", cwd=str(root))
+        time.sleep(2)  # the engine adds what it knows of links
         if args.record:
             _record(deck, root, args.record)
         print(deck.run("iterations", cwd=str(root)).stdout)
@@ -159,9 +162,10 @@ def _edit_all(session: Session, edits: int, seed: int) -> list[dict[str, Any]]:
 
 
 def _record(deck: Deck, root: Path, target: str) -> None:
-    text = Path(deck.state, "iterations.jsonl").read_text()
-    found = {line: None for line in text.replace(str(root), "/w").splitlines()}
-    Path(target).write_text("\n".join(found) + "\n")
+    """The iterations, each once, as they are kept."""
+    found = read_iterations(Paths(deck.state, os.path.join(deck.folder, "cache", "cargo-deck")))
+    lines = [json.dumps({"schema": SCHEMA}), *(json.dumps(to_record(one)) for one in found)]
+    Path(target).write_text("\n".join(lines).replace(str(root), "/w") + "\n")
 
 
 def _judge(measured: list[dict[str, Any]]) -> int:

@@ -36,7 +36,7 @@ def main(argv: list[str]) -> int:
     return common.guarded(_main, argv)
 
 
-def _main(argv: list[str]) -> int:
+def _parser() -> common.Parser:
     parser = common.make_parser(
         "iterations",
         "What edits cost until their build was there: medians by kind of edit, the last one against the ten before it, "
@@ -51,7 +51,11 @@ def _main(argv: list[str]) -> int:
     parser.add_argument(
         "--arch", default="", help="of --levers: the GPU at hand, sm_90; else this machine's, or the newest"
     )
-    given = parser.parse_args(argv)
+    return parser
+
+
+def _main(argv: list[str]) -> int:
+    given = _parser().parse_args(argv)
     paths = common.user_paths()
     if given.levers is not None:
         return _levers(paths, given)
