@@ -187,7 +187,13 @@ def test_a_save_while_it_builds_leaves_no_process_of_that_build_behind(
     assert gone_after_s(marker, 5, (deck.engine(),))[1] == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "number",
+    [
+        signal.SIGINT, signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.long),
+        pytest.param(signal.SIGHUP, marks=pytest.mark.long),
+    ],
+)  # fmt: skip
 def test_however_a_watch_ends_nothing_of_its_build_is_left(
     number: signal.Signals, deck: Deck, sleepy: Path, watch: Callable[..., Watched]
 ) -> None:
