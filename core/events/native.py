@@ -118,8 +118,8 @@ class NvccEnded(Event):
 
 @dataclass(frozen=True, slots=True)
 class KernelsMeasured(Event):
-    """What the kernels of a call need was read from what it made, up to a minute after its end. Told again where more
-    is known."""
+    """What the kernels of a call need was read from what it made, up to three minutes after its end. Told again where
+    more is known."""
 
     call: str
     source: str

@@ -7,7 +7,8 @@ Source: cubins of ptxas 11.8, 12.4 (ABI version 7) and 13.0 (8), each figure com
   bytes, 4: two bytes of size, then so many. 0x2f: symbol, registers. 0x11: symbol, stack frame. 0x12: symbol, stack of
   it and what it calls. 0x4c: barriers; up to 12.4 bits 20 to 26 of the flags of the code's section. 0x05: most threads
   a block (x, y, z); 0x10: threads a block.
-* `.nv.shared.KERNEL`: its size is the static shared memory. From sm_90 on it begins with 1 KiB of the system's.
+* `.nv.shared.KERNEL`: its size is the static shared memory. From sm_90 on it begins with 1 KiB of the
+  system's, but in what is linked later.
 * `.nv.constantN.KERNEL`: constant banks; bank 0 holds the parameters.
 * `.note.nv.tkinfo` (not in 12.4): strings behind six words; the last of these is where ptxas's options begin.
 """
@@ -24,6 +25,7 @@ _MACHINE = 190
 _MAX_NAME = 1 << 16
 _MAX_OVERLAP = 4
 """Bytes of all sections, as a multiple of the file's."""
+_EXECUTABLE = 2
 _ENTRY = 0x10
 _FUNCTION = 2
 _NO_BITS = 8
@@ -102,8 +104,11 @@ def _read(content: bytes) -> Cubin | None:
     arch = _arch(head[6], content[8], options)
     symbols = _symbols(elf)
     of_symbol = _of_symbols(elf.bytes_of(".nv.info"))
+    system_bytes = _SYSTEM_SHARED_BYTES if head[0] == _EXECUTABLE and number_of(arch) >= _SYSTEM_SHARED_FROM else 0
     kernels = (
-        _kernel(elf, symbol, arch, of_symbol.get(at, {})) for at, symbol in enumerate(symbols) if symbol.is_entry
+        _kernel(elf, symbol, system_bytes, of_symbol.get(at, {}))._replace(arch=arch)
+        for at, symbol in enumerate(symbols)
+        if symbol.is_entry
     )
     depths = ((at, said.get(_FRAME) or said.get(_STACK) or 0) for at, said in of_symbol.items())
     frames = tuple((symbols[at].name, depth) for at, depth in depths if depth and at < len(symbols))
@@ -177,27 +182,23 @@ def _of_symbols(records: bytes) -> dict[int, dict[int, int]]:
     return found
 
 
-def _kernel(elf: _Elf, symbol: _Symbol, arch: str, said: dict[int, int]) -> Kernel:
+def _kernel(elf: _Elf, symbol: _Symbol, system_bytes: int, said: dict[int, int]) -> Kernel:
+    """A kernel, but for its arch; `system_bytes`: of its shared memory, what is the system's."""
     own = dict(_attributes(elf.bytes_of(f".nv.info.{symbol.name}")))
     code = elf.sections[symbol.section]
     limit = own.get(_THREADS) or own.get(_MOST_THREADS)
     return Kernel(
         symbol.name,
-        arch,
+        "",
         registers=said.get(_REGISTERS, code.info >> 24 or None),
         stack_bytes=said.get(_FRAME),
-        shared_bytes=_shared_bytes(elf.size_of(f".nv.shared.{symbol.name}"), arch),
+        shared_bytes=max(0, elf.size_of(f".nv.shared.{symbol.name}") - system_bytes),
         constant_bytes=sum(elf.size_of(f".nv.constant{bank}.{symbol.name}") for bank in range(18)),
         barriers=own[_BARRIERS][0] if _BARRIERS in own else code.flags >> 20 & 0x7F,
         code_bytes=code.size,
         block_threads=_product(limit) if limit else None,
         is_block_exact=_THREADS in own,
     )
-
-
-def _shared_bytes(size: int, arch: str) -> int:
-    has_system = number_of(arch) >= _SYSTEM_SHARED_FROM and size >= _SYSTEM_SHARED_BYTES
-    return size - _SYSTEM_SHARED_BYTES if has_system else size
 
 
 def _product(value: bytes) -> int | None:

@@ -16,7 +16,7 @@ from core.events.native import Phase
 
 _MAX_LINE = 1 << 20
 _TAIL = re.compile(
-    r" , (?P<arch>(?:sm|compute|lto)_\w{1,12})? , (?P<tool>[^,]{1,40}) , (?P<took>[0-9.eE+-]{1,30}) , ms\s*\Z"
+    r" , (?P<arch>(?:sm|compute|lto)_\w{1,12})? , [^,]{1,40} , (?P<took>[0-9]{1,12}(?:\.[0-9]{1,9})?) , ms\s*\Z"
 )
 _NAME = re.compile(
     r" , (cicc|ptxas|cudafe\+\+|fatbinary|nvlink|nvcc \(driver\)|[\w+.-]{1,40} \([a-z]{1,40}(?: \d{1,3})?\)) , "
@@ -30,4 +30,4 @@ def parse_times(lines: Iterable[str]) -> Iterator[Phase]:
         name = _NAME.search(line) if tail else None
         if tail is None or name is None:
             continue
-        yield Phase(name[1], tail["arch"], float(tail["took"]) / 1000, source=line[: name.start()].strip())
+        yield Phase(name[1], tail["arch"], round(float(tail["took"]) / 1000, 7), source=line[: name.start()].strip())

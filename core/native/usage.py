@@ -77,7 +77,7 @@ class _Reader:
             return self._begin(found[1])
         self._used(line)
         if (took := _TIME.match(line)) and self._now is not None:
-            self._set(compile_s=float(took[1]) / 1000)
+            self._set(compile_s=round(float(took[1]) / 1000, 7))
         return None
 
     def _begin(self, name: str) -> Usage | None:

@@ -19,9 +19,9 @@ from core.watch.nvcc_notes import Kept
 
 SLICE_S = 0.03
 """Reading cubins takes so long of a turn at most."""
-PTXAS_S = 60.0
+PTXAS_S = 150.0
 """It is asked for so long at most; what it did not tell by then is not known."""
-WAIT_S = 60.0
+WAIT_S = 180.0
 """A run that is over is kept open for its kernels so long at most."""
 MAX_KERNELS = 2000
 """Of one source and call that are kept."""

@@ -162,7 +162,7 @@ def _phases(times: Any, memory: Any) -> Iterator[e.Phase]:
     for row in _rows(times, 3):
         tool, arch = _text(row[0])[:64], _text(row[1])[:32] if row[1] else None
         source = _text(row[3]) if len(row) > 3 and row[3] else ""
-        yield e.Phase(tool, arch, _seconds(row[2]) / 1000, peaks.get((tool, arch)), source)
+        yield e.Phase(tool, arch, round(_seconds(row[2]) / 1000, 7), peaks.get((tool, arch)), source)
 
 
 def _files(rows: Any) -> Iterator[tuple[str, str, str]]:

@@ -1,0 +1,17 @@
+"""Cubins that were made by real toolkits, and what their `ptxas -v` said."""
+
+from pathlib import Path
+
+FOLDER = Path(__file__).parents[1] / "data" / "cubins"
+NAMES = ("sm_80-11.8", "sm_80-13.0", "sm_90-13.0-dc", "sm_100-13.0")
+"""Arch, toolkit; `dc`: made to be linked later."""
+
+
+def content_of(name: str) -> bytes:
+    """A cubin."""
+    return (FOLDER / f"{name}.cubin").read_bytes()
+
+
+def said_of(name: str) -> list[str]:
+    """What ptxas said as it made it."""
+    return (FOLDER / f"{name}.txt").read_text().splitlines()
