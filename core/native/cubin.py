@@ -15,6 +15,7 @@ Source: cubins of ptxas 11.8, 12.4 (ABI version 7) and 13.0 (8), each figure com
 
 import struct
 from collections.abc import Iterator
+from hashlib import blake2b
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -49,6 +50,8 @@ class Cubin(NamedTuple):
     called: dict[str, tuple[str, ...]]
     """Functions that were not inlined into a kernel, by kernel, where each has its own copy of them (not in what is
     linked later)."""
+    codes: dict[str, bytes]
+    """A digest of each kernel's instructions."""
     frames: tuple[tuple[str, int], ...]
     """Functions that have a stack frame or call what has one, and its bytes: without any, nothing spills."""
 
@@ -105,6 +108,8 @@ def _read(content: bytes) -> Cubin | None:
     symbols = _symbols(elf)
     of_symbol = _of_symbols(elf.bytes_of(".nv.info"))
     system_bytes = _SYSTEM_SHARED_BYTES if head[0] == _EXECUTABLE and number_of(arch) >= _SYSTEM_SHARED_FROM else 0
+    entries = [symbol for symbol in symbols if symbol.is_entry]
+    codes = {symbol.name: _digest(elf, elf.sections[symbol.section]) for symbol in entries}
     kernels = (
         _kernel(elf, symbol, system_bytes, of_symbol.get(at, {}))._replace(arch=arch)
         for at, symbol in enumerate(symbols)
@@ -112,7 +117,11 @@ def _read(content: bytes) -> Cubin | None:
     )
     depths = ((at, said.get(_FRAME) or said.get(_STACK) or 0) for at, said in of_symbol.items())
     frames = tuple((symbols[at].name, depth) for at, depth in depths if depth and at < len(symbols))
-    return Cubin(arch, options, tuple(kernels), _called(symbols), frames)
+    return Cubin(arch, options, tuple(kernels), _called(symbols), codes, frames)
+
+
+def _digest(elf: _Elf, code: _Section) -> bytes:
+    return blake2b(elf.content[code.at : code.at + code.size], digest_size=16).digest()
 
 
 def _called(symbols: list[_Symbol]) -> dict[str, tuple[str, ...]]:

@@ -41,13 +41,13 @@ _OPERATORS = {
 def demangle(name: str) -> str:
     """The name without its parameters; the name itself where it is not mangled, or not understood."""
     mangled = _STATIC.sub("", name)
-    if not mangled.startswith("_Z") or len(mangled) > _MAX_NAME:
+    if not mangled.startswith("_Z") or not mangled.isascii() or len(mangled) > _MAX_NAME:
         return mangled
     try:
         shown = _Reader(mangled[2:]).encoding()
     except (ValueError, IndexError, RecursionError):
         return mangled
-    return shown if len(shown) <= _MAX_SHOWN else mangled
+    return shown if 0 < len(shown) <= _MAX_SHOWN else mangled
 
 
 def stable_name(name: str) -> str:
@@ -312,7 +312,8 @@ def _around(inner: str, sign: str) -> str:
     """A pointer to a type, or the like: of functions and arrays it stands in their middle."""
     if _INNER_SLOT in inner:
         return inner.replace(_INNER_SLOT, sign + _INNER_SLOT, 1)
-    return inner.replace(_SLOT, f"({sign.strip()}{_INNER_SLOT}) ", 1) if _SLOT in inner else inner + sign
+    blank = " " if _SLOT + "[" in inner else ""
+    return inner.replace(_SLOT, f"({sign.strip()}{_INNER_SLOT}){blank}", 1) if _SLOT in inner else inner + sign
 
 
 def _whole(shown: str) -> str:

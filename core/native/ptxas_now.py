@@ -46,7 +46,7 @@ def _compiled(ptxas: str, path: str, virtual: str, cubin_path: str) -> tuple[Ker
     if done.returncode != 0 or cubin is None:
         return ()
     said = (done.stdout + done.stderr).decode("utf-8", "replace").splitlines()
-    kernels = with_usage(cubin, parse_usage(said))
+    kernels = with_usage(cubin, parse_usage(said), cubin)
     return tuple(kernel._replace(arch=virtual) for kernel in kernels)
 
 

@@ -1,7 +1,8 @@
 """Spills of kernels: what the toolkit's own ptxas says of the PTX that nvcc kept, added to what the cubin tells.
 
 No cubin tells of spills, and `-Xptxas -v` would change it (its options stand in a note of it). Where no function has a
-stack frame nothing spills, for certain. Else ptxas is asked again, with the options of that note.
+stack frame nothing spills, for certain. Else ptxas is asked again, with the options of that note, and believed where it
+makes the same code again.
 """
 
 import os
@@ -38,18 +39,25 @@ def needs_ptxas(cubin: Cubin) -> bool:
     return any(kernel.name in framed for kernel in cubin.kernels)
 
 
-def with_usage(cubin: Cubin, usages: Iterable[Usage]) -> tuple[Kernel, ...]:
-    """Kernels of a cubin with spills and times, as far as ptxas made the same code again: same registers and stack."""
+def with_usage(cubin: Cubin, usages: Iterable[Usage], again: Cubin) -> tuple[Kernel, ...]:
+    """Kernels of a cubin with spills and times.
+
+    Args:
+        cubin: As nvcc made it.
+        usages: What ptxas told when it was asked again.
+        again: What it made then: only of kernels whose code is the same, to the byte, it is believed.
+    """
     said = list(usages)
     entries = {usage.kernel.name: usage.kernel for usage in said if usage.is_entry}
     own = {(usage.entry, usage.kernel.name): usage.kernel for usage in said if not usage.is_entry}
-    return tuple(_told(kernel, entries, own, cubin) for kernel in without_stack(cubin))
+    same = {name for name, code in cubin.codes.items() if again.codes.get(name) == code}
+    return tuple(
+        _told(kernel, entries[kernel.name], own, cubin) if kernel.name in same & entries.keys() else kernel
+        for kernel in without_stack(cubin)
+    )
 
 
-def _told(kernel: Kernel, entries: Mapping[str, Kernel], own: Mapping[tuple[str, str], Kernel], cubin: Cubin) -> Kernel:
-    told = entries.get(kernel.name)
-    if told is None or (told.registers, told.stack_bytes) != (kernel.registers, kernel.stack_bytes):
-        return kernel
+def _told(kernel: Kernel, told: Kernel, own: Mapping[tuple[str, str], Kernel], cubin: Cubin) -> Kernel:
     called = [own.get((kernel.name, function)) for function in cubin.called.get(kernel.name, ())]
     spilled = [_spilled(function) for function in called]
     is_known = bool(spilled) or not any(_spilled(function) for function in own.values())
@@ -71,14 +79,15 @@ def ptxas_of(nvcc: str) -> str:
     return found if found and os.path.isfile(found) and os.access(found, os.X_OK) else ""
 
 
-def ptxas_argv(ptxas: str, options: str, arch: str, ptx: str) -> tuple[str, ...]:
-    """What has ptxas tell of a PTX file, and write nothing.
+def ptxas_argv(ptxas: str, options: str, arch: str, ptx: str, made: str) -> tuple[str, ...]:
+    """What has ptxas tell of a PTX file.
 
     Args:
         ptxas: Its path.
         options: That it was called with, as the cubin has them; empty: not known.
         arch: For where they name none.
         ptx: Path of the file.
+        made: Path of what it makes.
     """
     try:
         words = shlex.split(options)
@@ -92,7 +101,7 @@ def ptxas_argv(ptxas: str, options: str, arch: str, ptx: str) -> tuple[str, ...]
     if not any(word.startswith(("-arch", "--gpu-name")) for word in kept):
         kept += ["-arch", arch]
     has_v = any(word in ("-v", "--verbose") for word in kept)
-    return (ptxas, *(() if has_v else ("-v",)), *kept, ptx, "-o", os.devnull)
+    return (ptxas, *(() if has_v else ("-v",)), *kept, ptx, "-o", made)
 
 
 class PtxasRun(NamedTuple):

@@ -27,7 +27,7 @@ MAX_KERNELS = 2000
 """Of one source and call that are kept."""
 _MAX_FILE_BYTES = 64 << 20
 _MAX_PENDING = 2000
-_SAID = "ptxas.said"
+_SAID, _AGAIN = "ptxas.said", "again.cubin"
 
 
 class NotedRun(Protocol):
@@ -163,7 +163,10 @@ class KernelWatch:
             return
         image, cubin = job.asked
         job.asked = self._ptxas = None
-        told = {kernel.name: kernel for kernel in with_usage(cubin, parse_usage(said.splitlines()))}
+        again = read_cubin(_content(f"{job.kept.folder}/{_AGAIN}"))
+        if again is None:
+            return
+        told = {kernel.name: kernel for kernel in with_usage(cubin, parse_usage(said.splitlines()), again)}
         known = job.found[image.source]
         job.found[image.source] = [told.get(one.name, one) if one.arch == cubin.arch else one for one in known]
 
@@ -174,7 +177,7 @@ class KernelWatch:
         if not ptxas or not os.path.isfile(ptx):
             return
         try:
-            argv = ptxas_argv(ptxas, cubin.options, cubin.arch, ptx)
+            argv = ptxas_argv(ptxas, cubin.options, cubin.arch, ptx, f"{job.kept.folder}/{_AGAIN}")
             self._ptxas = self._start(argv, f"{job.kept.folder}/{_SAID}")
         except OSError:
             return
