@@ -39,7 +39,7 @@ class Printed(NamedTuple):
 def printed(text: str) -> tuple[Printed, ...]:
     """Literal directives in a script, in order."""
     blank = _without_texts(text)
-    body = _main_body(blank)
+    body = _main_body(blank, text)
     found = []
     for one in _PRINT.finditer(blank):
         start = one.start("text")
@@ -74,7 +74,7 @@ def changed(text: str, add: Sequence[str] = (), remove: Sequence[str] = ()) -> s
     whole, at = text, len(text)
     if add:
         plain = [one for one in there if one.is_plain]
-        body = _main_body(_without_texts(text))
+        body = _main_body(_without_texts(text), text)
         if not plain and body is None:
             return None
         colons = "::" if there and all(one.has_two_colons for one in there) else ":"
@@ -136,16 +136,21 @@ def _comment_end(text: str, at: int) -> int:
     return len(text)
 
 
-def _main_body(blank: str) -> tuple[int, int] | None:
-    """Where the body of `main` begins and ends, inside of its braces."""
-    found = _MAIN.search(blank)
-    if found is None:
-        return None
+def _main_body(blank: str, text: str) -> tuple[int, int] | None:
+    """Where the body of `main` begins and ends, inside of its braces. Of several, for features or systems, the only one
+    that declares something; None: there is none, or it is not to be told which."""
+    bodies = [body for found in _MAIN.finditer(blank) if (body := _body(blank, found.end())) is not None]
+    if len(bodies) > 1:
+        bodies = [(start, end) for start, end in bodies if "rerun-if-changed" in text[start:end]]
+    return bodies[0] if len(bodies) == 1 else None
+
+
+def _body(blank: str, start: int) -> tuple[int, int] | None:
     depth = 1
-    for at in range(found.end(), len(blank)):
+    for at in range(start, len(blank)):
         depth += {"{": 1, "}": -1}.get(blank[at], 0)
         if not depth:
-            return found.end(), at
+            return start, at
     return None
 
 

@@ -62,7 +62,7 @@ def made_of(ground: Ground, calls: Iterable[NvccCall] = (), ask: Ask | None = No
     """The native outputs that are there, each with its inputs, by output."""
     own = Owned(ground)
     names = tuple(sorted(all_files(ground.script.out_dir)))
-    latest = latest_by_output(one for one in calls if one.out_dir == ground.script.out_dir or own.is_here(one.output))
+    latest = latest_by_output(one for one in calls if _is_of(one, ground.script.out_dir))
     found: dict[str, Made] = {}
     for made in chain(_of_ninja(names), _of_depfiles(names, ground), _of_calls(latest, ask)):
         if made.output not in found and made.source.endswith(SOURCE_ENDS):
@@ -71,6 +71,13 @@ def made_of(ground: Ground, calls: Iterable[NvccCall] = (), ask: Ask | None = No
         found.setdefault(made.output, made)
     kept = [made._replace(inputs=tuple(filter(own.is_own, made.inputs))) for made in found.values()]
     return tuple(sorted(made for made in kept if made.inputs))
+
+
+def _is_of(call: NvccCall, out_dir: str) -> bool:
+    """A build script with that OUT_DIR made the call."""
+    if call.out_dir:
+        return call.out_dir == out_dir or os.path.realpath(call.out_dir) == os.path.realpath(out_dir)
+    return call.output.startswith(_slashed(out_dir))
 
 
 class Owned:
@@ -82,10 +89,6 @@ class Owned:
         self._own = tuple(_slashed(one) for one in (ground.workspace, script.root) if one)
         self._foreign = (*_SYSTEM, *(_slashed(one) for one in (*ground.toolkits, *ground.homes) if one))
         self._toolkits: dict[str, bool] = {}
-
-    def is_here(self, path: str) -> bool:
-        """The build made it, or it lies with the package."""
-        return path.startswith(self._made + self._own)
 
     def is_own(self, path: str) -> bool:
         """Somebody edits it."""

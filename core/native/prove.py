@@ -157,7 +157,8 @@ class Prover:
     def _verdict(self, path: str, expected: tuple[str, ...], built: Built) -> Verdict:
         if built.code:
             return Verdict(path, "failed", expected, why=built.tail, reasons=built.reasons)
-        objects = frozenset(path for path in built.outputs if path.endswith(OBJECT_ENDS))
+        known = {made.output for case in self.cases for made in case.made}  # what links them is made again each time
+        objects = frozenset(path for path in built.outputs & known if path.endswith(OBJECT_ENDS))
         owners = [case for case in self.cases if any(path in made.inputs for made in case.made)]
         crates = [case.script.package for case in owners if case.script.package not in built.crates]
         missing = tuple(one for one in expected if one not in built.outputs)

@@ -11,6 +11,7 @@ from core.native.cover import Watched
 from core.native.stale import Case, Kind, Trouble, is_pattern, uncovered
 from core.plan.given import Origin
 from core.plan.plan import Evidence, Finding
+from core.run.identity import git_root
 
 IDS: dict[Kind, str] = {
     "undeclared": "input-undeclared",
@@ -57,7 +58,7 @@ def found_of(case: Case, trouble: Trouble, base: str) -> Found:
     Args:
         case: What is known of the build script.
         trouble: Of the same.
-        base: Folder that the diff's names start from: the workspace.
+        base: Folder that the diff's names start from: the workspace; of a script outside of it, its repository.
     """
     add, remove = _lines(case, trouble)
     mend = _mend(case, base, add, remove) if add or remove else None
@@ -259,7 +260,8 @@ def _mend(case: Case, base: str, add: tuple[str, ...], remove: tuple[str, ...]) 
     if after is None or after == case.text:
         return None
     path = case.script.script
-    name = os.path.relpath(path, base) if path.startswith(base.rstrip("/") + "/") else path.lstrip("/")
+    top = base if path.startswith(base.rstrip("/") + "/") else git_root(os.path.dirname(path)) or "/"
+    name = os.path.relpath(path, top)
     return Mend(path, case.text, after, unified(case.text, after, name), add, remove)
 
 

@@ -79,6 +79,16 @@ def test_what_is_declared_no_more_goes_with_its_line_wherever_it_stands() -> Non
     assert changed(SCRIPT, [], []) == SCRIPT
 
 
+def test_of_several_mains_the_one_that_declares_gets_the_lines() -> None:
+    idle = '#[cfg(feature = "off")]\nfn main() {\n}\n'
+    busy = 'fn main() {\n    println!("cargo:rerun-if-changed={}", "x");\n}\n'
+    assert changed(idle + busy, ["a"]) == (idle + busy).replace(
+        'fn main() {\n    println', 'fn main() {\n    println!("cargo:rerun-if-changed=a");\n    println'
+    )  # fmt: skip
+    assert changed(idle + idle, ["a"]) is None
+    assert changed(busy + busy, ["a"]) is None
+
+
 def test_what_cannot_be_said_in_a_line_is_refused() -> None:
     for path in ("", " a", "a\nb", "a\0", "\udcff.cu"):
         assert changed(SCRIPT, [path]) is None

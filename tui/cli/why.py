@@ -23,6 +23,8 @@ _TITLES = (
     ("file", "Changed in vain"),
 )  # fmt: skip
 
+_UNSAID = "– : nobody said why, and no change is to be seen: it was not there before, most often. Cargo tells with -v."
+
 
 def main(argv: list[str]) -> int:
     """Tell it; exit code."""
@@ -51,6 +53,10 @@ def run(argv: list[str]) -> int:
         return 0
     for line in lines(found, wanted, _command(paths, wanted)):
         common.print_text(line)
+    if any(one.kind in ("crate", "script") and not one.reason for one in found):
+        common.print_text("")
+        for line in words.folded(_UNSAID, words.COLUMNS):
+            common.print_text(line)
     return 0
 
 
