@@ -222,7 +222,7 @@ class Overlay:
 
 def _overlay(folder: str, roots: Sequence[str], env: Mapping[str, str]) -> Overlay | None:
     """None: this system does not let us, or a name cannot be told to mount."""
-    if any(set(",:\\\"'\n") & set(path) for path in (folder, *roots)):
+    if any(set(",:\\\"'\n") & set(path) for path in (folder, *roots)) or _has_mounts(roots):
         return None
     layers: list[str] = []
     for number, root in enumerate(roots):
@@ -243,6 +243,16 @@ def _overlay(folder: str, roots: Sequence[str], env: Mapping[str, str]) -> Overl
                 shutil.copystat(root, upper)  # its times are those of the folder in the overlay
             return overlay
     return None
+
+
+def _has_mounts(roots: Sequence[str]) -> bool:
+    """Something is mounted below one of these folders: an overlay would hide it."""
+    try:
+        with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
+            places = [line.split(" ", 5)[4] for line in file if line.count(" ") > 4]
+    except OSError:
+        return False
+    return any(place.startswith(root.rstrip("/") + "/") for place in places for root in roots)
 
 
 # Processes
