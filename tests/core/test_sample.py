@@ -57,3 +57,19 @@ def test_two_checkouts_share_one_directory_source(checkout: Path) -> None:
     sample.write_checkout(str(other), str(checkout.parent / "shared"))
     config = (other / ".cargo" / "config.toml").read_text()
     assert config == (checkout / ".cargo" / "config.toml").read_text()
+
+
+def test_a_checkout_with_cuda_has_two_more_members_which_are_empty_without_nvcc(checkout: Path) -> None:
+    other = checkout.parent / "cuda"
+    sample.write_checkout(str(other), str(checkout.parent / "shared"), has_cuda=True)
+    done = cargo(other, "metadata", "--offline", "--locked", "--format-version", "1")
+    assert done.returncode == 0, done.stderr
+    packages = json.loads(done.stdout)["packages"]
+    assert {p["name"] for p in packages if p["source"] is None} >= {*sample.CUDA}
+    assert sum(p["source"] is None for p in packages) == 10
+    tools = [folder for folder in os.environ["PATH"].split(":") if not os.path.exists(f"{folder}/nvcc")]
+    words = [word for name in sample.CUDA for word in ("-p", name)]
+    done = cargo(other, "test", "--offline", "--locked", "--lib", *words, PATH=":".join(tools))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("0 failed") == 2
+    assert (other / sample.KERNEL_HEADER).is_file()

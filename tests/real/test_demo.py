@@ -48,6 +48,7 @@ def test_the_demo_goes_as_planned_and_can_be_looked_at_afterwards(tmp_path: Path
     assert "error[E0308]: mismatched types  crates/orchard-rules/src/lib.rs:18:22" in done.stdout
     assert re.search(r"waits    for (claude-1|ci)'s build", done.stdout), done.stdout  # whichever came first
     found = runs(tmp_path)
+    found.pop("kernels", None)  # where there is an nvcc
     assert {agent: run["state"] for agent, run in found.items()} == {
         "claude-1": "done", "claude-2": "done", "codex": "failed", "ci": "done", "claude-5": "done",
     }  # fmt: skip

@@ -1,4 +1,5 @@
-"""`cargo deck demo`: four agents build the embedded sample workspace, for real; a fifth takes what they compiled."""
+"""`cargo deck demo`: four agents build the embedded sample workspace, for real; a fifth takes what they compiled. Where
+there is an nvcc, one more works on kernels."""
 
 import os
 import shutil
@@ -16,7 +17,7 @@ from core.errors import DeckError, StateError
 from core.paths import Paths
 from core.run import begin
 from core.state import Board, Run, RunState
-from tui.cli import common, demo_gain
+from tui.cli import common, demo_cuda, demo_gain
 from tui.cli.events import Changes
 
 _KEEP_S = 24 * 3600.0
@@ -44,13 +45,15 @@ _CHECK = ("check", *_LINT[1:])
 _CHECKOUTS = ("claude-1", "claude-2", "codex")
 
 
-def jobs(*, has_clippy: bool) -> tuple[Job, ...]:
+def jobs(*, has_clippy: bool, has_nvcc: bool = False) -> tuple[Job, ...]:
     """What is built; the fourth uses the first one's checkout and target dir, so that somebody waits for somebody."""
+    kernels = (Job(demo_cuda.AGENT, demo_cuda.WORDS, demo_cuda.AGENT),) if has_nvcc else ()
     return (
         Job("claude-1", ("test", "--workspace"), "claude-1"),
         Job("claude-2", ("build", "--release", "--bin", "orchard-gateway"), "claude-2"),
         Job("codex", sample.BROKEN, "codex", is_planned_to_fail=True),
         Job("ci", _LINT if has_clippy else _CHECK, "claude-1"),
+        *kernels,
     )
 
 
@@ -69,19 +72,20 @@ def _demo(argv: list[str]) -> int:
     if cargo is None:
         return _replay(plain=not has_screen)
     paths = common.user_paths()
-    folder = prepare(paths, wall_clock(), keep=given.keep)
+    has_nvcc = demo_cuda.has_nvcc(os.environ)
+    folder = prepare(paths, wall_clock(), keep=given.keep, has_nvcc=has_nvcc)
     common.print_text(f"sample workspace: {folder}")
-    runs = start_jobs(paths, folder, jobs(has_clippy=_has_clippy(cargo, folder)))
+    runs = start_jobs(paths, folder, jobs(has_clippy=_has_clippy(cargo, folder), has_nvcc=has_nvcc))
     ensure_engine(paths)
     if has_screen:
         return _watch(paths, folder, runs)
-    code = _stream(paths, runs) or _tell_gain(paths, folder)
+    code = _stream(paths, folder, runs) or _tell_gain(paths, folder)
     common.print_text("cargo deck ps shows them, cargo deck logs AGENT what they printed, cargo deck the cache (F5).")
     return code
 
 
-def prepare(paths: Paths, now: float, *, keep: bool = False) -> str:
-    """Write the sample into a new scratch folder; the folder. Old ones go.
+def prepare(paths: Paths, now: float, *, keep: bool = False, has_nvcc: bool = False) -> str:
+    """Write the sample into a new scratch folder; the folder. Old ones go. `has_nvcc`: with a checkout for kernels.
 
     Raises:
         StateError: the folder cannot be written.
@@ -90,7 +94,7 @@ def prepare(paths: Paths, now: float, *, keep: bool = False) -> str:
     try:
         os.makedirs(base, 0o700, exist_ok=True)
         _remove_old(base, now)
-        return _write(base, now, keep=keep)
+        return _write(base, now, keep=keep, has_nvcc=has_nvcc)
     except (OSError, shutil.Error) as error:
         reason = getattr(error, "strerror", None) or error
         raise StateError(f"cannot write the sample workspace below {base}: {reason}; set XDG_CACHE_HOME") from error
@@ -104,7 +108,7 @@ def _remove_old(base: str, now: float) -> None:
             shutil.rmtree(path, ignore_errors=True)
 
 
-def _write(base: str, now: float, *, keep: bool) -> str:
+def _write(base: str, now: float, *, keep: bool, has_nvcc: bool) -> str:
     folder = os.path.join(base, time.strftime("%Y%m%d-%H%M%S", time.localtime(now)) + f"-{os.getpid()}")
     os.mkdir(folder)
     if keep:
@@ -112,6 +116,8 @@ def _write(base: str, now: float, *, keep: bool) -> str:
     sample.write_shared(folder + "/shared")
     for checkout in (*_CHECKOUTS, *demo_gain.CHECKOUTS):
         sample.write_checkout(f"{folder}/{checkout}", folder + "/shared")
+    if has_nvcc:
+        sample.write_checkout(f"{folder}/{demo_cuda.AGENT}", folder + "/shared", has_cuda=True)
     return folder
 
 
@@ -163,6 +169,8 @@ def _watch(paths: Paths, folder: str, runs: dict[str, Job]) -> int:
     gains: list[demo_gain.Gain] = []
     args = (paths, folder, _environment(), tuple(runs), gains.append)
     Thread(target=demo_gain.follow, args=args, daemon=True).start()
+    if first := _of_kernels(runs):
+        Thread(target=demo_cuda.follow, args=(paths, folder, _environment(), first), daemon=True).start()
     code = open_board()
     for gain in gains:
         common.print_text(demo_gain.sentence(gain))
@@ -176,14 +184,23 @@ def _tell_gain(paths: Paths, folder: str) -> int:
     return 0
 
 
-def _stream(paths: Paths, runs: dict[str, Job]) -> int:
+def _of_kernels(runs: dict[str, Job]) -> str:
+    """The run of the agent that works on kernels; empty: there is none."""
+    return next((run for run, job in runs.items() if job.agent == demo_cuda.AGENT), "")
+
+
+def _stream(paths: Paths, folder: str, runs: dict[str, Job]) -> int:
     """One line a change until all have ended; 0 where it went as planned."""
     changes = Changes(paths)
+    first = _of_kernels(runs)
     try:
         board = Board()
         for board in _boards(paths, runs):
             for line in changes.lines(board, tuple(runs)):
                 common.print_text(line)
+            if first and first in board.runs and board.runs[first].state is RunState.DONE:
+                runs[demo_cuda.build_again(paths, folder, _environment())] = runs[first]
+                first = ""
     except KeyboardInterrupt:
         _stop(runs)
         raise
@@ -206,7 +223,8 @@ def _verdict(board: Board, runs: dict[str, Job]) -> int:
     for text in strange:
         common.say(text)
     if not strange:
-        common.print_text("As planned: three builds done, codex failed with its two errors.")
+        more = ", kernels built again after an edit" if _of_kernels(runs) else ""
+        common.print_text(f"As planned: three builds done, codex failed with its two errors{more}.")
     return 1 if strange else 0
 
 

@@ -1,0 +1,3 @@
+#pragma once
+
+constexpr int DROPS_A_STEP = 4;
