@@ -17,6 +17,8 @@ SLOWEST = (
     "tests/real/test_store.py",
     "tests/core/test_store_process.py",
     "tests/core/test_engine_process.py",
+    "tests/core/test_native_stale.py",
+    "tests/core/test_native_prove.py",
 )
 """Of the files that take more than ten seconds those that take longest, in this order."""
 

@@ -34,7 +34,7 @@ def read_depfile(content: bytes) -> tuple[Rule, ...]:
 
 
 def _lines(content: bytes) -> list[str]:
-    text = content.decode("utf-8", "surrogateescape").replace("\r\n", "\n")
+    text = content.decode("utf-8", "surrogateescape").replace("\r\n", "\n").replace("\0", " ")
     return [line for line in text.replace("\\\n", " ").split("\n") if line.strip() and not line.startswith("#")]
 
 

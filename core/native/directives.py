@@ -3,7 +3,8 @@
     cargo:rerun-if-changed=kernels/k.cu
     cargo::rerun-if-env-changed=CUDA_HOME
 
-Source: cargo 1.95, `target/PROFILE/build/PACKAGE-HASH/output`. A line that is not UTF-8 is none, as for cargo.
+Source: cargo 1.95, `target/PROFILE/build/PACKAGE-HASH/output`. A line that is
+not UTF-8 is none, as for cargo; one with a NUL names no file.
 """
 
 from typing import NamedTuple
@@ -42,7 +43,7 @@ def read_directives(output: bytes) -> Directives:
     changed: dict[str, int] = {}
     env: dict[str, None] = {}
     for number, raw in enumerate(output[:MAX_BYTES].split(b"\n"), 1):
-        if not raw.lstrip().startswith(b"cargo:"):
+        if not raw.lstrip().startswith(b"cargo:") or b"\0" in raw:
             continue
         try:
             line = raw.decode().strip()

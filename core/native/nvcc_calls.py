@@ -74,7 +74,7 @@ def read_calls(content: bytes, run: str = "") -> tuple[NvccCall, ...]:
                 code=code if isinstance(code, int) else None,
                 verdict=_text(note.get("verdict")), why=_text(note.get("why")),
                 elapsed_s=float(elapsed) if isinstance(elapsed, int | float) else None,
-                inputs=tuple(one for one in _words(note.get("inputs")) if one.startswith("/")),
+                inputs=tuple(one for one in _paths(note.get("inputs")) if one.startswith("/")),
             )  # fmt: skip
     return tuple(calls.values())
 
@@ -113,10 +113,10 @@ def latest_by_output(calls: Iterable[NvccCall]) -> dict[str, NvccCall]:
 def _started(note: dict[str, Any], run: str) -> NvccCall:
     at = note.get("at")
     return NvccCall(
-        run=run, call=note["nvcc"], at=float(at) if isinstance(at, int | float) else 0.0, cwd=_text(note.get("cwd")),
-        argv=_words(note.get("argv")), tool=_text(note.get("tool")), sources=_words(note.get("sources")),
-        output=_text(note.get("output")), kind=_text(note.get("kind")), package=_text(note.get("package")),
-        manifest_dir=_text(note.get("manifest_dir")), out_dir=_text(note.get("out_dir")),
+        run=run, call=note["nvcc"], at=float(at) if isinstance(at, int | float) else 0.0, cwd=_path(note.get("cwd")),
+        argv=_words(note.get("argv")), tool=_path(note.get("tool")), sources=_paths(note.get("sources")),
+        output=_path(note.get("output")), kind=_text(note.get("kind")), package=_text(note.get("package")),
+        manifest_dir=_path(note.get("manifest_dir")), out_dir=_path(note.get("out_dir")),
     )  # fmt: skip
 
 
@@ -126,3 +126,16 @@ def _text(value: Any) -> str:
 
 def _words(value: Any) -> tuple[str, ...]:
     return tuple(one for one in value if isinstance(one, str)) if isinstance(value, list) else ()
+
+
+def _path(value: Any) -> str:
+    """Empty: no file can be called so."""
+    text = _text(value)
+    try:
+        return "" if "\0" in text else os.fsdecode(os.fsencode(text))
+    except ValueError:
+        return ""
+
+
+def _paths(value: Any) -> tuple[str, ...]:
+    return tuple(path for path in map(_path, _words(value)) if path)

@@ -205,20 +205,25 @@ def comment_for(path: str) -> str | None:
 
 def _said(done: Done) -> tuple[frozenset[str], tuple[str, ...]]:
     """Packages that were compiled, from cargo's messages, and its reasons, from its words (`-v`)."""
-    crates: set[str] = set()
-    for line in done.output.split(b"\n"):
-        if not line.startswith(b'{"reason":"compiler-artifact"'):
-            continue
-        try:
-            message = json.loads(line)
-        except (ValueError, RecursionError):
-            continue
-        kinds = message.get("target", {}).get("kind", ())
-        if message.get("fresh") is False and "custom-build" not in kinds:
-            crates.add(package_of(str(message.get("package_id", "")), str(message.get("manifest_path", ""))))
+    crates = {name for line in done.output.split(b"\n") if (name := _compiled(line))}
     lines = (line.strip() for line in done.errors.split(b"\n"))
     reasons = dict.fromkeys(plain(line[6:], 300) for line in lines if line.startswith(b"Dirty "))
     return frozenset(crates), tuple(reasons)
+
+
+def _compiled(line: bytes) -> str:
+    """Package of a crate that was compiled; empty: the line tells of none."""
+    if not line.startswith(b'{"reason":"compiler-artifact"'):
+        return ""
+    try:
+        message = json.loads(line)
+    except (ValueError, RecursionError):
+        return ""
+    target = message.get("target")
+    kinds = target.get("kind") if isinstance(target, dict) else None
+    if message.get("fresh") is not False or not isinstance(kinds, list) or "custom-build" in kinds:
+        return ""
+    return package_of(str(message.get("package_id", "")), str(message.get("manifest_path", "")))
 
 
 def package_of(package_id: str, manifest: str) -> str:

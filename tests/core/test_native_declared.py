@@ -48,6 +48,7 @@ NOTES = b"""{"nvcc": "7-1", "at": 5.5, "cwd": "/w", "argv": ["-c", "k.cu", "-o",
 {"end": "7-1", "elapsed_s": 2, "code": 0, "verdict": "miss", "why": "k.cuh differs", "inputs": ["/w/k.cu", "x", 3]}
 {"nvcc": "7-2", "cwd": 5, "argv": "x", "sources": null, "output": {}, "kind": []}
 {"end": "7-9"} trailing
+{"nvcc": "7-3", "cwd": "/\\ud800", "argv": ["a"], "sources": ["/a\\u0000b", "/ok"], "output": "/\\ud800", "kind": "ptx"}
 [1]
 """
 
@@ -115,12 +116,13 @@ def test_ninjas_own_words_are_read_and_name_their_output(tmp_path: Path) -> None
 
 
 def test_notes_of_the_front_give_calls_and_leave_out_what_is_none() -> None:
-    first, second = read_calls(NOTES, "r")
+    first, second, third = read_calls(NOTES, "r")
     assert first == NvccCall(
         "r", "7-1", 5.5, "/w", ("-c", "k.cu", "-o", "k.o", "-DX=***"), "/c/bin/nvcc", ("/w/k.cu",), "/w/k.o", "object",
         "app", "", "/w/o", 0, "miss", "k.cuh differs", 2.0, ("/w/k.cu",),
     )  # fmt: skip
     assert (second.cwd, second.argv, second.sources, second.output, second.code) == ("", (), (), "", None)
+    assert (third.cwd, third.sources, third.output) == ("", ("/ok",), "")
     assert latest_by_output((first, first._replace(at=4.0, code=1), second)) == {"/w/k.o": first}
 
 

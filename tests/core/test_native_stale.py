@@ -239,6 +239,14 @@ def test_files_and_folders_in_odd_states_raise_nothing(world: Worlds) -> None:
         one.examined()
         path.rmdir()
         path.write_bytes(content)
+    output = one.package.out_dir.parent / "output"
+    said = output.read_bytes()
+    for other in (b"cargo:rerun-if-changed=a\0b\n", b"cargo:rerun-if-changed=\n",
+                  b"cargo:rerun-if-changed=" + b"x/" * 9000,
+                  b"cargo:rerun-if-changed=/proc/self/mem\ncargo:rerun-if-changed=/dev/zero\n"):  # fmt: skip
+        output.write_bytes(said + other)
+        one.examined()
+    output.write_bytes(said)
     assert json.loads(next((Path(one.paths.state) / "native/seen").glob("*.json")).read_text())["began_ns"]
     for path in (Path(one.paths.state) / "native/seen").glob("*.json"):
         for other in (b"", b"[]", b'{"out_dir": 5}', b'{"inputs": {"a": 1}, "outputs": {"x": [1]}}', b"[" * 99999):
