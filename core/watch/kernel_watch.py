@@ -218,14 +218,16 @@ def _content(path: str) -> bytes:
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         return b""
-    with os.fdopen(fd, "rb") as file:
+    try:
         status = os.fstat(fd)
         if not stat.S_ISREG(status.st_mode) or status.st_size > _MAX_FILE_BYTES:
             return b""
-        try:
+        with open(fd, "rb", closefd=False) as file:
             return file.read(_MAX_FILE_BYTES)
-        except OSError:
-            return b""
+    except OSError:
+        return b""
+    finally:
+        os.close(fd)
 
 
 def _named(kernel: e.Kernel, job: _Job) -> e.Kernel:
