@@ -11,16 +11,17 @@ _KILLED_CODE = 137
 """Exit code of a shell whose child died of signal 9."""
 SAME_WITHIN_S = 2.0
 """What is said so soon after is said of the same death: by the linker's driver, by rustc, by cargo."""
-_HINTS = (b"signal", b" Killed")
+_HINTS = (b"signal", b" Killed", b"Error 137")
 _SAID = re.compile(
     rb"process didn't exit successfully: `(?P<command>[^`\n]+)` \(signal: 9\b"
     rb"|(?P<linker>[\w.+-]+) terminated with signal 9\b"
     rb"|linking with `(?P<driver>[^`\n]+)` failed: (?:signal: 9|exit status: 137)\b"
     rb"|unable to execute command: Killed"
-    rb"|^g?make(?:\[\d+\])?: \*\*\* \[[^\n]*\] Killed",
+    rb"|^g?make(?:\[\d+\])?: \*\*\* \[[^\n]*\] (?:Killed|Error 137$)"
+    rb"|nvcc error   : '\"?(?:\$\w+/)?(?P<tool>[\w+.-]+)\"?' died due to signal 9\b",
     re.MULTILINE,
 )
-"""Of cargo, collect2, rustc, clang, GNU make. A shell that waited for it says `Killed` and ends with 137."""
+"""Of cargo, collect2, rustc, clang, GNU make, nvcc. A shell that waited for it says `Killed` and ends with 137."""
 _MAX_LINE_BYTES = 1 << 16
 _MAX_NAME = 15
 """As the kernel cuts them."""
@@ -102,6 +103,6 @@ class DeathReader:
 
 
 def _name(found: "re.Match[bytes]") -> str:
-    words = (found["command"] or found["linker"] or found["driver"] or b"").split()
+    words = (found["command"] or found["linker"] or found["driver"] or found["tool"] or b"").split()
     program = next((word for word in words if b"=" not in word), b"")
     return os.path.basename(program.decode("utf-8", "replace"))[:_MAX_NAME]
