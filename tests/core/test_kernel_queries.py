@@ -1,0 +1,266 @@
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from core import events as e
+from core import kernel_queries as queries
+from core.kernel_queries import WorseBook, compilations, kernel_rows, last_of, newest
+from core.native.branch_blobs import branch_blobs, git_of
+from core.native.kernel_diff import compare, gone, key_of, spilled, warnings
+from core.nvcc_queries import arch_progress, arch_s, call_rows, memory_of
+from core.reduce import reduce_run
+from core.state import MAX_NVCC, NvccUnderWay
+from core.watch.nvcc_notes import blob_of
+from tests.nvcc_scene import (
+    CHECKOUT,
+    GEMM,
+    NTT,
+    begun,
+    board_of,
+    compiled,
+    ended,
+    kernel,
+    kernels_of,
+    measured,
+    over,
+    run_of,
+    two_builds,
+)
+from tests.scene import T0
+
+# Comparing
+
+
+def test_each_kernel_is_compared_with_the_one_of_its_name_and_arch() -> None:
+    before = [kernel("a", "sm_80", 40), kernel("a", "sm_90", 44), kernel("b", "sm_80", 10)]
+    now = [kernel("a", "sm_90", 48), kernel("c", "sm_80", 9)]
+    a, c = compare(now, before)
+    assert (a.before, a.deltas["registers"], a.deltas["code_bytes"], a.differs) == (before[1], 4, 0, True)
+    assert (c.before, c.differs, c.deltas["registers"]) == (None, False, None)
+    assert gone(now, before) == (before[0], before[2])
+    assert [change.before for change in compare(now, None)] == [None, None]
+
+
+def test_a_time_alone_is_no_difference() -> None:
+    before = kernel("a", "sm_80", 40)._replace(compile_s=1.0)
+    (change,) = compare([before._replace(compile_s=2.0)], [before])
+    assert not change.differs
+    assert change.deltas["compile_s"] == 1.0
+
+
+def test_spills_that_appear_and_occupancy_that_falls_are_warned_of() -> None:
+    before = kernel("a", "sm_80", 64, threads=256)
+    (change,) = compare([kernel("a", "sm_80", 100, spills=264, threads=256)], [before])
+    assert change.is_worse
+    assert list(warnings(change)) == [
+        "spills appear: 528 B in loads and stores", "occupancy falls: 50 % to 25 % (registers)",
+    ]  # fmt: skip
+
+
+def test_what_gets_better_or_was_never_known_is_no_warning() -> None:
+    spilling, clean = kernel("a", "sm_80", 100, spills=264), kernel("a", "sm_80", 64)
+    unknown = spilling._replace(spill_store_bytes=None)
+    for now, before in ((clean, spilling), (spilling, spilling), (spilling, unknown), (unknown, clean)):
+        (change,) = compare([now], [before])
+        assert [one for one in warnings(change) if "spills" in one] == []
+    (first,) = compare([spilling], None)
+    assert list(warnings(first)) == []
+
+
+def test_spills_of_functions_that_it_calls_count_too() -> None:
+    before = kernel("a", "sm_80", 64)
+    (change,) = compare([before._replace(called_spill_bytes=396)], [before])
+    assert (spilled(change.now), change.spills, change.more_spilled) == (396, True, 396)
+    assert spilled(before._replace(spill_load_bytes=None)) is None
+
+
+def test_kernels_of_two_checkouts_are_the_same() -> None:
+    here = kernel("_ZN36_GLOBAL__N__0fded8b4_4_n_cu_327bc8984anonIdEEvPT_", "sm_80", 9)
+    there = here._replace(name="_ZN36_GLOBAL__N__f41204db_4_n_cu_327bc8984anonIdEEvPT_")
+    assert key_of(here) == key_of(there)
+
+
+# What is compared with what
+
+
+def test_the_last_build_of_the_same_source_and_checkout_is_compared_with() -> None:
+    board = two_builds()
+    found = compilations(board.runs.values())
+    (now,) = newest(found)
+    before = last_of(found)(now)
+    assert before is not None
+    assert (now.run[-4:], before.run[-4:], now.place) == ("0002", "0001", "kernels/gemm.cu")
+    rows = kernel_rows([now], last_of(found))
+    assert [row.change.now.registers for row in rows] == [88, 128, 92, 132]
+    assert [row.change.deltas["registers"] for row in rows] == [24, 24, 24, 24]
+
+
+def test_calls_of_the_same_run_other_checkouts_and_other_outputs_are_not_the_build_before() -> None:
+    twice = [*compiled(begun("1-1", T0), *kernels_of()), *compiled(begun("1-2", T0 + 9), *kernels_of())]
+    own = run_of("20251229-100000-000-0001", twice)
+    elsewhere = run_of("20251229-090000-000-0000", compiled(begun("0-1", T0 - 99), *kernels_of()), checkout="/other")
+    other = replace(begun("0-2", T0 - 50), output="/w/other.o")
+    differently = run_of("20251229-093000-000-0000", compiled(other, *kernels_of()))
+    found = compilations([own, elsewhere, differently])
+    (now,) = [one for one in newest(found) if one.run == own.run]
+    assert now.measured.call == "1-2"
+    assert last_of(found)(now) is None
+
+
+def test_a_run_that_is_named_may_have_been_of_another_checkout() -> None:
+    source = "/home/ada/src/copy/kernels/gemm.cu"
+    there = replace(begun("0-1", T0 - 99), source=source, output="/home/ada/src/copy/k.o")
+    copy = run_of("20251229-090000-000-0000", compiled(there, *kernels_of(50)), checkout="/home/ada/src/copy")
+    here = run_of("20251229-100000-000-0001", compiled(begun("1-1", T0), *kernels_of()))
+    found = compilations([copy, here])
+    before = queries.run_of(found, copy.run)(found[-1])
+    assert before is not None
+    assert before.run == copy.run
+    assert queries.run_of(found, "no such run")(found[-1]) is None
+
+
+def test_the_branch_point_is_the_last_build_of_the_source_as_it_was_there() -> None:
+    found = compilations(two_builds().runs.values())
+    now = newest(found)[0]
+    at_branch = queries.branch_of(found, {(CHECKOUT, "kernels/gemm.cu"): "b1"})(now)
+    assert at_branch is not None
+    assert at_branch.run[-4:] == "0001"
+    assert queries.branch_of(found, {})(now) is None
+    assert queries.branch_of(found, {(CHECKOUT, "kernels/gemm.cu"): ""})(now) is None
+
+
+def test_what_got_worse_comes_first_and_what_changed_before_the_rest() -> None:
+    board = two_builds()
+    found = compilations(board.runs.values())
+    rows = kernel_rows(newest(found), last_of(found))
+    assert [row.change.is_worse for row in queries.ordered(rows, "changed")] == sorted(
+        (row.change.is_worse for row in rows), reverse=True
+    )
+    assert [row.change.now.registers for row in queries.ordered(rows, "registers")] == [132, 128, 92, 88]
+    assert len({row.key for row in rows}) == 4
+    for order in queries.ORDERS:
+        assert len(queries.ordered(rows, order)) == 4
+    with pytest.raises(TypeError):
+        queries.ordered(rows, "else")  # type: ignore[arg-type]
+
+
+def test_what_is_worse_is_found_again_only_where_something_was_measured() -> None:
+    book, board = WorseBook(), two_builds()
+    worse = book.of(board)
+    assert {run[-4:]: len(rows) for run, rows in worse.items()} == {"0002": 4}
+    assert book.of(replace(board, now=board.now + 1)) is worse
+    less = replace(board, runs={name: run for name, run in board.runs.items() if name[-4:] != "0002"})
+    assert book.of(less) == {}
+
+
+def test_time_of_an_arch_is_that_of_its_ptxas_and_of_the_cicc_before_it() -> None:
+    phases = (
+        e.Phase("cicc", "compute_80", 2.0), e.Phase("ptxas", "sm_80", 0.5), e.Phase("ptxas", "sm_86", 0.25),
+        e.Phase("cicc", "compute_90a", 4.0), e.Phase("ptxas", "sm_90a", 1.0),
+        e.Phase("cicc", "compute_90a", 8.0, None, "other.cu"),
+    )  # fmt: skip
+    end = over(begun("1-1", T0), phases=phases)
+    assert [arch_s(end, arch, "/w/k.cu") for arch in ("sm_80", "sm_86", "sm_90a", "sm_75")] == [2.5, 2.25, 5.0, None]
+    assert arch_s(end, "sm_90a", "/w/other.cu") == 13.0  # rows that name no source may be anybody's
+
+
+# Calls
+
+
+def test_calls_under_way_come_before_the_last_one_of_each_source() -> None:
+    board = two_builds()
+    rows = call_rows(board.runs.values())
+    assert [(row.place, row.ended is None, row.run.run[-4:]) for row in rows] == [
+        ("kernels/ntt.cu", True, "0003"), ("kernels/gemm.cu", False, "0002"),
+    ]  # fmt: skip
+    asked = replace(begun("1-1", T0), kind="query", source="")
+    assert call_rows([run_of("20251229-100000-000-0001", [asked, over(asked)])]) == ()
+
+
+def test_how_far_a_call_is_follows_the_archs_that_ptxas_was_seen_for() -> None:
+    (live,) = [run for run in two_builds().runs.values() if run.nvcc]
+    (call,) = live.nvcc
+    assert (call.tool, call.arch, call.seen, arch_progress(call)) == (
+        "ptxas", "sm_86", ("compute_86", "sm_86"), (3, 9),
+    )  # fmt: skip
+    assert memory_of(live, "31-1") == 1_210_000_000
+    assert memory_of(live, "other") is None
+    assert arch_progress(NvccUnderWay(begun("1-1", T0, archs=()))) == (0, 0)
+    assert arch_progress(NvccUnderWay(begun("1-1", T0, archs=("compute_80",)), seen=("compute_80",))) == (1, 1)
+
+
+def test_a_run_that_is_over_has_no_call_under_way_and_keeps_its_ends() -> None:
+    start = begun("1-1", T0)
+    run = run_of(
+        "20251229-100000-000-0001", [start, e.NvccPhaseBegan(T0 + 1, "1-1", "cicc", "compute_80"), ended(T0 + 9)]
+    )
+    assert (run.nvcc, run.nvcc_starts) == ((), (start,))
+    late = reduce_run(run, [over(start), begun("2-1", T0 + 10)])
+    assert late is not None
+    assert (late.nvcc, len(late.nvcc_ends)) == ((), 1)
+
+
+def test_what_is_measured_again_takes_the_place_of_what_was_known() -> None:
+    start = begun("1-1", T0)
+    first, other = measured(start, *kernels_of()), replace(measured(start), source=NTT)
+    again = measured(start, *kernels_of(70))
+    assert run_of("20251229-100000-000-0001", [first, other, again]).kernels == (again, other)
+
+
+def test_only_the_last_calls_are_kept() -> None:
+    events = [
+        event
+        for number in range(MAX_NVCC + 5)
+        for event in compiled(begun(f"{number}-1", T0 + number, f"/w/{number}.cu"))
+    ]
+    run = run_of("20251229-100000-000-0001", events)
+    assert len(run.nvcc_ends) == len(run.nvcc_starts) == len(run.kernels) == MAX_NVCC
+    assert run.nvcc_ends[0].call == "5-1"
+
+
+def test_a_batch_of_nvccs_events_says_the_same_as_one_by_one() -> None:
+    start = begun("1-1", T0)
+    story = [start, e.NvccPhaseBegan(T0 + 1, "1-1", "cicc", "compute_80"), over(start), measured(start, *kernels_of())]
+    whole = run_of("r", story)
+    for cut in range(len(story)):
+        assert reduce_run(run_of("r", story[:cut]), story[cut:]) == whole
+    assert board_of(whole).runs["r"] is whole
+    assert compilations([whole])[0].source == GEMM
+
+
+# The branch point, as git knows it
+
+
+def _git(folder: Path, *words: str) -> None:
+    name = ("-c", "user.name=Ada", "-c", "user.email=ada@example.org")
+    subprocess.run(["git", *name, *words], cwd=folder, check=True, capture_output=True)
+
+
+def test_git_tells_what_sources_were_at_the_branch_point(tmp_path: Path) -> None:
+    source = tmp_path / "app" / "kernels" / "my gemm.cu"
+    source.parent.mkdir(parents=True)
+    source.write_text("one\n")
+    there = blob_of(str(source))
+    _git(tmp_path, "init", "-q", "-b", "main")
+    _git(tmp_path, "add", ".")
+    _git(tmp_path, "commit", "-qm", "one")
+    _git(tmp_path, "checkout", "-qb", "faster")
+    source.write_text("two\n")
+    _git(tmp_path, "commit", "-qam", "two")
+    source.write_text("three\n")
+    git = git_of({"PATH": "/usr/bin:/bin", "GIT_DIR": "/nowhere"})
+    places = ["kernels/my gemm.cu", "kernels/new.cu", "/usr/include/x.cu", "kernels", "", "a\nb"]
+    found = branch_blobs(str(tmp_path / "app"), places, git)
+    assert (found.name, found.blobs) == ("the branch point from main", {"kernels/my gemm.cu": there})
+    assert len(found.commit) == 40
+
+
+def test_without_git_or_a_commit_the_branch_point_is_not_known(tmp_path: Path) -> None:
+    git = git_of({"PATH": "/usr/bin:/bin"})
+    assert branch_blobs(str(tmp_path), ["k.cu"], git).commit == ""
+    _git(tmp_path, "init", "-q")
+    assert branch_blobs(str(tmp_path), ["k.cu"], git) == ("", "", {})
+    assert branch_blobs(str(tmp_path / "gone"), ["k.cu"], git).commit == ""
+    assert branch_blobs(str(tmp_path), ["k.cu"], git_of({"PATH": "/nowhere"})).commit == ""
