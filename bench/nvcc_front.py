@@ -12,6 +12,7 @@ import os
 import re
 import shlex
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -26,7 +27,7 @@ from tests.real.nvcc import toolkit
 from tests.real.product import REPO, Deck, temporary_deck
 
 OWN_SHARE = 0.02
-"""Of the processor time of a call that the front may take for itself, of calls of a second and more."""
+"""Of one core that the front may take for itself, of calls of a second and more."""
 OWN_S = 0.03
 """Processor time of the front for a call that ends at once: an aim of our own."""
 COVERED = 0.9
@@ -179,21 +180,18 @@ def _cost(figures: Figures, deck: Deck, call: Call) -> None:
     notes = f"{deck.folder}/cost"
     os.mkdir(notes)
     env = {**deck.env, "PATH": ":".join((*record["launch"]["path_front"], deck.env["PATH"])), "DECK_FRONTS": notes}
-    for what, words, count in (("a call of a second", call.words, 5), ("nvcc --version", ("--version",), 20)):
-        own, all_s = [], []
+    for words, count in ((call.words, 5), (("--version",), 20)):
+        own, of_core = [], []
         for _ in range(count):
             child = subprocess.Popen(["nvcc", *words], cwd=call.folder, env=env, stdout=subprocess.DEVNULL)
             _, child.returncode, usage = os.wait4(child.pid, 0)
             end = json.loads(Path(notes, "nvcc.jsonl").read_text().splitlines()[-1])
             own.append(usage.ru_utime + usage.ru_stime - end["user_s"] - end["sys_s"])
-            all_s.append(usage.ru_utime + usage.ru_stime)
-        middle = sorted(own)[len(own) // 2]
-        if count == 5:
-            figures.at_most(
-                f"front's own share of {what}", middle / sorted(all_s)[len(all_s) // 2], OWN_SHARE, "{:.4f}"
-            )
+            of_core.append(own[-1] / end["elapsed_s"])
+        if words == call.words:
+            figures.at_most("front, of one core while nvcc runs", statistics.median(of_core), OWN_SHARE, "{:.4f}")
         else:
-            figures.at_most(f"front's own seconds of {what}", middle, OWN_S, "{:.4f}")
+            figures.at_most("front, of a call that ends at once, s", statistics.median(own), OWN_S, "{:.4f}")
 
 
 if __name__ == "__main__":
