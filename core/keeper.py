@@ -12,7 +12,8 @@ from core import events as e
 from core import history, retention
 from core.clock import Clock
 from core.native.iteration_watch import Draft, IterationWatch
-from core.native.seen_run import has_called_nvcc, remember_run
+from core.native.nvcc_calls import has_called_nvcc
+from core.native.seen_run import remember_run
 from core.paths import Paths
 from core.watched import WatchedRun
 

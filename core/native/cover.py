@@ -32,6 +32,7 @@ class Cover:
         self, script: ScriptRun, linked: Iterable[ScriptRun] = (), listed: frozenset[str] | None = None
     ) -> None:
         """`listed`: real paths of the files that cargo finds in the package; None: not known."""
+        self.script = script
         self.style: Style = "package" if script.directives.is_empty else "declared"
         if self.style == "declared" and not script.directives.changed:
             self.style = "variables"

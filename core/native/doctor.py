@@ -3,11 +3,12 @@ but what it saw of inputs (`core.native.seen`)."""
 
 import os
 import subprocess
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from core.facts import read_exit, read_record
 from core.native import nvcc_calls
-from core.native.closure import Ask, Ground, Made, made_of
+from core.native.closure import Ask, Ground, made_of
 from core.native.cover import Cover
 from core.native.fingerprint import ScriptRun, linked, script_runs
 from core.native.input_state import read_stamp
@@ -21,6 +22,10 @@ from core.plan.findings import SEVERITIES
 from core.plan.small_file import read_small
 
 _GIT_LIMIT_S = 20.0
+_SPANS = 8
+"""Of so many of the latest runs is known when they were."""
+TICK_NS = 20_000_000
+"""The clock of file systems is a tick or two behind."""
 _FETCHED = ("/registry/src/", "/git/checkouts/")
 """In paths of packages that cargo fetched, whatever its home is now."""
 
@@ -55,6 +60,30 @@ class Examined(NamedTuple):
         return frozenset(path for case in self.scripts for made in case.made for path in made.inputs)
 
 
+class Span(NamedTuple):
+    """From when to when a run took."""
+
+    run: str
+    began_ns: int
+    ended_ns: int
+
+
+class Told(NamedTuple):
+    """What the front before nvcc noted."""
+
+    calls: tuple[NvccCall, ...]
+    """Newest run first."""
+    spans: tuple[Span, ...]
+    ask: Ask | None = None
+
+    def called_in(self, script: ScriptRun) -> int | None:
+        """How often a script called nvcc to make something when it ran; None: that run was not recorded."""
+        run = next((one.run for one in self.spans if one.began_ns <= script.began_ns + TICK_NS <= one.ended_ns), None)
+        if run is None:
+            return None
+        return sum(call.run == run and call.makes and call.out_dir == script.out_dir for call in self.calls)
+
+
 def examine(paths: Paths, place: Place, only: str = "", ask: Ask | None = None) -> Examined:
     """What is wrong in a target dir.
 
@@ -77,39 +106,41 @@ def examine(paths: Paths, place: Place, only: str = "", ask: Ask | None = None) 
 def cases_of(paths: Paths, place: Place, only: str = "", ask: Ask | None = None) -> Iterable[Case]:
     """All that is known of each build script of a package that somebody edits."""
     runs = script_runs(place.build_dir, place.workspace)
-    calls = calls_in(paths, place)
+    told = told_of(paths, place)._replace(ask=ask)
     for script in runs:
         if _is_wanted(script, place, only):
-            yield case_of(paths, place, script, linked(script, runs), calls, ask)
+            yield _case(paths.state, place, Cover(script, linked(script, runs), _listed(script, place)), told)
 
 
-def case_of(
-    paths: Paths, place: Place, script: ScriptRun, others: Sequence[ScriptRun], calls: Sequence[NvccCall],
-    ask: Ask | None = None,
-) -> Case:  # fmt: skip
+def _listed(script: ScriptRun, place: Place) -> frozenset[str] | None:
+    is_package = script.directives.is_empty and script.root
+    return list_package(script.root, place.cargo, place.env) if is_package else None
+
+
+def _case(state: str, place: Place, cover: Cover, told: Told) -> Case:
     """All that is known of one build script; what is certain of its inputs is kept."""
-    ground = Ground(script, place.workspace, place.build_dir, toolkits_of(calls, place.env), homes_of(place.env))
-    made = made_of(ground, calls, ask)
-    is_plain = script.directives.is_empty
-    listed = list_package(script.root, place.cargo, place.env) if is_plain and script.root else None
-    cover = Cover(script, others, listed)
+    script = cover.script
+    ground = Ground(script, place.workspace, place.build_dir, toolkits_of(told.calls, place.env), homes_of(place.env))
+    made = made_of(ground, told.calls, told.ask)
     watched = [one.path for one in cover.own if one.kind == "file"]
-    seen = remember(paths.state, script, made, watched, lambda path: read_stamp(path).digest)
+    seen = remember(state, script, made, watched, lambda path: read_stamp(path).digest)
     text = (read_small(script.script) or b"").decode("utf-8", "surrogateescape") if script.script else ""
-    return Case(script, made, cover, seen, text, place.build_dir, _has_calls(calls, script, made))
+    return Case(script, made, cover, seen, text, place.build_dir, told.called_in(script))
 
 
-def _has_calls(calls: Sequence[NvccCall], script: ScriptRun, made: Sequence[Made]) -> bool:
-    outputs = {one.output for one in made}
-    return any(call.out_dir == script.out_dir or call.output in outputs for call in calls)
+def told_of(paths: Paths, place: Place) -> Told:
+    """What was noted of builds in that dir."""
+    runs = nvcc_calls.runs_in(paths, (place.build_dir, place.target_dir))
+    spans = tuple(span for run in runs[:_SPANS] if (span := _span(paths, run)) is not None)
+    return Told(tuple(call for run in runs for call in nvcc_calls.calls_of_run(paths, run)), spans)
 
 
-def calls_in(paths: Paths, place: Place) -> tuple[NvccCall, ...]:
-    """All calls of nvcc that were noted of builds in that dir, newest run first."""
-    found: list[NvccCall] = []
-    for run in nvcc_calls.runs_in(paths, (place.build_dir, place.target_dir)):
-        found += nvcc_calls.calls_of_run(paths, run)
-    return tuple(found)
+def _span(paths: Paths, run: str) -> Span | None:
+    """Of a run whose calls of nvcc were noted, had there been any; None: it had no front, or it lives."""
+    record, left = read_record(paths, run), read_exit(paths, run)
+    if record is None or left is None or not nvcc_calls.has_front(paths, run):
+        return None
+    return Span(run, int(record.started.at * 1e9), int(left.ended.at * 1e9))
 
 
 def _is_wanted(script: ScriptRun, place: Place, only: str) -> bool:
@@ -153,7 +184,3 @@ def tracked(root: str, files: Sequence[str], env: Mapping[str, str]) -> frozense
     folder = os.fsdecode(top.stdout.rstrip(b"\n"))
     names = {os.path.realpath(f"{folder}/{os.fsdecode(name)}") for name in done.stdout.split(b"\0") if name}
     return frozenset(path for path in files if os.path.realpath(path) in names)
-
-
-Report = Callable[[str], None]
-"""Told what is being done."""

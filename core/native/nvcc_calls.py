@@ -17,6 +17,8 @@ from core.paths import Paths
 from core.plan.small_file import read_head, read_json
 
 NOTES = "fronts/nvcc.jsonl"
+_FRONT = "/fronts/nvcc-"
+"""In a folder of PATH that has one."""
 MAX_RUNS = 60
 """The latest are looked at."""
 _MAX_BYTES = 1 << 26
@@ -77,6 +79,18 @@ def read_calls(content: bytes, run: str = "") -> tuple[NvccCall, ...]:
                 inputs=tuple(one for one in _paths(note.get("inputs")) if one.startswith("/")),
             )  # fmt: skip
     return tuple(calls.values())
+
+
+def has_called_nvcc(paths: Paths, run: str) -> bool:
+    """The front noted something in it."""
+    return os.path.exists(f"{paths.run(run)}/{NOTES}")
+
+
+def has_front(paths: Paths, run: str) -> bool:
+    """A front stood before nvcc in it: what was called is noted."""
+    record = read_json(f"{paths.run(run)}/run.json", 1 << 24)
+    launch = record.get("launch") if isinstance(record, dict) else None
+    return any(_FRONT in place for place in _words(launch.get("path_front") if isinstance(launch, dict) else None))
 
 
 def calls_of_run(paths: Paths, run: str) -> tuple[NvccCall, ...]:

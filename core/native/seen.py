@@ -70,35 +70,45 @@ def remember(state: str, script: ScriptRun, made: Iterable[Made], paths: Iterabl
         paths: Further files that it watches.
         digest: Of a file.
     """
-    before = read_seen(state, script)
-    known: dict[str, str] = {}
-
-    def digest_of(path: str, until_ns: int) -> str:
-        if not _is_untouched(path, until_ns):
-            return ""
-        if path not in known:
-            known[path] = digest(path)
-        return known[path]
-
-    outputs: dict[str, tuple[int, Mapping[str, str]]] = {}
-    for one in made:
-        mtime = _mtime(one.output)
-        old = before.outputs.get(one.output)
-        kept = dict(old[1]) if old is not None and old[0] == mtime else {}
-        fresh = {path: found for path in one.inputs if path not in kept and (found := digest_of(path, mtime))}
-        outputs[one.output] = mtime, {**kept, **fresh}
+    before, certain = read_seen(state, script), _Certain(digest)
+    outputs = {one.output: _of_output(one, before, certain) for one in made}
     wanted = dict.fromkeys([*(path for one in made for path in one.inputs), *paths])
     inputs = dict(before.inputs) if before.began_ns == script.began_ns else {}
     for path in list(wanted)[:MAX_FILES]:
-        if path not in inputs and (found := digest_of(path, script.began_ns)):
+        if path not in inputs and (found := certain.digest(path, script.began_ns)):
             inputs[path] = found
     seen = Seen(script.began_ns, inputs, outputs)
     if seen != before:
         keep_json(_place(state, script), {
-            "out_dir": script.out_dir, "began_ns": seen.began_ns, "inputs": dict(inputs),
+            "out_dir": script.out_dir, "began_ns": seen.began_ns, "inputs": inputs,
             "outputs": {path: [at, dict(digests)] for path, (at, digests) in outputs.items()},
         })  # fmt: skip
     return seen
+
+
+class _Certain:
+    """Digests of files that were not touched since a moment; each file is read once."""
+
+    def __init__(self, digest: Digest) -> None:
+        self._digest = digest
+        self._known: dict[str, str] = {}
+
+    def digest(self, path: str, since_ns: int) -> str:
+        """Empty: it may have been another one then."""
+        if not _is_untouched(path, since_ns):
+            return ""
+        if path not in self._known:
+            self._known[path] = self._digest(path)
+        return self._known[path]
+
+
+def _of_output(made: Made, before: Seen, certain: _Certain) -> tuple[int, Mapping[str, str]]:
+    """mtime of an output, and what its inputs were: as known before, else as they are."""
+    mtime = _mtime(made.output)
+    old = before.outputs.get(made.output)
+    kept = dict(old[1]) if old is not None and old[0] == mtime else {}
+    fresh = {path: found for path in made.inputs if path not in kept and (found := certain.digest(path, mtime))}
+    return mtime, {**kept, **fresh}
 
 
 def _is_untouched(path: str, since_ns: int) -> bool:

@@ -7,14 +7,9 @@ from core.native.closure import Ground, made_of
 from core.native.doctor import homes_of, toolkits_of
 from core.native.fingerprint import script_runs
 from core.native.input_state import read_stamp
-from core.native.nvcc_calls import NOTES, calls_of_run
+from core.native.nvcc_calls import calls_of_run
 from core.native.seen import remember
 from core.paths import Paths
-
-
-def has_called_nvcc(paths: Paths, run: str) -> bool:
-    """The front noted something in it."""
-    return os.path.exists(f"{paths.run(run)}/{NOTES}")
 
 
 def remember_run(paths: Paths, run: str) -> None:

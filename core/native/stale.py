@@ -42,8 +42,8 @@ class Case(NamedTuple):
     text: str = ""
     """Of the script; empty: it cannot be read."""
     build_dir: str = ""
-    has_calls: bool = False
-    """The front noted its calls of nvcc."""
+    nvcc_calls: int | None = None
+    """How often it called nvcc when it ran last; None: nobody noted that."""
 
 
 class World(NamedTuple):
@@ -199,7 +199,8 @@ def _skipped(case: Case, world: World) -> Iterator[Trouble]:
             is_certain = is_certain or (bool(before) and made.known_by != "text")
     if by_output:
         paths = dict.fromkeys(path for some in by_output.values() for path in some)
-        why = tuple(_later(path, [one for one, some in by_output.items() if path in some]) for path in paths)
+        seen = "; nvcc was not called in that run" if case.nvcc_calls == 0 else ""
+        why = tuple(_later(path, [one for one, some in by_output.items() if path in some]) + seen for path in paths)
         yield Trouble("skipped", case.script, tuple(paths), tuple(by_output), is_certain, why)
 
 
