@@ -252,13 +252,15 @@ def choices_of(figures: Figures, here: Here, last: LastLog | None) -> tuple[Choi
 
 
 def mend_words(finding: Finding) -> tuple[str, ...]:
-    """What follows `cargo deck clean` in a finding's mend; empty: it is none of these, or not as we write it."""
+    """What follows `cargo deck clean`, or `cargo clean`, in a finding's mend; empty: it is none of these, or not as we
+    write it."""
     import shlex
 
-    if not finding.mend.startswith(CLEAN):
+    start = next((one for one in (CLEAN, "cargo clean ") if finding.mend.startswith(one)), "")
+    if not start:
         return ()
     try:
-        words = tuple(shlex.split(finding.mend.removeprefix(CLEAN)))
+        words = tuple(shlex.split(finding.mend.removeprefix(start)))
     except ValueError:
         return ()
     taken = read_words(words)

@@ -133,3 +133,5 @@ _WORDS = {
     CACHE: _cache, RULE: _rule, SYMBOL: _symbol, NVCC: _nvcc, HOST: _host, ARCH: _arch, MEMORY: _memory,
     HEADER: _header,
 }  # fmt: skip
+IDS = tuple(_WORDS)
+"""Of all of them."""

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from core.native import stale_findings
+from core.native.clean_notes import CLEANED
 from core.plan.finding_toolchain import package_of
 from core.plan.findings import SEVERITIES, find, with_mend
 from core.plan.found import Found, Machine, Target, Tool
@@ -16,7 +17,7 @@ from core.plan.given import Given, Origin, Settings, Trouble
 from core.plan.mend import changed
 from core.plan.plan import Change, Finding
 from core.plan.wish import Mode, Wish
-from core.watch import fault_book
+from core.watch import fault_book, native_findings
 from tests.core.finding_worlds import (
     CONFIG,
     HOME_CONFIG,
@@ -494,7 +495,8 @@ def test_what_stands_in_a_file_is_shown_with_its_line() -> None:
 
 def test_each_finding_is_described() -> None:
     described = {line[4:].strip("`") for line in DOCS.read_text().splitlines() if line.startswith("### ")}
-    assert described == {one.id for one in ALL} | {"settings-unusable", *IDS_OF_LOGS, *stale_findings.IDS.values()}
+    others = {*IDS_OF_LOGS, *native_findings.IDS, CLEANED, *stale_findings.IDS.values()}
+    assert described == {one.id for one in ALL} | {"settings-unusable", *others}
 
 
 def test_the_worst_comes_first() -> None:

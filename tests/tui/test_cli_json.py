@@ -210,3 +210,18 @@ def test_the_name_of_a_linker_is_nothing_that_a_terminal_obeys(run: str, capsys:
 def test_a_command_of_two_words_is_named_in_full_where_its_help_is(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["links", "measure"]) == 2
     assert "see `cargo deck links measure --help`" in capsys.readouterr().err
+
+
+def test_clean_prints_what_is_documented(
+    run: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "ws/src").mkdir(parents=True)
+    (tmp_path / "ws/Cargo.toml").write_text('[package]\nname = "app"\nversion = "1.0.0"\n')
+    (tmp_path / "ws/target/debug/.fingerprint/app-0123456789abcdef").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "ws")
+    (found,) = printed(capsys, "clean", "--dry-run", "--json", "--agent", "tester")
+    assert set(found) == {"schema", "version"} | documented("## `cargo-deck/clean` (version 1)")
+    assert (found["schema"], found["target_dir"]) == ("cargo-deck/clean", str(tmp_path / "ws/target"))
+    loss = documented("### A loss")
+    assert set(found["loss"]) == loss
+    assert {*found["choices"][-1]} == {"command", "mends"} | loss
