@@ -293,3 +293,44 @@ def test_a_clean_of_one_cmake_folder_has_a_script_that_cargo_takes_for_done_run_
     for wrong in ("kern", "nosuch", "."):
         done = deck.run("clean", "--cmake", wrong, cwd=str(workspace))
         assert (done.returncode, "it is no build folder of CMake's" in done.stderr) == (2, True)
+
+
+_STALE = """use std::process::Command;
+fn main() {
+    println!("cargo:rerun-if-changed=build.rs");
+    let out = std::env::var("OUT_DIR").unwrap();
+    for line in ["cc -c one.c -o OUT/one.o", "ar crs OUT/libone.a OUT/one.o"] {
+        assert!(Command::new("sh").args(["-c", &line.replace("OUT", &out)]).status().unwrap().success());
+    }
+    println!("cargo:rustc-link-search=native={out}");
+    println!("cargo:rustc-link-lib=static=one");
+    std::fs::write(out + "/table.rs", "pub const N: u32 = 3;").unwrap();
+}
+"""
+
+
+def test_a_symbol_whose_source_was_not_compiled_again_is_mended_by_cleaning_that_package(
+    deck: Deck, workspace: Path
+) -> None:
+    (workspace / "kern/build.rs").write_text(_STALE)
+    (workspace / "kern/one.c").write_text("int one(void) { return 1; }\n")
+    assert deck.run("build", "--agent", "claude-1", cwd=str(workspace)).returncode == 0
+    main = 'unsafe extern "C" { fn launch_two() -> i32; }\nfn main() { println!("{}", unsafe { launch_two() }); }\n'
+    (workspace / "app/src/main.rs").write_text("use kern as _;\n" + main)
+    (workspace / "kern/one.c").write_text("int one(void) { return 1; }\nint launch_two(void) { return 2; }\n")
+    assert deck.run("build", "--agent", "claude-1", cwd=str(workspace)).returncode == 101
+    (found,) = ended(deck, "claude-1")["findings"]
+    assert (found["id"], found["mend"]) == ("undefined-symbol", "cargo deck clean -p kern")
+    assert "launch_two" in found["title"]
+    places = [one["place"] for one in found["evidence"]]
+    assert str(workspace / "kern/one.c") in places
+    assert places[-1].endswith(("/libone.a", "/one.o"))
+    done = deck.run(*found["mend"].split()[2:], "--yes", "--agent", "claude-1", cwd=str(workspace))
+    assert done.returncode == 0, done.stderr
+    done = deck.run("run", "--agent", "claude-1", cwd=str(workspace))
+    assert (done.returncode, done.stdout) == (0, "2\n"), done.stderr
+    (workspace / "kern/one.c").write_text("int one(void) { return 1; }\n")
+    deck.run("clean", "-p", "kern", "--yes", cwd=str(workspace))
+    assert deck.run("build", "--agent", "claude-1", cwd=str(workspace)).returncode == 101
+    by_id = {one["id"]: one["mend"] for one in ended(deck, "claude-1")["findings"]}
+    assert by_id == {"undefined-symbol": "", "cleaned-before": ""}
