@@ -1,9 +1,9 @@
 """The depfile cache of nvcc: is it ever stale, and how fast is it.
 
-`python -m bench.nvcc_cache [--count 1000] [--seed N] [--keep FOLDER] [--part edits|kernels|all]`. *Edits*: after each of
-many random changes to sources, headers, flags, environment and toolkit, two calls at a time compile in verify mode, which
-compares what the cache would have given; some hits are compared with a plain compilation besides, and some files change
-while nvcc runs. *Kernels*: candle's twelve, cold and in a second worktree; the sources are in FOLDER/candle-kernels.
+`python -m bench.nvcc_cache [--count 1000] [--seed N] [--keep FOLDER] [--part edits|kernels|all]`. *Edits*: after each
+of many random changes to sources, headers, flags, environment and toolkit, two calls at a time compile in verify mode,
+which compares what the cache would have given; some hits are compared with a plain compilation besides, and some files
+change while nvcc runs. *Kernels*: candle's twelve, cold and in a second worktree; sources are in FOLDER/candle-kernels.
 """
 
 import argparse

@@ -42,17 +42,21 @@ FILES = {
     "options.txt": "-DOPTION=VALUE\n",
 }
 """Of one worktree; `VALUE` becomes a number."""
-SHADOWS = ("early/base.cuh", "early/lib/outer.cuh", "early/deep/deep.cuh", "early/only_host.cuh", "src/only_90.cuh",
-           "src/lib/inner.cuh", "early/maybe.cuh", "src/maybe.cuh", "inc/maybe.cuh", "path/only_80.cuh", "path/base.cuh",
-           "inc/lib/deep/deep.cuh", "src/deep/deep.cuh", "early/vector_types.h", "early/crt/host_runtime.h")  # fmt: skip
+SHADOWS = (
+    "early/base.cuh", "early/lib/outer.cuh", "early/deep/deep.cuh", "early/only_host.cuh", "src/only_90.cuh",
+    "src/lib/inner.cuh", "early/maybe.cuh", "src/maybe.cuh", "inc/maybe.cuh", "path/only_80.cuh", "path/base.cuh",
+    "inc/lib/deep/deep.cuh", "src/deep/deep.cuh", "early/vector_types.h", "early/crt/host_runtime.h",
+)  # fmt: skip
 """Headers that are not there at first, and would be read in place of others."""
 FLAGS: tuple[tuple[str, ...], ...] = (
-    (), ("-DMORE=1",), ("-lineinfo",), ("-O1",), ("--threads", "2"), ("-optf", "options.txt"), ("-Xcompiler", "-fPIC,-O2"),
-    ("-use_fast_math",), ("-Xptxas", "-v"), ("-G",), ("-g",), ("--split-compile=2",), ("-MD", "-MF", "{out}.d"),
+    (), ("-DMORE=1",), ("-lineinfo",), ("-O1",), ("--threads", "2"), ("-optf", "options.txt"),
+    ("-Xcompiler", "-fPIC,-O2"), ("-use_fast_math",),
+    ("-Xptxas", "-v"), ("-G",), ("-g",), ("--split-compile=2",), ("-MD", "-MF", "{out}.d"),
 )  # fmt: skip
 KINDS = ("-ptx", "-ptx", "-ptx", "-cubin", "-cubin", "-fatbin", "-c", "-dc")
 ENVIRONMENTS: tuple[dict[str, str], ...] = (
-    {}, {}, {}, {"CPATH": "{root}/path"}, {"NVCC_PREPEND_FLAGS": "-DBEFORE"}, {"NVCC_APPEND_FLAGS": "-DAFTER=2"}, {"LANG": "C"},
+    {}, {}, {}, {"CPATH": "{root}/path"}, {"NVCC_PREPEND_FLAGS": "-DBEFORE"}, {"NVCC_APPEND_FLAGS": "-DAFTER=2"},
+    {"LANG": "C"},
 )  # fmt: skip
 
 
@@ -149,7 +153,8 @@ class World:
 
 _SHADOW_TEXTS = {
     "base.cuh": FILES["src/base.cuh"], "outer.cuh": "#define OUTER VALUE\n", "deep.cuh": FILES["inc/deep/deep.cuh"],
-    "only_host.cuh": "#define ONLY VALUE\n", "only_90.cuh": "#define ONLY VALUE\n", "only_80.cuh": "#define ONLY VALUE\n",
+    "only_host.cuh": "#define ONLY VALUE\n", "only_90.cuh": "#define ONLY VALUE\n",
+    "only_80.cuh": "#define ONLY VALUE\n",
     "inner.cuh": "#define INNER VALUE\n", "maybe.cuh": "#define MAYBE VALUE\n",
     "vector_types.h": "#include_next <vector_types.h>\n#define SHADOW VALUE\n",
     "host_runtime.h": "#include_next <crt/host_runtime.h>\nstatic int shadow = VALUE;\n",

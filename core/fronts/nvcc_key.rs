@@ -85,7 +85,9 @@ fn key(call: &Call, place: &Place) -> Result<Digest, String> {
     for path in [&call.inputs[0], place.source.as_os_str(), call.cwd.as_os_str(), call.tool.as_os_str(), &real(&call.tool)] {
         hasher.add_part(&place.shorten(path.as_bytes()));
     }
-    for (name, value) in &call.options {
+    // What names the output says in a depfile what it is for, each in its own way.
+    let counts = |name: &str| !NAMES_OUTPUT.contains(&name) || call.has("generate-dependencies-with-compile");
+    for (name, value) in call.options.iter().filter(|(name, _)| counts(name)) {
         hasher.add_part(name.as_bytes());
         hasher.add_part(&option_value(name, value, place));
     }

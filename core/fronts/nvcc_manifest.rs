@@ -58,7 +58,8 @@ impl Manifest {
 
     /// Put it in, in place of those that were made of the same.
     pub fn add(&mut self, entry: Entry) {
-        let is_same = |old: &Entry| old.files == entry.files && old.tools == entry.tools && old.bound == entry.bound;
+        let made_of = |entry: &Entry| (entry.files.clone(), entry.probes.clone(), entry.tools.clone(), entry.bound);
+        let is_same = |old: &Entry| made_of(old) == made_of(&entry);
         self.entries.retain(|old| !is_same(old));
         self.entries.push(entry);
         let surplus = self.entries.len().saturating_sub(MOST_ENTRIES);
