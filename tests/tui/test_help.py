@@ -84,7 +84,7 @@ def test_a_key_that_something_nearer_has_taken_is_not_named() -> None:
 
 async def test_the_palette_lists_every_action_with_its_key(stage: Stage) -> None:
     app = stage.app()
-    async with app.run_test(size=(120, 80)) as pilot:
+    async with app.run_test(size=(120, 90)) as pilot:
         await pilot.press("ctrl+p")
         await app.workers.wait_for_complete()
         await pilot.pause()

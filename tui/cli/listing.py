@@ -21,6 +21,7 @@ from tui.cli import common
 from tui.cli.cache_record import cache_record
 from tui.cli.events import Changes, plain
 from tui.cli.machine_record import bottleneck_record, builds_of, foreign_lines, foreign_records, machine_record
+from tui.cli.nvcc_record import nvcc_record
 
 _COLOURS = {
     RunState.FAILED: "31", RunState.KILLED: "31", RunState.LOST: "31", RunState.WAITING: "33",
@@ -299,7 +300,7 @@ def run_record(board: Board, run: Run) -> dict[str, Any]:
         "memory_peak_bytes": run.memory_peak_bytes,
         "links": {"running": len(run.links), "ended": len(run.link_ends),
                   "peak_bytes": max((link.peak_bytes for link in run.link_ends), default=0) or None},
-        "cache": cache_record(run.cache),
+        "cache": cache_record(run.cache), "nvcc": nvcc_record(run),
         "tests": {"passed": run.tests_passed, "failed": run.tests_failed, "ignored": run.tests_ignored,
                   "suites": run.suites},
         "lines": {"out": run.out_lines, "err": run.err_lines},

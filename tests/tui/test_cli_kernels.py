@@ -1,0 +1,199 @@
+"""`cargo deck kernels`: kernels as a table and as JSON, against the build before, a run, or the branch point."""
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core import events as e
+from core.journal import JournalWriter
+from core.paths import Paths
+from core.watch.nvcc_notes import blob_of
+from tests.core.cubins import FOLDER
+from tests.core.engine_world import START
+from tests.nvcc_scene import begun, compiled, ended, kernels_of, over, two_builds
+from tests.tui.commands import user_folders
+from tests.tui.test_cli_json import documented
+from tui.cli.listing import run_record
+from tui.cli.main import main
+
+FIRST, SECOND = "20270115-080000-000-0001", "20270115-081000-000-0002"
+
+
+@pytest.fixture
+def paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Paths:
+    monkeypatch.setattr("core.clock.wall_clock", lambda: START + 900)
+    monkeypatch.setattr("tui.cli.common.wall_clock", lambda: START + 900)
+    monkeypatch.setattr("tui.cli.kernels.wall_clock", lambda: START + 900)
+    return user_folders(tmp_path / "user", monkeypatch)
+
+
+def written(paths: Paths, run: str, checkout: Path, *events: e.Event) -> None:
+    """A run that is over, as an engine leaves it."""
+    folder = Path(paths.run(run))
+    folder.mkdir(parents=True)
+    record = {
+        "schema": 1, "run": run, "agent": "ada", "command": "build", "tool": "cargo", "subcommand": "build",
+        "typed": ["build"], "cwd": str(checkout), "checkout": str(checkout), "target_dir": None,
+        "target_source": "default",
+        "json": "ours", "progress": True, "parser": "cargo", "streams": 1, "owner": False, "started": START, "env": {},
+    }  # fmt: skip
+    (folder / "run.json").write_text(json.dumps(record))
+    (folder / "out.log").touch()
+    started = e.RunStarted(
+        START, run, "ada", "build", "cargo", "build", str(checkout), str(checkout), None, False, False, False
+    )
+    journal = JournalWriter(str(folder / "events.jsonl"), run)
+    journal.append([started, *events, ended(START + 700)])
+    journal.close()
+
+
+@pytest.fixture
+def builds(paths: Paths, tmp_path: Path) -> Path:
+    """A checkout whose last edit made kernels worse."""
+    source = tmp_path / "engine" / "gemm.cu"
+    source.parent.mkdir()
+    source.write_text("one\n")
+    first = begun("11-1", START + 10, str(source), blob=blob_of(str(source)))
+    written(paths, FIRST, source.parent, *compiled(first, *kernels_of()))
+    source.write_text("two\n")
+    second = begun("21-1", START + 610, str(source), blob=blob_of(str(source)))
+    written(paths, SECOND, source.parent, *compiled(second, *kernels_of(88, 264)))
+    return source
+
+
+def lines(capsys: pytest.CaptureFixture[str], *words: str) -> list[str]:
+    assert main(["kernels", *words]) == 0
+    return capsys.readouterr().out.splitlines()
+
+
+def printed(capsys: pytest.CaptureFixture[str], *words: str) -> Any:
+    assert main(["kernels", *words, "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_kernels_are_listed_against_the_build_before(builds: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    heading, *rows = lines(capsys)
+    assert heading.split() == [
+        "kernel", "arch", "regs", "spills", "occup", "smem", "stack", "code", "time", "file", "agent",
+    ]  # fmt: skip
+    assert rows[0].split()[:6] == ["gemm<64,", "64>", "sm_80", "88", "▲+24", "0"]
+    assert rows[1].split()[-2:] == ["gemm.cu", "ada"]
+    assert "⚠ gemm<128, 128> sm_80: spills appear: 528 B in loads and stores" in rows
+    assert sum(row.startswith("⚠") for row in rows) == 5
+
+
+def test_json_has_the_fields_that_are_documented(builds: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = printed(capsys)
+    assert set(found) - {"schema", "version"} == documented("## `cargo-deck/kernels` (version 1)")
+    assert (found["schema"], found["version"], found["against"], found["why"]) == (
+        "cargo-deck/kernels",
+        1,
+        "last",
+        None,
+    )
+    for one in found["kernels"]:
+        assert set(one) == documented("### A kernel")
+    first = found["kernels"][0]
+    assert (first["kernel"], first["registers"], first["before"]["registers"], first["run"]) == (
+        "gemm<64, 64>", 88, 64, SECOND,
+    )  # fmt: skip
+    assert first["occupancy"] == {"share": 0.25, "threads": 256, "is_block_known": True, "by": "registers"}
+    assert first["before"]["occupancy_share"] == 0.5
+    assert first["warnings"] == ["occupancy falls: 50 % to 25 % (registers)"]
+
+
+def test_a_run_of_its_own_shows_what_it_compiled(builds: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = printed(capsys, FIRST)
+    assert {one["registers"] for one in found["kernels"]} == {64, 104, 68, 108}
+    assert [one["before"] for one in found["kernels"]] == [None] * 4
+    against = printed(capsys, FIRST, "--against", SECOND)
+    assert against["against"] == SECOND
+    assert {one["before"]["registers"] for one in against["kernels"]} == {88, 128, 92, 132}
+
+
+def test_the_branch_point_is_found_by_what_the_source_said(builds: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "branch point is not known" in printed(capsys, "--against", "branch")["why"]
+    name = ("-c", "user.name=Ada", "-c", "user.email=ada@example.org")
+    builds.write_text("one\n")
+    for words in (("init", "-qb", "main"), ("add", "."), ("commit", "-qm", "one"), ("checkout", "-qb", "faster")):
+        subprocess.run(["git", *name, *words], cwd=builds.parent, check=True)
+    found = printed(capsys, "--against", "branch")
+    assert found["why"] is None
+    assert {one["before"]["run"] for one in found["kernels"]} == {FIRST}
+    builds.write_text("three\n")
+    subprocess.run(["git", *name, "commit", "-qam", "three"], cwd=builds.parent, check=True)
+    subprocess.run(["git", *name, "branch", "-qf", "main"], cwd=builds.parent, check=True)
+    assert "no run that is kept compiled gemm.cu as of the last commit" in printed(capsys, "--against", "branch")["why"]
+
+
+def test_a_run_without_kernels_and_one_that_is_not_known_say_so(
+    paths: Paths, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert lines(capsys)[0] == "No kernel was compiled in the last 24 hours."
+    written(paths, FIRST, tmp_path)
+    assert lines(capsys, FIRST) == [
+        "No kernel is known of this run: it did not call nvcc, or what it made held no code."
+    ]
+    assert main(["kernels", "nobody"]) == 2
+    assert main(["kernels", "--against", "nobody"]) == 2
+    assert "nobody" in capsys.readouterr().err
+
+
+def test_kernels_that_are_no_more_are_named(paths: Paths, builds: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    third = begun("31-1", START + 800, str(builds))
+    written(paths, "20270115-082000-000-0003", builds.parent, *compiled(third, *kernels_of()[1:3]))
+    gone = printed(capsys)["gone"]
+    assert [(one["name"], one["arch"]) for one in gone] == [
+        ("_Z4gemmILi64ELi64EEvPfPKfS2_", "sm_80"), ("_Z4gemmILi128ELi128EEvPfPKfS2_", "sm_90"),
+    ]  # fmt: skip
+
+
+def test_ptx_alone_gets_its_figures_from_a_ptxas_of_path(
+    paths: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = tmp_path / "k.ptx"
+    made.write_bytes((FOLDER / "three.ptx").read_bytes())
+    start = begun("1-1", START + 10, str(tmp_path / "k.cu"), ("compute_80",))
+    start = e.NvccStarted(start.at, start.call, "", start.source, str(made), "ptx", start.archs)
+    kernels = (e.Kernel("_Z4tilePfPKf", "compute_80", block_threads=256),)
+    written(
+        paths,
+        FIRST,
+        tmp_path,
+        start,
+        over(start),
+        e.KernelsMeasured(START + 20, "1-1", start.source, str(made), kernels),
+    )
+    (plain,) = printed(capsys)["kernels"]
+    assert (plain["registers"], plain["occupancy"]) == (None, None)
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert main(["kernels", "--ptxas"]) == 2
+    assert "no ptxas is known" in capsys.readouterr().err
+    tool = tmp_path / "bin" / "ptxas"
+    tool.parent.mkdir()
+    said, cubin = FOLDER / "sm_80-13.0.txt", FOLDER / "sm_80-13.0.cubin"
+    tool.write_text(f'#!/bin/sh\ncat {said} >&2\nwhile [ "$1" != -o ]; do shift; done\ncp {cubin} "$2"\n')
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tool.parent}:/usr/bin:/bin")
+    found = {one["kernel"]: one for one in printed(capsys, "--ptxas")["kernels"]}
+    assert found.keys() == {"calls", "tile", "heavy<20>"}
+    heavy = found["heavy<20>"]
+    assert (heavy["arch"], heavy["registers"], heavy["spill_store_bytes"]) == ("compute_80", 24, 32)
+    tool.write_text("#!/bin/sh\nexit 1\n")
+    (still,) = printed(capsys, "--ptxas")["kernels"]
+    assert still["registers"] is None
+
+
+def test_a_run_says_in_json_what_its_calls_do() -> None:
+    board = two_builds()
+    for run in board.runs.values():
+        found = run_record(board, run)["nvcc"]
+        assert set(found) == documented("### `nvcc`")
+    (live,) = [run_record(board, run)["nvcc"] for run in board.runs.values() if run.nvcc]
+    (call,) = live["running"]
+    assert (call["tool"], call["arch"], call["arch_at"], call["arch_count"], call["memory_bytes"]) == (
+        "ptxas", "sm_86", 3, 9, 1_210_000_000,
+    )  # fmt: skip

@@ -1,0 +1,340 @@
+"""What kernels need, as a person sees it: the screen, the line of a pane, the sheet behind a figure."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from core import events as e
+from core.kernel_queries import compilations, kernel_rows, last_of, newest
+from core.native.kernel_diff import compare
+from core.nvcc_queries import CallRow
+from core.state import NvccUnderWay
+from tests.nvcc_scene import begun, board_of, compiled, ended, kernel, kernels_of, over, run_of, two_builds
+from tests.scene import T0
+from tests.tui.conftest import Stage
+from tests.tui.screen_text import painted_at_rest, settled, text_of
+from tests.tui.sizes import PICTURED, SIZES
+from tui.screens.kernels import KernelsScreen
+from tui.screens.run import RunScreen
+from tui.screens.sheet import SheetScreen
+from tui.widgets import kernel_rows as rows
+from tui.widgets import kernel_words as words
+from tui.widgets.look import ASCII, UNICODE
+from tui.widgets.nvcc_words import under_way
+from tui.widgets.status_line import StatusLine
+from tui.widgets.table_view import Cell
+
+
+@pytest.fixture
+def native(stage: Stage) -> Stage:
+    """An edit that made kernels worse, and another build that compiles just now."""
+    stage.board = two_builds()
+    stage.now = T0 + 60
+    return stage
+
+
+async def opened(pilot: Pilot[Any]) -> KernelsScreen:
+    await pilot.press("f6")
+    await settled(pilot)
+    screen = pilot.app.screen
+    assert isinstance(screen, KernelsScreen)
+    return screen
+
+
+def column(screen: KernelsScreen, title: str) -> list[str]:
+    """Texts of a column of the kernels, trimmed."""
+    table = screen.table("kernels")
+    at = [one.title.strip() for one in table._columns].index(title)
+    return [row.cells[at].text.strip() for row in table.rows]
+
+
+# The screen
+
+
+@pytest.mark.parametrize("size", PICTURED, ids=lambda size: f"{size[0]}x{size[1]}")
+def test_the_screen_looks_as_it_did(native: Stage, size: tuple[int, int], snap_compare: Any) -> None:
+    async def press(pilot: Pilot[None]) -> None:
+        await opened(pilot)
+
+    assert snap_compare(native.app(), terminal_size=size, run_before=press)
+
+
+async def test_each_figure_stands_beside_what_it_changed_by(native: Stage) -> None:
+    async with native.app().run_test(size=(200, 60)) as pilot:
+        screen = await opened(pilot)
+        assert column(screen, "kernel") == ["gemm<64, 64>", "gemm<128, 128>"] * 2
+        assert column(screen, "arch") == ["sm_80", "sm_80", "sm_90", "sm_90"]
+        assert column(screen, "regs") == ["88 ▲+24", "128 ▲+24", "92 ▲+24", "132 ▲+24"]
+        assert column(screen, "spills") == ["0", "264/264 ▲", "0", "264/264 ▲"]
+        assert column(screen, "occup") == ["25 % ▼−25", "25 %", "25 % ▼−12", "12 % ▼−13"]
+        assert column(screen, "file") == ["gemm.cu"] * 4
+        assert column(screen, "time") == ["1.6 s ▲+0.2 s"] * 4
+        words_above = screen.query_one("#about", StatusLine).words
+        assert words_above.startswith(" 4 kernels of 1 source · 4 changed · 4 worse · against the build before")
+
+
+async def test_the_chosen_kernel_says_what_changed_and_what_got_worse(native: Stage) -> None:
+    async with native.app().run_test(size=(120, 40)) as pilot:
+        screen = await opened(pilot)
+        await pilot.press("down")
+        await pilot.pause()
+        shown = text_of(pilot)
+        assert "gemm<128, 128>  sm_80  kernels/gemm.cu" in shown
+        assert "⚠ spills appear: 528 B in loads and stores; registers 104 to 128, spill stores 0 to 264 B" in shown
+        assert screen.chosen is not None
+        assert screen.chosen.run[-4:] == "0002"
+
+
+async def test_enter_says_where_each_figure_comes_from(native: Stage) -> None:
+    async with native.app().run_test(size=(120, 40)) as pilot:
+        await opened(pilot)
+        await pilot.press("down", "enter")
+        await pilot.pause()
+        assert isinstance(pilot.app.screen, SheetScreen)
+        shown = text_of(pilot)
+        assert "_Z4gemmILi128ELi128EEvPfPKfS2_" in shown
+        assert "registers          128  was 104    the cubin's .nv.info" in shown
+        assert "spill stores     264 B  was 0      ptxas -v on the PTX nvcc kept" in shown
+        assert "occupancy         25 %             blocks of 256, by registers" in shown
+        assert "run 20251229-100030-000-0002" in shown
+        assert "against the build before: " in shown
+        await pilot.press("escape")
+        assert isinstance(pilot.app.screen, KernelsScreen)
+
+
+async def test_no_line_of_the_sheet_is_wider_than_it(native: Stage) -> None:
+    found = compilations(native.board.runs.values())
+    for row in kernel_rows(newest(found), last_of(found)):
+        for line in words.explain(row, T0 + 60, "the build before"):
+            if not line.text.startswith("⚠"):
+                assert len(line.text) <= 69
+
+
+async def test_a_call_under_way_is_above_those_that_are_over(native: Stage) -> None:
+    async with native.app().run_test(size=(120, 40)) as pilot:
+        screen = await opened(pilot)
+        live, done = screen.table("calls").rows
+        assert [cell.text for cell in live.cells[1:5]] == [
+            "kernels/ntt.cu", "runs", "8.0 s", "ptxas sm_86 · 3/9 archs · 1.2 G",
+        ]  # fmt: skip
+        assert [cell.text for cell in done.cells[1:4]] == ["kernels/gemm.cu", "miss", "4.6 s"]
+        assert set(done.cells[4].text) == set("░█▓▒")
+        await pilot.press("tab", "enter")
+        await pilot.pause()
+        assert isinstance(pilot.app.screen, RunScreen)
+
+
+async def test_filters_orders_and_lists_follow_their_keys(native: Stage) -> None:
+    plain = run_of(
+        "20251229-100040-000-0009", compiled(begun("41-1", T0 + 41, "/w/k.cu"), kernel("plain", "sm_80", 8)), "codex"
+    )
+    native.board = board_of(*native.board.runs.values(), plain)
+    async with native.app().run_test(size=(120, 40)) as pilot:
+        screen = await opened(pilot)
+        assert len(screen.table("kernels").rows) == 5
+        await pilot.press("m")
+        assert len(screen.table("kernels").rows) == 4
+        await pilot.press("m", "a")
+        assert set(column(screen, "kernel")) == {"gemm<64, 64>", "gemm<128, 128>"}
+        await pilot.press("escape")
+        assert len(screen.table("kernels").rows) == 5
+        await pilot.press("O")
+        assert column(screen, "regs")[0].startswith("132")
+        await pilot.press("i")
+        await settled(pilot)
+        assert screen.table("iterations").size.height > 0
+        assert screen.table("calls").size.height == 0
+        await pilot.press("escape")
+        assert pilot.app.current_mode == "board"
+
+
+async def test_the_branch_point_is_compared_with_on_request(native: Stage, tmp_path: Any) -> None:
+    async with native.app(env={"PATH": "/usr/bin:/bin"}).run_test(size=(120, 40)) as pilot:
+        screen = await opened(pilot)
+        await pilot.press("b")
+        await settled(pilot)
+        assert "against the branch point" in screen.query_one("#about", StatusLine).words
+        assert "the branch point is not known: no git repository, or no commit" in text_of(pilot)
+        assert column(screen, "regs")[0] == "88"
+        await pilot.press("b")
+        assert column(screen, "regs")[0] == "88 ▲+24"
+
+
+async def test_without_kernels_the_screen_says_what_would_fill_it(stage: Stage) -> None:
+    async with stage.app().run_test(size=(80, 24)) as pilot:
+        screen = await opened(pilot)
+        shown = text_of(pilot)
+        assert "No kernel was compiled in the last 24 hours." in shown
+        assert "cargo deck exec -- nvcc -c k.cu" in " ".join(shown.split())
+        assert not screen.table("kernels").display
+        await pilot.press("m", "a", "O", "b", "i", "tab", "enter")
+        await settled(pilot)
+        assert isinstance(pilot.app.screen, KernelsScreen)
+
+
+async def test_calls_without_kernels_are_shown_as_what_they_are(stage: Stage) -> None:
+    start = begun("1-1", T0)
+    stage.board = board_of(run_of("20251229-100000-000-0001", [start, over(start, code=2, phases=()), ended(T0 + 9)]))
+    async with stage.app().run_test(size=(120, 40)) as pilot:
+        screen = await opened(pilot)
+        assert "none of them left a kernel" in text_of(pilot)
+        (row,) = screen.table("calls").rows
+        assert [cell.text for cell in row.cells[1:4]] == ["kernels/gemm.cu", "exit 2", "4.0 s"]
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_nothing_is_painted_while_nothing_changes(
+    native: Stage, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    native.board = board_of(*(run for run in native.board.runs.values() if not run.nvcc))
+    async with native.app().run_test(size=size) as pilot:
+        await opened(pilot)
+        assert await painted_at_rest(pilot, monkeypatch) == []
+
+
+async def test_foreign_text_is_never_markup_and_moves_no_column(stage: Stage) -> None:
+    start = begun("1-1", T0, "/home/ada/src/engine/[red]\x1b[31mk\n.cu")
+    odd = kernel("[bold]k\x1b]0;x\x07", "sm_80", 8)
+    stage.board = board_of(run_of("20251229-100000-000-0001", compiled(start, odd), agent="gpu-agent"))
+    async with stage.app().run_test(size=(120, 40)) as pilot:
+        await opened(pilot)
+        shown = text_of(pilot)
+        assert "[bold]k" in shown
+        assert "\x1b" not in shown
+        await pilot.press("enter")
+        await pilot.pause()
+        assert "[bold]k" in text_of(pilot)
+        assert "\x1b" not in text_of(pilot)
+
+
+async def test_a_terminal_without_unicode_gets_letters_of_its_own(native: Stage) -> None:
+    async with native.app(is_ascii=True).run_test(size=(200, 60)) as pilot:
+        await opened(pilot)
+        assert text_of(pilot).isascii()
+
+
+@pytest.mark.parametrize("width", [20, 40, 60, 80, 100, 120, 160, 200, 300])
+def test_columns_leave_room_for_names_and_bars(width: int) -> None:
+    for columns in (rows.kernel_columns(width), rows.call_columns(width)):
+        assert len(columns) >= 4
+        fixed = sum(one.width + 2 for one in columns)
+        assert width - 2 - fixed >= 20 or len(columns) == 4
+
+
+# A pane
+
+
+async def test_a_pane_says_what_nvcc_does_now(native: Stage) -> None:
+    async with native.app().run_test(size=(120, 40)) as pilot:
+        shown = await settled(pilot)
+        assert "nvcc ntt.cu ▸ ptxas sm_86 · 3/9 archs · 1.2 G" in shown
+
+
+async def test_a_pane_warns_of_kernels_that_got_worse(native: Stage) -> None:
+    async with native.app().run_test(size=(120, 40)) as pilot:
+        shown = await settled(pilot)
+        assert "⚠ gemm<64, 64> sm_80: occupancy falls: 50 % to 25 % (registers) · 3 more" in shown
+
+
+def test_what_a_call_does_is_said_as_far_as_it_is_known() -> None:
+    start = begun("1-1", T0, archs=("sm_90",))
+    run = run_of("20251229-100000-000-0001", [start])
+    assert under_way(run, run.nvcc[0]) == ("nvcc gemm.cu", "")
+    (call,) = run.nvcc
+    assert under_way(run, replace(call, tool="cicc", arch="compute_90")) == ("nvcc gemm.cu", " ▸ cicc compute_90")
+    assert under_way(run, replace(call, tool="gcc (preprocessing 4)")) == ("nvcc gemm.cu", " ▸ gcc")
+    linked = NvccUnderWay(replace(start, source="", output="/w/app"))
+    assert under_way(run, linked) == ("nvcc app", "")
+
+
+# Words
+
+
+@pytest.mark.parametrize(
+    ("cell", "text", "role"),
+    [
+        (words.count_cell(168, 12), " 168 ▲+12", "waiting"),
+        (words.count_cell(32, -8), "  32 ▼−8", "done"),
+        (words.count_cell(32, 0), "  32", "number"),
+        (words.count_cell(None, None), "   –", "dim"),
+        (words.size_cell(20_736, 1_200), " 21 K ▲+1.2 K", "waiting"),
+        (words.size_cell(0, 0), "    0", "dim"),
+        (words.size_cell(0, -64), "    0 ▼−64 B", "done"),
+        (words.size_cell(None, None), "    –", "dim"),
+        (words.time_cell(1.2, 0.9), " 1.2 s ▲+0.3 s", "waiting"),
+        (words.time_cell(1.2, 1.15), " 1.2 s", "dim"),
+        (words.time_cell(0.086, None), " 86 ms", "dim"),
+        (words.time_cell(None, 1.0), "     –", "dim"),
+    ],
+)
+def test_figures_and_what_they_changed_by(cell: Cell, text: str, role: str) -> None:
+    assert (cell.text, cell.role) == (text, role)
+
+
+def test_spills_are_told_as_ptxas_tells_them() -> None:
+    clean, spilling = kernel("a", "sm_80", 64), kernel("a", "sm_80", 64, spills=264)
+    called, unknown = clean._replace(called_spill_bytes=396), clean._replace(spill_store_bytes=None)
+    shown = {
+        name: words.spills_cell(compare([now], before)[0])
+        for name, now, before in (
+            ("clean", clean, [clean]), ("first", spilling, None), ("appear", spilling, [clean]),
+            ("gone", clean, [spilling]), ("same", spilling, [spilling]), ("called", called, None),
+            ("unknown", unknown, [clean]),
+        )
+    }  # fmt: skip
+    assert {name: (cell.text.strip(), cell.role) for name, cell in shown.items()} == {
+        "clean": ("0", "dim"), "first": ("264/264", "number"), "appear": ("264/264 ▲", "failed"),
+        "gone": ("0 ▼", "done"), "same": ("264/264", "number"), "called": ("0+", "waiting"), "unknown": ("–", "dim"),
+    }  # fmt: skip
+
+
+def test_occupancy_says_whether_it_is_that_of_the_kernels_own_block() -> None:
+    known, unknown = kernel("a", "sm_80", 64), kernel("a", "sm_80", 64, threads=None)
+    assert words.occupancy_cell(compare([known], None)[0]).text == "  50 %"
+    assert words.occupancy_cell(compare([unknown], None)[0]).text == " ≤50 %"
+    assert words.occupancy_cell(compare([known._replace(arch="sm_30")], None)[0]).text == "     –"
+
+
+def test_a_bar_is_in_proportion_to_the_longest_call() -> None:
+    end = over(begun("1-1", T0), 10.0)
+    assert words.parts(end) == {"front ends": 2.0, "cicc": 5.0, "ptxas": 2.0, "host": 1.0}
+    assert words.bar(end, 10.0, 20, is_ascii=False) == "░░░░██████████▓▓▓▓▒▒"
+    assert words.bar(end, 20.0, 20, is_ascii=True) == "..#####==-"
+    assert words.bar(replace(end, phases=()), 10.0, 20, is_ascii=False) == ""
+    assert words.bar(end, 0.0, 20, is_ascii=False) == ""
+    assert words.phase_words(end) == "cicc 5.0 s · front ends 2.0 s · ptxas 2.0 s · host 1.0 s"
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({}, "miss"), ({"verdict": "hit"}, "hit"), ({"verdict": "off"}, "compiled"), ({"verdict": "bypass"}, "bypass"),
+        ({"code": 2}, "exit 2"), ({"code": None, "signal": 9}, "signal 9"), ({"code": None}, "cut short"),
+        ({"verdict": "hit", "is_stale": True}, "stale"),
+    ],
+)  # fmt: skip
+def test_how_a_call_ended_in_a_word(changes: dict[str, Any], text: str) -> None:
+    start = begun("1-1", T0)
+    run = run_of("20251229-100000-000-0001", [start])
+    assert words.verdict_cell(CallRow(run, None, over(start, **changes))).text == text
+    assert words.verdict_cell(CallRow(run, run.nvcc[0], None)).text == "runs"
+
+
+def test_what_was_not_compared_says_so() -> None:
+    found = compilations([run_of("20251229-100000-000-0001", compiled(begun("1-1", T0), *kernels_of()))])
+    (row, *_) = kernel_rows(found, last_of(found))
+    assert [line.text for line in words.brief(row)][1] == "compiled for the first time that is known"
+    lines = [line.text for line in words.explain(row, T0, "the build before")]
+    assert lines[-1] == "against the build before: nothing that is known"
+    ptx = row._replace(change=compare([e.Kernel("k", "compute_80")], None)[0])
+    assert "PTX alone: kernels --ptxas" in "\n".join(line.text for line in words.explain(ptx, T0, "x"))
+    assert words.note([]) == ""
+    assert rows.kernel_rows([row], ASCII)[0].cells[0].text == rows.kernel_rows([row], UNICODE)[0].cells[0].text == ""
+
+
+def test_the_table_shows_all_columns_where_there_is_room() -> None:
+    assert [one.title.strip() for one in rows.kernel_columns(200)] == [
+        "", "kernel", "arch", "regs", "spills", "occup", "time", "file", "code", "smem", "stack", "agent",
+    ]  # fmt: skip

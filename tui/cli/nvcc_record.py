@@ -1,0 +1,28 @@
+"""Calls of nvcc of a run, for programs."""
+
+from collections import Counter
+from typing import Any
+
+from core.nvcc_queries import arch_progress, memory_of
+from core.state import Run
+
+
+def nvcc_record(run: Run) -> dict[str, Any]:
+    """As `--json` gives it; fields as in docs/json.md."""
+    verdicts = Counter(end.verdict for end in run.nvcc_ends)
+    return {
+        "running": [
+            {
+                "call": call.started.call, "source": call.started.source, "output": call.started.output,
+                "kind": call.started.kind, "began": call.started.at, "archs": list(call.started.archs),
+                "tool": call.tool or None, "arch": call.arch, "arch_at": arch_progress(call)[0],
+                "arch_count": arch_progress(call)[1], "memory_bytes": memory_of(run, call.started.call),
+            }
+            for call in run.nvcc
+        ],
+        "ended": len(run.nvcc_ends),
+        "failed": sum(end.code not in (0, None) or end.signal is not None for end in run.nvcc_ends),
+        "hits": verdicts["hit"], "misses": verdicts["miss"], "bypassed": verdicts["bypass"],
+        "stale": sum(bool(end.is_stale) for end in run.nvcc_ends),
+        "kernels": sum(len(measured.kernels) for measured in run.kernels),
+    }  # fmt: skip
