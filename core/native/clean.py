@@ -2,7 +2,7 @@
 
 import os
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from core.chain import read_needs
@@ -23,6 +23,21 @@ from core.watch.lock_now import look_now
 from core.watch.native_findings import CLEAN
 
 _TAIL_BYTES = 8 << 20
+_WORKERS = (
+    "cmake",
+    "ninja",
+    "make",
+    "gmake",
+    "nvcc",
+    "cudafe++",
+    "cicc",
+    "ptxas",
+    "cc1",
+    "cc1plus",
+    "clang",
+    "ar",
+    "ld",
+)
 _MAX_RUNS = 200
 """Runs that are looked through for the last one of a target dir."""
 
@@ -38,6 +53,11 @@ class Here(NamedTuple):
     target: Target
     build_dir: str = ""
     """Set apart from the target dir; empty: it is the same."""
+
+    @property
+    def folders(self) -> tuple[str, ...]:
+        """What cargo would clean."""
+        return tuple(filter(None, (self.target.path, self.build_dir)))
 
 
 class LastLog(NamedTuple):
@@ -114,8 +134,15 @@ def private_dirs(paths: Paths, checkout: str) -> Iterator[str]:
             yield folder + "/target"
 
 
-def users_of(paths: Paths, folder: str, now: float) -> tuple[str, ...]:
-    """Who builds in a folder just now, ours or not, in words: `claude-1: build -p app`."""
+def users_of(paths: Paths, here: Here, now: float) -> tuple[str, ...]:
+    """Who builds there just now, ours or not, in words: `claude-1: build -p app`."""
+    folder = here.words.value("cmake")
+    workers = workers_in(os.path.realpath(os.path.join(here.cwd, folder))) if folder else ()
+    found = dict.fromkeys(user for place in here.folders for user in _users_of(paths, place, now))
+    return (*found, *workers)
+
+
+def _users_of(paths: Paths, folder: str, now: float) -> tuple[str, ...]:
     real = os.path.realpath(folder)
     found: dict[str, None] = {}
     for run in _names(paths.open):
@@ -128,6 +155,21 @@ def users_of(paths: Paths, folder: str, now: float) -> tuple[str, ...]:
                 record = read_record(paths, owner.run) if owner.run else None
                 command = record.started.command if record is not None else owner.command
                 found[f"{owner.agent or f'process {owner.pid}'}: {command or 'cargo'}"] = None
+    return tuple(found)
+
+
+def workers_in(folder: str, proc: str = "/proc") -> tuple[str, ...]:
+    """CMake, make, ninja and compilers that work in a folder: `process 4711: ninja`."""
+    found = []
+    for pid in filter(str.isdigit, _names(proc)):
+        try:
+            place = os.readlink(f"{proc}/{pid}/cwd")
+            with open(f"{proc}/{pid}/comm", encoding="utf-8", errors="replace") as file:
+                name = file.read().strip()
+        except OSError:
+            continue
+        if name in _WORKERS and (place == folder or place.startswith(folder.rstrip("/") + "/")):
+            found.append(f"process {pid}: {name}")
     return tuple(found)
 
 
@@ -191,13 +233,19 @@ def members_of(checkout: str) -> frozenset[str]:
     return frozenset(str(row.get("name")) for row in rows if "source" not in row)
 
 
+def _joined(several: Sequence[Contents]) -> Contents:
+    """What a target dir and a build dir of its own hold together."""
+    pieces = tuple(piece for one in several for piece in one.pieces)
+    units = tuple(unit for one in several for unit in one.units)
+    return Contents(several[0].folder if several else "", pieces, units, all(one.is_whole for one in several))
+
+
 class Figures:
     """What ways to clean cost, in one target dir."""
 
     def __init__(self, paths: Paths, here: Here, has_time: Callable[[], bool] = lambda: True) -> None:
-        folder = here.target.path or ""
         self._here = here
-        self.contents = contents_of(folder, has_time=has_time) if folder else Contents("")
+        self.contents = _joined([contents_of(folder, has_time=has_time) for folder in here.folders])
         self._seconds: Seconds = seconds_in(paths.history, here.checkout)
         self._needs: Mapping[tuple[str, str], frozenset[tuple[str, str]]] | None = None
 

@@ -444,10 +444,29 @@ def test_who_builds_there_is_named_and_a_program_that_runs_is_nobody(tmp_path: P
     world.start(RUN.format(2), target_dir=str(folder), subcommand="run", agent="claude-2")
     world.start(RUN.format(3), target_dir="/w/target", agent="claude-3")
     (tmp_path / "link").symlink_to(folder)
-    assert clean.users_of(world.paths, str(tmp_path / "link"), 0.0) == ("claude-1: test -p x",)
+    assert clean.users_of(world.paths, here(tmp_path / "link"), 0.0) == ("claude-1: test -p x",)
+    apart = here(tmp_path / "elsewhere")._replace(build_dir=str(folder))
+    assert clean.users_of(world.paths, apart, 0.0) == ("claude-1: test -p x",)
     world.end(RUN.format(1))
-    assert clean.users_of(world.paths, str(folder), 0.0) == ()
+    assert clean.users_of(world.paths, here(folder), 0.0) == ()
     world.close()
+
+
+def test_tools_that_work_in_a_cmake_folder_are_named_and_a_shell_that_stands_there_is_not(tmp_path: Path) -> None:
+    for pid, name, cwd in (("7", "ninja", "/w/build"), ("8", "bash", "/w/build"), ("9", "cc1", "/w/build/deep"),
+                           ("10", "ninja", "/w/builder"), ("x", "ninja", "/w/build")):  # fmt: skip
+        fill(tmp_path, {f"{pid}/comm": 0})
+        (tmp_path / pid / "comm").write_text(name + "\n")
+        (tmp_path / pid / "cwd").symlink_to(cwd)
+    (tmp_path / "11").mkdir()
+    assert clean.workers_in("/w/build", str(tmp_path)) == ("process 7: ninja", "process 9: cc1")
+
+
+def test_a_build_dir_that_is_set_apart_counts(target: Path, tmp_path: Path, paths: Paths) -> None:
+    apart = fill(tmp_path / "apart", {f"debug/.fingerprint/app-{_A}/lib-app.json": 1, "debug/deps/x": 5000})
+    both = clean.Figures(paths, here(target)._replace(build_dir=str(apart))).choice(())
+    alone = clean.Figures(paths, here(target)).choice(())
+    assert both.loss.files == alone.loss.files + 2
 
 
 def test_private_dirs_are_those_whose_note_names_the_checkout(paths: Paths) -> None:
@@ -455,6 +474,9 @@ def test_private_dirs_are_those_whose_note_names_the_checkout(paths: Paths) -> N
         os.makedirs(f"{paths.targets}/{name}/target")
         Path(paths.targets, name, "checkout").write_text(checkout + "\n")
     os.makedirs(f"{paths.targets}/c@4/target")
+    assert list(clean_shown.others(clean.private_dirs(paths, "/w")))[1] == (
+        "b has a target dir of its own here, which stays: cargo deck clean --agent b"
+    )
     assert [*clean.private_dirs(paths, "/w")] == [f"{paths.targets}/a@1/target", f"{paths.targets}/b@2/target"]
 
 

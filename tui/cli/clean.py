@@ -71,7 +71,7 @@ class _Session:
     def __init__(self, paths: Paths, here: clean.Here) -> None:
         self._paths, self._here, self._words = paths, here, here.words
         self._is_json = here.words.has("json")
-        self._users = clean.users_of(paths, here.target.path, wall_clock()) if here.target.path else ()
+        self._users = clean.users_of(paths, here, wall_clock())
         ends = monotonic() + _WATCHED_FOR_S
         self._figures = clean.Figures(paths, here, lambda: monotonic() < ends)
         self._last = clean.last_log(paths, here)
@@ -95,7 +95,12 @@ class _Session:
 
     def _tell(self) -> None:
         place = shown.place(self._here)
-        for line in shown.lines(place, self._choices[-1], self._last, wall_clock()):
+        own = self._here.target.path
+        others = [path for path in clean.private_dirs(self._paths, self._here.checkout) if path != own]
+        for line in (
+            *shown.lines(place, self._choices[-1], self._last, wall_clock()),
+            *shown.others(others if self._words.is_whole else ()),
+        ):
             common.print_text(line)
 
     def _refuse(self) -> int:
@@ -133,8 +138,7 @@ class _Session:
 
     def _users_now(self) -> bool:
         """Somebody began to build meanwhile."""
-        if self._here.target.path:
-            self._users = clean.users_of(self._paths, self._here.target.path, wall_clock())
+        self._users = clean.users_of(self._paths, self._here, wall_clock())
         return bool(self._users)
 
     def _mark(self, folder: str) -> cmake_folder.Marked:
@@ -178,7 +182,7 @@ def _noted(argv: tuple[str, ...], at: int, env: dict[str, str]) -> tuple[str, ..
     here = clean.find_here(paths, words, grammar.folder_of(argv, os.getcwd()), env)
     if not here.target.path or not os.path.isdir(here.target.path):
         return argv
-    _await(paths, here.target.path)
+    _await(paths, here)
     ends = monotonic() + _LOOK_FOR_S
     figures = clean.Figures(paths, here, lambda: monotonic() < ends)
     choice = figures.choice(words.cargos)
@@ -188,13 +192,13 @@ def _noted(argv: tuple[str, ...], at: int, env: dict[str, str]) -> tuple[str, ..
     return (*argv[: at + 1], "--target-dir", here.target.path, *argv[at + 1 :])
 
 
-def _await(paths: Paths, folder: str) -> None:
-    """Nobody builds in a folder any more; who does is said once."""
+def _await(paths: Paths, here: clean.Here) -> None:
+    """Nobody builds there any more; who does is said once."""
     told: set[str] = set()
-    while users := clean.users_of(paths, folder, wall_clock()):
+    while users := clean.users_of(paths, here, wall_clock()):
         for user in users:
             if user not in told:
-                common.say(f"waits: {user} builds in {folder}")
+                common.say(f"waits: {user} builds in {here.target.path}")
         told.update(users)
         time.sleep(_NAP_S)
 

@@ -1,6 +1,7 @@
 """Words of `cargo deck clean`: what would be lost, what asks for it, which ways there are. Pure."""
 
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from core.native.clean import Choice, Here, LastLog
@@ -60,6 +61,13 @@ def _asked(last: LastLog | None, now: float) -> Iterator[str]:
     for one in last.findings:
         if one not in asking:
             yield f"  A clean does not mend: {_safe(one.title)}"
+
+
+def others(private: Iterable[str]) -> Iterator[str]:
+    """Target dirs of other agents for the same checkout: `…/claude-2@4f0c…/target`, which a clean leaves."""
+    for path in private:
+        agent = os.path.basename(os.path.dirname(path)).partition("@")[0]
+        yield f"{_safe(agent)} has a target dir of its own here, which stays: cargo deck clean --agent {_safe(agent)}"
 
 
 def menu(choices: Sequence[Choice]) -> list[str]:
