@@ -85,7 +85,7 @@ def past(stage: Stage) -> Stage:
 
 
 async def opened(pilot: Pilot[str]) -> HistoryScreen:
-    await pilot.press("f6")
+    await pilot.press("f7")
     screen = pilot.app.screen
     assert isinstance(screen, HistoryScreen)
     await settled(pilot)
