@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Sequence
 
 from core.kernel_queries import KernelRow
-from core.nvcc_queries import CallRow
+from core.nvcc_queries import CallRow, memory_of
 from tui import format as f
 from tui.widgets import kernel_words as words
 from tui.widgets.ansi import safe
 from tui.widgets.look import Glyphs
-from tui.widgets.nvcc_words import under_way
+from tui.widgets.nvcc_words import doing
 from tui.widgets.table_view import Cell, Column, Row
 
 _LEAST_NAME = 20
@@ -104,12 +104,11 @@ def _live_cells(row: CallRow, glyphs: Glyphs, now: float, agent: Cell) -> tuple[
     call = row.under_way
     if call is None:
         return ()
-    name, doing = under_way(row.run, call)
-    said = doing.partition("▸ ")[2]
+    taken = memory_of(row.run, row.call)
     return (
-        Cell(glyphs.building, "building"), Cell(safe(row.place) or name, "strong"), words.verdict_cell(row),
-        Cell(words.span(max(0.0, now - call.started.at)), "number"), Cell(said, "building"),
-        Cell(""), Cell(str(len(call.started.archs)), "dim"), agent, Cell(""),
+        Cell(glyphs.building, "building"), Cell(safe(row.place), "strong"), words.verdict_cell(row),
+        Cell(words.span(max(0.0, now - call.started.at)), "number"), Cell(doing(call), "building"),
+        Cell(f.size(taken), "number"), Cell(str(len(call.started.archs)), "dim"), agent, Cell(""),
     )  # fmt: skip
 
 

@@ -9,11 +9,15 @@ from tui.widgets.ansi import safe
 def under_way(run: Run, call: NvccUnderWay) -> tuple[str, str]:
     """What a call does now: `nvcc gemm.cu`, ` ▸ ptxas sm_90 · 3/9 archs · 1.2 G`."""
     path = call.started.source or call.started.output
+    taken = memory_of(run, call.started.call)
+    said = [part for part in (doing(call), f.size(taken) if taken is not None else "") if part]
+    return f"nvcc {safe(path.rpartition('/')[2])}".rstrip(), f" ▸ {' · '.join(said)}" if said else ""
+
+
+def doing(call: NvccUnderWay) -> str:
+    """`ptxas sm_90 · 3/9 archs`; empty: nothing was seen yet."""
     at, archs = arch_progress(call)
     said = [" ".join(word for word in (call.tool.partition(" (")[0], call.arch or "") if word)] if call.tool else []
     if archs > 1:
         said.append(f"{at}/{archs} archs")
-    if (taken := memory_of(run, call.started.call)) is not None:
-        said.append(f.size(taken))
-    more = f" ▸ {' · '.join(said)}" if said else ""
-    return f"nvcc {safe(path.rpartition('/')[2])}".rstrip(), safe(more)
+    return safe(" · ".join(said))
