@@ -114,7 +114,7 @@ def native_families(plan: Plan) -> tuple[Family, ...]:
     settings = (
         ("cmake", "zlib-ng", ("cmake-generator=ninja", "cmake-parallel=2", "cxx-launcher=sccache"), ()),
         ("cuda", "kernels", (
-            "cmake-generator=ninja", "nvcc-threads=2", "cuda-archs=90", "cuda-archs=native", "cuda-launcher=sccache",
+            "cmake-generator=ninja", "nvcc-threads=2", "cuda-archs=90", "cuda-archs=native", "nvcc-cache=sccache",
         ), ("size_bytes", "program_bytes")),
         ("mode cuda-iterate", "kernels", ("mode=cuda-iterate",), ("size_bytes", "program_bytes")),
     )  # fmt: skip
@@ -125,7 +125,7 @@ def _family(plan: Plan, name: str, subject: str, settings: tuple[str, ...], aims
     arms = [Arm(PLAIN), Arm(AGAIN)]
     for setting in settings:
         found = plan(subject, setting)
-        is_cache = "-launcher=" in setting
+        is_cache = setting.endswith("=sccache")
         arms.append(Arm(setting, found.flags, found.env, "filled" if is_cache else "", found.refused))
         if is_cache:
             arms.append(Arm(setting + _EMPTY, found.flags, found.env, "empty", found.refused))

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from core.plan.decide_case import NO_MODE, SECOND_COPY, Case, shown
 from core.plan.decide_rustflags import added, flag_key
 from core.plan.decide_scope import jobs_row
-from core.plan.given import Given
+from core.plan.given import Given, Origin
 from core.plan.plan import Setting
 
 _READS_ARCHS, _READS_NATIVE, _READS_LAUNCHERS, _READS_GENERATOR = (3, 20), (3, 24), (3, 17), (3, 15)
@@ -24,6 +24,10 @@ _NO_TOKENS = (
     "make then starts as many whatever cargo itself runs, also where the cmake crate handed it cargo's jobserver; to "
     "ninja that crate says cargo's number of jobs anyway"
 )
+CACHE, VERIFY = "DECK_NVCC_CACHE", "DECK_NVCC_VERIFY"
+"""What our front before nvcc reads: the folder of its cache, or that there is none; and that it compiles anyway."""
+_KEEPS = "where our front stands before nvcc, what was made of the same inputs before is not compiled again"
+_MISSES = "a miss takes a few per cent longer, its output is kept (5 GB at most)"
 _CUDA_SCCACHE = "each miss takes 25 to 40 % longer than nvcc alone, each hit seconds"
 
 
@@ -138,22 +142,40 @@ def _unsound(case: Case, tool: str) -> str:
     )
 
 
-def _cuda_launcher(case: Case, wanted: Given | None) -> Setting:
-    name, variable = "cuda-launcher", "CMAKE_CUDA_COMPILER_LAUNCHER"
-    left = _left(case, name, "none", wanted, variable)
-    if left is not None or wanted is None:
-        return left or _refused(case, name, "none", "")
-    tool = shown(wanted.value)
+def _nvcc_cache(case: Case, wanted: Given | None) -> Setting:
+    name, launcher = "nvcc-cache", "CMAKE_CUDA_COMPILER_LAUNCHER"
+    tool = shown(wanted.value) if wanted is not None else "on"
+    own = case.variable(CACHE) or (case.variable(launcher) if tool not in ("off", "verify") else None)
+    if own is not None:
+        asks = wanted is not None and wanted.value != "on"
+        reason = f"yours stays; mode {case.mode} would take {tool}" if asks else "as it is set"
+        return Setting(name, shown(own.value), "user", reason, origin=own.origin)
+    if why := _needs(case, "nvcc") if not case.found.tool("nvcc").path else "":
+        return _refused(case, name, "off", why)
+    if wanted is None or tool == "on":
+        by, origin = ("mode", wanted.origin) if wanted is not None else ("deck", Origin(""))
+        return Setting(name, "on", by, _KEEPS, _MISSES, origin)
+    if tool == "off":
+        return Setting(name, tool, "mode", "each nvcc compiles", origin=wanted.origin, env=((CACHE, "off"),))
+    if tool == "verify":
+        return Setting(name, tool, "mode", "each nvcc compiles, and what was kept is compared with what it makes",
+                       "no time is saved", wanted.origin, env=((VERIFY, "1"),))  # fmt: skip
+    return _cuda_launcher(case, wanted, tool, launcher)
+
+
+def _cuda_launcher(case: Case, wanted: Given, tool: str, variable: str) -> Setting:
+    """sccache or ccache before the nvcc of CMake, and none of ours."""
     why = _needs(case, "cmake", _READS_LAUNCHERS, variable) or _needs(case, "nvcc") or _needs(case, tool)
     why = why or _unsound(case, tool) or _stale(case, tool)
     if why:
-        return _refused(case, name, "none", why)
+        return _refused(case, "nvcc-cache", "on", why)
+    env = ((variable, tool), (CACHE, "off"))
     if tool == "sccache":
-        return Setting(name, tool, "mode", "sccache keeps what kernels compile to", f"{_CUDA_SCCACHE}; {_CONFIGURED}",
-                       wanted.origin, env=((variable, tool),))  # fmt: skip
-    return Setting(name, tool, "mode", "ccache keeps what kernels compile to, by their dependencies: without that it "
-                   "gives stale ones", f"a miss takes 4 to 10 % longer; {_CONFIGURED}", wanted.origin,
-                   env=((variable, tool), ("CCACHE_DEPEND", "1")))  # fmt: skip
+        return Setting("nvcc-cache", tool, "mode", "sccache keeps what CMake's kernels compile to",
+                       f"{_CUDA_SCCACHE}; {_CONFIGURED}", wanted.origin, env=env)  # fmt: skip
+    return Setting("nvcc-cache", tool, "mode", "ccache keeps what CMake's kernels compile to, by their dependencies: "
+                   "without that it gives stale ones", f"a miss takes 4 to 10 % longer; {_CONFIGURED}", wanted.origin,
+                   env=(*env, ("CCACHE_DEPEND", "1")))  # fmt: skip
 
 
 def _stale(case: Case, tool: str) -> str:
@@ -229,7 +251,7 @@ _ROWS: tuple[tuple[str, str, _Decide], ...] = (
     ("cmake", "cmake-generator", _generator),
     ("cmake", "cmake-parallel", _parallel),
     ("cmake", "cxx-launcher", _cxx_launcher),
-    ("nvcc", "cuda-launcher", _cuda_launcher),
+    ("nvcc", "nvcc-cache", _nvcc_cache),
     ("nvcc", "cuda-archs", _archs),
     ("nvcc", "nvcc-threads", _nvcc_threads),
 )

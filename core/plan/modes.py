@@ -13,7 +13,7 @@ NONE = "none"
 _DEBUG = ("none", "line-directives-only", "line-tables-only", "limited", "full")
 _SPLIT, _STRIP = ("off", "packed", "unpacked"), ("none", "debuginfo", "symbols")
 _LTO, _LINKERS = ("off", "thin-local", "thin", "fat"), ("default", "fast", "mold", "lld", "wild", "bfd")
-_LAUNCHERS = ("none", "sccache", "ccache")
+_LAUNCHERS, _NVCC_CACHES = ("none", "sccache", "ccache"), ("on", "off", "verify", "sccache", "ccache")
 _MANY = 1 << 16
 _MAX_CHAIN, _MAX_ABOUT = 20, 120
 MOST = 10
@@ -46,7 +46,7 @@ OPTIONS = {one.name: one for one in (
     Option("cmake-parallel", "number", ("jobs",), "compilers that one CMake build starts at once", _MANY),
     Option("cuda-archs", "archs", ("default", "native"), "GPU architectures that kernels are compiled for"),
     Option("cxx-launcher", "choice", _LAUNCHERS, "compiler cache of C and C++ in CMake"),
-    Option("cuda-launcher", "choice", _LAUNCHERS, "compiler cache of CUDA in CMake"),
+    Option("nvcc-cache", "choice", _NVCC_CACHES, "cache of what nvcc compiles; sccache and ccache: in CMake alone"),
     Option("nvcc-threads", "number", (), "architectures that one nvcc compiles at once", 256),
 )}  # fmt: skip
 """By name, in the order in which people are shown them."""

@@ -99,7 +99,7 @@ USES: Mapping[str, Use] = {
     "ld": Use("links where nobody names a linker"),
     "bfd": Use("links, slowest of all; what gcc takes by itself", (("linker", "bfd"),)),
     "sccache": Use("keeps compiled libraries (no programs, no proc macros), C, C++ and CUDA", (("cache", "sccache"),)),
-    "ccache": Use("keeps compiled C, C++ and CUDA", (("cxx-launcher", "ccache"), ("cuda-launcher", "ccache"))),
+    "ccache": Use("keeps compiled C, C++ and CUDA", (("cxx-launcher", "ccache"), ("nvcc-cache", "ccache"))),
     "nextest": Use("runs tests, each in a process of its own"),
     "cmake": Use("what build scripts with C and C++ often need"),
     "ninja": Use("builds what CMake wrote", (("cmake-generator", "ninja"),)),

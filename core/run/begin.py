@@ -7,7 +7,7 @@ from core.errors import SpawnError, UsageError
 from core.launch import Launch
 from core.paths import Paths, find_paths
 from core.plan.settings import with_manifest
-from core.run import cache, compose, config, fronts, grammar, handoff, harness, identity, spawn, target
+from core.run import cache, compose, config, fronts, grammar, handoff, harness, identity, nvcc_cache, spawn, target
 from core.run.command import Command, is_installed
 from core.run.decided import Decided, brief_record, decide_run, own_target
 
@@ -207,7 +207,8 @@ def _ready_exec(paths: Paths, request: Request) -> _Ready:
     composed = compose.Composed(request.words, "none", False, False, (), False, False, "generic")
     cached = cache.choose_for_exec(paths, request.agent.name, request.env)
     nowhere = target.Target(None, "none", "")
-    front = fronts.find_exec_fronts(paths, request.env, request.words, request.cwd)
+    found = fronts.find_exec_fronts(paths, request.env, request.words, request.cwd)
+    front = nvcc_cache.with_cache(paths, found, request.env)
     launch = Launch(request.words, request.cwd, env=(*cached.env, *front.env), path_front=front.folders)
     order = _order(request, launch, os.path.basename(request.words[0]), checkout)
     order = order._replace(plan=brief_record(nowhere, cached), cache_server=cached.server)
@@ -251,9 +252,10 @@ def _fronts(paths: Paths, command: Command, decided: Decided, build_dir: str | N
     given = (key[1] for key in command.config.settings.values if key[:1] == ("env",) and len(key) > 1)
     settled = frozenset((*(name for name, _ in decided.env), *given))
     has_cache, wrapper = bool(decided.cached.server), command.config.rustc_wrapper
-    return fronts.find_fronts(
+    found = fronts.find_fronts(
         paths, fronts.Build(command.env, command.root or None, wrapper, build_dir, has_cache, settled)
     )
+    return nvcc_cache.with_cache(paths, found, command.env, settled)
 
 
 def is_program(program: str, cwd: str, env: dict[str, str]) -> bool:

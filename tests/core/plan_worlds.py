@@ -27,7 +27,7 @@ OWN_MODES: Mapping[str, Mapping[str, Any]] = {
         "build-opt-level": 2, "incremental": False, "linker": "lld", "target-cpu": "x86-64-v3",
     },
     "own-native": {
-        "cmake-generator": "ninja", "cmake-parallel": "jobs", "cxx-launcher": "sccache", "cuda-launcher": "ccache",
+        "cmake-generator": "ninja", "cmake-parallel": "jobs", "cxx-launcher": "sccache", "nvcc-cache": "ccache",
         "cuda-archs": "80;90", "nvcc-threads": 2, "jobs": "auto",
     },
 }  # fmt: skip

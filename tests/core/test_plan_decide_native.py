@@ -99,7 +99,7 @@ class TestNative:
         ("cmake-generator", "CMAKE_GENERATOR", "ninja"),
         ("cmake-parallel", "CMAKE_BUILD_PARALLEL_LEVEL", 4),
         ("cxx-launcher", "CMAKE_C_COMPILER_LAUNCHER", "sccache"),
-        ("cuda-launcher", "CMAKE_CUDA_COMPILER_LAUNCHER", "sccache"),
+        ("nvcc-cache", "CMAKE_CUDA_COMPILER_LAUNCHER", "sccache"),
         ("cuda-archs", "CUDAARCHS", "native"),
     ])  # fmt: skip
     def test_the_users_own_variables_stay(self, name: str, variable: str, value: Any) -> None:
@@ -123,20 +123,35 @@ class TestNative:
         assert decided("nvcc-threads", asks(nvcc_threads=64), agents=16).value == "4"
 
     def test_ccache_is_told_to_go_by_dependencies_or_not_used_for_kernels(self) -> None:
-        told = decided("cuda-launcher", asks(cuda_launcher="ccache"))
-        assert told.env == (("CMAKE_CUDA_COMPILER_LAUNCHER", "ccache"), ("CCACHE_DEPEND", "1"))
+        told = decided("nvcc-cache", asks(nvcc_cache="ccache"))
+        assert told.env == (
+            ("CMAKE_CUDA_COMPILER_LAUNCHER", "ccache"), ("DECK_NVCC_CACHE", "off"), ("CCACHE_DEPEND", "1"),
+        )  # fmt: skip
         world = HERE._replace(env={"CCACHE_NODEPEND": "1"})
-        assert decided("cuda-launcher", asks(cuda_launcher="ccache"), world).env == ()
+        assert decided("nvcc-cache", asks(nvcc_cache="ccache"), world).env == ()
+
+    def test_what_nvcc_makes_is_kept_unless_a_mode_says_otherwise(self) -> None:
+        default = row(decide(HERE, Wish()), "nvcc-cache")
+        assert (default.value, default.by, default.env) == ("on", "deck", ())
+        on, off, verify = (decided("nvcc-cache", asks(nvcc_cache=value)) for value in ("on", "off", "verify"))
+        assert [(one.value, one.by) for one in (on, off, verify)] == [(v, "mode") for v in ("on", "off", "verify")]
+        assert (on.env, off.env) == ((), (("DECK_NVCC_CACHE", "off"),))
+        assert verify.env == (("DECK_NVCC_VERIFY", "1"),)
+
+    @pytest.mark.parametrize("value", ["on", "off", "verify", "sccache", "ccache"])
+    def test_the_users_own_word_on_the_cache_of_nvcc_stays(self, value: str) -> None:
+        setting = decided("nvcc-cache", asks(nvcc_cache=value), HERE._replace(env={"DECK_NVCC_CACHE": "/mine"}))
+        assert (setting.value, setting.by, setting.env) == ("/mine", "user", ())
 
     def test_the_cost_of_sccache_for_kernels_is_told(self) -> None:
-        assert "25 to 40 %" in decided("cuda-launcher", asks(cuda_launcher="sccache")).cost
+        assert "25 to 40 %" in decided("nvcc-cache", asks(nvcc_cache="sccache")).cost
 
-    @pytest.mark.parametrize("name", ["cxx-launcher", "cuda-launcher"])
+    @pytest.mark.parametrize("name", ["cxx-launcher", "nvcc-cache"])
     def test_sccache_with_base_folders_in_direct_mode_is_refused(self, name: str) -> None:
         mode = Mode("mine", Origin("--mode"), {name: Given("sccache", Origin("deck.toml"))})
         world = HERE._replace(env={"SCCACHE_BASEDIRS": "/a:/b"})
         setting = row(decide(world, Wish(mode=mode)), name)
-        assert (setting.env, setting.value) == ((), "none")
+        assert (setting.env, setting.value in ("none", "on")) == ((), True)
         assert "SCCACHE_DIRECT=false" in setting.reason
         sound = world._replace(env={**world.env, "SCCACHE_DIRECT": "false"})
         assert row(decide(sound, Wish(mode=mode)), name).env

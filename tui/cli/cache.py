@@ -14,7 +14,7 @@ from core.cache.store_client import clear_store, find_lost_store, stop_store, st
 from core.cache_use import CacheUse, combine
 from core.errors import StateError, UsageError
 from core.paths import Paths
-from core.run import identity
+from core.run import identity, nvcc_cache
 from core.run.cache import read_wish
 from core.state import Board
 from tui import format as f
@@ -37,7 +37,7 @@ def _cache(argv: list[str]) -> int:
     parser.add_argument(
         "what", nargs="?", default="stats", choices=tuple(_ACTIONS), metavar="|".join(_ACTIONS),
         help="stats: what builds of the last day were given (the default); zero: servers count anew; clear: empty our "
-        "store; start, stop: servers, and our store with the last; log: each look-up of the last day",
+        "store, and what nvcc made; start, stop: servers, and our store with the last; log: look-ups of the last day",
     )  # fmt: skip
     parser.add_argument("--agent", metavar="NAME", help="of this agent alone; `start` takes yours where none is named")
     given = parser.parse_args(argv)
@@ -73,10 +73,12 @@ def _stats(paths: Paths, given: argparse.Namespace) -> int:
             raise _has_none(given.agent)
         names = {given.agent}
     records = [_record(paths, board, agent) for agent in sorted(names)]
-    store = _store(paths)
+    store, nvcc = _store(paths), nvcc_cache.held(nvcc_cache.folder(paths))
     if given.json:
-        common.print_json("cache", now=board.now, agents=records, store=store)
+        common.print_json("cache", now=board.now, agents=records, store=store, nvcc=nvcc._asdict())
         return 0
+    if nvcc.outputs:
+        common.print_text(_nvcc_line(nvcc))
     if not records:
         common.print_text('No build had a cache: `--cache sccache` for one, cache = "sccache" in config.toml for all.')
         return 0
@@ -176,6 +178,11 @@ def _store_line(store: dict[str, Any] | None) -> str:
     return f"Our own store: {entries}, {taken} of {limit}, {store['evicted']} had to go."
 
 
+def _nvcc_line(nvcc: nvcc_cache.Held) -> str:
+    outputs = "1 output" if nvcc.outputs == 1 else f"{nvcc.outputs:,} outputs"
+    return f"What nvcc made: {outputs}, {f.size(nvcc.size_bytes)} of {f.size(nvcc_cache.LIMIT_BYTES)}."
+
+
 def _zero(paths: Paths, given: argparse.Namespace) -> int:
     done = []
     for agent in _chosen(paths, given):
@@ -192,13 +199,24 @@ def _clear(paths: Paths, given: argparse.Namespace) -> int:
     wish = read_wish(os.environ)
     if wish.store != "own":
         raise UsageError("what is stored elsewhere is not ours to empty: only our own store is")
-    taken = clear_store(paths)
+    taken = clear_store(paths) + _clear_nvcc(paths)
     KeyBook(paths.state + "/cache.sqlite").forget_all()
     if given.json:
         common.print_json("cache-clear", bytes=taken)
     else:
         common.print_text(f"emptied: {f.size(taken)} freed")
     return 0
+
+
+def _clear_nvcc(paths: Paths) -> int:
+    """Bytes that are free again."""
+    place = nvcc_cache.folder(paths)
+    taken = nvcc_cache.held(place).size_bytes
+    try:
+        nvcc_cache.clear(place)
+    except OSError as error:
+        raise StateError(f"what nvcc made cannot be removed from {place}: {error.strerror}") from error
+    return taken
 
 
 def _start(paths: Paths, given: argparse.Namespace) -> int:
