@@ -85,7 +85,7 @@ class RunSampled(Event):
     largest: tuple[tuple[str, str, int, int], ...] = ()
     """At most five, largest first: role, unit or file, pid, anonymous bytes. Roles: `core.watch.roles`."""
     links: tuple[tuple[str, int], ...] = ()
-    """Links under way: which one (as in `LinkStarted`), anonymous bytes now."""
+    """Links and calls of nvcc under way: which one (as in `LinkStarted`, `NvccStarted`), anonymous bytes now."""
     read_bytes_s: float | None = None
     """Read from disks since the last sample, bytes a second, of the processes that were seen; None: not known."""
     write_bytes_s: float | None = None

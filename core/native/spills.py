@@ -23,14 +23,19 @@ _MAX_SAID_BYTES = 16 << 20
 def without_stack(cubin: Cubin) -> tuple[Kernel, ...]:
     """Kernels of a cubin; 0 bytes spilled by those that, with all they call, have no stack."""
     framed = {name for name, _ in cubin.frames}
-    is_linked_later = any(name[:1] != "$" for name in framed - {kernel.name for kernel in cubin.kernels})
-    called = None if is_linked_later else 0
+    called = None if _is_linked_later(cubin) else 0
     return tuple(
         kernel
         if kernel.name in framed
         else kernel._replace(spill_store_bytes=0, spill_load_bytes=0, called_spill_bytes=called)
         for kernel in cubin.kernels
     )
+
+
+def _is_linked_later(cubin: Cubin) -> bool:
+    """Functions that may spill are shared by its kernels: who calls them, only nvlink knows."""
+    kernels = {kernel.name for kernel in cubin.kernels}
+    return any(name not in kernels and not name.startswith("$") for name, _ in cubin.frames)
 
 
 def needs_ptxas(cubin: Cubin) -> bool:
@@ -59,13 +64,12 @@ def with_usage(cubin: Cubin, usages: Iterable[Usage], again: Cubin) -> tuple[Ker
 
 def _told(kernel: Kernel, told: Kernel, own: Mapping[tuple[str, str], Kernel], cubin: Cubin) -> Kernel:
     called = [own.get((kernel.name, function)) for function in cubin.called.get(kernel.name, ())]
-    spilled = [_spilled(function) for function in called]
-    is_known = bool(spilled) or not any(_spilled(function) for function in own.values())
+    spilled = sum(_spilled(function) for function in called)
     return kernel._replace(
         spill_store_bytes=told.spill_store_bytes,
         spill_load_bytes=told.spill_load_bytes,
         compile_s=told.compile_s,
-        called_spill_bytes=sum(spilled) if is_known else None,
+        called_spill_bytes=None if _is_linked_later(cubin) else spilled,
     )
 
 
@@ -93,15 +97,18 @@ def ptxas_argv(ptxas: str, options: str, arch: str, ptx: str, made: str) -> tupl
         words = shlex.split(options)
     except ValueError:
         words = []
-    kept = [
-        word
-        for before, word in zip(["", *words], words, strict=False)
-        if word not in _WITH_VALUE and before not in _WITH_VALUE and not word.startswith(("--output-file=", "-optf="))
-    ]
+    kept = [word for before, word in zip(["", *words], words, strict=False) if not _names_file(before, word)]
     if not any(word.startswith(("-arch", "--gpu-name")) for word in kept):
         kept += ["-arch", arch]
     has_v = any(word in ("-v", "--verbose") for word in kept)
     return (ptxas, *(() if has_v else ("-v",)), *kept, ptx, "-o", made)
+
+
+def _names_file(before: str, word: str) -> bool:
+    """With `-g` the options name input and output too."""
+    if word in _WITH_VALUE or before in _WITH_VALUE or word.startswith(("--output-file=", "-optf=")):
+        return True
+    return word.endswith(".ptx") and not word.startswith("-")
 
 
 class PtxasRun(NamedTuple):

@@ -84,6 +84,7 @@ class Asked:
         Asked("", ("-v", "-arch", "sm_70")),
         Asked("-arch sm_80 -o /home/ada/.profile", ("-v", "-arch", "sm_80")),
         Asked("-arch sm_80 --output-file=/etc/x -optf y", ("-v", "-arch", "sm_80")),
+        Asked("k.ptx -g  -o k.cubin -arch sm_90", ("-v", "-g", "-arch", "sm_90")),
         Asked("-arch sm_80 'torn", ("-v", "-arch", "sm_70")),
     ],
 )
