@@ -140,12 +140,12 @@ def branch_of(found: Sequence[Compiled], blobs: Mapping[tuple[str, str], str]) -
 
 def kernel_rows(now: Iterable[Compiled], baseline: Baseline) -> tuple[KernelRow, ...]:
     """A row a kernel and arch, sources in order."""
-    rows: list[KernelRow] = []
-    for compiled in now:
-        before = baseline(compiled)
-        changes = compare(compiled.measured.kernels, before.measured.kernels if before is not None else None)
-        rows += (KernelRow(compiled, before, change) for change in changes)
-    return tuple(rows)
+    return tuple(row for compiled in now for row in _rows_of(compiled, baseline(compiled)))
+
+
+def _rows_of(compiled: Compiled, before: Compiled | None) -> tuple[KernelRow, ...]:
+    changes = compare(compiled.measured.kernels, before.measured.kernels if before is not None else None)
+    return tuple(KernelRow(compiled, before, change) for change in changes)
 
 
 def ordered(rows: Iterable[KernelRow], order: Order) -> list[KernelRow]:
@@ -168,28 +168,48 @@ def gone_since(now: Compiled, before: Compiled | None) -> tuple[e.Kernel, ...]:
     return gone(now.measured.kernels, before.measured.kernels) if before is not None else ()
 
 
-def worse(runs: Iterable[Run]) -> Mapping[str, tuple[KernelRow, ...]]:
-    """Kernels that are worse than in the build before, by the run that made them so."""
-    found = compilations(runs)
-    rows: dict[str, tuple[KernelRow, ...]] = {}
-    for row in kernel_rows(newest(found), last_of(found)):
-        if row.change.is_worse:
-            rows[row.compiled.run] = (*rows.get(row.compiled.run, ()), row)
-    return rows
+class RowBook:
+    """Rows of kernels, made once for each two compilations: a day of builds has thousands of kernels (9 µs each)."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[int, int], tuple[Compiled, Compiled | None, tuple[KernelRow, ...]]] = {}
+        """With what they were made of, so that no other object takes its identity."""
+
+    def rows(self, now: Iterable[Compiled], baseline: Baseline) -> tuple[KernelRow, ...]:
+        """As `kernel_rows`; what is not asked for any more is forgotten."""
+        known, self._known = self._known, {}
+        found: list[KernelRow] = []
+        for compiled in now:
+            before = baseline(compiled)
+            key = id(compiled.measured), id(before.measured) if before is not None else 0
+            entry = known.get(key)
+            if entry is None or entry[0].ended is not compiled.ended:
+                entry = (compiled, before, _rows_of(compiled, before))
+            self._known[key] = entry
+            found += entry[2]
+        return tuple(found)
 
 
 class WorseBook:
-    """The same, found again only where a kernel was measured since."""
+    """Kernels that are worse than in the build before; looked for only where one was measured since."""
 
     def __init__(self) -> None:
+        self._book = RowBook()
         self._seen: tuple[object, ...] = ()
         self._rows: Mapping[str, tuple[KernelRow, ...]] = {}
 
     def of(self, board: Board) -> Mapping[str, tuple[KernelRow, ...]]:
-        """Of all runs of a board."""
+        """Of all runs of a board, by the run that made them so."""
         runs = [run for run in board.runs.values() if run.kernels]
         seen = tuple(run.kernels for run in runs)
-        is_same = len(seen) == len(self._seen) and all(a is b for a, b in zip(seen, self._seen, strict=True))
-        if not is_same:
-            self._seen, self._rows = seen, worse(runs)
+        if len(seen) != len(self._seen) or any(a is not b for a, b in zip(seen, self._seen, strict=True)):
+            self._seen, self._rows = seen, self._worse(runs)
         return self._rows
+
+    def _worse(self, runs: Iterable[Run]) -> Mapping[str, tuple[KernelRow, ...]]:
+        found = compilations(runs)
+        rows: dict[str, tuple[KernelRow, ...]] = {}
+        for row in self._book.rows(newest(found), last_of(found)):
+            if row.change.is_worse:
+                rows[row.compiled.run] = (*rows.get(row.compiled.run, ()), row)
+        return rows

@@ -24,13 +24,17 @@ class Change(NamedTuple):
     occupancy: Occupancy | None
     """None: not known."""
     occupancy_before: Occupancy | None
+    differs: bool = False
+    """A figure but the time is another than before."""
+    spills: bool = False
+    """It spills now, and did not before."""
+    falls: bool = False
+    """Its occupancy is lower than before."""
 
     @property
-    def differs(self) -> bool:
-        """A figure but the time is another than before."""
-        return self.before is not None and any(
-            delta for name, delta in self.deltas.items() if name != "compile_s"
-        )  # a time is never the same twice
+    def is_worse(self) -> bool:
+        """One should look at it."""
+        return self.spills or self.falls
 
     @property
     def deltas(self) -> dict[str, float | None]:
@@ -42,23 +46,6 @@ class Change(NamedTuple):
         """Bytes of stores and loads more than before, of what it calls too; None: not known."""
         now, before = spilled(self.now), spilled(self.before) if self.before is not None else None
         return now - before if now is not None and before is not None else None
-
-    @property
-    def spills(self) -> bool:
-        """It spills now, and did not before."""
-        return self.before is not None and bool(spilled(self.now)) and spilled(self.before) == 0
-
-    @property
-    def falls(self) -> bool:
-        """Its occupancy is lower than before."""
-        if self.occupancy is None or self.occupancy_before is None:
-            return False
-        return self.occupancy.share < self.occupancy_before.share - _LEAST_FALL
-
-    @property
-    def is_worse(self) -> bool:
-        """One should look at it."""
-        return self.spills or self.falls
 
 
 def compare(now: Iterable[Kernel], before: Iterable[Kernel] | None) -> tuple[Change, ...]:
@@ -97,7 +84,19 @@ def warnings(change: Change) -> Iterator[str]:
 
 
 def _change(now: Kernel, before: Kernel | None) -> Change:
-    return Change(now, before, occupancy_of(now), occupancy_of(before) if before is not None else None)
+    occupancy = occupancy_of(now)
+    if before is None:
+        return Change(now, None, occupancy, None)
+    was = occupancy_of(before)
+    return Change(
+        now,
+        before,
+        occupancy,
+        was,
+        differs=any(_delta(getattr(now, name), getattr(before, name)) for name in FIGURES if name != "compile_s"),
+        spills=bool(spilled(now)) and spilled(before) == 0,
+        falls=occupancy is not None and was is not None and occupancy.share < was.share - _LEAST_FALL,
+    )
 
 
 def _delta(now: float | None, before: float | None) -> float | None:

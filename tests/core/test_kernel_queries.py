@@ -264,3 +264,15 @@ def test_without_git_or_a_commit_the_branch_point_is_not_known(tmp_path: Path) -
     assert branch_blobs(str(tmp_path), ["k.cu"], git) == ("", "", {})
     assert branch_blobs(str(tmp_path / "gone"), ["k.cu"], git).commit == ""
     assert branch_blobs(str(tmp_path), ["k.cu"], git_of({"PATH": "/nowhere"})).commit == ""
+
+
+def test_rows_are_made_once_for_each_two_compilations() -> None:
+    book, board = queries.RowBook(), two_builds()
+    found = compilations(board.runs.values())
+    first = book.rows(newest(found), last_of(found))
+    again = compilations(board.runs.values())
+    second = book.rows(newest(again), last_of(again))
+    assert first == kernel_rows(newest(found), last_of(found))
+    assert all(one is other for one, other in zip(first, second, strict=True))
+    alone = book.rows(newest(again), lambda _: None)
+    assert {row.before for row in alone} == {None}

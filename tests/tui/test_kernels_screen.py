@@ -16,7 +16,7 @@ from tests.scene import T0
 from tests.tui.conftest import Stage
 from tests.tui.screen_text import painted_at_rest, settled, text_of
 from tests.tui.sizes import PICTURED, SIZES
-from tui.screens.kernels import KernelsScreen
+from tui.screens.kernels import MOST_SHOWN, KernelsScreen
 from tui.screens.run import RunScreen
 from tui.screens.sheet import SheetScreen
 from tui.widgets import kernel_rows as rows
@@ -160,6 +160,15 @@ async def test_the_branch_point_is_compared_with_on_request(native: Stage, tmp_p
         assert column(screen, "regs")[0] == "88"
         await pilot.press("b")
         assert column(screen, "regs")[0] == "88 ▲+24"
+
+
+async def test_of_very_many_kernels_the_first_are_shown_and_all_are_counted(stage: Stage) -> None:
+    many = [kernel(f"_Z1kILi{number}EEvv", "sm_80", 40) for number in range(MOST_SHOWN + 20)]
+    stage.board = board_of(run_of("20251229-100000-000-0001", compiled(begun("1-1", T0), *many)))
+    async with stage.app().run_test(size=(120, 40)) as pilot:
+        screen = await opened(pilot)
+        assert len(screen.table("kernels").rows) == MOST_SHOWN
+        assert f" {MOST_SHOWN + 20} kernels of 1 source · the first {MOST_SHOWN} are shown" in text_of(pilot)
 
 
 async def test_without_kernels_the_screen_says_what_would_fill_it(stage: Stage) -> None:

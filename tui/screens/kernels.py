@@ -34,6 +34,8 @@ BOTH_FROM = 150
 """Columns: on a narrower screen calls and iterations are two pages."""
 LOW_BELOW = 30
 """Rows of a terminal that has none to leave blank."""
+MOST_SHOWN = 500
+"""Kernels in the list, the first ones of its order: more take longer than a frame."""
 _ITERATIONS_EVERY_S = 5.0
 _AGAINST = {"last": "the build before", "branch": "the branch point"}
 _NOT_HINTED = ("run.start", "run.stop", "run.restart", "board.attention")
@@ -52,7 +54,10 @@ class KernelsScreen(DeckScreen[None]):
         self._view: View | None = None
         self._marks: tuple[tuple[object, ...], ...] = ()
         self._found: tuple[Compiled, ...] = ()
+        self._book = queries.RowBook()
         self._rows: dict[str, KernelRow] = {}
+        self._counts = (0, 0, 0, 0)
+        """Kernels, shown or not; sources; how many changed, and are worse."""
         self._calls: dict[str, CallRow] = {}
         self._iterations: Sequence[ClassRow] = ()
         self._iterations_at = -1e9
@@ -125,10 +130,13 @@ class KernelsScreen(DeckScreen[None]):
 
     def _list_kernels(self) -> None:
         now = [one for one in queries.newest(self._found) if not self._agent_only or one.agent == self._agent_only]
-        rows = queries.ordered(queries.kernel_rows(now, self._baseline()), self._order)
+        rows = queries.ordered(self._book.rows(now, self._baseline()), self._order)
         if self._changed_only:
             rows = [row for row in rows if row.change.differs or row.change.is_worse]
-        self._rows = {row.key: row for row in rows}
+        sources = len({(row.compiled.checkout, row.compiled.place) for row in rows})
+        changed, worse = sum(row.change.differs for row in rows), sum(row.change.is_worse for row in rows)
+        self._counts = len(rows), sources, changed, worse
+        self._rows = {row.key: row for row in rows[:MOST_SHOWN]}
         table = self.table("kernels")
         table.set_columns(kernel_rows.kernel_columns(table.size.width or self.size.width))
         is_filtered = self._changed_only or bool(self._agent_only)
@@ -165,10 +173,10 @@ class KernelsScreen(DeckScreen[None]):
         if self.has_class("-none"):
             about.say((Part(" no kernels", "strong"),))
             return
-        rows = self._rows.values()
-        worse, changed = sum(row.change.is_worse for row in rows), sum(row.change.differs for row in rows)
-        sources = len({(row.compiled.checkout, row.compiled.place) for row in rows})
-        left = [Part(f" {f.many(len(self._rows), 'kernel')} of {f.many(sources, 'source')}", "strong")]
+        count, sources, changed, worse = self._counts
+        left = [Part(f" {f.many(count, 'kernel')} of {f.many(sources, 'source')}", "strong")]
+        if count > len(self._rows):
+            left.append(Part(f"{dot}the first {len(self._rows)} are shown", "dim"))
         left.append(Part(f"{dot}{changed} changed", "number" if changed else "dim"))
         if worse:
             left.append(Part(f"{dot}{worse} worse", "failed"))
