@@ -19,7 +19,7 @@ use std::env;
 use std::ffi::{OsStr, OsString};
 use std::io::IsTerminal;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process;
 
 /// What the cache says to a call.
@@ -94,7 +94,7 @@ pub fn look_up(call: &Call) -> Answer {
     if let Some(why) = why_no_depfile(&call.tool, &store) {
         return Answer::Bypass(why);
     }
-    let own_depfile = if plan.depfile.is_none() { depfile_place() } else { None };
+    let own_depfile = if plan.depfile.is_none() { depfile_place(&store) } else { None };
     if plan.depfile.is_none() && own_depfile.is_none() {
         return Answer::Bypass("nvcc cannot be told where its depfile goes".to_owned());
     }
@@ -122,15 +122,17 @@ pub fn look_up(call: &Call) -> Answer {
 }
 
 /// `NVCC_APPEND_FLAGS` is parted by blanks, and has to end outside of quotes.
-fn depfile_place() -> Option<PathBuf> {
+fn depfile_place(store: &Store) -> Option<PathBuf> {
     let given = env::var_os("NVCC_APPEND_FLAGS").unwrap_or_default();
     if given.as_bytes().iter().any(|byte| matches!(byte, b'"' | b'\\')) {
         return None;
     }
-    let folder = env::var_os("TMPDIR").filter(|folder| !folder.is_empty()).unwrap_or("/tmp".into());
+    let temporary = env::var_os("TMPDIR").filter(|folder| !folder.is_empty()).unwrap_or("/tmp".into());
     let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/._+-".contains(byte);
-    let is_good = folder.as_bytes().iter().all(is_plain) && Path::new(&folder).is_absolute();
-    is_good.then(|| Path::new(&folder).join(format!("deck-nvcc-{}.d", process::id())))
+    let is_good = |folder: &PathBuf| folder.as_os_str().as_bytes().iter().all(is_plain) && folder.is_absolute();
+    let folder = store.fresh_folder().filter(is_good).or(Some(PathBuf::from(temporary)).filter(is_good))?;
+    let moment = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_nanos());
+    Some(folder.join(format!("deck-nvcc-{}-{moment}.d", process::id()))) // processes of two containers may have one number
 }
 
 impl Pending {

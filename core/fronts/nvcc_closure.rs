@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ffi::OsStr;
 use std::fs;
 use std::io;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 use std::rc::Rc;
 
@@ -151,45 +151,72 @@ pub struct Probe {
     pub folder: Vec<u8>,
     /// Those that matter, sorted; none where the folder is not there.
     pub names: Rc<Vec<Vec<u8>>>,
-    /// Of each: it is there. Empty: the folder is not.
-    pub present: Vec<bool>,
+    /// What each is. Empty: the folder is not there.
+    pub found: Vec<u8>,
 }
+
+/// What a name in a folder is: nothing, a file, a folder, and a link to each of those.
+const NOTHING: u8 = 0;
+const FILE: u8 = 1;
+const FOLDER: u8 = 2;
+const LINK: u8 = 4;
 
 impl Probe {
     /// The names in the folder are those that they were, as far as they matter.
     pub fn holds(&self, folder: &Path) -> bool {
-        match (names_in(folder), self.present.is_empty() && self.names.is_empty()) {
-            (Ok(_), is_absent) if is_absent => false,
-            (Ok(there), _) => self.names.iter().zip(&self.present).all(|(name, is_there)| is_in(&there, name) == *is_there),
+        match (states(folder, &self.names), self.names.is_empty()) {
+            (Ok(_), true) => false,
+            (Ok(now), false) => now == self.found,
             (Err(error), is_absent) => is_absent && is_absence(&error),
         }
+    }
+
+    /// The folder's own signature tells of each change: no link is among its names, which could lead elsewhere meanwhile.
+    pub fn is_told_by_folder(&self) -> bool {
+        !self.found.iter().any(|state| state & LINK != 0)
+    }
+
+    /// Names that are there.
+    pub fn present(&self) -> impl Iterator<Item = PathBuf> + '_ {
+        let folder = Path::new(OsStr::from_bytes(&self.folder));
+        let there = self.names.iter().zip(&self.found).filter(|(name, state)| **state != NOTHING && *name != b"..");
+        there.map(move |(name, _)| folder.join(OsStr::from_bytes(name)))
     }
 
     pub fn digest(&self) -> Digest {
         let mut hasher = Hasher::default();
         self.names.iter().for_each(|name| hasher.add_part(name));
-        hasher.add_part(&self.present.iter().map(|is_there| u8::from(*is_there)).collect::<Vec<_>>());
+        hasher.add_part(&self.found);
         hasher.end()
     }
 
     /// The first name that came or went.
     pub fn changed_name(&self, folder: &Path) -> Option<Vec<u8>> {
-        let there = names_in(folder).ok()?;
-        let mut pairs = self.names.iter().zip(&self.present);
-        pairs.find(|(name, is_there)| is_in(&there, name) != **is_there).map(|(name, _)| name.clone())
+        let now = states(folder, &self.names).ok()?;
+        self.names.iter().zip(now.iter().zip(&self.found)).find(|(_, (now, old))| now != old).map(|(name, _)| name.clone())
     }
-}
-
-fn is_in(there: &BTreeSet<Vec<u8>>, name: &[u8]) -> bool {
-    name == b".." || there.contains(name)
 }
 
 fn is_absence(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
-fn names_in(folder: &Path) -> io::Result<BTreeSet<Vec<u8>>> {
-    fs::read_dir(folder)?.take(MAX_NAMES).map(|entry| Ok(entry?.file_name().into_vec())).collect()
+/// What each of these names is in a folder.
+fn states(folder: &Path, names: &[Vec<u8>]) -> io::Result<Vec<u8>> {
+    let mut found = vec![NOTHING; names.len()];
+    for entry in fs::read_dir(folder)?.take(MAX_NAMES) {
+        let entry = entry?;
+        let Ok(at) = names.binary_search_by(|name| name[..].cmp(entry.file_name().as_bytes())) else { continue };
+        let kind = entry.file_type()?;
+        found[at] = match kind.is_symlink() {
+            true => LINK | entry.path().metadata().map_or(NOTHING, |target| if target.is_dir() { FOLDER } else { FILE }),
+            false => if kind.is_dir() { FOLDER } else { FILE },
+        };
+    }
+    if let Ok(at) = names.binary_search_by(|name| name[..].cmp(b"..")) {
+        found[at] = FOLDER;
+    }
+    Ok(found)
 }
 
 /// Folders that decide which files are included.
@@ -269,18 +296,19 @@ fn add_probes(folder: &Path, tree: &Tree, found: &mut HashMap<Vec<u8>, Probe>) -
     if found.len() > MAX_FOLDERS {
         return Err("headers are looked for in too many folders".to_owned());
     }
-    match names_in(folder) {
-        Ok(there) => {
-            let present = names.iter().map(|name| is_in(&there, name)).collect();
-            found.insert(key.clone(), Probe { folder: key, names: Rc::new(names.into_iter().collect()), present });
-            for (name, below) in tree.below.iter().filter(|(name, below)| is_in(&there, name) && !below.below.is_empty()) {
+    let names: Vec<Vec<u8>> = names.into_iter().collect();
+    match states(folder, &names) {
+        Ok(now) => {
+            let there: BTreeSet<Vec<u8>> = names.iter().zip(&now).filter(|(_, state)| **state != NOTHING).map(|(name, _)| name.clone()).collect();
+            found.insert(key.clone(), Probe { folder: key, names: Rc::new(names), found: now });
+            for (name, below) in tree.below.iter().filter(|(name, below)| there.contains(*name) && !below.below.is_empty()) {
                 let inner = folder.join(OsStr::from_bytes(name));
                 add_probes(&inner, below, found)?;
             }
             Ok(())
         }
         Err(error) if is_absence(&error) => {
-            found.insert(key.clone(), Probe { folder: key, names: Rc::default(), present: Vec::new() });
+            found.insert(key.clone(), Probe { folder: key, names: Rc::default(), found: Vec::new() });
             Ok(())
         }
         Err(error) => Err(format!("{}: {error}", folder.display())),

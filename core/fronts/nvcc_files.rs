@@ -114,11 +114,15 @@ impl Files {
 
     /// Nothing has been written to a file since this moment, as far as its signature can tell.
     pub fn is_older(&mut self, path: &Path, content: &Content, began_ns: u64) -> bool {
-        let is_local = match self.local.get(&content.signature[0]) {
+        self.is_timed(path, content.signature[0]) && changed_ns(&content.signature) < began_ns
+    }
+
+    /// A file or folder gets its times from our clock. `device`: it lies on.
+    pub fn is_timed(&mut self, path: &Path, device: u64) -> bool {
+        match self.local.get(&device) {
             Some(is_local) => *is_local,
-            None => File::open(path).is_ok_and(|file| self.is_local(&file, content.signature[0])),
-        };
-        is_local && changed_ns(&content.signature) < began_ns
+            None => File::open(path).is_ok_and(|file| self.is_local(&file, device)),
+        }
     }
 
     fn is_local(&mut self, file: &File, device: u64) -> bool {
@@ -128,15 +132,15 @@ impl Files {
     /// The names in a folder are those of a probe.
     pub fn holds(&mut self, folder: &Path, probe: &Probe) -> bool {
         let now_ns = coarse_now_ns();
-        let Ok(found) = folder.metadata() else { return probe.holds(folder) };
+        let Some(found) = folder.metadata().ok().filter(Metadata::is_dir) else { return probe.holds(folder) };
         let (name, digest) = (folder.join("\0"), probe.digest()); // no file has such a name
         let now = signature(&found);
         let old = self.remembered.get(&name).is_some_and(|(signature, old)| *signature == now && *old == digest);
-        let is_same = old || (found.is_dir() && probe.holds(folder));
+        let is_same = old || probe.holds(folder);
         let is_settled = File::open(folder).is_ok_and(|file| self.is_local(&file, now[0])) && changed_ns(&now) < now_ns;
         let content = Content { signature: now, digest, is_settled };
-        self.has_news |= !old;
-        if is_same && is_settled && folder.metadata().is_ok_and(|after| signature(&after) == now) {
+        self.has_news |= !old && is_settled && probe.is_told_by_folder();
+        if is_same && is_settled && probe.is_told_by_folder() && folder.metadata().is_ok_and(|after| signature(&after) == now) {
             self.seen.insert(name, Some(content));
         }
         is_same

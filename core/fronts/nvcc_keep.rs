@@ -16,6 +16,7 @@ use std::env;
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -50,7 +51,7 @@ struct Closure {
     rest: Vec<u8>,
     probes: Vec<Probe>,
     contents: Vec<(PathBuf, Digest)>,
-    /// A file of the user's is spelled by its whole path.
+    /// A file below the base is spelled by its whole path.
     has_absolute_names: bool,
 }
 
@@ -86,7 +87,9 @@ impl Pending {
         let said = ended.said.as_ref().ok_or("what it prints goes to a terminal, or is too much")?;
         let output = self.read_made(&self.plan.output, MAX_OBJECT_BYTES)?;
         let mut flags = env::var_os("NVCC_APPEND_FLAGS").unwrap_or_default();
-        flags.push(self.flags());
+        if self.own_depfile.is_some() {
+            flags.push(" -MD -MF deck.d"); // the same for all calls, and nothing is written
+        }
         let depfile = self.own_depfile.clone().or(self.plan.depfile.clone()).unwrap_or_default();
         let depfile = self.read_made(&depfile, MAX_DEPFILE_BYTES)?;
         let tools = find_tools(call, &flags, &self.store)?;
@@ -120,6 +123,9 @@ impl Pending {
     fn read_closure(&mut self, call: &Call, depfile: &[u8], tools: &Tools) -> Result<Closure, String> {
         let (mut files, rest) = read_depfile(depfile, &self.plan.target).ok_or("the depfile is not as expected")?;
         let rest = rest.to_vec();
+        if files[0] != self.plan.source.as_bytes() {
+            return Err("the depfile is of another source".to_owned());
+        }
         let cwd = self.plan.place.cwd.clone();
         let is_own = |path: &Path| !tools.roots.iter().any(|root| normal(path).starts_with(normal(root)));
         let at = |file: &Vec<u8>| cwd.join(OsStr::from_bytes(file));
@@ -147,7 +153,7 @@ impl Pending {
         let mut probes = search.probes()?;
         probes.extend(tools.absent.iter().filter_map(|path| absent(path)));
         let contents = self.contents(&files, &probes, tools)?;
-        let has_absolute_names = own_spelled.iter().any(|file| file.starts_with(b"/"));
+        let has_absolute_names = files.iter().any(|file| self.plan.place.shorten(file) != *file);
         Ok(Closure { own, rest, probes, contents, has_absolute_names })
     }
 
@@ -175,9 +181,10 @@ impl Pending {
         let ways: BTreeSet<&Path> = paths.iter().flat_map(|path| path.ancestors()).collect();
         for probe in probes {
             let folder = Path::new(OsStr::from_bytes(&probe.folder));
-            let there = probe.names.iter().zip(&probe.present).filter(|(_, is_there)| **is_there);
-            let paths = there.map(|(name, _)| folder.join(OsStr::from_bytes(name)));
-            if let Some(path) = paths.filter(|path| !path.ends_with("..") && !ways.contains(&**path)).find(|path| self.before.is_new(path)) {
+            if folder.metadata().is_ok_and(|found| !self.files.is_timed(folder, found.dev())) {
+                return Err(format!("{} lies on a file system with a clock of its own", folder.display()));
+            }
+            if let Some(path) = probe.present().filter(|path| !ways.contains(&**path)).find(|path| self.before.is_new(path)) {
                 return late(&path);
             }
         }
@@ -255,8 +262,8 @@ fn absent(path: &Path) -> Option<Probe> {
     let (folder, name) = (path.parent()?, path.file_name()?);
     let folder_bytes = folder.as_os_str().as_bytes().to_vec();
     Some(match folder.is_dir() {
-        true => Probe { folder: folder_bytes, names: Rc::new(vec![name.as_bytes().to_vec()]), present: vec![false] },
-        false => Probe { folder: folder_bytes, names: Rc::default(), present: Vec::new() },
+        true => Probe { folder: folder_bytes, names: Rc::new(vec![name.as_bytes().to_vec()]), found: vec![0] },
+        false => Probe { folder: folder_bytes, names: Rc::default(), found: Vec::new() },
     })
 }
 

@@ -147,6 +147,10 @@ fn add_machine(call: &Call, hasher: &mut Hasher) -> Result<(), String> {
             hasher.add_part(env::var_os(name).unwrap_or_default().as_bytes());
         }
     }
+    if ["threads", "split-compile", "split-compile-extended"].iter().any(|name| call.value(name) == Some(OsStr::new("0"))) {
+        let cores = std::thread::available_parallelism().map_or(0, usize::from);
+        hasher.add_part(&cores.to_le_bytes());
+    }
     if is_for_this_processor(call) {
         hasher.add_part(&processor().ok_or("the processor is not known")?);
     }

@@ -86,7 +86,7 @@ impl Manifest {
         writer.list(&numbered, |writer, (probe, names)| {
             writer.bytes(&probe.folder);
             writer.small(*names);
-            writer.bytes(&probe.present.iter().map(|is_there| u8::from(*is_there)).collect::<Vec<_>>());
+            writer.bytes(&probe.found);
         });
         writer.list(&self.entries, write_entry);
         writer.text
@@ -100,8 +100,8 @@ impl Manifest {
         let probes = reader.list(|reader| {
             let folder = reader.owned()?;
             let names = names.get(reader.small()? as usize)?.clone();
-            let present: Vec<bool> = reader.bytes()?.iter().map(|byte| *byte == 1).collect();
-            (present.len() == names.len()).then_some(Probe { folder, names, present })
+            let found = reader.owned()?;
+            (found.len() == names.len()).then_some(Probe { folder, names, found })
         })?;
         let entries = reader.list(read_entry)?;
         let is_whole = |entry: &Entry| {

@@ -67,6 +67,11 @@ impl Store {
         Some(Store { folder: Path::new(&folder).join(VERSION), limit_bytes: limit.unwrap_or(DEFAULT_LIMIT_BYTES) })
     }
 
+    /// Where files are before they are whole; None: it cannot be made.
+    pub fn fresh_folder(&self) -> Option<PathBuf> {
+        Some(self.folder.join("fresh")).filter(|folder| make_folder(folder))
+    }
+
     fn note_path(&self, kind: Note, name: &Digest) -> PathBuf {
         let name = hex(name);
         self.folder.join(kind.folder()).join(&name[..2]).join(&name[2..])
@@ -116,8 +121,9 @@ impl Store {
 
     fn put(&self, path: &Path, pieces: &[&[u8]]) -> bool {
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        let fresh = self.folder.join("fresh").join(format!("{}-{}", process::id(), COUNT.fetch_add(1, Relaxed)));
-        let is_made = [fresh.parent(), path.parent()].into_iter().flatten().all(make_folder);
+        let Some(folder) = self.fresh_folder() else { return false };
+        let fresh = folder.join(format!("{}-{}", process::id(), COUNT.fetch_add(1, Relaxed)));
+        let is_made = path.parent().is_some_and(make_folder);
         let is_put = is_made && write_fresh(&fresh, pieces).is_ok() && fs::rename(&fresh, path).is_ok();
         if !is_put {
             let _ = fs::remove_file(&fresh);
