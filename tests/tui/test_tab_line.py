@@ -1,5 +1,7 @@
 """The first line of a screen that has no room for all of it."""
 
+from typing import Any
+
 import pytest
 from textual.pilot import Pilot
 
@@ -12,7 +14,7 @@ from tui.widgets.tab_line import TabLine
 BUSY = Load(1.0, 14_200_000_000, 24_000_000_000, (0.5,) * 8, (0.5,) * 8)
 
 
-def first_line(pilot: Pilot[None]) -> str:
+def first_line(pilot: Pilot[Any]) -> str:
     return text_of(pilot).split("\n")[0].rstrip()
 
 

@@ -30,7 +30,7 @@ class TabLine(StatusLine):
     def show(self, load: Load | None, board: Board | None = None) -> None:
         """Show how busy the machine is (None: nothing is known) and what of it limits the builds of a board."""
         width, left = self.size.width, self._tabs(2)
-        gap = 2 if _cells(left) + 1 + _LEAST_MACHINE <= width else 1  # not by what is shown now: nothing moves
+        gap = 2 if not width or _cells(left) + 1 + _LEAST_MACHINE <= width else 1  # not by what is shown now: nothing moves
         left = left if gap == 2 else self._tabs(gap)
         while width and _cells(left) > width and left[1].role != "lit":
             del left[1]  # what is lit is seen, whatever goes
@@ -52,7 +52,7 @@ class TabLine(StatusLine):
             left.append(Part(f"{' ' * gap}{tab.word}", role, f"app.tab({tab.name!r})"))
         return left
 
-    def _machine(self, load: Load | None, board: Board | None, graphs: int, blanks: int) -> tuple[Part, ...]:
+    def _machine(self, load: Load | None, board: Board | None, graphs: int = 2, blanks: int = 3) -> tuple[Part, ...]:
         """A figure each for cores and memory, always at the same place, with so many graphs; the others before them."""
         if load is None:
             return ()
