@@ -110,13 +110,13 @@ async def test_a_line_of_eighty_cells_tells_cores_and_memory_without_their_graph
         stage.now += 1
         app.pull()
         await pilot.pause()
-        assert text_of(pilot).split("\n")[0].rstrip().endswith("History  cpu  42 %   mem    4.0/24 G")
+        assert text_of(pilot).split("\n")[0].rstrip().endswith("History  cpu  42 %  mem    4.0/24 G")
 
 
 async def test_the_graph_of_the_memory_gives_way_before_that_of_the_cores(stage: Stage) -> None:
     load = Load(0.42, 4_000_000_000, 24_000_000_000, (0.4,) * 8, (0.2,) * 8)
     app = DeckApp(replace(stage.app().deck, load=lambda: load), is_pulling=False)
-    async with app.run_test(size=(104, 24)) as pilot:
+    async with app.run_test(size=(113, 24)) as pilot:
         for _ in range(2):
             stage.now += 1
             app.pull()
