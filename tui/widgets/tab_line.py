@@ -30,7 +30,8 @@ class TabLine(StatusLine):
     def show(self, load: Load | None, board: Board | None = None) -> None:
         """Show how busy the machine is (None: nothing is known) and what of it limits the builds of a board."""
         width, left = self.size.width, self._tabs(2)
-        gap = 2 if not width or _cells(left) + 1 + _LEAST_MACHINE <= width else 1  # not by what is shown now: nothing moves
+        has_room = not width or _cells(left) + 1 + _LEAST_MACHINE <= width
+        gap = 2 if has_room else 1  # not by what is shown now: nothing moves
         left = left if gap == 2 else self._tabs(gap)
         while width and _cells(left) > width and left[1].role != "lit":
             del left[1]  # what is lit is seen, whatever goes
