@@ -1,7 +1,7 @@
 """What the last build of a command in a checkout was made of: `inputs/<hash>.json` of the state folder.
 
-One object: `{"schema": 1, "checkout", "command", "at", "files": {path: [ctime_ns, mtime_ns, size, inode, digest]}}`. At most
-MOST_STATES of them, the least recently written go.
+One object: `{"schema": 1, "checkout", "command", "at", "files": {path: [ctime_ns, mtime_ns, size, inode, digest]}}`.
+At most MOST_STATES of them, the least recently written go.
 """
 
 import json
