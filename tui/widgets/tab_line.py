@@ -29,11 +29,11 @@ class TabLine(StatusLine):
 
     def show(self, load: Load | None, board: Board | None = None) -> None:
         """Show how busy the machine is (None: nothing is known) and what of it limits the builds of a board."""
-        width, left = self.size.width, self._tabs(2)
-        has_room = not width or _cells(left) + 1 + _LEAST_MACHINE <= width
+        width = self.size.width or self.app.size.width  # before the first layout: it spans the screen
+        has_room = _cells(self._tabs(2)) + 1 + _LEAST_MACHINE <= width
         gap = 2 if has_room else 1  # not by what is shown now: nothing moves
-        left = left if gap == 2 else self._tabs(gap)
-        while width and _cells(left) > width and left[1].role != "lit":
+        left = self._tabs(gap)
+        while _cells(left) > width and left[1].role != "lit":
             del left[1]  # what is lit is seen, whatever goes
         right: tuple[Part, ...] = (Part(f"{self._note} ", "dim"),)
         room = width - _cells(left) - 1  # one between the tabs and what is at the right
