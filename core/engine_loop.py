@@ -16,6 +16,7 @@ from core.keeper import Keeper
 from core.late_plan import LatePlans
 from core.machine_journal import HostReader, MachineJournal
 from core.native.clean_notes import findings_for
+from core.native.kernel_store import KernelStore
 from core.observer import Observer
 from core.pace import Pace
 from core.paths import Paths
@@ -64,7 +65,7 @@ class Engine:
         self._machine: MachineJournal | None = None
         self._caches = Caches(paths, clock, monotonic)
         self._late = LatePlans(paths, monotonic)
-        self._kernels = KernelWatch(clock, monotonic)
+        self._kernels = KernelWatch(clock, monotonic, KernelStore(paths.cache + "/kernels"))
         self._are_caches_lost = False  # by a look that failed: no run waits for what it would have told
         self._beat_at = -1e9
         self._woke_at = -1e9

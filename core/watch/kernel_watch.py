@@ -12,6 +12,7 @@ from core.clock import Clock
 from core.native.arch import number_of
 from core.native.cubin import Cubin, read_cubin
 from core.native.kept import Image, images_of, ptx_of, source_of
+from core.native.kernel_store import KernelStore, digest_of
 from core.native.ptx import read_ptx
 from core.native.spills import PtxasRun, needs_ptxas, ptxas_argv, ptxas_of, start_ptxas, with_usage, without_stack
 from core.native.usage import parse_usage
@@ -53,20 +54,25 @@ class _Job:
     unsure: list[tuple[Image, Cubin]] = field(default_factory=list)
     """That ptxas is to be asked of."""
     asked: tuple[Image, Cubin] | None = None
+    digest: str = ""
+    """Of what it made; empty: it is no object, or another one by now."""
+    is_read: bool = False
 
     @property
     def is_done(self) -> bool:
         """There is nothing left to do for it."""
-        return not (self.images or self.unsure or self.asked)
+        return self.is_read and not (self.unsure or self.asked)
 
 
 class KernelWatch:
     """Does a little in each turn of the engine."""
 
     def __init__(
-        self, clock: Clock, monotonic: Clock, start: Callable[[tuple[str, ...], str], PtxasRun] = start_ptxas
-    ) -> None:
+        self, clock: Clock, monotonic: Clock, store: KernelStore,
+        start: Callable[[tuple[str, ...], str], PtxasRun] = start_ptxas,
+    ) -> None:  # fmt: skip
         self._clock = clock
+        self._store = store
         self._monotonic = monotonic
         self._start = start
         self._jobs: list[_Job] = []
@@ -113,13 +119,23 @@ class KernelWatch:
         """Read files until the time is up; a call is told of when all of it was read."""
         ends = self._monotonic() + SLICE_S
         for job in self._jobs:
-            if not job.images:
+            if job.is_read:
                 continue
             while job.images and self._monotonic() < ends:
                 self._read(job, job.images.pop(0))
             if job.images:
                 return
-            runs[job.run].note(self._measured(job))
+            job.is_read = True
+            if job.kept.ended.verdict == "hit" and not job.found and job.digest:
+                job.found = {job.kept.ended.source: list(self._store.of(job.digest))}
+            self._tell(job, runs[job.run])
+
+    def _tell(self, job: _Job, run: NotedRun) -> None:
+        """Tell what is known of a call, and keep it for who gets the same object from a cache."""
+        run.note(self._measured(job))
+        if job.digest and not job.unsure and len(job.found) == 1:
+            (kernels,) = job.found.values()
+            self._store.keep(job.digest, [_named(kernel, job) for kernel in kernels[:MAX_KERNELS]])
 
     def _read(self, job: _Job, image: Image) -> None:
         content = _content(_path(job, image.cubin))
@@ -153,8 +169,8 @@ class KernelWatch:
                 self._ptxas.stop()
             self._hear(job, self._ptxas.said() if is_over else "")
             if not job.unsure:
-                runs[job.run].note(self._measured(job))
-        job = next((job for job in self._jobs if job.unsure and not job.images), None)
+                self._tell(job, runs[job.run])
+        job = next((job for job in self._jobs if job.unsure and job.is_read), None)
         if job is not None:
             self._ask(job, job.unsure.pop(0))
 
@@ -186,11 +202,15 @@ class KernelWatch:
 
 def _job(run: str, kept: Kept) -> _Job | None:
     """What there is to do for a call; None: it left nothing."""
-    if kept.ended.code != 0:
-        images: list[Image] = []
-    else:
+    ended, digest = kept.ended, ""
+    images: list[Image] = []
+    if ended.code == 0:
         images = [*images_of(kept.files, kept.sources)] or [*_outputs(kept)]
-    return _Job(run, kept, images) if images or (kept.folder and os.path.isdir(kept.folder)) else None
+        is_object = ended.kind in ("object", "device-object", "fatbin")
+        digest = digest_of(ended.output, ended.output_bytes, ended.at) if is_object and ended.output else ""
+    is_known = bool(images) or (bool(digest) and ended.verdict == "hit")
+    has_folder = bool(kept.folder) and os.path.isdir(kept.folder)
+    return _Job(run, kept, images, digest=digest) if is_known or has_folder else None
 
 
 def _outputs(kept: Kept) -> Iterator[Image]:

@@ -142,7 +142,7 @@ def _end_of(begun: e.NvccStarted, note: dict[str, Any]) -> e.NvccEnded:
         kind=begun.kind,
         began=begun.at,
         elapsed_s=elapsed_s,
-        cpu_s=_seconds(note["user_s"]) + _seconds(note["sys_s"]),
+        cpu_s=_cpu_s(note.get("user_s"), note.get("sys_s")),
         peak_bytes=_number(note.get("peak_bytes")),
         code=_number(note.get("code")),
         signal=_number(note.get("signal")),
@@ -152,6 +152,11 @@ def _end_of(begun: e.NvccStarted, note: dict[str, Any]) -> e.NvccEnded:
         phases=tuple(_phases(note.get("times"), note.get("memory"))),
         is_stale=stale if isinstance(stale, bool) else None,
     )
+
+
+def _cpu_s(user: Any, system: Any) -> float | None:
+    """None: nothing was started, because a cache answered."""
+    return None if user is None or system is None else _seconds(user) + _seconds(system)
 
 
 def _phases(times: Any, memory: Any) -> Iterator[e.Phase]:

@@ -1,11 +1,12 @@
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 
 from core import events as e
+from core.native.kernel_store import MAX_ENTRIES, KernelStore, digest_of
 from core.native.spills import PtxasRun, start_ptxas
 from core.watch import kernel_watch
 from core.watch.kernel_watch import PTXAS_S, WAIT_S, KernelWatch
@@ -52,7 +53,7 @@ class World:
         self.told += [event for event in events if isinstance(event, e.KernelsMeasured)]
 
     def watch(self) -> KernelWatch:
-        return KernelWatch(lambda: self.now, lambda: self.now, self.start)
+        return KernelWatch(lambda: self.now, lambda: self.now, KernelStore(f"{self.folder}/kernels"), self.start)
 
     def start(self, argv: tuple[str, ...], said_path: str) -> PtxasRun:
         self.asked.append(argv)
@@ -286,3 +287,77 @@ def test_a_process_runs_behind_all_others_and_can_be_killed(tmp_path: Path) -> N
     assert run.said() == ""
     with pytest.raises(OSError, match="nowhere"):
         start_ptxas(("/nowhere/ptxas",), str(tmp_path / "said"))
+
+
+# What a cache gives again
+
+
+def test_an_object_that_a_cache_gives_has_the_kernels_that_were_measured_of_it(world: World) -> None:
+    watch, made = world.watch(), world.folder / "k.o"
+    made.write_bytes(b"an object")
+    world.now = made.stat().st_mtime
+    world.leave("sm_80-13.0")
+    end = replace(ended("7-1", output=str(made)), at=world.now, output_bytes=9)
+    world.kept[0] = world.kept[0]._replace(ended=end)
+    watch.work({"r": world})
+    world.answer()
+    watch.work({"r": world})
+    elsewhere = world.folder / "other" / "k.o"
+    elsewhere.parent.mkdir()
+    elsewhere.write_bytes(b"an object")
+    hit = replace(end, call="9-1", output=str(elsewhere), verdict="hit", at=elsewhere.stat().st_mtime, source="/v/k.cu")
+    world.kept.append(Kept(hit, ("/v/k.cu",), ("sm_80",), "", "", ()))
+    world.watch().work({"other": world})
+    told = world.told[-1]
+    assert (told.call, told.source) == ("9-1", "/v/k.cu")
+    assert [kernel._replace(compile_s=None) for kernel in world.told[-2].kernels] == list(told.kernels)
+    assert spills(told)[2] == (32, 36)
+
+
+def test_an_object_that_nobody_measured_has_no_kernels(world: World) -> None:
+    made = world.folder / "k.o"
+    made.write_bytes(b"another")
+    hit = replace(ended("9-1", output=str(made)), verdict="hit", output_bytes=7, at=made.stat().st_mtime)
+    world.kept.append(Kept(hit, ("/w/k.cu",), ("sm_80",), "", "", ()))
+    watch = world.watch()
+    watch.work({"r": world})
+    assert world.told == []
+    assert not watch.holds("r")
+
+
+def test_an_object_that_was_changed_since_is_not_the_calls(tmp_path: Path) -> None:
+    made = tmp_path / "k.o"
+    made.write_bytes(b"12345")
+    at = made.stat().st_mtime
+    assert len(digest_of(str(made), 5, at)) == 48
+    assert digest_of(str(made), 6, at) == digest_of(str(made), None, at) == digest_of(str(made), 5, at - 1) == ""
+    assert digest_of(str(tmp_path), 5, at) == digest_of(str(tmp_path / "none"), 5, at) == ""
+    os.mkfifo(tmp_path / "pipe")
+    assert digest_of(str(tmp_path / "pipe"), 5, at) == ""
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"", b"{}", b"[]", b"\xff", b'{"schema": 1, "kernels": 3}', b'{"schema": 1, "kernels": [["k"]]}',
+        b'{"schema": 2, "kernels": []}', b'{"schema": 1, "kernels": [["k", 3]]}',
+        b'{"schema": 1, "kernels": [["k", "sm_80", "many"]]}', b"[" * 100_000,
+    ],
+)  # fmt: skip
+def test_an_entry_of_the_store_that_is_damaged_says_nothing(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "d.json").write_bytes(content)
+    assert KernelStore(str(tmp_path)).of("d") == ()
+
+
+def test_the_store_keeps_its_limit_and_minds_no_place_it_cannot_write_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.native.kernel_store.MAX_ENTRIES", 5)
+    store = KernelStore(str(tmp_path / "kernels"))
+    for number in range(101):
+        store.keep(f"{number:03}", [e.Kernel("k", "sm_80", number)])
+    assert len(os.listdir(tmp_path / "kernels")) == 5
+    assert store.of("100") == (e.Kernel("k", "sm_80", 100),)
+    assert MAX_ENTRIES == 2000
+    (tmp_path / "file").touch()
+    KernelStore(str(tmp_path / "file")).keep("d", [])

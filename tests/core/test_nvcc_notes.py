@@ -155,6 +155,13 @@ def test_what_is_no_file_has_no_name(tmp_path: Path) -> None:
     assert blob_of(str(tmp_path / "pipe")) == hashlib.sha1(b"blob 0\0").hexdigest()  # nobody waits for a writer
 
 
+def test_an_answer_of_the_cache_took_no_time_of_anybody(tmp_path: Path) -> None:
+    hit = over(verdict="hit", user_s=None, sys_s=None, peak_bytes=None, times=[], memory=[])
+    (_, end) = NvccNotes(str(notes_of(tmp_path, begun(), hit))).poll()
+    assert isinstance(end, e.NvccEnded)
+    assert (end.verdict, end.cpu_s, end.peak_bytes, end.phases) == ("hit", None, None, ())
+
+
 # Ends that nobody notes
 
 
