@@ -29,7 +29,10 @@ _HEADING = (
     )), "file", "agent",
 )  # fmt: skip
 _EMPTY = "\n".join(words.NO_KERNELS)
-_NONE_OF_RUN = "No kernel is known of this run: it did not call nvcc, what it made held no code, or a cache gave what nobody measured."
+_NONE_OF_RUN = (
+    "No kernel is known of this run: it did not call nvcc, what it made held no code, or a cache gave what nobody "
+    "measured."
+)
 
 
 def main(argv: list[str]) -> int:
