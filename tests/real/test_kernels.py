@@ -351,3 +351,16 @@ def test_names_of_kernels_are_those_of_cxxfilt(bench: Bench) -> None:
     shown = subprocess.run(["c++filt", "-p", *names], capture_output=True, text=True, check=True).stdout.splitlines()
     for name, expected in zip(names, shown, strict=True):
         assert demangle(name) == expected.replace("(anonymous namespace)", "(anonymous)").replace("> >", ">>")
+
+
+def test_an_object_that_the_cache_gives_has_its_kernels(bench: Bench) -> None:
+    cache = {"DECK_NVCC_CACHE": os.path.join(bench.deck.folder, "nvcc-cache")}
+    words = ("-arch", "sm_90", "-maxrregcount", "24", "-c", "k.cu", "-o", "k.o")
+    said = bench.said(*words[:-1], "apart/k.o")
+    bench.env |= cache
+    bench.build(*words)
+    (bench.folder / "k.o").unlink()
+    bench.build(*words)
+    runs = [run for _, run in sorted(Reader(Paths(bench.deck.state, ""), wall_clock).read_all().runs.items())]
+    assert [end.verdict for run in runs for end in run.nvcc_ends] == ["miss", "hit"]
+    compare(bench.kernels(runs[1].run), said)
