@@ -40,7 +40,7 @@ def main(argv: list[str]) -> int:
     return common.guarded(_main, argv)
 
 
-def _main(argv: list[str]) -> int:
+def _parser() -> common.Parser:
     parser = common.make_parser(
         "kernels",
         "Kernels as they were compiled last, in the last 24 hours, or by one run: registers, spills, shared memory, "
@@ -56,7 +56,11 @@ def _main(argv: list[str]) -> int:
         action="store_true",
         help="compile PTX that has no figures yet with ptxas, into nothing, and say them",
     )
-    given = parser.parse_args(argv)
+    return parser
+
+
+def _main(argv: list[str]) -> int:
+    given = _parser().parse_args(argv)
     paths = common.user_paths()
     listing.bring_up_to_date(paths)
     run = resolve_run(paths, given.run) if given.run else None
