@@ -125,7 +125,8 @@ fn words_of(call: &Call, name: &str) -> Vec<Vec<u8>> {
 fn is_host_word(word: &[u8]) -> bool {
     let begins = |starts: &[&[u8]]| starts.iter().any(|start| word.starts_with(start));
     let is_pattern = word.iter().any(|byte| matches!(byte, b'*' | b'?' | b'[' | b'~' | b';' | b'&' | b'|' | b'<' | b'>' | b'('));
-    begins(&HOST) && !begins(&NOT_HOST) && !is_pattern
+    let is_colour = word.starts_with(b"-fdiagnostics-color");
+    begins(&HOST) && (!begins(&NOT_HOST) || is_colour) && !is_pattern
 }
 
 /// The folders that the call itself says headers are searched in, as it spells them.
