@@ -90,9 +90,7 @@ class World:
     def __init__(self, folder: str, toolkit: str, dice: random.Random) -> None:
         self.folder, self.dice, self.count = folder, dice, 0
         self.toolkits = [toolkit, folder + "/toolkit"]
-        shutil.copytree(toolkit, self.toolkits[1], symlinks=True, copy_function=_link)
-        self._own(self.toolkits[1] + "/bin/nvcc.profile")
-        self._own(self.toolkits[1] + "/include/vector_types.h")
+        shutil.copytree(toolkit, self.toolkits[1], symlinks=True)
         for name in WORKTREES:
             os.makedirs(f"{self.root(name)}/.git")
             for path, text in FILES.items():
@@ -103,11 +101,6 @@ class World:
     def root(self, worktree: str) -> str:
         """The folder of a worktree."""
         return f"{self.folder}/{worktree}"
-
-    def _own(self, path: str) -> None:
-        """A copy instead of a hard link."""
-        shutil.copy2(path, path + ".own")
-        os.replace(path + ".own", path)
 
     def write(self, path: str, text: str) -> None:
         """A file with this text, written anew in its place."""
@@ -159,13 +152,6 @@ _SHADOW_TEXTS = {
     "vector_types.h": "#include_next <vector_types.h>\n#define SHADOW VALUE\n",
     "host_runtime.h": "#include_next <crt/host_runtime.h>\nstatic int shadow = VALUE;\n",
 }  # fmt: skip
-
-
-def _link(source: str, target: str) -> None:
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copy2(source, target)
 
 
 def settle() -> None:
