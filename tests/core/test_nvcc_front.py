@@ -210,9 +210,9 @@ def test_a_script_that_looks_for_the_next_nvcc_is_not_called_again(world: World)
 
 
 def test_a_cache_under_the_name_of_nvcc_finds_the_real_one(world: World) -> None:
-    program(world.folder / "ccache", "#!/bin/sh\nenv > env\nexec true\n")
+    program(world.folder / "caches/bin/ccache", "#!/bin/sh\nenv > env\nexec true\n")
     (world.folder / "links").mkdir()
-    (world.folder / "links/nvcc").symlink_to("../ccache")
+    (world.folder / "links/nvcc").symlink_to("../caches/bin/ccache")
     inside = world._replace(env={**world.env, "PATH": f"{world.folder}/links:{world.env['PATH']}"})
     inside.call("-c", "k.cu")
     seen = dict(line.split("=", 1) for line in (world.folder / "src/env").read_text().splitlines())

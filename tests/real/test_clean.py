@@ -141,6 +141,7 @@ def test_without_a_terminal_the_shims_clean_is_cargos(deck: Deck, workspace: Pat
     assert left[0] == left[1]
 
 
+@pytest.mark.long
 def test_a_clean_is_noted_and_the_run_that_pays_for_it_says_so(deck: Deck, workspace: Path) -> None:
     env = shim_env(deck)
     for _ in range(2):
@@ -204,6 +205,7 @@ def test_nothing_is_removed_while_somebody_builds_there(deck: Deck, workspace: P
     assert not (workspace / "target").exists()
 
 
+@pytest.mark.long
 def test_who_builds_is_said_of_a_cargo_that_is_not_ours_too(deck: Deck, workspace: Path) -> None:
     path = Path(deck.folder, "gate")
     os.mkfifo(path)
@@ -218,6 +220,7 @@ def test_who_builds_is_said_of_a_cargo_that_is_not_ours_too(deck: Deck, workspac
     assert not (workspace / "target").exists()
 
 
+@pytest.mark.long
 def test_an_agents_own_target_dir_is_cleaned_and_the_others_left(deck: Deck, workspace: Path) -> None:
     path = start_held(deck, workspace)
     assert deck.run("build", "--agent", "claude-2", cwd=str(workspace)).returncode == 0
@@ -248,6 +251,7 @@ def test_on_a_terminal_nothing_goes_before_a_number_is_typed(deck: Deck, workspa
     assert (shown.status, (workspace / "target").exists()) == (0, False)
 
 
+@pytest.mark.long
 def test_a_workspace_that_was_moved_is_mended_by_removing_one_folder(deck: Deck, workspace: Path) -> None:
     (workspace / "kern/native/CMakeLists.txt").write_text(_LISTS)
     (workspace / "kern/native/one.c").write_text("int one(void) { return 1; }\n")
@@ -278,6 +282,7 @@ def test_a_workspace_that_was_moved_is_mended_by_removing_one_folder(deck: Deck,
     assert (folder / "libnative.a").exists()
 
 
+@pytest.mark.long
 def test_a_clean_of_one_cmake_folder_has_a_script_that_cargo_takes_for_done_run_again(
     deck: Deck, workspace: Path
 ) -> None:
@@ -309,6 +314,7 @@ fn main() {
 """
 
 
+@pytest.mark.long
 def test_a_symbol_whose_source_was_not_compiled_again_is_mended_by_cleaning_that_package(
     deck: Deck, workspace: Path
 ) -> None:

@@ -208,6 +208,7 @@ def test_however_a_watch_ends_nothing_of_its_build_is_left(
     assert (sleepy / "target").exists()
 
 
+@pytest.mark.long
 def test_a_watch_that_was_started_by_a_program_ends_with_it_once_the_build_is_over(deck: Deck, package: Path) -> None:
     child = subprocess.Popen([COMMAND, "watch", "--with-caller", "--json"], cwd=package, env=deck.env,
                              stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # fmt: skip
@@ -221,6 +222,7 @@ def test_a_watch_that_was_started_by_a_program_ends_with_it_once_the_build_is_ov
     assert [(one["event"], one.get("code")) for one in told] == [("ended", 0), ("over", None)]
 
 
+@pytest.mark.long
 def test_what_make_builds_is_watched_by_the_dependencies_that_compilers_wrote(
     deck: Deck, watch: Callable[..., Watched]
 ) -> None:
