@@ -81,6 +81,10 @@ class Ask(NamedTuple):
         source = f"{root}/src/{self.kernel}.cu" if self.is_absolute else f"src/{self.kernel}.cu"
         folders = [f"-I{root}/early", "-Iinc"] if self.is_absolute else ["-Iearly", "-I", "inc"]
         flags = [word.format(out=out) for word in self.flags]
+        if "-G" in flags:
+            flags.append("--no-compress")  # cubins then have names of temporary files: packed, nobody could mask them
+        if "-g" in flags and self.kind in ("-c", "-dc"):
+            flags.remove("-g")  # nvcc makes another object each time
         return [self.kind, f"-arch={self.arch}", *folders, *flags, source, "-o", out]
 
 

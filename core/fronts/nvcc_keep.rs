@@ -70,8 +70,9 @@ pub fn store(mut pending: Pending, call: &Call, ended: &Ended) -> Outcome {
         let _ = fs::remove_file(path);
     }
     if let Some(expected) = pending.expected.take() {
-        outcome.is_stale = (ended.status == 0).then(|| pending.differs(&expected));
-        if outcome.is_stale != Some(false) {
+        let may_compare = ended.status == 0 && pending.plan.is_comparable;
+        outcome.is_stale = may_compare.then(|| pending.differs(&expected));
+        if outcome.is_stale == Some(true) || ended.status != 0 {
             pending.forget(&expected.entry);
         }
     }

@@ -6,7 +6,9 @@ use crate::digest::{Digest, Hasher};
 use crate::nvcc_args::{Call, Kind};
 use crate::nvcc_files::read_small;
 use crate::nvcc_place::Place;
-use crate::nvcc_words::{has_debug_information, include_folders, is_for_this_processor, why_not};
+use crate::nvcc_words::{
+    has_debug_information, has_device_debug, has_host_debug, include_folders, is_for_this_processor, why_not,
+};
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -55,6 +57,8 @@ pub struct Plan {
     pub folders: Vec<PathBuf>,
     /// Whatever else is known: outputs hold paths.
     pub is_bound: bool,
+    /// Two outputs of the same differ by names of temporary files alone, and those can be seen.
+    pub is_comparable: bool,
 }
 
 /// The plan for a call, or why the cache has nothing to do with it.
@@ -73,6 +77,7 @@ pub fn plan(call: &Call) -> Result<Plan, String> {
         target: target(call),
         folders: include_folders(call),
         is_bound: has_debug_information(call),
+        is_comparable: is_comparable(call),
         source,
         place,
     })
@@ -98,6 +103,11 @@ fn key(call: &Call, place: &Place) -> Result<Digest, String> {
     for (name, value) in variables() {
         hasher.add_part(name.as_bytes());
         hasher.add_part(&place.shorten_list(value.as_bytes()));
+    }
+    if has_device_debug(call) {
+        // ptxas notes its command line, and so the name of a cubin, in it. Source: nvcc 13.0.
+        let names = call.outputs().iter().filter_map(|path| path.file_name().map(OsStr::to_owned)).collect::<Vec<_>>();
+        names.iter().for_each(|name| hasher.add_part(name.as_bytes()));
     }
     add_machine(call, &mut hasher)?;
     Ok(hasher.end())
@@ -188,6 +198,15 @@ fn bound(key: &Digest, place: &Place) -> Digest {
     let named = env::var_os("PWD").filter(|named| identity(Path::new(named)) == identity(&place.cwd));
     hasher.add_part(named.unwrap_or_default().as_bytes()); // another one is not taken for the folder's name
     hasher.end()
+}
+
+/// With device debug information, names of temporary files are in the cubins; where those are packed, nobody sees them.
+/// With that of the host, texts of an object lie in another order each time.
+fn is_comparable(call: &Call) -> bool {
+    let is_packed = !call.has("no-compress") && call.value("compress-mode") != Some(OsStr::new("none"));
+    let has_packed = matches!(call.kind, Kind::Object | Kind::DeviceObject | Kind::Fatbin);
+    let is_host = call.kind != Kind::Fatbin && has_host_debug(call);
+    !(has_packed && (is_host || (has_device_debug(call) && is_packed)))
 }
 
 /// As nvcc 13.0 writes it: what was given, without escapes, else the source's name with `.o`, whatever is made.

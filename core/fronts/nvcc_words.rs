@@ -155,6 +155,17 @@ pub fn has_debug_information(call: &Call) -> bool {
         || host_words(call).iter().chain(&tools.collect::<Vec<_>>()).any(is_debug)
 }
 
+/// Code for the GPU is made with debug information.
+pub fn has_device_debug(call: &Call) -> bool {
+    let is_debug = |word: &Vec<u8>| word.starts_with(b"-g") || has(word, b"debug");
+    call.has("device-debug") || words_of(call, "ptxas-options").iter().any(is_debug)
+}
+
+/// Code for the host is.
+pub fn has_host_debug(call: &Call) -> bool {
+    call.has("debug") || host_words(call).iter().any(|word| word.starts_with(b"-g"))
+}
+
 /// What is made depends on the processor that compiles.
 pub fn is_for_this_processor(call: &Call) -> bool {
     host_words(call).iter().any(|word| has(word, b"=native"))

@@ -112,7 +112,7 @@ def test_a_hit_is_what_nvcc_writes_wherever_it_goes(world: World, kind: str) -> 
 @pytest.mark.parametrize(
     "words",
     [
-        ("-ptx", "src/named.cu", "-lineinfo"), ("-cubin", "src/k.cu", "-G"), ("-c", "src/k.cu", "-g"),
+        ("-ptx", "src/named.cu", "-lineinfo"), ("-cubin", "src/k.cu", "-G"),
         ("-c", "src/named.cu", "--threads", "2", *_TWO_ARCHS), ("-c", "src/k.cu", "--split-compile", "2", "-rdc=true"),
         ("-ptx", "with blank/k 1.cu"), ("-ptx", "-optf", "options", "src/k.cu"),
         ("-ptx", "-include", "pre.cuh", "src/k.cu"), ("-c", "src/parts.cu", "-Iinc", "-Xcompiler", "-fPIC,-O2"),
@@ -207,6 +207,21 @@ def test_verify_mode_agrees_with_nvcc(world: World) -> None:
         through(world, world.root, *words)
         call = world.call(*words, env={"DECK_NVCC_VERIFY": "1"})
         assert (call.verdict, call.note["stale"]) == ("miss", False)
+
+
+def test_a_cubin_that_has_its_own_name_is_good_under_that_name(world: World) -> None:
+    for name in ("a.cubin", "b.cubin", "out/a.cubin"):
+        words = ("-cubin", "-G", "src/k.cu", "-o", name)
+        call, made = through(world, world.root, *words)
+        assert (call.verdict, made) == ("hit" if name == "out/a.cubin" else "miss", plain(world, world.root, *words))
+
+
+@pytest.mark.parametrize("flag", ["-G", "-g", "-Xcompiler=-g3"])
+def test_what_nvcc_makes_differently_each_time_is_not_called_stale(world: World, flag: str) -> None:
+    words = ("-c", flag, "src/named.cu", "-o", "k.o")
+    through(world, world.root, *words)
+    assert world.call(*words, env={"DECK_NVCC_VERIFY": "1"}).note["stale"] is None
+    assert world.call(*words).verdict == "hit"
 
 
 def test_variables_that_nvccs_profile_takes_over_are_part_of_the_question(world: World) -> None:
