@@ -46,7 +46,9 @@ impl Made<'_> {
         let texts = self.temporaries.iter().filter(|file| file.name.ends_with(".ii"));
         let mut found = BTreeSet::new();
         for text in texts.filter_map(|file| read_whole(&file.file).ok()) {
-            found.extend(text.split(|byte| *byte == b'\n').filter_map(entered_file));
+            let markers = find_all(&text, b"\n# ").map(|at| &text[at + 1..]);
+            let lines = markers.map(|rest| rest.split(|byte| *byte == b'\n').next().unwrap_or_default());
+            found.extend(lines.filter_map(entered_file));
         }
         found
     }

@@ -11,7 +11,7 @@ use crate::nvcc_place::{find_all, normal};
 use crate::nvcc_store::{Note, MAX_OBJECT_BYTES};
 use crate::nvcc_tools::{find_tools, Tools};
 use crate::nvcc_watch::Temporary;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -53,13 +53,6 @@ struct Closure {
     contents: Vec<(PathBuf, Digest)>,
     /// A file below the base is spelled by its whole path.
     has_absolute_names: bool,
-}
-
-impl Closure {
-    fn has(&self, file: &Path) -> bool {
-        let file = normal(file);
-        self.contents.iter().any(|(path, _)| normal(path) == file)
-    }
 }
 
 /// Keep the outcome of a call, and compare it in verify mode.
@@ -107,7 +100,9 @@ impl Pending {
             wanted: tools.wanted,
             has_absolute_names: closure.has_absolute_names,
         };
-        if let Some(file) = made.entered().iter().find(|file| !closure.has(&call.at(OsStr::from_bytes(file)))) {
+        let known: HashSet<PathBuf> = closure.contents.iter().map(|(path, _)| normal(path)).collect();
+        let is_known = |file: &&Vec<u8>| known.contains(&normal(&call.at(OsStr::from_bytes(file))));
+        if let Some(file) = made.entered().iter().find(|file| !is_known(file)) {
             return Err(format!("the depfile has no {}", String::from_utf8_lossy(file)));
         }
         let tie = if self.plan.is_bound { Tie::Bound("it has debug information") } else { made.tie() };
