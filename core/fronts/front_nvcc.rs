@@ -26,6 +26,7 @@ mod nvcc_pending;
 mod nvcc_phase;
 mod nvcc_place;
 mod nvcc_program;
+mod nvcc_read;
 mod nvcc_store;
 mod nvcc_times;
 mod nvcc_tools;

@@ -94,31 +94,10 @@ pub fn look_up(call: &Call) -> Answer {
     if let Some(why) = why_no_depfile(&call.tool, &store) {
         return Answer::Bypass(why);
     }
-    let own_depfile = if plan.depfile.is_none() { depfile_place(&store) } else { None };
-    if plan.depfile.is_none() && own_depfile.is_none() {
-        return Answer::Bypass("nvcc cannot be told where its depfile goes".to_owned());
+    match Pending::new(call, plan, store) {
+        Some(pending) => pending.ask(),
+        None => Answer::Bypass("nvcc cannot be told where its depfile goes".to_owned()),
     }
-    let mut pending = Pending {
-        why: String::new(),
-        before: Before::now(call, &plan),
-        files: Files::new(read_signatures(&store, &plan)),
-        own_depfile,
-        expected: None,
-        plan,
-        store,
-    };
-    match pending.find() {
-        Ok(found) if env::var_os("DECK_NVCC_VERIFY").is_some_and(|value| value == "1") => {
-            pending.why = "it is verified".to_owned();
-            pending.expected = Some(found);
-        }
-        Ok(found) => match pending.deliver(found) {
-            Ok(hit) => return Answer::Hit(hit),
-            Err(why) => pending.why = why,
-        },
-        Err(why) => pending.why = why,
-    }
-    Answer::Miss(Box::new(pending))
 }
 
 /// `NVCC_APPEND_FLAGS` is parted by blanks, and has to end outside of quotes.
@@ -136,6 +115,35 @@ fn depfile_place(store: &Store) -> Option<PathBuf> {
 }
 
 impl Pending {
+    fn new(call: &Call, plan: Plan, store: Store) -> Option<Pending> {
+        let own_depfile = if plan.depfile.is_none() { depfile_place(&store) } else { None };
+        (plan.depfile.is_some() || own_depfile.is_some()).then(|| Pending {
+            why: String::new(),
+            before: Before::now(call, &plan),
+            files: Files::new(read_signatures(&store, &plan)),
+            own_depfile,
+            expected: None,
+            plan,
+            store,
+        })
+    }
+
+    fn ask(mut self) -> Answer {
+        let verifies = env::var_os("DECK_NVCC_VERIFY").is_some_and(|value| value == "1");
+        match self.find() {
+            Ok(found) if verifies => {
+                self.why = "it is verified".to_owned();
+                self.expected = Some(found);
+            }
+            Ok(found) => match self.deliver(found) {
+                Ok(hit) => return Answer::Hit(hit),
+                Err(why) => self.why = why,
+            },
+            Err(why) => self.why = why,
+        }
+        Answer::Miss(Box::new(self))
+    }
+
     /// What was made of the same, or why nothing was.
     fn find(&mut self) -> Result<Found, String> {
         let Some(text) = self.store.note(Note::Manifest, &self.plan.key) else {
@@ -208,7 +216,8 @@ impl Judge<'_> {
         }
         let place = &self.pending.plan.place;
         let first: Vec<PathBuf> = entry.tool_folders.iter().map(|folder| place.expand(folder)).collect();
-        let is_found = |(name, path): &&(Vec<u8>, Vec<u8>)| resolve(OsStr::from_bytes(name), &first) == Some(place.expand(path));
+        let found = |name: &[u8]| resolve(OsStr::from_bytes(name), &first);
+        let is_found = |(name, path): &&(Vec<u8>, Vec<u8>)| found(name) == Some(place.expand(path));
         if let Some((name, _)) = entry.tools.iter().find(|tool| !is_found(tool)) {
             return Some(format!("{} is another one", String::from_utf8_lossy(name)));
         }
@@ -231,7 +240,7 @@ impl Judge<'_> {
         let (path, digest) = &self.manifest.files[at as usize];
         let path = self.pending.plan.place.expand(path);
         let content = self.pending.files.content(&path, &self.pending.store);
-        let is_same = content.is_some_and(|content| content.digest == *digest);
+        let is_same = content.is_some_and(|content| self.pending.plan.digest(&content) == *digest);
         self.files.insert(at, is_same);
         is_same
     }
@@ -271,8 +280,8 @@ fn signatures_name(plan: &Plan) -> Digest {
 fn read_signatures(store: &Store, plan: &Plan) -> HashMap<PathBuf, (crate::nvcc_files::Signature, Digest)> {
     let read = |text: Vec<u8>| {
         let mut reader = Reader::new(&text);
-        let one = |reader: &mut Reader| Some((PathBuf::from(OsString::from_vec(reader.owned()?)), (reader.signature()?, reader.digest()?)));
-        reader.list(one)
+        let path = |reader: &mut Reader| Some(PathBuf::from(OsString::from_vec(reader.owned()?)));
+        reader.list(|reader| Some((path(reader)?, (reader.signature()?, reader.digest()?))))
     };
     store.note(Note::Signatures, &signatures_name(plan)).and_then(read).unwrap_or_default().into_iter().collect()
 }

@@ -98,7 +98,8 @@ fn has_hidden_question(text: &[u8]) -> bool {
         let is_asked = rest.trim_ascii_start().starts_with(b"(") && literal(rest).is_none();
         let start = text[..at].iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
         let line = text[start..at].to_ascii_lowercase();
-        let defined = line.trim_ascii_start().strip_prefix(b"#").and_then(|line| line.trim_ascii_start().strip_prefix(b"define"));
+        let directive = line.trim_ascii_start().strip_prefix(b"#").unwrap_or_default();
+        let defined = directive.trim_ascii_start().strip_prefix(b"define");
         let is_handed_on = defined.is_some_and(|line| find_all(line, b"has_include").next().is_some());
         is_asked && !is_handed_on
     })
@@ -255,7 +256,8 @@ impl Search<'_> {
     /// How each file may be named in an include: its path below each folder that is searched.
     fn spellings(&self) -> BTreeSet<Vec<u8>> {
         let mut folders: BTreeSet<Vec<u8>> = BTreeSet::new();
-        let read_from = self.files.iter().filter_map(|file| self.cwd.join(OsStr::from_bytes(file)).parent().map(Path::to_owned));
+        let paths = self.files.iter().map(|file| self.cwd.join(OsStr::from_bytes(file)));
+        let read_from = paths.filter_map(|path| path.parent().map(Path::to_owned));
         for folder in self.all_folders().into_iter().chain(read_from) {
             folders.insert(without_slash(folder.as_os_str().as_bytes()));
             folders.insert(without_slash(normal(&folder).as_os_str().as_bytes()));
@@ -299,7 +301,8 @@ fn add_probes(folder: &Path, tree: &Tree, found: &mut HashMap<Vec<u8>, Probe>) -
     let names: Vec<Vec<u8>> = names.into_iter().collect();
     match states(folder, &names) {
         Ok(now) => {
-            let there: BTreeSet<Vec<u8>> = names.iter().zip(&now).filter(|(_, state)| **state != NOTHING).map(|(name, _)| name.clone()).collect();
+            let pairs = names.iter().cloned().zip(&now);
+            let there: BTreeSet<Vec<u8>> = pairs.filter(|(_, state)| **state != NOTHING).map(|(name, _)| name).collect();
             found.insert(key.clone(), Probe { folder: key, names: Rc::new(names), found: now });
             for (name, below) in tree.below.iter().filter(|(name, below)| there.contains(*name) && !below.below.is_empty()) {
                 let inner = folder.join(OsStr::from_bytes(name));

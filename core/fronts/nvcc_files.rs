@@ -157,7 +157,9 @@ impl Files {
     pub fn remember_seen(&mut self) {
         self.remembered.clear();
         let seen = std::mem::take(&mut self.seen);
-        seen.iter().filter_map(|(path, content)| Some((path, (*content)?))).for_each(|(path, content)| self.remember(path, &content));
+        for (path, content) in &seen {
+            content.iter().for_each(|content| self.remember(path, content));
+        }
         self.seen = seen;
     }
 

@@ -4,10 +4,10 @@
 
 use crate::digest::{Digest, Hasher};
 use crate::nvcc_args::{Call, Kind};
-use crate::nvcc_files::read_small;
+use crate::nvcc_files::{read_small, Content};
 use crate::nvcc_place::Place;
 use crate::nvcc_words::{
-    has_debug_information, has_device_debug, has_host_debug, include_folders, is_for_this_processor, why_not,
+    has_debug_information, has_device_debug, has_host_debug, has_lines, include_folders, is_for_this_processor, why_not,
 };
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -32,8 +32,8 @@ const READ: [&str; 42] = [
     "CLANG_CONFIG_FILE_SYSTEM_DIR",
 ];
 const READ_STARTS: [&str; 17] = [
-    "NVCC", "NV_", "NVVM", "NVIDIA_", "NVLINK", "NVASM", "NVDISASM", "CICC", "LIBNVVM", "LLVM_", "EDG_", "GCC", "CCC_", "LC_", "DUMP_",
-    "AS_SECURE", "LD_BIND",
+    "NVCC", "NV_", "NVVM", "NVIDIA_", "NVLINK", "NVASM", "NVDISASM", "CICC", "LIBNVVM", "LLVM_", "EDG_", "GCC", "CCC_",
+    "LC_", "DUMP_", "AS_SECURE", "LD_BIND",
 ];
 /// Of it, what says nothing of how code is made.
 const NOT_READ: [&str; 2] = ["NVIDIA_VISIBLE_DEVICES", "NVIDIA_DRIVER_CAPABILITIES"];
@@ -59,6 +59,21 @@ pub struct Plan {
     pub is_bound: bool,
     /// Two outputs of the same differ by names of temporary files alone, and those can be seen.
     pub is_comparable: bool,
+    /// Outputs hold the times of files: ptxas writes them into the table of lines. Source: nvcc 13.0.
+    pub is_timed: bool,
+}
+
+impl Plan {
+    /// What a file is told apart by.
+    pub fn digest(&self, content: &Content) -> Digest {
+        if !self.is_timed {
+            return content.digest;
+        }
+        let mut hasher = Hasher::default();
+        hasher.add(&content.digest);
+        hasher.add(&(content.signature[3] / 1_000_000_000).to_le_bytes());
+        hasher.end()
+    }
 }
 
 /// The plan for a call, or why the cache has nothing to do with it.
@@ -78,6 +93,7 @@ pub fn plan(call: &Call) -> Result<Plan, String> {
         folders: include_folders(call),
         is_bound: has_debug_information(call),
         is_comparable: is_comparable(call),
+        is_timed: call.kind != Kind::Ptx && has_lines(call),
         source,
         place,
     })
@@ -118,7 +134,10 @@ fn real(tool: &Path) -> OsString {
 }
 
 fn option_value(name: &str, value: &OsStr, place: &Place) -> Vec<u8> {
-    let shorten_each = |value: &[u8]| value.split(|byte| *byte == b',').map(|part| shorten_word(part, place)).collect::<Vec<_>>().join(&b',');
+    let shorten_each = |value: &[u8]| {
+        let parts = value.split(|byte| *byte == b',').map(|part| shorten_word(part, place));
+        parts.collect::<Vec<_>>().join(&b',')
+    };
     match name {
         _ if NAMES_OUTPUT.contains(&name) => Vec::new(),
         _ if NAMES_PATH.contains(&name) || name == "compiler-options" => shorten_each(value.as_bytes()),
@@ -170,7 +189,8 @@ fn add_machine(call: &Call, hasher: &mut Hasher) -> Result<(), String> {
 /// What the driver says of itself and of each GPU; None: nothing.
 fn gpus() -> Option<Vec<u8>> {
     let mut found = read_small(Path::new("/proc/driver/nvidia/version"), MAX_SAID_BYTES).ok()?;
-    let mut folders: Vec<PathBuf> = fs::read_dir("/proc/driver/nvidia/gpus").ok()?.flatten().map(|entry| entry.path()).collect();
+    let entries = fs::read_dir("/proc/driver/nvidia/gpus").ok()?;
+    let mut folders: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
     folders.sort();
     for folder in &folders {
         found.extend(read_small(&folder.join("information"), MAX_SAID_BYTES).ok()?);

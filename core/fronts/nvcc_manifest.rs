@@ -105,7 +105,8 @@ impl Manifest {
         })?;
         let entries = reader.list(read_entry)?;
         let is_whole = |entry: &Entry| {
-            entry.files.iter().chain(&entry.own).all(|at| (*at as usize) < files.len()) && entry.probes.iter().all(|at| (*at as usize) < probes.len())
+            let is_below = |list: &[u32], length: usize| list.iter().all(|at| (*at as usize) < length);
+            is_below(&entry.files, files.len()) && is_below(&entry.own, files.len()) && is_below(&entry.probes, probes.len())
         };
         entries.iter().all(is_whole).then_some(())?;
         Some(Manifest { files, probes, entries })

@@ -95,7 +95,8 @@ fn note_name(program: &Path, is_host: bool, libraries: &str) -> Option<Digest> {
     hasher.add_part(&[u8::from(is_host)]);
     hasher.add_part(libraries.as_bytes());
     signature(&program.metadata().ok()?).iter().for_each(|number| hasher.add_part(&number.to_le_bytes()));
-    for (name, value) in crate::nvcc_key::variables().into_iter().chain([("PATH".into(), env::var_os("PATH").unwrap_or_default())]) {
+    let path = ("PATH".into(), env::var_os("PATH").unwrap_or_default());
+    for (name, value) in crate::nvcc_key::variables().into_iter().chain([path]) {
         hasher.add_part(name.as_bytes());
         hasher.add_part(value.as_bytes());
     }
@@ -153,7 +154,8 @@ fn loader_of(program: &Path) -> Option<PathBuf> {
     const INTERPRETER: u64 = 3;
     let mut head = Vec::new();
     File::open(program).ok()?.take(HEAD_BYTES).read_to_end(&mut head).ok()?;
-    (head.starts_with(b"\x7fELF\x02") && head.get(5) == Some(&(if cfg!(target_endian = "big") { 2 } else { 1 }))).then_some(())?;
+    let order = if cfg!(target_endian = "big") { 2 } else { 1 };
+    (head.starts_with(b"\x7fELF\x02") && head.get(5) == Some(&order)).then_some(())?;
     let number = |at: usize, size: usize| {
         let bytes = head.get(at..at.checked_add(size)?)?;
         let mut whole = [0; 8];
@@ -195,7 +197,8 @@ fn add_host_parts(program: &Path, libraries: &str, parts: &mut Parts) {
 
 /// The lines that begin with a blank between `#include "..." search starts here:` and `End of search list.`
 fn searched(said: &str) -> Vec<PathBuf> {
-    let lines = said.lines().skip_while(|line| !line.contains("search starts here")).take_while(|line| *line != "End of search list.");
+    let lines = said.lines().skip_while(|line| !line.contains("search starts here"));
+    let lines = lines.take_while(|line| *line != "End of search list.");
     lines.filter_map(|line| line.strip_prefix(' ')).map(PathBuf::from).collect()
 }
 

@@ -204,7 +204,8 @@ fn write_fresh(path: &Path, pieces: &[&[u8]]) -> std::io::Result<()> {
 }
 
 fn mark_used(path: &Path) {
-    let is_fresh = path.metadata().and_then(|found| found.modified()).is_ok_and(|used| used.elapsed().is_ok_and(|age| age < MARK_AFTER));
+    let used = path.metadata().and_then(|found| found.modified());
+    let is_fresh = used.is_ok_and(|used| used.elapsed().is_ok_and(|age| age < MARK_AFTER));
     if !is_fresh {
         let _ = File::open(path).and_then(|file| file.set_modified(SystemTime::now()));
     }

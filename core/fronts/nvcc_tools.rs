@@ -105,7 +105,8 @@ impl Rehearsal {
 
     /// Temporary files of these ends.
     fn count(&self, ends: &[&str]) -> usize {
-        let is_it = |word: &&String| ends.iter().any(|end| word.ends_with(end)) && word.contains("tmpxft_") && !word.starts_with('-');
+        let is_file = |word: &str| word.contains("tmpxft_") && !word.starts_with('-');
+        let is_it = |word: &&String| is_file(word) && ends.iter().any(|end| word.ends_with(end));
         self.commands.iter().flatten().filter(is_it).collect::<BTreeSet<_>>().len()
     }
 }
@@ -247,7 +248,8 @@ fn read_note(text: &[u8]) -> Option<Tools> {
     let wanted = (reader.number()? as usize, reader.number()? as usize);
     let is_same = |(file, old): &(PathBuf, Signature)| file.metadata().is_ok_and(|found| signature(&found) == *old);
     let is_found = |(name, file): &(OsString, PathBuf)| resolve(name, &first).as_ref() == Some(file);
-    let is_good = signed.iter().all(is_same) && found.iter().all(is_found) && !absent.iter().any(|file: &PathBuf| file.exists());
+    let is_gone = |file: &PathBuf| !file.exists();
+    let is_good = signed.iter().all(is_same) && found.iter().all(is_found) && absent.iter().all(is_gone);
     let files = signed.into_iter().map(|(file, _)| file).collect();
     is_good.then_some(Tools { files, absent, found, first, folders, roots, wanted })
 }

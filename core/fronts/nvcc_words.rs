@@ -124,7 +124,7 @@ fn words_of(call: &Call, name: &str) -> Vec<Vec<u8>> {
 
 fn is_host_word(word: &[u8]) -> bool {
     let begins = |starts: &[&[u8]]| starts.iter().any(|start| word.starts_with(start));
-    let is_pattern = word.iter().any(|byte| matches!(byte, b'*' | b'?' | b'[' | b'~' | b';' | b'&' | b'|' | b'<' | b'>' | b'('));
+    let is_pattern = word.iter().any(|byte| b"*?[~;&|<>(".contains(byte));
     let is_colour = word.starts_with(b"-fdiagnostics-color");
     begins(&HOST) && (!begins(&NOT_HOST) || is_colour) && !is_pattern
 }
@@ -159,6 +159,12 @@ pub fn has_debug_information(call: &Call) -> bool {
 pub fn has_device_debug(call: &Call) -> bool {
     let is_debug = |word: &Vec<u8>| word.starts_with(b"-g") || has(word, b"debug");
     call.has("device-debug") || words_of(call, "ptxas-options").iter().any(is_debug)
+}
+
+/// It is made with debug information, or with the lines that it comes from.
+pub fn has_lines(call: &Call) -> bool {
+    let is_lines = |word: &Vec<u8>| has(word, b"line-info") || has(word, b"lineinfo");
+    has_device_debug(call) || call.has("generate-line-info") || words_of(call, "ptxas-options").iter().any(is_lines)
 }
 
 /// Code for the host is.

@@ -224,6 +224,16 @@ def test_what_nvcc_makes_differently_each_time_is_not_called_stale(world: World,
     assert world.call(*words).verdict == "hit"
 
 
+@pytest.mark.parametrize("kind", ["-ptx", "-cubin", "-c"])
+def test_times_of_files_count_where_ptxas_writes_them_into_the_output(world: World, kind: str) -> None:
+    words = (kind, "-lineinfo", "src/named.cu", "-o", "k.out", *(("--no-compress",) if kind == "-c" else ()))
+    through(world, world.root, *words)
+    for seconds, verdict in ((1e9, "miss" if kind != "-ptx" else "hit"), (1e9, "hit")):
+        os.utime(world.root / "src/named.cu", (seconds, seconds))
+        call, made = through(world, world.root, *words)
+        assert (call.verdict, made) == (verdict, plain(world, world.root, *words))
+
+
 def test_variables_that_nvccs_profile_takes_over_are_part_of_the_question(world: World) -> None:
     words = ("-ptx", "src/k.cu", "-o", "k.ptx")
     world.call(*words)

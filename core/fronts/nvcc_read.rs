@@ -1,0 +1,119 @@
+//! What a call of nvcc has read, from its depfile and beside that, where all of it is still as it was when nvcc began.
+
+use crate::digest::Digest;
+use crate::nvcc_args::{Call, Kind};
+use crate::nvcc_cache::Pending;
+use crate::nvcc_closure::{asked_names, hidden_headers, read_depfile, why_not_kept, Probe, Search};
+use crate::nvcc_place::normal;
+use crate::nvcc_tools::Tools;
+use std::collections::BTreeSet;
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+/// All that an outcome depends on beside the words.
+pub struct Closure {
+    /// Files of the user's.
+    pub own: Vec<PathBuf>,
+    /// The depfile behind its target.
+    pub rest: Vec<u8>,
+    pub probes: Vec<Probe>,
+    /// Files that were read and tools, with their content; the source first.
+    pub contents: Vec<(PathBuf, Digest)>,
+    /// A file below the base is spelled by its whole path.
+    pub has_absolute_names: bool,
+}
+
+impl Pending {
+    /// Err: something is not known, has changed, or means something else each time.
+    pub fn read_closure(&mut self, call: &Call, depfile: &[u8], tools: &Tools) -> Result<Closure, String> {
+        let (mut files, rest) = read_depfile(depfile, &self.plan.target).ok_or("the depfile is not as expected")?;
+        let rest = rest.to_vec();
+        if files[0] != self.plan.source.as_bytes() {
+            return Err("the depfile is of another source".to_owned());
+        }
+        let is_own = |path: &Path| !tools.roots.iter().any(|root| normal(path).starts_with(normal(root)));
+        let own: Vec<Vec<u8>> = files.iter().filter(|file| is_own(&self.plan.place.at(file))).cloned().collect();
+        let folders: Vec<PathBuf> = self.plan.folders.iter().chain(&tools.folders).cloned().collect();
+        let mut names: Vec<Vec<u8>> = call.values("pre-include").into_iter().map(OsString::into_vec).collect();
+        if matches!(self.plan.kind, Kind::Object | Kind::DeviceObject) {
+            for (name, path) in hidden_headers(&folders.iter().map(|folder| call.cwd.join(folder)).collect::<Vec<_>>()) {
+                files.push(path.into_os_string().into_vec());
+                names.push(name);
+            }
+        }
+        let paths: Vec<PathBuf> = files.iter().map(|file| self.plan.place.at(file)).collect();
+        names.extend(names_asked_in(&paths, is_own)?);
+        let parent = |file: &Vec<u8>| Path::new(OsStr::from_bytes(file)).parent().unwrap_or(Path::new("")).to_owned();
+        let own_folders: Vec<PathBuf> = own.iter().map(parent).collect::<BTreeSet<_>>().into_iter().collect();
+        let search = Search { cwd: &call.cwd, folders: &folders, own_folders: &own_folders, files: &files, names: &names };
+        let mut probes = search.probes()?;
+        probes.extend(tools.absent.iter().filter_map(|path| absent(path)));
+        let contents = self.contents(paths, tools)?;
+        self.check_probes(&probes, &contents)?;
+        let has_absolute_names = files.iter().any(|file| self.plan.place.shorten(file) != *file);
+        let own = own.iter().map(|file| self.plan.place.at(file)).collect();
+        Ok(Closure { own, rest, probes, contents, has_absolute_names })
+    }
+
+    /// Contents of these files and of tools, where none of them is from after nvcc began.
+    fn contents(&mut self, mut paths: Vec<PathBuf>, tools: &Tools) -> Result<Vec<(PathBuf, Digest)>, String> {
+        let mut seen = BTreeSet::new();
+        paths.extend(tools.files.iter().cloned());
+        paths.retain(|path| seen.insert(path.clone()));
+        if let Some(way) = self.before.changed_way(&paths) {
+            return Err(late(&way));
+        }
+        let mut contents = Vec::new();
+        for path in paths {
+            let content = self.before.unchanged(&path, &mut self.files, &self.store).ok_or_else(|| late(&path))?;
+            self.files.note(&path, content);
+            contents.push((path, self.plan.digest(&content)));
+        }
+        Ok(contents)
+    }
+
+    /// Err: a name came into a folder since nvcc began, and that may have seen it or not.
+    fn check_probes(&mut self, probes: &[Probe], contents: &[(PathBuf, Digest)]) -> Result<(), String> {
+        let ways: BTreeSet<&Path> = contents.iter().flat_map(|(path, _)| path.ancestors()).collect();
+        for probe in probes {
+            let folder = Path::new(OsStr::from_bytes(&probe.folder));
+            if folder.metadata().is_ok_and(|found| !self.files.is_timed(folder, found.dev())) {
+                return Err(format!("{} lies on a file system with a clock of its own", folder.display()));
+            }
+            if let Some(path) = probe.present().find(|path| !ways.contains(&**path) && self.before.is_new(path)) {
+                return Err(late(&path));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn late(path: &Path) -> String {
+    format!("{} may have changed while it was compiled", path.display())
+}
+
+/// What files ask for by `__has_include`. Err: one of the user's means something else each time.
+fn names_asked_in(paths: &[PathBuf], is_own: impl Fn(&Path) -> bool) -> Result<Vec<Vec<u8>>, String> {
+    let mut names = Vec::new();
+    for path in paths {
+        let text = fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
+        if let Some(word) = if is_own(path) { why_not_kept(&text) } else { None } {
+            return Err(format!("{} has {word}", path.display()));
+        }
+        names.extend(asked_names(&text));
+    }
+    Ok(names)
+}
+
+/// It would be read if it were there.
+fn absent(path: &Path) -> Option<Probe> {
+    let (folder, name) = (path.parent()?, path.file_name()?);
+    let is_there = folder.is_dir();
+    let names = if is_there { vec![name.as_bytes().to_vec()] } else { Vec::new() };
+    let found = vec![0; names.len()];
+    Some(Probe { folder: folder.as_os_str().as_bytes().to_vec(), names: Rc::new(names), found })
+}
