@@ -56,7 +56,8 @@ def test_what_was_printed_is_printed_again_on_the_same_streams(world: World) -> 
     first, second = world.ptx(), world.ptx()
     assert (first.stdout, first.stderr) == ("told\n", "src/k.cu(1): warning\n")
     assert (second.verdict, second.stdout, second.stderr) == ("hit", first.stdout, first.stderr)
-    both = shell(world, "NVCC -ptx -arch=sm_80 -Iearly -Iinc src/k.cu -o k.ptx 2>&1")
+    for _ in range(2):  # where its preprocessed text was not caught, what was kept is bound to how it was asked for
+        both = shell(world, "NVCC -ptx -arch=sm_80 -Iearly -Iinc src/k.cu -o k.ptx 2>&1")
     assert (world.ended()["verdict"], sorted(both.stdout.splitlines())) == ("hit", ["src/k.cu(1): warning", "told"])
 
 
