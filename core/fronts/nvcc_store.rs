@@ -18,7 +18,7 @@ use std::time::{Duration, SystemTime};
 
 /// Of what the folder holds; others are left alone.
 const VERSION: &str = "v1";
-const DEFAULT_LIMIT_BYTES: u64 = 5 << 30;
+const DEFAULT_LIMIT_BYTES: u64 = 5_000_000_000;
 /// An output above this is not kept.
 pub const MAX_OBJECT_BYTES: u64 = 1 << 30;
 const MAX_NOTE_BYTES: u64 = 64 << 20;

@@ -12,10 +12,10 @@ from core.paths import Paths
 from core.run import nvcc_front
 from core.run.fronts import Fronts
 
-VARIABLE, LIMIT = "DECK_NVCC_CACHE", "DECK_NVCC_CACHE_BYTES"
-"""Its folder, or any word for none; how many bytes it may hold."""
-LIMIT_BYTES = 5 << 30
-"""Where nobody says another limit; as in the front."""
+VARIABLE = "DECK_NVCC_CACHE"
+"""Its folder, or any word for none."""
+LIMIT_BYTES = 5_000_000_000
+"""What it may hold where `DECK_NVCC_CACHE_BYTES` says nothing else; as in the front."""
 _VERSION = "v1"
 
 
