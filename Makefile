@@ -42,6 +42,7 @@ test-long: setup
 	$(BIN)/python -m bench.user_caches
 	$(BIN)/python -m bench.bottleneck
 	$(BIN)/python -m bench.prober
+	$(BIN)/python -m bench.nvcc_cache --part edits
 
 check: setup
 	$(BIN)/ruff format --check .
