@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from difflib import SequenceMatcher
 from typing import NamedTuple
 
+from core.plan.diff_text import ended, lines_of, range_of
+
 MAX_CHARACTERS = 1 << 20
 _TOKEN = re.compile(
     r"""(?P<comment>//[^\n]*|/\*)|(?P<raw>\bb?c?r(?P<hashes>\#*)")|(?P<text>\bb"|\bc"|")|(?P<char>'(?:\\[^\n]|[^\\'\n])')""",
@@ -90,13 +92,13 @@ def changed(text: str, add: Sequence[str] = (), remove: Sequence[str] = ()) -> s
 
 def unified(before: str, after: str, name: str) -> str:
     """A diff without lines that stay, for `patch -p1` and `git apply --unidiff-zero`; empty: nothing differs."""
-    old, new = _lines(before), _lines(after)
+    old, new = lines_of(before), lines_of(after)
     parts = []
     for what, a1, a2, b1, b2 in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
         if what != "equal":
-            parts.append(f"@@ -{_range(a1, a2)} +{_range(b1, b2)} @@\n")
-            parts += ["-" + line for line in map(_ended, old[a1:a2])]
-            parts += ["+" + line for line in map(_ended, new[b1:b2])]
+            parts.append(f"@@ -{range_of(a1, a2)} +{range_of(b1, b2)} @@\n")
+            parts += ["-" + line for line in map(ended, old[a1:a2])]
+            parts += ["+" + line for line in map(ended, new[b1:b2])]
     return "".join((f"--- a/{name}\n", f"+++ b/{name}\n", *parts)) if parts else ""
 
 
@@ -209,18 +211,3 @@ def _unescaped(text: str) -> str | None:
     if "{" in left or "}" in left or re.search(r"\\[^\\\"]", text.replace("\\\\", "")):
         return None
     return text.replace("{{", "{").replace("}}", "}").replace('\\"', '"').replace("\\\\", "\\")
-
-
-def _lines(text: str) -> list[str]:
-    lines = text.split("\n")
-    return [line + "\n" for line in lines[:-1]] + ([lines[-1]] if lines[-1] else [])
-
-
-def _ended(line: str) -> str:
-    return line if line.endswith("\n") else line + "\n\\ No newline at end of file\n"
-
-
-def _range(start: int, end: int) -> str:
-    """As diffs count: from 1, and where there is none the line before."""
-    count = end - start
-    return str(start + 1) if count == 1 else f"{start + 1 if count else start},{count}"

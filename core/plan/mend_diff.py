@@ -4,6 +4,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from core.plan.diff_text import ended, lines_of, range_of
 from core.plan.finding_mask import is_secret_key
 from core.plan.toml_spans import Item, Malformed, Section, read_sections
 from core.run.mask import safe_text
@@ -22,7 +23,7 @@ class _Hunk(NamedTuple):
 def unified(before: str, after: str, name: str) -> str:
     """A diff without context that `patch -p1` and `git apply --unidiff-zero` take; the table that a change is in stands
     behind its line numbers. Empty: nothing differs, or a credential would be in it."""
-    old, new = _lines(before), _lines(after)
+    old, new = lines_of(before), lines_of(after)
     hunks = list(_hunks(old, new))
     gone = [line for hunk in hunks for line in range(*hunk.old)]
     come = [line for hunk in hunks for line in range(*hunk.new)]
@@ -37,9 +38,9 @@ def unified(before: str, after: str, name: str) -> str:
     starts = _starts(before)
     parts = [f"--- {_quoted('a/' + name)}\n", f"+++ {_quoted('b/' + name)}\n"]
     for hunk in hunks:
-        parts.append(f"@@ -{_range(*hunk.old)} +{_range(*hunk.new)} @@{_table(hunk, sections, starts, old, new)}\n")
-        parts += ["-" + line for line in map(_ended, old[slice(*hunk.old)])]
-        parts += ["+" + line for line in map(_ended, new[slice(*hunk.new)])]
+        parts.append(f"@@ -{range_of(*hunk.old)} +{range_of(*hunk.new)} @@{_table(hunk, sections, starts, old, new)}\n")
+        parts += ["-" + line for line in map(ended, old[slice(*hunk.old)])]
+        parts += ["+" + line for line in map(ended, new[slice(*hunk.new)])]
     return "".join(parts)
 
 
@@ -63,22 +64,6 @@ def _hunks(old: list[str], new: list[str]) -> Iterator[_Hunk]:
     for what, a1, a2, b1, b2 in found.get_opcodes():
         if what != "equal":
             yield _Hunk((first + a1, first + a2), (first + b1, first + b2))
-
-
-def _lines(text: str) -> list[str]:
-    """With their ends. `splitlines` splits at characters that end no line for `patch`."""
-    lines = text.split("\n")
-    return [line + "\n" for line in lines[:-1]] + ([lines[-1]] if lines[-1] else [])
-
-
-def _ended(line: str) -> str:
-    return line if line.endswith("\n") else line + "\n\\ No newline at end of file\n"
-
-
-def _range(start: int, end: int) -> str:
-    """As diffs count: from 1, and where there is none the line before."""
-    count = end - start
-    return str(start + 1) if count == 1 else f"{start + 1 if count else start},{count}"
 
 
 def _table(hunk: _Hunk, sections: list[Section], starts: list[int], old: list[str], new: list[str]) -> str:
@@ -119,7 +104,7 @@ def _of_items(items: tuple[Item, ...], path: tuple[str, ...]) -> Iterator[tuple[
 def _starts(text: str) -> list[int]:
     """Where each line begins, and the end of the text."""
     starts = [0]
-    for line in _lines(text):
+    for line in lines_of(text):
         starts.append(starts[-1] + len(line))
     return starts
 
