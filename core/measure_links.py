@@ -4,23 +4,22 @@ The builds are runs like any other, of the agent `measure`, detached and nice; t
 of it is on the way of a build.
 """
 
-import contextlib
-import fcntl
 import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from core import events as e
 from core.client import ensure_engine
 from core.clock import Clock
-from core.errors import DeckError, StateError, UsageError
+from core.errors import DeckError, UsageError
 from core.facts import read_exit
 from core.history import read_run
 from core.measure_plan import Variant, first_target, variants, with_target_dir
 from core.measured import Measurement, Trial, append, profile_of
+from core.measuring import scratch_folder
 from core.memory_queries import MEASURING_AGENT
 from core.paths import Paths
 from core.plan.workspace import read_metadata
@@ -129,7 +128,7 @@ def measure(paths: Paths, plan: Plan, clock: Clock, tell: Callable[[Trial], None
         StateError: somebody measures already, or there is no room.
         DeckError: a build could not be started. What was measured until then is lost.
     """
-    with _scratch(paths) as folder:
+    with scratch_folder(paths, "target") as folder:
         ensure_engine(paths)
         os.nice(NICE)  # the supervisors are ours, and their builds theirs
         trials = []
@@ -139,23 +138,6 @@ def measure(paths: Paths, plan: Plan, clock: Clock, tell: Callable[[Trial], None
     measurement = Measurement(clock(), plan.checkout, plan.unit, plan.profile, tuple(trials))
     append(paths, measurement)
     return measurement
-
-
-@contextlib.contextmanager
-def _scratch(paths: Paths) -> Iterator[str]:
-    """A target dir that goes afterwards; one measurement at a time."""
-    place = paths.cache + "/measure"
-    os.makedirs(place, 0o700, exist_ok=True)
-    with open(place + "/lock", "w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise StateError("something is being measured already: two at once would measure each other") from None
-        shutil.rmtree(place + "/target", ignore_errors=True)  # of one that was killed
-        try:
-            yield place + "/target"
-        finally:
-            shutil.rmtree(place + "/target", ignore_errors=True)
 
 
 def _trial(paths: Paths, plan: Plan, variant: Variant, folder: str) -> Trial:

@@ -1,15 +1,13 @@
 """What settings do to a link, as it was measured: `measured.jsonl`, one measurement a line."""
 
 import json
-import os
 from typing import Any
 
+from core.kept_lines import append_line, last_lines
 from core.paths import Paths
 from core.values import dataclass
 
 AS_IS = "as is"
-MAX_BYTES = 4 << 20
-"""Of a file that is read; of a longer one its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,23 +69,12 @@ def path_of(paths: Paths) -> str:
 
 def append(paths: Paths, measurement: Measurement) -> None:
     """Keep a measurement. Raises OSError where it cannot be written."""
-    os.makedirs(paths.state, 0o700, exist_ok=True)
-    fd = os.open(path_of(paths), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-    try:
-        os.write(fd, json.dumps(to_record(measurement)).encode() + b"\n")
-    finally:
-        os.close(fd)
+    append_line(path_of(paths), to_record(measurement))
 
 
 def read(paths: Paths) -> tuple[Measurement, ...]:
     """All that are kept, oldest first; lines that are none are passed over."""
-    try:
-        with open(path_of(paths), "rb") as file:
-            file.seek(max(0, os.fstat(file.fileno()).st_size - MAX_BYTES))
-            lines = file.read().splitlines()
-    except OSError:
-        return ()
-    return tuple(found for line in lines if (found := _measurement(line)) is not None)
+    return tuple(found for line in last_lines(path_of(paths)) if (found := _measurement(line)) is not None)
 
 
 def to_record(measurement: Measurement) -> dict[str, Any]:

@@ -2,12 +2,12 @@
 but for reading and writing that file."""
 
 import json
-import os
 import random
 from collections.abc import Sequence
 from statistics import median
 from typing import Any
 
+from core.kept_lines import append_line, last_lines
 from core.paths import Paths
 from core.values import dataclass
 
@@ -16,7 +16,6 @@ FEWEST = 5
 GAIN, LOSS = 0.97, 1.03
 """Less is not worth a word."""
 _RESAMPLED = 2000
-_MAX_BYTES = 4 << 20
 _SCHEMA = 1
 
 
@@ -88,26 +87,13 @@ def path_of(paths: Paths) -> str:
 
 def append(paths: Paths, one: Measurement) -> None:
     """Keep a measurement. Raises OSError where it cannot be written."""
-    os.makedirs(paths.state, 0o700, exist_ok=True)
-    fd = os.open(path_of(paths), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-    try:
-        os.write(fd, json.dumps(to_record(one)).encode() + b"\n")
-    finally:
-        os.close(fd)
+    append_line(path_of(paths), to_record(one))
 
 
 def read(paths: Paths) -> tuple[Measurement, ...]:
     """The last one of each source and version of nvcc, oldest first; lines that are none are passed over."""
-    try:
-        if not os.path.isfile(path_of(paths)):
-            return ()
-        with open(path_of(paths), "rb") as file:
-            file.seek(max(0, os.fstat(file.fileno()).st_size - _MAX_BYTES))
-            lines = file.read().splitlines()
-    except OSError:
-        return ()
     found: dict[tuple[str, str], Measurement] = {}
-    for line in lines:
+    for line in last_lines(path_of(paths)):
         if (one := _measurement(line)) is not None:
             found.pop((one.source, one.version), None)
             found[one.source, one.version] = one

@@ -3,7 +3,6 @@ them in random order beside the call as it is, twice. The repository is not touc
 """
 
 import contextlib
-import fcntl
 import os
 import random
 import re
@@ -12,18 +11,19 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from statistics import median
 from typing import NamedTuple
 
 from core import events as e
 from core.clock import Clock, monotonic
 from core.errors import StateError, UsageError
+from core.measuring import scratch_folder
 from core.native.lever_figures import Figure, Measurement, append, interval, noise_of, verdict_of
 from core.native.levers import MOST_PARALLEL, Lever, is_repeatable, levers_of, parallel_levers, redirected
 from core.native.nvcc_calls import NvccCall, calls_of_run
 from core.paths import Paths
-from core.plan.small_file import read_json
+from core.plan.small_file import read_object
 from core.run.fronts import without_fronts
 from core.runs import run_ids
 from core.values import dataclass
@@ -99,8 +99,7 @@ def _archs(paths: Paths, run: str, call: NvccCall) -> tuple[str, ...]:
 
 def _environment(paths: Paths, run: str, env: Mapping[str, str]) -> dict[str, str]:
     """Of the build, as far as it was recorded; without anything of ours."""
-    record = read_json(paths.run(run) + "/run.json", 1 << 24)
-    kept = record.get("env") if isinstance(record, dict) else None
+    kept = read_object(paths.run(run) + "/run.json").get("env")
     known = dict(env)
     if isinstance(kept, dict):
         known = {name: value if isinstance(value, str) else env.get(name, "") for name, value in kept.items()}
@@ -127,7 +126,7 @@ def measure(paths: Paths, plan: Plan, rounds: int, clock: Clock, tell: Callable[
     """
     figures: list[Figure] = []
     noise = 0.0
-    with _scratch(paths) as folder:
+    with scratch_folder(paths, "levers") as folder:
         for number, family in enumerate(plan.families):
             found, family_noise = _measure_family(plan, family, rounds, folder, tell)
             noise = noise if number else family_noise
@@ -252,22 +251,3 @@ def _said(place: str, status: int) -> str:
 def _size(place: str) -> int:
     """Of what a call made."""
     return sum(entry.stat().st_size for entry in os.scandir(place) if entry.is_file() and entry.name != "said")
-
-
-@contextlib.contextmanager
-def _scratch(paths: Paths) -> Iterator[str]:
-    """A folder that goes afterwards; one measurement at a time, of links too."""
-    place = paths.cache + "/measure"
-    os.makedirs(place, 0o700, exist_ok=True)
-    with open(place + "/lock", "w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise StateError("something is being measured already: two at once would measure each other") from None
-        folder = place + "/levers"
-        shutil.rmtree(folder, ignore_errors=True)  # of one that was killed
-        try:
-            os.makedirs(folder, 0o700)
-            yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
