@@ -10,6 +10,7 @@ from core import events as e
 from core.clock import Clock, monotonic
 from core.errors import JournalError
 from core.facts import guess_record, read_exit, read_record
+from core.folder import names_in
 from core.journal import JournalTail
 from core.machine_journal import HostReader
 from core.paths import Paths
@@ -247,8 +248,8 @@ class Reader:
         return self._host.poll() is not before
 
     def _find_runs(self, now: float) -> bool:
-        names = {name for name in _names(self._paths.runs) if name[:1].isdigit()}
-        is_open = names & set(_names(self._paths.open))
+        names = {name for name in names_in(self._paths.runs) if name[:1].isdigit()}
+        is_open = names & set(names_in(self._paths.open))
         self._old &= names
         wanted = sorted(name for name in names if name in is_open or self._is_recent(name, now))
         is_same = wanted == list(self._entries)
@@ -298,10 +299,3 @@ class Reader:
             return os.stat(self._paths.engine + "/beat").st_mtime
         except OSError:
             return None
-
-
-def _names(folder: str) -> list[str]:
-    try:
-        return os.listdir(folder)
-    except OSError:
-        return []

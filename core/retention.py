@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from core import facts
+from core.folder import names_in
 from core.paths import Paths
 
 _DAY_S = 86400.0
@@ -99,7 +100,7 @@ def scan(paths: Paths) -> Iterator[Stored]:
     """Everything that a sweep could remove, one by one (a large target dir takes a second to measure)."""
     live_targets: set[str] = set()
     used: dict[str, float] = {}
-    for name in _names(paths.runs):
+    for name in names_in(paths.runs, has_hidden=False):
         folder = paths.run(name)
         is_live = os.path.exists(f"{paths.open}/{name}")
         record = facts.read_record(paths, name)
@@ -110,12 +111,12 @@ def scan(paths: Paths) -> Iterator[Stored]:
             if is_live:
                 live_targets.add(target)
         yield Stored("run", name, folder, disk_bytes(folder), started_at, is_live)
-    for name in _names(paths.targets):
+    for name in names_in(paths.targets, has_hidden=False):
         path = f"{paths.targets}/{name}"
         target = path + "/target"
         used_at = max(used.get(target, 0.0), _modified(path), _modified(target))
         yield Stored("target", name, path, disk_bytes(path), used_at, target in live_targets)
-    for name in _names(paths.caches):
+    for name in names_in(paths.caches, has_hidden=False):
         path = f"{paths.caches}/{name}"
         yield Stored("cache", name, path, disk_bytes(path), _modified(path), _is_served(paths, name))
 
@@ -242,7 +243,7 @@ def _is_served(paths: Paths, agent: str) -> bool:
 
 
 def _targets_in_use(paths: Paths) -> set[str]:
-    records = (facts.read_record(paths, name) for name in _names(paths.open))
+    records = (facts.read_record(paths, name) for name in names_in(paths.open, has_hidden=False))
     return {r.started.target_dir for r in records if r is not None and r.started.target_dir is not None}
 
 
@@ -251,10 +252,3 @@ def _modified(path: str) -> float:
         return os.stat(path).st_mtime
     except OSError:
         return 0.0
-
-
-def _names(folder: str) -> list[str]:
-    try:
-        return sorted(name for name in os.listdir(folder) if not name.startswith("."))
-    except OSError:
-        return []

@@ -1,6 +1,5 @@
 """How a run was started, and the plan that it had: what `run.json` says, and what the engine added to it."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import field, replace
 from types import MappingProxyType
@@ -11,6 +10,7 @@ from core.findings import from_record
 from core.paths import Paths
 from core.plan.figures import whole_cost
 from core.plan.plan import Finding
+from core.plan.small_file import read_object
 from core.values import dataclass
 
 
@@ -67,8 +67,8 @@ class Plan:
 def read_plan(paths: Paths, run: str) -> Plan:
     """How a run was started; an empty plan where `run.json` cannot be read. What was planned while it ran is in it, and
     so is what was measured of settings of ours; diffs that mend findings are not (`core.plan.mended`)."""
-    record = _record(paths.run(run) + "/run.json")
-    plan = plan_of({**record, **_record(f"{paths.run(run)}/{LATE_PLAN}")} if record else {})
+    record = read_object(paths.run(run) + "/run.json")
+    plan = plan_of({**record, **read_object(f"{paths.run(run)}/{LATE_PLAN}")} if record else {})
     return replace(plan, settings=tuple(map(_with_figure, plan.settings)))
 
 
@@ -76,15 +76,6 @@ def _with_figure(setting: Setting) -> Setting:
     if not setting.flags and not setting.env:
         return setting
     return replace(setting, cost=whole_cost(setting.setting, setting.value, setting.cost))
-
-
-def _record(path: str) -> dict[str, Any]:
-    try:
-        with open(path, "rb") as file:
-            record = json.load(file)
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return record if isinstance(record, dict) else {}
 
 
 def plan_of(record: Mapping[str, Any]) -> Plan:

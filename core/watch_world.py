@@ -14,6 +14,7 @@ from core.native.inputs_of import Inputs, Subject, inputs_of, native_inputs
 from core.native.iteration_book import keep
 from core.native.iteration_of import Measured, measure
 from core.paths import Paths
+from core.plan.small_file import read_object
 from core.run import begin, compose, identity, spawn, stop
 from core.watch_lookout import Heard, Lookout
 from core.watch_loop import Ended, Step, Woken
@@ -120,7 +121,7 @@ class RealWorld:
         if begun is None or self.files is None:
             return 0, False
         kind = self._steps[run]
-        record = _record(self._paths, run)
+        record = read_object(self._paths.run(run) + "/run.json")
         checkout = str(record.get("checkout") or self._cwd)
         subject = Subject(run, kind.tool, kind.words, self._cwd, checkout, begun.target.path, self._env, is_whole)
         found = inputs_of(self._paths, subject, self._noted)
@@ -229,12 +230,3 @@ def _ended(run: str, record: dict[str, Any]) -> Ended:
         run, code if isinstance(code, int) else None, number if isinstance(number, int) else None,
         float(wall_s) if isinstance(wall_s, int | float) else 0.0, record.get("stopped_by") is not None,
     )  # fmt: skip
-
-
-def _record(paths: Paths, run: str) -> dict[str, Any]:
-    try:
-        with open(paths.run(run) + "/run.json", "rb") as file:
-            record = json.load(file)
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return record if isinstance(record, dict) else {}

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterable, Iterator
 
 from core.facts import read_record
+from core.folder import names_in
 from core.native.edit_class import EditClass, kind_of
 from core.native.input_state import Stamp, changed, look, read_stamp
 from core.native.inputs_of import Inputs
@@ -59,7 +60,7 @@ class WatchedFiles:
         before = self._listed.keys()
         wanted = {_existing(folder) for folder in self._inputs.folders | self._more}
         self._listed = {
-            folder: self._listed.get(folder) or frozenset(_names(folder))
+            folder: self._listed.get(folder) or frozenset(names_in(folder))
             for folder in sorted(wanted) if not self._is_output(folder)
         }  # fmt: skip
         return self._listed.keys() != before
@@ -105,7 +106,7 @@ class WatchedFiles:
     def _news_in(self, folder: str) -> Iterator[str]:
         known = self._listed.get(folder)
         if known is not None:
-            for name in _names(folder):
+            for name in names_in(folder):
                 if name not in known:
                     yield f"{folder}/{name}"
 
@@ -174,13 +175,6 @@ def _existing(folder: str) -> str:
     while not os.path.isdir(folder) and folder not in ("/", ""):
         folder = os.path.dirname(folder)
     return folder
-
-
-def _names(folder: str) -> list[str]:
-    try:
-        return os.listdir(folder)
-    except OSError:
-        return []
 
 
 def first_inputs(folder: str) -> Inputs:

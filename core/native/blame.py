@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
+from core.folder import modified_ns, names_in
 from core.native.closure import native_files
 from core.native.fingerprint import ScriptRun, script_runs
 from core.plan.small_file import read_head, read_small
@@ -136,7 +137,7 @@ def _fits(folder: str, fault: NativeFault) -> bool:
 
 def _has_rule(folder: str, missing: str) -> bool:
     """What ninja or make reads in a folder names the missing file."""
-    names = ["build.ninja", *(f"CMakeFiles/{one}/build.make" for one in _names(folder + "/CMakeFiles"))]
+    names = ["build.ninja", *(f"CMakeFiles/{one}/build.make" for one in names_in(folder + "/CMakeFiles"))]
     return any(missing.encode() in (read_head(f"{folder}/{name}", _MAX_BYTES) or b"") for name in names)
 
 
@@ -170,10 +171,10 @@ def _of_symbol(fault: NativeFault, place: Place) -> Blame:
 
 def _of_source(run: ScriptRun, source: str) -> Blame:
     libraries = [one for one in _made(run.out_dir) if one.endswith((".a", ".so", ".o", ".lib"))]
-    newest = max(libraries, key=_mtime, default="")
+    newest = max(libraries, key=modified_ns, default="")
     if not newest:
         return Blame(package=run.package, source=source)
-    return Blame(package=run.package, source=source, library=newest, is_stale=_mtime(source) > _mtime(newest))
+    return Blame(package=run.package, source=source, library=newest, is_stale=modified_ns(source) > modified_ns(newest))
 
 
 def _native_runs(fault: NativeFault, place: Place) -> list[ScriptRun]:
@@ -196,7 +197,7 @@ def _has(path: str, word: "re.Pattern[bytes]") -> bool:
 
 
 def _made(folder: str, depth: int = 0) -> Iterator[str]:
-    for name in _names(folder)[:_MAX_FILES]:
+    for name in names_in(folder)[:_MAX_FILES]:
         path = f"{folder}/{name}"
         if os.path.isdir(path) and not os.path.islink(path):
             if depth < _MAX_DEPTH:
@@ -209,17 +210,3 @@ def _nvcc_beside(env: Mapping[str, str]) -> str:
     """The folder of an nvcc where toolkits are installed; empty: there is none."""
     homes = (*(env.get(name, "") for name in ("CUDA_HOME", "CUDA_PATH", "CUDA_ROOT", "CUDAToolkit_ROOT")), *_TOOLKITS)
     return next((home + "/bin" for home in homes if home[:1] == "/" and os.access(home + "/bin/nvcc", os.X_OK)), "")
-
-
-def _mtime(path: str) -> int:
-    try:
-        return os.stat(path).st_mtime_ns
-    except (OSError, ValueError):
-        return 0
-
-
-def _names(folder: str) -> list[str]:
-    try:
-        return sorted(os.listdir(folder))
-    except (OSError, ValueError):
-        return []

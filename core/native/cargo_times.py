@@ -12,6 +12,7 @@ Source: cargo 1.95. Read it before the next build overwrites them.
 import os
 from collections.abc import Iterable, Iterator
 
+from core.folder import names_in
 from core.native.build_tree import all_files, read
 from core.native.ninja_log import read_ninja_log
 from core.native.wait_phases import CMAKE, CPP, NVCC, RUSTC, SCRIPT, Piece
@@ -35,18 +36,18 @@ def unit_pieces(target_dir: str, began: float, ended: float) -> list[Piece]:
 
 def _profile_folders(target_dir: str) -> Iterator[str]:
     """`debug`, `release`, and those of other targets."""
-    for name in _names(target_dir):
+    for name in names_in(target_dir):
         if os.path.isdir(f"{target_dir}/{name}/.fingerprint"):
             yield f"{target_dir}/{name}"
         else:
-            for below in _names(f"{target_dir}/{name}") if os.path.isdir(f"{target_dir}/{name}") else ():
+            for below in names_in(f"{target_dir}/{name}") if os.path.isdir(f"{target_dir}/{name}") else ():
                 if os.path.isdir(f"{target_dir}/{name}/{below}/.fingerprint"):
                     yield f"{target_dir}/{name}/{below}"
 
 
 def _invoked(folder: str) -> Iterator[tuple[str, float, float | None]]:
     """What was started, when, and when it was done."""
-    for name in _names(folder + "/.fingerprint")[:_MOST_UNITS]:
+    for name in names_in(folder + "/.fingerprint")[:_MOST_UNITS]:
         place = f"{folder}/.fingerprint/{name}"
         for what, started in ((RUSTC, place), (SCRIPT, f"{folder}/build/{name}")):
             at = _mtime(started + "/invoked.timestamp")
@@ -56,7 +57,7 @@ def _invoked(folder: str) -> Iterator[tuple[str, float, float | None]]:
 
 def _done_at(place: str, *, is_script: bool) -> float | None:
     done = [
-        at for name in _names(place)
+        at for name in names_in(place)
         if name.startswith("run-build-script-") == is_script and "." not in name and not name.startswith("dep-")
         and (at := _mtime(f"{place}/{name}")) is not None
     ]  # fmt: skip
@@ -94,10 +95,3 @@ def _mtime(path: str) -> float | None:
         return os.stat(path).st_mtime
     except (OSError, ValueError):
         return None
-
-
-def _names(folder: str) -> list[str]:
-    try:
-        return os.listdir(folder)
-    except (OSError, ValueError):
-        return []

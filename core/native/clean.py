@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from core.chain import read_needs
 from core.facts import Record, read_record
+from core.folder import modified_ns, names_in
 from core.native.clean_words import CleanWords, read_words
 from core.native.loss import Contents, Loss, Scope, contents_of, loss_of, profiles_of
 from core.native.rebuild import Rebuild, Seconds, dependants, rebuild_of, seconds_in
@@ -118,12 +119,12 @@ def _private(paths: Paths, agent: str, checkout: str, own: str) -> str:
     keyed = [
         one for one in private_dirs(paths, checkout) if os.path.basename(os.path.dirname(one)).startswith(agent + "@")
     ]
-    return max(keyed, key=_modified, default="")
+    return max(keyed, key=modified_ns, default="")
 
 
 def private_dirs(paths: Paths, checkout: str) -> Iterator[str]:
     """Private target dirs of all agents for a checkout."""
-    for name in _names(paths.targets):
+    for name in names_in(paths.targets, has_hidden=False):
         folder = f"{paths.targets}/{name}"
         try:
             with open(folder + "/checkout", encoding="utf-8", errors="surrogateescape") as file:
@@ -145,7 +146,7 @@ def users_of(paths: Paths, here: Here, now: float) -> tuple[str, ...]:
 def _users_of(paths: Paths, folder: str, now: float) -> tuple[str, ...]:
     real = os.path.realpath(folder)
     found: dict[str, None] = {}
-    for run in _names(paths.open):
+    for run in names_in(paths.open, has_hidden=False):
         record = read_record(paths, run) if is_live(paths, run) else None
         if record is not None and record.started.subcommand != "run" and _builds_in(record, real):
             found[f"{record.started.agent}: {record.started.command}"] = None
@@ -161,7 +162,7 @@ def _users_of(paths: Paths, folder: str, now: float) -> tuple[str, ...]:
 def workers_in(folder: str, proc: str = "/proc") -> tuple[str, ...]:
     """CMake, make, ninja and compilers that work in a folder: `process 4711: ninja`."""
     found = []
-    for pid in filter(str.isdigit, _names(proc)):
+    for pid in filter(str.isdigit, names_in(proc)):
         try:
             place = os.readlink(f"{proc}/{pid}/cwd")
             with open(f"{proc}/{pid}/comm", encoding="utf-8", errors="replace") as file:
@@ -313,17 +314,3 @@ def mend_words(finding: Finding) -> tuple[str, ...]:
         return ()
     taken = read_words(words)
     return words if taken.is_known and (taken.packages or taken.value("cmake")) else ()
-
-
-def _modified(path: str) -> float:
-    try:
-        return os.stat(path).st_mtime
-    except OSError:
-        return 0.0
-
-
-def _names(folder: str) -> list[str]:
-    try:
-        return sorted(name for name in os.listdir(folder) if not name.startswith("."))
-    except OSError:
-        return []

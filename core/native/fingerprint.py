@@ -19,6 +19,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
+from core.folder import modified_ns, names_in
 from core.native.directives import MAX_BYTES, Directives, read_directives
 from core.plan.small_file import read_head, read_json, read_small
 
@@ -120,14 +121,14 @@ def package_name(manifest: str) -> str:
 def unit_places(build_dir: str) -> Iterator[UnitPlace]:
     """Where units lie, in both layouts."""
     for profile, folder in _profiles(build_dir):
-        for name in _names(f"{folder}/.fingerprint"):
+        for name in names_in(f"{folder}/.fingerprint", most=_MAX_FOLDERS):
             package, dash, key = name.rpartition("-")
             if dash:
                 built = f"{folder}/build/{name}"
                 yield UnitPlace(package, key, profile, f"{folder}/.fingerprint/{name}", built, "output", built + "/out",
                              built)  # fmt: skip
-        for package in _names(f"{folder}/build"):
-            for key in _names(f"{folder}/build/{package}"):
+        for package in names_in(f"{folder}/build", most=_MAX_FOLDERS):
+            for key in names_in(f"{folder}/build/{package}", most=_MAX_FOLDERS):
                 built = f"{folder}/build/{package}/{key}"
                 if os.path.isdir(built + "/fingerprint"):
                     yield UnitPlace(package, key, profile, built + "/fingerprint", built + "/run", "stdout",
@@ -136,15 +137,15 @@ def unit_places(build_dir: str) -> Iterator[UnitPlace]:
 
 def _profiles(build_dir: str) -> Iterator[tuple[str, str]]:
     """Name and folder: `debug`, and `x86_64-unknown-linux-gnu/debug` for a target that was named."""
-    for name in _names(build_dir):
-        for path in (name, *(f"{name}/{below}" for below in _names(f"{build_dir}/{name}")[:100])):
+    for name in names_in(build_dir, most=_MAX_FOLDERS):
+        for path in (name, *(f"{name}/{below}" for below in names_in(f"{build_dir}/{name}", most=100))):
             folder = f"{build_dir}/{path}"
             if os.path.isdir(folder + "/.fingerprint") or os.path.isdir(folder + "/build"):
                 yield path, folder
 
 
 def _runs(place: UnitPlace, scripts: dict[str, tuple[str, tuple[str, ...]]]) -> Iterator[ScriptRun]:
-    for name in _names(place.fingerprint):
+    for name in names_in(place.fingerprint, most=_MAX_FOLDERS):
         if not name.startswith(_PREFIX) or not name.endswith(".json"):
             continue
         record = read_json(f"{place.fingerprint}/{name}", MAX_BYTES)
@@ -159,8 +160,8 @@ def _runs(place: UnitPlace, scripts: dict[str, tuple[str, tuple[str, ...]]]) -> 
 def _run(place: UnitPlace, name: str, record: dict[str, Any]) -> ScriptRun | None:
     printed = f"{place.run}/{place.printed}"
     content = read_head(printed, MAX_BYTES)
-    began = _mtime(place.run + "/invoked.timestamp")
-    ended = max(_mtime(f"{place.run}/{one}") for one in ("root-output", "stderr", place.printed))
+    began = modified_ns(place.run + "/invoked.timestamp")
+    ended = max(modified_ns(f"{place.run}/{one}") for one in ("root-output", "stderr", place.printed))
     if content is None or not began:
         return None
     return ScriptRun(
@@ -174,7 +175,7 @@ def _run(place: UnitPlace, name: str, record: dict[str, Any]) -> ScriptRun | Non
 def _compiled(places: Iterable[UnitPlace], workspace: str) -> Iterator[tuple[str, tuple[str, tuple[str, ...]]]]:
     """Programs of build scripts: fingerprint; source and features."""
     for place in places:
-        for name in _names(place.fingerprint):
+        for name in names_in(place.fingerprint, most=_MAX_FOLDERS):
             if name.startswith("build-script-") and not name.endswith(".json"):
                 fingerprint = read_fingerprint(f"{place.fingerprint}/{name}")
                 source = _source(place.compiled, workspace)
@@ -187,7 +188,7 @@ def _source(folder: str, workspace: str) -> str:
     """Of a program that was compiled there, from the compiler's note `PATH: build.rs …`; empty: it is not told."""
     from core.native.depfile import read_depfile
 
-    for name in _names(folder):
+    for name in names_in(folder, most=_MAX_FOLDERS):
         if name.endswith(".d"):
             for rule in read_depfile(read_small(f"{folder}/{name}") or b""):
                 return os.path.normpath(os.path.join(workspace, rule.inputs[0]))
@@ -233,17 +234,3 @@ def _list(value: Any) -> list[Any]:
 def read_fingerprint(path: str) -> str:
     """8 bytes in hex; empty: it cannot be read."""
     return (read_small(path, 256) or b"").decode("ascii", "replace").strip()
-
-
-def _mtime(path: str) -> int:
-    try:
-        return os.stat(path).st_mtime_ns
-    except (OSError, ValueError):
-        return 0
-
-
-def _names(folder: str) -> list[str]:
-    try:
-        return sorted(os.listdir(folder))[:_MAX_FOLDERS]
-    except (OSError, ValueError):
-        return []

@@ -6,6 +6,7 @@ What lies in a registry, a toolchain or the system is left out: it does not chan
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from core.folder import names_in
 from core.native import build_tree
 from core.native.cargo_said import Package, read_log
 from core.native.directives import read_directives
@@ -151,7 +152,7 @@ def _beside(artifact: str) -> Iterator[str]:
     if stem.startswith("lib"):
         yield f"{folder}/{stem[3:]}.d"
     if name == "build-script-build" or name.startswith("build-script-"):
-        yield from (f"{folder}/{one}" for one in _names(folder) if one.endswith(".d"))
+        yield from (f"{folder}/{one}" for one in names_in(folder) if one.endswith(".d"))
 
 
 def _of_build_script(folder: str, out_dir: str) -> Inputs:
@@ -202,10 +203,3 @@ def _of_notes(paths: Paths, runs: Iterable[str], out_dirs: frozenset[str]) -> It
             continue
         toolkit = os.path.dirname(os.path.dirname(os.path.realpath(call.tool))) if call.tool else "\0"
         yield from (path for path in closure_of(call) if not path.startswith(toolkit + "/"))
-
-
-def _names(folder: str) -> list[str]:
-    try:
-        return os.listdir(folder)
-    except OSError:
-        return []

@@ -3,9 +3,7 @@
 Some 50 ms: the engine has a process of its own do it.
 """
 
-import json
 import os
-from typing import Any
 
 from core import events as e
 from core.errors import JournalError
@@ -18,6 +16,7 @@ from core.native.iteration_book import keep_iteration
 from core.native.iteration_of import Measured, make_iteration, measure
 from core.native.iteration_watch import Draft
 from core.paths import Paths
+from core.plan.small_file import read_object
 from core.watched_files import noted_runs
 
 _MOST_NOTED = 20
@@ -70,7 +69,7 @@ def _is_clean(measured: Measured) -> bool:
 
 def _inputs(paths: Paths, measured: Measured) -> Inputs:
     started = measured.started
-    record = _record(paths, started.run)
+    record = read_object(paths.run(started.run) + "/run.json")
     env = record.get("env")
     known = {name: value for name, value in env.items() if isinstance(value, str)} if isinstance(env, dict) else {}
     typed = record.get("typed")
@@ -78,15 +77,6 @@ def _inputs(paths: Paths, measured: Measured) -> Inputs:
     subject = Subject(started.run, started.tool, words, started.cwd, started.checkout, started.target_dir, known,
                       measured.is_built)  # fmt: skip
     return inputs_of(paths, subject, noted_runs(paths, started.checkout, _MOST_NOTED))
-
-
-def _record(paths: Paths, run: str) -> dict[str, Any]:
-    try:
-        with open(paths.run(run) + "/run.json", "rb") as file:
-            record = json.load(file)
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return record if isinstance(record, dict) else {}
 
 
 def _keep_state(draft: Draft, measured: Measured, inputs: Inputs) -> None:

@@ -12,6 +12,8 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
+from core.folder import names_in
+
 KINDS = ("deps", "incremental", "build scripts", "programs", "docs", "other")
 """In the order in which they are shown."""
 _OF_FOLDER = {"deps": "deps", "incremental": "incremental", "build": "build scripts", "examples": "programs"}
@@ -112,11 +114,11 @@ def loss_of(contents: Contents, scope: Scope) -> Loss:
 
 def profiles_of(folder: str) -> Iterator[tuple[str, str]]:
     """Name and folder of each profile that was built: `debug`, `x86_64-unknown-linux-gnu/debug`."""
-    for name in _names(folder):
+    for name in names_in(folder):
         if _is_profile(f"{folder}/{name}"):
             yield name, f"{folder}/{name}"
             continue
-        for below in _names(f"{folder}/{name}")[:100]:
+        for below in names_in(f"{folder}/{name}")[:100]:
             if _is_profile(f"{folder}/{name}/{below}"):
                 yield f"{name}/{below}", f"{folder}/{name}/{below}"
 
@@ -144,17 +146,17 @@ def _has_piece(scope: Scope, piece: Piece, owners: set[tuple[str, str]]) -> bool
 
 
 def _units(profile: str, folder: str) -> Iterator[Unit]:
-    for name in _names(folder + "/.fingerprint"):
+    for name in names_in(folder + "/.fingerprint"):
         package, dash, digest = name.rpartition("-")
         if dash:
             yield from _of_fingerprint(profile, package, digest, f"{folder}/.fingerprint/{name}")
-    for package in _names(folder + "/build"):
-        for digest in _names(f"{folder}/build/{package}"):
+    for package in names_in(folder + "/build"):
+        for digest in names_in(f"{folder}/build/{package}"):
             yield from _of_fingerprint(profile, package, digest, f"{folder}/build/{package}/{digest}/fingerprint")
 
 
 def _of_fingerprint(profile: str, package: str, digest: str, folder: str) -> Iterator[Unit]:
-    for name in _names(folder):
+    for name in names_in(folder):
         if name.endswith(".json") and (unit := _unit(name[:-5], package)) is not None:
             yield Unit(profile, package, *unit, digest)
 
@@ -258,10 +260,3 @@ def _is_folder(entry: "os.DirEntry[str]") -> bool:
         return entry.is_dir(follow_symlinks=False)
     except OSError:
         return False
-
-
-def _names(folder: str) -> list[str]:
-    try:
-        return sorted(os.listdir(folder))
-    except (OSError, ValueError):
-        return []

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from core.paths import Paths
-from core.plan.small_file import read_head, read_json
+from core.plan.small_file import read_head, read_object
 
 NOTES = "fronts/nvcc.jsonl"
 _FRONT = "/fronts/nvcc-"
@@ -88,8 +88,7 @@ def has_called_nvcc(paths: Paths, run: str) -> bool:
 
 def has_front(paths: Paths, run: str) -> bool:
     """A front stood before nvcc in it: what was called is noted."""
-    record = read_json(f"{paths.run(run)}/run.json", 1 << 24)
-    launch = record.get("launch") if isinstance(record, dict) else None
+    launch = read_object(f"{paths.run(run)}/run.json").get("launch")
     return any(_FRONT in place for place in _words(launch.get("path_front") if isinstance(launch, dict) else None))
 
 
@@ -107,8 +106,8 @@ def runs_in(paths: Paths, build_dirs: Iterable[str]) -> tuple[str, ...]:
     except OSError:
         return ()
     for name in names[: MAX_RUNS * 20]:
-        record = read_json(f"{paths.run(name)}/run.json", 1 << 24)
-        if isinstance(record, dict) and wanted & {_text(record.get("target_dir")), _text(record.get("build_dir"))}:
+        record = read_object(f"{paths.run(name)}/run.json")
+        if wanted & {_text(record.get("target_dir")), _text(record.get("build_dir"))}:
             found.append(name)
             if len(found) == MAX_RUNS:
                 break

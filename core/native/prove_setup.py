@@ -12,7 +12,7 @@ from core.native.prove import Baseline, Command, Prover
 from core.native.scratch import Scratch, make_scratch
 from core.native.stale import Case
 from core.paths import Paths
-from core.plan.small_file import read_json
+from core.plan.small_file import read_object
 from core.run.fronts import without_fronts
 from core.run.grammar import ALIASES, COMMANDS
 from core.run.identity import git_root
@@ -115,8 +115,8 @@ def _without_formats(options: Sequence[str]) -> list[str]:
 def _recorded(paths: Paths, place: Place) -> list[str]:
     """Cargo's words of the last recorded build in that dir; empty: there is none that can be repeated."""
     for run in runs_in(paths, (place.build_dir,)):
-        record = read_json(f"{paths.run(run)}/run.json", 1 << 24)
-        if not isinstance(record, dict) or record.get("tool") != "cargo" or record.get("is_masked"):
+        record = read_object(f"{paths.run(run)}/run.json")
+        if record.get("tool") != "cargo" or record.get("is_masked"):
             continue
         typed, subcommand = record.get("typed"), record.get("subcommand")
         if not isinstance(typed, list) or not all(isinstance(word, str) for word in typed) or "-p" in typed:

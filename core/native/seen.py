@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
+from core.folder import modified_ns
 from core.native.closure import Made
 from core.native.fingerprint import ScriptRun
 from core.plan.small_file import keep_json, read_json
@@ -104,7 +105,7 @@ class _Certain:
 
 def _of_output(made: Made, before: Seen, certain: _Certain) -> tuple[int, Mapping[str, str]]:
     """mtime of an output, and what its inputs were: as known before, else as they are."""
-    mtime = _mtime(made.output)
+    mtime = modified_ns(made.output)
     old = before.outputs.get(made.output)
     kept = dict(old[1]) if old is not None and old[0] == mtime else {}
     fresh = {path: found for path in made.inputs if path not in kept and (found := certain.digest(path, mtime))}
@@ -118,13 +119,6 @@ def _is_untouched(path: str, since_ns: int) -> bool:
     except (OSError, ValueError):
         return False
     return max(status.st_ctime_ns, status.st_mtime_ns) + _GRAIN_NS <= since_ns
-
-
-def _mtime(path: str) -> int:
-    try:
-        return os.stat(path).st_mtime_ns
-    except (OSError, ValueError):
-        return 0
 
 
 def _digests(value: Any) -> dict[str, str]:

@@ -1,12 +1,12 @@
 """From a native failure of a run to its finding: looks at the files that the run worked with."""
 
-import json
 from collections.abc import Callable
 
 from core.events import RunStarted
 from core.native.blame import Place, look_into
 from core.paths import Paths
 from core.plan.plan import Finding
+from core.plan.small_file import read_object
 from core.watch.native_failures import NativeFault
 from core.watch.native_findings import finding_of
 
@@ -33,10 +33,6 @@ def teller(paths: Paths, started: RunStarted) -> Callable[[NativeFault], Finding
 
 def _environment(paths: Paths, run: str) -> dict[str, str]:
     """Variables that the run was started with; those that are masked, or cannot be read, are left out."""
-    try:
-        with open(paths.run(run) + "/run.json", "rb") as file:
-            found = json.load(file).get("env")
-    except (OSError, ValueError, AttributeError, RecursionError):
-        return {}
+    found = read_object(paths.run(run) + "/run.json").get("env")
     known = found.items() if isinstance(found, dict) else ()
     return {name: value for name, value in known if isinstance(value, str)}

@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from core.folder import names_in
 from core.native.depfile import MAX_BYTES, read_depfile
 from core.native.fingerprint import UnitPlace, needs_of, read_fingerprint, unit_places
 from core.plan.small_file import read_head, read_json
@@ -63,7 +64,7 @@ def _sources(place: UnitPlace, workspace: str, notes: dict[str, dict[str, str]])
     is_own = place.fingerprint.endswith("/fingerprint")
     folder = place.compiled if is_own else os.path.dirname(os.path.dirname(place.fingerprint)) + "/deps"
     if folder not in notes:
-        notes[folder] = {"" if is_own else _key(name): name for name in _names(folder) if name.endswith(".d")}
+        notes[folder] = {"" if is_own else _key(name): name for name in names_in(folder) if name.endswith(".d")}
     name = notes[folder].get("" if is_own else place.key)
     if name is not None:
         rules = read_depfile(read_head(f"{folder}/{name}", MAX_BYTES) or b"")
@@ -72,10 +73,3 @@ def _sources(place: UnitPlace, workspace: str, notes: dict[str, dict[str, str]])
 
 def _key(name: str) -> str:
     return name[:-2].rpartition("-")[2]
-
-
-def _names(folder: str) -> list[str]:
-    try:
-        return sorted(os.listdir(folder))
-    except OSError:
-        return []

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+from core.folder import names_in
 from core.plan.foreign import first_line
 from core.plan.given import Given, Key, Origin, Trouble
 from core.plan.small_file import read_small
@@ -90,7 +91,7 @@ def cargo_of(chosen: Chosen, home: str) -> str:
     own = chosen.folder + "/bin/cargo"
     if not chosen.folder or os.access(own, os.X_OK):
         return own if chosen.folder else ""
-    names = _names(home + "/toolchains")
+    names = names_in(home + "/toolchains")
     others = [name for one in _FALLBACKS for name in names if name == one or name.startswith(one + "-")]
     paths = [f"{home}/toolchains/{name}/bin/cargo" for name in others]
     return next((path for path in paths if os.access(path, os.X_OK)), "")
@@ -187,7 +188,9 @@ def _with_host(name: str, toolchains: str, settings: Mapping[Key, Given]) -> str
     if os.path.isdir(f"{toolchains}/{wanted}"):
         return wanted
     machine = _machine()
-    others = [one for one in _names(toolchains) if one.startswith(name + "-") and host_of(one) == one[len(name) + 1 :]]
+    others = [
+        one for one in names_in(toolchains) if one.startswith(name + "-") and host_of(one) == one[len(name) + 1 :]
+    ]
     return next((one for one in others if machine in one), wanted)
 
 
@@ -209,10 +212,3 @@ def _machine() -> str:
 
 def _has_compiler(folder: str) -> bool:
     return os.access(folder + "/bin/rustc", os.X_OK) and os.path.isfile(folder + "/bin/rustc")
-
-
-def _names(folder: str) -> list[str]:
-    try:
-        return sorted(os.listdir(folder))
-    except OSError:
-        return []

@@ -40,6 +40,12 @@ def read_json(path: str, most: int = 1 << 20) -> Any:
         return None
 
 
+def read_object(path: str, most: int = 1 << 24) -> dict[str, Any]:
+    """The object that it holds; an empty one where it holds none: `run.json` of a run, as a rule."""
+    found = read_json(path, most)
+    return found if isinstance(found, dict) else {}
+
+
 def keep_json(path: str, value: Any) -> bool:
     """Put it in the place of what was there, readable for its owner alone; False: there is no room, or no right."""
     part = f"{path}.{os.getpid()}"

@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from core.folder import names_in
 from core.plan import rustup
 from core.plan.answers import Answers, Question
 from core.plan.foreign import first_line
@@ -160,16 +161,16 @@ def _with_folder(toolchain: Toolchain) -> Toolchain:
     if not toolchain.sysroot:
         return toolchain
     own = f"{rustlib}/{toolchain.host}"
-    backends = _names(own + "/codegen-backends") if toolchain.host else []
+    backends = names_in(own + "/codegen-backends") if toolchain.host else []
     return toolchain._replace(
-        targets=tuple(name for name in _names(rustlib)[:_MAX_TARGETS] if _has_std(f"{rustlib}/{name}/lib")),
+        targets=tuple(name for name in names_in(rustlib)[:_MAX_TARGETS] if _has_std(f"{rustlib}/{name}/lib")),
         has_cranelift=any("cranelift" in name for name in backends),
         has_own_lld=bool(toolchain.host) and os.access(own + "/bin/gcc-ld/ld.lld", os.X_OK),
     )
 
 
 def _has_std(folder: str) -> bool:
-    return any(name.startswith("libcore-") for name in _names(folder))
+    return any(name.startswith("libcore-") for name in names_in(folder))
 
 
 def _links_with_lld(toolchain: Toolchain) -> bool:
@@ -182,10 +183,3 @@ def _numbers(text: str) -> tuple[int, ...]:
     words = text.split("-")[0].split(".")
     good = len(words) > 1 and all(word.isdecimal() and len(word) < 6 for word in words)
     return tuple(map(int, words)) if good else ()
-
-
-def _names(folder: str) -> list[str]:
-    try:
-        return sorted(os.listdir(folder))
-    except (OSError, ValueError):
-        return []

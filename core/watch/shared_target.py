@@ -17,6 +17,7 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal, NamedTuple
 
+from core.folder import names_in
 from core.values import dataclass
 from core.watch.made_in import made_in
 
@@ -199,7 +200,7 @@ class _Court:
 def _units(path: str) -> Iterator[_Unit]:
     for profile in _profiles(path):
         for place in _places(profile):
-            for entry in _names(place.fingerprint):
+            for entry in names_in(place.fingerprint):
                 if entry.startswith("dep-") and (unit := _unit(profile, place, entry[4:])) is not None:
                     yield unit
 
@@ -216,11 +217,11 @@ class _Place(NamedTuple):
 
 def _places(profile: str) -> Iterator[_Place]:
     """Of both layouts: that of cargo 1.100 has a folder a unit."""
-    for name in _names(f"{profile}/.fingerprint"):
+    for name in names_in(f"{profile}/.fingerprint"):
         package, _, key = name.rpartition("-")
         yield _Place(package, key, f"{profile}/.fingerprint/{name}", (f"{profile}/deps", f"{profile}/examples"))
-    for package in _names(f"{profile}/build"):
-        for key in _names(f"{profile}/build/{package}"):
+    for package in names_in(f"{profile}/build"):
+        for key in names_in(f"{profile}/build/{package}"):
             folder = f"{profile}/build/{package}/{key}"
             if os.path.isdir(folder + "/fingerprint"):
                 yield _Place(package, key, folder + "/fingerprint", (folder + "/out",))
@@ -228,8 +229,8 @@ def _places(profile: str) -> Iterator[_Place]:
 
 def _profiles(path: str) -> Iterator[str]:
     """Folders with compiled units, of the host and of other targets."""
-    for name in _names(path):
-        for folder in (f"{path}/{name}", *(f"{path}/{name}/{below}" for below in _names(f"{path}/{name}")[:40])):
+    for name in names_in(path):
+        for folder in (f"{path}/{name}", *(f"{path}/{name}/{below}" for below in names_in(f"{path}/{name}")[:40])):
             if os.path.isdir(folder + "/.fingerprint") or os.path.exists(folder + "/.cargo-build-lock"):
                 yield folder
 
@@ -259,7 +260,7 @@ def _outputs(place: _Place, target: str) -> tuple[str, str] | None:
     name = target.split("-", 1)[-1].replace("-", "_")
     for folder in place.outputs:
         if target.startswith("test-"):
-            stems = [one[:-2] for one in _names(folder) if one.endswith(f"-{place.key}.d")]
+            stems = [one[:-2] for one in names_in(folder) if one.endswith(f"-{place.key}.d")]
         else:
             stems = [f"{name}-{place.key}", name]
         for stem in stems:
@@ -315,10 +316,3 @@ def _parsed(content: bytes) -> dict[str, Any]:
         return tomllib.loads(content.decode())
     except ValueError:
         return {}
-
-
-def _names(folder: str) -> list[str]:
-    try:
-        return sorted(os.listdir(folder))
-    except OSError:
-        return []

@@ -1,0 +1,20 @@
+"""What lies in folders of anybody's, where it does not matter why one cannot be read."""
+
+import os
+
+
+def names_in(folder: str, *, has_hidden: bool = True, most: int | None = None) -> list[str]:
+    """Names, sorted, the first `most` of them; none where it is not there, not to be read, or no folder."""
+    try:
+        names = sorted(os.listdir(folder))
+    except (OSError, ValueError):
+        return []
+    return (names if has_hidden else [name for name in names if not name.startswith(".")])[:most]
+
+
+def modified_ns(path: str) -> int:
+    """When a file was last written, nanoseconds since the epoch; 0: it is not there, or not to be seen."""
+    try:
+        return os.stat(path).st_mtime_ns
+    except (OSError, ValueError):
+        return 0
