@@ -23,8 +23,8 @@ from typing import Any
 
 from bench.figures import Figures, spread
 from bench.nvcc_subjects import Call, candle, fetch, samples, small, sppark
-from tests.real.nvcc import toolkit
-from tests.real.product import REPO, Deck, temporary_deck
+from tests.real.nvcc import our_toolkit
+from tests.real.product import Deck, temporary_deck
 
 OWN_SHARE = 0.02
 """Of one core that the front may take for itself, of calls of a second and more."""
@@ -45,7 +45,7 @@ def main() -> int:
     keep = os.path.abspath(args.keep) if args.keep else tempfile.mkdtemp(prefix="nvcc-front-")
     figures = Figures()
     with temporary_deck("nvcc-") as deck:
-        home = toolkit(os.path.join(REPO, ".tools", "cuda"), os.environ["PATH"])
+        home = our_toolkit()
         deck.env["PATH"] = f"{home}/bin:{deck.env['PATH']}"
         sets = {
             "small": small(f"{deck.folder}/small"),

@@ -21,8 +21,7 @@ from core.native.prove_finding import confirm
 from core.native.prove_setup import proof_of
 from core.paths import Paths
 from tests.native_worlds import DECLARATIONS, LOOPING, RIGHT, SKIPPING, Package, Style, build_env, edit, fake_nvcc
-from tests.real.nvcc import toolkit
-from tests.real.product import REPO
+from tests.real.nvcc import our_toolkit
 
 STYLES = (*DECLARATIONS, *RIGHT, *SKIPPING, LOOPING)
 _OUTSIDE_IS_MISSED = frozenset({"none", "file", "folder"})
@@ -116,9 +115,7 @@ def main() -> int:
     figures = Figures()
     with tempfile.TemporaryDirectory(prefix="stale-") as folder:
         place = Path(folder)
-        nvcc = (
-            str(fake_nvcc(place / "bin")) if given.fake else toolkit(f"{REPO}/.tools/cuda", os.environ["PATH"]) + "/bin"
-        )
+        nvcc = str(fake_nvcc(place / "bin")) if given.fake else our_toolkit() + "/bin"
         measure(figures, place, nvcc)
     return figures.end("stale")
 

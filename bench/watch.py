@@ -21,8 +21,8 @@ from typing import Any
 from core.native.iteration_book import read_iterations
 from core.native.iterations import SCHEMA, to_record
 from core.paths import Paths
-from tests.real.nvcc import toolkit
-from tests.real.product import COMMAND, REPO, Deck, temporary_deck
+from tests.real.nvcc import our_toolkit
+from tests.real.product import COMMAND, Deck, temporary_deck
 
 START_LIMIT_S = 0.25
 """From a save to the start of its build, median: 50 ms are waited for further saves."""
@@ -136,7 +136,7 @@ def main() -> int:
         for name, text in _FILES.items():
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             (root / name).write_text(text)
-        nvcc = toolkit(os.path.join(REPO, ".tools", "cuda"), os.environ["PATH"])
+        nvcc = our_toolkit()
         session = Session(deck, root, {**deck.env, "PATH": f"{deck.env['PATH']}:{nvcc}/bin"})
         try:
             measured = _edit_all(session, args.edits, args.seed)

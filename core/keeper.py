@@ -13,7 +13,6 @@ from core import history, retention
 from core.clock import Clock
 from core.native.iteration_watch import Draft, IterationWatch
 from core.native.nvcc_calls import has_called_nvcc
-from core.native.seen_run import remember_run
 from core.paths import Paths
 from core.watched import WatchedRun
 
@@ -109,7 +108,7 @@ class Keeper:
         if (draft := self._iterations.ended(run)) is not None:
             self._aside("iterations", partial(self._settle, draft))
         if has_called_nvcc(self._paths, run):
-            self._aside("inputs", partial(remember_run, self._paths, run))
+            self._aside("inputs", partial(self._remember, run))
         found = self._open_history()
         ended = history.read_run(self._paths, run)
         if found is None or ended is None:
@@ -123,6 +122,11 @@ class Keeper:
         from core.native.iteration_settle import settle  # 17 ms
 
         settle(self._paths, draft)
+
+    def _remember(self, run: str) -> None:
+        from core.native.seen_run import remember_run  # 15 ms
+
+        remember_run(self._paths, run)
 
     def work(self, runs: Sequence[WatchedRun]) -> bool:
         """A little of what is not urgent (cut logs, sweep, make history anew); True where some is left."""

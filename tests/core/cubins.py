@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from core.native.cubin import Cubin, read_cubin
+
 FOLDER = Path(__file__).parents[1] / "data" / "cubins"
 NAMES = ("sm_80-11.8", "sm_80-13.0", "sm_90-13.0-dc", "sm_100-13.0")
 """Arch, toolkit; `dc`: made to be linked later."""
@@ -10,6 +12,13 @@ NAMES = ("sm_80-11.8", "sm_80-13.0", "sm_90-13.0-dc", "sm_100-13.0")
 def content_of(name: str) -> bytes:
     """A cubin."""
     return (FOLDER / f"{name}.cubin").read_bytes()
+
+
+def cubin_of(name: str) -> Cubin:
+    """What it tells."""
+    found = read_cubin(content_of(name))
+    assert found is not None
+    return found
 
 
 def said_of(name: str) -> list[str]:

@@ -5,15 +5,9 @@ import pytest
 
 from core.events.native import Kernel
 from core.native.arch import number_of
-from core.native.cubin import Cubin, read_cubin
+from core.native.cubin import read_cubin
 from core.native.usage import parse_usage
-from tests.core.cubins import NAMES, content_of, said_of
-
-
-def cubin_of(name: str) -> Cubin:
-    found = read_cubin(content_of(name))
-    assert found is not None
-    return found
+from tests.core.cubins import NAMES, content_of, cubin_of, said_of
 
 
 @pytest.mark.parametrize("name", NAMES)

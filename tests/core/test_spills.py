@@ -3,18 +3,12 @@ from dataclasses import dataclass
 import pytest
 
 from core.events.native import Kernel
-from core.native.cubin import Cubin, read_cubin
+from core.native.cubin import Cubin
 from core.native.kept import Image, images_of, ptx_of, source_of
 from core.native.ptx import read_ptx, target_of
 from core.native.spills import needs_ptxas, ptxas_argv, ptxas_of, with_usage, without_stack
 from core.native.usage import parse_usage
-from tests.core.cubins import FOLDER, NAMES, content_of, said_of
-
-
-def cubin_of(name: str) -> Cubin:
-    found = read_cubin(content_of(name))
-    assert found is not None
-    return found
+from tests.core.cubins import FOLDER, NAMES, cubin_of, said_of
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.real.nvcc import our_toolkit
 from tests.real.product import COMMAND, Deck, temporary_deck
 from tests.real.terminal import Terminal
 
@@ -24,3 +25,15 @@ def terminal(tmp_path: Path) -> Iterator[Terminal]:
     yield terminal
     terminal("kill-server")
     subprocess.run([COMMAND, "stop", "--kill", "speaker"], env=terminal.env, capture_output=True, check=False)
+
+
+@pytest.fixture(scope="session")
+def cuda_home() -> str:
+    """The folder of a CUDA toolkit; a test fails where there is none to be had."""
+    return our_toolkit()
+
+
+@pytest.fixture(scope="session")
+def nvcc(cuda_home: str) -> str:
+    """The folder of its nvcc."""
+    return cuda_home + "/bin"

@@ -6,6 +6,8 @@ import shutil
 import subprocess
 import sys
 
+from tests.real.product import REPO
+
 PACKAGES = (
     "nvidia-cuda-nvcc==13.0.88",
     "nvidia-nvvm==13.0.88",
@@ -14,6 +16,15 @@ PACKAGES = (
     "nvidia-cuda-cccl==13.0.85",
 )
 """All of one release: parts of different ones do not fit together."""
+
+
+def our_toolkit() -> str:
+    """As `toolkit`, with the packages in the checkout's own folder of tools.
+
+    Raises:
+        RuntimeError: The packages cannot be had.
+    """
+    return toolkit(os.path.join(REPO, ".tools", "cuda"), os.environ["PATH"])
 
 
 def toolkit(folder: str, path: str) -> str:

@@ -1,6 +1,5 @@
 """What mode cuda-iterate gives to CMake and nvcc, for real: one kernel, compiled by an nvcc that needs no GPU."""
 
-import os
 import re
 from pathlib import Path
 from typing import Any
@@ -8,8 +7,7 @@ from typing import Any
 import pytest
 
 from core.plan.machine import has_gpu
-from tests.real.nvcc import toolkit
-from tests.real.product import REPO, Deck, read_json
+from tests.real.product import Deck, read_json
 
 pytestmark = pytest.mark.long
 
@@ -35,12 +33,6 @@ add_library(kernel STATIC kernel.cu)
 """
 _KERNEL = 'extern "C" __global__ void scale(float *all, float by) { all[threadIdx.x] *= by; }\n'
 _MINE = '[modes.mine]\ninherits = "cuda-iterate"\ncuda-archs = "80;90"\nnvcc-threads = 2\n'
-
-
-@pytest.fixture(scope="module")
-def nvcc() -> str:
-    """The folder of an nvcc; a test fails where there is none to be had."""
-    return toolkit(os.path.join(REPO, ".tools", "cuda"), os.environ["PATH"]) + "/bin"
 
 
 @pytest.fixture

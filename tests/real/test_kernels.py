@@ -22,8 +22,7 @@ from core.native.occupancy import occupancy_of
 from core.native.phases import parse_times
 from core.native.usage import parse_usage
 from core.paths import Paths
-from tests.real.nvcc import toolkit
-from tests.real.product import REPO, Deck
+from tests.real.product import Deck
 from tui.app import DeckApp
 from tui.preferences import Preferences
 from tui.screens.kernels import KernelsScreen
@@ -130,15 +129,9 @@ def until(is_so: Callable[[], bool], what: str, timeout_s: float = 200.0) -> Non
         time.sleep(0.05)
 
 
-@pytest.fixture(scope="module")
-def home() -> str:
-    """The folder of a toolkit; a test fails where there is none to be had."""
-    return toolkit(os.path.join(REPO, ".tools", "cuda"), os.environ["PATH"])
-
-
 @pytest.fixture
-def bench(deck: Deck, home: str) -> Bench:
-    return Bench(deck, home)
+def bench(deck: Deck, cuda_home: str) -> Bench:
+    return Bench(deck, cuda_home)
 
 
 def compare(found: list[dict[str, Any]], said: dict[tuple[str, str], Kernel]) -> None:
@@ -317,9 +310,9 @@ int main() {
 """
 
 
-def test_occupancy_is_that_of_the_toolkits_own_calculator(home: str, tmp_path: Path) -> None:
+def test_occupancy_is_that_of_the_toolkits_own_calculator(cuda_home: str, tmp_path: Path) -> None:
     (tmp_path / "calculator.cpp").write_text(_CALCULATOR)
-    built = [shutil.which("g++") or "c++", "-w", f"-I{home}/include", "calculator.cpp", "-o", "calculator"]
+    built = [shutil.which("g++") or "c++", "-w", f"-I{cuda_home}/include", "calculator.cpp", "-o", "calculator"]
     subprocess.run(built, cwd=tmp_path, check=True)
     rng, kernels, asked = random.Random(1), [], []
     for _ in range(20_000):

@@ -12,8 +12,6 @@ from core.paths import Paths
 from core.run.fronts import find_exec_fronts
 from tests.fronts import own_fronts
 from tests.nvcc_world import Call, World, settle
-from tests.real.nvcc import toolkit
-from tests.real.product import REPO
 
 pytestmark = pytest.mark.long
 
@@ -37,19 +35,13 @@ FILES = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def kit() -> str:
-    """The folder of a toolkit; a test fails where there is none to be had."""
-    return toolkit(os.path.join(REPO, ".tools", "cuda"), os.environ["PATH"])
-
-
 @pytest.fixture
-def world(tmp_path: Path, kit: str) -> World:
+def world(tmp_path: Path, cuda_home: str) -> World:
     for name in ("tmp", "notes", "one/.git", "one/early", "one/out"):
         (tmp_path / name).mkdir(parents=True)
     paths = Paths(str(tmp_path / "state"), own_fronts(tmp_path / "cache"))
     env = {
-        **os.environ, "PATH": f"{kit}/bin:{os.environ['PATH']}", "TMPDIR": str(tmp_path / "tmp"),
+        **os.environ, "PATH": f"{cuda_home}/bin:{os.environ['PATH']}", "TMPDIR": str(tmp_path / "tmp"),
         "DECK_FRONTS": str(tmp_path / "notes"), "DECK_NVCC_CACHE": str(tmp_path / "store"),
     }  # fmt: skip
     (front,) = (one for one in find_exec_fronts(paths, env, ("nvcc",), str(tmp_path)).folders if "/nvcc-" in one)

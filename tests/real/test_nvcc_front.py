@@ -14,8 +14,8 @@ import pytest
 from core.paths import Paths
 from core.run.fronts import find_exec_fronts
 from core.run.nvcc_front import LAUNCH
-from tests.real.nvcc import toolkit
-from tests.real.product import COMMAND, REPO, Deck, until
+from tests.real.nvcc import our_toolkit
+from tests.real.product import COMMAND, Deck, until
 
 pytestmark = pytest.mark.long
 
@@ -64,7 +64,7 @@ fn main() {
 @pytest.fixture
 def cuda(deck: Deck) -> Deck:
     """A user with an nvcc on PATH, and with a package whose build script calls it."""
-    home = toolkit(os.path.join(REPO, ".tools", "cuda"), os.environ["PATH"])
+    home = our_toolkit()
     deck.env["PATH"] = f"{home}/bin:{deck.env['PATH']}"
     root = Path(deck.folder, "package")
     (root / "src").mkdir(parents=True)
@@ -109,7 +109,7 @@ def test_a_build_script_is_seen_and_a_plain_build_finds_all_fresh(cuda: Deck) ->
 
 
 def test_a_path_in_nvcc_that_a_script_watches_stays(cuda: Deck) -> None:
-    cuda.env["NVCC"] = toolkit(os.path.join(REPO, ".tools", "cuda"), os.environ["PATH"]) + "/bin/nvcc"
+    cuda.env["NVCC"] = our_toolkit() + "/bin/nvcc"
     for _ in range(2):
         done = cuda.run("build", cwd=package(cuda))
         assert done.returncode == 0, done.stderr

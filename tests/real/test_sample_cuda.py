@@ -1,6 +1,5 @@
 """The sample's CUDA members with an nvcc that needs no GPU: what an edit compiles again, and the demo of it."""
 
-import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,18 +7,11 @@ from pathlib import Path
 import pytest
 
 from core import sample
-from tests.real.nvcc import toolkit
-from tests.real.product import REPO, Deck
+from tests.real.product import Deck
 
 pytestmark = pytest.mark.long
 
 _LOG = "nvcc-calls"
-
-
-@pytest.fixture(scope="module")
-def nvcc() -> str:
-    """The folder of an nvcc; a test fails where there is none to be had."""
-    return toolkit(os.path.join(REPO, ".tools", "cuda"), os.environ["PATH"]) + "/bin"
 
 
 class Checkout:

@@ -11,8 +11,7 @@ import pytest
 from bench.figures import Figures
 from bench.stale import measure
 from tests.native_worlds import build_env, edit
-from tests.real.nvcc import toolkit
-from tests.real.product import COMMAND, REPO
+from tests.real.product import COMMAND
 from tests.real.samples import write_files
 
 pytestmark = pytest.mark.long
@@ -44,12 +43,6 @@ _FILES = {
     "host.cpp": '#include "host.h"\nint host() { return N; }\n',
     "host.h": "#define N 1\n",
 }  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def nvcc() -> str:
-    """The folder of an nvcc; a test fails where there is none to be had."""
-    return toolkit(os.path.join(REPO, ".tools", "cuda"), os.environ["PATH"]) + "/bin"
 
 
 @pytest.fixture

@@ -1,14 +1,12 @@
 """A watch, and what makes nvcc faster, with a real nvcc, which needs no GPU."""
 
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.real.nvcc import toolkit
-from tests.real.product import REPO, Deck, gone_after_s, marked, until
+from tests.real.product import Deck, gone_after_s, marked, until
 from tests.real.test_watch import Watched
 
 pytestmark = pytest.mark.long
@@ -35,12 +33,6 @@ _FILES = {
     "kernels/n.cuh": "#define N 2\n",
     "../shared/far.cuh": "#define FAR 3\n",
 }  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def nvcc() -> str:
-    """The folder of an nvcc; a test fails where there is none to be had."""
-    return toolkit(os.path.join(REPO, ".tools", "cuda"), os.environ["PATH"]) + "/bin"
 
 
 @pytest.fixture
