@@ -95,19 +95,8 @@ def _apply(s: dict[str, Any], finished: dict[str, float], event: e.Event) -> Non
             s["dirtied"] = (*s["dirtied"], event)[:MAX_DIAGNOSTICS]
         case e.DiagnosticEmitted():
             _diagnostic(s, event)
-        case e.LockWaitBegan():
-            if s["blocked"] is None:
-                s["waits_for"], s["waits_since"] = event.what, event.at
-            s["state"] = _live(s, RunState.WAITING)
-        case e.LockWaitEnded():
-            _lock_ended(s)
-        case e.LockBlocked():
-            s["blocked"], s["waits_for"], s["waits_since"] = event, event.kind, event.since
-            s["state"] = _live(s, RunState.WAITING)
-        case e.LockPassed():
-            paid = s["lock_paid"]
-            s["lock_paid"] = MappingProxyType({**paid, event.path: paid.get(event.path, 0.0) + event.waited_s})
-            _lock_ended(s)
+        case e.LockWaitBegan() | e.LockWaitEnded() | e.LockBlocked() | e.LockPassed():
+            _lock(s, event)
         case e.BuildFinished() | e.HandedOver() | e.TestSuiteStarted() | e.TestFinished() | e.TestsCounted():
             _after_build(s, event)
         case e.LinkStarted():
@@ -147,6 +136,23 @@ def _live(s: dict[str, Any], wanted: RunState) -> RunState:
     """A run that is over stays over, whatever is read of it afterwards."""
     state: RunState = s["state"]
     return state if state.is_over else wanted
+
+
+def _lock(s: dict[str, Any], event: e.Event) -> None:
+    match event:
+        case e.LockWaitBegan():
+            if s["blocked"] is None:
+                s["waits_for"], s["waits_since"] = event.what, event.at
+            s["state"] = _live(s, RunState.WAITING)
+        case e.LockBlocked():
+            s["blocked"], s["waits_for"], s["waits_since"] = event, event.kind, event.since
+            s["state"] = _live(s, RunState.WAITING)
+        case e.LockPassed():
+            paid = s["lock_paid"]
+            s["lock_paid"] = MappingProxyType({**paid, event.path: paid.get(event.path, 0.0) + event.waited_s})
+            _lock_ended(s)
+        case e.LockWaitEnded():
+            _lock_ended(s)
 
 
 def _lock_ended(s: dict[str, Any]) -> None:
