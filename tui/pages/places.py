@@ -1,13 +1,20 @@
-"""Which place in a source file the chosen row of a page names."""
+"""Which page of a run is seen first, and which place in a source file the chosen row of a page names."""
 
 import os
 import re
 
-from core.state import Run
+from core.state import Run, RunState
 from tui.pages import errors
 from tui.pages.scene import Scene
 
 _PANICKED = re.compile(r"panicked at (?:'.*', )?(\S[^:]*):(\d+):(\d+)")
+
+
+def first_page(run: Run) -> str:
+    """What a person wants to see first."""
+    if run.state is RunState.FAILED:
+        return "tests" if run.tests_failed else "errors" if run.errors else "crates"
+    return "crates"
 
 
 def file_of(scene: Scene, page: str, key: str) -> tuple[str, int, int] | None:

@@ -13,13 +13,13 @@ from textual.widget import Widget
 from core.lock_queries import wait_words
 from core.retry import retry_words
 from core.stamps import Stamps
-from core.state import Run, RunState
+from core.state import Run
 from tui import format as f
 from tui import roster
 from tui.bindings import BY_ID, LOG, RUN, Key, bindings
 from tui.dossier import Dossier, Place
 from tui.pages import plan, tests
-from tui.pages.places import file_of
+from tui.pages.places import file_of, first_page
 from tui.pages.scene import SORTS, Scene
 from tui.screens.log_host import LogHost
 from tui.view import View
@@ -111,7 +111,7 @@ class RunScreen(LogHost[str]):
         self._dossier = Dossier(deck.paths, run.run, self.deck.tails.store, clock)
         self._busy.clear()
         self._open(run)
-        self.side.show_page(_first_page(run))
+        self.side.show_page(first_page(run))
         if self._line is not None:
             self.panel.go_to(self._line)
             self._line = None
@@ -347,10 +347,3 @@ class RunScreen(LogHost[str]):
         at = runs.index(self._run_id) if self._run_id in runs else -1
         self._run_id, self._run, self._stream = runs[(at + by) % len(runs)], None, ""
         self.deck.pull()
-
-
-def _first_page(run: Run) -> str:
-    """What a person wants to see first."""
-    if run.state is RunState.FAILED:
-        return "tests" if run.tests_failed else "errors" if run.errors else "crates"
-    return "crates"
