@@ -12,7 +12,7 @@ from core.native.depfile import MAX_BYTES, read_depfile
 from core.native.fingerprint import ScriptRun
 from core.native.ninja_deps import read_ninja_deps
 from core.native.nvcc_calls import NvccCall, latest_by_output
-from core.native.nvcc_closure import include_folders
+from core.native.nvcc_closure import depfile_of, include_folders
 from core.plan.small_file import read_head, read_small
 
 SOURCE_ENDS = (".cu", ".c", ".cc", ".cpp", ".cxx", ".c++", ".hip", ".m", ".mm", ".s", ".S", ".asm", ".ptx")
@@ -62,7 +62,7 @@ def made_of(ground: Ground, calls: Iterable[NvccCall] = (), ask: Ask | None = No
     """The native outputs that are there, each with its inputs, by output."""
     own = Owned(ground)
     names = tuple(sorted(all_files(ground.script.out_dir)))
-    latest = latest_by_output(one for one in calls if _is_of(one, ground.script.out_dir))
+    latest = latest_by_output(_calls_of(ground.script.out_dir, calls))
     found: dict[str, Made] = {}
     for made in chain(_of_ninja(names), _of_depfiles(names, ground), _of_calls(latest, ask)):
         if made.output not in found and made.source.endswith(SOURCE_ENDS):
@@ -73,11 +73,14 @@ def made_of(ground: Ground, calls: Iterable[NvccCall] = (), ask: Ask | None = No
     return tuple(sorted(made for made in kept if made.inputs))
 
 
-def _is_of(call: NvccCall, out_dir: str) -> bool:
-    """A build script with that OUT_DIR made the call."""
-    if call.out_dir:
-        return call.out_dir == out_dir or os.path.realpath(call.out_dir) == os.path.realpath(out_dir)
-    return call.output.startswith(_slashed(out_dir))
+def _calls_of(out_dir: str, calls: Iterable[NvccCall]) -> Iterator[NvccCall]:
+    """Those that a build script with that OUT_DIR made. Thousands name the same few folders: each is resolved once."""
+    real, is_it = os.path.realpath(out_dir), {out_dir: True, "": False}
+    for call in calls:
+        if call.out_dir not in is_it:
+            is_it[call.out_dir] = os.path.realpath(call.out_dir) == real
+        if is_it[call.out_dir] or (not call.out_dir and call.output.startswith(_slashed(out_dir))):
+            yield call
 
 
 class Owned:
@@ -174,8 +177,8 @@ def _of_calls(latest: dict[str, NvccCall], ask: Ask | None) -> Iterator[Made]:
 def _of_call(output: str, call: NvccCall, ask: Ask | None) -> Iterator[Made]:
     if call.inputs:
         yield Made(output, call.sources[0], tuple(dict.fromkeys((*call.sources, *call.inputs))), "nvcc")
-    for name in _depfiles_of(call):
-        yield from (made._replace(output=output) for made in _of_depfile(name, [call.cwd or "/"], output))
+    if name := depfile_of(call):
+        yield from _of_depfile(_absolute(name, call.cwd), [call.cwd or "/"], output)
     asked = ask(call) if ask is not None and not call.inputs else None
     if asked:
         yield Made(output, call.sources[0], tuple(dict.fromkeys(_absolute(one, call.cwd) for one in asked)), "nvcc")
@@ -187,17 +190,6 @@ def _holders(output: str, calls: Iterable[NvccCall]) -> Iterator[str]:
         is_one = call.kind in ("library", "link", "program") and os.path.exists(call.output)
         if is_one and any(_absolute(word, call.cwd) == output for word in call.argv if not word.startswith("-")):
             yield call.output
-
-
-def _depfiles_of(call: NvccCall) -> Iterator[str]:
-    words = call.argv
-    for at, word in enumerate(words):
-        if word in ("-MF", "--dependency-output") and at + 1 < len(words):
-            yield _absolute(words[at + 1], call.cwd)
-        elif word.startswith("--dependency-output="):
-            yield _absolute(word.partition("=")[2], call.cwd)
-        elif word in ("-MD", "-MMD", "--generate-dependencies-with-compile"):
-            yield os.path.splitext(call.output)[0] + ".d"
 
 
 def _of_text(names: Sequence[str], ground: Ground, latest: dict[str, NvccCall]) -> Iterator[Made]:

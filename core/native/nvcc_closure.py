@@ -7,6 +7,11 @@ from core.native import includes
 from core.native.build_tree import prerequisites
 from core.native.nvcc_calls import NvccCall
 
+_WRITES_DEPFILE = (
+    "-MD", "-MMD", "--generate-dependencies-with-compile", "--generate-nonsystem-dependencies-with-compile",
+)  # fmt: skip
+"""Without a name for it, it lies beside the output."""
+
 
 def closure_of(call: NvccCall) -> tuple[str, ...]:
     """Absolute paths, the sources first; by text it is a little more, and without what is nowhere to be found."""
@@ -34,7 +39,7 @@ def depfile_of(call: NvccCall) -> str:
                 return os.path.join(call.cwd, words[at + 1])
             if word.startswith(name + "="):
                 return os.path.join(call.cwd, word[len(name) + 1 :])
-    if any(word in ("-MD", "-MMD") for word in words) and call.output:
+    if any(word in _WRITES_DEPFILE for word in words) and call.output:
         return os.path.splitext(call.output)[0] + ".d"
     return ""
 

@@ -207,6 +207,7 @@ def test_where_a_call_has_its_depfile_written_and_which_folders_it_names() -> No
     assert depfile_of(call("-MD", "-MF", "x.d")) == "/w/x.d"
     assert depfile_of(call("--dependency-output=y.d")) == "/w/y.d"
     assert depfile_of(call("-MD", output="/o/k.o")) == "/o/k.d"
+    assert depfile_of(call("--generate-dependencies-with-compile", output="/o/k.o")) == "/o/k.d"
     assert depfile_of(call("-MF")) == depfile_of(call("-c", output="/o/k.o")) == ""
     argv = ("-I", "a", "-Ib", "-isystem", "c", "--include-path=d,e", "-I")
     assert include_folders(argv, "/w") == ("/w/a", "/w/b", "/w/c", "/w/d", "/w/e")
