@@ -74,6 +74,8 @@ class Told(NamedTuple):
     calls: tuple[NvccCall, ...]
     """Newest run first."""
     spans: tuple[Span, ...]
+    toolkits: tuple[str, ...] = ()
+    """Roots of CUDA toolkits."""
     ask: Ask | None = None
 
     def called_in(self, script: ScriptRun) -> int | None:
@@ -120,7 +122,7 @@ def _listed(script: ScriptRun, place: Place) -> frozenset[str] | None:
 def _case(state: str, place: Place, cover: Cover, told: Told) -> Case:
     """All that is known of one build script; what is certain of its inputs is kept."""
     script = cover.script
-    ground = Ground(script, place.workspace, place.build_dir, toolkits_of(told.calls, place.env), homes_of(place.env))
+    ground = Ground(script, place.workspace, place.build_dir, told.toolkits, homes_of(place.env))
     made = made_of(ground, told.calls, told.ask)
     watched = [one.path for one in cover.own if one.kind == "file"]
     seen = remember(state, script, made, watched, lambda path: read_stamp(path).digest)
@@ -132,7 +134,8 @@ def told_of(paths: Paths, place: Place) -> Told:
     """What was noted of builds in that dir."""
     runs = nvcc_calls.runs_in(paths, (place.build_dir, place.target_dir))
     spans = tuple(span for run in runs[:_SPANS] if (span := _span(paths, run)) is not None)
-    return Told(tuple(call for run in runs for call in nvcc_calls.calls_of_run(paths, run)), spans)
+    calls = tuple(call for run in runs for call in nvcc_calls.calls_of_run(paths, run))
+    return Told(calls, spans, toolkits_of(calls, place.env))
 
 
 def _span(paths: Paths, run: str) -> Span | None:

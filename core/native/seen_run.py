@@ -4,7 +4,7 @@ import os
 
 from core.facts import read_record
 from core.native.closure import Ground, made_of
-from core.native.doctor import homes_of, toolkits_of
+from core.native.doctor import TICK_NS, homes_of, toolkits_of
 from core.native.fingerprint import script_runs
 from core.native.input_state import read_stamp
 from core.native.nvcc_calls import calls_of_run
@@ -21,9 +21,10 @@ def remember_run(paths: Paths, run: str) -> None:
         return
     workspace, real = os.path.realpath(started.checkout), os.path.realpath(build_dir)
     calls = calls_of_run(paths, run)
+    toolkits, homes = toolkits_of(calls, os.environ), homes_of(os.environ)
     for script in script_runs(real, workspace):
-        if script.root and script.began_ns >= int(started.at * 1e9) - 20_000_000:
-            ground = Ground(script, workspace, real, toolkits_of(calls, os.environ), homes_of(os.environ))
+        if script.root and script.began_ns >= int(started.at * 1e9) - TICK_NS:
+            ground = Ground(script, workspace, real, toolkits, homes)
             declared = (os.path.normpath(os.path.join(script.root, one.path)) for one in script.directives.changed)
             made = made_of(ground, calls)
             if made:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from core.native.build_tree import all_files
 from core.native.closure import Made
 from core.native.cover import Watched
+from core.native.doctor import TICK_NS
 from core.native.ninja_deps import read_ninja_deps
 from core.native.ninja_explain import read_explained, reasons_of
 from core.native.ninja_log import read_ninja_log
@@ -22,8 +23,6 @@ from core.plan.small_file import read_head, read_small
 
 MAX_FILES = 200
 _MAX_LOG = 1 << 24
-_SLACK_NS = 20_000_000
-"""The clock of file systems is a tick or two behind."""
 _ASIDE = ("Cargo.lock", ".gitignore", ".gitattributes", "README.md", "CHANGELOG.md")
 
 
@@ -52,7 +51,7 @@ class Facts(NamedTuple):
 
     def is_of_it(self, at_ns: int) -> bool:
         """It happened in this run."""
-        return self.began_ns - _SLACK_NS <= at_ns <= self.ended_ns + _SLACK_NS
+        return self.began_ns - TICK_NS <= at_ns <= self.ended_ns + TICK_NS
 
     def is_edit(self, at_ns: int, until_ns: int) -> bool:
         """A change since the build before, and in time to be seen."""
@@ -230,7 +229,7 @@ def _idle(facts: Facts) -> Iterator[Why]:
     idle = [
         path
         for path, mtime in facts.changed.items()
-        if facts.is_edit(mtime, facts.began_ns + _SLACK_NS) and path not in read and path not in scripts
+        if facts.is_edit(mtime, facts.began_ns + TICK_NS) and path not in read and path not in scripts
         and os.path.basename(path) not in _ASIDE and not any(case.cover.has(path) for case in facts.cases)
     ]  # fmt: skip
     for path in sorted(idle)[:MAX_FILES]:
