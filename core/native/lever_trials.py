@@ -15,7 +15,6 @@ from collections.abc import Callable, Mapping, Sequence
 from statistics import median
 from typing import NamedTuple
 
-from core import events as e
 from core.clock import Clock, monotonic
 from core.errors import StateError, UsageError
 from core.measuring import scratch_folder
@@ -27,7 +26,6 @@ from core.plan.small_file import read_object
 from core.run.fronts import without_fronts
 from core.runs import run_ids
 from core.values import dataclass
-from core.watch.nvcc_notes import NvccNotes
 
 _MOST_RUNS = 200
 """In which a call is looked for, newest first."""
@@ -71,7 +69,7 @@ def make_plan(paths: Paths, source: str, *, env: Mapping[str, str], cores: int, 
     if not os.access(call.tool, os.X_OK) or not os.path.isdir(call.cwd):
         raise UsageError(f"{call.tool} in {call.cwd} is not there any more: build {source} once more")
     known = _environment(paths, run, env)
-    single = levers_of(call.argv, _archs(paths, run, call), cores, arch)
+    single = levers_of(call.argv, call.archs, cores, arch)
     others = [one.argv for one in calls_of_run(paths, run) if one.kind == call.kind and one.cwd == call.cwd
               and one.code == 0 and one.sources != call.sources and is_repeatable(one.argv)]  # fmt: skip
     several = parallel_levers([call.argv, *others[: MOST_PARALLEL - 1]], cores)
@@ -85,16 +83,6 @@ def _last_call(paths: Paths, source: str) -> tuple[str, NvccCall]:
             if source in call.sources and call.makes and call.code == 0:
                 return run, call
     raise UsageError(f"no call of nvcc that compiled {source} is known: build it once more with cargo deck")
-
-
-def _archs(paths: Paths, run: str, call: NvccCall) -> tuple[str, ...]:
-    """As the front noted them; they are not among what is read of a call elsewhere."""
-    notes = NvccNotes(paths.run(run) + "/fronts/nvcc.jsonl")
-    while events := notes.poll():
-        for event in events:
-            if isinstance(event, e.NvccStarted) and event.call == call.call:
-                return event.archs
-    return ()
 
 
 def _environment(paths: Paths, run: str, env: Mapping[str, str]) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """Calls of nvcc as the front noted them: `runs/<run>/fronts/nvcc.jsonl`, a line as a call starts and one as it ends.
 
-    {"nvcc": ID, "at": s, "cwd", "argv": […], "tool", "sources": […], "output", "kind", "package", "manifest_dir",
-     "out_dir"}
+    {"nvcc": ID, "at": s, "cwd", "argv": […], "tool", "sources": […], "output", "kind", "archs": […], "package",
+     "manifest_dir", "out_dir"}
     {"end": ID, "elapsed_s", "code", "signal", "verdict": "hit|miss|off|bypass", "why",
      "inputs": [abs] or null}
 
@@ -51,6 +51,8 @@ class NvccCall(NamedTuple):
     elapsed_s: float | None = None
     inputs: tuple[str, ...] = ()
     """Absolute: all that it read, without the toolkit and the system; empty: not told."""
+    archs: tuple[str, ...] = ()
+    """`sm_80`, `compute_90`: what it makes code for."""
 
     @property
     def makes(self) -> bool:
@@ -130,6 +132,7 @@ def _started(note: dict[str, Any], run: str) -> NvccCall:
         argv=_words(note.get("argv")), tool=_path(note.get("tool")), sources=_paths(note.get("sources")),
         output=_path(note.get("output")), kind=_text(note.get("kind")), package=_text(note.get("package")),
         manifest_dir=_path(note.get("manifest_dir")), out_dir=_path(note.get("out_dir")),
+        archs=_words(note.get("archs")),
     )  # fmt: skip
 
 

@@ -43,7 +43,7 @@ torn\tline
 """
 NOTES = b"""{"nvcc": "7-1", "at": 5.5, "cwd": "/w", "argv": ["-c", "k.cu", "-o", "k.o", "-DX=***"], \
 "tool": "/c/bin/nvcc", "sources": ["/w/k.cu"], "output": "/w/k.o", "kind": "object", "package": "app", \
-"manifest_dir": null, "out_dir": "/w/o"}
+"manifest_dir": null, "out_dir": "/w/o", "archs": ["sm_80", 5, "compute_90"]}
 {"phase": "7-1", "at": 5.6, "tool": "cicc"}
 {"end": "7-1", "elapsed_s": 2, "code": 0, "verdict": "miss", "why": "k.cuh differs", "inputs": ["/w/k.cu", "x", 3]}
 {"nvcc": "7-2", "cwd": 5, "argv": "x", "sources": null, "output": {}, "kind": []}
@@ -119,7 +119,7 @@ def test_notes_of_the_front_give_calls_and_leave_out_what_is_none() -> None:
     first, second, third = read_calls(NOTES, "r")
     assert first == NvccCall(
         "r", "7-1", 5.5, "/w", ("-c", "k.cu", "-o", "k.o", "-DX=***"), "/c/bin/nvcc", ("/w/k.cu",), "/w/k.o", "object",
-        "app", "", "/w/o", 0, "miss", "k.cuh differs", 2.0, ("/w/k.cu",),
+        "app", "", "/w/o", 0, "miss", "k.cuh differs", 2.0, ("/w/k.cu",), ("sm_80", "compute_90"),
     )  # fmt: skip
     assert (second.cwd, second.argv, second.sources, second.output, second.code) == ("", (), (), "", None)
     assert (third.cwd, third.sources, third.output) == ("", ("/ok",), "")
