@@ -8,10 +8,10 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from core.run.mask import MASK
+
 AS_IS = "as it is"
 CONTROL = "as it is, again"
-HIDDEN = "***"
-"""In the place of a word that looked like a credential: such a command line cannot be repeated."""
 MOST_PARALLEL = 4
 _PARALLEL = "as by CMAKE_BUILD_PARALLEL_LEVEL, ninja, or threads in a build script"
 _ARCH_OPTIONS = (
@@ -43,8 +43,8 @@ class Lever(NamedTuple):
 
 
 def is_repeatable(argv: Sequence[str]) -> bool:
-    """The command line is whole."""
-    return not any(HIDDEN in word for word in argv)
+    """The command line is whole: no word of it looked like a credential, and was not recorded."""
+    return not any(MASK in word for word in argv)
 
 
 def levers_of(argv: Sequence[str], archs: Sequence[str], cores: int, arch: str = "") -> tuple[Lever, ...]:

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 from core.native.closure import Ask
 from core.native.depfile import read_depfile
+from core.native.levers import is_repeatable
 from core.native.nvcc_calls import NvccCall
 
 LIMIT_S = 60.0
-_MASKED = "***"
 _WITH_VALUE = ("-o", "--output-file", "-MF", "--dependency-output", "-MT", "--dependency-target-name", "-odir",
                "--output-directory")  # fmt: skip
 _MAKES = (
@@ -43,7 +43,7 @@ def ask(call: NvccCall, env: Mapping[str, str]) -> tuple[str, ...] | None:
 
 def words_for(call: NvccCall) -> tuple[str, ...] | None:
     """The words of a call that asks for what another one reads; None: it cannot be asked."""
-    if not call.sources or any(_MASKED in word for word in call.argv):
+    if not call.sources or not is_repeatable(call.argv):
         return None
     kept: list[str] = []
     is_value = False
