@@ -13,6 +13,7 @@ from core.errors import SpawnError
 from core.native.inputs_of import Inputs, Subject, inputs_of, native_inputs
 from core.native.iteration_book import keep
 from core.native.iteration_of import Measured, measure
+from core.native.nvcc_calls import has_called_nvcc
 from core.paths import Paths
 from core.plan.small_file import read_object
 from core.run import begin, compose, identity, spawn, stop
@@ -125,7 +126,7 @@ class RealWorld:
         checkout = str(record.get("checkout") or self._cwd)
         subject = Subject(run, kind.tool, kind.words, self._cwd, checkout, begun.target.path, self._env, is_whole)
         found = inputs_of(self._paths, subject, self._noted)
-        if os.path.exists(self._paths.run(run) + "/fronts/nvcc.jsonl"):
+        if has_called_nvcc(self._paths, run):
             self._noted = [*self._noted, run][-_MOST_RUNS:]
         before = self._by_step.get(step)
         self._native = native_inputs(self._paths, self._noted)

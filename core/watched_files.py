@@ -8,6 +8,7 @@ from core.folder import names_in
 from core.native.edit_class import EditClass, kind_of
 from core.native.input_state import Stamp, changed, look, read_stamp
 from core.native.inputs_of import Inputs
+from core.native.nvcc_calls import has_called_nvcc
 from core.native.tree_files import is_ignored, is_scratch, source_files
 from core.paths import Paths
 from core.runs import run_ids
@@ -187,7 +188,7 @@ def noted_runs(paths: Paths, checkout: str, limit: int) -> list[str]:
     """The last runs in a checkout in which calls of nvcc were noted, oldest first."""
     found: list[str] = []
     for run in reversed(run_ids(paths)[-_MOST_LOOKED_AT:]):
-        if len(found) < limit and os.path.exists(paths.run(run) + "/fronts/nvcc.jsonl"):
+        if len(found) < limit and has_called_nvcc(paths, run):
             record = read_record(paths, run)
             if record is not None and record.started.checkout == checkout:
                 found.append(run)

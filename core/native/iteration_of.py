@@ -1,7 +1,6 @@
 """Makes an iteration of a run that is over: by its record, its exit, and what fronts and cargo noted while it ran."""
 
-import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from core import events as e
 from core.facts import read_exit, read_record
@@ -9,6 +8,7 @@ from core.native.cargo_said import Package, Said, read_log
 from core.native.cargo_times import ninja_pieces, unit_pieces
 from core.native.edit_class import EditClass
 from core.native.iterations import MOST_CHANGED, Iteration, State
+from core.native.nvcc_calls import NOTES, has_called_nvcc
 from core.native.wait_phases import CARGO, PROGRAM, REST, RUSTC, TEST, Piece, divide, pieces_of
 from core.paths import Paths
 from core.values import dataclass
@@ -47,17 +47,17 @@ def measure(paths: Paths, run: str, told: Sequence[e.Event] | None = None) -> Me
     started, ended = record.started, exit_.ended
     began = ended.at - ended.wall_s
     said = read_log(paths.run(run) + "/out.log") if started.tool == "cargo" else Said(is_built=ended.code is not None)
-    notes = _notes(paths, run) if told is None else _links_and_calls(told)
+    notes = _notes(paths, run) if told is None else told
     calls = [event for event in notes if isinstance(event, e.NvccEnded)]
     units = _unit_pieces(started, said.packages, began, ended.at)
     pieces = [*pieces_of(notes), *units]
-    pieces += _after(started, [*pieces], ended.at)
+    pieces += _after(started, pieces, ended.at)
     rustcs = sum(piece.what == RUSTC for piece in units)
     rest = "program" if started.tool != "cargo" else CARGO if rustcs >= said.compiled else REST
     return Measured(
         started, ended, _state(ended), said.is_built and not _is_stopped(ended),
         divide(began, ended.at, pieces, rest),
-        tuple(call for call in calls if call.kind in _COMPILES) if _has_notes(paths, run) else None,
+        tuple(call for call in calls if call.kind in _COMPILES) if has_called_nvcc(paths, run) else None,
         said.compiled,
     )  # fmt: skip
 
@@ -66,23 +66,12 @@ _COMPILES = ("object", "device-object", "ptx", "cubin", "fatbin", "library", "pr
 
 
 def _notes(paths: Paths, run: str) -> list[e.Event]:
-    folder = paths.run(run) + "/fronts"
-    links = LinkNotes(folder + "/links.jsonl", lambda output: None)
-    nvcc = NvccNotes(folder + "/nvcc.jsonl")
+    links = LinkNotes(paths.run(run) + "/fronts/links.jsonl", lambda output: None)
+    nvcc = NvccNotes(f"{paths.run(run)}/{NOTES}")
     found: list[e.Event] = []
     while more := [*links.poll(), *nvcc.poll()]:
         found += more
     return found
-
-
-def _links_and_calls(events: Iterable[e.Event]) -> list[e.Event]:
-    return [
-        event for event in events if isinstance(event, e.LinkEnded | e.NvccEnded | e.LockWaitBegan | e.LockWaitEnded)
-    ]
-
-
-def _has_notes(paths: Paths, run: str) -> bool:
-    return os.path.exists(paths.run(run) + "/fronts/nvcc.jsonl")
 
 
 def _unit_pieces(started: e.RunStarted, packages: Sequence[Package], began: float, ended: float) -> list[Piece]:

@@ -23,7 +23,6 @@ _LEAST_MORE_S = 0.3
 _LEAST_MORE = 0.2
 """Share by which the last one must be slower to be marked, and beyond three deviations of those before it."""
 _MAX_TEXT = 4096
-_MAX_SECONDS = 1e7
 
 State = Literal["done", "failed", "stopped"]
 

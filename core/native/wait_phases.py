@@ -65,15 +65,11 @@ def _uppermost(running: Sequence[str]) -> tuple[str, ...]:
 
 
 def pieces_of(events: Iterable[e.Event]) -> list[Piece]:
-    """What the journal of one run tells of links, nvcc, waits for locks, tests and programs."""
+    """What events of one run tell of links, nvcc, and waits for locks."""
     found: list[Piece] = []
     waits_since: float | None = None
-    built_at = None
-    subcommand = ""
     for event in events:
         match event:
-            case e.RunStarted():
-                subcommand = event.subcommand
             case e.LinkEnded():
                 found.append(Piece(LINK, event.began, event.began + event.elapsed_s))
             case NvccEnded():
@@ -83,17 +79,7 @@ def pieces_of(events: Iterable[e.Event]) -> list[Piece]:
             case e.LockWaitEnded() if waits_since is not None:
                 found.append(Piece(LOCK, waits_since, event.at))
                 waits_since = None
-            case e.BuildFinished():
-                built_at = event.at
-            case e.TestSuiteStarted() if built_at is None:
-                built_at = event.at
-            case e.RunEnded() if built_at is not None and subcommand in _AFTER:
-                found.append(Piece(_AFTER[subcommand], built_at, event.at))
     return found
-
-
-_AFTER = {"test": TEST, "nextest": TEST, "bench": TEST, "run": PROGRAM}
-"""What follows the build, by subcommand."""
 
 
 def nvcc_pieces(call: NvccEnded) -> list[Piece]:
@@ -117,14 +103,3 @@ def tool_of(phase: Phase) -> str:
         return "preprocess"
     tool = _TOOLS.get(phase.tool, phase.tool)
     return tool if tool in ORDER else "host compiler" if tool.endswith("(compiling)") else NVCC
-
-
-def span_pieces(events: Iterable[e.Event]) -> list[Piece]:
-    """Units of cargo as its log told of them, up to 0.3 s late: where files of cargo's own do not say it better."""
-    from core.story import tell
-
-    return [
-        Piece(SCRIPT if span.name.endswith("(build)") else RUSTC, span.began, span.ended)
-        for span in tell(events).spans
-        if span.began is not None and span.ended is not None
-    ]
