@@ -4,7 +4,7 @@ One object: `{"schema": 1, "checkout", "command", "at", "files": {path: [ctime_n
 At most MOST_STATES of them, the least recently written go.
 """
 
-import json
+import contextlib
 import os
 from collections.abc import Mapping
 from dataclasses import field
@@ -14,6 +14,7 @@ from typing import Any
 
 from core.native.input_state import Stamp
 from core.paths import Paths
+from core.plan.small_file import keep_json, read_object
 from core.values import dataclass
 
 SCHEMA = 1
@@ -44,16 +45,13 @@ def path_of(paths: Paths, checkout: str, target_dir: str | None, command: str) -
 
 def read_state(path: str) -> CheckoutState | None:
     """What is kept; None where nothing is, or it is damaged, or of a newer version."""
+    record = read_object(path, _MAX_BYTES)
+    if record.get("schema") != SCHEMA:
+        return None
     try:
-        if not os.path.isfile(path) or os.path.getsize(path) > _MAX_BYTES:
-            return None
-        with open(path, "rb") as file:
-            record = json.load(file)
-        if record["schema"] != SCHEMA:
-            return None
         files = {path: _stamp(row) for path, row in record["files"].items()}
         return CheckoutState(float(record["at"]), files)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
         return None
 
 
@@ -66,16 +64,9 @@ def write_state(path: str, state: CheckoutState, *, checkout: str, command: str)
     """Keep it; where it cannot be written there is none the next time."""
     files = dict(sorted(state.files.items())[:MOST_FILES])
     record = {"schema": SCHEMA, "checkout": checkout, "command": command, "at": state.at, "files": files}
-    part = f"{path}.{os.getpid()}"
-    try:
-        os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
-        fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        with os.fdopen(fd, "w", encoding="utf-8", errors="surrogateescape") as file:
-            json.dump(record, file, separators=(",", ":"))
-        os.replace(part, path)
-        _drop_oldest(os.path.dirname(path))
-    except OSError:
-        return
+    if keep_json(path, record):
+        with contextlib.suppress(OSError):
+            _drop_oldest(os.path.dirname(path))
 
 
 def _drop_oldest(folder: str) -> None:

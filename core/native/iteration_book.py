@@ -13,6 +13,7 @@ from typing import Any
 
 from core.native.iterations import SCHEMA, Iteration, joined, merged, to_record
 from core.paths import Paths
+from core.plan.small_file import keep_json, read_object
 from core.runs import run_ids
 
 NAME = "iteration.json"
@@ -52,18 +53,8 @@ def _records(paths: Paths) -> list[dict[str, Any]] | None:
 
 
 def _of_runs(paths: Paths) -> list[dict[str, Any]]:
-    found = (_read_one(f"{paths.run(run)}/{NAME}") for run in run_ids(paths)[-_KEPT:])
-    return [record for record in found if record is not None]
-
-
-def _read_one(path: str) -> dict[str, Any] | None:
-    try:
-        if not os.path.isfile(path):
-            return None
-        with open(path, "rb") as file:
-            return _object(file.read(_MAX_ONE_BYTES))
-    except (OSError, ValueError):
-        return None
+    found = (read_object(f"{paths.run(run)}/{NAME}", _MAX_ONE_BYTES) for run in run_ids(paths)[-_KEPT:])
+    return [record for record in found if record]
 
 
 def _object(line: bytes) -> dict[str, Any] | None:
@@ -98,14 +89,7 @@ def keep_iteration(paths: Paths, one: Iteration) -> None:
 
 def _keep_in_run(folder: str, record: Mapping[str, Any]) -> None:
     path = f"{folder}/{NAME}"
-    content = json.dumps({"schema": SCHEMA, **joined(_read_one(path) or {}, record)}).encode() + b"\n"
-    part = f"{path}.{os.getpid()}"
-    fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    try:
-        os.write(fd, content)
-    finally:
-        os.close(fd)
-    os.replace(part, path)
+    keep_json(path, {"schema": SCHEMA, **joined(read_object(path, _MAX_ONE_BYTES), record)})
 
 
 def _append(paths: Paths, fd: int, record: Mapping[str, Any]) -> None:
@@ -119,12 +103,12 @@ def _append(paths: Paths, fd: int, record: Mapping[str, Any]) -> None:
             torn = b"" if os.pread(fd, 1, size - 1) == b"\n" else b"\n"
             os.write(fd, torn + line)
             return
-        _write_anew(paths, fd, [*map(to_record, merged(_records(paths) or ())[-_KEPT // 2 :]), record])
+        _write_anew(fd, [*map(to_record, merged(_records(paths) or ())[-_KEPT // 2 :]), record])
         return
-    _write_anew(paths, fd, [*_of_runs(paths), record])
+    _write_anew(fd, [*_of_runs(paths), record])
 
 
-def _write_anew(paths: Paths, fd: int, records: Iterable[Mapping[str, Any]]) -> None:
+def _write_anew(fd: int, records: Iterable[Mapping[str, Any]]) -> None:
     """In place: whoever waits for the lock has this very file open."""
     lines = [json.dumps({"schema": SCHEMA}), *(json.dumps(dict(record)) for record in records)]
     os.ftruncate(fd, 0)

@@ -4,12 +4,12 @@
 """
 
 import contextlib
-import json
 import os
 from collections.abc import Sequence
 from hashlib import blake2b
 
 from core.events.native import Kernel, rows_of
+from core.plan.small_file import keep_json, read_object
 
 MAX_ENTRIES = 2000
 _SCHEMA = 1
@@ -27,14 +27,8 @@ class KernelStore:
 
     def keep(self, digest: str, kernels: Sequence[Kernel]) -> None:
         """Remember the kernels of an object. What cannot be written is not remembered."""
-        path = f"{self._folder}/{digest}.json"
         rows = [list(kernel._replace(compile_s=None)) for kernel in kernels]
-        try:
-            os.makedirs(self._folder, 0o700, exist_ok=True)
-            with open(f"{path}.{os.getpid()}", "w", encoding="utf-8") as file:
-                json.dump({"schema": _SCHEMA, "kernels": rows}, file)
-            os.replace(f"{path}.{os.getpid()}", path)
-        except OSError:
+        if not keep_json(f"{self._folder}/{digest}.json", {"schema": _SCHEMA, "kernels": rows}):
             return
         self._added += 1
         if self._added % 100 == 1:
@@ -42,13 +36,12 @@ class KernelStore:
 
     def of(self, digest: str) -> tuple[Kernel, ...]:
         """The kernels of an object; empty: they are not known."""
+        found = read_object(f"{self._folder}/{digest}.json", _MAX_ENTRY_BYTES)
+        if found.get("schema") != _SCHEMA:
+            return ()
         try:
-            with open(f"{self._folder}/{digest}.json", "rb") as file:
-                found = json.loads(file.read(_MAX_ENTRY_BYTES))
-            if found["schema"] != _SCHEMA:
-                return ()
             kernels: tuple[Kernel, ...] = rows_of(Kernel, found["kernels"])
-        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        except (KeyError, TypeError):
             return ()
         return kernels if all(_is_sound(kernel) for kernel in kernels) else ()
 
