@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from core.native.depfile import MAX_BYTES, read_depfile
 from core.native.ninja_deps import cmake_inputs, make_inputs, read_ninja_deps
+from core.plan.small_file import read_head
 
 _MOST_ENTRIES = 20_000
 """Of a tree; what lies beyond is not looked at."""
@@ -12,15 +13,9 @@ _MAX_DEPTH = 16
 _MARKS = ("build.ninja", "CMakeCache.txt", "Makefile")
 
 
-def read(path: str, limit_bytes: int = MAX_BYTES) -> bytes:
-    """A file's content; empty where it is none, or cannot be read."""
-    try:
-        if not os.path.isfile(path):
-            return b""
-        with open(path, "rb") as file:
-            return file.read(limit_bytes)
-    except (OSError, ValueError):
-        return b""
+def read(path: str) -> bytes:
+    """A file's content, of a long one its beginning; empty where it is none, or cannot be read."""
+    return read_head(path, MAX_BYTES) or b""
 
 
 def prerequisites(path: str) -> tuple[str, ...]:
@@ -36,7 +31,7 @@ def all_files(folder: str) -> Iterator[str]:
         place, depth = waiting.pop()
         try:
             entries = list(os.scandir(place))
-        except OSError:
+        except (OSError, ValueError):
             continue
         for entry in entries:
             seen += 1

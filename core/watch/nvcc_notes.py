@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from core import events as e
 from core.note_tail import NoteTail
+from core.plan.small_file import read_small
 
 MAX_OPEN = 4096
 """Calls whose end is waited for; further ones have none."""
@@ -202,19 +203,10 @@ def _path(cwd: str, value: Any) -> str:
 
 def blob_of(path: str) -> str:
     """Git's name for the content of a file, as it is in a repository without filters; empty: it cannot be read."""
-    try:
-        with open(path, "rb", opener=_opener) as file:
-            content = file.read(_MAX_SOURCE_BYTES + 1)
-    except OSError:
-        return ""
-    if len(content) > _MAX_SOURCE_BYTES:
+    content = read_small(path, _MAX_SOURCE_BYTES)
+    if content is None:
         return ""
     return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
-
-
-def _opener(path: str, flags: int) -> int:
-    """Without waiting for whoever writes into a pipe."""
-    return os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
 
 
 def _number(value: Any) -> int | None:

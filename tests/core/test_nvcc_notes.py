@@ -150,9 +150,8 @@ def test_the_content_of_a_source_has_gits_name(tmp_path: Path) -> None:
 def test_what_is_no_file_has_no_name(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
-    for path in (tmp_path, tmp_path / "loop", tmp_path / "none"):
+    for path in (tmp_path, tmp_path / "loop", tmp_path / "none", tmp_path / "pipe"):  # nobody waits for a writer
         assert blob_of(str(path)) == ""
-    assert blob_of(str(tmp_path / "pipe")) == hashlib.sha1(b"blob 0\0").hexdigest()  # nobody waits for a writer
 
 
 def test_an_answer_of_the_cache_took_no_time_of_anybody(tmp_path: Path) -> None:
