@@ -101,7 +101,7 @@ def examine(paths: Paths, place: Place, only: str = "", ask: Ask | None = None) 
         found_of(case, trouble, place.workspace) for case in cases for trouble in troubles(case, world)
     ]  # fmt: skip
     found.sort(key=lambda one: SEVERITIES.index(one.finding.severity))
-    unknown = tuple(dict.fromkeys(path for case in cases for path in not_known(case, world)))
+    unknown = tuple(dict.fromkeys(path for case in cases for path in not_known(case)))
     return Examined(cases, tuple(found), unknown)
 
 

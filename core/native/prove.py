@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
-from core.native.closure import OBJECT_ENDS, SOURCE_ENDS
+from core.native.closure import NATIVE_ENDS, OBJECT_ENDS
 from core.native.scratch import Done, Scratch, ScratchError, Stat, append, restore, snapshot
 from core.native.stale import Case
 from core.parsers.text import plain
@@ -17,21 +17,6 @@ Outcome = Literal["tracked", "wide", "untracked", "failed", "left out"]
 """Exactly what is made of it was made again; and more than that; not all of it was; the build failed; it cannot be
 edited harmlessly."""
 _COMMENTS = {".asm": "; {}", ".s": "/* {} */"}
-_TEXT_ENDS = (
-    *SOURCE_ENDS,
-    ".cuh",
-    ".h",
-    ".hh",
-    ".hpp",
-    ".hxx",
-    ".h++",
-    ".inl",
-    ".inc",
-    ".ipp",
-    ".tpp",
-    ".tcc",
-    ".impl",
-)
 _MAX_TAIL = 2000
 MAX_SETTLING = 4
 
@@ -198,7 +183,7 @@ def prove(
 def comment_for(path: str) -> str | None:
     """A comment to add to a file of that kind; None: how one is written there is not known."""
     end = os.path.splitext(path)[1]
-    if end not in _TEXT_ENDS:
+    if end not in NATIVE_ENDS:
         return None
     return "\n" + _COMMENTS.get(end, "/* {} */").format("cargo-deck") + "\n"
 

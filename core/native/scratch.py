@@ -29,7 +29,6 @@ exec "$@"
 """
 _WAYS = (("unshare", "-m"), ("unshare", "-Urm"))
 """As root, and as anybody."""
-_TRY_LIMIT_S = 20.0
 _END_LIMIT_S = 5.0
 _APPEND = """set -e
 size=$(stat -c %s "$1"); time=$(stat -c %y "$1")

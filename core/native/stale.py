@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Literal, NamedTuple
 
+from core.native.build_tree import all_files
 from core.native.closure import LIBRARY_ENDS, OBJECT_ENDS, SOURCE_ENDS, Made, native_files
 from core.native.cover import Cover, Watched
 from core.native.fingerprint import ScriptRun
@@ -63,7 +64,7 @@ def troubles(case: Case, world: World) -> tuple[Trouble, ...]:
     return (*endless, *missed, *_skipped(case, world))
 
 
-def not_known(case: Case, world: World) -> tuple[str, ...]:
+def not_known(case: Case) -> tuple[str, ...]:
     """Inputs that something touched after the build, with an mtime that is older, and of which it is not known what the
     build saw: cargo would not see an edit."""
     began = case.script.began_ns
@@ -146,10 +147,10 @@ def _loops(case: Case, world: World) -> Iterator[Trouble]:
     script = case.script
     found: dict[str, str] = {}
     for watched in case.cover.own:
-        if watched.kind == "folder" and case.build_dir and _is_within(case.build_dir, watched):
+        if watched.kind == "folder" and case.build_dir and is_in(f"{case.build_dir}/", watched):
             found[case.build_dir] = f"in {watched.declared}, which is watched"
         elif watched.kind == "folder":
-            within = (path for path in _written_in(watched.real, script, case.build_dir))
+            within = _written_in(watched.real, script, case.build_dir)
             found.update({path: f"in {watched.declared}, which is watched" for path in within})
         elif watched.kind == "file" and _is_written(watched.path, script):
             found[watched.path] = "declared itself"
@@ -164,13 +165,12 @@ def _loops(case: Case, world: World) -> Iterator[Trouble]:
         yield Trouble("loop", script, tuple(kept), tuple(kept), why=tuple(kept.values()))
 
 
-def _is_within(path: str, folder: Watched) -> bool:
-    return any(path == place or path.startswith(place.rstrip("/") + "/") for place in (folder.path, folder.real))
+def is_in(path: str, folder: Watched) -> bool:
+    """It lies below a watched folder, or where that leads; the folder itself does with a slash behind it."""
+    return any(path.startswith(place.rstrip("/") + "/") for place in (folder.path, folder.real))
 
 
 def _written_in(folder: str, script: ScriptRun, without: str) -> Iterator[str]:
-    from core.native.build_tree import all_files
-
     for path in sorted(all_files(folder)):
         if _is_written(path, script) and not (without and path.startswith(without + "/")):
             yield path

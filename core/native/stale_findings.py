@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from core.native.build_script_mend import changed, printed, unified
 from core.native.cover import Watched
-from core.native.stale import Case, Kind, Trouble, is_pattern, uncovered
+from core.native.stale import Case, Kind, Trouble, is_in, is_pattern, uncovered
 from core.plan.given import Origin
 from core.plan.plan import Evidence, Finding
 from core.run.identity import git_root
@@ -65,9 +65,9 @@ def found_of(case: Case, trouble: Trouble, base: str) -> Found:
     finding = Finding(
         id=IDS[trouble.kind],
         severity=_severity(trouble),
-        title=_title(case, trouble),
+        title=_title(trouble),
         evidence=tuple(_evidence(case, trouble))[:MAX_EVIDENCE],
-        cost=_cost(case, trouble),
+        cost=_cost(trouble),
         mend=mend.diff if mend else _command(trouble),
     )
     return Found(finding, trouble, mend, add)
@@ -79,7 +79,7 @@ def _severity(trouble: Trouble) -> str:
     return "warning"
 
 
-def _title(case: Case, trouble: Trouble) -> str:
+def _title(trouble: Trouble) -> str:
     package, count = trouble.script.package, len(trouble.paths)
     one = _short(trouble.paths[0], trouble.script.root)
     more = f" and {count - 1} more" if count > 1 else ""
@@ -101,16 +101,14 @@ def _title(case: Case, trouble: Trouble) -> str:
             raise TypeError(trouble.kind)
 
 
-def _cost(case: Case, trouble: Trouble) -> str:
+def _cost(trouble: Trouble) -> str:
     script = trouble.script
     took = f"{(script.ended_ns - script.began_ns) / 1e9:.1f} s"
     match trouble.kind:
         case "undeclared":
             sure = "" if trouble.is_certain else " By the text of the files: no compiler said so."
             return f"The program goes on with the old code, and nothing says so.{sure}"
-        case "missing":
-            return f"Each build runs it again ({took} the last time), and compiles its crate and what depends on it."
-        case "loop":
+        case "missing" | "loop":
             return f"Each build runs it again ({took} the last time), and compiles its crate and what depends on it."
         case "skipped":
             sure = "" if trouble.is_certain else " Whether the content differs is not known: nobody saw it before."
@@ -240,17 +238,13 @@ def _without_loops(case: Case, trouble: Trouble) -> tuple[tuple[str, ...], tuple
     for watched in case.cover.own:
         if watched.kind == "file" and watched.path in trouble.paths:
             remove.append(watched.declared)
-        elif watched.kind == "folder" and any(_is_in(path, watched) for path in trouble.paths):
-            within = [path for path in inputs if _is_in(path, watched)]
+        elif watched.kind == "folder" and any(is_in(path, watched) for path in trouble.paths):
+            within = [path for path in inputs if is_in(path, watched)]
             if not within:
                 return (), ()
             add.update(dict.fromkeys(_said(case, path) for path in within))
             remove.append(watched.declared)
     return tuple(add), tuple(remove)
-
-
-def _is_in(path: str, folder: Watched) -> bool:
-    return any(path.startswith(place.rstrip("/") + "/") for place in (folder.path, folder.real))
 
 
 def _mend(case: Case, base: str, add: tuple[str, ...], remove: tuple[str, ...]) -> Mend | None:
