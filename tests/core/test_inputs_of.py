@@ -243,5 +243,6 @@ def test_folders_pipes_rings_and_depths_do_not_stop_a_look(tmp_path: Path) -> No
         deep = deep / "d"
     deep.mkdir(parents=True)
     assert isinstance(inputs_in(str(tmp_path)), frozenset)
+    assert inputs_in(str(tmp_path / "a\0b")) == frozenset()
     none = Subject("r", "cargo", (), "/none", "/none", None, {}, True)
     assert inputs_of(Paths(str(tmp_path), str(tmp_path)), none).joined(Inputs()).is_exact is False
