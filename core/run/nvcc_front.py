@@ -4,9 +4,11 @@ all of it; and a launcher for CMake, which notes the path of its compiler."""
 import os
 import re
 import zlib
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from core.plan.small_file import read_head
+from core.run.path_watchers import folders_in, script_folders
 
 LAUNCHER, PROGRAM = "CMAKE_CUDA_COMPILER_LAUNCHER", "DECK_NVCC"
 LAUNCH = '/bin/sh;-c;exec ${DECK_NVCC:+"$DECK_NVCC"} "$@";nvcc'
@@ -128,30 +130,18 @@ def _link_front(front: str, path: str) -> None:
 
 def has_other_tree(build_dir: str | None, root: str | None) -> bool:
     """A build tree of CMake's has no launcher of ours: told of one, it would compile all of its kernels anew."""
-    trees = [*_trees_of_scripts(build_dir), *_trees_in(root)][:_MAX_TREES]
-    return any(_lacks_launcher(f"{tree}/CMakeCache.txt") for tree in trees)
+    trees = [*(_trees_of_scripts(build_dir) if build_dir else ()), *(_trees_in(root) if root else ())]
+    return any(_lacks_launcher(f"{tree}/CMakeCache.txt") for tree in trees[:_MAX_TREES])
 
 
-def _trees_of_scripts(build_dir: str | None) -> list[str]:
+def _trees_of_scripts(build_dir: str) -> list[str]:
     """`[TRIPLE/]PROFILE/build/PACKAGE-HASH/out[/NAME]`."""
-    found = []
-    for first in _folders(build_dir):
-        for build in (f"{first}/build", *(f"{second}/build" for second in _folders(first))):
-            for package in _folders(build):
-                found += [f"{package}/out", *_folders(f"{package}/out")]
-    return found
+    outs = [f"{package}/out" for package in script_folders(build_dir)]
+    return [tree for out in outs for tree in (out, *folders_in(out))]
 
 
-def _trees_in(root: str | None) -> list[str]:
-    return [folder for folder in _folders(root) if "build" in os.path.basename(folder)]
-
-
-def _folders(folder: str | None) -> list[str]:
-    try:
-        with os.scandir(folder or "/dev/null") as entries:
-            return [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)][:_MAX_TREES]
-    except OSError:
-        return []
+def _trees_in(root: str) -> list[str]:
+    return [folder for folder in folders_in(root) if "build" in os.path.basename(folder)]
 
 
 def _lacks_launcher(cache: str) -> bool:
@@ -202,11 +192,15 @@ def _script_of(command: Command) -> bytes | None:
 
 def _folder_of(command: Command) -> str:
     """Where make and ninja work: what `-C` names."""
+    return next(_named(command, "-C"), command.cwd)
+
+
+def _named(command: Command, flag: str) -> Iterator[str]:
+    """Folders behind a flag, in the same word or the next."""
     words = command.words
     for at, word in enumerate(words):
-        if word.startswith("-C"):
-            return os.path.join(command.cwd, word[2:] or (words[at + 1] if at + 1 < len(words) else ""))
-    return command.cwd
+        if word.startswith(flag):
+            yield os.path.join(command.cwd, word[2:] or (words[at + 1] if at + 1 < len(words) else ""))
 
 
 def makes_new_tree(command: Command) -> bool:
@@ -216,10 +210,7 @@ def makes_new_tree(command: Command) -> bool:
         return False
     if any(word.startswith(("--preset", f"-D{LAUNCHER}")) for word in words):
         return False
-    tree = command.cwd
-    for at, word in enumerate(words):
-        if word.startswith("-B"):
-            tree = os.path.join(command.cwd, word[2:] or (words[at + 1] if at + 1 < len(words) else ""))
+    *_, tree = (command.cwd, *_named(command, "-B"))
     named = (os.path.join(command.cwd, word) for word in words[1:] if word[:1] != "-")
     return not any(os.path.exists(f"{folder}/CMakeCache.txt") for folder in (tree, *named))
 

@@ -53,15 +53,20 @@ def watches(paths: Paths, build_dir: str, variable: str) -> bool:
 
 
 def _outputs(build_dir: str) -> list[str]:
-    """`[TRIPLE/]PROFILE/build/PACKAGE-HASH/output`."""
+    return [f"{package}/output" for package in script_folders(build_dir)]
+
+
+def script_folders(build_dir: str) -> list[str]:
+    """Of each build script, and of what else cargo builds there: `[TRIPLE/]PROFILE/build/PACKAGE-HASH`."""
     found = []
-    for first in _folders(build_dir):
-        for build in (f"{first}/build", *(f"{second}/build" for second in _folders(first))):
-            found += [f"{package}/output" for package in _folders(build)]
+    for first in folders_in(build_dir):
+        for build in (f"{first}/build", *(f"{second}/build" for second in folders_in(first))):
+            found += folders_in(build)
     return found
 
 
-def _folders(folder: str) -> list[str]:
+def folders_in(folder: str) -> list[str]:
+    """Paths of the folders in one, without links; none where it cannot be read."""
     try:
         with os.scandir(folder) as entries:
             return [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
