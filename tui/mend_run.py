@@ -2,12 +2,12 @@
 
 import os
 import subprocess
-import sys
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from core.native.clean import mend_words
 from core.plan.plan import Finding
+from tui.own_program import own_command
 
 _LIMIT_S = 600.0
 
@@ -30,7 +30,7 @@ def doable(finding: Finding, cwd: str, agent: str) -> Doable | None:
 
 def run_mend(what: Doable, command: Sequence[str] = ()) -> tuple[bool, str]:
     """Run it to its end; whether it went well, and its last line. `command`: instead of ours."""
-    argv = [*(command or _command()), *what.words, "--yes", "--agent", what.agent]
+    argv = [*(command or own_command("clean")), *what.words, "--yes", "--agent", what.agent]
     env = {name: value for name, value in os.environ.items() if name != "DECK_RUN"}
     try:
         done = subprocess.run(
@@ -42,9 +42,3 @@ def run_mend(what: Doable, command: Sequence[str] = ()) -> tuple[bool, str]:
     lines = [line.strip() for line in done.stdout.decode("utf-8", "replace").splitlines() if line.strip()]
     said = lines[-1].removeprefix("cargo-deck: ") if lines else f"exit {done.returncode}"
     return done.returncode == 0, said
-
-
-def _command() -> tuple[str, ...]:
-    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    start = f"import sys; sys.path.insert(0, {root!r}); from tui.cli.main import main; sys.exit(main(sys.argv[1:]))"
-    return sys.executable, "-I", "-c", start, "clean"

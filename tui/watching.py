@@ -1,9 +1,7 @@
 """Starts and ends watches for the dashboard: processes of its own, which end with it once their build is over."""
 
 import json
-import os
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Mapping
@@ -14,6 +12,7 @@ from core.errors import SpawnError, UsageError
 from core.paths import Paths
 from core.state import Run
 from core.watches import Holder, end, find_watches
+from tui.own_program import own_command
 
 _STARTS_WITHIN_S = 10.0
 _ENDS_WITHIN_S = 15.0
@@ -61,7 +60,7 @@ class Watches:
 
     def _start(self, run: Run) -> None:
         record = _record(self._paths, run.run)
-        argv = (*_COMMAND, "watch", "--with-caller", "--agent", run.agent, *_words(record))
+        argv = own_command("watch", "--with-caller", "--agent", run.agent, *_words(record))
         env = {name: value if isinstance(value, str) else self._env.get(name, "") for name, value in
                record["env"].items()}  # fmt: skip
         with tempfile.TemporaryFile() as said:
@@ -89,13 +88,6 @@ class Watches:
                 child.kill()
                 raise SpawnError(f"the watch did not begin within {_STARTS_WITHIN_S:g} s")
             time.sleep(_NAP_S)
-
-
-_ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-_COMMAND = (
-    sys.executable, "-I", "-c",
-    f"import sys; sys.path.insert(0, {_ROOT!r}); from tui.cli.main import main; sys.exit(main(sys.argv[1:]))",
-)  # fmt: skip
 
 
 def _is_of(holder: Holder, run: Run) -> bool:

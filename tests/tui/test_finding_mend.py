@@ -1,5 +1,6 @@
 """A finding that a small clean mends: offered, asked for, done."""
 
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -11,8 +12,8 @@ from core.plan.plan import Finding
 from tests.tui.conftest import Stage
 from tests.tui.finding_scene import CACHE, find, live
 from tests.tui.screen_text import text_of
-from tui import mend_run
 from tui.mend_run import Doable, doable, run_mend
+from tui.own_program import own_command
 from tui.screens import finding as finding_screen
 from tui.screens.finding import FindingScreen
 
@@ -106,4 +107,5 @@ def test_it_is_run_as_the_agent_in_the_folder_of_its_build(tmp_path: Path, monke
     )
     assert run_mend(what, (sys.executable, "-c", "import sys; sys.exit(3)")) == (False, "exit 3")
     assert run_mend(what, ("/nonexistent",))[0] is False
-    assert mend_run._command()[-1] == "clean"
+    told = subprocess.run(own_command("clean", "--help"), capture_output=True, text=True, cwd=tmp_path, check=True)
+    assert told.stdout.startswith("usage: cargo deck clean")

@@ -1,6 +1,5 @@
 """`cargo deck links`: what the links of builds took; `links measure RUN`: what settings do to one of them."""
 
-import os
 import shutil
 import sys
 from typing import Any
@@ -17,6 +16,7 @@ from tui import format as f
 from tui import link_words
 from tui.cli import common, listing
 from tui.cli.events import plain
+from tui.own_program import own_command
 
 _EMPTY = "No link is known yet: build something that links, and look again."
 _MOST_LINKS = 1000
@@ -134,6 +134,4 @@ def _is_sure() -> bool:
 
 def command_of(run: str, unit: str) -> tuple[str, ...]:
     """What measures a link in a process of its own."""
-    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    start = f"import sys; sys.path.insert(0, {root!r}); from tui.cli.main import main; sys.exit(main(sys.argv[1:]))"
-    return (sys.executable, "-I", "-c", start, "links", "measure", run, "--unit", unit, "--yes")
+    return own_command("links", "measure", run, "--unit", unit, "--yes")
