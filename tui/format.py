@@ -37,6 +37,11 @@ def seconds(value: float) -> str:
     return f"{value:.1f} s" if value < 60 else duration(value)
 
 
+def span(value: float) -> str:
+    """The same where less than a tenth counts: `1.2 s`, `86 ms`."""
+    return seconds(value) if value >= 0.095 else f"{value * 1000:.0f} ms"
+
+
 def change(value: float, *, is_span: bool = True) -> str:
     """How much more: `+1.2 s`, `−3`, `±0`."""
     shown = f"{abs(value):.1f} s" if is_span else f"{abs(value):,.0f}"

@@ -14,6 +14,7 @@ from core.run import begin, cache, command, identity
 from core.watch_loop import Ended, Step, Told, Watch
 from core.watch_world import RealWorld
 from tui import format as f
+from tui import phases
 from tui.cli import brief, common
 from tui.cli.build import split_own
 from tui.cli.events import plain
@@ -73,7 +74,7 @@ def _main(argv: list[str]) -> int:
     parent_fd = os.dup(0) if wanted.is_bound else None
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)  # what is typed is for nobody
     paths = common.user_paths()
-    checkout = identity.workspace_root(cwd, None) or identity.git_root(cwd) or cwd
+    checkout = identity.checkout_of(cwd)
     with watches.held(paths, watches.Subject(agent.name, checkout, shlex.join(steps[0].words)), wall_clock()):
         world = RealWorld(paths, agent=agent, cwd=cwd, env=env, mode=wanted.own.get("mode"), parent_fd=parent_fd)
         shown = _Shown(world, steps, is_json=wanted.is_json)
@@ -217,10 +218,6 @@ class _Shown:
         common.print_text(before + text, end="" if is_open else "\n")
 
 
-_MOST_PHASES = 4
-_LEAST_SHARE = 0.05
-
-
 def result_words(told: Told, ended: Ended) -> str:
     """`ok 3.1 s · ptxas 1.2 s · cicc 0.9 s · link 0.3 s`."""
     took = f.seconds(ended.wall_s)
@@ -237,9 +234,7 @@ def phase_words(told: Told) -> str:
     if told.measured is None:
         return ""
     measured = told.measured
-    whole = sum(measured.phases.values())
-    named = [(what, s) for what, s in measured.phases.items() if s >= max(0.01, _LEAST_SHARE * whole)][:_MOST_PHASES]
-    words = [f"{what} {f.seconds(s) if s >= 0.095 else f'{s * 1000:.0f} ms'}" for what, s in named]
+    words = [found] if (found := phases.phase_words(measured.phases)) else []
     if measured.compiled:
         hits = sum(call.verdict == "hit" for call in measured.compiled)
         words.append(f"nvcc {f.many(len(measured.compiled), 'call')}" + (f", {hits} from the cache" if hits else ""))

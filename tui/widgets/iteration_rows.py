@@ -1,15 +1,14 @@
 """What edits cost, as rows: of a table on a screen, and of lines in a terminal. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from core.native.iterations import ClassRow, Iteration
 from core.native.lever_figures import Figure, Measurement
 from tui import format as f
+from tui.phases import phase_words
 from tui.widgets.table_view import Cell, Column, Row
 
 _NARROW_BELOW = 60
-_MOST_PHASES = 4
-_LEAST_SHARE = 0.05
 _COLUMNS = (
     Column("edit", 9), Column("n", 4, is_right=True), Column("median", 7, is_right=True),
     Column("last", 7, is_right=True), Column("trend", 7, is_right=True), Column("budget", 9, is_right=True),
@@ -87,21 +86,8 @@ def where_words(row: ClassRow) -> str:
     return f"slower: {row.culprit} {f.change(grown)}" + (f" · {words}" if words else "")
 
 
-def phase_words(phases: Mapping[str, float]) -> str:
-    """The longest ones: `cicc 1.2 s · link 0.3 s`; empty: nothing is known."""
-    whole = sum(phases.values())
-    longest = sorted(phases.items(), key=lambda item: -item[1])[:_MOST_PHASES]
-    named = [(what, s) for what, s in longest if s >= max(0.01, _LEAST_SHARE * whole)]
-    return " · ".join(f"{what} {brief_seconds(s)}" for what, s in named)
-
-
-def brief_seconds(value: float) -> str:
-    """`1.2 s`, `86 ms`."""
-    return f.seconds(value) if value >= 0.095 else f"{value * 1000:.0f} ms"
-
-
 def _seconds(value: float | None) -> str:
-    return f.UNKNOWN if value is None else brief_seconds(value)
+    return f.UNKNOWN if value is None else f.span(value)
 
 
 def changed_words(one: Iteration, most: int = 3) -> str:

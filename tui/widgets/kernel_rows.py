@@ -93,7 +93,7 @@ def _call_cells(row: CallRow, glyphs: Glyphs, now: float, longest_s: float, bar_
     is_bad = ended.code != 0 or bool(ended.is_stale)
     sign = Cell(glyphs.failed, "failed") if is_bad else Cell("")
     return (
-        sign, Cell(safe(row.place)), words.verdict_cell(row), Cell(words.span(ended.elapsed_s), "number"),
+        sign, Cell(safe(row.place)), words.verdict_cell(row), Cell(f.span(ended.elapsed_s), "number"),
         Cell(words.bar(ended, longest_s, bar_cells, is_ascii=glyphs.is_ascii), "bar"),
         Cell(f.size(ended.peak_bytes or None), "number"), Cell(_archs(row), "dim"), agent,
         Cell(f.size(ended.output_bytes), "number"),
@@ -107,7 +107,7 @@ def _live_cells(row: CallRow, glyphs: Glyphs, now: float, agent: Cell) -> tuple[
     taken = memory_of(row.run, row.call)
     return (
         Cell(glyphs.building, "building"), Cell(safe(row.place), "strong"), words.verdict_cell(row),
-        Cell(words.span(max(0.0, now - call.started.at)), "number"), Cell(doing(call), "building"),
+        Cell(f.span(max(0.0, now - call.started.at)), "number"), Cell(doing(call), "building"),
         Cell(f.size(taken), "number"), Cell(str(len(call.started.archs)), "dim"), agent, Cell(""),
     )  # fmt: skip
 

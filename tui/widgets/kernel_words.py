@@ -110,13 +110,8 @@ def time_cell(now: float | None, before: float | None) -> Cell:
     delta = now - before if before is not None else 0.0
     is_noise = abs(delta) < _LEAST_TIME_S or abs(delta) < _LEAST_TIME * (before or 0.0)
     if is_noise:
-        return Cell(_beside(span(now), TIME, ""), "dim")
-    return Cell(_beside(span(now), TIME, f"{sign(delta)}{f.change(delta)}"), role(delta))
-
-
-def span(seconds: float) -> str:
-    """`1.2 s`, `86 ms`."""
-    return f.seconds(seconds) if seconds >= 0.095 else f"{seconds * 1000:.0f} ms"
+        return Cell(_beside(f.span(now), TIME, ""), "dim")
+    return Cell(_beside(f.span(now), TIME, f"{sign(delta)}{f.change(delta)}"), role(delta))
 
 
 # Phases
@@ -156,7 +151,7 @@ def legend(*, is_ascii: bool) -> str:
 def phase_words(ended: e.NvccEnded) -> str:
     """`cicc 0.7 s · ptxas 0.2 s`, longest first."""
     named = sorted(parts(ended).items(), key=lambda one: -one[1])
-    return " · ".join(f"{name} {span(seconds)}" for name, seconds in named if seconds >= 0.001)
+    return " · ".join(f"{name} {f.span(seconds)}" for name, seconds in named if seconds >= 0.001)
 
 
 # Calls
@@ -268,17 +263,17 @@ def _occupancy(change: Change) -> Iterator[Cell]:
 
 def _times(row: KernelRow) -> Iterator[Cell]:
     seconds, before = row.arch_s, row.arch_s_before
-    was = f"was {span(before)}" if before is not None else ""
-    yield _line("time", f.UNKNOWN if seconds is None else span(seconds), was, "cicc, ptxas of its file (--time)")
+    was = f"was {f.span(before)}" if before is not None else ""
+    yield _line("time", f.UNKNOWN if seconds is None else f.span(seconds), was, "cicc, ptxas of its file (--time)")
     if row.change.now.compile_s is not None:
-        yield _line("  its own", span(row.change.now.compile_s), "", "ptxas alone, asked again")
+        yield _line("  its own", f.span(row.change.now.compile_s), "", "ptxas alone, asked again")
 
 
 def _history(row: KernelRow, now: float, against: str) -> Iterator[Cell]:
     compiled = row.compiled
     yield Cell(f"compiled {f.moment(compiled.began, now)} by {safe(compiled.agent)}, run {compiled.run}")
     if compiled.ended is not None:
-        yield Cell(f"  {span(compiled.ended.elapsed_s)}: {phase_words(compiled.ended)}", "dim")
+        yield Cell(f"  {f.span(compiled.ended.elapsed_s)}: {phase_words(compiled.ended)}", "dim")
     if row.before is not None:
         where = "" if row.before.checkout == compiled.checkout else f" in {safe(row.before.checkout)}"
         yield Cell(f"against {against}: {f.moment(row.before.began, now)}, run {row.before.run}{where}")
