@@ -105,7 +105,7 @@ class RealWorld:
 
     def _watch_first(self, step: Step) -> None:
         """Before anything was built: what may be its inputs."""
-        checkout = identity.workspace_root(self._cwd, None) or identity.git_root(self._cwd) or self._cwd
+        checkout = identity.checkout_of(self._cwd)
         self._noted = noted_runs(self._paths, checkout, _MOST_RUNS)
         self.files = WatchedFiles(first_inputs(checkout if step.tool == "cargo" else self._cwd))
         self._lookout.order(self.files.folders)

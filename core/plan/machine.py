@@ -23,13 +23,13 @@ def find_machine(folder: str, *, proc: str = "/proc", root: str = "", system: st
     """
     named = system or ("darwin" if sys.platform == "darwin" else "linux")
     if named == "darwin":
-        return Machine(named, _cores(), None, _physical_bytes())
+        return Machine(named, core_count(), None, _physical_bytes())
     memory = _total_bytes(proc) or _physical_bytes()
     limit = memory_limit(proc, root)
     filesystem = filesystem_of(folder, proc)
     return Machine(
         system=named,
-        cores=_cores(),
+        cores=core_count(),
         cgroup_cores=cpu_quota(proc, root),
         memory_bytes=memory,
         cgroup_memory_bytes=limit if limit is not None and not 0 < memory <= limit else None,
@@ -96,7 +96,8 @@ def _unescaped(point: str) -> str:
     return point
 
 
-def _cores() -> int:
+def core_count() -> int:
+    """How many this process may run on."""
     if hasattr(os, "sched_getaffinity"):
         return max(1, len(os.sched_getaffinity(0)))
     return os.cpu_count() or 1

@@ -203,7 +203,7 @@ def _ready(paths: Paths, run: str, request: Request, command: Command) -> _Ready
 
 def _ready_exec(paths: Paths, request: Request) -> _Ready:
     """Decide all about a command that is not cargo."""
-    checkout = identity.workspace_root(request.cwd, None) or identity.git_root(request.cwd) or request.cwd
+    checkout = identity.checkout_of(request.cwd)
     composed = compose.Composed(request.words, "none", False, False, (), False, False, "generic")
     cached = cache.choose_for_exec(paths, request.agent.name, request.env)
     nowhere = target.Target(None, "none", "")

@@ -67,6 +67,11 @@ def git_root(cwd: str) -> str | None:
     return _upwards(cwd, lambda folder: os.path.exists(folder + "/.git"))
 
 
+def checkout_of(cwd: str) -> str:
+    """What a run that is started there belongs to: the workspace, else the git worktree, else the folder."""
+    return workspace_root(cwd, None) or git_root(cwd) or cwd
+
+
 def workspace_root(cwd: str, manifest: str | None) -> str | None:
     """The workspace root that cargo would use: the package's own folder where it is in none; None where no Cargo.toml
     is found."""

@@ -20,8 +20,9 @@ from core.native.iterations import ClassRow, Iteration, rows_of, to_record
 from core.native.lever_figures import FEWEST, Measurement
 from core.native.lever_trials import make_plan, measure
 from core.paths import Paths
-from core.plan.machine import has_gpu
+from core.plan.machine import core_count, has_gpu
 from core.run import identity
+from tui import format as f
 from tui.cli import common, listing
 from tui.cli.events import plain
 from tui.widgets import iteration_rows as words
@@ -60,7 +61,7 @@ def _main(argv: list[str]) -> int:
     if given.levers is not None:
         return _levers(paths, given)
     listing.bring_up_to_date(paths)
-    root = checkout_here()
+    root = identity.checkout_of(os.getcwd())
     budgets = read_budgets(paths.cache, root, os.environ)
     found = [one for one in read_iterations(paths) if given.all or one.checkout == root]
     rows = rows_of(found, budgets.by_class)
@@ -85,7 +86,7 @@ def _levers(paths: Paths, given: argparse.Namespace) -> int:
         raise UsageError(f"--rounds is {FEWEST} at least: fewer tell nothing")
     if given.arch and not re.fullmatch(r"sm_\d+[af]?", given.arch):
         raise UsageError(f"--arch is such as sm_90, not {given.arch[:60]!r}")
-    source, cores = os.path.abspath(given.levers), _cores()
+    source, cores = os.path.abspath(given.levers), core_count()
     plan = make_plan(paths, source, env=os.environ, cores=cores, arch=given.arch or arch_at_hand())
     calls = (given.rounds + 1) * sum(1 + len(lever.more) for family in plan.families for lever in family)
     common.say(f"nvcc is called {calls} times for {plain(given.levers)}, into a scratch folder")
@@ -101,10 +102,6 @@ def _levers(paths: Paths, given: argparse.Namespace) -> int:
 def _lever_record(found: Measurement) -> dict[str, Any]:
     """As `--json` gives it."""
     return {name: value for name, value in lever_figures.to_record(found).items() if name != "schema"}
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def arch_at_hand() -> str:
@@ -128,12 +125,6 @@ def lever_lines(found: Measurement) -> list[str]:
     about = f"measured here with nvcc {found.version or '?'} on {found.cores} cores in {found.rounds} rounds; the same "
     return [*(common.aligned(row, widths) for row in cells),
             f"{about}call differs from itself by a factor of {1 + found.noise:.2f}"]  # fmt: skip
-
-
-def checkout_here() -> str:
-    """The checkout that runs started in this folder have."""
-    cwd = os.getcwd()
-    return identity.workspace_root(cwd, None) or identity.git_root(cwd) or cwd
 
 
 def _table(rows: tuple[ClassRow, ...], found: list[Iteration], measured: Sequence[Measurement]) -> list[str]:
@@ -176,8 +167,8 @@ def _slower(row: ClassRow) -> str:
         return ""
     changed = plain(words.changed_words(row.last))
     return (
-        f"{row.kind}: the last one ({changed}) took {words.brief_seconds(row.last.wait_s)}, those before it "
-        f"{words.brief_seconds(row.before_s)}" + (f"; most of it is {row.culprit}" if row.culprit else "")
+        f"{row.kind}: the last one ({changed}) took {f.span(row.last.wait_s)}, those before it "
+        f"{f.span(row.before_s)}" + (f"; most of it is {row.culprit}" if row.culprit else "")
     )
 
 
