@@ -1,6 +1,6 @@
 """Kernels, and what they were before: values for the screens, derived from the board. Pure."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from core import events as e
@@ -82,16 +82,18 @@ Baseline = Callable[[Compiled], Compiled | None]
 
 def compilations(runs: Iterable[Run]) -> tuple[Compiled, ...]:
     """All of them, in the order in which their calls began."""
-    found = [_compiled(run, measured) for run in runs for measured in run.kernels]
+    found = [one for run in runs for one in _compiled_by(run)]
     return tuple(sorted(found, key=lambda one: one.began))
 
 
-def _compiled(run: Run, measured: e.KernelsMeasured) -> Compiled:
-    ended = next((end for end in reversed(run.nvcc_ends) if end.call == measured.call), None)
-    started = next((start for start in reversed(run.nvcc_starts) if start.call == measured.call), None)
-    began = ended.began if ended is not None else measured.at
-    blob = started.blob if started is not None and started.source == measured.source else ""
-    return Compiled(run.run, run.agent, run.checkout, began, measured, ended, blob)
+def _compiled_by(run: Run) -> Iterator[Compiled]:
+    ends = {one.call: one for one in run.nvcc_ends}
+    starts = {one.call: one for one in run.nvcc_starts}
+    for measured in run.kernels:
+        ended, started = ends.get(measured.call), starts.get(measured.call)
+        began = ended.began if ended is not None else measured.at
+        blob = started.blob if started is not None and started.source == measured.source else ""
+        yield Compiled(run.run, run.agent, run.checkout, began, measured, ended, blob)
 
 
 def newest(found: Iterable[Compiled]) -> tuple[Compiled, ...]:
