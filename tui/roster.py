@@ -52,8 +52,7 @@ def _kernel_note(board: Board, run: Run) -> str:
     from tui.widgets.kernel_words import note
 
     _Kernels.book = _Kernels.book or WorseBook()
-    rows = _Kernels.book.of(board).get(run.run, ())
-    return note(rows)
+    return note(_Kernels.book.of(board).get(run.run, ()))
 
 
 def _in_order(panes: tuple[queries.Pane, ...], sort: str) -> list[queries.Pane]:

@@ -1,7 +1,7 @@
 """What is said of kernels and calls of nvcc, in words: figures against what they were, phases, where each comes from.
 Pure."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 
 from core import events as e
 from core.kernel_queries import KernelRow
@@ -177,11 +177,13 @@ def verdict_cell(row: CallRow) -> Cell:
 # Where it comes from
 
 
-def note(rows: Iterable[KernelRow]) -> str:
+def note(rows: Sequence[KernelRow]) -> str:
     """What got worse in a build, for its pane: `heavy<40> sm_90: spills appear: 528 B in loads and stores`."""
-    found = [f"{kernel_name(row.change.now)} {row.change.now.arch}: {row.warnings[0]}" for row in rows]
-    more = len(found) - 1
-    return f"{found[0]}{f' · {more} more' if more > 0 else ''}" if found else ""
+    if not rows:
+        return ""
+    first, more = rows[0], len(rows) - 1
+    said = f"{kernel_name(first.change.now)} {first.change.now.arch}: {first.warnings[0]}"
+    return f"{said}{f' · {more} more' if more else ''}"
 
 
 def brief(row: KernelRow) -> Iterator[Cell]:
