@@ -8,6 +8,9 @@ from textual.pilot import Pilot
 
 from core import events as e
 from core.kernel_queries import compilations, kernel_rows, last_of, newest
+from core.native.edit_class import EditClass
+from core.native.iteration_book import keep_iteration
+from core.native.iterations import Iteration
 from core.native.kernel_diff import compare
 from core.nvcc_queries import CallRow
 from core.state import NvccUnderWay
@@ -148,6 +151,20 @@ async def test_filters_orders_and_lists_follow_their_keys(native: Stage) -> None
         assert screen.table("calls").size.height == 0
         await pilot.press("escape")
         assert pilot.app.current_mode == "board"
+
+
+async def test_what_an_edit_cost_is_shown_once_it_is_kept(native: Stage) -> None:
+    def edited(run: str, at: float) -> Iteration:
+        return Iteration(run, at, "/w", "build", EditClass.CU, "done", 3.0)
+
+    keep_iteration(native.paths, edited("20251229-100000-000-0001", T0))
+    async with native.app().run_test(size=(200, 60)) as pilot:
+        screen = await opened(pilot)
+        assert [row.cells[1].text for row in screen.table("iterations").rows] == ["1"]
+        keep_iteration(native.paths, edited("20251229-100010-000-0002", T0 + 10))
+        native.now += 10
+        await settled(pilot)
+        assert [row.cells[1].text for row in screen.table("iterations").rows] == ["2"]
 
 
 async def test_the_branch_point_is_compared_with_on_request(native: Stage, tmp_path: Any) -> None:

@@ -15,9 +15,10 @@ from core import nvcc_queries
 from core.kernel_queries import Compiled, KernelRow
 from core.native.branch_blobs import BranchPoint, branch_blobs, git_of
 from core.native.budgets import read_budgets
-from core.native.iteration_book import read_iterations
-from core.native.iterations import ClassRow, rows_of
+from core.native.iteration_book import path_of, read_iterations
+from core.native.iterations import ClassRow, Iteration, rows_of
 from core.nvcc_queries import CallRow
+from core.plan.small_file import stamp
 from core.state import Run
 from tui import format as f
 from tui.bindings import BY_ID, KERNELS, Key, bindings
@@ -61,6 +62,9 @@ class KernelsScreen(DeckScreen[None]):
         self._calls: dict[str, CallRow] = {}
         self._iterations: Sequence[ClassRow] = ()
         self._iterations_at = -1e9
+        self._kept: tuple[Iteration, ...] = ()
+        self._kept_stamp: str | None = None
+        """Of the book that those were read from; None: it was not read yet."""
         self._branches: dict[str, BranchPoint] = {}
         """By checkout; asked when they are first wanted."""
         self._against = "last"
@@ -204,9 +208,12 @@ class KernelsScreen(DeckScreen[None]):
         return f"no build of the last 24 h compiled it as it was at {point.name} ({point.commit[:8]})"
 
     def _read_iterations(self) -> None:
-        """Off the event loop: the book is read anew."""
+        """Off the event loop: the book is read anew where something was added (60 µs an iteration)."""
         paths = self.deck.deck.paths
-        found = read_iterations(paths)
+        now = stamp(path_of(paths))
+        if now != self._kept_stamp:
+            self._kept, self._kept_stamp = read_iterations(paths), now
+        found = self._kept
         rows = (
             rows_of(found, read_budgets(paths.cache, found[-1].checkout, self.deck.deck.env or {}).by_class)
             if found
