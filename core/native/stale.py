@@ -255,3 +255,9 @@ def times(path: str) -> tuple[int, int]:
     except (OSError, ValueError):
         return 0, 0
     return status.st_mtime_ns, status.st_ctime_ns
+
+
+def tail_of(path: str) -> str:
+    """The end of a long path."""
+    parts = path.split("/")
+    return path if len(parts) < 4 else "…/" + "/".join(parts[-2:])

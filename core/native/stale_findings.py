@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from core.native.build_script_mend import changed, printed, unified
 from core.native.cover import Watched
-from core.native.stale import Case, Kind, Trouble, is_in, is_pattern, uncovered
+from core.native.stale import Case, Kind, Trouble, is_in, is_pattern, tail_of, uncovered
 from core.plan.given import Origin
 from core.plan.plan import Evidence, Finding
 from core.run.identity import git_root
@@ -278,10 +278,4 @@ def _profile_words(profile: str) -> str:
 
 
 def _short(path: str, root: str) -> str:
-    return os.path.relpath(path, root) if path.startswith(root + "/") else _tail(path)
-
-
-def _tail(path: str) -> str:
-    """The end of a long path."""
-    parts = path.split("/")
-    return path if len(parts) < 4 else "…/" + "/".join(parts[-2:])
+    return os.path.relpath(path, root) if path.startswith(root + "/") else tail_of(path)

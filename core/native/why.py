@@ -17,7 +17,7 @@ from core.native.ninja_explain import read_explained, reasons_of
 from core.native.ninja_log import read_ninja_log
 from core.native.nvcc_calls import NvccCall
 from core.native.rebuilt import Why
-from core.native.stale import Case, times, uncovered
+from core.native.stale import Case, tail_of, times, uncovered
 from core.native.units import Unit
 from core.plan.small_file import read_head, read_small
 
@@ -91,7 +91,7 @@ def _by_sources(facts: Facts, units: Iterable[Unit]) -> str:
         return ""
     newest = max(edited, key=lambda path: times(path)[0])
     more = f", and {len(edited) - 1} more" if len(edited) > 1 else ""
-    return f"{_short(newest)} has changed since the build before{more}"
+    return f"{tail_of(newest)} has changed since the build before{more}"
 
 
 def _by_script(package: str, ran: set[str]) -> str:
@@ -122,13 +122,13 @@ def _by_declared(facts: Facts, case: Case) -> str:
     if case.cover.style == "package":
         listed = [path for path in case.cover.listed or () if facts.is_edit(times(path)[0], case.script.began_ns)]
         newest = max(listed, key=lambda path: times(path)[0], default="")
-        return f"{_short(newest)} has changed, and nothing is declared" if newest else ""
+        return f"{tail_of(newest)} has changed, and nothing is declared" if newest else ""
     for watched in case.cover.watched:
         path = _newest(watched)
         if path and facts.is_edit(times(path)[0], case.script.began_ns):
             whose = "" if watched.script.unit == case.script.unit else f" (declared by {watched.script.package})"
             within = f", in {watched.declared}" if watched.kind == "folder" else ""
-            return f"{_short(path)} has changed{within}{whose}"
+            return f"{tail_of(path)} has changed{within}{whose}"
     return ""
 
 
@@ -165,7 +165,7 @@ def _of_call(facts: Facts, call: NvccCall, made: Mapping[str, Made]) -> str:
             inputs = call.inputs or (made[call.output].inputs if call.output in made else call.sources)
             edited = [path for path in inputs if facts.is_edit(times(path)[0], int(call.at * 1e9))]
             newest = max(edited, key=lambda path: times(path)[0], default="")
-            return f"{what}: nvcc ran; {_short(newest)} has changed" if newest else f"{what}: nvcc ran"
+            return f"{what}: nvcc ran; {tail_of(newest)} has changed" if newest else f"{what}: nvcc ran"
 
 
 # ninja
@@ -217,7 +217,7 @@ def _missed(facts: Facts) -> Iterator[Why]:
                 else "and the build script did not run"
             )  # fmt: skip
             yield Why(
-                made.output, "output", False, f"{_short(newest)} has changed, {why}", "times", case.script.package
+                made.output, "output", False, f"{tail_of(newest)} has changed, {why}", "times", case.script.package
             )
 
 
@@ -234,8 +234,3 @@ def _idle(facts: Facts) -> Iterator[Why]:
     ]  # fmt: skip
     for path in sorted(idle)[:MAX_FILES]:
         yield Why(path, "file", False, "changed since the build before; no unit that was built reads it", "times")
-
-
-def _short(path: str) -> str:
-    parts = path.split("/")
-    return path if len(parts) < 4 else "…/" + "/".join(parts[-2:])
