@@ -46,6 +46,19 @@ def branch_blobs(checkout: str, places: Iterable[str], git: Git) -> BranchPoint:
     return BranchPoint(commit, name, blobs)
 
 
+def branch_points(sources: Iterable[tuple[str, str]], git: Git) -> dict[str, BranchPoint]:
+    """The same of several checkouts, by checkout. `sources`: checkout and place of each."""
+    places: dict[str, set[str]] = {}
+    for checkout, place in sources:
+        places.setdefault(checkout, set()).add(place)
+    return {checkout: branch_blobs(checkout, sorted(own), git) for checkout, own in places.items()}
+
+
+def blobs_of(points: Mapping[str, BranchPoint]) -> dict[tuple[str, str], str]:
+    """Git's names for sources by checkout and place."""
+    return {(checkout, place): blob for checkout, point in points.items() for place, blob in point.blobs.items()}
+
+
 def git_of(env: Mapping[str, str]) -> Git:
     """Git as it is in a checkout, whatever the caller's variables say of another one."""
     return partial(_run, {name: value for name, value in env.items() if not name.startswith("GIT_")} | {"LC_ALL": "C"})

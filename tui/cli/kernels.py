@@ -12,7 +12,7 @@ from core.attach import Reader
 from core.clock import wall_clock
 from core.errors import UsageError
 from core.kernel_queries import Compiled, KernelRow
-from core.native.branch_blobs import branch_blobs, git_of
+from core.native.branch_blobs import blobs_of, branch_points, git_of
 from core.native.ptxas_now import code_of, ptxas_for
 from core.paths import Paths
 from core.runs import resolve_run
@@ -98,23 +98,19 @@ def _baseline(
             "" if any(one.run == run for one in found) else f"run {run} compiled no kernel: there is nothing to compare"
         )
         return queries.run_of(found, run), run, why
-    blobs: dict[tuple[str, str], str] = {}
-    places: dict[str, set[str]] = {}
-    for one in now:
-        places.setdefault(one.checkout, set()).add(one.place)
+    now, known = list(now), {one.blob for one in found}
+    points = branch_points(((one.checkout, one.place) for one in now), git_of(os.environ))
     said: list[str] = []
-    for checkout, own in places.items():
-        point = branch_blobs(checkout, sorted(own), git_of(os.environ))
-        blobs |= {(checkout, place): blob for place, blob in point.blobs.items()}
-        known = {one.blob for one in found}
-        missing = [place for place in sorted(own) if point.blobs.get(place, "") not in known]
+    for checkout, point in points.items():
+        places = sorted({one.place for one in now if one.checkout == checkout})
+        missing = [place for place in places if point.blobs.get(place, "") not in known]
         if not point.commit:
             said.append(f"{checkout}: the branch point is not known: no git repository, or no commit")
         elif missing:
             said.append(
                 f"no run that is kept compiled {', '.join(missing[:3])} as of {point.name} ({point.commit[:8]})"
             )
-    return queries.branch_of(found, blobs), "branch", "; ".join(said)
+    return queries.branch_of(found, blobs_of(points)), "branch", "; ".join(said)
 
 
 def _with_code(paths: Paths, one: Compiled) -> Compiled:

@@ -1,6 +1,5 @@
 """What the kernels of builds need, against what they needed before; calls of nvcc; what edits cost."""
 
-import os
 from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import ClassVar
@@ -13,7 +12,7 @@ from textual.widget import Widget
 from core import kernel_queries as queries
 from core import nvcc_queries
 from core.kernel_queries import Compiled, KernelRow
-from core.native.branch_blobs import BranchPoint, branch_blobs, git_of
+from core.native.branch_blobs import BranchPoint, blobs_of, branch_points, git_of
 from core.native.budgets import read_budgets
 from core.native.iteration_book import path_of, read_iterations
 from core.native.iterations import ClassRow, Iteration, rows_of
@@ -165,12 +164,7 @@ class KernelsScreen(DeckScreen[None]):
     def _baseline(self) -> queries.Baseline:
         if self._against == "last":
             return queries.last_of(self._found)
-        blobs = {
-            (checkout, place): blob
-            for checkout, branch in self._branches.items()
-            for place, blob in branch.blobs.items()
-        }
-        return queries.branch_of(self._found, blobs)
+        return queries.branch_of(self._found, blobs_of(self._branches))
 
     def _say(self) -> None:
         about, dot = self.query_one("#about", StatusLine), self.deck.glyphs.dot
@@ -287,12 +281,7 @@ class KernelsScreen(DeckScreen[None]):
 
     def _ask_git(self, found: Sequence[Compiled]) -> None:
         """Off the event loop: what sources were at the branch point."""
-        places: dict[str, set[str]] = {}
-        for one in found:
-            places.setdefault(one.checkout, set()).add(one.place)
-        git = git_of(self.deck.deck.env or {})
-        known = {checkout: branch_blobs(checkout, sorted(own), git) for checkout, own in places.items()
-                 if os.path.isdir(checkout)}  # fmt: skip
+        known = branch_points(((one.checkout, one.place) for one in found), git_of(self.deck.deck.env or {}))
         self.app.call_from_thread(self._know_branches, known)
 
     def _know_branches(self, known: dict[str, BranchPoint]) -> None:
