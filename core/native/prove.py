@@ -3,7 +3,6 @@
 The edit is a comment at the end: it changes the content, and nothing that the program does.
 """
 
-import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
@@ -11,6 +10,7 @@ from typing import Literal, NamedTuple
 from core.native.closure import NATIVE_ENDS, OBJECT_ENDS
 from core.native.scratch import Done, Scratch, ScratchError, Stat, append, restore, snapshot
 from core.native.stale import Case
+from core.parsers.messages import START, Unit, parse_message
 from core.parsers.text import plain
 
 Outcome = Literal["tracked", "wide", "untracked", "failed", "left out"]
@@ -190,32 +190,18 @@ def comment_for(path: str) -> str | None:
 
 def _said(done: Done) -> tuple[frozenset[str], tuple[str, ...]]:
     """Packages that were compiled, from cargo's messages, and its reasons, from its words (`-v`)."""
-    crates = {name for line in done.output.split(b"\n") if (name := _compiled(line))}
+    crates = {name for line in done.output.split(b"\n") if (name := compiled_package(line))}
     lines = (line.strip() for line in done.errors.split(b"\n"))
     reasons = dict.fromkeys(plain(line[6:], 300) for line in lines if line.startswith(b"Dirty "))
     return frozenset(crates), tuple(reasons)
 
 
-def _compiled(line: bytes) -> str:
-    """Package of a crate that was compiled; empty: the line tells of none."""
-    if not line.startswith(b'{"reason":"compiler-artifact"'):
+def compiled_package(line: bytes) -> str:
+    """Package of a crate that was compiled, by a message of cargo's; empty: the line tells of none."""
+    unit = parse_message(line) if line.startswith(START) else None
+    if not isinstance(unit, Unit) or unit.is_fresh or unit.kind in ("custom-build", "run-build-script"):
         return ""
-    try:
-        message = json.loads(line)
-    except (ValueError, RecursionError):
-        return ""
-    target = message.get("target")
-    kinds = target.get("kind") if isinstance(target, dict) else None
-    if message.get("fresh") is not False or not isinstance(kinds, list) or "custom-build" in kinds:
-        return ""
-    return package_of(str(message.get("package_id", "")), str(message.get("manifest_path", "")))
-
-
-def package_of(package_id: str, manifest: str) -> str:
-    """`path+file:///x/app#1.0.0`, `path+file:///x/app#kernels@1.0.0`: the package's name."""
-    _, _, fragment = package_id.rpartition("#")
-    name, at, _ = fragment.partition("@")
-    return name if at else os.path.basename(os.path.dirname(manifest)) or fragment
+    return unit.package
 
 
 def _is_below(path: str, folder: str) -> bool:

@@ -1,6 +1,7 @@
 """Proofs in a scratch world, by real cargo with an nvcc that compiles nothing: what they say, and that nothing of the
 real checkout, its target dir or a process is touched or left."""
 
+import json
 import os
 import signal
 import subprocess
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from core.native.doctor import Examined, Place, examine
-from core.native.prove import Verdict, comment_for, package_of, prove
+from core.native.prove import Verdict, comment_for, compiled_package, prove
 from core.native.prove_finding import Confirmed, confirm
 from core.native.prove_setup import plain_env, proof_of
 from core.native.scratch import ScratchError, append, make_scratch, restore, run_to_end, snapshot
@@ -196,10 +197,18 @@ def test_comments_are_those_of_the_file_s_kind() -> None:
     assert comment_for("/x/kernels.bin") is None
 
 
-def test_packages_are_named_by_their_ids() -> None:
-    assert package_of("path+file:///x/app#1.0.0", "/x/app/Cargo.toml") == "app"
-    assert package_of("path+file:///x/app#kernels@1.0.0", "/x/app/Cargo.toml") == "kernels"
-    assert package_of("", "") == ""
+def test_packages_that_were_compiled_are_named_by_their_ids() -> None:
+    def told(package_id: str, kind: str = "lib", *, fresh: bool = False) -> str:
+        target = {"kind": [kind], "name": "x", "src_path": "/x/src/lib.rs"}
+        message = {"reason": "compiler-artifact", "package_id": package_id, "manifest_path": "/x/Cargo.toml",
+                   "target": target, "profile": {"test": False}, "filenames": [], "executable": None,
+                   "fresh": fresh}  # fmt: skip
+        return compiled_package(json.dumps(message, separators=(",", ":")).encode())
+
+    assert told("path+file:///x/app#1.0.0") == told("app 1.0.0 (path+file:///x/app)") == "app"
+    assert told("path+file:///x/app#kernels@1.0.0") == "kernels"
+    assert told("path+file:///x/app#1.0.0", fresh=True) == told("path+file:///x/app#1.0.0", "custom-build") == ""
+    assert told("") == compiled_package(b'{"reason":"compiler-artifact"') == compiled_package(b"app") == ""
 
 
 def test_a_build_in_the_world_hears_nothing_of_cargo_deck() -> None:
