@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -200,7 +201,7 @@ def test_comments_are_those_of_the_file_s_kind() -> None:
 def test_packages_that_were_compiled_are_named_by_their_ids() -> None:
     def told(package_id: str, kind: str = "lib", *, fresh: bool = False) -> str:
         target = {"kind": [kind], "name": "x", "src_path": "/x/src/lib.rs"}
-        message = {"reason": "compiler-artifact", "package_id": package_id, "manifest_path": "/x/Cargo.toml",
+        message: dict[str, Any] = {"reason": "compiler-artifact", "package_id": package_id, "manifest_path": "/x/Cargo.toml",
                    "target": target, "profile": {"test": False}, "filenames": [], "executable": None,
                    "fresh": fresh}  # fmt: skip
         return compiled_package(json.dumps(message, separators=(",", ":")).encode())
