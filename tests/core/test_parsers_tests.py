@@ -32,6 +32,15 @@ def test_tests_are_counted_as_the_harness_counts_them(name: str, passed: int, fa
         assert len(known["failed_tests"]) == failed
 
 
+@pytest.mark.parametrize("reset", [b"\x1b(B\x1b[m", b"\x1b[m\x0f", b"\x1b[m\x0f$<2>", b"\x1b[0m"])
+def test_tests_are_read_in_the_colours_of_every_terminal(reset: bytes) -> None:
+    block = b"running 2 tests\ntest a ... \x1b[32mok%s\ntest b ... \x1b[31mFAILED%s\n" % (reset, reset)
+    result = (RESULT % (1, 1, 0)).replace(b"ok", b"\x1b[31mFAILED" + reset)
+    events, counted = read(block + b"\nfailures:\n    b\n\n" + result)
+    assert [(test.name, test.outcome) for test in only(events, e.TestFinished)] == [("a", "ok"), ("b", "failed")]
+    assert counted == e.TestsCounted(1.0, 1, 1, 0)
+
+
 def test_each_test_has_its_suite_and_outcome() -> None:
     found = [(t.suite, t.name, t.outcome) for t in only(events_of("test-red"), e.TestFinished)]
     unit, doc = "unittests src/lib.rs", "Doc-tests util"
