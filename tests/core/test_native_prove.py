@@ -201,9 +201,10 @@ def test_comments_are_those_of_the_file_s_kind() -> None:
 def test_packages_that_were_compiled_are_named_by_their_ids() -> None:
     def told(package_id: str, kind: str = "lib", *, fresh: bool = False) -> str:
         target = {"kind": [kind], "name": "x", "src_path": "/x/src/lib.rs"}
-        message: dict[str, Any] = {"reason": "compiler-artifact", "package_id": package_id, "manifest_path": "/x/Cargo.toml",
-                   "target": target, "profile": {"test": False}, "filenames": [], "executable": None,
-                   "fresh": fresh}  # fmt: skip
+        message: dict[str, Any] = {
+            "reason": "compiler-artifact", "package_id": package_id, "manifest_path": "/x/Cargo.toml", "target": target,
+            "profile": {"test": False}, "filenames": [], "executable": None, "fresh": fresh,
+        }  # fmt: skip
         return compiled_package(json.dumps(message, separators=(",", ":")).encode())
 
     assert told("path+file:///x/app#1.0.0") == told("app 1.0.0 (path+file:///x/app)") == "app"
