@@ -2,9 +2,9 @@ import random
 from collections.abc import Iterable
 
 from core.events.native import Kernel, Phase
-from core.native.phases import parse_times
 from core.native.usage import Usage, parse_usage
 from tests.core.cubins import said_of
+from tests.nvcc_times import parse_times
 
 _OLD = """\
 ptxas info    : 0 bytes gmem

@@ -19,9 +19,9 @@ from core.events.native import Kernel
 from core.native import occupancy
 from core.native.demangle import demangle
 from core.native.occupancy import occupancy_of
-from core.native.phases import parse_times
 from core.native.usage import parse_usage
 from core.paths import Paths
+from tests.nvcc_times import parse_times
 from tests.real.product import Deck
 from tui.app import DeckApp
 from tui.preferences import Preferences
