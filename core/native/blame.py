@@ -17,8 +17,6 @@ from core.watch.native_failures import CACHE, NVCC, RULE, SYMBOL, NativeFault
 CACHE_FILE = "CMakeCache.txt"
 _MAX_FILES = 2000
 _MAX_BYTES = 4 << 20
-_MAX_LIBRARIES = 64
-_MAX_LIBRARY_BYTES = 64 << 20
 _MAX_DEPTH = 4
 _NAME = re.compile(r"(?:.*::)?([A-Za-z_]\w{2,})")
 _TOOLKITS = ("/usr/local/cuda", "/opt/cuda", "/usr/lib/cuda")
