@@ -9,7 +9,7 @@ MAX_NAMED = 5000
 """Of tests that passed and of tests that failed, so many a run are named; all are counted."""
 
 _ESCAPES = re.compile(rb"\x1b(?:\[[0-9;]{0,16}m|\(B)\x0f?(?:\$<[0-9.*/]{1,8}>)?")
-"""Colours as terminfo has them: `ESC [ m` of xterm, with a shift-in of tmux, screen and linux, with a pause of vt100."""
+"""Colours as terminfo has them: tmux, screen and linux shift in after `ESC [ m`, and vt100 pauses."""
 _RESULT = re.compile(
     rb"test result: (?:ok|FAILED)\. ([0-9]{1,9}) passed; ([0-9]{1,9}) failed; ([0-9]{1,9}) ignored; "
     rb"([0-9]{1,9}) measured;"

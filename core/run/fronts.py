@@ -38,6 +38,8 @@ _MEMBERS = ("crates", "packages", "libs", "members", "components")
 _MAX_MEMBERS = 300
 _MAX_SCRIPT_BYTES = 1 << 18
 _MAX_LOCK_BYTES = 1 << 26
+_SAID = b"cargo-deck: compiles what stands before nvcc, once on this machine: some ten seconds\n"
+"""On a terminal; elsewhere output is as cargo's."""
 _NEEDED_BYTES = 4 << 20
 """What rustc needs for it, its own files beside it included."""
 _SOURCES = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "fronts")
@@ -295,6 +297,8 @@ def _compile(place: str, root: str, env: dict[str, str]) -> bool:
     part = f"{place}/front.{os.getpid()}"
     words = ("rustc", *_ARGUMENTS, "-o", part, f"{_SOURCES}/{root}")
     clean = {name: value for name, value in env.items() if not name.startswith(("RUSTC", "RUSTFLAGS", "CARGO_"))}
+    if root == _LARGE and os.isatty(2):
+        os.write(2, _SAID)
     pid = os.fork()
     if pid == 0:
         _execute(words, place, {**clean, "PATH": without_fronts(env.get("PATH", ""))})
@@ -323,11 +327,13 @@ def _execute(words: tuple[str, ...], place: str, env: dict[str, str]) -> None:
 
 def _ends_well(pid: int) -> bool:
     deadline = monotonic() + BUILD_LIMIT_S
-    while monotonic() < deadline:
-        done, status = os.waitpid(pid, os.WNOHANG)
-        if done:
-            return status == 0
-        time.sleep(0.01)
-    os.killpg(pid, signal.SIGKILL)
-    os.waitpid(pid, 0)
-    return False
+    done, status = 0, 0
+    try:
+        while not done and monotonic() < deadline:
+            time.sleep(0.01)
+            done, status = os.waitpid(pid, os.WNOHANG)
+        return done == pid and status == 0
+    finally:
+        if not done:  # too long, or somebody interrupts us
+            os.killpg(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
