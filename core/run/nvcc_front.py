@@ -29,7 +29,8 @@ _BUILDS = frozenset(("cmake", "ctest"))
 _RULES = ("Makefile", "makefile", "GNUmakefile", "justfile", "build.ninja")
 _NOTES_PATHS = (b"cmake", b"meson", b"configure", b"setup.py", b"pip install", b"bazel")
 """Words of scripts and rules that have something make a build tree, which notes where its compiler is."""
-_SHELL = re.compile(rb"#!.*\b(?:sh|bash|dash|zsh|ksh)\b")
+_SHELL = rb"#!.*\b(?:sh|bash|dash|zsh|ksh)\b"
+"""Begins a script. Compiled where it is needed: that takes 0.3 ms, and most builds have no nvcc."""
 _MAX_SCRIPT_BYTES = 1 << 18
 
 
@@ -185,7 +186,7 @@ def _script_of(command: Command) -> bytes | None:
         folders = [command.cwd] if "/" in word or word != command.words[0] else command.path.split(":")
         file = next((file for file in (os.path.join(folder, word) for folder in folders) if os.path.isfile(file)), None)
         content = read_head(file, _MAX_SCRIPT_BYTES) if file else None
-        if content is not None and _SHELL.match(content):
+        if content is not None and re.match(_SHELL, content):
             return content
     return None
 
