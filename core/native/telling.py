@@ -3,12 +3,10 @@
 from collections.abc import Callable
 
 from core.events import RunStarted
-from core.native.blame import Place, look_into
 from core.paths import Paths
 from core.plan.plan import Finding
 from core.plan.small_file import read_object
 from core.watch.native_failures import NativeFault
-from core.watch.native_findings import finding_of
 
 
 def program_of(started: RunStarted) -> str:
@@ -20,6 +18,9 @@ def teller(paths: Paths, started: RunStarted) -> Callable[[NativeFault], Finding
     """What makes findings of a run's native failures."""
 
     def tell(fault: NativeFault) -> Finding:
+        from core.native.blame import Place, look_into  # 5 ms for what most builds never need
+        from core.watch.native_findings import finding_of
+
         place = Place(
             started.cwd,
             started.build_dir or started.target_dir or "",
