@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 from core.native.clean_words import read_words
@@ -47,8 +48,9 @@ def seconds_in(history: str, checkout: str) -> Seconds:
     return found
 
 
+@lru_cache(maxsize=1024)
 def profile_of(command: str, subcommand: str) -> str:
-    """Folder of the profile that a command line of cargo's builds."""
+    """Folder of the profile that a command line of cargo's builds. All units of a run have the same."""
     words = command.split()
     end = words.index("--") if "--" in words else len(words)
     for at, word in enumerate(words[:end]):
