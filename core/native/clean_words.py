@@ -40,6 +40,11 @@ class CleanWords(NamedTuple):
         return name in self.options
 
     @property
+    def has_ours(self) -> bool:
+        """Something in it is for `cargo deck clean` alone."""
+        return not _OURS.isdisjoint(self.options)
+
+    @property
     def packages(self) -> tuple[str, ...]:
         """Names of the packages that `-p` names; a version or a place of one is left out."""
         return tuple(filter(None, map(name_of, self.options.get("package", ()))))

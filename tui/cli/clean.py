@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from core.clock import monotonic, wall_clock
 from core.errors import StateError, UsageError
 from core.native import clean, clean_notes, cmake_folder
-from core.native.clean_words import CleanWords, read_words
+from core.native.clean_words import read_words
 from core.paths import Paths
 from core.run import begin, grammar, handoff
 from tui.cli import clean_shown as shown
@@ -53,8 +53,7 @@ def _clean(argv: list[str]) -> int:
     if words.has("help"):
         common.print_text(_HELP.rstrip())
         return 0
-    is_ours = any(words.has(name) for name in ("yes", "json", "cmake", "agent"))
-    if not is_ours and (not words.is_known or not _has_terminal() or os.environ.get("DECK_RUN")):
+    if not words.has_ours and (not words.is_known or not _has_terminal() or os.environ.get("DECK_RUN")):
         return _plain(("clean", *argv), 0)
     if not words.is_known:
         raise UsageError(f"cargo deck clean does not know {' '.join(argv)[:80]!r}: see `cargo deck clean --help`")
@@ -232,8 +231,8 @@ def _call_cargo(here: clean.Here, words: Sequence[str], *, is_quiet: bool) -> in
 
 def _is_for_cargo(words: Sequence[str]) -> bool:
     """Cargo alone knows what these mean, or they ask for its help."""
-    taken: CleanWords = read_words(words)
-    return not taken.is_known or taken.has("help") or any(taken.has(name) for name in ("yes", "json", "cmake", "agent"))
+    taken = read_words(words)
+    return not taken.is_known or taken.has("help") or taken.has_ours
 
 
 def _has_terminal() -> bool:

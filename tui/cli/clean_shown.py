@@ -8,6 +8,7 @@ from core.native.clean import Choice, Here, LastLog
 from core.native.cmake_folder import Marked
 from core.native.rebuild import Rebuild
 from core.parsers.text import plain
+from core.watch.native_findings import CLEAN
 from tui import format as f
 from tui.cli import common
 
@@ -52,7 +53,7 @@ def _asked(last: LastLog | None, now: float) -> Iterator[str]:
         yield "No log of a build here is kept that could ask for a clean."
         return
     who = f"{_safe(last.agent)}: {_safe(last.command)}, {f.moment(last.at, now)}"
-    asking = [one for one in last.findings if one.mend.startswith("cargo deck clean ")]
+    asking = [one for one in last.findings if one.mend.startswith(CLEAN)]
     if not asking:
         yield f"Nothing in the last log here ({who}) asks for a clean."
     else:
