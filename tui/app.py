@@ -31,6 +31,7 @@ from tui.driver import DeckDriver
 from tui.farewell import crash_notice, farewell
 from tui.guardian import guarded_terminal
 from tui.notice import Watch, sequences
+from tui.own_program import own_words
 from tui.preferences import Preferences
 from tui.run_actions import RunActions
 from tui.screens.board import BoardScreen
@@ -325,7 +326,7 @@ def run_app(app: DeckApp) -> int:
     if app.deck.note:
         return app.return_code or 0
     try:
-        sys.stdout.writelines(line + "\n" for line in farewell(app.board, app.deck.paths))
+        sys.stdout.writelines(line + "\n" for line in farewell(app.board, app.deck.paths, own_words()))
         sys.stdout.flush()
     except OSError:
         pass  # the terminal is gone

@@ -9,8 +9,8 @@ from core.state import Board, RunState
 from tui.widgets.ansi import safe
 
 
-def farewell(board: Board, paths: Paths) -> list[str]:
-    """At most three lines: what goes on, what failed, where the logs are."""
+def farewell(board: Board, paths: Paths, command: str) -> list[str]:
+    """At most three lines: what goes on, what failed, where the logs are. `command`: what starts us, as it is typed."""
     live = [run for run in board.runs.values() if not run.state.is_over]
     failed = sorted(
         (pane.run for pane in queries.panes(board) if pane.run.state is RunState.FAILED),
@@ -20,7 +20,7 @@ def farewell(board: Board, paths: Paths) -> list[str]:
     if live:
         names = ", ".join(safe(run.agent) for run in live[:6]) + (" …" if len(live) > 6 else "")
         verb = "build goes on" if len(live) == 1 else "builds go on"
-        lines.append(f"{len(live)} {verb} ({names}): `cargo deck` shows them again")
+        lines.append(f"{len(live)} {verb} ({names}): `{command}` shows them again")
     if failed:
         more = f" ({len(failed)} failed, this one last)" if len(failed) > 1 else ""
         lines.append(f"failed: {safe(failed[-1].agent)}, log {paths.run(failed[-1].run)}/out.log{more}")

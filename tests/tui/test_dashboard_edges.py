@@ -15,6 +15,7 @@ from tests.scene import ERROR
 from tests.tui.conftest import Stage
 from tests.tui.screen_text import text_of
 from tui.farewell import farewell
+from tui.own_program import typed_command
 from tui.screens.board import BoardScreen
 from tui.screens.run import RunScreen
 from tui.screens.start import StartScreen
@@ -302,12 +303,33 @@ async def test_any_number_of_agents_fits_any_terminal(stage: Stage, agents: int,
 
 
 def test_the_farewell_says_what_goes_on_and_where_the_logs_are_in_three_lines(stage: Stage) -> None:
-    lines = farewell(stage.board, stage.paths)
+    lines = farewell(stage.board, stage.paths, "cargo deck")
     assert len(lines) == 3
     assert "go on" in lines[0]
+    assert "`cargo deck` shows them again" in lines[0]
     assert f"{stage.paths.run(in_state(stage, RunState.FAILED).run)}/out.log" in lines[1]
     assert stage.paths.runs in lines[2]
-    assert farewell(Board(), stage.paths) == []
+    assert farewell(Board(), stage.paths, "cargo deck") == []
+
+
+@pytest.mark.parametrize(
+    ("program", "on_path", "typed"),
+    [
+        (".venv/bin/cargo-deck", (), ".venv/bin/cargo-deck"),
+        ("./cargo-deck", (), "./cargo-deck"),
+        ("/opt/my tools/cargo-deck", (), "'/opt/my tools/cargo-deck'"),
+        (".venv/bin/cargo-deck", ("cargo",), ".venv/bin/cargo-deck"),
+        (".venv/bin/cargo-deck", ("cargo", "cargo-deck"), "cargo deck"),
+        ("-c", (), "cargo deck"),
+    ],
+)
+def test_the_farewell_names_a_command_that_can_be_typed_there(
+    tmp_path: Path, program: str, on_path: tuple[str, ...], typed: str
+) -> None:
+    for name in on_path:
+        (tmp_path / name).write_text("#!/bin/sh\n")
+        (tmp_path / name).chmod(0o755)
+    assert typed_command(program, str(tmp_path), "/home/me/deck") == typed
 
 
 def test_the_farewell_names_the_failure_that_came_last(stage: Stage) -> None:
@@ -315,7 +337,7 @@ def test_the_farewell_names_the_failure_that_came_last(stage: Stage) -> None:
     assert old.ended_at is not None
     before = replace(old, run="20200101-000000-000-0000", agent="zoe", ended_at=old.ended_at - 60)
     show(stage, before)
-    assert f"failed: {old.agent}," in farewell(stage.board, stage.paths)[1]
+    assert f"failed: {old.agent}," in farewell(stage.board, stage.paths, "cargo deck")[1]
 
 
 def _append(stage: Stage, run: Run, text: str) -> None:
