@@ -1,0 +1,374 @@
+"""A package's native part as a crate of its own: what that moves and writes, or why it cannot be done. Pure.
+
+What cargo does with a build script's output decides it: libraries to link and where they lie are passed on to all that
+depend on a package, all else is for the package itself. Source: cargo 1.95, "Build Scripts", "Outputs".
+"""
+
+import os
+import re
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from core.plan.mend import changed, toml_of
+from core.plan.mend_diff import dotted_key
+from core.plan.toml_spans import Malformed, line_start, read_sections
+
+SUFFIX = "-native"
+_PASSED_ON = ("rerun-if-changed", "rerun-if-env-changed", "rustc-link-lib", "rustc-link-search", "rustc-flags",
+              "warning", "error", "metadata")  # fmt: skip
+_FOR_ITSELF = re.compile(r"rustc-(?:check-)?cfg|rustc-env|rustc-(?:cdylib-)?link-arg(?:-\w+)?")
+_FEATURE = re.compile(r"CARGO_FEATURE_(\w*)|feature\s*=\s*\"([^\"]+)\"")
+_TABLES = ("build-dependencies", "build_dependencies")
+_OF_THE_PACKAGE = ("DEP_", "CARGO_PKG_NAME", "CARGO_MANIFEST_LINKS")
+_SAFE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+ -]*")
+
+
+class Facts(NamedTuple):
+    """What is known of a package that has a build script."""
+
+    package: str
+    root: str
+    """Its folder; all paths are absolute."""
+    workspace: str
+    manifest: str
+    """Text of its Cargo.toml."""
+    script: str
+    script_text: str
+    printed: str
+    """What the script printed when it ran last."""
+    script_sources: frozenset[str]
+    """Rust files that the script is made of."""
+    read_by_rust: frozenset[str]
+    """What its targets are made of, and what they include: as the compiler noted."""
+    texts: Mapping[str, str]
+    """Of all Rust files in the package but the script's, by path."""
+    targets: tuple[str, ...]
+    """Root of its library; where there is none, that of each program."""
+    inputs: tuple[str, ...]
+    """Files that the script reads or declares."""
+    files: tuple[str, ...]
+    """All in the package's folder, without what builds made."""
+    version: str = "0.0.0"
+    edition: str = "2021"
+    is_published: bool = False
+    other_scripts: Mapping[str, str] = {}
+    """Texts of build scripts of other packages, by package."""
+
+
+class Move(NamedTuple):
+    """A file or folder that goes elsewhere with all that is in it."""
+
+    old: str
+    new: str
+
+
+class Write(NamedTuple):
+    """A file that is made or changed."""
+
+    path: str
+    before: str | None
+    """None: it is new."""
+    after: str
+
+
+class Split(NamedTuple):
+    """All that makes the native part a crate of its own."""
+
+    package: str
+    name: str
+    """Of the new crate."""
+    folder: str
+    moves: tuple[Move, ...]
+    writes: tuple[Write, ...]
+    files: tuple[Move, ...]
+    """Each single file that `moves` takes along."""
+
+
+class NoSplit(NamedTuple):
+    """It cannot be done mechanically."""
+
+    package: str
+    reasons: tuple[str, ...]
+    """Sentences; one at least."""
+
+
+def plan_split(facts: Facts) -> Split | NoSplit:
+    """What would be moved and written, or why nothing is."""
+    folder = _folder_of(facts)
+    reasons = tuple(_wrong_manifest(facts)) or tuple(_refusals(facts, folder))
+    if reasons:
+        return NoSplit(facts.package, reasons)
+    name = facts.package + SUFFIX
+    table = tomllib.loads(facts.manifest)
+    features = _features_read(facts, table)
+    manifest = _own_manifest(facts, table, name, os.path.relpath(folder, facts.root), features)
+    if manifest is None:
+        return NoSplit(facts.package, ("its Cargo.toml is written in a way that cannot be changed surely",))
+    moves = tuple(_moves(facts, folder))
+    writes = (
+        Write(f"{facts.root}/Cargo.toml", facts.manifest, manifest),
+        Write(f"{folder}/Cargo.toml", None, _native_manifest(facts, table, name, folder, features)),
+        Write(f"{folder}/src/lib.rs", None, f"//! The native part of {facts.package}: what its build script makes.\n"),
+        *(Write(path, facts.texts[path], _with_line(facts, path, name)) for path in facts.targets),
+    )
+    return Split(facts.package, name, folder, moves, writes, tuple(_single(facts.files, moves)))
+
+
+def _folder_of(facts: Facts) -> str:
+    """In the package, or beside it where the script reads what lies outside: `..` is then the same."""
+    beside = os.path.dirname(facts.root)
+    is_outside = any(not _is_below(path, facts.root) for path in facts.inputs)
+    if is_outside and facts.root != facts.workspace and _is_below(facts.root, facts.workspace):
+        return f"{beside}/{os.path.basename(facts.root)}{SUFFIX}"
+    return f"{facts.root}/{facts.package}{SUFFIX}"
+
+
+# What stands in the way
+
+
+def _refusals(facts: Facts, folder: str) -> Iterator[str]:
+    yield from _wrong_directives(facts)
+    yield from _wrong_sources(facts)
+    if '"..' in facts.script_text and _is_below(folder, facts.root):
+        yield "its build script names a folder above its own, which would be another one"
+    if any(_is_below(path, folder) for path in facts.files):
+        yield f"there is a folder {os.path.relpath(folder, facts.workspace)} already"
+    outside = [path for path in facts.inputs if not _is_below(path, facts.root)]
+    if outside and _is_below(folder, facts.root):
+        yield (
+            f"it reads {os.path.relpath(outside[0], facts.root)}, outside the package: from a folder in the package "
+            "that would be another path, and beside it there is no room in the workspace"
+        )
+    odd = [path for path in facts.files if not _SAFE_NAME.fullmatch(path.replace("/", ""))]
+    if odd:
+        yield f"a file has an odd name: {os.path.relpath(odd[0], facts.root)!r}"
+
+
+def _wrong_manifest(facts: Facts) -> Iterator[str]:
+    try:
+        table = tomllib.loads(facts.manifest)
+    except (ValueError, RecursionError):
+        yield "its Cargo.toml is no TOML"
+        return
+    if not facts.targets:
+        yield "it has neither a library nor a program"
+    lib = table.get("lib")
+    if isinstance(lib, dict) and lib.get("proc-macro"):
+        yield "it is a proc macro"
+    features = table.get("features")
+    features = features if isinstance(features, dict) else {}
+    for name, value in _build_dependencies(table):
+        words = [word for words in features.values() if isinstance(words, list) for word in words]
+        is_named = any(word in (f"dep:{name}", name) or str(word).startswith((f"{name}/", f"{name}?/"))
+                       for word in words)  # fmt: skip
+        if is_named or (isinstance(value, dict) and value.get("optional")):
+            yield f"a feature turns its build dependency {name} on"
+    for name in sorted(_named_features(facts, table) - set(features)):
+        yield f"its build script reads the feature {name}, which [features] does not have"
+
+
+def _wrong_directives(facts: Facts) -> Iterator[str]:
+    printed = dict.fromkeys(name for name, _ in _directives(facts.printed) if _FOR_ITSELF.fullmatch(name))
+    printed.update(dict.fromkeys(_FOR_ITSELF.findall(facts.script_text)))
+    names = [name for name in printed if name != "rustc-check-cfg" or "rustc-cfg" not in printed]
+    if names:
+        told = ", ".join(names)
+        yield f"its build script prints {told}, which cargo gives to the package of the script alone"
+    for word in _OF_THE_PACKAGE:
+        if word in facts.script_text:
+            yield f"its build script reads {word}{'…' if word.endswith('_') else ''}, which would be another one there"
+    links = _links(facts.manifest)
+    metadata = [name for name, _ in _directives(facts.printed) if name == "metadata" or name not in _PASSED_ON]
+    head = f"DEP_{links.upper().replace('-', '_')}_" if links else ""
+    if metadata and head:
+        for package, text in facts.other_scripts.items():
+            if head in text:
+                yield f"the build script of {package} reads {head}…, which it would get of the new crate alone"
+
+
+def _wrong_sources(facts: Facts) -> Iterator[str]:
+    for path, text in sorted(facts.texts.items()):
+        if "OUT_DIR" in text:
+            yield f"{os.path.relpath(path, facts.root)} takes in what the build script makes, by OUT_DIR"
+    shared = sorted(facts.script_sources & (facts.read_by_rust | set(facts.texts)))
+    if shared:
+        yield f"the build script and the crate share {os.path.relpath(shared[0], facts.root)}"
+    if facts.script not in facts.script_sources or not _is_below(facts.script, facts.root):
+        yield "its build script lies outside the package"
+    taken = sorted(facts.read_by_rust & set(facts.inputs) - facts.script_sources)
+    if taken:
+        yield f"both the crate and its build script read {os.path.relpath(taken[0], facts.root)}"
+    for path in sorted(facts.texts):
+        name = os.path.relpath(path, facts.root)
+        if "/" in name and name in facts.script_text and path not in taken:
+            yield f"its build script names {name}, which is the crate's"
+            return
+
+
+def _directives(printed: str) -> Iterator[tuple[str, str]]:
+    for line in printed.splitlines():
+        if line.strip().startswith("cargo:"):
+            name, equals, value = line.strip().removeprefix("cargo:").removeprefix(":").partition("=")
+            if equals:
+                yield name, value
+
+
+def _links(manifest: str) -> str:
+    package = tomllib.loads(manifest).get("package")
+    found = package.get("links") if isinstance(package, dict) else None
+    return found if isinstance(found, str) else ""
+
+
+# What is moved
+
+
+def _moves(facts: Facts, folder: str) -> Iterator[Move]:
+    """The largest folders that hold no Rust and no manifest, single files where they lie among such."""
+    fixed = {path for path in facts.files if path in facts.texts or os.path.basename(path) == "Cargo.toml"}
+    fixed |= facts.read_by_rust
+    done: set[str] = set()
+    for path in sorted({*facts.inputs, *facts.script_sources}):
+        if not _is_below(path, facts.root) or path in fixed or path not in facts.files:
+            continue
+        place = _largest(path, facts.root, fixed | facts.script_sources)
+        if place not in done:
+            done.add(place)
+            yield Move(place, f"{folder}/{os.path.relpath(place, facts.root)}")
+
+
+def _largest(path: str, root: str, fixed: set[str] | frozenset[str]) -> str:
+    parts = os.path.relpath(path, root).split("/")
+    for count in range(1, len(parts)):
+        place = "/".join((root, *parts[:count]))
+        if not any(_is_below(one, place) for one in fixed):
+            return place
+    return path
+
+
+def _single(files: Sequence[str], moves: Sequence[Move]) -> Iterator[Move]:
+    for path in files:
+        for move in moves:
+            if path == move.old or _is_below(path, move.old):
+                yield Move(path, move.new + path[len(move.old) :])
+
+
+def _is_below(path: str, folder: str) -> bool:
+    return path.startswith(folder.rstrip("/") + "/")
+
+
+# What is written
+
+
+def _features_read(facts: Facts, table: Mapping[str, Any]) -> tuple[str, ...]:
+    """Features that the script reads, as [features] names them; all where it looks which there are."""
+    own = table.get("features")
+    known = [name for name in own if name != "default"] if isinstance(own, dict) else []
+    return tuple(known) if _reads_any(facts) else tuple(sorted(_named_features(facts, table)))
+
+
+def _reads_any(facts: Facts) -> bool:
+    return any(variable == "" and not name for variable, name in _FEATURE.findall(facts.script_text))
+
+
+def _named_features(facts: Facts, table: Mapping[str, Any]) -> set[str]:
+    own = table.get("features")
+    by_variable = {name.upper().replace("-", "_"): name for name in own} if isinstance(own, dict) else {}
+    found = _FEATURE.findall(facts.script_text)
+    return {name or by_variable.get(variable, variable.lower()) for variable, name in found if name or variable}
+
+
+def _build_dependencies(table: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for _, dependencies in _build_tables(table):
+        yield from dependencies.items()
+
+
+def _build_tables(table: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Mapping[str, Any]]]:
+    """Tables of build dependencies with their keys."""
+    targets = table.get("target")
+    places = [((), table), *((("target", name), one) for name, one in targets.items())] if isinstance(
+        targets, dict) else [((), table)]  # fmt: skip
+    for key, place in places:
+        for name in _TABLES:
+            found = place.get(name) if isinstance(place, dict) else None
+            if isinstance(found, dict):
+                yield (*key, name), found
+
+
+def _own_manifest(facts: Facts, table: Mapping[str, Any], name: str, place: str, features: Sequence[str]) -> str | None:
+    """The package's, which depends on the new crate; None: it cannot be changed surely."""
+    text: str | None = facts.manifest
+    gone: list[tuple[str, ...]] = [("package", word) for word in ("links", "build") if word in table.get("package", {})]
+    gone += [(*key, one) for key, dependencies in _build_tables(table) for one in dependencies]
+    for key in gone:
+        text = _without(text, key) if text is not None else None
+    needed = {"path": place, **({"version": f"={facts.version}"} if facts.is_published else {})}
+    text = changed(_without_empty(text), ("dependencies", name), needed) if text is not None else None
+    for feature in features:
+        words = [*table["features"][feature], f"{name}/{feature}"]
+        text = changed(text, ("features", feature), words) if text is not None else None
+    return text
+
+
+def _without(text: str, key: tuple[str, ...]) -> str | None:
+    """Without a key, whatever is below it."""
+    below: Any = tomllib.loads(text)
+    for word in key:
+        below = below.get(word) if isinstance(below, dict) else None
+    if below is None:
+        return text
+    plain = changed(text, key)
+    if plain is not None or not isinstance(below, dict):
+        return plain
+    found: str | None = text
+    for word in below:
+        found = _without(found, (*key, word)) if found is not None else None
+    return found
+
+
+def _without_empty(text: str) -> str:
+    """Without headers of build dependencies that nothing follows."""
+    try:
+        sections = read_sections(text)
+    except (Malformed, RecursionError):
+        return text
+    for section in reversed(sections):
+        if section.path and not section.items and any(word in _TABLES for word in section.path):
+            start, end = line_start(text, section.header.start), section.header.end
+            head = text[:start]
+            text = (head[:-1] if head.endswith("\n\n") and not text[end:].strip("\n") else head) + text[end:].lstrip(
+                "\n"
+            )
+    return text
+
+
+def _native_manifest(facts: Facts, table: Mapping[str, Any], name: str, folder: str, features: Sequence[str]) -> str:
+    script = os.path.relpath(facts.script, facts.root)
+    about = f"The native part of {facts.package}: its build script, and what that compiles"
+    lines = ["[package]", f"name = {toml_of(name)}", f"version = {toml_of(facts.version)}",
+             f"edition = {toml_of(facts.edition)}", f"description = {toml_of(about)}",
+             f"links = {toml_of(_links(facts.manifest) or name.replace('-', '_'))}"]  # fmt: skip
+    lines += [] if script == "build.rs" else [f"build = {toml_of(script)}"]
+    lines += [] if facts.is_published else ["publish = false"]
+    if features:
+        lines += ["", "[features]", *(f"{dotted_key((one,))} = []" for one in features)]
+    for key, dependencies in _build_tables(table):
+        lines += ["", f"[{dotted_key(key)}]"]
+        lines += [f"{dotted_key((one,))} = {toml_of(_moved(value, facts.root, folder))}"
+                  for one, value in dependencies.items()]  # fmt: skip
+    return "\n".join(lines) + "\n"
+
+
+def _moved(value: Any, root: str, folder: str) -> Any:
+    """A dependency whose path starts from another folder."""
+    if not isinstance(value, dict) or not isinstance(value.get("path"), str):
+        return value
+    return {**value, "path": os.path.relpath(os.path.join(root, value["path"]), folder)}
+
+
+def _with_line(facts: Facts, path: str, name: str) -> str:
+    """The root of a target, which names the new crate: one that nothing names is not linked."""
+    crate = name.replace("-", "_")
+    line = f"extern crate {crate} as _;" if facts.edition == "2015" else f"use {crate} as _;"
+    text = facts.texts[path]
+    return f"{text}{'' if text.endswith(chr(10)) or not text else chr(10)}{line} // links what its build script makes\n"

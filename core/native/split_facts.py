@@ -1,0 +1,152 @@
+"""What is known of a package with a build script, for `core.native.split`: asked of cargo, git and the file system."""
+
+import os
+import subprocess
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from core.native.build_tree import all_files, inputs_in
+from core.native.closure import native_files
+from core.native.depfile import read_depfile
+from core.native.doctor import Place
+from core.native.split import Facts, NoSplit
+from core.native.stale import Case
+from core.native.units import compiled_units
+from core.plan.small_file import read_head, read_small
+from core.plan.workspace import read_metadata
+
+_CMAKE = ("CMakeLists.txt", "Makefile", "meson.build")
+_MAX_TEXT = 1 << 20
+_MOST_FILES = 5000
+_GIT_LIMIT_S = 20.0
+
+
+def facts_of(place: Place, case: Case) -> Facts | NoSplit:
+    """All that is known of the package of a build script.
+
+    Raises:
+        StateError: cargo does not say what is in the workspace.
+    """
+    script = case.script
+    metadata = read_metadata(place.cargo, f"{script.root}/Cargo.toml", script.root, place.env)
+    packages = [one for one in metadata.get("packages", ()) if isinstance(one, dict)]
+    package = next((one for one in packages if one.get("name") == script.package and _root(one) == script.root), None)
+    manifest = _text(f"{script.root}/Cargo.toml")
+    if package is None or manifest is None:
+        return NoSplit(script.package, ("it is no member of the workspace",))
+    files = tuple(_files(script.root, place))
+    own, read = _script_sources(case, place.workspace), _read_by_rust(place, case)
+    texts = {path: text for path in files if path.endswith(".rs") and path not in own
+             and (text := _text(path)) is not None}  # fmt: skip
+    targets = _targets(package)
+    if any(path not in texts for path in targets):
+        return NoSplit(script.package, (f"{', '.join(targets)} cannot be read as text in the package's folder",))
+    return Facts(
+        script.package, script.root, str(metadata.get("workspace_root") or place.workspace), manifest, script.script,
+        case.text, (read_head(script.output, _MAX_TEXT) or b"").decode("utf-8", "replace"), own, read, texts, targets,
+        tuple(sorted(_inputs(case, place, files, own))), files, str(package.get("version") or "0.0.0"),
+        str(package.get("edition") or "2021"), package.get("publish") is None, dict(_other_scripts(packages, package)),
+    )  # fmt: skip
+
+
+def _root(package: Mapping[str, Any]) -> str:
+    return os.path.realpath(os.path.dirname(str(package.get("manifest_path") or "")))
+
+
+def _text(path: str) -> str | None:
+    content = read_small(path, _MAX_TEXT)
+    try:
+        return None if content is None else content.decode()
+    except UnicodeDecodeError:
+        return None
+
+
+def _targets(package: Mapping[str, Any]) -> tuple[str, ...]:
+    """Root of the library, else of each program."""
+    found: dict[str, list[str]] = {"lib": [], "bin": []}
+    for target in package.get("targets", ()):
+        kinds = target.get("kind") or ()
+        kind = "bin" if "bin" in kinds else "lib" if any(one in _LIBRARIES for one in kinds) else ""
+        if kind:
+            found[kind].append(os.path.realpath(str(target.get("src_path"))))
+    return tuple(found["lib"] or found["bin"])
+
+
+_LIBRARIES = ("lib", "rlib", "dylib", "cdylib", "staticlib", "proc-macro")
+
+
+def _other_scripts(packages: Iterable[Mapping[str, Any]], own: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for package in packages:
+        for target in package.get("targets", ()):
+            if package is not own and "custom-build" in (target.get("kind") or ()):
+                yield str(package.get("name")), _text(str(target.get("src_path"))) or ""
+
+
+def _files(root: str, place: Place) -> Iterator[str]:
+    """All in a folder, without what git ignores and what builds make."""
+    made = (place.build_dir + "/", place.target_dir + "/" if place.target_dir else place.build_dir + "/")
+    listed = _git_files(root, place.env)
+    found = listed if listed is not None else [one for one in all_files(root) if "/.git/" not in one]
+    yield from (path for path in sorted(found)[:_MOST_FILES] if not path.startswith(made))
+
+
+def _git_files(root: str, env: Mapping[str, str]) -> list[str] | None:
+    words = ["git", "-C", root, "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    try:
+        done = subprocess.run(words, capture_output=True, env=dict(env), stdin=subprocess.DEVNULL,
+                              timeout=_GIT_LIMIT_S, check=False)  # fmt: skip
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return None
+    if done.returncode:
+        return None
+    paths = [os.path.join(root, os.fsdecode(name)) for name in done.stdout.split(b"\0") if name]
+    return [path for path in dict.fromkeys(paths) if os.path.lexists(path)]
+
+
+def _script_sources(case: Case, workspace: str) -> frozenset[str]:
+    """Rust files of the build script, from the compiler's note."""
+    script = case.script
+    found = {script.script}
+    profile = os.path.dirname(os.path.dirname(os.path.dirname(script.output)))
+    for folder in sorted(_folders(profile + "/build", script.package)):
+        for path in all_files(folder):
+            if path.endswith(".d") and "/out/" not in path.removeprefix(folder):
+                rules = read_depfile(read_head(path, _MAX_TEXT) or b"")
+                names = [os.path.normpath(os.path.join(workspace, one)) for rule in rules[:1] for one in rule.inputs]
+                found |= set(names) if script.script in names else set()
+    return frozenset(found)
+
+
+def _folders(build: str, package: str) -> Iterator[str]:
+    try:
+        names = os.listdir(build)
+    except OSError:
+        return
+    yield from (f"{build}/{name}" for name in names if name == package or name.rpartition("-")[0] == package)
+
+
+def _read_by_rust(place: Place, case: Case) -> frozenset[str]:
+    units = compiled_units(place.build_dir, place.workspace)
+    own = (path for unit in units if unit.package == case.script.package for path in unit.sources)
+    return frozenset(path for path in own if path.startswith(case.script.root + "/"))
+
+
+def _inputs(case: Case, place: Place, files: tuple[str, ...], own: frozenset[str]) -> Iterator[str]:
+    """What the script reads: as compilers and CMake say, what it declares, and native files beside."""
+    script = case.script
+    known = {path for made in case.made for path in made.inputs}
+    known |= {path for path in inputs_in(script.out_dir) if _is_edited(path, place, script.root)}
+    known |= set(native_files(script.root, place.build_dir))
+    known |= {path for path in files if os.path.basename(path) in _CMAKE or path.endswith(".cmake")}
+    for one in case.cover.own:
+        below = [path for path in files if path.startswith(one.path + "/")]
+        rust = [path for path in below if path.endswith((".rs", "/Cargo.toml"))]
+        if one.kind == "file":
+            known.add(one.path)
+        elif one.kind == "folder" and not rust:
+            known |= set(below) or {one.path}
+    yield from (path for path in known if path not in own and os.path.basename(path) != "Cargo.toml")
+
+
+def _is_edited(path: str, place: Place, root: str) -> bool:
+    return path.startswith((place.workspace + "/", root + "/")) and not path.startswith(place.build_dir + "/")
