@@ -53,14 +53,14 @@ def proof_of(
     with make_scratch(paths, roots_of(place, examined), env, is_copied=is_copied) as scratch:
         command = command_for(paths, place, examined.scripts, words, env)
         cases = examined.scripts
-        dirs = _dirs(scratch, place)
+        dirs = dirs_of(scratch, place)
         command = command._replace(argv=(*command.argv, *dirs))
         prover = Prover(scratch, command, cases)
         yield Proof(prover, prover.baseline(), scratch, command, dirs)
 
 
-def _dirs(scratch: Scratch, place: Place) -> tuple[str, ...]:
-    """Where cargo is to build, where it would not by itself."""
+def dirs_of(scratch: Scratch, place: Place) -> tuple[str, ...]:
+    """Words for cargo: where it is to build, where it would not by itself."""
     target = place.target_dir or place.build_dir
     if scratch.kind != "copy":
         return ("--target-dir", target) if place.is_given else ()

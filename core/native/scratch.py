@@ -148,7 +148,8 @@ def make_scratch(
 
     folder = f"{paths.cache}/scratch/{os.getpid()}"
     _sweep(f"{paths.cache}/scratch")
-    shutil.rmtree(folder, ignore_errors=True)
+    while os.path.exists(folder):
+        folder += "+"  # another world of this process
     try:
         os.makedirs(folder, 0o700)
     except OSError as error:
