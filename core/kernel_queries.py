@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from core import events as e
-from core.native.kernel_diff import Change, compare, gone, warnings
+from core.native.kernel_diff import Change, compare, figures_of, gone, key_of, warnings
 from core.nvcc_queries import arch_s
 from core.state import Board, Run
 
@@ -25,6 +25,20 @@ class Compiled(NamedTuple):
     """None: that is not kept any more."""
     blob: str
     """Git's name for what the source said; empty: not known."""
+
+    @property
+    def headers(self) -> Mapping[str, str] | None:
+        """Git's names for what it read below its checkout beside the source, by place; None: not known. What lies
+        elsewhere is of no branch."""
+        if self.ended is None or self.ended.headers is None:
+            return None
+        root = self.checkout + "/"
+        return {one.path.removeprefix(root): one.blob for one in self.ended.headers if one.path.startswith(root)}
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """The source and what it read beside it, below the checkout."""
+        return (self.place, *(self.headers or ()))
 
     @property
     def source(self) -> str:
@@ -53,6 +67,8 @@ class KernelRow(NamedTuple):
     before: Compiled | None
     """What it is compared with; None: there is nothing."""
     change: Change
+    output: str = ""
+    """Name of what was made, where another output of the same source has other figures; empty: none has."""
 
     @property
     def key(self) -> str:
@@ -124,20 +140,38 @@ def run_of(found: Sequence[Compiled], run: str) -> Baseline:
 
 
 def branch_of(found: Sequence[Compiled], blobs: Mapping[tuple[str, str], str]) -> Baseline:
-    """The last compilation of a source as it was at the branch point, in whatever checkout.
+    """The last compilation of a source when it, and all that it read, was as at the branch point, in whatever checkout.
 
     Args:
         found: Compilations that are known.
-        blobs: Git's name for the source there, by checkout and place.
+        blobs: Git's names for sources and what they read there, by checkout and place.
     """
+    by_place: dict[str, list[Compiled]] = {}
+    for one in found:
+        by_place.setdefault(one.place, []).append(one)
 
     def before(now: Compiled) -> Compiled | None:
-        blob = blobs.get((now.checkout, now.place), "")
-        same = [one for one in found if blob and one.blob == blob and one.place == now.place]
+        same = [one for one in by_place.get(now.place, ()) if _is_as_in(one, now.checkout, blobs)]
         named = [one for one in same if one.made == now.made] or same
         return named[-1] if named else None
 
     return before
+
+
+def _is_as_in(one: Compiled, checkout: str, blobs: Mapping[tuple[str, str], str]) -> bool:
+    read = one.headers
+    if read is None or not one.blob:
+        return False
+    return all(blob and blobs.get((checkout, place)) == blob for place, blob in {**read, one.place: one.blob}.items())
+
+
+def asked_of(now: Iterable[Compiled], found: Iterable[Compiled]) -> Iterator[tuple[str, str]]:
+    """What to ask git of for `branch_of`: each checkout with the places that any compilation of its sources read."""
+    wanted: dict[str, set[str]] = {}
+    for one in found:
+        wanted.setdefault(one.place, set()).update(one.places)
+    asked = {(one.checkout, place) for one in now for place in wanted.get(one.place, {one.place})}
+    yield from sorted(asked)
 
 
 def kernel_rows(now: Iterable[Compiled], baseline: Baseline) -> tuple[KernelRow, ...]:
@@ -148,6 +182,46 @@ def kernel_rows(now: Iterable[Compiled], baseline: Baseline) -> tuple[KernelRow,
 def _rows_of(compiled: Compiled, before: Compiled | None) -> tuple[KernelRow, ...]:
     changes = compare(compiled.measured.kernels, before.measured.kernels if before is not None else None)
     return tuple(KernelRow(compiled, before, change) for change in changes)
+
+
+def distinct(rows: Iterable[KernelRow]) -> list[KernelRow]:
+    """One row a kernel and arch of each source. A source may be compiled to an object, a fatbin and a cubin: where
+    their figures are the same the last one stands for all, where they differ each row has the name of its output. What
+    an earlier state of the source gave, and PTX of what is known as code, is left out."""
+    groups: dict[tuple[str, ...], list[KernelRow]] = {}
+    for row in rows:
+        groups.setdefault((row.compiled.checkout, row.compiled.place, *key_of(row.change.now)), []).append(row)
+    has_code = {key[:3] for key, same in groups.items() if any(row.change.now.registers is not None for row in same)}
+    return [
+        row
+        for key, same in groups.items()
+        for row in _told_apart(same)
+        if row.change.now.registers is not None or key[:3] not in has_code
+    ]
+
+
+def _told_apart(same: Sequence[KernelRow]) -> list[KernelRow]:
+    """Of one kernel and arch: the last compilation, and those of the same state that gave other figures."""
+    if len(same) == 1:
+        return list(same)
+    last = max(same, key=lambda row: row.compiled.began)
+    kept: dict[tuple[object, ...], KernelRow] = {}
+    for row in sorted(same, key=lambda row: row.compiled.began):
+        if row.compiled.run == last.compiled.run or _is_same_state(row.compiled, last.compiled):
+            kept[figures_of(row.change.now)] = row
+    if len(kept) == 1:
+        return [last]
+    return [row._replace(output=row.compiled.measured.output.rpartition("/")[2]) for row in kept.values()]
+
+
+def _is_same_state(one: Compiled, other: Compiled) -> bool:
+    """The source and all that it read are known, and the same."""
+    return bool(one.blob) and one.headers is not None and (one.blob, one.headers) == (other.blob, other.headers)
+
+
+def there(found: Iterable[Compiled], is_there: Callable[[str], bool]) -> list[Compiled]:
+    """Without those whose source is gone."""
+    return [one for one in found if not one.measured.source or is_there(one.measured.source)]
 
 
 def ordered(rows: Iterable[KernelRow], order: Order) -> list[KernelRow]:
@@ -211,7 +285,7 @@ class WorseBook:
     def _worse(self, runs: Iterable[Run]) -> Mapping[str, tuple[KernelRow, ...]]:
         found = compilations(runs)
         rows: dict[str, tuple[KernelRow, ...]] = {}
-        for row in self._book.rows(newest(found), last_of(found)):
+        for row in distinct(self._book.rows(newest(found), last_of(found))):
             if row.change.is_worse:
                 rows[row.compiled.run] = (*rows.get(row.compiled.run, ()), row)
         return rows

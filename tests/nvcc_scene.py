@@ -57,7 +57,7 @@ def over(started: e.NvccStarted, elapsed_s: float = 4.0, **changes: object) -> e
     ended = e.NvccEnded(
         at=started.at + elapsed_s, call=started.call, package="kernels", source=started.source, output=started.output,
         kind=started.kind, began=started.at, elapsed_s=elapsed_s, cpu_s=elapsed_s, peak_bytes=1_200_000_000, code=0,
-        signal=None, output_bytes=680_000, verdict="miss", why="", phases=tuple(phases),
+        signal=None, output_bytes=680_000, verdict="miss", why="", phases=tuple(phases), headers=(),
     )  # fmt: skip
     return replace(ended, **changes)  # type: ignore[arg-type]
 

@@ -309,6 +309,7 @@ def main(argv: list[str] | None = None) -> int:
         foresee=foresee_plans(paths, os.environ),
         env=os.environ,
         pulse=Pulse(paths),
+        is_there=os.path.exists,
         glyphs_are_ascii=not has_unicode(os.environ),
         theme=pick_theme(os.environ),
         preferences=Preferences.of_user(os.environ, paths),

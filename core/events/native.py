@@ -23,6 +23,15 @@ class Phase(NamedTuple):
     """As nvcc names it; empty: not said."""
 
 
+class Header(NamedTuple):
+    """A file that a call read beside its source."""
+
+    path: str
+    """Absolute."""
+    blob: str
+    """Git's name for its content; empty: it could not be read, or was written since the call began."""
+
+
 class Kernel(NamedTuple):
     """A `__global__` function for one arch. None: not known."""
 
@@ -111,9 +120,13 @@ class NvccEnded(Event):
     """In nvcc's order; empty: it ended without telling."""
     is_stale: bool | None = None
     """What the cache had is not what nvcc made; None: that was not looked at."""
+    headers: tuple[Header, ...] | None = None
+    """All that it read beside its source, without the toolkit and the system; None: nobody told, or too many."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "phases", rows_of(Phase, self.phases))
+        if self.headers is not None:
+            object.__setattr__(self, "headers", rows_of(Header, self.headers))
 
 
 @dataclass(frozen=True, slots=True)

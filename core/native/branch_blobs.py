@@ -8,7 +8,7 @@ from typing import NamedTuple
 from core.plan.changed import branch_point
 
 _TIMEOUT_S = 10.0
-_MAX_PLACES = 500
+_MAX_PLACES = 5000
 Git = Callable[[Sequence[str], str, bytes], bytes | None]
 """Runs a command line in a folder with a text as its input; its output, None where it failed."""
 

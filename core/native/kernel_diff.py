@@ -66,6 +66,11 @@ def key_of(kernel: Kernel) -> tuple[str, str]:
     return stable_name(kernel.name), kernel.arch
 
 
+def figures_of(kernel: Kernel) -> tuple[object, ...]:
+    """What makes two compilations of a kernel the same, but for the time."""
+    return tuple(getattr(kernel, name) for name in FIGURES if name != "compile_s")
+
+
 def spilled(kernel: Kernel) -> int | None:
     """Bytes of spill stores and loads, of what it calls too; None: not known."""
     own = (kernel.spill_store_bytes, kernel.spill_load_bytes)

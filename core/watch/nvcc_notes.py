@@ -15,6 +15,8 @@ MAX_OPEN = 4096
 _MAX_ROWS = 5000
 _TEXT = 4096
 _MAX_SOURCE_BYTES = 16 << 20
+_MAX_HEADERS = 200
+"""Of a call whose content is looked at (20 µs each); one that read more is compared with no branch point."""
 _WRONG = (ValueError, KeyError, TypeError, OverflowError, RecursionError, AttributeError)
 
 Told = frozenset[tuple[str, str, float]]
@@ -152,6 +154,7 @@ def _end_of(begun: e.NvccStarted, note: dict[str, Any]) -> e.NvccEnded:
         why=_text(note.get("why") or ""),
         phases=tuple(_phases(note.get("times"), note.get("memory"))),
         is_stale=stale if isinstance(stale, bool) else None,
+        headers=_headers(begun, note.get("inputs")),
     )
 
 
@@ -169,6 +172,25 @@ def _phases(times: Any, memory: Any) -> Iterator[e.Phase]:
         tool, arch = _text(row[0])[:64], _text(row[1])[:32] if row[1] else None
         source = _text(row[3]) if len(row) > 3 and row[3] else ""
         yield e.Phase(tool, arch, round(_seconds(row[2]) / 1000, 7), peaks.get((tool, arch)), source)
+
+
+def _headers(begun: e.NvccStarted, inputs: Any) -> tuple[e.Header, ...] | None:
+    """What it read beside its source, as that is now; None: it was not told, or is too much."""
+    if not isinstance(inputs, list) or not begun.source:
+        return None
+    paths = [os.path.normpath(path) for path in map(_text, inputs[: _MAX_HEADERS + 2]) if path.startswith("/")]
+    others = [path for path in dict.fromkeys(paths) if path != begun.source]
+    if len(others) > _MAX_HEADERS:
+        return None
+    return tuple(e.Header(path, blob_of(path) if _is_older(path, begun.at) else "") for path in others)
+
+
+def _is_older(path: str, at: float) -> bool:
+    """It was not written since then."""
+    try:
+        return os.stat(path).st_mtime < at
+    except (OSError, ValueError):
+        return False
 
 
 def _files(rows: Any) -> Iterator[tuple[str, str, str]]:

@@ -11,7 +11,7 @@ from core.native.branch_blobs import branch_blobs, git_of
 from core.native.kernel_diff import compare, gone, key_of, spilled, warnings
 from core.nvcc_queries import arch_progress, arch_s, call_rows, memory_of
 from core.reduce import reduce_run
-from core.state import MAX_NVCC, NvccUnderWay
+from core.state import MAX_NVCC, NvccUnderWay, Run
 from core.watch.nvcc_notes import blob_of
 from tests.nvcc_scene import (
     CHECKOUT,
@@ -129,6 +129,82 @@ def test_the_branch_point_is_the_last_build_of_the_source_as_it_was_there() -> N
     assert at_branch.run[-4:] == "0001"
     assert queries.branch_of(found, {})(now) is None
     assert queries.branch_of(found, {(CHECKOUT, "kernels/gemm.cu"): ""})(now) is None
+
+
+def with_header(run: str, call: str, at: float, header: str, registers: int) -> Run:
+    """A build of the same gemm.cu that read this tile.cuh."""
+    start = begun(call, at, blob="b1")
+    headers = (e.Header(f"{CHECKOUT}/kernels/tile.cuh", header), e.Header("/opt/cub/cub.cuh", "c1"))
+    return run_of(run, [start, over(start, headers=headers), measured(start, *kernels_of(registers))], at=at)
+
+
+def test_a_build_that_read_another_header_is_not_that_of_the_branch_point() -> None:
+    first = with_header("20251229-100000-000-0001", "1-1", T0, "h1", 64)
+    second = with_header("20251229-100100-000-0002", "2-1", T0 + 60, "h2", 88)
+    there = {(CHECKOUT, "kernels/gemm.cu"): "b1", (CHECKOUT, "kernels/tile.cuh"): "h1"}
+    found = compilations([first, second])
+    (now,) = newest(found)
+    assert set(queries.asked_of([now], found)) == set(there)
+    before = queries.branch_of(found, there)(now)
+    assert before is not None
+    assert before.run == first.run
+    alone = compilations([second])
+    assert queries.branch_of(alone, there)(alone[0]) is None
+    unread = compilations([with_header("20251229-100000-000-0001", "1-1", T0, "", 64)])
+    assert queries.branch_of(unread, {**there, (CHECKOUT, "kernels/tile.cuh"): ""})(unread[0]) is None
+
+
+def test_a_build_whose_headers_nobody_told_is_not_known_to_be_that_of_the_branch_point() -> None:
+    start = begun("1-1", T0, blob="b1")
+    run = run_of("20251229-100000-000-0001", [start, over(start, headers=None), measured(start, *kernels_of())])
+    found = compilations([run])
+    assert queries.branch_of(found, {(CHECKOUT, "kernels/gemm.cu"): "b1"})(found[0]) is None
+
+
+# Several outputs of one source
+
+
+def made(name: str, at: float, *kernels: e.Kernel, blob: str = "b1") -> list[e.Event]:
+    start = replace(begun(f"{name}-{at}", at, blob=blob), output=f"{CHECKOUT}/target/out/{name}")
+    return compiled(start, *kernels)
+
+
+def shown(*runs: Run) -> list[tuple[str, str, int | None, str]]:
+    found = compilations(runs)
+    rows = queries.distinct(kernel_rows(newest(found), last_of(found)))
+    return [(row.change.now.name, row.change.now.arch, row.change.now.registers, row.output) for row in rows]
+
+
+def test_outputs_with_the_same_figures_are_one_row_of_the_last_one() -> None:
+    code, ptx = kernel("k", "sm_80", 40), e.Kernel("k", "compute_80")
+    run = run_of("20251229-100000-000-0001", [
+        *made("k.o", T0, code, kernel("k", "sm_90", 44)), *made("k.fatbin", T0 + 1, code),
+        *made("k.cubin", T0 + 2, code._replace(compile_s=1.0)), *made("k.ptx", T0 + 3, ptx),
+    ])  # fmt: skip
+    assert shown(run) == [("k", "sm_80", 40, ""), ("k", "sm_90", 44, "")]
+    only_ptx = run_of("20251229-100000-000-0001", made("k.ptx", T0, ptx))
+    assert shown(only_ptx) == [("k", "compute_80", None, "")]
+
+
+def test_outputs_with_other_figures_are_told_apart_by_their_names() -> None:
+    debug = made("k-debug.o", T0 + 1, kernel("k", "sm_80", 90))
+    run = run_of("20251229-100000-000-0001", [*made("k.o", T0, kernel("k", "sm_80", 40)), *debug])
+    assert shown(run) == [("k", "sm_80", 40, "k.o"), ("k", "sm_80", 90, "k-debug.o")]
+
+
+def test_what_an_earlier_state_of_the_source_gave_is_left_out_and_what_is_still_so_stays() -> None:
+    code = kernel("k", "sm_80", 40)
+    first = run_of("20251229-100000-000-0001", [*made("k.o", T0, code), *made("k.cubin", T0 + 1, code)])
+    edited = run_of("20251229-100100-000-0002", made("k.o", T0 + 60, kernel("k", "sm_80", 48), blob="b2"))
+    assert shown(first, edited) == [("k", "sm_80", 48, "")]
+    other_flags = run_of("20251229-100100-000-0002", made("k.o", T0 + 60, kernel("k", "sm_80", 48)))
+    assert shown(first, other_flags) == [("k", "sm_80", 40, "k.cubin"), ("k", "sm_80", 48, "k.o")]
+
+
+def test_a_source_that_is_gone_takes_its_kernels_along() -> None:
+    found = compilations(two_builds().runs.values())
+    assert queries.there(found, lambda path: True) == list(found)
+    assert queries.there(found, lambda path: path != GEMM) == []
 
 
 def test_what_got_worse_comes_first_and_what_changed_before_the_rest() -> None:

@@ -154,6 +154,29 @@ def test_what_is_no_file_has_no_name(tmp_path: Path) -> None:
         assert blob_of(str(path)) == ""
 
 
+def test_what_a_call_read_is_kept_with_gits_names_as_long_as_it_is_certain(tmp_path: Path) -> None:
+    old, new = tmp_path / "a.cuh", tmp_path / "b.cuh"
+    for path in (old, new):
+        path.write_text("x\n")
+    os.utime(old, (50.0, 50.0))
+    inputs = ["/w/k.cu", str(old), str(new), "/gone.h", "relative.h"]
+
+    def headers(name: str, value: Any) -> Any:
+        folder = tmp_path / name
+        folder.mkdir()
+        ended = NvccNotes(str(notes_of(folder, begun(), over(inputs=value)))).poll()[-1]
+        assert isinstance(ended, e.NvccEnded)
+        assert from_record(json.loads(json.dumps(to_record(ended)))) == ended
+        return ended.headers
+
+    assert headers("told", inputs) == (
+        e.Header(str(old), blob_of(str(old))), e.Header(str(new), ""), e.Header("/gone.h", ""),
+    )  # fmt: skip
+    assert headers("alone", ["/w/k.cu"]) == ()
+    assert headers("none", None) is None
+    assert headers("many", [f"/h/{number}.h" for number in range(500)]) is None
+
+
 def test_an_answer_of_the_cache_took_no_time_of_anybody(tmp_path: Path) -> None:
     hit = over(verdict="hit", user_s=None, sys_s=None, peak_bytes=None, times=[], memory=[])
     (_, end) = NvccNotes(str(notes_of(tmp_path, begun(), hit))).poll()

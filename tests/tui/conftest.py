@@ -27,6 +27,8 @@ class Stage:
         self.board = board_at(seconds)
         self.now = T0 + seconds
         self.asked: list[dict[str, object]] = []
+        self.gone: set[str] = set()
+        """Files of builds that are not there any more."""
         write_until(self.paths.runs, seconds)
 
     def poll(self) -> Board:
@@ -42,6 +44,7 @@ class Stage:
         deck = Deck(
             self, self.paths, clock=lambda: self.now, request=self.request, theme="deck-dark",
             glyphs_are_ascii=is_ascii, preferences=preferences or Preferences(), env=env,
+            is_there=lambda path: path not in self.gone,
         )  # fmt: skip
         return DeckApp(deck, is_pulling=False)
 

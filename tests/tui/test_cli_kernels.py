@@ -79,10 +79,11 @@ def test_kernels_are_listed_against_the_build_before(builds: Path, capsys: pytes
     assert heading.split() == [
         "kernel", "arch", "regs", "spills", "occup", "smem", "stack", "code", "time", "file", "agent",
     ]  # fmt: skip
-    assert rows[0].split()[:6] == ["gemm<64,", "64>", "sm_80", "88", "▲+24", "0"]
+    assert rows[0].split()[:7] == ["⚠", "gemm<64,", "64>", "sm_80", "88", "▲+24", "0"]
     assert rows[1].split()[-2:] == ["gemm.cu", "ada"]
     assert "⚠ gemm<128, 128> sm_80: spills appear: 528 B in loads and stores" in rows
-    assert sum(row.startswith("⚠") for row in rows) == 5
+    assert sum(row.startswith("⚠ gemm") for row in rows) == 5
+    assert [row.partition(" ")[0] for row in rows[:4]] == ["⚠"] * 4
 
 
 def test_json_has_the_fields_that_are_documented(builds: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -126,13 +127,31 @@ def test_the_branch_point_is_found_by_what_the_source_said(builds: Path, capsys:
     builds.write_text("three\n")
     subprocess.run(["git", *name, "commit", "-qam", "three"], cwd=builds.parent, check=True)
     subprocess.run(["git", *name, "branch", "-qf", "main"], cwd=builds.parent, check=True)
-    assert "no run that is kept compiled gemm.cu as of the last commit" in printed(capsys, "--against", "branch")["why"]
+    why = printed(capsys, "--against", "branch")["why"]
+    assert why.startswith("no build of the branch point is known: no run that is kept compiled gemm.cu, and what it ")
+    assert "as of the last commit" in why
+    assert main(["kernels", "--against", "branch"]) == 0
+    shown = capsys.readouterr()
+    assert {row.split()[0] for row in shown.out.splitlines()[1:]} == {"–"}
+    assert "no build of the branch point is known" in shown.err
+    builds.unlink()
+    assert lines(capsys) == ["Sources of all kernels that are known are gone."]
 
 
 def test_a_run_without_kernels_and_one_that_is_not_known_say_so(
-    paths: Paths, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    paths: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    nvcc = tmp_path / "bin" / "nvcc"
+    nvcc.parent.mkdir()
+    nvcc.write_text("#!/bin/sh\n")
+    nvcc.chmod(0o755)
+    monkeypatch.setenv("PATH", str(nvcc.parent))
     assert lines(capsys)[0] == "No kernel was compiled in the last 24 hours."
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert lines(capsys)[:2] == [
+        "nvcc is not in PATH: no kernel can be compiled here. Install a CUDA toolkit, or put its bin folder there:",
+        "export PATH=/usr/local/cuda/bin:$PATH",
+    ]  # fmt: skip
     written(paths, FIRST, tmp_path)
     assert lines(capsys, FIRST)[0].startswith("No kernel is known of this run: it did not call nvcc, ")
     assert main(["kernels", "nobody"]) == 2
@@ -154,6 +173,7 @@ def test_ptx_alone_gets_its_figures_from_a_ptxas_of_path(
 ) -> None:
     made = tmp_path / "k.ptx"
     made.write_bytes((FOLDER / "three.ptx").read_bytes())
+    (tmp_path / "k.cu").touch()
     start = begun("1-1", START + 10, str(tmp_path / "k.cu"), ("compute_80",))
     start = e.NvccStarted(start.at, start.call, "", start.source, str(made), "ptx", start.archs)
     kernels = (e.Kernel("_Z4tilePfPKf", "compute_80", block_threads=256),)

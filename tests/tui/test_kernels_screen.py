@@ -1,6 +1,9 @@
 """What kernels need, as a person sees it: the screen, the line of a pane, the sheet behind a figure."""
 
+import os
+import subprocess
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +17,21 @@ from core.native.iterations import Iteration
 from core.native.kernel_diff import compare
 from core.nvcc_queries import CallRow
 from core.state import NvccUnderWay
-from tests.nvcc_scene import begun, board_of, compiled, ended, kernel, kernels_of, over, run_of, two_builds
+from core.watch.nvcc_notes import blob_of
+from tests.nvcc_scene import (
+    GEMM,
+    begun,
+    board_of,
+    compiled,
+    ended,
+    kernel,
+    kernels_of,
+    made_of,
+    measured,
+    over,
+    run_of,
+    two_builds,
+)
 from tests.scene import T0
 from tests.tui.conftest import Stage
 from tests.tui.screen_text import painted_at_rest, settled, text_of
@@ -51,6 +68,13 @@ def column(screen: KernelsScreen, title: str) -> list[str]:
     table = screen.table("kernels")
     at = [one.title.strip() for one in table._columns].index(title)
     return [row.cells[at].text.strip() for row in table.rows]
+
+
+def commit(root: Path) -> None:
+    """Make a folder a repository of one commit."""
+    name = ("-c", "user.name=Ada", "-c", "user.email=ada@example.org")
+    for git in (("init", "-qb", "main"), ("add", "."), ("commit", "-qm", "one")):
+        subprocess.run(["git", *name, *git], cwd=root, check=True)
 
 
 # The screen
@@ -177,6 +201,67 @@ async def test_the_branch_point_is_compared_with_on_request(native: Stage, tmp_p
         assert column(screen, "regs")[0] == "88"
         await pilot.press("b")
         assert column(screen, "regs")[0] == "88 ▲+24"
+
+
+async def test_a_build_after_an_edit_of_a_header_alone_is_not_that_of_the_branch_point(
+    stage: Stage, tmp_path: Path
+) -> None:
+    root = tmp_path / "app"
+    (root / "kernels").mkdir(parents=True)
+    source, header = root / "kernels" / "gemm.cu", root / "kernels" / "tile.cuh"
+    source.write_text("one\n")
+    header.write_text("16\n")
+    commit(root)
+    header.write_text("32\n")
+    start = begun("1-1", T0 + 10, str(source), blob=blob_of(str(source)))
+    end = over(start, headers=(e.Header(str(header), blob_of(str(header))),))
+    edited = [start, end, measured(start, *kernels_of())]
+    stage.board = board_of(run_of("20251229-100000-000-0001", edited, checkout=str(root)))
+    async with stage.app(env=dict(os.environ)).run_test(size=(120, 40)) as pilot:
+        screen = await opened(pilot)
+        await pilot.press("b")
+        await settled(pilot)
+        shown = text_of(pilot)
+        assert "no build of the branch point is known: none of the last 24 h compiled it as of the last commit" in shown
+        assert "as it was before" not in shown
+        assert column(screen, "") == ["–"] * 4
+        header.write_text("16\n")
+        end = replace(end, headers=(e.Header(str(header), blob_of(str(header))),))
+        stage.board = board_of(run_of("20251229-100000-000-0001", [start, end, edited[2]], checkout=str(root)))
+        await settled(pilot)
+        assert "as at the branch point" in text_of(pilot)
+        assert column(screen, "") == [""] * 4
+
+
+async def test_rows_whose_source_is_gone_go_and_those_whose_output_is_gone_are_dim(native: Stage) -> None:
+    native.gone.add(made_of(GEMM))
+    async with native.app().run_test(size=(120, 40)) as pilot:
+        screen = await opened(pilot)
+        await settled(pilot)
+        table = screen.table("kernels")
+        assert {cell.role for row in table.rows for cell in row.cells} == {"dim"}
+        assert "what was made of it is gone: these are the figures of that build" in text_of(pilot)
+        native.gone.add(GEMM)
+        native.now += 10
+        await settled(pilot)
+        await pilot.pause()
+        assert table.rows == []
+        assert "Sources of all kernels that are known are gone." in text_of(pilot)
+
+
+async def test_several_outputs_of_one_source_are_one_row_unless_their_figures_differ(stage: Stage) -> None:
+    plain = begun("1-1", T0)
+    same, other = (replace(begun(f"1-{n}", T0 + n), output=f"/w/gemm-{n}.cubin") for n in (2, 3))
+    stage.board = board_of(run_of("20251229-100000-000-0001", [
+        *compiled(plain, kernel("k", "sm_80", 40), kernel("l", "sm_80", 8)), *compiled(same, kernel("k", "sm_80", 40)),
+        *compiled(other, kernel("l", "sm_80", 10)),
+    ]))  # fmt: skip
+    async with stage.app().run_test(size=(120, 40)) as pilot:
+        screen = await opened(pilot)
+        assert list(zip(column(screen, "kernel"), column(screen, "file"), strict=True)) == [
+            ("l", "gemm-3.cubin"), ("k", "gemm.cu"), ("l", "gemm.cu.o"),
+        ]  # fmt: skip
+        assert "l  sm_80  kernels/gemm.cu ▸ gemm-3.cubin" in text_of(pilot)
 
 
 async def test_of_very_many_kernels_the_first_are_shown_and_all_are_counted(stage: Stage) -> None:
@@ -357,7 +442,7 @@ def test_what_was_not_compared_says_so() -> None:
     ptx = row._replace(change=compare([e.Kernel("k", "compute_80")], None)[0])
     assert "PTX alone: kernels --ptxas" in "\n".join(line.text for line in words.explain(ptx, T0, "x"))
     assert words.note([]) == ""
-    assert rows.kernel_rows([row], ASCII)[0].cells[0].text == rows.kernel_rows([row], UNICODE)[0].cells[0].text == ""
+    assert rows.kernel_rows([row], ASCII)[0].cells[0].text == rows.kernel_rows([row], UNICODE)[0].cells[0].text == "–"
 
 
 def test_the_table_shows_all_columns_where_there_is_room() -> None:

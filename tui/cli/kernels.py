@@ -3,7 +3,7 @@
 import os
 import shutil
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from core import events as e
@@ -12,7 +12,7 @@ from core.attach import Reader
 from core.clock import wall_clock
 from core.errors import UsageError
 from core.kernel_queries import Compiled, KernelRow
-from core.native.branch_blobs import blobs_of, branch_points, git_of
+from core.native.branch_blobs import BranchPoint, blobs_of, branch_points, git_of
 from core.native.ptxas_now import code_of, ptxas_for
 from core.paths import Paths
 from core.runs import resolve_run
@@ -23,12 +23,15 @@ from tui.widgets import kernel_words as words
 
 _ALL_S = 400 * 24 * 3600.0
 _HEADING = (
-    "kernel", "arch", *(f"{title:>{cells}}" for title, cells in (
+    "", "kernel", "arch", *(f"{title:>{cells}}" for title, cells in (
         ("regs", words.COUNT), ("spills", words.SPILLS), ("occup", words.OCCUPANCY), ("smem", words.SIZE),
         ("stack", words.SIZE), ("code", words.SIZE), ("time", words.TIME),
     )), "file", "agent",
 )  # fmt: skip
-_EMPTY = "\n".join(words.NO_KERNELS)
+_EXIT_CODES = (
+    "First column: ⚠ worse, · changed, – nothing to compare with. Exit code: 0, also where there is no kernel; "
+    "2, the command line cannot be used; 125, cargo-deck failed."
+)
 _NONE_OF_RUN = (
     "No kernel is known of this run: it did not call nvcc, what it made held no code, or a cache gave what nobody "
     "measured."
@@ -56,6 +59,7 @@ def _parser() -> common.Parser:
         action="store_true",
         help="compile PTX that has no figures yet with ptxas, into nothing, and say them",
     )
+    parser.epilog = _EXIT_CODES
     return parser
 
 
@@ -66,7 +70,7 @@ def _main(argv: list[str]) -> int:
     run = resolve_run(paths, given.run) if given.run else None
     board = _board(paths, is_whole=run is not None or given.against != "last")
     found = queries.compilations(board.runs.values())
-    now = [one for one in found if one.run == run] if run else list(queries.newest(found))
+    now = [one for one in found if one.run == run] if run else queries.there(queries.newest(found), os.path.exists)
     if given.ptxas:
         now = [_with_code(paths, one) for one in now]
     baseline, against, why = _baseline(paths, given.against, found, now)
@@ -74,8 +78,16 @@ def _main(argv: list[str]) -> int:
     if given.json:
         _print_json(rows, board, run, against, why)
     else:
-        _print(rows, why, _NONE_OF_RUN if run else _EMPTY)
+        _print(queries.distinct(rows), why, _NONE_OF_RUN if run else _none_known(found, os.environ))
     return 0
+
+
+def _none_known(found: Sequence[Compiled], env: Mapping[str, str]) -> str:
+    """Why there is no kernel to show, and what to do."""
+    if found:
+        return "Sources of all kernels that are known are gone."
+    lines = (*words.NO_NVCC, *words.NO_KERNELS) if shutil.which("nvcc", path=env.get("PATH", "")) is None else ()
+    return "\n".join(lines or words.NO_KERNELS)
 
 
 def _board(paths: Paths, *, is_whole: bool) -> Board:
@@ -98,19 +110,25 @@ def _baseline(
             "" if any(one.run == run for one in found) else f"run {run} compiled no kernel: there is nothing to compare"
         )
         return queries.run_of(found, run), run, why
-    now, known = list(now), {one.blob for one in found}
-    points = branch_points(((one.checkout, one.place) for one in now), git_of(os.environ))
-    said: list[str] = []
+    now = list(now)
+    points = branch_points(queries.asked_of(now, found), git_of(os.environ))
+    baseline = queries.branch_of(found, blobs_of(points))
+    return baseline, "branch", "; ".join(_not_known(now, points, baseline))
+
+
+def _not_known(now: Sequence[Compiled], points: Mapping[str, BranchPoint], baseline: queries.Baseline) -> Iterator[str]:
+    """Of each checkout, why there is nothing to compare with."""
     for checkout, point in points.items():
-        places = sorted({one.place for one in now if one.checkout == checkout})
-        missing = [place for place in places if point.blobs.get(place, "") not in known]
         if not point.commit:
-            said.append(f"{checkout}: the branch point is not known: no git repository, or no commit")
-        elif missing:
-            said.append(
-                f"no run that is kept compiled {', '.join(missing[:3])} as of {point.name} ({point.commit[:8]})"
+            yield f"{checkout}: the branch point is not known: no git repository, or no commit"
+            continue
+        missing = sorted({one.place for one in now if one.checkout == checkout and baseline(one) is None})
+        names = ", ".join(missing[:3]) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
+        if missing:
+            yield (
+                f"no build of the branch point is known: no run that is kept compiled {names}, and what it includes, "
+                f"as of {point.name} ({point.commit[:8]})"
             )
-    return queries.branch_of(found, blobs_of(points)), "branch", "; ".join(said)
 
 
 def _with_code(paths: Paths, one: Compiled) -> Compiled:
@@ -143,7 +161,7 @@ def _print(rows: Sequence[KernelRow], why: str, empty: str) -> None:
     widths = common.column_widths(cells)
     if sys.stdout.isatty():
         excess = sum(widths) + 2 * (len(widths) - 1) - shutil.get_terminal_size().columns
-        widths[0] = max(16, widths[0] - max(0, excess))
+        widths[1] = max(16, widths[1] - max(0, excess))
     for row in cells:
         common.print_text(common.aligned(row, widths))
     for one in rows:
@@ -159,9 +177,10 @@ def _cells(row: KernelRow) -> tuple[str, ...]:
         words.size_cell(kernel.stack_bytes, deltas["stack_bytes"]),
         words.size_cell(kernel.code_bytes, deltas["code_bytes"]), words.time_cell(row.arch_s, row.arch_s_before),
     )  # fmt: skip
+    made = f" ▸ {row.output}" if row.output else ""
     return (
-        plain(words.kernel_name(kernel)), kernel.arch, *(cell.text for cell in cells), plain(row.compiled.place),
-        plain(row.compiled.agent),
+        words.news_sign(row), plain(words.kernel_name(kernel)), kernel.arch, *(cell.text for cell in cells),
+        plain(row.compiled.place + made), plain(row.compiled.agent),
     )  # fmt: skip
 
 

@@ -70,6 +70,8 @@ class KernelsScreen(DeckScreen[None]):
         self._order = queries.ORDERS[0]
         self._changed_only = False
         self._agent_only = ""
+        self._gone: frozenset[str] = frozenset()
+        """Sources, and what was made of them, that are not there any more."""
 
     def body(self) -> Iterable[Widget]:
         glyphs = self.deck.glyphs
@@ -131,9 +133,23 @@ class KernelsScreen(DeckScreen[None]):
         self._list_kernels()
         self._list_calls()
 
+    def _find_gone(self) -> None:
+        """Off the event loop: which sources, and what was made of them, are gone."""
+        if (is_there := self.deck.deck.is_there) is not None:
+            last = queries.newest(self._found)
+            paths = {path for one in last for path in (one.measured.source, one.measured.output) if path}
+            self.app.call_from_thread(self._know_gone, frozenset(path for path in paths if not is_there(path)))
+
+    def _know_gone(self, gone: frozenset[str]) -> None:
+        if gone != self._gone:
+            self._gone = gone
+            if self.is_ready:
+                self._list_kernels()
+
     def _list_kernels(self) -> None:
         now = [one for one in queries.newest(self._found) if not self._agent_only or one.agent == self._agent_only]
-        rows = queries.ordered(self._book.rows(now, self._baseline()), self._order)
+        now = queries.there(now, lambda path: path not in self._gone)
+        rows = queries.ordered(queries.distinct(self._book.rows(now, self._baseline())), self._order)
         if self._changed_only:
             rows = [row for row in rows if row.change.differs or row.change.is_worse]
         sources = len({(row.compiled.checkout, row.compiled.place) for row in rows})
@@ -143,9 +159,13 @@ class KernelsScreen(DeckScreen[None]):
         table = self.table("kernels")
         table.set_columns(kernel_rows.kernel_columns(table.size.width or self.size.width))
         is_filtered = self._changed_only or bool(self._agent_only)
-        table.say_empty("Nothing is like that: esc shows all." if is_filtered else _NOTHING_MEASURED)
-        table.show(kernel_rows.kernel_rows(self._rows.values(), self.deck.glyphs))
+        nothing = _ALL_GONE if self._found else _NOTHING_MEASURED
+        table.say_empty("Nothing is like that: esc shows all." if is_filtered else nothing)
+        table.show(kernel_rows.kernel_rows(self._rows.values(), self.deck.glyphs, self._is_made))
         self._say()
+
+    def _is_made(self, row: KernelRow) -> bool:
+        return row.compiled.measured.output not in self._gone
 
     def _list_calls(self) -> None:
         view = self._view
@@ -187,8 +207,9 @@ class KernelsScreen(DeckScreen[None]):
 
     def _say_chosen(self) -> None:
         row = self._rows.get(self.table("kernels").chosen or "")
-        lines = list(words.brief(row)) if row is not None else []
-        if row is not None and self._against == "branch" and row.before is None:
+        is_branch = self._against == "branch"
+        lines = list(words.brief(row, is_made=self._is_made(row), is_branch=is_branch)) if row is not None else []
+        if row is not None and is_branch and row.before is None:
             lines[-1:] = [Cell(self._no_branch(row), "dim")]
         self.query_one("#chosen", TextView).show(lines)
 
@@ -197,9 +218,10 @@ class KernelsScreen(DeckScreen[None]):
         point = self._branches.get(row.compiled.checkout)
         if point is None or not point.commit:
             return "the branch point is not known: no git repository, or no commit"
+        at = f"{point.name} ({point.commit[:8]})"
         if row.compiled.place not in point.blobs:
-            return f"{safe(row.compiled.place)} was not there at {point.name} ({point.commit[:8]})"
-        return f"no build of the last 24 h compiled it as it was at {point.name} ({point.commit[:8]})"
+            return f"{safe(row.compiled.place)} was not there at {at}"
+        return f"no build of the branch point is known: none of the last 24 h compiled it as of {at}"
 
     def _read_iterations(self) -> None:
         """Off the event loop: the book is read anew where something was added (60 µs an iteration)."""
@@ -214,6 +236,7 @@ class KernelsScreen(DeckScreen[None]):
             else ()
         )
         self.app.call_from_thread(self._list_iterations, rows)
+        self._find_gone()
 
     def _list_iterations(self, rows: Sequence[ClassRow]) -> None:
         if not self.is_ready:
@@ -281,7 +304,7 @@ class KernelsScreen(DeckScreen[None]):
 
     def _ask_git(self, found: Sequence[Compiled]) -> None:
         """Off the event loop: what sources were at the branch point."""
-        known = branch_points(((one.checkout, one.place) for one in found), git_of(self.deck.deck.env or {}))
+        known = branch_points(queries.asked_of(queries.newest(found), found), git_of(self.deck.deck.env or {}))
         self.app.call_from_thread(self._know_branches, known)
 
     def _know_branches(self, known: dict[str, BranchPoint]) -> None:
@@ -310,6 +333,7 @@ class KernelsScreen(DeckScreen[None]):
         return kept if self.has_class("-none") else (BY_ID["table.open"], *kept)
 
 
+_ALL_GONE = "Sources of all kernels that are known are gone."
 _NOTHING_MEASURED = "Calls of nvcc are known, and none of them left a kernel: see the list below."
 
 

@@ -1,6 +1,6 @@
 """The lists of the kernels screen: kernels, and the calls of nvcc that made them; pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from core.kernel_queries import KernelRow
 from core.nvcc_queries import CallRow, memory_of
@@ -57,23 +57,35 @@ def _fitting(columns: tuple[Column, ...], width: int) -> tuple[Column, ...]:
     return tuple(shown)
 
 
-def kernel_rows(rows: Iterable[KernelRow], glyphs: Glyphs) -> list[Row]:
-    """A row a kernel and arch, in order."""
-    return [Row(row.key, _kernel_cells(row, glyphs)) for row in rows]
+def kernel_rows(
+    rows: Iterable[KernelRow], glyphs: Glyphs, is_made: Callable[[KernelRow], bool] = lambda row: True
+) -> list[Row]:
+    """A row a kernel and arch, in order; `is_made`: what was made of it is still there, else its row is dim."""
+    return [
+        Row(row.key, cells if is_made(row) else _dimmed(cells))
+        for row in rows
+        for cells in (_kernel_cells(row, glyphs),)
+    ]
+
+
+def _dimmed(cells: Sequence[Cell]) -> tuple[Cell, ...]:
+    return (Cell("", "dim"), *(cell._replace(role="dim") for cell in cells[1:]))
 
 
 def _kernel_cells(row: KernelRow, glyphs: Glyphs) -> tuple[Cell, ...]:
     kernel, change = row.change.now, row.change
     deltas = change.deltas
     is_news = change.is_worse or change.differs
-    sign = (
-        Cell(glyphs.failed, "failed") if change.is_worse else Cell(glyphs.dot.strip() if change.differs else "", "lit")
-    )
+    sign = Cell(glyphs.dot.strip() if change.differs else "", "lit")
+    if change.is_worse:
+        sign = Cell(glyphs.failed, "failed")
+    elif change.before is None:
+        sign = Cell(f.UNKNOWN, "dim")
     return (
         sign, Cell(words.kernel_name(kernel), "strong" if is_news else "text"), Cell(kernel.arch, "dim"),
         words.count_cell(kernel.registers, deltas["registers"]), words.spills_cell(change),
         words.occupancy_cell(change), words.time_cell(row.arch_s, row.arch_s_before),
-        Cell(row.compiled.place.rpartition("/")[2], "dim"),
+        Cell(row.output or row.compiled.place.rpartition("/")[2], "dim"),
         words.size_cell(kernel.code_bytes, deltas["code_bytes"]),
         words.size_cell(kernel.shared_bytes, deltas["shared_bytes"]),
         words.size_cell(kernel.stack_bytes, deltas["stack_bytes"]), Cell(row.compiled.agent, "title"),

@@ -37,6 +37,22 @@ NO_KERNELS = (
 )
 
 
+NO_NVCC = (
+    "nvcc is not in PATH: no kernel can be compiled here. Install a CUDA toolkit, or put its bin folder there:",
+    "export PATH=/usr/local/cuda/bin:$PATH",
+    "",
+)
+
+
+def news_sign(row: KernelRow) -> str:
+    """⚠ worse, · changed, – nothing to compare with; empty: as it was."""
+    if row.change.is_worse:
+        return "⚠"
+    if row.change.before is None:
+        return f.UNKNOWN
+    return "·" if row.change.differs else ""
+
+
 def kernel_name(kernel: e.Kernel) -> str:
     """As a person writes it."""
     return safe(demangle(kernel.name))
@@ -186,18 +202,23 @@ def note(rows: Sequence[KernelRow]) -> str:
     return f"{said}{f' · {more} more' if more else ''}"
 
 
-def brief(row: KernelRow) -> Iterator[Cell]:
-    """The chosen kernel in two lines: what it is, and what changed."""
+def brief(row: KernelRow, *, is_made: bool = True, is_branch: bool = False) -> Iterator[Cell]:
+    """The chosen kernel in two lines: what it is, and what changed. `is_made`: what was made of it is still there;
+    `is_branch`: it is compared with the branch point."""
     kernel = row.change.now
-    yield Cell(f"{kernel_name(kernel)}  {kernel.arch}  {safe(row.compiled.place)}", "strong")
+    made = f" ▸ {safe(row.output)}" if row.output else ""
+    yield Cell(f"{kernel_name(kernel)}  {kernel.arch}  {safe(row.compiled.place)}{made}", "strong")
     changed = ", ".join(_changes(row.change))
-    if row.warnings:
+    if not is_made:
+        yield Cell("what was made of it is gone: these are the figures of that build", "dim")
+    elif row.warnings:
         yield Cell(f"⚠ {'; '.join(row.warnings)}" + (f"; {changed}" if changed else ""), "failed")
     elif row.change.before is None:
         is_new = row.before is not None
         yield Cell("a new kernel" if is_new else "compiled for the first time that is known", "dim")
     else:
-        yield Cell(changed or "as it was before", "text" if changed else "dim")
+        same = "as at the branch point" if is_branch else "as it was before"
+        yield Cell(changed or same, "text" if changed else "dim")
 
 
 def _changes(change: Change) -> Iterator[str]:
