@@ -9,6 +9,7 @@ from typing import NamedTuple
 from core import events as e
 from core import queries
 from core.cache_use import CacheUse, combine
+from core.nvcc_use import NvccUse, nvcc_use
 from core.state import Board, Run
 from core.values import dataclass
 
@@ -68,6 +69,8 @@ class AgentUse:
     """Of all these runs."""
     server: Server | None
     """Its own; None: it has none that we know of."""
+    nvcc: NvccUse = NvccUse()
+    """What the depfile cache of nvcc did in all these runs."""
 
     @property
     def cached_runs(self) -> tuple[Run, ...]:
@@ -91,11 +94,12 @@ class UnitLookup(NamedTuple):
 
 
 def has_cache(board: Board) -> bool:
-    """A cache was seen in a run, a server or a store is known."""
+    """A cache was seen in a run, before its compilers or before nvcc; or a server or a store is known."""
     caches = board.host.caches
     if caches is not None and (caches.servers or caches.store_state):
         return True
-    return any(run.cache.cache for run in board.runs.values())
+    runs = board.runs.values()
+    return any(run.cache.cache for run in runs) or bool(nvcc_use(runs).asked)
 
 
 def servers(board: Board, called: Names = NO_NAMES) -> tuple[Server, ...]:
@@ -117,7 +121,7 @@ def agents(board: Board, *, newest_only: bool = False, called: Names = NO_NAMES)
         by_agent = {pane.agent: [pane.run] for pane in queries.panes(board)}
     known = {server.agent: server for server in servers(board, called)}
     found = [
-        AgentUse(agent, tuple(runs), combine(run.cache for run in runs), known.get(agent))
+        AgentUse(agent, tuple(runs), combine(run.cache for run in runs), known.get(agent), nvcc_use(runs))
         for agent, runs in by_agent.items()
     ]
     rest = [AgentUse(agent, (), CacheUse(), server) for agent, server in known.items() if agent not in by_agent]
@@ -127,7 +131,8 @@ def agents(board: Board, *, newest_only: bool = False, called: Names = NO_NAMES)
 def together(found: Iterable[AgentUse]) -> AgentUse:
     """All agents as one without a name."""
     found = tuple(found)
-    return AgentUse("", tuple(run for one in found for run in one.runs), combine(one.use for one in found), None)
+    runs = tuple(run for one in found for run in one.runs)
+    return AgentUse("", runs, combine(one.use for one in found), None, nvcc_use(runs))
 
 
 def lookups(

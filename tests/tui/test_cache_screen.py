@@ -17,6 +17,7 @@ from core.cache_use import CacheUse
 from core.host import Host
 from core.reduce import reduce_run
 from core.state import Board, Run
+from tests.nvcc_scene import begun, over
 from tests.scene import FOUR, T0, board_at, run_id
 from tests.tui.conftest import Stage
 from tests.tui.screen_text import painted_at_rest, settled, text_of
@@ -108,6 +109,10 @@ def test_the_gain_says_at_least_where_not_all_of_it_is_known() -> None:
 def test_a_cache_that_gave_nothing_or_cost_more_is_told_as_it_is() -> None:
     assert gain(missed(), missed("first time", "")) == (
         "ada started 4 min ago and compiled all 2 units; nothing came from the cache (source 1, first time 1)."
+    )
+    assert gain(missed("first time", ""), replace(missed("crate-type", "bin"), outcome="not cacheable")) == (
+        "ada started 4 min ago and compiled all 2 units; nothing came from the cache (first time 1 · linked 1). "
+        "What it made is kept now, for whoever compiles the same."
     )
     assert gain(hit("bob", saved_s=0.1)).endswith("Looking up took 0.4 s longer than compiling had.")
     assert gain() == ""
@@ -322,6 +327,53 @@ async def test_without_any_cache_the_screen_says_what_one_gives_and_how_to_have_
             assert "No compiler cache is in front of these builds." in shown
             assert 'cache = "sccache"' in shown
             assert "newest first" not in shown
+
+
+async def test_calls_of_nvcc_that_the_depfile_cache_answered_have_a_row_and_a_sentence(stage: Stage) -> None:
+    call = begun("11-1", T0 + 2)
+    said = (("hit", ""), ("hit", ""), ("miss", "gemm.cuh has changed"), ("bypass", "-keep"), ("off", ""))
+    calls = [over(call, verdict=verdict, why=why) for verdict, why in said]
+    ends = (*calls, over(call, kind="question", verdict="off"))
+    mine = replace(stage.board.runs[CLAUDE], nvcc_ends=ends)
+    for runs in ({**stage.board.runs, CLAUDE: mine}, {CLAUDE: replace(mine, cache=CacheUse())}):
+        stage.board = replace(stage.board, runs=MappingProxyType(runs), host=Host())
+        for size in ((80, 24), (120, 40)):
+            async with stage.app().run_test(size=size) as pilot:
+                screen = await opened(pilot)
+                assert line_of(pilot, "  nvcc", "50 %", "2/4")
+                screen.table("agents").select("claude-1")
+                await settled(pilot)
+                shown = " ".join(text_of(pilot).split())
+                assert size[0] == 80 or "2 of 4 calls of nvcc came from the depfile cache." in shown
+                await pilot.press("enter", "pagedown", "pagedown")
+                await pilot.pause()
+                assert "1 more had no depfile cache before them." in text_of(pilot)
+
+
+async def test_who_gained_is_gone_to_once_somebody_did_and_only_where_nobody_moved(stage: Stage) -> None:
+    first, second = run_of(missed(), agent="ada", run="r1"), run_of(missed(), agent="bob", run="r2")
+    third = run_of(hit("ada"), agent="cem", run="r3")
+    for has_moved, agent in ((False, "cem"), (True, "bob")):
+        stage.board = Board(MappingProxyType({"r1": first, "r2": second}), T0 + 60, T0 + 60)
+        async with stage.app().run_test(size=(120, 40)) as pilot:
+            screen = await opened(pilot)
+            assert screen.table("agents").chosen == "ada"
+            if has_moved:
+                await pilot.press("down")
+            stage.board = replace(stage.board, runs=MappingProxyType({**stage.board.runs, "r3": third}))
+            stage.now += 1
+            await settled(pilot)
+            assert screen.table("agents").chosen == agent
+
+
+def test_reasons_of_sccaches_are_told_in_our_words_and_its_own_in_full_detail() -> None:
+    linked = replace(missed("crate-type", "bin"), outcome="not cacheable")
+    use = use_of(linked, missed("first time", ""))
+    assert cache_words.why_compiled(use.use) == "first time 1 · linked 1"
+    assert cache_words.outcome_words(linked, "ada", {}).text == "not cacheable, linked: bin"
+    lines = [cell.text for cell in cache_words.explain_unit(linked, "ada", "build", {})]
+    assert lines[0] == "not cacheable: linked"
+    assert "sccache calls that: crate-type" in lines
 
 
 def decide(stage: Stage, setting: dict[str, str]) -> None:

@@ -13,17 +13,21 @@ from core.cache.server_record import Server, read_server
 from core.cache.store_client import clear_store, find_lost_store, stop_store, store_stats
 from core.cache_use import CacheUse, combine
 from core.errors import StateError, UsageError
+from core.nvcc_use import NvccUse, nvcc_use
 from core.paths import Paths
 from core.run import identity, nvcc_cache
 from core.run.cache import read_wish
-from core.state import Board
+from core.state import Board, Run
 from tui import format as f
 from tui.cli import common
 from tui.cli.cache_record import counts_record, saved_record
 from tui.cli.listing import bring_up_to_date
+from tui.cli.nvcc_record import nvcc_use_record
 from tui.widgets.ansi import safe
+from tui.widgets.cache_reasons import reason_shown, why_nvcc
 
 _ASK_LIMIT_S = 10.0
+_NVCC_HEADING = ("agent", "calls of nvcc", "hits", "misses", "not looked up", "effective", "why nvcc ran")
 _HEADING = ("agent", "server", "hits", "misses", "not cacheable", "errors", "effective", "saved", "stores in")
 
 
@@ -67,33 +71,57 @@ def _has_none(agent: str) -> UsageError:
 def _stats(paths: Paths, given: argparse.Namespace) -> int:
     bring_up_to_date(paths)
     board = common.whole_board(paths)
-    names = {*servers.agents(paths), *(run.agent for run in board.runs.values() if run.cache.cache)}
+    of_nvcc = _of_nvcc(board)
+    names = {*servers.agents(paths), *of_nvcc, *(run.agent for run in board.runs.values() if run.cache.cache)}
     if given.agent is not None:
         if given.agent not in names:
             raise _has_none(given.agent)
         names = {given.agent}
-    records = [_record(paths, board, agent) for agent in sorted(names)]
+    records = [_record(paths, board, agent, of_nvcc.get(agent, NvccUse())) for agent in sorted(names)]
     store, nvcc = _store(paths), nvcc_cache.held(nvcc_cache.folder(paths))
     if given.json:
         common.print_json("cache", now=board.now, agents=records, store=store, nvcc=nvcc._asdict())
         return 0
-    if nvcc.outputs:
-        common.print_text(_nvcc_line(nvcc))
+    _print_nvcc({agent: of_nvcc[agent] for agent in sorted(names & of_nvcc.keys())}, nvcc)
+    _print_units([record for record in records if record["cache"]], store)
+    return 0
+
+
+def _print_nvcc(uses: dict[str, NvccUse], held: nvcc_cache.Held) -> None:
+    """What the depfile cache did for each agent, and what it holds; nothing where it did and holds nothing."""
+    _print_table([_NVCC_HEADING, *(_nvcc_row(agent, use) for agent, use in uses.items())] if uses else [])
+    if held.outputs:
+        common.print_text(_nvcc_line(held))
+    if uses or held.outputs:
+        common.print_text("")
+
+
+def _print_units(records: list[dict[str, Any]], store: dict[str, Any] | None) -> None:
     if not records:
         common.print_text('No build had a cache: `--cache sccache` for one, cache = "sccache" in config.toml for all.')
-        return 0
-    rows = [_HEADING, *(_row(record) for record in records)]
-    widths = common.column_widths(rows)
-    for row in rows:
-        common.print_text(common.aligned(row, widths))
+        return
+    _print_table([_HEADING, *(_row(record) for record in records)])
     for record in records:
         if record["alarm"]:
             common.print_text(f"! {record['agent']}: {record['alarm']}")
     common.print_text(_store_line(store))
-    return 0
 
 
-def _record(paths: Paths, board: Board, agent: str) -> dict[str, Any]:
+def _print_table(rows: list[tuple[str, ...]]) -> None:
+    widths = common.column_widths(rows)
+    for row in rows:
+        common.print_text(common.aligned(row, widths))
+
+
+def _of_nvcc(board: Board) -> dict[str, NvccUse]:
+    """What the depfile cache did, by agent that called nvcc."""
+    runs: dict[str, list[Run]] = {}
+    for run in board.runs.values():
+        runs.setdefault(run.agent, []).append(run)
+    return {agent: use for agent, its in runs.items() if (use := nvcc_use(its)).all}
+
+
+def _record(paths: Paths, board: Board, agent: str, nvcc: NvccUse) -> dict[str, Any]:
     """What is known of an agent's caches; what its builds of the last day were given."""
     use = _use(board, agent)
     known = read_server(paths, agent)
@@ -116,6 +144,7 @@ def _record(paths: Paths, board: Board, agent: str) -> dict[str, Any]:
         "effective_rate": rust.effective_rate,
         "saved_s": saved_record(use),
         "saved_unknown": use.saved_unknown,
+        "nvcc": nvcc_use_record(nvcc),
         "alarm": alarm or None,
     }  # fmt: skip
 
@@ -163,6 +192,12 @@ def _row(record: dict[str, Any]) -> tuple[str, ...]:
         str(units["errors"]), f.percent(record["effective_rate"]), _saved(record),
         safe(server["backend"]) if server else f.UNKNOWN,
     )  # fmt: skip
+
+
+def _nvcc_row(agent: str, use: NvccUse) -> tuple[str, ...]:
+    counts = (use.hits, use.misses, use.bypassed)
+    asked = (str(count) if use.asked else f.UNKNOWN for count in counts)
+    return safe(agent), str(use.all), *asked, f.percent(use.rate), safe(why_nvcc(use)) or f.UNKNOWN
 
 
 def _saved(record: dict[str, Any]) -> str:
@@ -266,7 +301,7 @@ def _log(paths: Paths, given: argparse.Namespace) -> int:
                 size_bytes=one.size_bytes,
             )  # fmt: skip
             continue
-        why = f"from {one.source_agent or 'not known whom'}" if one.outcome == "hit" else one.reason
+        why = f"from {one.source_agent or 'not known whom'}" if one.outcome == "hit" else reason_shown(one.reason)
         said = f"{why}: {one.detail}" if one.detail else why
         text = f"{f.moment(one.at, board.now)}  {run.agent:<12}  {one.outcome:<13}  {one.unit:<28}  {said}"
         common.print_text(safe(text))

@@ -4,6 +4,7 @@ from collections import Counter
 from typing import Any
 
 from core.nvcc_queries import arch_progress, memory_of
+from core.nvcc_use import NvccUse
 from core.state import Run
 
 
@@ -25,4 +26,15 @@ def nvcc_record(run: Run) -> dict[str, Any]:
         "hits": verdicts["hit"], "misses": verdicts["miss"], "bypassed": verdicts["bypass"],
         "stale": sum(bool(end.is_stale) for end in run.nvcc_ends),
         "kernels": sum(len(measured.kernels) for measured in run.kernels),
+    }  # fmt: skip
+
+
+def nvcc_use_record(use: NvccUse) -> dict[str, Any] | None:
+    """What the depfile cache did for an agent; None: no call of nvcc that was to make code is over."""
+    if not use.all:
+        return None
+    return {
+        "hits": use.hits, "misses": use.misses, "bypassed": use.bypassed, "off": use.off, "unknown": use.unknown,
+        "effective_rate": use.rate,
+        "reasons": [{"verdict": verdict, "why": why or None, "count": count} for verdict, why, count in use.reasons],
     }  # fmt: skip

@@ -2,6 +2,7 @@
 
 from core import events as e
 from core.cache_queries import AgentUse, UnitLookup
+from core.nvcc_use import nvcc_use
 from tui import format as f
 from tui.pages.scene import Content, Scene, words_of
 from tui.widgets import cache_words as words
@@ -22,13 +23,15 @@ def content(scene: Scene) -> Content:
 
 def _summary(scene: Scene) -> tuple[Part, ...]:
     use = scene.run.cache
-    counts = use.main
+    counts, nvcc = use.main, nvcc_use((scene.run,))
+    of_nvcc = [(f"nvcc {nvcc.hits}/{nvcc.asked}", "text")] if nvcc.asked else []
     if not counts.all:
-        return words_of([(f"hit {f.UNKNOWN}", "dim")], scene.glyphs.dot)
+        return words_of([(f"hit {f.UNKNOWN}", "dim"), *of_nvcc], scene.glyphs.dot)
     parts = [
         (f"hit {f.percent(counts.effective_rate)} {words.share(counts)}", "text"),
         (f"saved {words.saved(use)}", "dim"),
         (f"as {use.cache} counts {f.percent(counts.server_rate)}", "dim"),
+        *of_nvcc,
     ]
     if counts.errors:
         parts.insert(1, (f.many(counts.errors, "error"), "failed"))
@@ -39,7 +42,9 @@ def _nothing(scene: Scene) -> str:
     """Why there is no look-up."""
     if scene.run.cache.uncounted:
         return f"No figures, because {scene.run.cache.uncounted}."
-    return " ".join(cell.text for cell in tuple(words.explain_none(scene.plan))[1:])
+    of_nvcc = words.nvcc_gain(nvcc_use((scene.run,)))
+    said = (cell.text for cell in tuple(words.explain_none(scene.plan))[1:])
+    return " ".join((*said, *((of_nvcc,) if of_nvcc else ())))
 
 
 def chosen(scene: Scene, key: str | None) -> e.CacheLookedUp | None:

@@ -54,7 +54,7 @@ class CacheScreen(DeckScreen[None]):
         self._reasons: dict[str, str] = {}
         """Why there is no cache, by run that has none."""
         self._is_chosen = False
-        """The agent that gained most was chosen, once."""
+        """The agent that gained most was chosen, once; or a person chose."""
         self._is_newest_only = False
         self._misses_only = False
         self._is_agent_only = False
@@ -98,7 +98,8 @@ class CacheScreen(DeckScreen[None]):
         if before is not None and before.now == view.now:
             return
         runs = view.board.runs.values()
-        marks = (view.board.host.caches, self.deck.names.called, *((run.cache, run.state) for run in runs))
+        of_runs = ((run.cache, run.nvcc_ends, run.state) for run in runs)
+        marks = (view.board.host.caches, self.deck.names.called, *of_runs)
         if marks != self._marks:
             self._marks = marks
             self._count()
@@ -122,15 +123,24 @@ class CacheScreen(DeckScreen[None]):
         why = {one.agent: self._why_none(one) for one in self._found}
         agents.show(rows.agent_rows(self._found, why, is_narrow=is_narrow, has_languages=not is_low))
         agents.styles.height = len(agents.rows) + 1
-        if not self._is_chosen and self._found:
-            self._is_chosen = True
-            agents.select(max(self._found, key=lambda one: one.use.total.hits).agent)
+        self._choose_once()
         found, self._trades_are_stores = cache_queries.trades(board, self._found)
         traded = rows.trade_rows(found, self.deck.names.called)
         self._trades = dict(zip((row.key for row in traded), found, strict=True))
         self.table("trades").show(traded)
         self._list_units()
         self._say()
+
+    def _choose_once(self) -> None:
+        """Go to who gained most, as soon as anybody did, unless a person went elsewhere meanwhile."""
+        agents = self.table("agents")
+        if self._is_chosen or not self._found:
+            return
+        best = max(self._found, key=_gained)
+        has_moved = agents.chosen not in (None, agents.rows[0].key)
+        self._is_chosen = has_moved or _gained(best) > 0
+        if self._is_chosen and not has_moved:
+            agents.select(best.agent)
 
     def _why_none(self, one: AgentUse) -> str:
         """Why an agent has no cache, as it was decided for its newest run; empty: it has one, or that is not known."""
@@ -191,6 +201,7 @@ class CacheScreen(DeckScreen[None]):
             Part(f"{dot}hit {f.percent(both.use.total.effective_rate)}", "strong"),
             Part(f" {words.share(both.use.total)}", "number"),
             Part(f"{dot}saved {words.saved(both.use)}", "number"),
+            *((Part(f"{dot}nvcc {both.nvcc.hits}/{both.nvcc.asked}", "number"),) if both.nvcc.asked else ()),
         )
 
     def _filters(self) -> tuple[Part, ...]:
@@ -206,9 +217,9 @@ class CacheScreen(DeckScreen[None]):
         return (Part(self.deck.glyphs.dot.join(map(safe, said)) + " ", "dim" if is_plain else "lit"),)
 
     def _gain(self, one: AgentUse, now: float) -> tuple[Cell, ...]:
-        said = words.gain(one, now, self.deck.names.called)
-        if said:
-            return (Cell(said, "strong"),)
+        said = (words.gain(one, now, self.deck.names.called), words.nvcc_gain(one.nvcc))
+        if any(said):
+            return (Cell(" ".join(filter(None, said)), "strong"),)
         return (Cell(f"{one.agent} has no figures: {self._why_none(one) or 'nothing went through a cache'}.", "dim"),)
 
     def on_resize(self, event: events.Resize) -> None:
@@ -253,6 +264,7 @@ class CacheScreen(DeckScreen[None]):
             lines += [*words.explain_use(one, self.deck.names.called), Cell("")]
         elif one.runs:
             lines += [*words.explain_none(read_plan(self.deck.deck.paths, one.runs[-1].run)), Cell("")]
+        lines += words.explain_nvcc(one.nvcc)
         if one.runs:
             lines += [*words.explain_runs(one, now), Cell("")]
         self._open_sheet(one.agent, [*lines, *words.explain_server(one.server)])
@@ -312,6 +324,11 @@ class CacheScreen(DeckScreen[None]):
     def hints(self, view: View) -> tuple[Key, ...]:
         kept = tuple(key for key in super().hints(view) if key.id not in _NOT_HINTED)
         return kept if self.has_class("-none") else (BY_ID["table.open"], *kept)
+
+
+def _gained(one: AgentUse) -> int:
+    """Compilations that it was spared."""
+    return one.use.total.hits + one.nvcc.hits
 
 
 def _quiet(view: TextView) -> TextView:

@@ -5,8 +5,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from core import events as e
 from core.cache_queries import AgentUse, Names, Trade, UnitLookup
 from core.cache_use import Counts
+from core.nvcc_use import NvccUse
 from tui import format as f
 from tui.widgets import cache_words as words
+from tui.widgets.cache_reasons import reason_shown, why_nvcc
 from tui.widgets.look import Glyphs
 from tui.widgets.table_view import Cell, Column, Row
 
@@ -16,6 +18,7 @@ _WIDE = 96
 """Columns of a list of units that has room for sizes and times."""
 _VERY_WIDE = 140
 """Columns of a terminal that has room for bytes of each agent."""
+_NVCC = "nvcc"
 _BAR_CELLS = 10
 _FULL = 0.9
 """A store that is fuller is about to let entries go."""
@@ -60,12 +63,12 @@ def unit_columns(width: int) -> tuple[Column, ...]:
 def agent_rows(
     found: Sequence[AgentUse], why_none: Mapping[str, str], *, is_narrow: bool = False, has_languages: bool = True
 ) -> list[Row]:
-    """A row an agent, below it one a language where there are several and these are wanted.
+    """A row an agent, below it one a language where there are several and these are wanted, and one of nvcc's calls.
 
     `why_none`: why an agent has no cache, by agent.
     """
     rows = [row for one in found for row in _rows_of(one, why_none.get(one.agent, ""), is_narrow=is_narrow)]
-    return rows if has_languages else [row for row in rows if agent_of(row.key) == row.key]
+    return rows if has_languages else [row for row in rows if agent_of(row.key) == row.key or _is_of_nvcc(row)]
 
 
 def agent_of(key: str | None) -> str | None:
@@ -86,6 +89,26 @@ def _rows_of(one: AgentUse, why_none: str, *, is_narrow: bool) -> Iterator[Row]:
     if len(use.languages) > 1:
         for language, counts in use.languages.items():
             yield _language_row(one, language, counts, is_narrow=is_narrow)
+    if one.nvcc.all:
+        yield _nvcc_row(one.agent, one.nvcc, is_narrow=is_narrow)
+
+
+def _nvcc_row(agent: str, nvcc: NvccUse, *, is_narrow: bool) -> Row:
+    """What the depfile cache did; whose its hits were and what they saved is not known."""
+    asked = f"{nvcc.hits}/{nvcc.asked}" if nvcc.asked else f.UNKNOWN
+    rate = Cell(f.percent(nvcc.rate), "strong" if nvcc.asked else "dim")
+    cells: tuple[Cell, ...] = (Cell(f"  {_NVCC}", "dim"), rate, Cell(asked, "number"))
+    if not is_narrow:
+        none = Cell(f.UNKNOWN, "dim")
+        kept = tuple(Cell(str(n) if nvcc.asked else f.UNKNOWN, "number" if n else "dim") for n in
+                     (nvcc.misses, nvcc.bypassed))  # fmt: skip
+        server = Cell(f.percent(nvcc.looked_rate), "dim")
+        cells = (*cells, server, none, none, none, *kept, none, Cell(why_nvcc(nvcc), "dim"))
+    return Row(f"{agent}\n{_NVCC}", cells)
+
+
+def _is_of_nvcc(row: Row) -> bool:
+    return row.key.endswith(f"\n{_NVCC}")
 
 
 def _language_row(one: AgentUse, language: str, counts: Counts, *, is_narrow: bool) -> Row:
@@ -129,7 +152,8 @@ def _why_language(one: AgentUse, language: str) -> str:
     for event in one.use.lookups:
         if event.language == language and event.outcome != "hit":
             counted[event.reason] = counted.get(event.reason, 0) + 1
-    return ", ".join(f"{reason} {count}" for reason, count in sorted(counted.items(), key=lambda pair: -pair[1]))
+    most = sorted(counted.items(), key=lambda pair: -pair[1])
+    return ", ".join(f"{reason_shown(reason)} {count}" for reason, count in most)
 
 
 def unit_rows(found: Sequence[UnitLookup], glyphs: Glyphs, called: Names, width: int) -> list[Row]:

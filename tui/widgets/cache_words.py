@@ -6,8 +6,10 @@ from core import events as e
 from core import queries
 from core.cache_queries import AgentUse, Names, Server, Trade
 from core.cache_use import CacheUse, Counts
+from core.nvcc_use import NvccUse
 from core.run_plan import Plan
 from tui import format as f
+from tui.widgets.cache_reasons import reason_shown
 from tui.widgets.look import Glyphs
 from tui.widgets.table_view import Cell
 
@@ -26,6 +28,8 @@ _REASONS = {
     ("missed", "not known"): "which input of the key differs is not known",
     ("not cacheable", "crate-type"): "programs, proc macros and dynamic libraries are linked, and never kept",
     ("not cacheable", "incremental"): "it is compiled incrementally, and that is never kept",
+    ("not cacheable", "multiple input files"): "what has several inputs is never kept: clippy gets the compiler's name "
+    "as one more",
     ("error", "timeout"): "the cache did not answer in time, and the compiler ran",
     ("error", "read"): "the entry could not be read, and the compiler ran",
     ("error", "write"): "compiled, but it could not be stored",
@@ -65,11 +69,11 @@ def saved(use: CacheUse) -> str:
 def reasons(use: CacheUse, outcome: str) -> str:
     """`first time 12, source 3`, the most frequent first."""
     found = [(count, reason) for (kind, reason), count in use.reasons.items() if kind == outcome]
-    return ", ".join(f"{reason or 'not said'} {count}" for count, reason in sorted(found, key=lambda one: -one[0]))
+    return ", ".join(f"{reason_shown(reason)} {count}" for count, reason in sorted(found, key=lambda one: -one[0]))
 
 
 def why_compiled(use: CacheUse) -> str:
-    """All reasons for what was no hit: `first time 12, source 3 · crate-type 11`."""
+    """All reasons for what was no hit: `first time 12, source 3 · linked 11`."""
     return " · ".join(text for outcome in _OUTCOMES if (text := reasons(use, outcome)))
 
 
@@ -96,7 +100,7 @@ def outcome_words(event: e.CacheLookedUp, agent: str, called: Names) -> Cell:
         source = called.get(event.source_agent, event.source_agent)
         whose = "its own" if source == agent else f"by {source}" if source else "by whom is not known"
         return Cell(f"hit, {whose}", "text")
-    why = ": ".join(part for part in (event.reason or "not said", event.detail) if part)
+    why = ": ".join(part for part in (reason_shown(event.reason), event.detail) if part)
     role = "failed" if event.outcome == "error" else "dim" if event.outcome == "not cacheable" else "strong"
     return Cell(f"{event.outcome}, {why}", role)
 
@@ -108,10 +112,40 @@ def gain(one: AgentUse, now: float, called: Names) -> str:
         return f"{one.agent}: no figures, because {one.use.uncounted}." if one.use.uncounted else ""
     noun = "unit" if set(one.use.languages) == {"Rust"} else "compilation"
     if not counts.hits:
-        why = why_compiled(one.use)
-        return f"{_who(one, now)} compiled all {f.many(counts.all, noun)}; nothing came from the cache ({why})."
+        return f"{_who(one, now)} compiled all {f.many(counts.all, noun)}; {_why_nothing(one.use)}"
     said = f"{_who(one, now)} compiled {counts.compiled} of {f.many(counts.all, noun)}; "
     return f"{said}{_sources(one, called)}. {_saved_sentence(one.use)}"
+
+
+def _why_nothing(use: CacheUse) -> str:
+    """Why there was no hit; that the next one has it easier, where nobody had compiled any of it before."""
+    said = f"nothing came from the cache ({why_compiled(use)})."
+    missed = {reason for outcome, reason in use.reasons if outcome == "missed"}
+    return f"{said} What it made is kept now, for whoever compiles the same." if missed == {"first time"} else said
+
+
+def nvcc_gain(nvcc: NvccUse) -> str:
+    """What the depfile cache gave, in a sentence; empty: it was not asked."""
+    if not nvcc.asked:
+        return ""
+    return f"{nvcc.hits} of {f.many(nvcc.asked, 'call')} of nvcc came from the depfile cache."
+
+
+def explain_nvcc(nvcc: NvccUse) -> Iterator[Cell]:
+    """Where the figures of nvcc come from; nothing where it was not called."""
+    if not nvcc.all:
+        return
+    yield Cell(f"nvcc {f.percent(nvcc.rate)}", "strong")
+    yield Cell(f"{nvcc.hits} of {f.many(nvcc.asked, 'call')} that make code came from the depfile cache.")
+    for verdict, count, label in (("miss", nvcc.misses, "missed"), ("bypass", nvcc.bypassed, "not looked up")):
+        if count:
+            yield Cell(f"{label} {count}")
+            yield from (Cell(f"{many:>5} {why or 'not said'}") for kind, why, many in nvcc.reasons if kind == verdict)
+    if nvcc.off:
+        yield Cell(f"{nvcc.off} more had no depfile cache before them.")
+    if nvcc.unknown:
+        yield Cell(f"{nvcc.unknown} more ended without a word.")
+    yield Cell("")
 
 
 def _who(one: AgentUse, now: float) -> str:
@@ -252,8 +286,10 @@ def explain_unit(event: e.CacheLookedUp, agent: str, command: str, called: Names
     if event.outcome == "hit":
         yield Cell(f"hit, {by_whom(event.source_agent, agent, called)}", "done")
     else:
-        yield Cell(f"{event.outcome}: {event.reason or 'why is not said'}", "strong")
+        yield Cell(f"{event.outcome}: {reason_shown(event.reason)}", "strong")
         yield from (Cell(text) for text in (event.detail, _REASONS.get((event.outcome, event.reason), "")) if text)
+        if event.reason and event.outcome == "not cacheable":
+            yield Cell(f"{event.cache} calls that: {event.reason}", "dim")
     yield Cell("")
     for label, text in _unit_figures(event):
         yield Cell(f"{label:<12}{text}")
