@@ -1,5 +1,6 @@
 """How the demo tells what a store gave."""
 
+import fcntl
 from pathlib import Path
 
 import pytest
@@ -67,5 +68,23 @@ def test_who_watched_on_the_dashboard_is_told_the_gain_too(tmp_path: Path, monke
     monkeypatch.setattr(demo_gain, "start", lambda *_: "20251229-100000-000-0001")
     monkeypatch.setattr(demo_gain, "start_beside", lambda *_: "20251229-100000-000-0002")
     told: list[Gain] = []
-    follow(paths, str(tmp_path), {}, (), told.append)
+    follow(paths, str(tmp_path), {}, {}, told.append)
     assert told == [Gain(2, 2, 4.0, 9.0)]
+
+
+def test_the_fifth_agent_waits_for_who_fills_the_store_and_not_for_the_slowest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fills, slow, fifth, beside = (f"20251229-100000-000-000{n}" for n in range(4))
+    _ended(tmp_path, fills, "claude-1", 2.0)
+    _ended(tmp_path, fifth, "claude-5", 4.0, "a", "b")
+    paths = _ended(tmp_path, beside, "no-cache", 9.0)
+    monkeypatch.setattr(demo_gain, "start", lambda *_: fifth)
+    monkeypatch.setattr(demo_gain, "start_beside", lambda *_: beside)
+    (tmp_path / "state" / "open").mkdir()
+    told: list[Gain] = []
+    with (tmp_path / "state" / "open" / slow).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        follow(paths, str(tmp_path), {}, {fills: "claude-1", slow: "claude-2"}, told.append)
+    assert told == [Gain(2, 2, 4.0, 9.0, is_alone=False)]
+    assert sentence(told[0]).endswith("plain cargo took 9.0 s. Other builds ran meanwhile.")

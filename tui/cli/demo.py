@@ -19,6 +19,7 @@ from core.run import begin
 from core.state import Board, Run, RunState
 from tui.cli import common, demo_cuda, demo_gain
 from tui.cli.events import Changes
+from tui.own_program import own_words
 
 _KEEP_S = 24 * 3600.0
 """Scratch folders of earlier demos are removed after a day."""
@@ -80,7 +81,8 @@ def _demo(argv: list[str]) -> int:
     if has_screen:
         return _watch(paths, folder, runs)
     code = _stream(paths, folder, runs) or _tell_gain(paths, folder)
-    common.print_text("cargo deck ps shows them, cargo deck logs AGENT what they printed, cargo deck the cache (F5).")
+    ours = own_words()
+    common.print_text(f"{ours} ps shows them, {ours} logs AGENT what they printed, {ours} the cache (F5).")
     return code
 
 
@@ -161,13 +163,13 @@ def _has_clippy(cargo: str, folder: str) -> bool:
 
 
 def _watch(paths: Paths, folder: str, runs: dict[str, Job]) -> int:
-    """The dashboard; the fifth agent appears on it when the four have ended. What it gained is told afterwards."""
+    """The dashboard; the fifth agent appears on it when the first has ended. What it gained is told afterwards."""
     from threading import Thread
 
     from tui.app import main as open_board
 
     gains: list[demo_gain.Gain] = []
-    args = (paths, folder, _environment(), tuple(runs), gains.append)
+    args = (paths, folder, _environment(), {run: job.agent for run, job in runs.items()}, gains.append)
     Thread(target=demo_gain.follow, args=args, daemon=True).start()
     if first := _of_kernels(runs):
         Thread(target=demo_cuda.follow, args=(paths, folder, _environment(), first), daemon=True).start()

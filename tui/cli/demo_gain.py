@@ -2,7 +2,8 @@
 
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from core import events as e
 from core.clock import monotonic
@@ -11,11 +12,14 @@ from core.journal import read_journal
 from core.paths import Paths
 from core.reduce import reduce_run
 from core.run import begin
+from core.run.stop import is_live
 from core.run_plan import read_plan
 from core.state import Run, RunState
 from core.values import dataclass
 from tui import format as f
 
+FILLS = "claude-1"
+"""Who compiles the crates that the fifth agent shares, with the same settings."""
 AGENT, BESIDE = "claude-5", "no-cache"
 WORDS = ("build", "--workspace")
 CHECKOUTS = (AGENT, "plain")
@@ -38,10 +42,16 @@ class Gain:
     plain_s: float
     reason: str = ""
     """Why nothing went through a cache."""
+    is_alone: bool = True
+    """False: other builds ran while these two did."""
 
 
 def sentence(gain: Gain) -> str:
     """The gain as a colleague would tell it."""
+    return _sentence(gain) + ("" if gain.is_alone else " Other builds ran meanwhile.")
+
+
+def _sentence(gain: Gain) -> str:
     took, plain = f.seconds(gain.seconds), f.seconds(gain.plain_s)
     if not gain.units:
         why = f" ({gain.reason})" if gain.reason else ""
@@ -145,16 +155,18 @@ def _why_none(paths: Paths, run: str) -> str:
 
 
 def follow(
-    paths: Paths, folder: str, env: Mapping[str, str], runs: Iterable[str], tell: Callable[[Gain], None]
+    paths: Paths, folder: str, env: Mapping[str, str], runs: Mapping[str, str], tell: Callable[[Gain], None]
 ) -> None:
-    """Wait for the four, then build as the fifth, then the same without a cache: for a thread beside the dashboard."""
+    """Build as the fifth agent once `FILLS` has filled the store, then the same without a cache: for a thread beside
+    the dashboard. `runs`: agents of all that were started, by run. Who looks need not wait for the slowest of them."""
     try:
-        for run in runs:
+        for run in (run for run, agent in runs.items() if agent == FILLS):
             await_end(paths, run)
+        is_alone = not any(is_live(paths, run) for run in runs)
         fifth = start(paths, folder, env)
         told = await_end(paths, fifth)
         beside = await_end(paths, start_beside(paths, folder, env))
         if told is not None and beside is not None and beside.state is RunState.DONE and beside.ended is not None:
-            tell(_gain(paths, fifth, told, beside.ended.wall_s))
+            tell(replace(_gain(paths, fifth, told, beside.ended.wall_s), is_alone=is_alone))
     except DeckError:
         pass  # nothing more is built; whoever looks sees the panes that there are
