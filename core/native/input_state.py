@@ -71,6 +71,27 @@ def look(paths: Iterable[str], before: Mapping[str, Stamp]) -> dict[str, Stamp]:
     return {path: read_stamp(path, before.get(path)) for path in paths}
 
 
+def look_as_of(paths: Iterable[str], before: Mapping[str, Stamp], moment: float) -> dict[str, Stamp]:
+    """Stamps of those files that are now what they were at a moment (seconds since the epoch): what was written later
+    is left out, and what is gone from a folder in which something happened later."""
+    found: dict[str, Stamp] = {}
+    for path in paths:
+        stamp = read_stamp(path, before.get(path))  # first: what is written meanwhile has a later time
+        if changed_at(path) <= moment:
+            found[path] = stamp
+    return found
+
+
+def changed_at(path: str) -> float:
+    """When the inode of a file changed last, seconds since the epoch; where there is none, when the nearest folder
+    around it did."""
+    try:
+        return os.stat(path).st_ctime
+    except (OSError, ValueError):
+        folder = os.path.dirname(path)
+        return changed_at(folder) if folder != path else 0.0
+
+
 def changed(before: Mapping[str, Stamp], after: Mapping[str, Stamp]) -> tuple[str, ...]:
     """Files whose content differs, that came or went, sorted; what `before` did not look at is not known to differ."""
     return tuple(sorted(path for path in after if path in before and before[path].digest != after[path].digest))

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from core import events as e
 from core.native.checkout_state import CheckoutState, path_of, read_state
-from core.native.input_state import Stamp, look
+from core.native.input_state import Stamp, look_as_of
 from core.paths import Paths
 from core.values import dataclass
 
@@ -23,7 +23,8 @@ class Draft:
     before: CheckoutState | None
     """Of the run before; None: this is the first one here that is known."""
     stamps: Mapping[str, Stamp]
-    """Of the files that the run before read, now."""
+    """Of the files that the run before read, as they were when this one began; those that changed since then, before
+    anybody looked, are not known."""
 
 
 class IterationWatch:
@@ -48,5 +49,5 @@ def draft_of(paths: Paths, started: e.RunStarted) -> Draft:
     """What is to be seen as a run begins."""
     path = path_of(paths, started.checkout, started.target_dir, f"{started.tool} {started.command}")
     before = read_state(path)
-    stamps = look(before.files, before.files) if before is not None else {}
+    stamps = look_as_of(before.files, before.files, started.at) if before is not None else {}
     return Draft(started.run, path, before, stamps)

@@ -2,12 +2,14 @@
 
 import json
 import os
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from core.facts import read_record
 from core.native.iteration_settle import settle
-from core.native.iteration_watch import draft_of
+from core.native.iteration_watch import Draft, draft_of
 from core.paths import Paths
 
 SOURCES = {
@@ -30,6 +32,7 @@ class IterationWorld:
         self.paths = Paths(str(folder / "state"), str(folder / "cache"))
         self.now = 1_800_000_000.0
         self._count = 0
+        self.settle: Callable[[Draft], None] = partial(settle, self.paths)
         for name, text in SOURCES.items():
             self.write(name, text)
         self._fill_target()
@@ -45,6 +48,21 @@ class IterationWorld:
         path = self.root / name
         path.write_text(path.read_text() + f"// {self._count}\n")
 
+    def edit_later(self, name: str) -> None:
+        """Change its content after all that was; time goes on to then."""
+        while True:  # a file has the time of the last tick
+            self.edit(name) if (self.root / name).exists() else self.write(name, "x")
+            at = os.stat(self.root / name).st_ctime
+            if at > self.now:
+                self.now = at
+                return
+            self.write(name, (self.root / name).read_text())
+
+    def meet_files(self) -> None:
+        """Time is that of the files, from now on."""
+        self.now = max(os.stat(self.root / name).st_ctime for name in SOURCES)
+        self.edit_later("README")
+
     def _fill_target(self) -> None:
         target = self.root / "target/debug"
         self.out_dir = target / "build/app-1/out"
@@ -57,24 +75,46 @@ class IterationWorld:
     def run(
         self, wall_s: float, *, command: str = "build", code: int | None = 0, is_stopped: bool = False,
         link_s: float = 0.1, nvcc: dict[str, float] | None = None, is_built: bool | None = None,
+        unseen: Callable[[], None] | None = None,
     ) -> str:  # fmt: skip
-        """A run from its begin to its end, as the engine sees it; its id."""
-        self._count += 1
-        run = f"20270115-080000-{self._count:03d}-0000"
-        folder = Path(self.paths.run(run))
-        (folder / "fronts").mkdir(parents=True)
+        """A run from its begin to its end, as the engine sees it; its id.
+
+        `unseen`: what happens after its end, and before an engine that was not there looks at anything.
+        """
+        run, folder, draft = self._begin(command)
         began, self.now = self.now, self.now + wall_s
-        (folder / "run.json").write_text(json.dumps(self._record(run, command, began)))
-        record = read_record(self.paths, run)
-        assert record is not None
-        draft = draft_of(self.paths, record.started)
         (folder / "out.log").write_text(self._log(code == 0 if is_built is None else is_built))
         self._note(folder, began, wall_s, link_s, nvcc)
         ended = {"code": code, "signal": None, "ended": self.now, "wall_s": wall_s,
                  "stopped_by": "request" if is_stopped else None}  # fmt: skip
         (folder / "exit.json").write_text(json.dumps(ended))
-        settle(self.paths, draft)
+        if unseen is not None:
+            unseen()
+            record = read_record(self.paths, run)
+            assert record is not None
+            draft = draft_of(self.paths, record.started)
+        self.settle(draft)
         return run
+
+    def run_unsettled(self, wall_s: float) -> tuple[str, Callable[[], None]]:
+        """A run that went well, and what is to be called for the engine to notice its end."""
+        self.settle, later = (lambda draft: kept.append(draft)), self.settle
+        kept: list[Draft] = []
+        try:
+            run = self.run(wall_s)
+        finally:
+            self.settle = later
+        return run, lambda: later(kept[0])
+
+    def _begin(self, command: str) -> tuple[str, Path, Draft]:
+        self._count += 1
+        run = f"20270115-080000-{self._count:03d}-0000"
+        folder = Path(self.paths.run(run))
+        (folder / "fronts").mkdir(parents=True)
+        (folder / "run.json").write_text(json.dumps(self._record(run, command, self.now)))
+        record = read_record(self.paths, run)
+        assert record is not None
+        return run, folder, draft_of(self.paths, record.started)
 
     def _record(self, run: str, command: str, began: float) -> dict[str, Any]:
         root = str(self.root)

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
@@ -192,14 +193,83 @@ def test_a_new_target_dir_makes_a_clean_build(world: IterationWorld) -> None:
     assert [one.kind for one in read_iterations(world.paths)] == ["clean"]
 
 
-def test_a_new_header_that_is_read_now_is_a_part_of_the_edit(world: IterationWorld) -> None:
-    world.now = os.stat(world.root / "src/lib.rs").st_ctime - 50
-    world.run(1.0)
-    world.write("kernels/new.cuh", "x")
-    world.run(2.0)
-    assert [(one.kind, one.changed) for one in read_iterations(world.paths)] == [
-        ("header", (str(world.root / "kernels/new.cuh"),))
+@pytest.fixture
+def today(tmp_path: Path) -> IterationWorld:
+    """A package that was built once, in the time of its files."""
+    one = IterationWorld(tmp_path)
+    one.meet_files()
+    one.run(0.0)
+    return one
+
+
+def test_a_new_header_that_is_read_now_is_a_part_of_the_edit(today: IterationWorld) -> None:
+    today.edit_later("kernels/new.cuh")
+    today.run(2.0)
+    assert [(one.kind, one.changed) for one in read_iterations(today.paths)] == [
+        ("header", (str(today.root / "kernels/new.cuh"),))
     ]
+
+
+def test_what_is_saved_after_a_build_that_no_engine_saw_is_the_next_edit(today: IterationWorld) -> None:
+    today.edit_later("src/more.rs")
+    built = today.run(0.0, unseen=lambda: today.edit_later("kernels/a.cu"))
+    later = today.run(0.0)
+    found = [(one.run, one.kind, one.changed_count) for one in read_iterations(today.paths)]
+    assert found == [(built, "rust", 1), (later, "cu", 1)]
+
+
+def test_what_is_saved_after_the_first_build_of_all_is_the_next_edit(tmp_path: Path) -> None:
+    world = IterationWorld(tmp_path)
+    world.meet_files()
+    world.run(0.0, unseen=lambda: world.edit_later("kernels/a.cu"))
+    later = world.run(0.0)
+    assert [(one.run, one.kind) for one in read_iterations(world.paths)] == [(later, "cu")]
+
+
+def test_what_is_saved_after_nvcc_began_to_read_it_in_the_first_build_is_the_next_edit(tmp_path: Path) -> None:
+    world = IterationWorld(tmp_path)
+    world.meet_files()
+    began = world.now
+    world.edit_later("kernels/a.cu")
+    saved, world.now = world.now, began
+    world.run(100.0, nvcc={"cicc": 1.0})
+    assert saved < world.now
+    later = world.run(1.0)
+    assert [(one.run, one.kind) for one in read_iterations(world.paths)] == [(later, "cu")]
+
+
+def test_the_lock_file_that_cargo_writes_for_an_edit_is_not_the_next_one(tmp_path: Path) -> None:
+    world = IterationWorld(tmp_path)
+    world.write("Cargo.lock", "one")
+    world.meet_files()
+    world.run(0.0)
+    world.edit_later("Cargo.toml")
+    began = world.now
+    world.edit_later("Cargo.lock")
+    built, world.now = world.now, began
+    world.run(built - began)
+    world.edit_later("src/more.rs")
+    world.run(0.0)
+    assert [one.kind for one in read_iterations(world.paths)] == ["manifest", "rust"]
+
+
+def test_runs_that_are_settled_late_or_in_another_order_have_their_own_edits(today: IterationWorld) -> None:
+    found: list[str] = []
+    settles: list[Callable[[], None]] = []
+    for name in ("kernels/a.cu", "src/more.rs", "kernels/b.cu", "src/lib.rs"):
+        today.edit_later(name)
+        run, settle = today.run_unsettled(0.0)
+        found.append(run)
+        settles.append(settle)
+        if name == "src/more.rs":
+            settles[0]()
+            settles[1]()
+    settles[3]()
+    settles[2]()
+    today.edit_later("kernels/host.cpp")
+    found.append(today.run(0.0))
+    kinds = {one.run: str(one.kind) for one in read_iterations(today.paths)}
+    assert [kinds[run] for run in found] == ["cu", "rust", "cu", "several", "cpp"]
 
 
 def test_an_iteration_has_its_time_by_phase_and_the_calls_of_nvcc(world: IterationWorld) -> None:
