@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from core.native.scratch import Scratch, ScratchError, write
 from core.native.split import Split, Write
@@ -91,10 +91,10 @@ def _range(start: int, end: int) -> str:
     return f"{start + 1 if end > start else start},{end - start}"
 
 
-def lock_change(scratch: Scratch, workspace: str, before: str | None) -> tuple[Write, ...]:
-    """What the build made of `Cargo.lock`, where there was one."""
+def lock_change(read: Callable[[str], str | None], workspace: str, before: str | None) -> tuple[Write, ...]:
+    """What the build made of `Cargo.lock`, where there was one. `read`: a file as it is in the world."""
     path = f"{workspace}/Cargo.lock"
-    after = read_text(scratch, path) if before is not None else None
+    after = read(path) if before is not None else None
     return (Write(path, before, after),) if before is not None and after not in (None, before) and after else ()
 
 

@@ -39,6 +39,7 @@ look at them
   cargo deck why [RUN]                  why each unit was rebuilt, or was not although a file near it changed
   cargo deck stale [--prove]            native code that goes on old: inputs that nothing declares, skipped nvcc calls
   cargo deck prove [FILE…]              what an edit to each native source rebuilds, tried in a scratch world
+  cargo deck advise [--measure]         what a split native crate, less debug, sccache, mold, more jobs would gain here
 
 act on them (RUN: an id, the beginning of one, or an agent's name)
   cargo deck stop RUN… [--kill]         all of its processes, nothing else
@@ -69,6 +70,7 @@ _COMMANDS = {
     "why": ("tui.cli.why", "main"),
     "stale": ("tui.cli.stale", "main"),
     "prove": ("tui.cli.prove", "main"),
+    "advise": ("tui.cli.advise", "main"),
     "wait": ("tui.cli.wait", "main"),
     "watch": ("tui.cli.watch", "main"),
     "iterations": ("tui.cli.iterations", "main"),

@@ -1,0 +1,270 @@
+"""`cargo deck advise`: what often given advice could gain in this project, and with `--measure` what it does."""
+
+import argparse
+import os
+import shlex
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from core.clock import wall_clock
+from core.errors import UsageError
+from core.native import advice_figures
+from core.native.advice import ALL, TITLES, Advice
+from core.native.advice_arms import Arm
+from core.native.advice_figures import Figure, Rebuilt, Tried
+from core.native.advice_survey import Row, Survey, digests, edits_of, survey, top_of
+from core.native.advice_trials import Trial, World, try_all, worlds
+from core.native.doctor import Examined, examine
+from core.native.lever_figures import FEWEST
+from core.native.split import NoSplit, Split
+from core.native.split_build import lock_change, patch_of
+from core.native.stale_place import find_place
+from core.plan.machine import core_count
+from tui import format as f
+from tui.cli import common, listing
+from tui.cli import plan_words as words
+from tui.cli.events import plain
+from tui.cli.plan import current_folder
+from tui.cli.prove import end_cleanly
+
+_ROUNDS = 7
+EXIT_FAILED = 1
+_EXIT_CODES = (
+    "Exit code: 0; 1, the split was asked for and cannot be made or does not build; 2, the command line cannot be "
+    "used; 125, it cannot be tried, or the project does not build; 130, it was interrupted."
+)
+
+
+def main(argv: list[str]) -> int:
+    """Tell, measure; exit code as `_EXIT_CODES` says."""
+    return common.guarded(run, argv)
+
+
+def run(argv: list[str]) -> int:
+    """The same, with failures as exceptions.
+
+    Raises:
+        UsageError: The command line cannot be used, or nothing was built.
+        ScratchError: There can be no scratch world.
+        StateError: What is there does not build, or something is being measured already.
+    """
+    at = argv.index("--") if "--" in argv else len(argv)
+    given = _parser().parse_args(argv[:at])
+    if given.rounds < FEWEST:
+        raise UsageError(f"--rounds is {FEWEST} at least: fewer tell nothing")
+    paths = common.user_paths()
+    listing.bring_up_to_date(paths)
+    place = find_place(paths, current_folder(), dict(os.environ), given.target_dir)
+    examined = examine(paths, place)
+    found = survey(paths, place, examined, argv[at + 1 :], given.package or "")
+    if given.patch is not None:
+        return _patch(found, examined, given.patch)
+    tried = tuple(_measure(found, examined, given)) if given.measure is not None else ()
+    if given.json:
+        common.print_json("advice", **record(found, tried))
+        return 0
+    for line in lines(found) if given.measure is None else measured_lines(tried, found):
+        common.print_text(line)
+    return 0
+
+
+def _parser() -> common.Parser:
+    parser = common.make_parser(
+        "advise", "What often given advice could gain in this project at most, by its own recorded iterations; what "
+        "was measured of it here; how to have it. With --measure it is tried in scratch worlds, edit by edit, beside "
+        "the build as it is: the checkout and its target dir stay as they are.",
+    )  # fmt: skip
+    parser.usage = "cargo deck advise [OPTIONS] [-- CARGO WORDS…]"
+    parser.epilog = _EXIT_CODES
+    parser.add_argument("--measure", nargs="*", type=_advice, metavar="ADVICE", help="try these, else all that can be "
+                        f"had: {', '.join(ALL)}; takes minutes")  # fmt: skip
+    parser.add_argument("--rounds", type=int, default=_ROUNDS, help=f"of --measure; {FEWEST} at least")
+    parser.add_argument("-p", "--package", metavar="PKG", help="whose native part is meant; else the one edited last")
+    parser.add_argument("--patch", metavar="FILE", help="make the split in a scratch world, build it there, and write "
+                        "what `git apply` takes into FILE")  # fmt: skip
+    parser.add_argument("--target-dir", metavar="DIR", help="build there, instead of where cargo would")
+    return parser
+
+
+def _advice(word: str) -> Advice:
+    try:
+        return Advice(word)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{word[:40]!r} is none of {', '.join(ALL)}") from None
+
+
+# What takes time
+
+
+def _measure(found: Survey, examined: Examined, given: argparse.Namespace) -> Iterator[Tried]:
+    end_cleanly()
+    wanted = tuple(given.measure) or ALL
+    arms, edits = found.arms(wanted), edits_of(found, wanted)
+    for row in found.rows:
+        if row.offer.advice in wanted and row.offer.arm is None:
+            common.say(plain(f"{row.offer.advice} is not tried: {row.offer.why}"))
+    if len(arms) < 3 or not edits:
+        return
+    count = (given.rounds + 1) * len(arms) * len(edits)
+    edited = ", ".join(f"{edit.kind} {os.path.relpath(edit.path, found.project.place.workspace)}" for edit in edits)
+    common.say(plain(f"builds {count} times after edits ({edited}), in scratch worlds"))
+    trial = Trial(edits, given.rounds, digests(found), lambda said: common.say(plain(said)))
+    with worlds(found.project, examined, arms) as made:
+        yield from try_all(found.project, made, trial, wall_clock)
+
+
+def _patch(found: Survey, examined: Examined, file: str) -> int:
+    """Make the split, build it, write the patch."""
+    if not isinstance(found.split, Split):
+        reasons = (
+            found.split.reasons if isinstance(found.split, NoSplit) else ("no build script makes native code here",)
+        )
+        common.say(plain(f"there is no split: {'; '.join(reasons)}"))
+        return EXIT_FAILED
+    end_cleanly()
+    with worlds(found.project, examined, (Arm(found.split.name, flags=found.plan.flags, env=found.plan.env,
+                                              split=found.split),)) as made:  # fmt: skip
+        return _build_patch(found, found.split, made[0], file)
+
+
+def _build_patch(found: Survey, split: Split, world: World, file: str) -> int:
+    workspace = found.project.place.workspace
+    before = _text(f"{workspace}/Cargo.lock")
+    if why := world.prepare(workspace):
+        common.say(plain(f"the split does not build: {why}"))
+        return EXIT_FAILED
+    text = patch_of(split, top_of(found.project.place), lock_change(world.read, workspace, before))
+    with open(file, "w", encoding="utf-8") as out:
+        out.write(text)
+    common.say(plain(f"{file}: {split.package} depends on {split.name}, which builds; git apply {shlex.quote(file)}"))
+    return 0
+
+
+def _text(path: str) -> str | None:
+    try:
+        with open(path, encoding="utf-8") as file:
+            return file.read()
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+# For people
+
+
+def lines(found: Survey) -> Iterator[str]:
+    """A table, a row an advice, and below it what is so now and how to have each."""
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else words.COLUMNS
+    project = found.project
+    done = sum(one.state == "done" for one in found.iterations)
+    yield plain(f"cargo {' '.join(project.words)}  in {project.place.workspace}: {f.many(done, 'iteration')} recorded")
+    cells = [("advice", "at most", "measured here")]
+    cells += [(TITLES[row.offer.advice], touch_words(row), tried_words(row)) for row in found.rows]
+    widths = common.column_widths(cells)
+    yield from (plain(common.aligned(row, widths)) for row in cells)
+    for row in found.rows:
+        yield ""
+        parts = [row.offer.why, row.elsewhere, f"to have it: {row.offer.way}" if row.offer.way else ""]
+        told = "; ".join(part for part in parts if part)
+        yield from words.folded(plain(f"{row.offer.advice}: {told}"), width, hang=2)
+        if row.changed:
+            names = ", ".join(os.path.relpath(path, project.place.workspace) for path in row.changed)
+            yield from words.folded(plain(f"measured before {names} changed"), width, 2, hang=4)
+    yield ""
+    yield "what each does here: cargo deck advise --measure"
+
+
+def touch_words(row: Row) -> str:
+    """`−0.4 s of 3.2 s (rust, 12 seen)`; why there is nothing to say."""
+    touch = row.touch
+    if row.offer.arm is None and row.offer.why.startswith("nothing"):
+        return "nothing"
+    if touch.why or touch.at_most_s is None or touch.of_s is None:
+        return touch.why or f.UNKNOWN
+    return f"−{f.span(touch.at_most_s)} of {f.span(touch.of_s)} ({touch.kind}, {touch.done} seen)"
+
+
+def tried_words(row: Row) -> str:
+    """`native within noise, rust ×0.84 (26 Nov 14:03)`."""
+    tried = row.tried
+    if tried is None:
+        return f.UNKNOWN
+    when = f.moment(tried.at, wall_clock())
+    if tried.trouble:
+        return f"it failed ({when})"
+    told = ", ".join(f"{one.edit} {short(one)}" for one in tried.figures)
+    return f"{told} ({when}{', outdated' if row.changed else ''})"
+
+
+def short(one: Figure) -> str:
+    """`×0.84 faster`, `within noise`."""
+    if one.verdict in ("faster", "slower") and one.ratio is not None:
+        return f"×{one.ratio:.2f} {one.verdict}"
+    return one.verdict or f.UNKNOWN
+
+
+def measured_lines(tried: Sequence[Tried], found: Survey) -> Iterator[str]:
+    """What was measured now."""
+    workspace = found.project.place.workspace
+    for one in tried:
+        yield plain(f"{TITLES[one.advice]}: {one.what}")
+        if one.trouble:
+            yield from (plain(f"  {line}") for line in ("it does not build:", *one.trouble.splitlines()[:20]))
+            continue
+        for figure in one.figures:
+            yield plain(f"  {figure.edit} edit, {os.path.relpath(figure.path, workspace)}: {figure_words(figure)}")
+            yield from (plain(f"    {line}") for line in _rebuilt_lines(figure))
+    if tried:
+        yield f"in {tried[0].rounds} rounds on {core_count()} cores, world: {tried[0].world}; ranges hold 95 % of such"
+        yield "medians, and only what lies beyond the noise of the same build twice is faster or slower"
+
+
+def figure_words(one: Figure) -> str:
+    """`1.24 s → 1.03 s  ×0.83 (0.80–0.86) faster; the same build twice: ×1.03`."""
+    if one.ratio is None or one.low is None or one.high is None or one.before_s is None or one.after_s is None:
+        return f.UNKNOWN
+    noise = f"; the same build twice: ×{1 + one.noise:.2f}" if one.noise is not None else ""
+    return (f"{one.before_s:.2f} s → {one.after_s:.2f} s  ×{one.ratio:.2f} ({one.low:.2f}–{one.high:.2f}) "
+            f"{one.verdict}{noise}")  # fmt: skip
+
+
+def _rebuilt_lines(one: Figure) -> Iterator[str]:
+    before, after = rebuilt_words(one.before), rebuilt_words(one.after)
+    if before == after:
+        yield f"rebuilt, before and after: {before}"
+        return
+    yield f"rebuilt before: {before}"
+    yield f"rebuilt after:  {after}"
+
+
+def rebuilt_words(one: Rebuilt) -> str:
+    """`app lib, app bin; build script of app; nvcc 1 call`."""
+    parts = [", ".join(one.units) or "no crate"]
+    parts.append(f"build script of {', '.join(one.scripts)}" if one.scripts else "no build script")
+    parts += [] if one.nvcc_calls is None else [f"nvcc {f.many(one.nvcc_calls, 'call')}"]
+    return "; ".join(parts)
+
+
+# For programs
+
+
+def record(found: Survey, tried: Sequence[Tried]) -> dict[str, Any]:
+    """As docs/json.md says."""
+    return {
+        "workspace": found.project.place.workspace, "command": list(found.project.words),
+        "iterations": len(found.iterations), "advice": [_row_record(row) for row in found.rows],
+        "tried": [advice_figures.to_record(one) for one in tried],
+    }  # fmt: skip
+
+
+def _row_record(row: Row) -> dict[str, Any]:
+    offer, touch = row.offer, row.touch
+    return {
+        "advice": str(offer.advice), "can_be_had": offer.arm is not None,
+        "what": offer.arm.name if offer.arm is not None else None, "why": offer.why, "way": offer.way or None,
+        "class": str(touch.kind), "of_s": touch.of_s, "at_most_s": touch.at_most_s, "seen": touch.done,
+        "touch_why": touch.why or None, "elsewhere": row.elsewhere or None,
+        "measured": advice_figures.to_record(row.tried) if row.tried is not None else None,
+        "changed_since": list(row.changed),
+    }  # fmt: skip
