@@ -22,7 +22,7 @@ from tests.real.ptys import Terminal
 from tests.scene import board_at
 from tests.tui.commands import user_folders
 from tui import format as f
-from tui.cli.listing import run_record, table
+from tui.cli.listing import newest_of_each, run_record, table
 from tui.cli.main import main
 
 ROOT = Path(__file__).parents[2]
@@ -102,7 +102,48 @@ def test_the_table_fits_the_terminal_and_the_command_goes_last(room: int) -> Non
     assert max(map(f.cell_len, lines)) <= room
     assert all(str(run.state) in line for run, line in zip(runs, lines[1:], strict=True))
     assert ("build -" in lines[-1]) == (room > 40)
-    assert ("20260101-120000-000-aaaa" in lines[-1]) == (room >= 140)
+    assert ("20260101-120000-000-aaaa" in lines[-1]) == (room > 40)
+
+
+def test_the_name_of_a_run_is_the_last_thing_that_a_narrow_terminal_takes_away() -> None:
+    run = run_of(e.ProgressMoved(1.0, 3, 9, ("a",), "units"), command="build --release --bin orchard-gateway")
+    headings = [table(board(run), [run], room)[0].split() for room in (80, 60, 50, 30)]
+    assert headings[0] == ["agent", "state", "done", "time", "run", "command"]
+    assert headings[1] == ["agent", "state", "run", "command"]
+    assert headings[2:] == [["agent", "state", "run"], ["agent", "state"]]
+
+
+def test_a_pipe_gets_each_row_whole_and_in_columns(paths: Paths) -> None:
+    code = f"pass  # {'x' * 300}"
+    for agent in ("a", "a-long-name"):
+        exit_of(paths, start_python(paths, code, agent=agent))
+    env = {**os.environ, "COLUMNS": "40"}
+    said = subprocess.run([*TOP, "--once"], cwd=ROOT, env=env, capture_output=True, text=True, check=True).stdout
+    heading, *rows = said.splitlines()[:3]
+    at = heading.index("  command") + 2
+    assert [row[at:].endswith(code) or code in row[at:] for row in rows] == [True, True]
+    assert {row[at - 1] for row in rows} == {" "}
+
+
+def test_builds_before_the_last_one_of_an_agent_are_listed_only_on_demand(
+    paths: Paths, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs = [start_python(paths, "pass", agent=agent) for agent in ("ada", "ada", "bob")]
+    for run in runs:
+        exit_of(paths, run)
+    assert main(["ps"]) == 0
+    said = capsys.readouterr().out
+    assert [run in said for run in runs] == [False, True, True]
+    assert "1 earlier build of the last hour: cargo deck ps --all" in said.splitlines()
+    assert main(["ps", "--all"]) == 0
+    said = capsys.readouterr().out
+    assert [run in said for run in runs] == [True, True, True]
+    assert "earlier" not in said
+
+
+def test_of_an_agents_builds_those_that_are_live_stay() -> None:
+    old, over, new = (replace(run_of(*events), run=f"r{n}") for n, events in enumerate([(), (ended(),), (ended(),)]))
+    assert newest_of_each([old, over, new]) == [old, new]
 
 
 def test_foreign_text_is_harmless_in_the_table() -> None:
@@ -182,4 +223,4 @@ def test_top_redraws_in_place_and_leaves_with_ctrl_c(paths: Paths, sleeper: Call
     shown = [line.rstrip() for line in screen.display]
     assert shown[0].startswith("agent")
     assert sum("sleeper" in line for line in shown) == 1
-    assert "1 running · 3 done   … 2 more: cargo deck ps" in shown
+    assert "1 running · 3 done   … 2 more: cargo deck ps --all" in shown

@@ -34,8 +34,8 @@ _GLYPHS = {
 _EMPTY = "No builds. Start one: cargo deck build, or look at a demo: cargo deck demo"
 _RECENT_S = 3600.0
 _GIVES_WAY = (
-    ("where", 12), ("command", 24), ("where", 0), ("run", 0), ("command", 8), ("failures", 0), ("left", 0),
-    ("done", 0), ("command", 0), ("agent", 4),
+    ("where", 12), ("command", 24), ("where", 0), ("left", 0), ("failures", 0), ("command", 8), ("done", 0),
+    ("time", 0), ("command", 0), ("agent", 8), ("run", 0), ("agent", 4),
 )  # fmt: skip
 """Columns in the order in which they get narrower, down to so many cells; 0: they are left out."""
 TOP_EVERY_S = 1.0
@@ -73,8 +73,8 @@ def main_top(argv: list[str]) -> int:
 
 
 def _ps(argv: list[str]) -> int:
-    parser = common.make_parser("ps", "Builds that run, and those that ended in the last hour.")
-    parser.add_argument("--all", action="store_true", help="all of the last 24 hours")
+    parser = common.make_parser("ps", "Builds that run, and of each agent the last one that ended within the hour.")
+    parser.add_argument("--all", action="store_true", help="all builds of the last 24 hours")
     given = parser.parse_args(argv)
     _print_now("ps", is_all=given.all, is_json=given.json)
     return 0
@@ -102,8 +102,14 @@ def _print_now(schema: str, *, is_all: bool, is_json: bool) -> None:
     if is_json:
         _print_json(schema, board, runs, paths)
         return
-    for line in [*table(board, runs, _room()), *_foreign(board, paths)]:
+    shown = runs if is_all else newest_of_each(runs)
+    for line in [*table(board, shown, _room()), *_foreign(board, paths), *_earlier(len(runs) - len(shown))]:
         common.print_text(line)
+
+
+def _earlier(count: int) -> list[str]:
+    """That more is known than is shown; nothing where it is not."""
+    return [f"{f.many(count, 'earlier build')} of the last hour: cargo deck ps --all"] if count else []
 
 
 def _refresh(paths: Paths, *, is_all: bool, is_json: bool) -> NoReturn:
@@ -117,7 +123,7 @@ def _refresh(paths: Paths, *, is_all: bool, is_json: bool) -> NoReturn:
         if is_json:
             _print_json("top", board, runs, paths)
         elif sys.stdout.isatty():
-            height = _redraw(board, runs, height, _foreign(board, paths))
+            height = _redraw(board, runs, height, _foreign(board, paths), is_all=is_all)
         else:
             for line in changes.lines(board, tuple(run.run for run in runs)):
                 common.print_text(line)
@@ -125,11 +131,11 @@ def _refresh(paths: Paths, *, is_all: bool, is_json: bool) -> NoReturn:
         board = reader.poll()
 
 
-def _redraw(board: Board, runs: list[Run], height: int, foreign: list[str]) -> int:
+def _redraw(board: Board, runs: list[Run], height: int, foreign: list[str], *, is_all: bool) -> int:
     """Draw over the last picture, which was so high; the height of this one."""
     size = shutil.get_terminal_size()
     others = len(board.notes) + 3  # heading, summary, the cursor's own line
-    kept = _most_wanted(runs, max(1, size.lines - others))
+    kept = _most_wanted(runs if is_all else newest_of_each(runs), max(1, size.lines - others))
     room = size.columns - 1  # in the last column, erasing to the end of the line would take its character away
     below = foreign[: max(0, size.lines - others - len(kept))]
     lines = [*table(board, kept, room), *below, f.cut_name(_foot(runs, kept), room)][: max(1, size.lines - 1)]
@@ -145,12 +151,18 @@ def _most_wanted(runs: list[Run], room: int) -> list[Run]:
 
 
 def _foot(runs: list[Run], kept: list[Run]) -> str:
-    more = f"   … {len(runs) - len(kept)} more: cargo deck ps" if len(kept) < len(runs) else ""
+    more = f"   … {len(runs) - len(kept)} more: cargo deck ps --all" if len(kept) < len(runs) else ""
     return queries.summary(runs) + more
 
 
 def _chosen(board: Board, *, is_all: bool) -> list[Run]:
     return [run for run in board.runs.values() if is_all or is_recent(run, board.now)]
+
+
+def newest_of_each(runs: Sequence[Run]) -> list[Run]:
+    """Those that are live, and of each agent the newest; in their order."""
+    newest = {run.agent: run.run for run in sorted(runs, key=lambda run: run.run)}
+    return [run for run in runs if run.ended_at is None or newest[run.agent] == run.run]
 
 
 def is_recent(run: Run, now: float) -> bool:
