@@ -40,7 +40,9 @@ BUDGETS: Mapping[EditClass, Budget] = MappingProxyType({
     EditClass.RUST: Budget(1, 2), EditClass.CU: Budget(3, 5), EditClass.CPP: Budget(3, 5),
     EditClass.HEADER: Budget(5, 15), EditClass.CMAKE: Budget(30, 60), EditClass.CLEAN: Budget(90, 120),
 })  # fmt: skip
-"""Of a CUDA crate whose native part is built by CMake."""
+"""Of a CUDA crate whose native part is built by CMake; where no kernel was ever built, only those that somebody set
+hold."""
+_OF_KERNELS = (EditClass.CU, EditClass.CMAKE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,11 +133,21 @@ def rows_of(iterations: Iterable[Iteration], budgets: Mapping[EditClass, Budget]
         of_command.setdefault(one.kind, []).append(one)
         grouped[one.checkout, one.command] = of_command
     return tuple(
-        _row(checkout, command, kind, of_command[kind], budgets.get(kind))
+        _row(checkout, command, kind, of_command[kind], _budget(budgets.get(kind), of_command))
         for (checkout, command), of_command in reversed(grouped.items())
         for kind in CLASSES
         if kind in of_command
     )
+
+
+def _budget(budget: Budget | None, of_command: Mapping[EditClass, Sequence[Iteration]]) -> Budget | None:
+    """The one that holds for a command."""
+    if budget is None or budget.origin:
+        return budget
+    is_native = any(kind in of_command for kind in _OF_KERNELS) or any(
+        one.nvcc_calls for found in of_command.values() for one in found
+    )
+    return budget if is_native else None
 
 
 def _row(checkout: str, command: str, kind: EditClass, found: Sequence[Iteration], budget: Budget | None) -> ClassRow:

@@ -432,6 +432,21 @@ def test_a_budget_is_exceeded_where_half_of_them_take_longer() -> None:
     assert not row.is_over_budget
 
 
+def test_built_in_budgets_are_those_of_commands_that_built_kernels() -> None:
+    def budgets(*iterations: Iteration, own: Budget | None = None) -> list[Budget | None]:
+        given = BUDGETS if own is None else {**BUDGETS, EditClass.RUST: own}
+        return [row.budget for row in rows_of(iterations, given)]
+
+    plain = Iteration("r1", 1.0, "/w", "build", EditClass.RUST, "done", 3.0)
+    assert budgets(plain) == budgets(replace(plain, nvcc_calls=0)) == [None]
+    assert budgets(replace(plain, nvcc_calls=2)) == [BUDGETS[EditClass.RUST]]
+    kernel = replace(plain, run="r2", at=2.0, kind=EditClass.CU)
+    assert budgets(plain, kernel) == [BUDGETS[EditClass.RUST], BUDGETS[EditClass.CU]]
+    assert budgets(plain, replace(kernel, checkout="/v")) == [BUDGETS[EditClass.CU], None]
+    mine = Budget(0.0, 1.5, "deck.toml")
+    assert budgets(plain, own=mine) == [mine]
+
+
 def test_budgets_of_the_project_count_more_than_those_of_the_person(tmp_path: Path) -> None:
     (tmp_path / "conf/cargo-deck").mkdir(parents=True)
     (tmp_path / "conf/cargo-deck/config.toml").write_text("[budgets]\nrust = 9\ncpp = 8\n")

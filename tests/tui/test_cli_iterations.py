@@ -144,21 +144,26 @@ def test_what_cannot_be_measured_is_refused_with_a_sentence(
 def rows() -> tuple[ClassRow, ...]:
     kernels = rows_of(iteration(Path("/w"), number, EditClass.CU, 3.0) for number in range(5))
     checked = replace(iteration(Path("/v"), 9, EditClass.RUST, 3.0), command="check")
-    return (*kernels, *rows_of([checked], {EditClass.RUST: Budget(0, 1)}))
+    return (*kernels, *rows_of([checked], {EditClass.RUST: Budget(0, 1, "deck.toml")}))
 
 
-@pytest.mark.parametrize("width", [40, 59, 60, 80, 200])
-def test_each_row_of_a_screen_has_a_cell_a_column(width: int) -> None:
-    columns = words.iteration_columns(width)
+@pytest.mark.parametrize("width", [40, 59, 71, 72, 80, 200])
+def test_each_row_of_a_screen_has_a_cell_a_column_and_each_command_a_row_above_its_own(width: int) -> None:
+    columns = words.iteration_columns(rows(), width)
     found = words.iteration_rows(rows(), width=width)
-    assert [len(row.cells) for row in found] == [len(columns)] * 4
+    assert [len(row.cells) for row in found] == [1, len(columns), 1, len(columns)]
+    assert [row.is_heading for row in found] == [True, False, True, False]
     assert [row.cells[0].text for row in found] == ["build in w", "cu", "check in v", "rust"]
     assert len({row.key for row in found}) == 4
     assert found[3].cells[2].role == "waiting", "over its budget"
 
 
-def test_a_single_command_needs_no_row_that_names_it() -> None:
-    assert [row.cells[0].text for row in words.iteration_rows(rows()[:1])] == ["cu"]
+def test_without_a_budget_there_is_no_column_for_it() -> None:
+    none = rows_of([replace(iteration(Path("/v"), 9, EditClass.RUST, 3.0), nvcc_calls=None)])
+    assert "budget" not in [column.title for column in words.iteration_columns(none, 120)]
+    heading, row = words.iteration_rows(none)
+    assert heading.cells[0].text == "build in v"
+    assert len(row.cells) == len(words.iteration_columns(none, 120))
 
 
 # Lines of a watch

@@ -184,11 +184,26 @@ async def test_what_an_edit_cost_is_shown_once_it_is_kept(native: Stage) -> None
     keep_iteration(native.paths, edited("20251229-100000-000-0001", T0))
     async with native.app().run_test(size=(200, 60)) as pilot:
         screen = await opened(pilot)
-        assert [row.cells[1].text for row in screen.table("iterations").rows] == ["1"]
+        assert [row.cells[0].text for row in screen.table("iterations").rows] == ["build in w", "cu"]
+        assert screen.table("iterations").rows[1].cells[1].text == "1"
         keep_iteration(native.paths, edited("20251229-100010-000-0002", T0 + 10))
         native.now += 10
         await settled(pilot)
-        assert [row.cells[1].text for row in screen.table("iterations").rows] == ["2"]
+        assert screen.table("iterations").rows[1].cells[1].text == "2"
+
+
+async def test_commands_with_long_names_can_be_read_above_their_iterations_at_80_columns(native: Stage) -> None:
+    command, checkout = "build --release -p engine-kernels --features cuda", "/home/ada/src/orchard"
+    for number, name in enumerate((checkout, checkout + "-2")):
+        one = Iteration(f"20251229-10000{number}-000-0001", T0 + number, name, command, EditClass.CU, "done", 3.0)
+        keep_iteration(native.paths, one)
+    async with native.app().run_test(size=(80, 24)) as pilot:
+        await opened(pilot)
+        await pilot.press("i")
+        await settled(pilot)
+        shown = text_of(pilot)
+        assert f"{command} in orchard-2" in shown
+        assert f"{command} in orchard " in shown
 
 
 async def test_the_branch_point_is_compared_with_on_request(native: Stage, tmp_path: Any) -> None:

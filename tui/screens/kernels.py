@@ -244,7 +244,7 @@ class KernelsScreen(DeckScreen[None]):
         self._iterations = rows
         table = self.table("iterations")
         width = table.size.width or self.size.width
-        table.set_columns(iteration_rows.iteration_columns(width))
+        table.set_columns(iteration_rows.iteration_columns(rows, width))
         table.show(iteration_rows.iteration_rows(rows, width=width))
 
     def on_resize(self, event: events.Resize) -> None:

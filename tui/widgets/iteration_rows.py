@@ -8,33 +8,44 @@ from tui import format as f
 from tui.phases import phase_words
 from tui.widgets.table_view import Cell, Column, Row
 
-_NARROW_BELOW = 60
+_WIDE_FROM = 72
+"""Cells below which there is no room to say where the time goes: only what made it slower."""
 _COLUMNS = (
     Column("edit", 9), Column("n", 4, is_right=True), Column("median", 7, is_right=True),
     Column("last", 7, is_right=True), Column("trend", 7, is_right=True), Column("budget", 9, is_right=True),
     Column("where the time goes", 0),
 )  # fmt: skip
+_BUDGET = 5
 _COLUMNS_NARROW = (*_COLUMNS[:5], Column("", 0))
 HEADING = tuple(column.title for column in _COLUMNS)
 EMPTY = "No build after an edit is known yet: build, change a file, build again; or `cargo deck watch`."
 
 
-def iteration_columns(width: int) -> tuple[Column, ...]:
-    """For a table of so many cells."""
-    return _COLUMNS_NARROW if width < _NARROW_BELOW else _COLUMNS
+def iteration_columns(rows: Sequence[ClassRow], width: int) -> tuple[Column, ...]:
+    """For a table of so many cells; budgets only where there is one."""
+    if width < _WIDE_FROM:
+        return _COLUMNS_NARROW
+    return tuple(column for at, column in enumerate(_COLUMNS) if at != _BUDGET or _has_budget(rows))
+
+
+def _has_budget(rows: Sequence[ClassRow]) -> bool:
+    return any(row.budget is not None for row in rows)
 
 
 def iteration_rows(rows: Sequence[ClassRow], *, width: int = 120) -> list[Row]:
-    """A row a class of edits; where there are several commands, each is named by a row above its own."""
-    commands = {(row.checkout, row.command) for row in rows}
+    """A row a class of edits, below a row with the command and the folder."""
     found: list[Row] = []
     named: tuple[str, str] | None = None
+    is_narrow, has_budget = width < _WIDE_FROM, _has_budget(rows)
     for row in rows:
-        if len(commands) > 1 and (row.checkout, row.command) != named:
+        key = f"{row.checkout}\n{row.command}"
+        if (row.checkout, row.command) != named:
             named = (row.checkout, row.command)
-            head = Row(f"{row.checkout}\n{row.command}", (Cell(command_words(row), "title"),))
-            found.append(Row(head.key, (*head.cells, *(Cell("") for _ in iteration_columns(width)[1:]))))
-        found.append(Row(f"{row.checkout}\n{row.command}\n{row.kind}", cells_of(row, is_narrow=width < _NARROW_BELOW)))
+            found.append(Row(key, (Cell(command_words(row), "title"),), is_heading=True))
+        cells = cells_of(row, is_narrow=is_narrow)
+        if not is_narrow and not has_budget:
+            cells = (*cells[:_BUDGET], *cells[_BUDGET + 1 :])
+        found.append(Row(f"{key}\n{row.kind}", cells))
     return found
 
 

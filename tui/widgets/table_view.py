@@ -49,6 +49,8 @@ class Row(NamedTuple):
     key: str
     """Names it, also when it moves."""
     cells: tuple[Cell, ...]
+    is_heading: bool = False
+    """Its first cell is all of it, as wide as the table."""
 
 
 class TableView(PaintedScroll):
@@ -257,7 +259,8 @@ class TableView(PaintedScroll):
         row, is_chosen = self._rows[index], index == self._index
         drawn = self._drawn.get(index)
         if drawn is None or drawn[0] is not row or drawn[1] != is_chosen:
-            drawn = self._drawn[index] = row, is_chosen, self._line(row.cells, layout, is_chosen=is_chosen)
+            draw = self._heading if row.is_heading else self._line
+            drawn = self._drawn[index] = row, is_chosen, draw(row.cells, layout, is_chosen=is_chosen)
         return drawn[2]
 
     def _words_instead(self, index: int) -> Strip:
@@ -267,11 +270,22 @@ class TableView(PaintedScroll):
             return self.blank()
         return Strip([self.segment(" " * _GUTTER + lines[index], "dim")]).adjust_cell_length(self.size.width, self.base)
 
+    def _heading(self, cells: tuple[Cell, ...], layout: object, *, is_chosen: bool) -> Strip:
+        """A row whose first cell is as wide as the table."""
+        look, styles = self.look, self.look.styles(is_chosen)
+        text = f.cut_name(safe(cells[0].text), max(1, self.scrollable_content_region.width - _GUTTER))
+        segments = [self._sign(is_chosen=is_chosen), Segment(look.drawable(text), styles[cells[0].role])]
+        return Strip(segments).adjust_cell_length(self.size.width, styles["text"])
+
+    def _sign(self, *, is_chosen: bool) -> Segment:
+        """What stands before a row."""
+        sign = self.look.glyphs.here if is_chosen else " "
+        return Segment(sign.ljust(_GUTTER), self.look.styles(is_chosen)["lit" if self.has_focus else "dim"])
+
     def _line(self, cells: tuple[Cell, ...], layout: Iterable[tuple[int, int]], *, is_chosen: bool) -> Strip:
         look = self.look
         styles = look.styles(is_chosen)
-        sign = look.glyphs.here if is_chosen else " "
-        segments = [Segment(sign.ljust(_GUTTER), styles["lit" if self.has_focus else "dim"])]
+        segments = [self._sign(is_chosen=is_chosen)]
         for at, width in layout:
             column, cell = self._columns[at], cells[at] if at < len(cells) else Cell("")
             segments.append(Segment(look.drawable(_fitted(safe(cell.text), column, width)), styles[cell.role]))
