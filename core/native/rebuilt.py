@@ -2,8 +2,9 @@
 
 from typing import Literal, NamedTuple
 
-Kind = Literal["crate", "script", "output", "call", "file"]
-"""A package's crates; a build script; what ninja or a compiler made; a call of nvcc; a file that changed in vain."""
+Kind = Literal["crate", "script", "output", "call", "file", "input"]
+"""A package's crates; a build script; what ninja or a compiler made; a call of nvcc; a file that changed in vain;
+inputs of a package's build script that nothing declares."""
 By = Literal["cargo", "times", "ninja", "nvcc", "declared", ""]
 """Who says so; empty: nobody."""
 

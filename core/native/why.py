@@ -16,7 +16,7 @@ from core.native.ninja_deps import read_ninja_deps
 from core.native.ninja_explain import read_explained, reasons_of
 from core.native.ninja_log import read_ninja_log
 from core.native.nvcc_calls import NvccCall
-from core.native.rebuilt import Why
+from core.native.rebuilt import By, Why
 from core.native.stale import Case, tail_of, times, uncovered
 from core.native.units import Unit
 from core.plan.small_file import read_head, read_small
@@ -48,6 +48,8 @@ class Facts(NamedTuple):
     """Build trees of ninja's beside those of build scripts."""
     changed: Mapping[str, int] = {}
     """Files of packages that were changed since the build before, with their mtimes."""
+    first: Mapping[tuple[str, str], str] = {}
+    """What was built for the first time: why it was not there, by package, and `crate` or `script`."""
 
     def is_of_it(self, at_ns: int) -> bool:
         """It happened in this run."""
@@ -63,7 +65,7 @@ def explain(facts: Facts) -> tuple[Why, ...]:
     scripts = {case.script.unit: case for case in facts.cases if facts.is_of_it(case.script.began_ns)}
     found = [
         *_crates(facts, tuple(scripts.values())), *_scripts(facts, scripts.values()), *_calls(facts),
-        *_ninja(facts), *_missed(facts), *_idle(facts),
+        *_ninja(facts), *_missed(facts), *_idle(facts), *_unwatched(facts),
     ]  # fmt: skip
     return tuple(dict.fromkeys(found))
 
@@ -81,7 +83,8 @@ def _crates(facts: Facts, scripts: Sequence[Case]) -> Iterator[Why]:
     for package in dict.fromkeys(facts.compiled):
         if package not in told:
             units = [unit for unit in by_fingerprint.values() if unit.package == package]
-            reason = _by_sources(facts, units) or _by_script(package, ran) or _by_needs(units, by_fingerprint)
+            first = facts.first.get((package, "crate"), "")
+            reason = _by_sources(facts, units) or first or _by_script(package, ran) or _by_needs(units, by_fingerprint)
             yield Why(package, "crate", True, reason, "times" if reason else "", package)
 
 
@@ -111,8 +114,10 @@ def _scripts(facts: Facts, ran: Iterable[Case]) -> Iterator[Why]:
     """Those that ran in this run."""
     for case in ran:
         package = case.script.package
-        declared = _by_declared(facts, case)
-        yield Why(f"{package} (build script)", "script", True, declared, "declared" if declared else "", package)
+        first = facts.first.get((package, "script"), "")
+        reason = first or _by_declared(facts, case)
+        by: By = "" if not reason else "times" if first else "declared"
+        yield Why(f"{package} (build script)", "script", True, reason, by, package)
 
 
 def _by_declared(facts: Facts, case: Case) -> str:
@@ -234,3 +239,21 @@ def _idle(facts: Facts) -> Iterator[Why]:
     ]  # fmt: skip
     for path in sorted(idle)[:MAX_FILES]:
         yield Why(path, "file", False, "changed since the build before; no unit that was built reads it", "times")
+
+
+def _unwatched(facts: Facts) -> Iterator[Why]:
+    """Inputs of build scripts whose change would make none of them run."""
+    for case in facts.cases:
+        left = sorted(uncovered(case))
+        if left:
+            package, names = case.script.package, ", ".join(map(tail_of, left[:3]))
+            count = f"{len(left)} input{'' if len(left) == 1 else 's'} that no rerun-if-changed covers"
+            more = f" and {len(left) - 3} more" if len(left) > 3 else ""
+            yield Why(
+                f"{package} (inputs)",
+                "input",
+                False,
+                f"{count}: {names}{more}; see `cargo deck stale`",
+                "declared",
+                package,
+            )

@@ -9,6 +9,8 @@ from core.facts import read_exit
 from core.journal import JournalTail
 from core.native.build_tree import trees_of
 from core.native.doctor import Place, cases_of
+from core.native.fingerprint import unit_places
+from core.native.first_built import built_units, first_words
 from core.native.nvcc_calls import calls_of_run, runs_in
 from core.native.rebuilt import Why
 from core.native.tree_files import source_files
@@ -80,6 +82,7 @@ def _with_dir(paths: Paths, started: e.RunStarted, facts: Facts, env: Mapping[st
     cases = tuple(cases_of(paths, place))
     ran = [case for case in cases if facts.is_of_it(case.script.began_ns)]
     before = _before(paths, place, started.run)
+    units = built_units(unit_places(build_dir))
     roots = {case.script.root for case in cases} | {place.workspace}
     return facts._replace(
         before_ns=before,
@@ -87,6 +90,7 @@ def _with_dir(paths: Paths, started: e.RunStarted, facts: Facts, env: Mapping[st
         cases=cases,
         units=compiled_units(build_dir, place.workspace),
         changed=dict(_changed(roots, before, facts.began_ns)) if before else {},
+        first=first_words(units, facts.is_of_it, facts.began_ns),
     )
 
 

@@ -134,6 +134,29 @@ def test_files_that_changed_and_that_nothing_reads_are_named_last() -> None:
     assert (found.unit, found.kind, found.is_rebuilt) == ("/w/src/unused.rs", "file", False)
 
 
+def test_inputs_that_nothing_declares_are_counted_and_named_whatever_changed(folder: Folder) -> None:
+    output = folder.file("target/out/k.ptx", 1200)
+    source, header = folder.file("k.cu", 900), folder.file("inc/deep/deep.cuh", 900)
+    made = Made(output, source, (source, header), "depfile")
+    found = explain(facts(cases=(folder.case(folder.script("k.cu", at_s=1100), made),)))
+    assert found == (
+        Why(
+            "app (inputs)", "input", False,
+            "1 input that no rerun-if-changed covers: …/deep/deep.cuh; see `cargo deck stale`", "declared", "app",
+        ),
+    )  # fmt: skip
+    assert explain(facts(cases=(folder.case(folder.script("k.cu", "inc", at_s=1100), made),))) == ()
+
+
+def test_what_was_built_for_the_first_time_says_so_instead_of_nothing(folder: Folder) -> None:
+    first = {("app", "crate"): "first build in this target dir", ("app", "script"): "first build in this target dir"}
+    ran = folder.case(folder.script("k.cu", at_s=2001))
+    found = {one.kind: (one.reason, one.by) for one in explain(facts(compiled=("app",), cases=(ran,), first=first))}
+    assert found == {
+        "crate": ("first build in this target dir", "times"), "script": ("first build in this target dir", "times"),
+    }  # fmt: skip
+
+
 def test_ninjas_words_and_its_log_are_read_where_a_script_ran_it(folder: Folder) -> None:
     script = folder.script("k.cu", at_s=2001)
     tree = folder.folder / "target/out/build"

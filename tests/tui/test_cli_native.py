@@ -200,6 +200,13 @@ def test_reasons_are_told_by_kind_and_foreign_text_is_made_harmless() -> None:
     assert list(why_lines([], "run", ""))[-1] == "Nothing was rebuilt, and nothing changed."
 
 
+def test_crates_with_one_reason_in_common_are_one_line() -> None:
+    new = "first build in this target dir"
+    many = [Why(f"crate-{number}", "crate", True, new, "times") for number in range(9)]
+    shown = list(why_lines([*many, Why("app", "crate", True, "x has changed", "cargo")], "run", "build"))
+    assert shown[2:] == ["Crates", f"  crate-0, crate-1, crate-2 and 6 more: {new}", "  app: x has changed"]
+
+
 def test_styles_are_all_named_differently() -> None:
     assert isinstance(STYLES["file"], Style)
     assert len(STYLES) == len(DECLARATIONS) + len(RIGHT) + len(SKIPPING)

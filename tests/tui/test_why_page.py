@@ -51,6 +51,15 @@ def test_units_have_their_reason_and_what_was_left_old_stands_out() -> None:
     assert summary.endswith("cargo gave 1 reason · 1 left old")
 
 
+def test_inputs_that_nothing_watches_are_counted_above_and_stand_out() -> None:
+    left = Why("app (inputs)", "input", False, "2 inputs that no rerun-if-changed covers: a; see …", "declared", "app")
+    shown = scene((*WHYS, left))
+    row = rows(shown)["app (inputs)"]
+    assert (row.cells[1].role, row.cells[1].text[:8]) == ("waiting", "2 inputs")
+    summary = "".join(part.text for part in why.content(shown).summary)
+    assert summary.endswith("1 left old · 1 package with inputs that nothing watches")
+
+
 def test_a_row_in_full_says_the_whole_path_and_who_says_so() -> None:
     shown = scene(WHYS)
     assert detail(shown, "b.ptx")[0] == "/o/b.ptx"

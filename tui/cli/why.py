@@ -20,10 +20,12 @@ from tui.pages.why import named, said
 
 _TITLES = (
     ("crate", "Crates"), ("script", "Build scripts"), ("output", "Native outputs"), ("call", "Calls of nvcc"),
-    ("file", "Changed in vain"),
+    ("file", "Changed in vain"), ("input", "Not watched"),
 )  # fmt: skip
 
-_UNSAID = "– : nobody said why, and no change is to be seen: it was not there before, most often. Cargo tells with -v."
+_MOST_ALONE = 3
+"""Crates with the same reason that are named."""
+_UNSAID = "– : nobody said why, and no change is to be seen any more. Cargo tells with -v."
 
 
 def main(argv: list[str]) -> int:
@@ -81,13 +83,27 @@ def lines(found: Sequence[Why], run: str, command: str) -> Iterator[str]:
         some = [one for one in found if one.kind == kind]
         if some:
             yield from ("", look.tint("head", title))
-        for one in some:
+        for one in _joined(some):
             text = f"{plain(named(one))}: {plain(said(one))}"
             first, *rest = words.folded(text, width, 2, hang=4)
             yield first if one.is_rebuilt or one.kind == "call" else look.tint("warning", first)
             yield from rest
     if not found:
         yield "Nothing was rebuilt, and nothing changed."
+
+
+def _joined(some: Sequence[Why]) -> Iterator[Why]:
+    """Crates that have one reason in common as one: a first build has hundreds."""
+    by_reason: dict[tuple[str, str], list[Why]] = {}
+    for one in some:
+        shared = one.reason if one.kind in ("crate", "script") and one.by == "times" else ""
+        by_reason.setdefault((shared, "" if shared else one.unit), []).append(one)
+    for (reason, _), same in by_reason.items():
+        if reason and len(same) > _MOST_ALONE:
+            names = f"{', '.join(one.unit for one in same[:_MOST_ALONE])} and {len(same) - _MOST_ALONE} more"
+            yield same[0]._replace(unit=names)
+        else:
+            yield from same
 
 
 def record(one: Why) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Sequence
 
 from core.native.rebuilt import Why
-from tui.format import UNKNOWN
+from tui.format import UNKNOWN, many
 from tui.pages.scene import Content, Scene, words_of
 from tui.widgets.table_view import Cell, Column, Row
 
@@ -23,9 +23,16 @@ def content(scene: Scene) -> Content:
         (f"{scene.run.units_built} compiled", "text"), (f"{scene.run.units_fresh} fresh", "dim"),
         (f"cargo gave {told} reason{'' if told == 1 else 's'}", "dim"),
         *([(f"{left} left old", "waiting")] if left else []),
+        *([(unwatched, "waiting")] if (unwatched := _unwatched(found)) else []),
     ]  # fmt: skip
     nothing = "Nothing was compiled." if scene.run.state.is_over else "Nothing was compiled yet."
     return Content(words_of(parts, scene.glyphs.dot), columns, rows, nothing)
+
+
+def _unwatched(found: Sequence[Why]) -> str:
+    """`inputs of 2 packages not watched: cargo deck stale`; empty: all are."""
+    count = sum(one.kind == "input" for one in found)
+    return f"{many(count, 'package')} with inputs that nothing watches" if count else ""
 
 
 def named(one: Why) -> str:
@@ -35,7 +42,7 @@ def named(one: Why) -> str:
 
 def said(one: Why) -> str:
     """The reason in words, with what was not made again told as such."""
-    if one.is_rebuilt or one.kind in ("call", "file"):
+    if one.is_rebuilt or one.kind in ("call", "file", "input"):
         return one.reason or UNKNOWN
     return f"not rebuilt: {one.reason}" if one.reason else "not rebuilt"
 
@@ -43,7 +50,7 @@ def said(one: Why) -> str:
 def _role(one: Why) -> str:
     if not one.reason or one.kind == "file":
         return "dim"
-    return "waiting" if not one.is_rebuilt and one.kind == "output" else "text"
+    return "waiting" if not one.is_rebuilt and one.kind in ("output", "input") else "text"
 
 
 def _entries(scene: Scene) -> Sequence[Why]:
