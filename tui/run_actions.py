@@ -156,10 +156,15 @@ class RunActions(PersonalApp):
             if not _has_credentials(wanted.command):
                 self.remember(lambda memory: memory.having_started(wanted.cwd, wanted.agent, wanted.command))
 
-        newest = max(self.board.runs.values(), key=lambda run: run.run, default=None)
-        agent = self.names.true_name(newest) if newest is not None else ""
-        suggested = Wanted.after(newest, agent, os.getcwd())
+        folder = os.getcwd()
+        run = self.chosen or self._newest_in(folder)
+        agent = self.names.true_name(run) if run is not None else ""
+        suggested = Wanted.after(run, agent, folder, self.remembered)
         self.push_screen(StartScreen(suggested, self.remembered, self.deck.foresee), start)
+
+    def _newest_in(self, folder: str) -> Run | None:
+        runs = (run for run in self.board.runs.values() if folder in (run.cwd, run.checkout))
+        return max(runs, key=lambda run: run.run, default=None)
 
     def action_stop(self) -> None:
         run = self._live()

@@ -191,6 +191,7 @@ async def test_the_start_dialog_remembers_what_was_started(stage: Stage, tmp_pat
     await start(stage, stage.app(preferences=person(memory)), cwd=tmp_path, agent="me", command="cargo test")
     await start(stage, stage.app(preferences=person(memory)), cwd=tmp_path, agent="you", command="cargo build -p x")
     app = stage.app(preferences=person(memory))
+    stage.board = Board(MappingProxyType({}), stage.now, stage.now)
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("s")
         command = app.screen.query_one("#command", Input)
@@ -205,6 +206,37 @@ async def test_the_start_dialog_remembers_what_was_started(stage: Stage, tmp_pat
         assert command.value == "cargo test"
         await pilot.press("tab")
         assert app.screen.focused is app.screen.query_one("#agent")
+
+
+async def test_the_start_dialog_suggests_the_command_of_the_highlighted_pane_and_recalls_what_was_entered(
+    stage: Stage, tmp_path: Path, memory: str
+) -> None:
+    await start(stage, stage.app(preferences=person(memory)), cwd=tmp_path, agent="me", command="cargo test")
+    first, second = list(stage.board.runs.values())[:2]
+    app = stage.app(preferences=person(memory))
+    async with app.run_test(size=(120, 40)) as pilot:
+        for run in (second, first):
+            await pilot.press(place(stage, run), "s")
+            said = [app.screen.query_one(f"#{name}", Input).value for name in ("command", "agent", "cwd")]
+            typed = f"cargo {run.command}" if run.tool == "cargo" else run.command
+            assert said == [typed, run.agent, run.cwd]
+            await pilot.press("up")
+            assert app.screen.query_one("#command", Input).value == "cargo test"
+            await pilot.press("escape")
+
+
+async def test_without_a_highlighted_pane_the_dialog_suggests_what_was_built_in_this_folder(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = list(stage.board.runs.values())[:2]
+    stage.board = replace(stage.board, runs=MappingProxyType({first.run: replace(first, cwd="/a"), second.run: second}))
+    monkeypatch.setattr("os.getcwd", lambda: "/a")
+    app = stage.app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        monkeypatch.setattr(type(app), "chosen", None)
+        await pilot.press("s")
+        assert app.screen.query_one("#command", Input).value == f"cargo {first.command}"
+        assert app.screen.query_one("#agent", Input).value == first.agent
 
 
 async def test_a_command_with_a_credential_is_started_but_not_remembered(

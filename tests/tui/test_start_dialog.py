@@ -1,6 +1,7 @@
 """The start dialog: a mode, and what would be changed before anything starts."""
 
 import os
+import re
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -241,6 +242,19 @@ async def test_a_dashboard_that_cannot_know_says_nothing(stage: Stage, tmp_path:
         await app.push_screen(dialog(tmp_path, None))
         assert not (await at_rest(pilot)).count("chang")
         assert not app.screen.query_one("#preview").display
+
+
+async def test_a_folder_that_is_too_long_is_cut_with_a_sign_while_nobody_is_in_its_field(stage: Stage) -> None:
+    path = Path("/home/ada/" + "deep/" * 30 + "engine")
+    app = stage.app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await app.push_screen(dialog(path, None, command="cargo build " + "-p x " * 40))
+        shown = await at_rest(pilot)
+        (line,) = (line for line in shown.split("\n") if "folder" in line)
+        assert re.search(r" …(eep|ep|p|/|deep)/(deep/)+engine ", line)
+        await pilot.press("shift+tab", "shift+tab")
+        (line,) = (line for line in text_of(pilot).split("\n") if "command" in line)
+        assert re.search(r" cargo build -p x .*… ", line)
 
 
 # In words

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar
 
+from rich.segment import Segment
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
+from textual.strip import Strip
 from textual.suggester import SuggestFromList
 from textual.timer import Timer
 from textual.widgets import Button, Input, Label, Static
@@ -18,6 +20,7 @@ from textual.widgets import Button, Input, Label, Static
 from core.errors import UsageError
 from core.plan.modes import BUILT_IN, NONE
 from core.state import Run
+from tui import format as f
 from tui.bindings import START, bindings
 from tui.remembered import Remembered
 from tui.screens.dialog import Dialog
@@ -47,12 +50,12 @@ class Wanted:
     """Empty: as files and variables say."""
 
     @staticmethod
-    def after(newest: Run | None, agent: str, cwd: str) -> "Wanted":
-        """What the dialog suggests to who never used it: the newest build again."""
-        if newest is None:
-            return Wanted(cwd, os.path.basename(cwd) or "me", "cargo build")
-        command = newest.command if newest.tool != "cargo" else f"cargo {newest.command}"
-        return Wanted(newest.cwd, agent, command)
+    def after(run: Run | None, agent: str, cwd: str, memory: Remembered) -> "Wanted":
+        """What the dialog suggests: that run's command again; without one what was entered last, else a build here."""
+        if run is None:
+            folder, command = (*memory.folders, cwd)[0], (*memory.commands, "cargo build")[0]
+            return Wanted(folder, (*memory.agents, os.path.basename(cwd) or "me")[0], command)
+        return Wanted(run.cwd, agent, run.command if run.tool != "cargo" else f"cargo {run.command}")
 
     def message(self, env: Mapping[str, str] | None = None) -> dict[str, Any]:
         """The request for the engine. `env`: of the build; None: the engine's own."""
@@ -107,12 +110,12 @@ class StartScreen(Dialog[Wanted | None]):
         """`foresee`: tells what would be changed; None: nobody does. `wait_s`: from a key until it is asked."""
         super().__init__()
         self._before = {
-            "command": _with(memory.commands, suggested.command),
-            "agent": _with(memory.agents, suggested.agent),
-            "cwd": _with(memory.folders, suggested.cwd),
+            "command": _with(suggested.command, memory.commands),
+            "agent": _with(suggested.agent, memory.agents),
+            "cwd": _with(suggested.cwd, memory.folders),
             "mode": ("", *BUILT_IN, NONE),
         }
-        """What can be recalled, by field: what was entered before, newest first, what is suggested among it; modes."""
+        """What can be recalled, by field: what is suggested, then what was entered before, newest first; modes."""
         self._foresee = foresee
         self._wait_s = wait_s
         self._timer: Timer | None = None
@@ -131,7 +134,7 @@ class StartScreen(Dialog[Wanted | None]):
                     yield Label(label)
                     suggester = SuggestFromList(before, case_sensitive=True)
                     hint = _AS_SAID if name == "mode" else ""
-                    yield Input(before[0], id=name, compact=True, suggester=suggester, placeholder=hint)
+                    yield Field(before[0], id=name, compact=True, suggester=suggester, placeholder=hint)
             preview = Static("", id="preview", markup=False)
             preview.display = self._foresee is not None
             yield preview
@@ -254,6 +257,18 @@ class StartScreen(Dialog[Wanted | None]):
         self.query_one("#complaint", Static).update(why)
 
 
-def _with(entries: tuple[str, ...], suggested: str) -> tuple[str, ...]:
-    """The entries and what is suggested, as they can be shown: a field draws its text as it is."""
-    return tuple(dict.fromkeys(safe(entry) for entry in (*entries, suggested)))
+class Field(Input):
+    """An input that says `…` where nobody is in it and its text is longer: of a folder the end is seen."""
+
+    def render_line(self, y: int) -> Strip:
+        room = self.scrollable_content_region.width
+        if y != 0 or self.has_focus or f.cell_len(self.value) <= room:
+            return super().render_line(y)
+        text = f.cut_path(self.value, room) if self.id == "cwd" else f.cut_name(self.value, room)
+        is_ascii = isinstance(self.screen, StartScreen) and self.screen.deck.glyphs.is_ascii
+        return Strip([Segment(f.ascii_only(text) if is_ascii else text, self.rich_style)]).extend_cell_length(room + 1)
+
+
+def _with(suggested: str, entries: tuple[str, ...]) -> tuple[str, ...]:
+    """What is suggested and the entries, as they can be shown: a field draws its text as it is."""
+    return tuple(dict.fromkeys(safe(entry) for entry in (suggested, *entries)))
