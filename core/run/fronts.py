@@ -1,33 +1,23 @@
 """Fronts: small programs that stand before a tool in PATH and note what lives too briefly to be sampled.
 
-Rust files in `core/fronts`, built once by the machine's own rustc and kept by their content: `front.rs` in a second,
-and where there is an nvcc `front_nvcc.rs`, the same with all about nvcc, in ten. The folders that go into PATH keep
-their names for ever: CMake writes the path of a compiler into its cache.
+`front_build` compiles them once and keeps them by their content: `front.rs`, and where there is an nvcc
+`front_nvcc.rs`, the same with all about nvcc. The folders that go into PATH keep their names for ever: CMake writes the
+path of a compiler into its cache.
 """
 
-import errno
-import fcntl
 import os
-import re
-import signal
-import time
-import zlib
 from typing import NamedTuple
 
-from core.clock import monotonic, wall_clock
 from core.errors import StateError
 from core.paths import Paths
 from core.plan.small_file import read_head
-from core.run import nvcc_front
+from core.run import front_build, nvcc_front
 from core.run.path_watchers import has_outputs, watches, watches_path
 
 VARIABLE = "DECK_FRONTS"
 """Folder in which fronts leave their notes."""
 NO_LINKS = "no-links"
 """A file among the notes of a run: no front stands before `cc` in it."""
-BUILD_LIMIT_S = 60.0
-RETRY_AFTER_S = 600.0
-"""Where the front could not be built, it is tried again after this: it takes a second, and no cache does without it."""
 CACHES = ("sccache", "ccache", "zccache", "kache", "cachepot", "buildcache")
 """They hash the compiler that they find in PATH, so each gets a front that hides `cc`'s from it."""
 _WRITES_COMPILER_PATHS = (b'name = "cmake"\n', b'name = "autotools"\n', b'name = "meson"\n')
@@ -38,13 +28,6 @@ _MEMBERS = ("crates", "packages", "libs", "members", "components")
 _MAX_MEMBERS = 300
 _MAX_SCRIPT_BYTES = 1 << 18
 _MAX_LOCK_BYTES = 1 << 26
-_SAID = b"cargo-deck: compiles what stands before nvcc, once on this machine: some ten seconds\n"
-"""On a terminal; elsewhere output is as cargo's."""
-_NEEDED_BYTES = 4 << 20
-"""What rustc needs for it, its own files beside it included."""
-_SOURCES = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "fronts")
-_SMALL, _LARGE = "front.rs", "front_nvcc.rs"
-_ARGUMENTS = ("--edition=2021", "-Copt-level=s", "-Cpanic=abort", "-Cstrip=symbols", "-Ccodegen-units=8")
 
 
 def folder(paths: Paths) -> str:
@@ -235,105 +218,6 @@ def _is_made(paths: Paths, env: dict[str, str], *, with_nvcc: bool = False) -> b
 
 
 def _make(paths: Paths, env: dict[str, str], *, with_nvcc: bool = False) -> bool:
-    """The fronts are there: found, or built now, once a machine and version. Raises OSError where there is no place
-    for them."""
-    root, there = _LARGE if with_nvcc else _SMALL, _link_of(paths)
-    try:
-        key = _key(root)
-        if there == f"../{key}/front" or (there and not with_nvcc and there == f"../{_key(_LARGE)}/front"):
-            return True
-    except OSError:
-        return False
-    os.makedirs(f"{folder(paths)}/{key}", 0o700, exist_ok=True)
-    with open(f"{folder(paths)}/{key}/lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        return _build(paths, key, root, env)
-
-
-def _key(root: str) -> str:
-    """Of what it and its modules contain. Raises OSError where one cannot be read."""
-    source = _read_source(root)
-    check, size = zlib.crc32(source), len(source)
-    for name in re.findall(rb"^mod (\w+);$", source, re.MULTILINE):
-        source = _read_source(name.decode() + ".rs")
-        check, size = zlib.crc32(source, check), size + len(source)
-    return f"{check:08x}{size:06x}"
-
-
-def _read_source(name: str) -> bytes:
-    with open(f"{_SOURCES}/{name}", "rb") as file:
-        return file.read()
-
-
-def _link_of(paths: Paths) -> str:
-    try:
-        return os.readlink(folder(paths) + "/cc/cc")
-    except OSError:
-        return ""
-
-
-def _build(paths: Paths, key: str, root: str, env: dict[str, str]) -> bool:
-    place = f"{folder(paths)}/{key}"
-    is_there = os.access(place + "/front", os.X_OK)
-    if not is_there and (_failed_lately(place + "/failed") or not _compile(place, root, env)):
-        return False
-    for name in ("cc", *CACHES, "launch"):
-        os.makedirs(f"{folder(paths)}/{name}", 0o700, exist_ok=True)
-        fresh = f"{folder(paths)}/{name}/.{os.getpid()}"
-        os.symlink(f"../{key}/front", fresh)
-        os.replace(fresh, f"{folder(paths)}/{name}/{name}")
-    return True
-
-
-def _failed_lately(mark: str) -> bool:
-    try:
-        return os.stat(mark).st_mtime > wall_clock() - RETRY_AFTER_S
-    except OSError:
-        return False
-
-
-def _compile(place: str, root: str, env: dict[str, str]) -> bool:
-    """Build the front; what it printed stays in `log`."""
-    part = f"{place}/front.{os.getpid()}"
-    words = ("rustc", *_ARGUMENTS, "-o", part, f"{_SOURCES}/{root}")
-    clean = {name: value for name, value in env.items() if not name.startswith(("RUSTC", "RUSTFLAGS", "CARGO_"))}
-    if root == _LARGE and os.isatty(2):
-        os.write(2, _SAID)
-    pid = os.fork()
-    if pid == 0:
-        _execute(words, place, {**clean, "PATH": without_fronts(env.get("PATH", ""))})
-    if not _ends_well(pid) or not os.access(part, os.X_OK):
-        disk = os.statvfs(place)
-        if disk.f_bavail * disk.f_frsize < _NEEDED_BYTES:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), place)
-        with open(place + "/failed", "w"):
-            return False
-    os.replace(part, place + "/front")
-    return True
-
-
-def _execute(words: tuple[str, ...], place: str, env: dict[str, str]) -> None:
-    try:
-        os.setsid()
-        log = os.open(place + "/log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        os.dup2(os.open("/dev/null", os.O_RDONLY), 0)
-        os.dup2(log, 1)
-        os.dup2(log, 2)
-        os.chdir("/")
-        os.execvpe(words[0], words, env)
-    finally:
-        os._exit(127)
-
-
-def _ends_well(pid: int) -> bool:
-    deadline = monotonic() + BUILD_LIMIT_S
-    done, status = 0, 0
-    try:
-        while not done and monotonic() < deadline:
-            time.sleep(0.01)
-            done, status = os.waitpid(pid, os.WNOHANG)
-        return done == pid and status == 0
-    finally:
-        if not done:  # too long, or somebody interrupts us
-            os.killpg(pid, signal.SIGKILL)
-            os.waitpid(pid, 0)
+    """They are there: found, or built now. Raises OSError where there is no place for them."""
+    plain = {**env, "PATH": without_fronts(env.get("PATH", ""))}
+    return front_build.make(folder(paths), ("cc", *CACHES, "launch"), plain, with_nvcc=with_nvcc)
