@@ -38,6 +38,11 @@ def resolve_run(paths: Paths, word: str) -> str:
     raise UsageError(_several(paths, word, starts) if starts else _none(word, agents))
 
 
+def runs_of(paths: Paths, agent: str) -> list[str]:
+    """All runs of an agent that are on disk, oldest first."""
+    return [run for run in run_ids(paths) if _agent(paths, run) == agent]
+
+
 def _agent(paths: Paths, run: str) -> str:
     record = read_record(paths, run)
     return record.started.agent if record is not None else "?"

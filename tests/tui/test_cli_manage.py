@@ -118,6 +118,31 @@ def test_forget_removes_what_is_over_and_refuses_what_lives(paths: Paths, capsys
     assert os.listdir(paths.open) == [live]
 
 
+def test_forget_removes_an_agents_newest_run_and_says_what_stays_or_all_that_are_over(
+    paths: Paths, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs = [start_python(paths, "pass", agent=agent) for agent in ("ada", "ada", "ada", "bob")]
+    for run in runs:
+        exit_of(paths, run)
+    live = start_python(paths, SLEEP, agent="ada")
+    assert main(["forget", runs[0]]) == 0
+    assert capsys.readouterr().out == f"{runs[0]}  forgotten\n"
+    assert main(["forget", "bob"]) == 0
+    assert capsys.readouterr().out == f"{runs[3]}  forgotten\n"
+    assert main(["stop", live, "--kill"]) == 0
+    capsys.readouterr()
+    assert main(["forget", "ada"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        f"{live}  forgotten", "ada has 2 other runs, which stay: cargo deck forget --all ada removes what is over",
+    ]  # fmt: skip
+    live = start_python(paths, SLEEP, agent="ada")
+    assert main(["forget", "--all", "ada"]) == 0
+    assert capsys.readouterr().out.splitlines() == [f"{run}  forgotten" for run in runs[1:3]]
+    assert os.listdir(paths.runs) == [live]
+    assert main(["forget", "--all", live]) == 2
+    assert "--all goes with names of agents" in capsys.readouterr().err
+
+
 def test_sweep_says_what_goes_and_then_does_it(paths: Paths, capsys: pytest.CaptureFixture[str]) -> None:
     run = start_python(paths, "pass", agent="a")
     exit_of(paths, run)

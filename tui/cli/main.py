@@ -44,7 +44,7 @@ look at them
 act on them (RUN: an id, the beginning of one, or an agent's name)
   cargo deck stop RUN… [--kill]         all of its processes, nothing else
   cargo deck restart RUN
-  cargo deck forget RUN… | sweep        remove what is over
+  cargo deck forget RUN… | sweep        remove what is over; of an agent its newest run, with --all each
   cargo deck clean [cargo's words]      what a clean would lose, and the smallest one that helps
 
   cargo deck record RUN… -o FILE | replay FILE [--speed N]

@@ -11,7 +11,7 @@ from core.paths import Paths
 from core.retention import Limits, plan_sweep, remove, remove_run, scan
 from core.run import proctree
 from core.run.stop import find_holder, is_live, stop_run
-from core.runs import resolve_run
+from core.runs import resolve_run, runs_of
 from tui import format as f
 from tui.cli import common
 
@@ -108,11 +108,17 @@ def _restart(argv: list[str]) -> int:
 
 
 def _forget(argv: list[str]) -> int:
-    parser = common.make_parser("forget", "Removes runs that are over, with their logs.")
+    parser = common.make_parser(
+        "forget", "Removes runs that are over, with their logs. Of an agent that is named it is the newest run alone."
+    )
     parser.add_argument("runs", nargs="+", metavar="RUN")
+    parser.add_argument("--all", action="store_true", help="of each agent that is named, every run that is over")
     given = parser.parse_args(argv)
     paths = common.user_paths()
-    runs = list(dict.fromkeys(resolve_run(paths, word) for word in given.runs))
+    if given.all:
+        runs = [run for agent in dict.fromkeys(given.runs) for run in _over(paths, agent)]
+    else:
+        runs = list(dict.fromkeys(resolve_run(paths, word) for word in given.runs))
     for run in runs:
         if is_live(paths, run):
             raise UsageError(f"run {run} is not over yet: stop it first, with `cargo deck stop {run}`")
@@ -122,7 +128,30 @@ def _forget(argv: list[str]) -> int:
             common.print_text(f"{run}  forgotten")
     if given.json:
         common.print_json("forget", runs=runs)
+    elif not given.all:
+        _tell_others(paths, given.runs)
     return 0
+
+
+def _over(paths: Paths, agent: str) -> list[str]:
+    """Runs of an agent that are over.
+
+    Raises:
+        UsageError: no agent is called so.
+    """
+    found = runs_of(paths, agent)
+    if not found:
+        raise UsageError(f"no agent is called {agent[:80]!r}: --all goes with names of agents")
+    return [run for run in found if not is_live(paths, run)]
+
+
+def _tell_others(paths: Paths, words: list[str]) -> None:
+    """That an agent that was named has other runs, which stay."""
+    for agent in dict.fromkeys(words):
+        if others := runs_of(paths, agent):
+            count = f.many(len(others), "other run")
+            common.print_text(f"{agent} has {count}, which stay{'s' * (len(others) == 1)}: "
+                              f"cargo deck forget --all {agent} removes what is over")  # fmt: skip
 
 
 def _remove_run(paths: Paths, run: str) -> None:
