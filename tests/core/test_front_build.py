@@ -64,18 +64,17 @@ def in_child(folder: Path, env: dict[str, str]) -> int:
 
 def test_two_builds_at_once_compile_it_once(tmp_path: Path, env: dict[str, str]) -> None:
     os.mkfifo(tmp_path / "wait")
-    first = in_child(tmp_path, env)
-    with open(tmp_path / "wait", "w"):  # its rustc runs
+    children = [in_child(tmp_path, env) for _ in range(2)]
+    with open(tmp_path / "wait", "w"):  # the rustc of one runs
         (tmp_path / "wait").unlink()
-        second = in_child(tmp_path, env)
-        while not any(os.path.realpath(f"/proc/{second}/fd/{fd}").endswith("/lock") for fd in fds(second)):
+        while not all(has_lock_open(pid) for pid in children):
             pass
-    assert [os.waitpid(pid, 0)[1] for pid in (first, second)] == [0, 0]
+    assert [os.waitpid(pid, 0)[1] for pid in children] == [0, 0]
     assert len(calls(tmp_path)) == 2
 
 
-def fds(pid: int) -> list[str]:
-    return os.listdir(f"/proc/{pid}/fd")
+def has_lock_open(pid: int) -> bool:
+    return any(os.path.realpath(f"/proc/{pid}/fd/{fd}").endswith("/lock") for fd in os.listdir(f"/proc/{pid}/fd"))
 
 
 def test_an_interruption_leaves_no_compiler_and_no_part_of_a_front(tmp_path: Path, env: dict[str, str]) -> None:
