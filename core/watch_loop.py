@@ -177,10 +177,11 @@ class Watch:
         now, step, saved_at, edit = self._world.now(), self._state.step, self._state.began_for, self._edit
         is_cancelled = self._state.phase == "stopping"
         self._run = ""
-        following = self._state.ended(now, is_good=ended.is_good)
+        measured = self._world.measure(ended.run)  # before the next build writes over its traces
+        is_built = measured.is_built if measured is not None else None
+        following = self._state.ended(now, is_good=ended.is_good, is_built=is_built)
         if not is_cancelled:
             self.last = ended
-        measured = self._world.measure(ended.run)  # before the next build writes over its traces
         if not self._is_last:
             self._do(following)
         since = max(0.0, now - saved_at) if edit.changed and saved_at is not None else None

@@ -45,7 +45,9 @@ class Watching:
     pending: dict[str, None] = field(default_factory=dict)
     """Changed since the build that was started last."""
     building: dict[str, None] = field(default_factory=dict)
-    """What the build that runs was started for."""
+    """What the build that runs was started for, and what those before it that failed were."""
+    unbuilt: dict[str, None] = field(default_factory=dict)
+    """What a build that failed was started for."""
     saved_at: float | None = None
     """The first save that no build has taken up; None: there is none."""
     began_for: float | None = None
@@ -112,9 +114,12 @@ class Watching:
         """Until something is due by itself; None: nothing is."""
         return max(0.0, self._due_at - now) if self.phase == "settling" else None
 
-    def ended(self, now: float, *, is_good: bool) -> Do | None:
-        """The step that ran is over; what follows at once."""
+    def ended(self, now: float, *, is_good: bool, is_built: bool | None = None) -> Do | None:
+        """The step that ran is over; what follows at once. `is_built`: of a build, where it says more than `is_good`:
+        tests that failed do not mean that nothing was built."""
         was_stopped = self.phase == "stopping"
+        if not self.step:
+            self.unbuilt = {} if (is_good if is_built is None else is_built) and not was_stopped else self.building
         if was_stopped and not self.step:
             self.pending = {**self.building, **self.pending}  # what was cut short was not built
         if self.pending:
@@ -145,6 +150,6 @@ class Watching:
 
     def _start(self) -> Do:
         self._writes = {path: count for path, count in self._writes.items() if path in self.pending}
-        self.building, self.pending = self.pending, {}
+        self.building, self.pending, self.unbuilt = {**self.unbuilt, **self.pending}, {}, {}
         self.phase, self.step, self.began_for, self.saved_at = "running", 0, self.saved_at, None
         return Do("start", 0)

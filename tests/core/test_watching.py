@@ -73,6 +73,18 @@ def test_a_save_while_it_builds_stops_the_build_once_and_starts_another_when_it_
     assert list(state.building) == [A, B], "what was cut short was not built"
 
 
+def test_what_a_build_that_failed_did_not_build_is_built_by_the_next_one() -> None:
+    state = begun()
+    for name, is_good, is_built, built in (
+        (A, False, False, [A]), (B, False, False, [A, B]), (A, True, True, [A, B]), (B, False, True, [B]),
+        (A, True, None, [A]),
+    ):  # fmt: skip
+        state.saved(10.0, [name])
+        assert state.due(20.0) == START
+        assert list(state.building) == built
+        assert state.ended(20.0, is_good=is_good, is_built=is_built) is None
+
+
 def test_of_two_saves_while_a_build_is_being_stopped_the_later_one_is_waited_for_too() -> None:
     state = begun()
     state.saved(10.0, [A])
