@@ -37,10 +37,9 @@ _TOUCHED: dict[Advice, tuple[tuple[EditClass, ...], tuple[str, ...]]] = {
     Advice.JOBS: ((EditClass.HEADER, EditClass.SEVERAL, EditClass.CMAKE, EditClass.CLEAN), (*NVCC_TOOLS, CPP)),
 }
 """Edits that it is for, the first that was recorded counts; and what it can shorten of them."""
-_FIGURES = {
-    Advice.DEBUG: ("debug=line-tables-only + deps-debug=none", ("edit", "link")),
-    Advice.SCCACHE: ("cxx-launcher=sccache", ("clean", "edit")),
-    Advice.LINKER: ("linker={}", ("link",)), Advice.JOBS: ("cmake-parallel=2", ("clean", "edit")),
+_FIGURES: dict[Advice, tuple[str, tuple[str, ...]]] = {
+    Advice.DEBUG: ("debug={}", ("edit", "link")), Advice.LINKER: ("linker={}", ("link",)),
+    Advice.JOBS: ("cmake-parallel=2", ("clean", "edit")),
 }  # fmt: skip
 _LEAST_S = 0.005
 
@@ -73,8 +72,10 @@ def touch_of(advice: Advice, rows: Sequence[ClassRow], cores: int = 1) -> Touch:
     if row is None or row.median_s is None:
         return Touch(kinds[0], None, None, 0, f"not known: {named}")
     spent = {phase.what: phase.median_s for phase in row.phases}
-    if not spent or (advice == Advice.LINKER and LINK not in spent):
+    if not spent:
         return Touch(row.kind, row.median_s, None, row.done, "not known: nobody told where the time went")
+    if advice == Advice.LINKER and LINK not in spent:
+        return Touch(row.kind, row.median_s, None, row.done, "not known: no link was seen")
     if advice == Advice.DEBUG and RUSTC not in spent:
         return Touch(row.kind, row.median_s, None, row.done, "not known: nobody told when rustc ran")
     saved_s = sum(spent.get(phase, 0.0) for phase in phases)
@@ -90,7 +91,7 @@ def _why_nothing(advice: Advice, kind: EditClass) -> str:
         case Advice.SPLIT:
             return "no build script runs on a Rust edit"
         case Advice.LINKER:
-            return f"a {kind} edit links in no time"
+            return f"a {kind} edit takes no time to link"
         case Advice.JOBS:
             return f"no compiler of CMake's was seen on a {kind} edit"
         case Advice.DEBUG | Advice.SCCACHE:
@@ -105,7 +106,7 @@ def elsewhere(advice: Advice, table: Any, value: str = "") -> str:
     Args:
         advice: Which one.
         table: As `core.plan.figures.figures` reads it.
-        value: The linker in question.
+        value: Of the setting in question.
     """
     name, situations = _FIGURES.get(advice, ("", ()))
     settings = table.get("settings") if isinstance(table, dict) else None

@@ -8,7 +8,8 @@ from core.native.closure import HEADER_ENDS, SOURCE_ENDS, Made
 from core.native.edit_class import EditClass
 from core.native.iterations import Iteration
 
-NATIVE, HEADER, RUST = "native", "header", "rust"
+NATIVE, HEADER, RUST, BACK = "native", "header", "rust", "back"
+"""Of `back`: a Rust file is again what was built before, as after a switch of branches and back."""
 _KERNEL_ENDS = (".cu", ".hip")
 _C_ENDS = (".c", ".m")
 _ASM_ENDS = (".s", ".S", ".asm", ".ptx")
@@ -24,8 +25,9 @@ class Edit(NamedTuple):
 def text_for(edit: Edit, number: int) -> str:
     """What is added to a file; another one for each number."""
     end = os.path.splitext(edit.path)[1]
-    if edit.kind == RUST:
-        return f"\n#[doc(hidden)]\n#[used]\npub static CARGO_DECK_ADVICE: u64 = {number};\n"
+    if edit.kind in (RUST, BACK):
+        number = number if edit.kind == RUST else -1
+        return f"\n#[doc(hidden)]\n#[used]\npub static CARGO_DECK_ADVICE: i64 = {number};\n"
     if edit.kind == HEADER or end in HEADER_ENDS:
         return f"\n#undef CARGO_DECK_ADVICE\n#define CARGO_DECK_ADVICE {number}\n"
     if end in _ASM_ENDS:

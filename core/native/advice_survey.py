@@ -157,23 +157,35 @@ def _offer_split(split: Split | NoSplit | None) -> Offer:
 
 
 def edits_of(found: Survey, wanted: Iterable[Advice]) -> tuple[Edit, ...]:
-    """What is edited to try advice: a native source, for parallel builds a header too, and a Rust file."""
+    """What is edited to try advice: a native source, for parallel builds a header too, a Rust file, and for
+    a cache that one back again."""
     return tuple(one for one in _edits(found, set(wanted)) if one is not None)
 
 
 def _edits(found: Survey, wanted: set[Advice]) -> Iterator[Edit | None]:
-    case, place = found.case, found.project.place
+    case = found.case
     outputs = case.made if case is not None else ()
     yield advice_edits.native_edit(found.iterations, outputs)
     if Advice.JOBS in wanted:
         yield advice_edits.header_edit(found.iterations, outputs)
+    rust = _rust_edit(found, is_own=Advice.SPLIT in wanted)
+    yield rust
+    if Advice.SCCACHE in wanted and rust is not None:
+        yield rust._replace(kind=advice_edits.BACK)
+
+
+def _rust_edit(found: Survey, *, is_own: bool) -> Edit | None:
+    """In the package with the native part, where it was edited there last; `is_own`: only there."""
+    case, place = found.case, found.project.place
     units = compiled_units(place.build_dir, place.workspace)
     own = [unit for unit in units if case is None or unit.package == case.script.package]
-    roots = [unit.sources[0] for unit in sorted(own, key=lambda one: one.target[:3] != "lib")
-             if unit.sources and not unit.target.startswith("build")]  # fmt: skip
-    sources = [path for unit in units for path in unit.sources if path.startswith(place.workspace + "/")]
+    roots = [unit.sources[0] for unit in sorted(own, key=lambda one: one.target[:3] != "lib") if unit.sources]
     scripts = {one.script.script for one in found.project.cases}
-    yield advice_edits.rust_edit(found.iterations, [one for one in sources if one not in scripts], roots)
+    last = None
+    for among in (own,) if is_own else (own, units):
+        sources = {path for unit in among for path in unit.sources if path.startswith(place.workspace + "/")}
+        last = last or advice_edits.rust_edit(found.iterations, sources - scripts, ())
+    return last or advice_edits.rust_edit((), (), roots)
 
 
 def digests(found: Survey) -> dict[str, str]:

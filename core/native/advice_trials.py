@@ -27,7 +27,10 @@ from core.native.scratch import append as add_text
 from core.parsers.messages import START, Unit, parse_message
 from core.plan.machine import core_count
 from core.plan.small_file import read_head
+from core.run import nvcc_front
 from core.run.fronts import VARIABLE, Build, find_fronts
+from core.run.fronts import folder as fronts_folder
+from core.run.path_watchers import watches_path
 
 _TIMED = """a=$(date +%s%N); "$@"; code=$?; b=$(date +%s%N)
 case $a in *[!0-9]*) ;; *) echo "deck-took-ns $((b - a))" >&2 ;; esac
@@ -171,16 +174,21 @@ def worlds(
 
 
 def _fronts(project: Project, folder: str, env: Mapping[str, str]) -> dict[str, str]:
-    """Variables by which a front stands before nvcc and notes its calls, as in builds that are recorded; it answers
-    none of them. Empty: none stands there."""
+    """Variables by which a front stands before nvcc, notes its calls, and answers none of them. What CMake notes of it
+    goes with the world, so it stands in PATH where it does not in other builds. Empty: it would not see all calls."""
     place = project.place
-    found = find_fronts(project.paths, Build(dict(env), place.workspace, None, place.build_dir))
-    folders = [one for one in found.folders if "/nvcc-" in one]
-    launched = dict(found.env)
-    if not folders and "CMAKE_CUDA_COMPILER_LAUNCHER" not in launched:
+    kit = nvcc_front.find_toolkit(env.get("PATH", ""))
+    if kit is None or watches_path(project.paths, place.build_dir):
         return {}
-    path = ":".join((*folders, env.get("PATH", "")))
-    return {**launched, "PATH": path, VARIABLE: folder, "DECK_NVCC_CACHE": "off"}
+    found = find_fronts(project.paths, Build(dict(env), place.workspace, None, place.build_dir))
+    variables = dict(found.env)
+    if nvcc_front.has_other_tree(place.build_dir, place.workspace) or not (found.folders or variables):
+        return {}
+    try:
+        path = f"{nvcc_front.mirror(fronts_folder(project.paths), kit)}:{env.get('PATH', '')}"
+    except OSError:
+        return {}
+    return {**variables, "PATH": path, VARIABLE: folder, "DECK_NVCC_CACHE": "off"}
 
 
 def _sccache(project: Project, folder: str, env: Mapping[str, str]) -> dict[str, str]:
