@@ -48,6 +48,8 @@ class Piece(NamedTuple):
     size_bytes: int
     """On the disk, hard links once."""
     files: int
+    length_bytes: int = 0
+    """As cargo counts: the length of each file, hard links each time."""
 
 
 class Contents(NamedTuple):
@@ -69,6 +71,8 @@ class Loss(NamedTuple):
     units: tuple[Unit, ...] = ()
     is_whole: bool = True
     """False: at least so much."""
+    cargo_bytes: int | None = None
+    """What cargo will say of it; None: of a package, of which it counts some files twice."""
 
     @property
     def size_bytes(self) -> int:
@@ -103,13 +107,16 @@ def loss_of(contents: Contents, scope: Scope) -> Loss:
     units = tuple(unit for unit in contents.units if not scope.is_doc and _has_unit(scope, unit))
     owners = {(unit.profile, owner) for unit in units for owner in (unit.hash, unit.crate) if owner}
     kinds = dict.fromkeys(KINDS, 0)
-    files = 0
+    files = length_bytes = 0
     for piece in contents.pieces:
         if _has_piece(scope, piece, owners):
             kinds[piece.kind] += piece.size_bytes
             files += piece.files
+            length_bytes += piece.length_bytes
     told = tuple((kind, size) for kind, size in kinds.items() if size)
-    return Loss(told, files, () if scope.kind else units, contents.is_whole)
+    is_cargos = contents.is_whole and scope.packages is None and not scope.kind and files
+    cargo_bytes = length_bytes if is_cargos else None
+    return Loss(told, files, () if scope.kind else units, contents.is_whole, cargo_bytes)
 
 
 def profiles_of(folder: str) -> Iterator[tuple[str, str]]:
@@ -186,7 +193,7 @@ class _Look:
 
     def __init__(self, folder: str, has_time: Callable[[], bool]) -> None:
         self.found: dict[tuple[str, str, str], list[int]] = {}
-        """Bytes and files by profile, kind and owner."""
+        """Bytes, files and their lengths by profile, kind and owner."""
         self.is_whole = True
         self._folder, self._has_time = folder, has_time
         self._profiles = {name for name, _ in profiles_of(folder)}
@@ -225,8 +232,9 @@ class _Look:
             status = entry.stat(follow_symlinks=False)
         except OSError:
             return
-        row = self.found.setdefault(_place(parts, self._profiles), [0, 0])
+        row = self.found.setdefault(_place(parts, self._profiles), [0, 0, 0])
         row[1] += 1
+        row[2] += status.st_size
         if status.st_nlink > 1:
             if (status.st_dev, status.st_ino) in self._seen:
                 return

@@ -110,6 +110,7 @@ def test_files_count_for_what_they_are_and_whose(target: Path) -> None:
     assert whole.size_bytes == sum(
         path.stat().st_blocks * 512 for path in target.rglob("*") if path.is_file() and path.name != "app-tool"
     )
+    assert whole.cargo_bytes == sum(path.stat().st_size for path in target.rglob("*") if path.is_file())
     kinds = dict(whole.kinds)
     assert kinds["deps"] >= 140_000
     assert kinds["incremental"] >= 60_000
@@ -119,9 +120,9 @@ def test_files_count_for_what_they_are_and_whose(target: Path) -> None:
     assert [unit.name for unit in whole.units] == ["app-tool(bin)", "my-kern", "my-kern(build)", "app"]
     kern = loss_of(contents, Scope(packages=frozenset({"my-kern"}), profiles=frozenset({"debug"})))
     assert [unit.name for unit in kern.units] == ["my-kern", "my-kern(build)"]
-    assert kern.files == 7
+    assert (kern.files, kern.cargo_bytes) == (7, None)
     assert 30_000 <= dict(kern.kinds)["incremental"] < 60_000
-    assert loss_of(contents, Scope(is_doc=True)) == Loss((("docs", kinds["docs"]),), 1, ())
+    assert loss_of(contents, Scope(is_doc=True)) == Loss((("docs", kinds["docs"]),), 1, (), True, 20_000)
     assert loss_of(contents, Scope(profiles=frozenset({"release"}))).files == 1
     assert loss_of(contents, Scope(kind="incremental")).size_bytes == kinds["incremental"]
 
@@ -487,12 +488,14 @@ def test_what_is_said_has_each_figure_and_a_dash_where_it_is_not_known() -> None
     said = list(clean_shown.lines("/w/target", typed, last, 0.0))
     assert said[:4] == [
         "/w/target", "  deps    1.9 G", "  docs     40 M",
-        "  in all at least 1.9 G in 8312 files; to compile it again: 4:10 (180 of 214 units known), "
+        "  in all at least 1.9 G on the disk in 8312 files; to compile it again: 4:10 (180 of 214 units known), "
         "and what needs it: – (3 units)",
     ]  # fmt: skip
     assert "asks for one:" in said[4]
     assert said[5:] == ["  stale", "  A clean does not mend: other"]
     assert list(clean_shown.lines("x", typed, None, 0.0))[-1].startswith("No log of a build here")
+    counted = list(clean_shown.lines("x", typed._replace(loss=loss._replace(cargo_bytes=3_600_000_000)), None, 0.0))
+    assert counted[4] == "  cargo will say 3.4GiB: the length of each file, hard links each time"
     quiet = list(clean_shown.lines("x", typed, last._replace(findings=()), 0.0))
     assert quiet[-1].endswith("asks for a clean.")
 

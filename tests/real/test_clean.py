@@ -12,6 +12,7 @@ import pytest
 
 from tests.real.product import COMMAND, Deck, until
 from tests.real.ptys import Answer, run_in_terminal, run_piped
+from tui.cli.clean_shown import cargo_size
 
 _BUILD = """use std::process::Command;
 fn main() {
@@ -84,6 +85,12 @@ def test_what_would_be_lost_is_what_cargo_would_remove(deck: Deck, workspace: Pa
         told = deck.json("clean", "--dry-run", "--json", *words, cwd=str(workspace))
         assert told["loss"]["files"] == removed_by(deck, workspace, *words), words
         assert told["loss"]["bytes"] == sum(told["loss"]["kinds"].values()) > 0
+        said = cargo(deck, workspace, "clean", "--dry-run", *words).stderr
+        if "-p" in words or "--workspace" in words:
+            assert told["loss"]["cargo_bytes"] is None
+        else:
+            summary = f"Summary {told['loss']['files']} files, {cargo_size(told['loss']['cargo_bytes'])} total\n"
+            assert summary in said
     whole = deck.json("clean", "--dry-run", "--json", cwd=str(workspace))
     assert {"deps", "incremental", "build scripts", "docs"} <= {*whole["loss"]["kinds"]}
     said = subprocess.run(["du", "-s", "-B1", workspace / "target"], capture_output=True, text=True, check=True).stdout

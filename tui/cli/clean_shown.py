@@ -12,6 +12,8 @@ from core.watch.native_findings import CLEAN
 from tui import format as f
 from tui.cli import common
 
+_CARGO_UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
+
 
 def place(here: Here) -> str:
     """Where it is: `/w/target`, `/c/…/target (claude-2's private target dir)`."""
@@ -27,8 +29,18 @@ def lines(where: str, typed: Choice, last: LastLog | None, now: float) -> Iterat
     for kind, size in loss.kinds:
         yield f"  {kind:<{width}}  {f.size(size):>7}"
     at_least = "" if loss.is_whole else "at least "
-    yield f"  in all {at_least}{f.size(loss.size_bytes)} in {f.many(loss.files, 'file')}; {again(typed)}"
+    yield f"  in all {at_least}{f.size(loss.size_bytes)} on the disk in {f.many(loss.files, 'file')}; {again(typed)}"
+    if loss.cargo_bytes:
+        yield f"  cargo will say {cargo_size(loss.cargo_bytes)}: the length of each file, hard links each time"
     yield from _asked(last, now)
+
+
+def cargo_size(count: int) -> str:
+    """Bytes as `cargo clean` writes them: `871.5KiB`, `9.2MiB`."""
+    value, unit = float(count), 0
+    while value >= 1024 and unit < len(_CARGO_UNITS) - 1:
+        value, unit = value / 1024, unit + 1
+    return f"{value:.1f}{_CARGO_UNITS[unit]}" if unit else f"{count}B"
 
 
 def again(choice: Choice) -> str:
@@ -106,7 +118,8 @@ def record(here: Here, choices: Sequence[Choice], last: LastLog | None, users: S
 
 def _loss(choice: Choice) -> dict[str, Any]:
     return {
-        "bytes": choice.loss.size_bytes, "is_whole": choice.loss.is_whole, "files": choice.loss.files,
+        "bytes": choice.loss.size_bytes, "cargo_bytes": choice.loss.cargo_bytes,
+        "is_whole": choice.loss.is_whole, "files": choice.loss.files,
         "kinds": dict(choice.loss.kinds), "units": choice.rebuild.units, "known_units": choice.rebuild.known,
         "rebuild_s": choice.rebuild.seconds, "after_units": choice.after.units, "after_s": choice.after.seconds,
     }  # fmt: skip
