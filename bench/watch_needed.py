@@ -30,17 +30,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from bench.nvcc_subjects import fetch
 from bench.watch_session import Session, save
 from core import sample
 from core.native.nvcc_calls import NvccCall, calls_of_run
 from core.paths import Paths
-from tests.real.product import Deck
+from tests.real.product import Deck, until
 
 LIMIT = 1.1
 """The wait against the calls that must run, median."""
 _RUNNING = re.compile(r"^ +Running `(.*?)`$", re.MULTILINE | re.DOTALL)
 _PROGRAM = '[package]\nname = "user"\nversion = "0.1.0"\nedition = "2021"\npublish = false\n\n[dependencies]\n'
+_CLOSED_S = 400.0
+"""Figures of kernels are asked for behind a build, with what processors have left: by hand nothing is beside a call."""
 _DEVICE_LINK = "--device-link"
 _RECORDER = '#!/bin/sh\n{{ pwd; printf "%s\\n" {tool} "$@" ""; }} >>{notes}\nexec {tool} "$@"\n'
 
@@ -150,6 +151,7 @@ class Replay:
             real = shutil.which(name, path=self._env["PATH"])
             (front / name).write_text(_RECORDER.format(notes=notes, tool=real))
             (front / name).chmod(0o755)
+        notes.write_text("")
         os.utime(self._subject.source)
         self._run(self._script, {**self._env, "PATH": f"{front}:{self._env['PATH']}"})
         for call in notes.read_text().split("\n\n")[:-1]:
@@ -234,7 +236,9 @@ def measure(deck: Deck, subject: Subject, env: Mapping[str, str], saves: int) ->
 
 def _save(deck: Deck, session: Session, one: Subject, replay: Replay, text: str) -> Saved:
     told = session.saved("cu", save(one.source, text))
-    calls = [call for call in calls_of_run(Paths(deck.state, ""), told["run"]) if call.makes]
+    paths = Paths(deck.state, "")
+    until(lambda: not os.path.exists(f"{paths.open}/{told['run']}"), _CLOSED_S, "the end of what the engine measures")
+    calls = [call for call in calls_of_run(paths, told["run"]) if call.makes]
     needed = replay.needed(calls)
     return Saved(told["wait_s"], needed, replay.run_script(), told["start_s"], told["wall_s"])
 
@@ -243,11 +247,6 @@ def _line(one: Saved) -> str:
     parts = " + ".join(f"{what} {s:.2f}" for what, s in one.needed_s.items())
     return (f"{one.wait_s:.2f} s ({one.start_s:.2f} to the start, build {one.wall_s:.2f}) against {parts} s; "
             f"script {one.script_s:.2f} s")  # fmt: skip
-
-
-def fetched(place: str, keep: str) -> str:
-    """The folder of sppark's sources."""
-    return place or fetch("sppark", keep)
 
 
 def judge(name: str, found: Sequence[Saved]) -> bool:
