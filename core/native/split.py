@@ -8,20 +8,25 @@ import os
 import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from core.plan.mend import changed, toml_of
-from core.plan.mend_diff import dotted_key
-from core.plan.toml_spans import Malformed, line_start, read_sections
+from core.native.split_manifest import (
+    Crate,
+    build_dependencies,
+    features_read,
+    links_of,
+    named_features,
+    native_manifest,
+    own_manifest,
+)
 
 SUFFIX = "-native"
 _PASSED_ON = ("rerun-if-changed", "rerun-if-env-changed", "rustc-link-lib", "rustc-link-search", "rustc-flags",
               "warning", "error", "metadata")  # fmt: skip
 _FOR_ITSELF = re.compile(r"rustc-(?:check-)?cfg|rustc-env|rustc-(?:cdylib-)?link-arg(?:-\w+)?")
-_FEATURE = re.compile(r"CARGO_FEATURE_(\w*)|feature\s*=\s*\"([^\"]+)\"")
-_TABLES = ("build-dependencies", "build_dependencies")
 _OF_THE_PACKAGE = ("DEP_", "CARGO_PKG_NAME", "CARGO_MANIFEST_LINKS")
-_SAFE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+ -]*")
+_ODD = re.compile(r"[^ -~]|[\"\\]")
+"""In names that a patch would have to quote."""
 
 
 class Facts(NamedTuple):
@@ -99,20 +104,24 @@ def plan_split(facts: Facts) -> Split | NoSplit:
     reasons = tuple(_wrong_manifest(facts)) or tuple(_refusals(facts, folder))
     if reasons:
         return NoSplit(facts.package, reasons)
-    name = facts.package + SUFFIX
     table = tomllib.loads(facts.manifest)
-    features = _features_read(facts, table)
-    manifest = _own_manifest(facts, table, name, os.path.relpath(folder, facts.root), features)
+    features = features_read(table, facts.script_text)
+    crate = Crate(facts.package + SUFFIX, facts.package, facts.root, folder, os.path.relpath(facts.script, facts.root),
+                  facts.version, facts.edition, facts.is_published)  # fmt: skip
+    manifest = own_manifest(facts.manifest, crate, features)
     if manifest is None:
         return NoSplit(facts.package, ("its Cargo.toml is written in a way that cannot be changed surely",))
-    moves = tuple(_moves(facts, folder))
+    name, moves = crate.name, tuple(_moves(facts, folder))
+    files = tuple(_single(facts.files, moves))
+    if odd := [one.old for one in files if _ODD.search(one.old)]:
+        return NoSplit(facts.package, (f"a file has an odd name: {os.path.relpath(odd[0], facts.root)!r}",))
     writes = (
         Write(f"{facts.root}/Cargo.toml", facts.manifest, manifest),
-        Write(f"{folder}/Cargo.toml", None, _native_manifest(facts, table, name, folder, features)),
+        Write(f"{folder}/Cargo.toml", None, native_manifest(table, crate, features)),
         Write(f"{folder}/src/lib.rs", None, f"//! The native part of {facts.package}: what its build script makes.\n"),
         *(Write(path, facts.texts[path], _with_line(facts, path, name)) for path in facts.targets),
     )
-    return Split(facts.package, name, folder, moves, writes, tuple(_single(facts.files, moves)))
+    return Split(facts.package, name, folder, moves, writes, files)
 
 
 def _folder_of(facts: Facts) -> str:
@@ -140,9 +149,6 @@ def _refusals(facts: Facts, folder: str) -> Iterator[str]:
             f"it reads {os.path.relpath(outside[0], facts.root)}, outside the package: from a folder in the package "
             "that would be another path, and beside it there is no room in the workspace"
         )
-    odd = [path for path in facts.files if not _SAFE_NAME.fullmatch(path.replace("/", ""))]
-    if odd:
-        yield f"a file has an odd name: {os.path.relpath(odd[0], facts.root)!r}"
 
 
 def _wrong_manifest(facts: Facts) -> Iterator[str]:
@@ -158,13 +164,13 @@ def _wrong_manifest(facts: Facts) -> Iterator[str]:
         yield "it is a proc macro"
     features = table.get("features")
     features = features if isinstance(features, dict) else {}
-    for name, value in _build_dependencies(table):
+    for name, value in build_dependencies(table):
         words = [word for words in features.values() if isinstance(words, list) for word in words]
         is_named = any(word in (f"dep:{name}", name) or str(word).startswith((f"{name}/", f"{name}?/"))
                        for word in words)  # fmt: skip
         if is_named or (isinstance(value, dict) and value.get("optional")):
             yield f"a feature turns its build dependency {name} on"
-    for name in sorted(_named_features(facts, table) - set(features)):
+    for name in sorted(named_features(table, facts.script_text) - set(features)):
         yield f"its build script reads the feature {name}, which [features] does not have"
 
 
@@ -178,7 +184,7 @@ def _wrong_directives(facts: Facts) -> Iterator[str]:
     for word in _OF_THE_PACKAGE:
         if word in facts.script_text:
             yield f"its build script reads {word}{'…' if word.endswith('_') else ''}, which would be another one there"
-    links = _links(facts.manifest)
+    links = links_of(tomllib.loads(facts.manifest))
     metadata = [name for name, _ in _directives(facts.printed) if name == "metadata" or name not in _PASSED_ON]
     head = f"DEP_{links.upper().replace('-', '_')}_" if links else ""
     if metadata and head:
@@ -212,12 +218,6 @@ def _directives(printed: str) -> Iterator[tuple[str, str]]:
             name, equals, value = line.strip().removeprefix("cargo:").removeprefix(":").partition("=")
             if equals:
                 yield name, value
-
-
-def _links(manifest: str) -> str:
-    package = tomllib.loads(manifest).get("package")
-    found = package.get("links") if isinstance(package, dict) else None
-    return found if isinstance(found, str) else ""
 
 
 # What is moved
@@ -258,112 +258,6 @@ def _is_below(path: str, folder: str) -> bool:
 
 
 # What is written
-
-
-def _features_read(facts: Facts, table: Mapping[str, Any]) -> tuple[str, ...]:
-    """Features that the script reads, as [features] names them; all where it looks which there are."""
-    own = table.get("features")
-    known = [name for name in own if name != "default"] if isinstance(own, dict) else []
-    return tuple(known) if _reads_any(facts) else tuple(sorted(_named_features(facts, table)))
-
-
-def _reads_any(facts: Facts) -> bool:
-    return any(variable == "" and not name for variable, name in _FEATURE.findall(facts.script_text))
-
-
-def _named_features(facts: Facts, table: Mapping[str, Any]) -> set[str]:
-    own = table.get("features")
-    by_variable = {name.upper().replace("-", "_"): name for name in own} if isinstance(own, dict) else {}
-    found = _FEATURE.findall(facts.script_text)
-    return {name or by_variable.get(variable, variable.lower()) for variable, name in found if name or variable}
-
-
-def _build_dependencies(table: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    for _, dependencies in _build_tables(table):
-        yield from dependencies.items()
-
-
-def _build_tables(table: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Mapping[str, Any]]]:
-    """Tables of build dependencies with their keys."""
-    targets = table.get("target")
-    places = [((), table), *((("target", name), one) for name, one in targets.items())] if isinstance(
-        targets, dict) else [((), table)]  # fmt: skip
-    for key, place in places:
-        for name in _TABLES:
-            found = place.get(name) if isinstance(place, dict) else None
-            if isinstance(found, dict):
-                yield (*key, name), found
-
-
-def _own_manifest(facts: Facts, table: Mapping[str, Any], name: str, place: str, features: Sequence[str]) -> str | None:
-    """The package's, which depends on the new crate; None: it cannot be changed surely."""
-    text: str | None = facts.manifest
-    gone: list[tuple[str, ...]] = [("package", word) for word in ("links", "build") if word in table.get("package", {})]
-    gone += [(*key, one) for key, dependencies in _build_tables(table) for one in dependencies]
-    for key in gone:
-        text = _without(text, key) if text is not None else None
-    needed = {"path": place, **({"version": f"={facts.version}"} if facts.is_published else {})}
-    text = changed(_without_empty(text), ("dependencies", name), needed) if text is not None else None
-    for feature in features:
-        words = [*table["features"][feature], f"{name}/{feature}"]
-        text = changed(text, ("features", feature), words) if text is not None else None
-    return text
-
-
-def _without(text: str, key: tuple[str, ...]) -> str | None:
-    """Without a key, whatever is below it."""
-    below: Any = tomllib.loads(text)
-    for word in key:
-        below = below.get(word) if isinstance(below, dict) else None
-    if below is None:
-        return text
-    plain = changed(text, key)
-    if plain is not None or not isinstance(below, dict):
-        return plain
-    found: str | None = text
-    for word in below:
-        found = _without(found, (*key, word)) if found is not None else None
-    return found
-
-
-def _without_empty(text: str) -> str:
-    """Without headers of build dependencies that nothing follows."""
-    try:
-        sections = read_sections(text)
-    except (Malformed, RecursionError):
-        return text
-    for section in reversed(sections):
-        if section.path and not section.items and any(word in _TABLES for word in section.path):
-            start, end = line_start(text, section.header.start), section.header.end
-            head = text[:start]
-            text = (head[:-1] if head.endswith("\n\n") and not text[end:].strip("\n") else head) + text[end:].lstrip(
-                "\n"
-            )
-    return text
-
-
-def _native_manifest(facts: Facts, table: Mapping[str, Any], name: str, folder: str, features: Sequence[str]) -> str:
-    script = os.path.relpath(facts.script, facts.root)
-    about = f"The native part of {facts.package}: its build script, and what that compiles"
-    lines = ["[package]", f"name = {toml_of(name)}", f"version = {toml_of(facts.version)}",
-             f"edition = {toml_of(facts.edition)}", f"description = {toml_of(about)}",
-             f"links = {toml_of(_links(facts.manifest) or name.replace('-', '_'))}"]  # fmt: skip
-    lines += [] if script == "build.rs" else [f"build = {toml_of(script)}"]
-    lines += [] if facts.is_published else ["publish = false"]
-    if features:
-        lines += ["", "[features]", *(f"{dotted_key((one,))} = []" for one in features)]
-    for key, dependencies in _build_tables(table):
-        lines += ["", f"[{dotted_key(key)}]"]
-        lines += [f"{dotted_key((one,))} = {toml_of(_moved(value, facts.root, folder))}"
-                  for one, value in dependencies.items()]  # fmt: skip
-    return "\n".join(lines) + "\n"
-
-
-def _moved(value: Any, root: str, folder: str) -> Any:
-    """A dependency whose path starts from another folder."""
-    if not isinstance(value, dict) or not isinstance(value.get("path"), str):
-        return value
-    return {**value, "path": os.path.relpath(os.path.join(root, value["path"]), folder)}
 
 
 def _with_line(facts: Facts, path: str, name: str) -> str:

@@ -67,6 +67,7 @@ def _renamed(old: str, new: str) -> str:
 
 def _changed(one: Write, name: str) -> str:
     head = f"diff --git a/{name} b/{name}\n"
+    name += "\t" if " " in name else ""
     if one.before is None:
         return f"{head}new file mode 100644\n--- /dev/null\n+++ b/{name}\n{''.join(_hunks('', one.after))}"
     return f"{head}--- a/{name}\n+++ b/{name}\n{''.join(_hunks(one.before, one.after))}"
