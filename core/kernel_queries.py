@@ -219,6 +219,29 @@ def _is_same_state(one: Compiled, other: Compiled) -> bool:
     return bool(one.blob) and one.headers is not None and (one.blob, one.headers) == (other.blob, other.headers)
 
 
+class Count(NamedTuple):
+    """How much there is."""
+
+    rows: int
+    """A kernel and arch each."""
+    kernels: int
+    sources: int
+    archs: int
+    changed: int
+    """Rows."""
+    worse: int
+
+
+def count(rows: Sequence[KernelRow]) -> Count:
+    """What a list of rows has in it."""
+    sources = {(row.compiled.checkout, row.compiled.place) for row in rows}
+    kernels = {(row.compiled.checkout, row.compiled.place, key_of(row.change.now)[0]) for row in rows}
+    return Count(
+        len(rows), len(kernels), len(sources), len({row.change.now.arch for row in rows}),
+        sum(row.change.differs for row in rows), sum(row.change.is_worse for row in rows),
+    )  # fmt: skip
+
+
 def there(found: Iterable[Compiled], is_there: Callable[[str], bool]) -> list[Compiled]:
     """Without those whose source is gone."""
     return [one for one in found if not one.measured.source or is_there(one.measured.source)]

@@ -30,11 +30,25 @@ class CallRow(NamedTuple):
         return self.under_way.started.call if self.under_way is not None else self.ended.call if self.ended else ""
 
     @property
+    def output(self) -> str:
+        """Path of what it makes; empty: not known."""
+        event = self.under_way.started if self.under_way is not None else self.ended
+        return event.output if event is not None else ""
+
+    @property
     def place(self) -> str:
         """Its source, else its output, below the checkout."""
         event = self.under_way.started if self.under_way is not None else self.ended
         path = (event.source or event.output) if event is not None else ""
         return path.removeprefix(self.run.checkout + "/")
+
+
+def outputs_told_apart(rows: Iterable[CallRow]) -> dict[str, str]:
+    """Names of outputs by key, of calls for one source of one run's checkout that made several."""
+    by_place: dict[tuple[str, str], list[CallRow]] = {}
+    for row in rows:
+        by_place.setdefault((row.run.checkout, row.place), []).append(row)
+    return {row.key: row.output.rpartition("/")[2] for same in by_place.values() if len(same) > 1 for row in same}
 
 
 def call_rows(runs: Iterable[Run]) -> tuple[CallRow, ...]:

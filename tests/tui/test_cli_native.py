@@ -21,6 +21,7 @@ from tui.cli import common
 from tui.cli import stale as stale_command
 from tui.cli.main import main
 from tui.cli.why import lines as why_lines
+from tui.nothing_native import nothing_native
 
 STYLES = {style.name: style for style in (*DECLARATIONS, *RIGHT, *SKIPPING)}
 
@@ -79,7 +80,23 @@ def test_what_is_right_is_said_so_and_ends_with_0(
     assert main(["stale"]) == 0
     assert "Nothing is stale" in capsys.readouterr().out
     assert main(["stale", "-p", "other"]) == 0
-    assert "There is nothing to judge" in capsys.readouterr().out
+    out = " ".join(capsys.readouterr().out.split())
+    assert "There is nothing to judge: no build script of a package here has run" in out
+    assert main(["prove", "-p", "other"]) == 2
+    assert "There is nothing to prove: no build script of a package here has run" in capsys.readouterr().err
+
+
+def test_where_nothing_native_is_known_it_is_said_what_to_do(tmp_path: Path) -> None:
+    nvcc = tmp_path / "nvcc"
+    nvcc.write_text("#!/bin/sh\n")
+    nvcc.chmod(0o755)
+    has, lacks = {"PATH": str(tmp_path)}, {"PATH": "/nowhere"}
+    assert nothing_native("judge", ["a", "b", "c", "d"], has) == (
+        "There is nothing to judge: no native output of what build scripts made (a, b, c and 1 more) is known."
+    )
+    said = nothing_native("prove", ["a"], lacks)
+    assert "(a) is known. nvcc is not in PATH: no kernel can be compiled here." in said
+    assert said.endswith("there: export PATH=/usr/local/cuda/bin:$PATH")
 
 
 def test_scripts_are_changed_only_after_a_yes(

@@ -11,10 +11,12 @@ from textual.pilot import Pilot
 
 from core import events as e
 from core.kernel_queries import compilations, kernel_rows, last_of, newest
+from core.native import lever_figures
 from core.native.edit_class import EditClass
 from core.native.iteration_book import keep_iteration
 from core.native.iterations import Iteration
 from core.native.kernel_diff import compare
+from core.native.lever_figures import Figure, Measurement
 from core.nvcc_queries import CallRow
 from core.state import NvccUnderWay
 from core.watch.nvcc_notes import blob_of
@@ -99,7 +101,7 @@ async def test_each_figure_stands_beside_what_it_changed_by(native: Stage) -> No
         assert column(screen, "file") == ["gemm.cu"] * 4
         assert column(screen, "time") == ["1.6 s"] * 4
         words_above = screen.query_one("#about", StatusLine).words
-        assert words_above.startswith(" 4 kernels of 1 source · 4 changed · 4 worse · against the build before")
+        assert words_above.startswith(" 2 kernels of 1 source · 4 worse · 4 changed · against last build · 2 archs")
 
 
 async def test_the_chosen_kernel_says_what_changed_and_what_got_worse(native: Stage) -> None:
@@ -131,12 +133,26 @@ async def test_enter_says_where_each_figure_comes_from(native: Stage) -> None:
         assert isinstance(pilot.app.screen, KernelsScreen)
 
 
+async def test_the_sheet_says_what_was_measured_to_be_faster_or_how_to_measure_it(native: Stage) -> None:
+    async with native.app().run_test(size=(120, 40)) as pilot:
+        await opened(pilot)
+        await pilot.press("enter")
+        await pilot.pause()
+        assert "cargo deck iterations --levers kernels/gemm.cu" in text_of(pilot)
+        await pilot.press("escape")
+        faster = Figure("one arch: sm_90", "1 of 9 archs", 0.4, 0.38, 0.3, 0.4, "faster", None, None)
+        lever_figures.append(native.paths, Measurement(T0, GEMM, "13.0", 2, 7, 0.05, (faster,)))
+        await pilot.press("enter")
+        await pilot.pause()
+        assert "measured here: gemm.cu: one arch: sm_90 ×0.38 (1 of 9 archs)" in text_of(pilot)
+
+
 async def test_no_line_of_the_sheet_is_wider_than_it(native: Stage) -> None:
     found = compilations(native.board.runs.values())
     for row in kernel_rows(newest(found), last_of(found)):
         for line in words.explain(row, T0 + 60, "the build before"):
             if not line.text.startswith("⚠"):
-                assert len(line.text) <= 69
+                assert len(line.text) <= words.SHEET
 
 
 async def test_a_call_under_way_is_above_those_that_are_over(native: Stage) -> None:
@@ -151,6 +167,27 @@ async def test_a_call_under_way_is_above_those_that_are_over(native: Stage) -> N
         await pilot.press("tab", "enter")
         await pilot.pause()
         assert isinstance(pilot.app.screen, RunScreen)
+
+
+async def test_calls_for_one_source_are_told_apart_and_the_chosen_one_says_how_it_went(stage: Stage) -> None:
+    first = begun("1-1", T0, archs=("sm_80", "sm_90"))
+    second = replace(begun("1-2", T0 + 9, archs=("sm_80",)), output="/w/gemm.cubin")
+    events = [*compiled(first, kernel("k", "sm_80", 40)), second, over(second, why="tile.cuh has changed")]
+    stage.board = board_of(run_of("20251229-100000-000-0001", events))
+    async with stage.app().run_test(size=(120, 40)) as pilot:
+        screen = await opened(pilot)
+        assert [row.cells[1].text for row in screen.table("calls").rows] == [
+            "kernels/gemm.cu ▸ gemm.cubin", "kernels/gemm.cu ▸ gemm.cu.o",
+        ]  # fmt: skip
+        assert "k  sm_80  kernels/gemm.cu" in text_of(pilot)
+        await pilot.press("tab")
+        await pilot.pause()
+        shown = text_of(pilot)
+        assert "kernels/gemm.cu ▸ gemm.cubin  sm_80" in shown
+        assert "miss: tile.cuh has changed · cicc 2.0 s · front ends 0.8 s" in shown
+        await pilot.press("down")
+        await pilot.pause()
+        assert "kernels/gemm.cu ▸ gemm.cu.o  sm_80 sm_90" in text_of(pilot)
 
 
 async def test_filters_orders_and_lists_follow_their_keys(native: Stage) -> None:
@@ -206,12 +243,14 @@ async def test_commands_with_long_names_can_be_read_above_their_iterations_at_80
         assert f"{command} in orchard " in shown
 
 
-async def test_the_branch_point_is_compared_with_on_request(native: Stage, tmp_path: Any) -> None:
-    async with native.app(env={"PATH": "/usr/bin:/bin"}).run_test(size=(120, 40)) as pilot:
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+async def test_the_branch_point_is_compared_with_on_request(native: Stage, size: tuple[int, int]) -> None:
+    async with native.app(env={"PATH": "/usr/bin:/bin"}).run_test(size=size) as pilot:
         screen = await opened(pilot)
         await pilot.press("b")
         await settled(pilot)
-        assert "against the branch point" in screen.query_one("#about", StatusLine).words
+        assert "against branch point" in text_of(pilot)
+        assert "against branch point" in screen.query_one("#about", StatusLine).words
         assert "the branch point is not known: no git repository, or no commit" in text_of(pilot)
         assert column(screen, "regs")[0] == "88"
         await pilot.press("b")
@@ -285,7 +324,8 @@ async def test_of_very_many_kernels_the_first_are_shown_and_all_are_counted(stag
     async with stage.app().run_test(size=(120, 40)) as pilot:
         screen = await opened(pilot)
         assert len(screen.table("kernels").rows) == MOST_SHOWN
-        assert f" {MOST_SHOWN + 20} kernels of 1 source · the first {MOST_SHOWN} are shown" in text_of(pilot)
+        count = MOST_SHOWN + 20
+        assert f" {count} kernels of 1 source · the first {MOST_SHOWN} of {count} rows" in text_of(pilot)
 
 
 async def test_without_kernels_the_screen_says_what_would_fill_it(stage: Stage) -> None:
@@ -295,9 +335,13 @@ async def test_without_kernels_the_screen_says_what_would_fill_it(stage: Stage) 
         assert "No kernel was compiled in the last 24 hours." in shown
         assert "cargo deck exec -- nvcc -c k.cu" in " ".join(shown.split())
         assert not screen.table("kernels").display
+        assert "nvcc is not in PATH" not in shown
         await pilot.press("m", "a", "O", "b", "i", "tab", "enter")
         await settled(pilot)
         assert isinstance(pilot.app.screen, KernelsScreen)
+    async with stage.app(env={"PATH": "/nowhere"}).run_test(size=(80, 24)) as pilot:
+        await opened(pilot)
+        assert "nvcc is not in PATH: no kernel can be compiled here." in text_of(pilot)
 
 
 async def test_calls_without_kernels_are_shown_as_what_they_are(stage: Stage) -> None:

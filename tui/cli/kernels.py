@@ -19,6 +19,7 @@ from core.runs import resolve_run
 from core.state import Board
 from tui.cli import common, listing
 from tui.cli.events import plain
+from tui.nothing_native import NO_NVCC, has_nvcc
 from tui.widgets import kernel_words as words
 
 _ALL_S = 400 * 24 * 3600.0
@@ -86,8 +87,7 @@ def _none_known(found: Sequence[Compiled], env: Mapping[str, str]) -> str:
     """Why there is no kernel to show, and what to do."""
     if found:
         return "Sources of all kernels that are known are gone."
-    lines = (*words.NO_NVCC, *words.NO_KERNELS) if shutil.which("nvcc", path=env.get("PATH", "")) is None else ()
-    return "\n".join(lines or words.NO_KERNELS)
+    return "\n".join(words.NO_KERNELS if has_nvcc(env) else (*NO_NVCC, "", *words.NO_KERNELS))
 
 
 def _board(paths: Paths, *, is_whole: bool) -> Board:

@@ -18,11 +18,12 @@ from tui.cli import common
 from tui.cli import plan_words as words
 from tui.cli.events import plain
 from tui.cli.plan import current_folder
+from tui.nothing_native import nothing_native
 
 EXIT_UNTRACKED = 1
 _EXIT_CODES = (
-    "Exit code: 0, all are tracked; 1, some are not; 2, the command line cannot be used; 125, it cannot be tried or "
-    "does not build; 130, it was interrupted."
+    "Exit code: 0, all are tracked; 1, some are not; 2, the command line cannot be used, or nothing is to be proven; "
+    "125, it cannot be tried or does not build; 130, it was interrupted."
 )
 _SIGNS = {"tracked": "✓", "wide": "+", "untracked": "✗", "failed": "!", "left out": "·"}
 _COLOURS = {"untracked": "error", "failed": "warning", "wide": "warning", "left out": "faint"}
@@ -48,7 +49,7 @@ def run(argv: list[str]) -> int:
     found = examine(paths, place, given.package or "")
     files = _files(found, given.files, cwd)
     if not files:
-        raise UsageError("no native input is known: build first; what no compiler told is found by `cargo deck build`")
+        raise UsageError(nothing_native("prove", [case.script.package for case in found.scripts], place.env))
     end_cleanly()
     began = monotonic()
     with proof_of(paths, place, found, argv[at + 1 :]) as proof:

@@ -24,10 +24,12 @@ from tui.cli import plan_words as words
 from tui.cli.events import plain
 from tui.cli.plan import current_folder
 from tui.cli.prove import clear_progress, end_cleanly, show_progress
+from tui.nothing_native import nothing_native
 
 EXIT_STALE = 1
 _EXIT_CODES = (
-    "Exit code: 0, nothing is wrong; 1, something is; 2, the command line cannot be used; 125, cargo-deck failed."
+    "Exit code: 0, nothing is wrong, or there is nothing to judge; 1, something is; 2, the command line cannot be "
+    "used; 125, cargo-deck failed."
 )
 _MAX_FILES = 5
 _SIGNS = {"error": "✗", "warning": "!", "hint": "·"}
@@ -122,7 +124,10 @@ def lines(found: Examined, place: Place, proofs: Sequence[Confirmed] = ()) -> It
             f"Not known: {names}{more} changed after the build and kept an older mtime; nobody saw what the build read."
         ), width)  # fmt: skip
     if not found.found:
-        yield from ("", "Nothing is stale, as far as that is to be seen." if native else "There is nothing to judge.")
+        yield ""
+        packages = [case.script.package for case in found.scripts]
+        nothing = "Nothing is stale, as far as that is to be seen."
+        yield from words.folded(nothing if native else plain(nothing_native("judge", packages, place.env)), width)
 
 
 def _finding_lines(finding: Finding, look: words.Look) -> Iterator[str]:

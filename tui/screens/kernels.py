@@ -12,6 +12,7 @@ from textual.widget import Widget
 from core import kernel_queries as queries
 from core import nvcc_queries
 from core.kernel_queries import Compiled, KernelRow
+from core.native import lever_figures
 from core.native.branch_blobs import BranchPoint, blobs_of, branch_points, git_of
 from core.native.budgets import read_budgets
 from core.native.iteration_book import path_of, read_iterations
@@ -19,11 +20,11 @@ from core.native.iterations import ClassRow, Iteration, rows_of
 from core.nvcc_queries import CallRow
 from core.plan.small_file import stamp
 from core.state import Run
-from tui import format as f
 from tui.bindings import BY_ID, KERNELS, Key, bindings
+from tui.nothing_native import NO_NVCC, has_nvcc
 from tui.screens.base import DeckScreen
 from tui.view import View
-from tui.widgets import iteration_rows, kernel_rows
+from tui.widgets import iteration_rows, kernel_rows, kernel_summary
 from tui.widgets import kernel_words as words
 from tui.widgets.ansi import safe
 from tui.widgets.status_line import Part, StatusLine
@@ -38,6 +39,7 @@ MOST_SHOWN = 500
 """Kernels in the list, the first ones of its order: more take longer than a frame."""
 _ITERATIONS_EVERY_S = 5.0
 _AGAINST = {"last": "the build before", "branch": "the branch point"}
+_AGAINST_SHORT = {"last": "last build", "branch": "branch point"}
 _NOT_HINTED = ("run.start", "run.stop", "run.restart", "board.attention")
 
 
@@ -56,8 +58,8 @@ class KernelsScreen(DeckScreen[None]):
         self._found: tuple[Compiled, ...] = ()
         self._book = queries.RowBook()
         self._rows: dict[str, KernelRow] = {}
-        self._counts = (0, 0, 0, 0)
-        """Kernels, shown or not; sources; how many changed, and are worse."""
+        self._counts = queries.count(())
+        """Of those in the list and of those for which it is too long."""
         self._calls: dict[str, CallRow] = {}
         self._iterations: Sequence[ClassRow] = ()
         self._iterations_at = -1e9
@@ -129,7 +131,8 @@ class KernelsScreen(DeckScreen[None]):
         self._found = queries.compilations(runs)
         has_any = bool(self._found) or any(run.nvcc or run.nvcc_ends for run in runs)
         self.set_class(not has_any, "-none")
-        self.query_one("#none", TextView).show([Cell(line, "text") for line in words.NO_KERNELS])
+        missing = () if self.deck.deck.env is None or has_nvcc(self.deck.deck.env) else (*NO_NVCC, "")
+        self.query_one("#none", TextView).show([Cell(line) for line in (*missing, *words.NO_KERNELS)])
         self._list_kernels()
         self._list_calls()
 
@@ -152,9 +155,7 @@ class KernelsScreen(DeckScreen[None]):
         rows = queries.ordered(queries.distinct(self._book.rows(now, self._baseline())), self._order)
         if self._changed_only:
             rows = [row for row in rows if row.change.differs or row.change.is_worse]
-        sources = len({(row.compiled.checkout, row.compiled.place) for row in rows})
-        changed, worse = sum(row.change.differs for row in rows), sum(row.change.is_worse for row in rows)
-        self._counts = len(rows), sources, changed, worse
+        self._counts = queries.count(rows)
         self._rows = {row.key: row for row in rows[:MOST_SHOWN]}
         table = self.table("kernels")
         table.set_columns(kernel_rows.kernel_columns(table.size.width or self.size.width))
@@ -191,37 +192,24 @@ class KernelsScreen(DeckScreen[None]):
         if self.has_class("-none"):
             about.say((Part(" no kernels", "strong"),))
             return
-        count, sources, changed, worse = self._counts
-        left = [Part(f" {f.many(count, 'kernel')} of {f.many(sources, 'source')}", "strong")]
-        if count > len(self._rows):
-            left.append(Part(f"{dot}the first {len(self._rows)} are shown", "dim"))
-        left.append(Part(f"{dot}{changed} changed", "number" if changed else "dim"))
-        if worse:
-            left.append(Part(f"{dot}{worse} worse", "failed"))
-        left.append(Part(f"{dot}against {_AGAINST[self._against]}", "dim"))
+        left = kernel_summary.about(self._counts, len(self._rows), _AGAINST_SHORT[self._against], dot)
         said = [f"{self._order} first" if self._order != "source" else "by source"]
         said += ["changed only"] if self._changed_only else []
         said += [safe(self._agent_only)] if self._agent_only else []
-        about.say(tuple(left), (Part(dot.join(said) + " ", "lit" if len(said) > 1 else "dim"),))
+        about.say(left, (Part(dot.join(said) + " ", "lit" if len(said) > 1 else "dim"),))
         self._say_chosen()
 
     def _say_chosen(self) -> None:
+        call = self._calls.get(self.table("calls").chosen or "") if self.focused is self.table("calls") else None
+        if call is not None:
+            self.query_one("#chosen", TextView).show(list(words.brief_call(call)))
+            return
         row = self._rows.get(self.table("kernels").chosen or "")
         is_branch = self._against == "branch"
         lines = list(words.brief(row, is_made=self._is_made(row), is_branch=is_branch)) if row is not None else []
         if row is not None and is_branch and row.before is None:
-            lines[-1:] = [Cell(self._no_branch(row), "dim")]
+            lines[-1:] = [Cell(kernel_summary.no_branch(row, self._branches.get(row.compiled.checkout)), "dim")]
         self.query_one("#chosen", TextView).show(lines)
-
-    def _no_branch(self, row: KernelRow) -> str:
-        """Why a kernel has nothing at the branch point."""
-        point = self._branches.get(row.compiled.checkout)
-        if point is None or not point.commit:
-            return "the branch point is not known: no git repository, or no commit"
-        at = f"{point.name} ({point.commit[:8]})"
-        if row.compiled.place not in point.blobs:
-            return f"{safe(row.compiled.place)} was not there at {at}"
-        return f"no build of the branch point is known: none of the last 24 h compiled it as of {at}"
 
     def _read_iterations(self) -> None:
         """Off the event loop: the book is read anew where something was added (60 µs an iteration)."""
@@ -260,6 +248,10 @@ class KernelsScreen(DeckScreen[None]):
         event.stop()
         self._say_chosen()
 
+    def on_descendant_focus(self) -> None:
+        if self.is_ready:
+            self._say_chosen()
+
     def on_table_view_opened(self, event: TableView.Opened) -> None:
         """Say where the figures of a kernel come from; show the run of a call."""
         event.stop()
@@ -267,7 +259,7 @@ class KernelsScreen(DeckScreen[None]):
             from tui.screens.sheet import SheetScreen
 
             row = self._rows[event.key]
-            lines = tuple(words.explain(row, self._view.now, _AGAINST[self._against]))
+            lines = (*words.explain(row, self._view.now, _AGAINST[self._against]), *self._levers(row.compiled))
             title = words.kernel_name(row.change.now)
             self.app.push_screen(SheetScreen(title, lines, is_ascii=self.deck.glyphs.is_ascii))
         elif event.table.id == "calls" and event.key in self._calls:
@@ -275,6 +267,10 @@ class KernelsScreen(DeckScreen[None]):
 
             run = self._calls[event.key].run
             self.app.push_screen(RunScreen(run.run, known=run))
+
+    def _levers(self, compiled: Compiled) -> Iterable[Cell]:
+        measured = lever_figures.read(self.deck.deck.paths)
+        return kernel_summary.lever_lines(compiled.source, compiled.place, measured, words.SHEET)
 
     def action_other(self, way: int) -> None:
         """Kernels, calls, iterations: those that are seen, in turn."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 
 from core.kernel_queries import KernelRow
-from core.nvcc_queries import CallRow, memory_of
+from core.nvcc_queries import CallRow, memory_of, outputs_told_apart
 from tui import format as f
 from tui.widgets import kernel_words as words
 from tui.widgets.ansi import safe
@@ -32,7 +32,7 @@ _KERNELS = (
     _figure("stack", words.SIZE, _CHANGE), Column("agent", 10),
 )  # fmt: skip
 _CALLS = (
-    Column("", 1), Column("call", 0), Column("outcome", 9), Column("time", 7, is_right=True),
+    Column("", 1), Column("call", 0, is_path=True), Column("outcome", 9), Column("time", 7, is_right=True),
     Column("phases", _BAR_CELLS), Column("memory", 6, is_right=True), Column("archs", 5, is_right=True),
     Column("agent", 10), Column("made", 7, is_right=True),
 )  # fmt: skip
@@ -95,7 +95,18 @@ def _kernel_cells(row: KernelRow, glyphs: Glyphs) -> tuple[Cell, ...]:
 def call_rows(rows: Sequence[CallRow], glyphs: Glyphs, now: float, bar_cells: int) -> list[Row]:
     """A row a call, in order."""
     longest_s = max((sum(words.parts(row.ended).values()) for row in rows if row.ended is not None), default=0.0)
-    return [Row(row.key, _call_cells(row, glyphs, now, longest_s, bar_cells)) for row in rows]
+    made = outputs_told_apart(rows)
+    return [
+        Row(row.key, _with_name(_call_cells(row, glyphs, now, longest_s, bar_cells), made.get(row.key, "")))
+        for row in rows
+    ]
+
+
+def _with_name(cells: tuple[Cell, ...], made: str) -> tuple[Cell, ...]:
+    """With the name of its output behind the source, where calls for that source differ by it."""
+    if not made or len(cells) < 2:
+        return cells
+    return (cells[0], cells[1]._replace(text=f"{cells[1].text} ▸ {safe(made)}"), *cells[2:])
 
 
 def _call_cells(row: CallRow, glyphs: Glyphs, now: float, longest_s: float, bar_cells: int) -> tuple[Cell, ...]:

@@ -10,6 +10,7 @@ from core.native.kernel_diff import Change
 from core.nvcc_queries import CallRow
 from tui import format as f
 from tui.widgets.ansi import safe
+from tui.widgets.nvcc_words import doing
 from tui.widgets.table_view import Cell
 
 UP, DOWN = "▲", "▼"
@@ -20,6 +21,8 @@ _FILLS = (("front ends", "░", "."), ("cicc", "█", "#"), ("ptxas", "▓", "="
 COUNT, SPILLS, OCCUPANCY, TIME, SIZE = 4, 10, 6, 6, 5
 """Cells of figures, without what they changed by."""
 _LABEL, _FIGURE = 13, 9
+SHEET = 69
+"""Cells of a line of the sheet behind a figure."""
 _COMPARED = (
     ("registers", "registers", ""), ("spill_store_bytes", "spill stores", " B"),
     ("spill_load_bytes", "spill loads", " B"), ("called_spill_bytes", "spills of calls", " B"),
@@ -34,13 +37,6 @@ NO_KERNELS = (
     "Whatever calls nvcc through cargo deck shows here what its kernels need: a build script or CMake in",
     "`cargo deck build`, or nvcc itself in `cargo deck exec -- nvcc -c k.cu`. For each kernel and arch: registers,",
     "spills, shared memory, stack, code and time, each against the build before.",
-)
-
-
-NO_NVCC = (
-    "nvcc is not in PATH: no kernel can be compiled here. Install a CUDA toolkit, or put its bin folder there:",
-    "export PATH=/usr/local/cuda/bin:$PATH",
-    "",
 )
 
 
@@ -188,6 +184,23 @@ def verdict_cell(row: CallRow) -> Cell:
         return Cell(f"exit {ended.code}", "failed")
     return Cell(ended.verdict if ended.verdict in ("hit", "miss", "bypass") else "compiled",
                 "done" if ended.verdict == "hit" else "text")  # fmt: skip
+
+
+def brief_call(row: CallRow) -> Iterator[Cell]:
+    """The chosen call in two lines: what it makes for which archs, and how it went."""
+    made, started = row.output.rpartition("/")[2], row.under_way.started if row.under_way is not None else None
+    if started is None:
+        started = next((one for one in row.run.nvcc_starts if one.call == row.call), None)
+    archs = " ".join(started.archs) if started is not None else ""
+    yield Cell("  ".join(part for part in (f"{safe(row.place)} ▸ {safe(made)}", safe(archs)) if part), "strong")
+    ended = row.ended
+    if ended is None:
+        yield Cell(doing(row.under_way) if row.under_way is not None else "", "building")
+        return
+    verdict = verdict_cell(row)
+    said = f"{verdict.text}: {safe(ended.why)}" if ended.why else verdict.text
+    cpu = f"{f.span(ended.cpu_s)} of cores" if ended.cpu_s is not None else ""
+    yield Cell(" · ".join(part for part in (said, phase_words(ended), cpu) if part), verdict.role)
 
 
 # Where it comes from

@@ -1,0 +1,47 @@
+"""What is said above the list of kernels, and of a kernel that has nothing at the branch point. Pure."""
+
+import shlex
+from collections.abc import Iterable, Iterator
+
+from core.kernel_queries import Count, KernelRow
+from core.native.branch_blobs import BranchPoint
+from core.native.lever_figures import Measurement
+from tui import format as f
+from tui.widgets.ansi import safe
+from tui.widgets.iteration_rows import lever_words
+from tui.widgets.status_line import Part
+from tui.widgets.table_view import Cell
+
+
+def about(found: Count, shown: int, against: str, dot: str) -> tuple[Part, ...]:
+    """` 5 kernels of 3 sources · 2 worse · 10 changed · against last build · 5 archs`: the last parts go first where
+    there is no room. `shown`: rows of the list."""
+    parts = [Part(f" {f.many(found.kernels, 'kernel')} of {f.many(found.sources, 'source')}", "strong")]
+    if found.rows > shown:
+        parts.append(Part(f"{dot}the first {shown} of {found.rows} rows", "dim"))
+    if found.worse:
+        parts.append(Part(f"{dot}{found.worse} worse", "failed"))
+    parts.append(Part(f"{dot}{found.changed} changed", "number" if found.changed else "dim"))
+    return (*parts, Part(f"{dot}against {against}", "dim"), Part(f"{dot}{f.many(found.archs, 'arch')}", "dim"))
+
+
+def no_branch(row: KernelRow, point: BranchPoint | None) -> str:
+    """Why a kernel has nothing at the branch point."""
+    if point is None or not point.commit:
+        return "the branch point is not known: no git repository, or no commit"
+    at = f"{point.name} ({point.commit[:8]})"
+    if row.compiled.place not in point.blobs:
+        return f"{safe(row.compiled.place)} was not there at {at}"
+    return f"no build of the branch point is known: none of the last 24 h compiled it as of {at}"
+
+
+def lever_lines(source: str, place: str, measured: Iterable[Measurement], width: int) -> Iterator[Cell]:
+    """What makes nvcc faster on a source, as measured here; else how to measure it. `place`: below its checkout."""
+    found = [one for one in measured if one.source == source]
+    said = lever_words(found[-1]) if found else ""
+    yield Cell("")
+    if said:
+        yield from (Cell(line) for line in f.wrapped(f"measured here: {safe(said)}", width))
+    else:
+        yield Cell("what would make nvcc faster on it is measured by", "dim")
+        yield Cell(f"  cargo deck iterations --levers {safe(shlex.quote(place))}", "dim")
