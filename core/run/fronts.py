@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from core.errors import StateError
 from core.paths import Paths
-from core.plan.small_file import read_head
 from core.run import front_build, nvcc_front
+from core.run.noters import Noters, find_noters
 from core.run.path_watchers import has_outputs, watches, watches_path
 
 VARIABLE = "DECK_FRONTS"
@@ -20,14 +20,9 @@ NO_LINKS = "no-links"
 """A file among the notes of a run: no front stands before `cc` in it."""
 CACHES = ("sccache", "ccache", "zccache", "kache", "cachepot", "buildcache")
 """They hash the compiler that they find in PATH, so each gets a front that hides `cc`'s from it."""
-_WRITES_COMPILER_PATHS = (b'name = "cmake"\n', b'name = "autotools"\n', b'name = "meson"\n')
-"""Packages that note the absolute path of the compiler in a build tree: a front there would outlive the run."""
-_CALLS = (b'"cmake"', b'"meson"', b'"./configure"')
-"""In a build script that has one of those make its build tree."""
-_MEMBERS = ("crates", "packages", "libs", "members", "components")
-_MAX_MEMBERS = 300
-_MAX_SCRIPT_BYTES = 1 << 18
-_MAX_LOCK_BYTES = 1 << 26
+_OF_CC = ("CC", "CXX", "HOST_CC", "HOST_CXX", "TARGET_CC", "TARGET_CXX", "CMAKE_", "RUSTC_")
+_OF_NVCC = ("NVCC", "CUDACXX", "CMAKE_CUDA_")
+"""Beginnings of variables that name a compiler, and a cache before it."""
 
 
 def folder(paths: Paths) -> str:
@@ -84,23 +79,33 @@ def find_fronts(paths: Paths, build: Build) -> Fronts:
     """The fronts of a build; none where one would do harm or cannot be made."""
     env, path = build.env, without_fronts(build.env.get("PATH", ""))
     has_cc, kit = _is_on_path("cc", env), nvcc_front.find_toolkit(path)
-    is_apart = not _names_cache_by_path(env, build.wrapper)
-    notes = is_apart and (has_cc or kit is not None) and _notes_compilers(build.root)
-    is_in_path = is_apart and not notes and not (build.build_dir and watches_path(paths, build.build_dir))
-    has_cc = has_cc and is_in_path
-    launched = notes and nvcc_front.has_cuda(env, kit) and _may_launch(paths, build)
-    kit = kit if is_in_path and kit is not None and nvcc_front.is_alone(kit, path) else None
+    noters = find_noters(build.root) if has_cc or nvcc_front.has_cuda(env, kit) else Noters()
+    is_free = not (build.build_dir and watches_path(paths, build.build_dir))
+    has_cc = has_cc and is_free and not noters.any and not _names_cache_by_path(env, _OF_CC, build.wrapper)
+    may_mirror = is_free and not noters.others and not _names_cache_by_path(env, _OF_NVCC)
+    kit = kit if may_mirror and kit is not None and nvcc_front.is_alone(kit, path) else None
+    if kit is not None and noters.cmake and not _may_name_folder(paths, build, kit):
+        kit = None
+    launched = noters.cmake and nvcc_front.has_cuda(env, kit) and _may_launch(paths, build)
     if (kit or launched) and not _is_made(paths, env, with_nvcc=True):
         kit, launched = None, False
     if not build.has_our_cache and not (kit or launched or (has_cc and _is_made(paths, env))):
         return Fronts()
-    mirrors, variables = _mirrors(paths, build, kit, is_in_path)
+    mirrors, variables = _mirrors(paths, build, kit) if may_mirror else ((), ())
     caches = [cache for cache in CACHES if (has_cc or mirrors) and _is_on_path(cache, env)]
     if build.has_our_cache and "sccache" not in caches:
         caches.append("sccache")
     names = (*(("cc",) if has_cc else ()), *caches)
     launcher = ((nvcc_front.LAUNCHER, nvcc_front.LAUNCH), _launch(paths)) if launched else ()
-    return Fronts((*(f"{folder(paths)}/{name}" for name in names), *mirrors), (*variables, *launcher))
+    named = (nvcc_front.cmakes_own(kit, env),) if kit is not None and noters.cmake else ()
+    return Fronts((*(f"{folder(paths)}/{name}" for name in names), *mirrors), (*variables, *launcher, *named))
+
+
+def _may_name_folder(paths: Paths, build: Build, kit: nvcc_front.Toolkit) -> bool:
+    """CMake can be told where the real nvcc stands, so that it notes that one."""
+    name, where = nvcc_front.PROGRAMS, build.build_dir
+    is_free = name not in build.settled and not (where and watches(paths, where, name))
+    return is_free and nvcc_front.has_own_folder(kit)
 
 
 def _may_launch(paths: Paths, build: Build) -> bool:
@@ -116,13 +121,13 @@ def _launch(paths: Paths) -> tuple[str, str]:
 
 
 def _mirrors(
-    paths: Paths, build: Build, kit: nvcc_front.Toolkit | None, is_in_path: bool
+    paths: Paths, build: Build, kit: nvcc_front.Toolkit | None
 ) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
     """Folders for PATH, and variables. `NVCC` is only replaced where it is known that no build script watches it: one
     that does would run anew as soon as that is learnt, and compile all of its kernels."""
     found = _mirror(paths, kit)
     given = build.env.get("NVCC", "")
-    if not is_in_path or not given.startswith("/") or "NVCC" in build.settled or not build.build_dir:
+    if not given.startswith("/") or "NVCC" in build.settled or not build.build_dir:
         return found, ()
     if watches(paths, build.build_dir, "NVCC") or not has_outputs(build.build_dir):
         return found, ()
@@ -142,16 +147,22 @@ def find_exec_fronts(paths: Paths, env: dict[str, str], words: tuple[str, ...], 
     path = without_fronts(env.get("PATH", ""))
     kit = nvcc_front.find_toolkit(path)
     command = nvcc_front.Command(words, cwd, path)
-    if not nvcc_front.has_cuda(env, kit) or not nvcc_front.may_compile(command) or _names_cache_by_path(env, None):
+    is_named = _names_cache_by_path(env, _OF_NVCC)
+    if is_named or not nvcc_front.has_cuda(env, kit) or not nvcc_front.may_compile(command):
         return Fronts()
     if not _is_made(paths, env, with_nvcc=True):
         return Fronts()
     variables: tuple[tuple[str, str], ...] = (_launch(paths),)
     if nvcc_front.LAUNCHER not in env and nvcc_front.makes_new_tree(command):
         variables = ((nvcc_front.LAUNCHER, nvcc_front.LAUNCH), *variables)
-    if kit is None or not nvcc_front.is_alone(kit, path) or not nvcc_front.takes_front(command):
+    if kit is None or not nvcc_front.is_alone(kit, path):
+        return Fronts((), variables)
+    is_told = nvcc_front.has_own_folder(kit)
+    if not nvcc_front.takes_front(command, has_cmake_told=is_told):
         return Fronts((), variables)
     mirrors = _mirror(paths, kit)
+    if mirrors and is_told:
+        variables = (*variables, nvcc_front.cmakes_own(kit, env))
     caches = [f"{folder(paths)}/{cache}" for cache in CACHES if mirrors and _is_on_path(cache, env)]
     return Fronts((*caches, *mirrors), variables)
 
@@ -167,42 +178,13 @@ def without_fronts(path: str) -> str:
     return ":".join(one for one in path.split(":") if not one.endswith(ours) and nvcc_front.MARK not in one)
 
 
-def _names_cache_by_path(env: dict[str, str], wrapper: str | None) -> bool:
-    """A cache is called by its absolute path, so no front of ours can stand before it."""
+def _names_cache_by_path(env: dict[str, str], prefixes: tuple[str, ...], wrapper: str | None = None) -> bool:
+    """A cache is called by its absolute path in one of these variables, so no front of ours can stand before it."""
     words = [wrapper or ""]
     for name, value in env.items():
-        if name.startswith(("CC", "CXX", "HOST_CC", "TARGET_CC", "CMAKE_", "RUSTC_")) or name.endswith("_LAUNCHER"):
+        if name.startswith(prefixes):
             words += value.split()
     return any("/" in word and word.rpartition("/")[2] in CACHES for word in words)
-
-
-def _notes_compilers(root: str | None) -> bool:
-    if root is None:
-        return False
-    lock = read_head(root + "/Cargo.lock", _MAX_LOCK_BYTES) or b""
-    return any(line in lock for line in _WRITES_COMPILER_PATHS) or any(map(_calls_cmake, _build_scripts(root)))
-
-
-def _build_scripts(root: str) -> list[str]:
-    """Where those of a workspace's members usually lie: in it, below it, below a folder of members."""
-    found = [root + "/build.rs"]
-    for name in _names(root):
-        found.append(f"{root}/{name}/build.rs")
-        if name in _MEMBERS:
-            found += [f"{root}/{name}/{member}/build.rs" for member in _names(f"{root}/{name}")]
-    return found
-
-
-def _names(folder: str) -> list[str]:
-    try:
-        return [name for name in os.listdir(folder) if "." not in name and name != "target"][:_MAX_MEMBERS]
-    except OSError:
-        return []
-
-
-def _calls_cmake(build_script: str) -> bool:
-    script = read_head(build_script, _MAX_SCRIPT_BYTES) or b""
-    return any(call in script for call in _CALLS)
 
 
 def _is_on_path(name: str, env: dict[str, str]) -> bool:

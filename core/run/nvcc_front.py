@@ -13,6 +13,8 @@ from core.run.path_watchers import folders_in, script_folders
 LAUNCHER, PROGRAM = "CMAKE_CUDA_COMPILER_LAUNCHER", "DECK_NVCC"
 LAUNCH = '/bin/sh;-c;exec ${DECK_NVCC:+"$DECK_NVCC"} "$@";nvcc'
 """What CMake notes as launcher: a build tree that has it works without us."""
+PROGRAMS = "CMAKE_PROGRAM_PATH"
+"""Folders in which CMake looks for programs before it looks in PATH."""
 MARK = "/fronts/nvcc-"
 """In the path of each folder that mirrors a toolkit."""
 _TOOLS = (
@@ -27,8 +29,11 @@ _TAKES_FRONT = frozenset(("nvcc", "ninja", "make", "gmake", "just", "sh", "bash"
 """Programs before which nvcc's front may stand in PATH. Others may note where it was."""
 _BUILDS = frozenset(("cmake", "ctest"))
 _RULES = ("Makefile", "makefile", "GNUmakefile", "justfile", "build.ninja")
-_NOTES_PATHS = (b"cmake", b"meson", b"configure", b"setup.py", b"pip install", b"bazel")
-"""Words of scripts and rules that have something make a build tree, which notes where its compiler is."""
+_NOTES_PATHS = (b"meson", b"configure", b"setup.py", b"pip install", b"bazel")
+"""Words of scripts and rules that have something make a build tree, which notes where its compiler is; `cmake` is
+another one, which can be told where nvcc is."""
+_OF_ALL = ("sh", "env", "cc", "gcc", "python3", "perl", "cmake", "make", "ninja", "git")
+"""Programs that stand in folders which are not a toolkit's alone."""
 _SHELL = rb"#!.*\b(?:sh|bash|dash|zsh|ksh)\b"
 """Begins a script. Compiled where it is needed: that takes 0.3 ms, and most builds have no nvcc."""
 _MAX_SCRIPT_BYTES = 1 << 18
@@ -81,6 +86,19 @@ def is_alone(toolkit: Toolkit, path: str) -> bool:
             return False
         names = [name for name in names if name not in here]
     return True
+
+
+def has_own_folder(toolkit: Toolkit) -> bool:
+    """Its programs stand apart from those of the system: CMake may look there first."""
+    folder = os.path.dirname(toolkit.nvcc)
+    return not any(os.access(f"{folder}/{name}", os.X_OK) for name in _OF_ALL)
+
+
+def cmakes_own(toolkit: Toolkit, env: dict[str, str]) -> tuple[str, str]:
+    """The variable by which CMake finds the real nvcc, although the front is the first one on PATH: it notes its path
+    in build trees."""
+    given, folder = env.get(PROGRAMS, ""), os.path.dirname(toolkit.nvcc)
+    return PROGRAMS, f"{given}:{folder}" if given else folder
 
 
 def mirror(fronts: str, toolkit: Toolkit) -> str:
@@ -168,16 +186,19 @@ def may_compile(command: Command) -> bool:
     return program in _BUILDS or program in _TAKES_FRONT or _script_of(command) is not None
 
 
-def takes_front(command: Command) -> bool:
-    """It may find the front in PATH: it keeps no note of where nvcc was."""
+def takes_front(command: Command, *, has_cmake_told: bool) -> bool:
+    """It may find the front in PATH: it keeps no note of where nvcc was. `has_cmake_told`: CMake notes the real one."""
     program, script = os.path.basename(command.words[0]), _script_of(command)
     if program == "nvcc":
         return "/" not in command.words[0]
+    if program in _BUILDS:
+        return has_cmake_told
     if program not in _TAKES_FRONT and script is None:
         return False
     files = (read_head(f"{_folder_of(command)}/{name}", _MAX_SCRIPT_BYTES) for name in _RULES)
     words = " ".join(command.words).encode("utf-8", "replace")
-    return not any(word in (text or b"").lower() for text in (words, script, *files) for word in _NOTES_PATHS)
+    noters = _NOTES_PATHS if has_cmake_told else (b"cmake", *_NOTES_PATHS)
+    return not any(word in (text or b"").lower() for text in (words, script, *files) for word in noters)
 
 
 def _script_of(command: Command) -> bytes | None:

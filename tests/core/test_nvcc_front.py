@@ -356,18 +356,21 @@ def test_it_goes_on_with_the_toolkit_that_it_mirrors(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "is_there"),
+    ("words", "is_there", "is_there_in_a_folder_of_all"),
     [
-        (("nvcc",), True), (("ninja", "-C", "plain"), True), (("make",), True), (("./plain.sh",), True),
-        (("sh", "plain.sh"), True), (("sccache", "nvcc"), False), (("/opt/nvcc",), False), (("cmake", "."), False),
-        (("./cmake.sh",), False), (("sh", "cmake.sh"), False), (("python3", "setup.py"), False),
-        (("make", "-C", "tree"), False), (("bash", "-c", "cmake -B x"), False), (("./snake.sh",), False),
-        (("ninja", "-C", "generated"), False), (("bash", "-c", "pip install ."), False),
+        (("nvcc",), True, True), (("ninja", "-C", "plain"), True, True), (("make",), True, True),
+        (("./plain.sh",), True, True), (("sh", "plain.sh"), True, True), (("sccache", "nvcc"), False, False),
+        (("/opt/nvcc",), False, False), (("cmake", "."), True, False), (("ctest",), True, False),
+        (("./cmake.sh",), True, False), (("sh", "cmake.sh"), True, False), (("python3", "setup.py"), False, False),
+        (("make", "-C", "tree"), True, False), (("bash", "-c", "cmake -B x"), True, False),
+        (("./snake.sh",), False, False), (("ninja", "-C", "generated"), True, False),
+        (("bash", "-c", "pip install ."), False, False),
     ],
 )  # fmt: skip
 def test_commands_that_may_note_where_nvcc_was_do_not_find_the_front(
-    world: World, words: tuple[str, ...], is_there: bool
+    world: World, words: tuple[str, ...], is_there: bool, is_there_in_a_folder_of_all: bool
 ) -> None:
+    """CMake is told where the real one is, but where all of the system's programs stand beside it."""
     src = world.folder / "src"
     program(src / "plain.sh", "#!/bin/sh\nnvcc -c k.cu\n")
     program(src / "cmake.sh", "#!/bin/sh\ncmake -B x\n")
@@ -378,8 +381,13 @@ def test_commands_that_may_note_where_nvcc_was_do_not_find_the_front(
     (src / "tree/Makefile").write_text("# CMAKE generated file\nall:\n\tcmake -B y\n")
     found = find_exec_fronts(world.paths, world.env, words, str(src))
     assert bool(found.folders) == is_there
+    assert (dict(found.env).get(nvcc_front.PROGRAMS) == str(world.nvcc.parent)) == is_there
     is_python = words[0] in ("python3", "./snake.sh", "sccache")
     assert ("DECK_NVCC" in dict(found.env)) == (not is_python)
+    program(world.nvcc.parent / "git", "#!/bin/sh\n")
+    beside = find_exec_fronts(world.paths, world.env, words, str(src))
+    assert bool(beside.folders) == is_there_in_a_folder_of_all
+    assert nvcc_front.PROGRAMS not in dict(beside.env)
 
 
 @pytest.mark.parametrize(
@@ -415,13 +423,14 @@ def names(folders: tuple[str, ...]) -> list[str]:
     return [os.path.basename(folder) for folder in folders]
 
 
-def test_a_build_that_calls_cmake_gets_the_launcher_alone(world: World) -> None:
+def test_a_build_that_calls_cmake_gets_the_launcher_and_cmake_finds_the_real_one(world: World) -> None:
     root, out = built(world, "cmake")
     build = Build(world.env, str(root), build_dir=str(root / "target"))
 
     def launcher(build: Build) -> str | None:
         found = find_fronts(world.paths, build)
-        assert found.folders == ()
+        assert names(found.folders) == ["bin"]
+        assert dict(found.env)[nvcc_front.PROGRAMS] == str(world.nvcc.parent)
         return dict(found.env).get(nvcc_front.LAUNCHER)
 
     assert launcher(build) == nvcc_front.LAUNCH
@@ -441,7 +450,38 @@ def test_a_build_that_calls_cmake_gets_the_launcher_alone(world: World) -> None:
 
 def test_a_script_that_watches_the_variable_of_the_launcher_is_not_run_again(world: World) -> None:
     root, _ = built(world, "cmake", f"cargo:rerun-if-env-changed={nvcc_front.LAUNCHER}\n")
-    assert find_fronts(world.paths, Build(world.env, str(root), build_dir=str(root / "target"))).env == ()
+    found = find_fronts(world.paths, Build(world.env, str(root), build_dir=str(root / "target")))
+    assert nvcc_front.LAUNCHER not in dict(found.env)
+
+
+@pytest.mark.parametrize("case", ["settled", "watched", "other tools beside it", "meson"])
+def test_where_cmake_cannot_be_told_of_the_real_one_the_front_is_not_in_path(world: World, case: str) -> None:
+    root, _ = built(world, "meson" if case == "meson" else "cmake",
+                    f"cargo:rerun-if-env-changed={nvcc_front.PROGRAMS}\n" if case == "watched" else "")  # fmt: skip
+    if case == "other tools beside it":
+        program(world.nvcc.parent / "git", "#!/bin/sh\n")
+    settled = frozenset({nvcc_front.PROGRAMS} if case == "settled" else ())
+    build = Build(world.env, str(root), build_dir=str(root / "target"), settled=settled)
+    found = find_fronts(world.paths, build)
+    assert found.folders == ()
+    assert nvcc_front.PROGRAMS not in dict(found.env)
+    given = {**world.env, nvcc_front.PROGRAMS: "/mine"}
+    free = find_fronts(world.paths, Build(given, str(root)))
+    told = dict(free.env).get(nvcc_front.PROGRAMS)
+    assert told == (f"/mine:{world.nvcc.parent}" if case in ("settled", "watched") else None)
+
+
+def test_without_a_lock_a_dependency_may_bring_cmake(world: World) -> None:
+    """The cmake package looks up `cc` on PATH by itself, and a tree would hold the path of our folder."""
+    root, _ = built(world)
+    (root / "Cargo.lock").unlink()
+    (root / "Cargo.toml").write_text('[package]\nname = "one"\n')
+    build = Build(world.env, str(root), build_dir=str(root / "target"))
+    assert names(find_fronts(world.paths, build).folders) == ["cc", "bin"]
+    (root / "Cargo.toml").write_text('[package]\nname = "one"\n[build-dependencies]\ncmake = "0.1"\n')
+    found = find_fronts(world.paths, build)
+    assert names(found.folders) == ["bin"]
+    assert {nvcc_front.PROGRAMS, nvcc_front.LAUNCHER} <= dict(found.env).keys()
 
 
 def test_a_build_finds_the_front_in_path_but_where_a_script_watches_path(world: World) -> None:
@@ -483,7 +523,7 @@ def test_a_tool_that_would_be_another_one_means_no_front(world: World) -> None:
 
 
 def test_a_cache_called_by_its_path_means_no_front(world: World) -> None:
-    assert find_fronts(world.paths, Build(world.env, wrapper="/opt/bin/sccache")).folders == ()
+    assert names(find_fronts(world.paths, Build(world.env, wrapper="/opt/bin/sccache")).folders) == ["bin"]
     env = {**world.env, "CMAKE_CUDA_COMPILER_LAUNCHER": "/opt/bin/sccache"}
     assert find_exec_fronts(world.paths, env, ("nvcc",), "/").folders == ()
 
