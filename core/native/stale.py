@@ -185,16 +185,20 @@ def _is_written(path: str, script: ScriptRun) -> bool:
 
 
 def _skipped(case: Case, world: World) -> Iterator[Trouble]:
-    """Outputs older than an input, though the script ran after the input was changed."""
+    """Outputs older than an input, though the script ran after the input was changed. Saved once more since then, it is
+    still so where it is known what the script could have read."""
     by_output: dict[str, list[str]] = {}
     is_certain = False
     for made in case.made:
         made_at = times(made.output)[0]
-        newer = [path for path in made.inputs if made_at < times(path)[0] <= case.script.began_ns]
-        for path in newer:
+        for path in made.inputs:
+            saved_at = times(path)[0]
             before = case.seen.at_output(made.output, made_at, path)
-            if before and before == world.digest(path):
-                continue  # touched, and nothing else
+            if saved_at <= made_at or (before and before == world.digest(path)):
+                continue  # not edited; touched, and nothing else
+            read = case.seen.at_script(case.script, path) if saved_at > case.script.began_ns else None
+            if read is not None and not (read and before and read != before):
+                continue  # saved since then: that the script could have read another one is not known
             by_output.setdefault(made.output, []).append(path)
             is_certain = is_certain or (bool(before) and made.known_by != "text")
     if by_output:

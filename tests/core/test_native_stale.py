@@ -86,6 +86,22 @@ def test_a_build_tool_that_ran_and_skipped_nvcc_is_found_once_a_header_was_edite
     assert one.ids() == set(), "the mend mends it"
 
 
+def test_what_is_known_to_be_old_stays_so_when_its_header_is_saved_once_more_and_not_when_that_is_taken_back(
+    world: Worlds,
+) -> None:
+    one = world(SKIPPING[0])
+    first = one.package.header.read_text()
+    assert one.ids() == set()
+    one.edit_header()
+    one.package.build(one.env)
+    assert one.ids() == {"nvcc-skipped"}
+    one.edit_header()
+    (found,) = one.examined().found
+    assert (found.finding.id, found.trouble.is_certain) == ("nvcc-skipped", True)
+    edit(one.package.header, first)
+    assert one.ids() == set(), "what was made is of this text"
+
+
 def test_a_header_that_was_only_touched_is_no_skipped_edit(world: Worlds) -> None:
     one = world(SKIPPING[0])
     assert one.ids() == set()
