@@ -5,13 +5,18 @@ import os
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.real.product import COMMAND, Deck, until
+from core.attach import Reader
+from core.clock import wall_clock
+from core.paths import find_paths
+from tests.real.product import COMMAND, Deck, plain_env, until
 from tests.real.ptys import Answer, run_in_terminal, run_piped
+from tui.cli.clean import main as clean_command
 from tui.cli.clean_shown import cargo_size
 
 _BUILD = """use std::process::Command;
@@ -39,24 +44,46 @@ add_library(native STATIC one.c)
 """
 
 
-@pytest.fixture
-def workspace(deck: Deck) -> Path:
+_FILES = {
+    "Cargo.toml": '[workspace]\nresolver = "2"\nmembers = ["kern", "app"]\n',
+    "kern/Cargo.toml": '[package]\nname = "kern"\nversion = "0.1.0"\nedition = "2021"\n',
+    "kern/build.rs": _BUILD,
+    "kern/src/lib.rs": 'include!(concat!(env!("OUT_DIR"), "/table.rs"));\n',
+    "kern/native/keep": "",
+    "app/Cargo.toml": '[package]\nname = "app"\nversion = "0.1.0"\nedition = "2021"\n'
+    '[dependencies]\nkern = { path = "../kern" }\n',
+    "app/src/main.rs": 'fn main() { println!("{}", kern::N); }\n',
+}
+
+
+def write_workspace(root: Path) -> Path:
     """Two packages; `kern` has a build script."""
-    root = Path(deck.folder, "ws")
-    files = {
-        "Cargo.toml": '[workspace]\nresolver = "2"\nmembers = ["kern", "app"]\n',
-        "kern/Cargo.toml": '[package]\nname = "kern"\nversion = "0.1.0"\nedition = "2021"\n',
-        "kern/build.rs": _BUILD,
-        "kern/src/lib.rs": 'include!(concat!(env!("OUT_DIR"), "/table.rs"));\n',
-        "kern/native/keep": "",
-        "app/Cargo.toml": '[package]\nname = "app"\nversion = "0.1.0"\nedition = "2021"\n'
-        '[dependencies]\nkern = { path = "../kern" }\n',
-        "app/src/main.rs": 'fn main() { println!("{}", kern::N); }\n',
-    }
-    for name, text in files.items():
+    for name, text in _FILES.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text)
     return root
+
+
+@pytest.fixture
+def workspace(deck: Deck) -> Path:
+    """The packages, and nothing built."""
+    return write_workspace(Path(deck.folder, "ws"))
+
+
+@pytest.fixture(scope="module")
+def everything(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same, built in each way; nobody changes it."""
+    root = write_workspace(tmp_path_factory.mktemp("clean") / "ws")
+    env = plain_env(str(root.parent)) | {"CARGO_PROFILE_DEV_DEBUG": "0"}
+    for typed in (("build", "--release"), ("test", "--no-run"), ("build",), ("doc", "--no-deps", "-p", "kern")):
+        subprocess.run(["cargo", *typed], cwd=root, env=env, capture_output=True, check=True)
+    return root
+
+
+@pytest.fixture
+def built(deck: Deck, everything: Path) -> Path:
+    """A copy of it."""
+    return Path(shutil.copytree(everything, f"{deck.folder}/ws", symlinks=True))
 
 
 def cargo(deck: Deck, cwd: Path, *words: str, **env: str) -> "subprocess.CompletedProcess[str]":
@@ -66,51 +93,71 @@ def cargo(deck: Deck, cwd: Path, *words: str, **env: str) -> "subprocess.Complet
     )
 
 
-def removed_by(deck: Deck, workspace: Path, *words: str) -> int:
-    """Files that cargo removes, counted in a copy (its own number has some of them twice)."""
+def removed_by(deck: Deck, workspace: Path, *words: str) -> tuple[int, str]:
+    """Files that cargo removes, counted in a copy, and its own words (it has some files of a package twice)."""
     with tempfile.TemporaryDirectory(dir=deck.folder) as folder:
-        twin = shutil.copytree(workspace, f"{folder}/twin")
-        counts = []
-        for before in (True, False):
-            counts.append(sum(len(names) for _, _, names in os.walk(f"{twin}/target")))
-            assert not before or cargo(deck, Path(twin), "clean", *words).returncode == 0
-        return counts[0] - counts[1]
+        twin = Path(shutil.copytree(workspace, f"{folder}/twin", symlinks=True))
+        before = count_files(twin)
+        done = cargo(deck, twin, "clean", *words)
+        assert done.returncode == 0
+        return before - count_files(twin), done.stderr.strip()
 
 
-def test_what_would_be_lost_is_what_cargo_would_remove(deck: Deck, workspace: Path) -> None:
-    for typed in (("build",), ("build", "--release"), ("test", "--no-run"), ("doc",)):
-        assert cargo(deck, workspace, *typed).returncode == 0
+def count_files(workspace: Path) -> int:
+    return sum(len(names) for _, _, names in os.walk(workspace / "target"))
+
+
+Foretell = Callable[..., Any]
+
+
+@pytest.fixture
+def foretell(deck: Deck, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Foretell:
+    """Gives the loss that `cargo deck clean --dry-run --json` tells in a folder, without a process of its own."""
+    for name, value in deck.env.items():
+        monkeypatch.setenv(name, value)
+
+    def tell(folder: Path, *words: str) -> Any:
+        monkeypatch.chdir(folder)
+        assert clean_command(["--dry-run", "--json", *words]) == 0
+        return json.loads(capfd.readouterr().out)["loss"]
+
+    return tell
+
+
+def test_what_would_be_lost_is_what_cargo_would_remove(deck: Deck, everything: Path, foretell: Foretell) -> None:
     for line in ("", "--release", "--profile dev", "--doc", "-p kern", "-p kern --release", "--workspace"):
         words = line.split()
-        told = deck.json("clean", "--dry-run", "--json", *words, cwd=str(workspace))
-        assert told["loss"]["files"] == removed_by(deck, workspace, *words), words
-        assert told["loss"]["bytes"] == sum(told["loss"]["kinds"].values()) > 0
-        said = cargo(deck, workspace, "clean", "--dry-run", *words).stderr
+        loss = foretell(everything, *words)
+        files, said = removed_by(deck, everything, *words)
+        assert loss["files"] == files, words
+        assert loss["bytes"] == sum(loss["kinds"].values()) > 0
         if "-p" in words or "--workspace" in words:
-            assert told["loss"]["cargo_bytes"] is None
+            assert loss["cargo_bytes"] is None
         else:
-            summary = f"Summary {told['loss']['files']} files, {cargo_size(told['loss']['cargo_bytes'])} total\n"
-            assert summary in said
-    whole = deck.json("clean", "--dry-run", "--json", cwd=str(workspace))
+            assert said == f"Removed {files} files, {cargo_size(loss['cargo_bytes'])} total"
+    whole = deck.json("clean", "--dry-run", "--json", cwd=str(everything))
     assert {"deps", "incremental", "build scripts", "docs"} <= {*whole["loss"]["kinds"]}
-    said = subprocess.run(["du", "-s", "-B1", workspace / "target"], capture_output=True, text=True, check=True).stdout
-    folders = sum(os.stat(at).st_blocks * 512 for at, _, _ in os.walk(workspace / "target"))
+    said = subprocess.run(["du", "-s", "-B1", everything / "target"], capture_output=True, text=True, check=True).stdout
+    folders = sum(os.stat(at).st_blocks * 512 for at, _, _ in os.walk(everything / "target"))
     assert whole["loss"]["bytes"] == int(said.split()[0]) - folders
     assert [one["command"] for one in whole["choices"]] == [
         "cargo deck clean --profile dev", "cargo deck clean --profile release", "cargo deck clean --doc",
         "cargo deck clean",
     ]  # fmt: skip
-    assert (whole["cleaned"], (workspace / "target/debug/app").exists()) == (None, True)
+    assert (whole["cleaned"], (everything / "target/debug/app").exists()) == (None, True)
 
 
-def test_seconds_come_from_the_history_and_the_packages_that_follow_are_told(deck: Deck, workspace: Path) -> None:
+def test_seconds_come_from_the_history_and_the_packages_that_follow_are_told(
+    deck: Deck, workspace: Path, foretell: Foretell
+) -> None:
     path = start_held(deck, workspace)
-    until(lambda: deck.json("ps", "--json")["runs"][0]["in_flight"], 20, "the engine sees the script run")
+    reader = Reader(find_paths(deck.env), wall_clock)
+    until(lambda: next(iter(reader.poll().runs.values())).in_flight, 20, "the engine sees the script run")
     path.write_bytes(b"")
-    ended(deck, "claude-1")
+    until(lambda: all(run.ended_at is not None for run in reader.poll().runs.values()), 60, "the build is over")
 
     def told() -> Any:
-        loss = deck.json("clean", "--dry-run", "--json", "-p", "kern", cwd=str(workspace))["loss"]
+        loss = foretell(workspace, "-p", "kern")
         return loss if loss["known_units"] and loss["after_s"] else None
 
     loss = until(told, 20, "the engine has put the run into its history")
@@ -134,17 +181,15 @@ _RARE = ("--release", "-n", "-q", "--help", "-v --doc", "--color always", "+stab
 @pytest.mark.parametrize(
     "words", ["", "-p kern", "-p nosuch --wrong", *(pytest.param(one, marks=pytest.mark.long) for one in _RARE)]
 )
-def test_without_a_terminal_the_shims_clean_is_cargos(deck: Deck, workspace: Path, words: str) -> None:
+def test_without_a_terminal_the_shims_clean_is_cargos(deck: Deck, built: Path, words: str) -> None:
     env = shim_env(deck)
-    assert cargo(deck, workspace, "build").returncode == 0
-    twin = Path(deck.folder, "twin")
-    shutil.copytree(workspace, twin, symlinks=True)
+    twin = Path(shutil.copytree(built, f"{deck.folder}/twin", symlinks=True))
     line = f"cargo {words}" if words.startswith("+") else f"cargo clean {words}"
-    ours = run_piped(line, cwd=str(workspace), env=env)
+    ours = run_piped(line, cwd=str(built), env=env)
     theirs = run_piped(line, cwd=str(twin), env=deck.env)
-    paths = str(twin).encode(), str(workspace).encode()
+    paths = str(twin).encode(), str(built).encode()
     assert (ours.status, ours.out, ours.err) == (theirs.status, theirs.out, theirs.err.replace(*paths))
-    left = [sorted(str(path.relative_to(root)) for path in root.rglob("*")) for root in (workspace, twin)]
+    left = [sorted(str(path.relative_to(root)) for path in root.rglob("*")) for root in (built, twin)]
     assert left[0] == left[1]
 
 
@@ -190,15 +235,19 @@ def start_held(deck: Deck, workspace: Path) -> Path:
     return path
 
 
-def test_nothing_is_removed_while_somebody_builds_there(deck: Deck, workspace: Path) -> None:
+def test_nothing_is_removed_while_somebody_builds_there(
+    deck: Deck, workspace: Path, foretell: Foretell, capfd: pytest.CaptureFixture[str]
+) -> None:
     path = start_held(deck, workspace)
     before = sorted(map(str, (workspace / "target").rglob("*")))
-    for words in (("--yes",), ("--yes", "--release"), ("--json",)):
-        done = deck.run("clean", *words, cwd=str(workspace))
-        assert done.returncode == 1
-        assert "claude-1: build builds in" in done.stderr
+    done = deck.run("clean", "--yes", cwd=str(workspace))
+    assert done.returncode == 1
+    assert "claude-1: build builds in" in done.stderr
+    assert foretell(workspace, "--yes")["files"] == sum(map(os.path.isfile, before))
+    for words in (["--yes", "--release"], ["--json"]):
+        assert clean_command(words) == 1
+        assert "claude-1: build builds in" in capfd.readouterr().err
     assert sorted(map(str, (workspace / "target").rglob("*"))) == before
-    assert deck.run("clean", "--dry-run", "--yes", cwd=str(workspace)).returncode == 0
     shim = shim_env(deck)
     waiting = subprocess.Popen(["cargo", "clean"], cwd=workspace, env=shim, stderr=subprocess.PIPE, text=True)
     assert waiting.stderr is not None
@@ -242,20 +291,18 @@ def test_an_agents_own_target_dir_is_cleaned_and_the_others_left(deck: Deck, wor
     assert (private.exists(), (workspace / "target/debug/app").exists()) == (False, True)
 
 
-def test_on_a_terminal_nothing_goes_before_a_number_is_typed(deck: Deck, workspace: Path) -> None:
-    for words in (("build",), ("build", "--release")):
-        assert cargo(deck, workspace, *words).returncode == 0
+def test_on_a_terminal_nothing_goes_before_a_number_is_typed(deck: Deck, built: Path) -> None:
     env = shim_env(deck)
-    shown = run_in_terminal("cargo clean", cwd=str(workspace), env=env, answers=[Answer(b"none] ", b"\r")])
+    shown = run_in_terminal("cargo clean", cwd=str(built), env=env, answers=[Answer(b"none] ", b"\r")])
     assert shown.status == 0
     assert b"to compile it again: " in shown.out
     assert b"2  cargo deck clean --profile release" in shown.out
-    assert (workspace / "target/release/app").exists()
-    shown = run_in_terminal("cargo clean", cwd=str(workspace), env=env, answers=[Answer(b"none] ", b"2\r")])
+    assert (built / "target/release/app").exists()
+    shown = run_in_terminal("cargo clean", cwd=str(built), env=env, answers=[Answer(b"none] ", b"2\r")])
     assert (shown.status, b"Removed" in shown.out) == (0, True)
-    assert [(workspace / "target" / name).exists() for name in ("debug/app", "release")] == [True, False]
-    shown = run_in_terminal(f"{COMMAND} clean --yes", cwd=str(workspace), env=env)
-    assert (shown.status, (workspace / "target").exists()) == (0, False)
+    assert [(built / "target" / name).exists() for name in ("debug/app", "release")] == [True, False]
+    shown = run_in_terminal(f"{COMMAND} clean --yes", cwd=str(built), env=env)
+    assert (shown.status, (built / "target").exists()) == (0, False)
 
 
 @pytest.mark.long
