@@ -158,7 +158,7 @@ def test_sudo_stands_in_front_only_where_it_is_needed(scene: Scene, capsys: pyte
 
 
 def test_what_nothing_can_get_ends_with_1_and_says_what_could(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(scene.world(True), "install", "nvcc") == 1
+    assert run(scene.world(True, Found(toolchain=STABLE)), "install", "nvcc") == 1
     assert (scene.ran, "it takes one of pip" in capsys.readouterr().err) == ([], True)
 
 
@@ -171,6 +171,35 @@ def test_a_way_for_programs_has_the_fields_that_are_documented(
     assert set(found) - {"schema", "version"} == documented(heading)
     assert found["commands"] == [["apt-get", "install", "--only-upgrade", "ninja-build"]]
     assert scene.ran == []
+
+
+def test_what_is_there_already_is_not_offered_and_what_does_not_run_is(
+    scene: Scene, capsys: pytest.CaptureFixture[str]
+) -> None:
+    there = THERE._replace(tools={**THERE.tools, "mold": Tool("mold", "/usr/bin/mold", (2, 4, 0))})
+    for words in ([], ["--yes"]):
+        assert run(scene.world(True, there), "install", "mold", *words) == 0
+        said = capsys.readouterr()
+        assert "mold is there already (/usr/bin/mold, 2.4.0): `cargo deck tools update mold`" in said.err
+        assert (said.out, scene.asked, scene.ran) == ("", [], [])
+    assert run(scene.world(None, there), "install", "ninja-build", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["commands"] == []
+    broken = THERE._replace(tools={"mold": Tool("mold", "/usr/bin/mold", (), "it ends with code 1")})
+    assert run(scene.world(None, broken), "install", "mold") == 0
+    assert capsys.readouterr().out == "apt-get install mold\n"
+
+
+def test_who_names_no_tool_is_told_of_those_that_would_be_of_use_here(
+    scene: Scene, capsys: pytest.CaptureFixture[str]
+) -> None:
+    there = THERE._replace(tools={**THERE.tools, "mold": Tool("mold", "/usr/bin/mold", (2, 4, 0))})
+    assert run(scene.world(None, there), "install") == 2
+    said = capsys.readouterr().err
+    assert "here for example " in said
+    assert "nextest" in said
+    assert "mold" not in said
+    assert run(scene.world(None, there), "update") == 2
+    assert "mold" in capsys.readouterr().err
 
 
 REFUSED = [

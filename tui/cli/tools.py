@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from core.errors import UsageError
 from core.paths import Paths
 from core.plan.found import Found
-from core.plan.install import MANAGERS, Install, Kit, how_to
+from core.plan.install import MANAGERS, NAMES, Install, Kit, how_to
 from core.plan.refused import forget_refusals
 from core.plan.small_file import read_small
 from core.plan.tool_advice import Told, of_toolchain, tell
@@ -60,8 +60,8 @@ def run(argv: list[str], world: World) -> int:
     parser.add_argument("name", nargs="?", metavar="NAME", help="a tool, a toolchain (nightly) or a target triple")
     parser.add_argument("--yes", action="store_true", help="run it without a question")
     given = parser.parse_args(argv)
-    if (given.verb is None) != (given.name is None):
-        raise UsageError(f"{given.verb} needs a name: cargo deck tools {given.verb} mold")
+    if given.verb is not None and given.name is None:
+        raise UsageError(_nameless(given.verb, world))
     if given.verb == "retry":
         return _retry(given.name)
     if given.yes and given.verb is None:
@@ -167,17 +167,37 @@ def _retry(name: str) -> int:
     return 0
 
 
+def _nameless(verb: str, world: World) -> str:
+    """That a name is needed, and which ones would be of use here."""
+    if verb == "retry":
+        return "retry needs the name of a linker: cargo deck tools retry mold"
+    found = world.look(common.user_paths(), world.env)
+    told = [one for one in tell(found) if one.tool.name in NAMES]
+    if verb == "install":
+        useful = [one.tool.name for one in told if one.state == "unusable" or (one.state == "missing" and one.gain)]
+    else:
+        useful = [one.tool.name for one in told if one.state == "there"]
+    example = f"; here for example {', '.join(useful)}" if useful else ""
+    return f"{verb} needs a name: a tool, a toolchain or a target triple{example}"
+
+
 def _get(given: Any, found: Found, world: World) -> int:
     way = how_to(given.name, _kit(found, world), verb=given.verb, is_sure=given.yes)
+    tool = found.tools.get(way.name)
+    is_there = given.verb == "install" and tool is not None and bool(tool.path) and not tool.trouble
+    if is_there and tool is not None:
+        shown = f"{tool.path}, {tool.shown}" if tool.shown else tool.path
+        update = f"`cargo deck tools update {way.name}` shows the command that renews it"
+        way = way._replace(commands=(), source="", note=f"{way.name} is there already ({shown}): {update}")
     if given.json:
         common.print_json("tools-install", **_way_record(way))
-        return 0 if way.commands else EXIT_NO_WAY
+        return 0 if way.commands or is_there else EXIT_NO_WAY
     for command in way.commands:
         common.print_text(shlex.join(command))
     for text in filter(None, (way.source, way.note)):
         common.say(plain(text))
     if not way.commands:
-        return EXIT_NO_WAY
+        return 0 if is_there else EXIT_NO_WAY
     if not given.yes and (world.ask is None or not world.ask("Run it? [y/N] ")):
         return 0
     return _run_all(way, world)
