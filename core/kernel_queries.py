@@ -83,8 +83,8 @@ class KernelRow(NamedTuple):
 
     @property
     def arch_s_before(self) -> float | None:
-        """The same of what it is compared with."""
-        return self.before.arch_s(self.change.now.arch) if self.before is not None else None
+        """The same of what it is compared with; None too where that has no such kernel for this arch."""
+        return self.before.arch_s(self.change.now.arch) if self.before is not None and self.change.before else None
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -191,12 +191,12 @@ def distinct(rows: Iterable[KernelRow]) -> list[KernelRow]:
     groups: dict[tuple[str, ...], list[KernelRow]] = {}
     for row in rows:
         groups.setdefault((row.compiled.checkout, row.compiled.place, *key_of(row.change.now)), []).append(row)
-    has_code = {key[:3] for key, same in groups.items() if any(row.change.now.registers is not None for row in same)}
+    has_code = {key[:3] for key, same in groups.items() if any(row.change.now.is_code for row in same)}
     return [
         row
         for key, same in groups.items()
         for row in _told_apart(same)
-        if row.change.now.registers is not None or key[:3] not in has_code
+        if row.change.now.is_code or key[:3] not in has_code
     ]
 
 

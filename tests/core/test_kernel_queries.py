@@ -242,6 +242,16 @@ def test_time_of_an_arch_is_that_of_its_ptxas_and_of_the_cicc_before_it() -> Non
     assert arch_s(end, "sm_90a", "/w/other.cu") == 13.0  # rows that name no source may be anybody's
 
 
+def test_a_kernel_for_a_new_arch_has_no_time_before() -> None:
+    first = run_of("20251229-100000-000-0001", compiled(begun("1-1", T0, archs=("sm_80",)), kernel("k", "sm_80", 8)))
+    both = [kernel("k", arch, 8) for arch in ("sm_80", "sm_86")]
+    second = run_of("20251229-100100-000-0002", compiled(begun("2-1", T0 + 60, archs=("sm_80", "sm_86")), *both))
+    found = compilations([first, second])
+    old, new = kernel_rows(newest(found), last_of(found))
+    assert old.arch_s_before is not None
+    assert (new.change.before, new.arch_s_before) == (None, None)
+
+
 # Calls
 
 
