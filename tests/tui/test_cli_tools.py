@@ -196,7 +196,7 @@ def test_who_names_no_tool_is_told_of_those_that_would_be_of_use_here(
     assert run(scene.world(None, there), "install") == 2
     said = capsys.readouterr().err
     assert "here for example " in said
-    assert "nextest" in said
+    assert "lld" in said
     assert "mold" not in said
     assert run(scene.world(None, there), "update") == 2
     assert "mold" in capsys.readouterr().err
