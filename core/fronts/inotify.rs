@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 const INPUT: i16 = 1;
+const OUTPUT: i16 = 4;
 
 #[repr(C)]
 struct Poll {
@@ -28,6 +29,12 @@ pub fn wait(events: Option<&Inotify>, mut stop: &UnixStream, limit: Duration) ->
     let limit_ms = limit.as_micros().div_ceil(1000) as i32;
     unsafe { poll(files.as_mut_ptr(), files.len(), limit_ms) };
     files[1].found != 0 && stop.read(&mut [0]).is_ok_and(|size| size == 0)
+}
+
+/// Wait until a file takes more.
+pub fn wait_for_room(file: &impl AsRawFd) {
+    let mut files = [Poll { fd: file.as_raw_fd(), events: OUTPUT, found: 0 }];
+    unsafe { poll(files.as_mut_ptr(), files.len(), -1) };
 }
 
 #[cfg(target_os = "linux")]

@@ -122,12 +122,13 @@ fn is_input(word: &str) -> bool {
     INPUT_ENDS.iter().any(|end| name.ends_with(end)) || name.contains(".so.")
 }
 
-/// Words of an `@file`: separated by white space, `\` and quotes as gcc reads them.
+/// Words of an `@file`: separated by white space, `\` and quotes as gcc reads them. None of what can be read once.
 fn read_response(file: &Path) -> Vec<OsString> {
     let mut words = Vec::new();
     let mut word: Option<Vec<u8>> = None;
     let mut quote = 0;
-    let mut bytes = fs::read(file).unwrap_or_default().into_iter();
+    let text = if file.is_file() { fs::read(file).unwrap_or_default() } else { Vec::new() };
+    let mut bytes = text.into_iter();
     while let Some(byte) = bytes.next() {
         match byte {
             b'\\' => word.get_or_insert_default().extend(bytes.next()),

@@ -13,12 +13,12 @@ use crate::nvcc_kept::keep;
 use crate::nvcc_note::{end_line, start_line, Asked, End};
 use crate::nvcc_times::{knows_time, read_times};
 use crate::nvcc_watch::{Watch, Watching};
-use crate::tee::Tee;
+use crate::tee::{another, write_whole, Tee};
 use crate::tool::{find_real, is_me, take_over};
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{self, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -96,8 +96,9 @@ struct Noted {
 impl Noted {
     /// As nvcc would have, when it made the same before.
     fn answer(mut self, hit: Hit) -> ! {
-        let _ = std::io::stdout().write_all(&hit.said.stdout).and_then(|()| std::io::stdout().flush());
-        let _ = std::io::stderr().write_all(&hit.said.stderr);
+        for (file, text) in [(another(&io::stdout()), &hit.said.stdout), (another(&io::stderr()), &hit.said.stderr)] {
+            let _ = file.map(|mut file| write_whole(&mut file, text));
+        }
         let end = End { elapsed: self.started.elapsed(), ..End::default() };
         self.note(&end, &Asked::hit(hit.inputs));
         exit(0);

@@ -46,11 +46,11 @@ fn unescaped(name: &[u8]) -> Vec<u8> {
     found
 }
 
-/// Why a text of the user's is not to be kept: it means something else each time, or reads what no depfile names.
+/// Why what was made of a text is not to be kept: it means something else each time, or reads what no depfile names.
 pub fn why_not_kept(text: &[u8]) -> Option<&'static str> {
     const WORDS: [(&[u8], &str); 6] = [
         (b"__DATE__", "__DATE__"), (b"__TIME__", "__TIME__"), (b"__TIMESTAMP__", "__TIMESTAMP__"),
-        (b"__has_embed", "__has_embed"), (b"incbin", ".incbin"), (b"\".include", ".include"),
+        (b"__has_embed", "__has_embed"), (b"incbin", ".incbin"), (b"GCC dependency", "#pragma GCC dependency"),
     ];
     let is_there = |word: &[u8]| find_all(text, word).next().is_some();
     if let Some((_, name)) = WORDS.iter().find(|(word, _)| is_there(word)) {
@@ -60,7 +60,8 @@ pub fn why_not_kept(text: &[u8]) -> Option<&'static str> {
     if find_all(text, b"embed").any(is_embedding) {
         return Some("#embed");
     }
-    has_hidden_question(text).then_some("__has_include of a macro")
+    let is_of_assembler = |at: usize| matches!(text[at + b".include".len()..].trim_ascii_start(), [b'"', ..] | [b'\\', b'"', ..]);
+    find_all(text, b".include").any(is_of_assembler).then_some(".include")
 }
 
 /// The names that a text asks for by `__has_include("x")`, or a macro that has such a name.
@@ -91,7 +92,7 @@ fn literal(rest: &[u8]) -> Option<&[u8]> {
 
 /// `__has_include` is asked for what only a macro says, and not by a macro that hands its own argument on under a name
 /// that tells so.
-fn has_hidden_question(text: &[u8]) -> bool {
+pub fn has_hidden_question(text: &[u8]) -> bool {
     find_all(text, b"__has_include").any(|at| {
         let rest = &text[at + b"__has_include".len()..];
         let rest = rest.strip_prefix(b"_next").unwrap_or(rest);
@@ -105,10 +106,15 @@ fn has_hidden_question(text: &[u8]) -> bool {
     })
 }
 
-/// Headers that only the last step includes, for what cudafe++ writes; the depfile does not name them. Source: nvcc 13.0.
+/// What only the last step includes, for what cudafe++ and fatbinary write; the depfile does not name it. Source: nvcc 13.0.
+pub const HIDDEN: [&str; 2] = ["crt/host_runtime.h", "fatbinary_section.h"];
+/// gcc looks for it before its own first header, wherever it looks for headers.
+pub const COMPILED_HEADER: &[u8] = b"stdc-predef.h.gch";
+
+/// Those headers, and what they include: how each is named, and where it is.
 pub fn hidden_headers(folders: &[PathBuf]) -> Vec<(Vec<u8>, PathBuf)> {
     let mut found: BTreeMap<PathBuf, Vec<u8>> = BTreeMap::new();
-    let mut open = vec![(b"crt/host_runtime.h".to_vec(), PathBuf::new())];
+    let mut open = Vec::from(HIDDEN.map(|name| (name.as_bytes().to_vec(), PathBuf::new())));
     while let Some((name, from)) = open.pop() {
         let places = folders.iter().chain((!from.as_os_str().is_empty()).then_some(&from));
         for path in places.map(|folder| folder.join(OsStr::from_bytes(&name))).filter(|path| path.is_file()) {

@@ -78,6 +78,9 @@ impl Pending {
             return Err("the clock was set".to_owned());
         }
         let tie = self.tie(call, &output, &ended.temporaries, &closure, &tools)?;
+        let texts = [&said.stdout[..], &said.stderr, &closure.rest];
+        let is_ambiguous = texts.iter().any(|text| self.plan.place.is_ambiguous(text));
+        let tie = if is_ambiguous { Tie::Bound("its text names a folder that is called alike") } else { tie };
         self.put(&output, said, &closure, &tools, &tie)
     }
 

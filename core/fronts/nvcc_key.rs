@@ -17,23 +17,22 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// Of what is hashed, and of what manifests hold.
-const VERSION: &[u8] = b"cargo-deck nvcc cache 1";
+const VERSION: &[u8] = b"cargo-deck nvcc cache 2";
 /// Their values name files that are written.
 const NAMES_OUTPUT: [&str; 4] = ["output-file", "output-directory", "dependency-output", "dependency-target-name"];
 /// Their values are paths.
 const NAMES_PATH: [&str; 5] = ["include-path", "system-include", "pre-include", "compiler-bindir", "library-path"];
 /// Variables that nvcc 13.0 and gcc 12 ask for, and those of clang; what only says where temporary files go is none.
-const READ: [&str; 42] = [
+const READ: [&str; 41] = [
     "NVCC_CCBIN", "compiler-bindir", "TOP", "_HERE_", "_THERE_", "_SPACE_", "_TARGET_DIR_", "_TARGET_SIZE_", "_CUDART_",
     "_NVVM_BRANCH_", "INCLUDES", "SYSTEM_INCLUDES", "LIBRARIES", "CUDAFE_FLAGS", "PTXAS_FLAGS", "LLVMC_FLAGS",
     "LLVMDIS_FLAGS", "OCG_FLAGS", "CPATH", "C_INCLUDE_PATH", "CPLUS_INCLUDE_PATH", "COMPILER_PATH", "LIBRARY_PATH", "LPATH",
     "LD_LIBRARY_PATH", "LD_PRELOAD", "LANG", "LANGUAGE", "USR_INCLUDE", "NOCOLOR", "NO_COLOR", "CLICOLOR_FORCE", "FORCE_COLOR",
     "SOURCE_DATE_EPOCH", "BINUTILS_ROOT", "G++_ROOT", "TERM_URLS", "SDKROOT", "bar", "POSIXLY_CORRECT", "ASAN_OPTIONS",
-    "CLANG_CONFIG_FILE_SYSTEM_DIR",
 ];
-const READ_STARTS: [&str; 17] = [
+const READ_STARTS: [&str; 18] = [
     "NVCC", "NV_", "NVVM", "NVIDIA_", "NVLINK", "NVASM", "NVDISASM", "CICC", "LIBNVVM", "LLVM_", "EDG_", "GCC", "CCC_",
-    "LC_", "DUMP_", "AS_SECURE", "LD_BIND",
+    "LC_", "DUMP_", "AS_SECURE", "LD_BIND", "CLANG_",
 ];
 /// Of it, what says nothing of how code is made.
 const NOT_READ: [&str; 2] = ["NVIDIA_VISIBLE_DEVICES", "NVIDIA_DRIVER_CAPABILITIES"];

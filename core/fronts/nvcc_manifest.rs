@@ -8,6 +8,8 @@ use std::hash::Hash;
 use std::rc::Rc;
 
 pub const MOST_ENTRIES: usize = 16;
+/// What nvcc makes of a source's path in names: the digits of a CRC-32.
+const NAME_BYTES: usize = 8;
 
 /// One outcome.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -106,7 +108,9 @@ impl Manifest {
         let entries = reader.list(read_entry)?;
         let is_whole = |entry: &Entry| {
             let is_below = |list: &[u32], length: usize| list.iter().all(|at| (*at as usize) < length);
-            is_below(&entry.files, files.len()) && is_below(&entry.own, files.len()) && is_below(&entry.probes, probes.len())
+            let is_name = entry.named.as_ref().is_none_or(|name| name.len() == NAME_BYTES);
+            is_name && is_below(&entry.files, files.len()) && is_below(&entry.own, files.len())
+                && is_below(&entry.probes, probes.len())
         };
         entries.iter().all(is_whole).then_some(())?;
         Some(Manifest { files, probes, entries })

@@ -5,18 +5,23 @@ use crate::nvcc_files::{clock_offset_ns, coarse_now_ns, Content, Files};
 use crate::nvcc_key::Plan;
 use crate::nvcc_store::Store;
 use std::collections::{BTreeSet, HashMap};
+use std::env;
+use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// Clocks were set by more than this: times of files say nothing.
 const CLOCK_SLACK_NS: i64 = 50_000_000;
 
+/// Device and inode; of a link also when it was made: another one may get its inode.
+type Identity = (u64, u64, u64);
+
 /// The moment before.
 pub struct Before {
     began_ns: u64,
     offset_ns: i64,
-    /// Folders and links on the way to what the call names: device and inode.
-    ways: HashMap<PathBuf, (u64, u64)>,
+    /// Folders and links on the way to what the call names.
+    ways: HashMap<PathBuf, Identity>,
 }
 
 impl Before {
@@ -24,7 +29,8 @@ impl Before {
         let mut named = vec![call.at(&plan.source), plan.place.source.clone(), call.tool.clone()];
         named.extend(call.tool.canonicalize());
         named.extend(plan.folders.iter().map(|folder| call.cwd.join(folder).join("x")));
-        named.push(call.cwd.join("x"));
+        named.extend(plan.folders.iter().filter_map(|folder| Some(call.cwd.join(folder).canonicalize().ok()?.join("x"))));
+        named.extend([call.cwd.join("x"), env::temp_dir().join("x")]);
         let mut ways = HashMap::new();
         for folder in named.iter().flat_map(|path| path.ancestors().skip(1)) {
             if let Some(identity) = identity(folder).filter(|_| !ways.contains_key(folder)) {
@@ -53,17 +59,39 @@ impl Before {
 
     /// The first folder or link, on the way to these files, that may have become another one.
     pub fn changed_way(&self, files: &[PathBuf]) -> Option<PathBuf> {
-        let ways: BTreeSet<&Path> = files.iter().flat_map(|path| path.ancestors().skip(1)).collect();
-        let is_same = |way: &Path| match self.ways.get(way) {
+        let is_same = |way: &PathBuf| match self.ways.get(way) {
             Some(old) => identity(way).as_ref() == Some(old),
-            None => !self.is_new(way),
+            None => is_file(way) || !self.is_new(way),
         };
-        ways.into_iter().filter(|way| !way.as_os_str().is_empty()).find(|way| !is_same(way)).map(Path::to_owned)
+        ways_to(files).into_iter().find(|way| !is_same(way))
     }
 }
 
-fn identity(path: &Path) -> Option<(u64, u64)> {
-    path.symlink_metadata().ok().map(|found| (found.dev(), found.ino()))
+/// What the way to files leads through, wherever links lead to; the files among them.
+fn ways_to(files: &[PathBuf]) -> BTreeSet<PathBuf> {
+    let mut found = BTreeSet::new();
+    let mut open = files.to_vec();
+    while let Some(path) = open.pop() {
+        for way in path.ancestors().filter(|way| !way.as_os_str().is_empty()) {
+            if !found.insert(way.to_owned()) {
+                break; // and so are those above it
+            }
+            if let Ok(target) = fs::read_link(way) {
+                open.push(way.parent().unwrap_or(way).join(target));
+            }
+        }
+    }
+    found
+}
+
+/// Its content tells whether it is the same.
+fn is_file(path: &Path) -> bool {
+    path.symlink_metadata().is_ok_and(|found| found.is_file())
+}
+
+fn identity(path: &Path) -> Option<Identity> {
+    let found = path.symlink_metadata().ok()?;
+    Some((found.dev(), found.ino(), if found.is_symlink() { changed_ns(&found) } else { 0 }))
 }
 
 fn changed_ns(found: &std::fs::Metadata) -> u64 {

@@ -67,6 +67,11 @@ impl Place {
         Some(found)
     }
 
+    /// It may name another folder, whose path only ends with that of the base: what stands for it cannot be told.
+    pub fn is_ambiguous(&self, text: &[u8]) -> bool {
+        find_all(text, self.base.as_os_str().as_bytes()).any(|at| at > 0 && is_in_name(text[at - 1]))
+    }
+
     pub fn expand_text(&self, text: &[u8]) -> Vec<u8> {
         text.split(|byte| *byte == MARK).collect::<Vec<_>>().join(self.base.as_os_str().as_bytes())
     }

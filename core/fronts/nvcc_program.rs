@@ -18,6 +18,8 @@ use std::process::{Command, Output, Stdio};
 const MAX_SCRIPT_BYTES: u64 = 1 << 16;
 const MAX_PROGRAM_BYTES: u64 = 1 << 30;
 const HEAD_BYTES: u64 = 1 << 16;
+/// Beside caches, what stands under the name of a compiler and looks for the real one in PATH.
+const STAND_BEFORE: [&str; 4] = ["distcc", "icecc", "colorgcc", "gomacc"];
 
 /// Of one program.
 #[derive(Default, Debug)]
@@ -90,7 +92,7 @@ pub fn parts_of(program: &Path, is_host: bool, libraries: &str, store: &Store) -
 
 fn note_name(program: &Path, is_host: bool, libraries: &str) -> Option<Digest> {
     let mut hasher = Hasher::default();
-    hasher.add_part(b"program 1");
+    hasher.add_part(b"program 2");
     hasher.add_part(program.as_os_str().as_bytes());
     hasher.add_part(&[u8::from(is_host)]);
     hasher.add_part(libraries.as_bytes());
@@ -104,6 +106,10 @@ fn note_name(program: &Path, is_host: bool, libraries: &str) -> Option<Digest> {
 }
 
 fn look(program: &Path, is_host: bool, libraries: &str) -> Result<Parts, String> {
+    let real = program.canonicalize().unwrap_or_default();
+    if CACHES.iter().chain(&STAND_BEFORE).any(|name| real.file_name() == Some(OsStr::new(name))) {
+        return Err(format!("{} stands before a compiler that is not known", program.display()));
+    }
     let mut head = Vec::new();
     let file = File::open(program).map_err(|error| format!("{}: {error}", program.display()))?;
     let _ = file.take(HEAD_BYTES).read_to_end(&mut head);
@@ -121,7 +127,7 @@ fn look(program: &Path, is_host: bool, libraries: &str) -> Result<Parts, String>
         parts.files.extend(libraries_of(program, libraries));
     }
     if is_host {
-        add_host_parts(program, libraries, &mut parts);
+        add_host_parts(program, libraries, &mut parts)?;
     }
     Ok(parts)
 }
@@ -170,8 +176,8 @@ fn loader_of(program: &Path) -> Option<PathBuf> {
     Some(OsStr::from_bytes(name).into())
 }
 
-/// What gcc and clang say of themselves.
-fn add_host_parts(program: &Path, libraries: &str, parts: &mut Parts) {
+/// What gcc and clang say of themselves. Err: a file that clang reads may have it read others.
+fn add_host_parts(program: &Path, libraries: &str, parts: &mut Parts) -> Result<(), String> {
     let answer = |word: &str| {
         let said = ask(program, &[word], &[("LC_ALL", OsStr::new("C"))])?;
         Some(OsString::from_vec(said.stdout.trim_ascii().to_vec())).filter(|found| !found.is_empty())
@@ -186,13 +192,31 @@ fn add_host_parts(program: &Path, libraries: &str, parts: &mut Parts) {
         }
     }
     let own = answer("-print-libgcc-file-name").map(PathBuf::from).filter(|file| file.is_absolute());
-    if let Some(specs) = own.and_then(|file| Some(file.parent()?.join("specs"))) {
+    for folder in own.iter().flat_map(|file| file.ancestors().skip(1).take(2)) {
+        let specs = folder.join("specs");
         if specs.exists() { &mut parts.files } else { &mut parts.absent }.push(specs);
     }
     let words = ["-E", "-x", "c++", "-v", "/dev/null"];
     if let Some(said) = ask(program, &words, &[("LC_ALL", OsStr::new("C"))]) {
-        parts.folders.extend(searched(&String::from_utf8_lossy(&said.stderr)));
+        let said = String::from_utf8_lossy(&said.stderr);
+        parts.folders.extend(searched(&said));
+        parts.absent.extend(settings_of_clang(&said)?);
     }
+    Ok(())
+}
+
+/// Files that clang 16 and later would read if they were there, by what it says under `-v`; none of gcc. Err: it read one.
+fn settings_of_clang(said: &str) -> Result<Vec<PathBuf>, String> {
+    let told = |name: &str| said.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+    if let Some(file) = told("Configuration file") {
+        return Err(format!("clang reads {file}"));
+    }
+    let (Some(installed), Some(target)) = (told("InstalledDir"), told("Target")) else { return Ok(Vec::new()) };
+    let others = ["System configuration file directory", "User configuration file directory"];
+    let folders = others.iter().filter_map(|name| told(name)).chain([installed]);
+    let drivers = ["clang", "clang++"].map(|name| [format!("{name}.cfg"), format!("{target}-{name}.cfg")]);
+    let names: Vec<String> = drivers.into_iter().flatten().chain([format!("{target}.cfg")]).collect();
+    Ok(folders.flat_map(|folder| names.iter().map(move |name| Path::new(folder).join(name))).collect())
 }
 
 /// The lines that begin with a blank between `#include "..." search starts here:` and `End of search list.`

@@ -3,16 +3,20 @@
 use crate::digest::Digest;
 use crate::nvcc_args::{Call, Kind};
 use crate::nvcc_cache::Pending;
-use crate::nvcc_closure::{asked_names, hidden_headers, read_depfile, why_not_kept, Probe, Search};
+use crate::nvcc_closure::{
+    asked_names, has_hidden_question, hidden_headers, read_depfile, why_not_kept, Probe, Search, COMPILED_HEADER,
+};
+use crate::nvcc_files::read_small;
 use crate::nvcc_place::normal;
 use crate::nvcc_tools::Tools;
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
-use std::fs;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+
+const MAX_SOURCE_BYTES: u64 = 1 << 30;
 
 /// All that an outcome depends on beside the words.
 pub struct Closure {
@@ -44,6 +48,7 @@ impl Pending {
                 files.push(path.into_os_string().into_vec());
                 names.push(name);
             }
+            names.push(COMPILED_HEADER.to_vec());
         }
         let paths: Vec<PathBuf> = files.iter().map(|file| self.plan.place.at(file)).collect();
         names.extend(names_asked_in(&paths, is_own)?);
@@ -96,12 +101,14 @@ fn late(path: &Path) -> String {
     format!("{} may have changed while it was compiled", path.display())
 }
 
-/// What files ask for by `__has_include`. Err: one of the user's means something else each time.
+/// What files ask for by `__has_include`. Err: one means something else each time, or, of the user's, asks in a way that
+/// is not understood.
 fn names_asked_in(paths: &[PathBuf], is_own: impl Fn(&Path) -> bool) -> Result<Vec<Vec<u8>>, String> {
     let mut names = Vec::new();
     for path in paths {
-        let text = fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
-        if let Some(word) = if is_own(path) { why_not_kept(&text) } else { None } {
+        let text = read_small(path, MAX_SOURCE_BYTES).map_err(|error| format!("{}: {error}", path.display()))?;
+        let hidden = || (is_own(path) && has_hidden_question(&text)).then_some("__has_include of a macro");
+        if let Some(word) = why_not_kept(&text).or_else(hidden) {
             return Err(format!("{} has {word}", path.display()));
         }
         names.extend(asked_names(&text));

@@ -1,6 +1,7 @@
 //! What `nvcc --time` tells.
 
 use crate::nvcc::PASSED;
+use crate::nvcc_place::find;
 use crate::tool::is_program;
 use std::env;
 use std::fs::{self, File};
@@ -96,13 +97,8 @@ fn contains(mut file: File, text: &[u8]) -> io::Result<bool> {
         if file.by_ref().take(PIECE as u64).read_to_end(&mut piece)? == 0 {
             return Ok(false);
         }
-        if find(&piece, text) {
+        if find(&piece, text).is_some() {
             return Ok(true);
         }
     }
-}
-
-fn find(piece: &[u8], text: &[u8]) -> bool {
-    let starts = piece.iter().enumerate().filter(|(_, byte)| **byte == text[0]);
-    starts.into_iter().any(|(at, _)| piece[at..].starts_with(text))
 }

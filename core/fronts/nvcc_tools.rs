@@ -5,8 +5,10 @@ use crate::digest::{Digest, Hasher};
 use crate::nvcc_args::Call;
 use crate::nvcc_codec::{Reader, Writer};
 use crate::nvcc_files::{signature, Signature};
+use crate::nvcc_place::normal;
 use crate::nvcc_program::{ask, parts_of, resolve};
 use crate::nvcc_store::{Note, Store};
+use crate::nvcc_words::folders_of_environment;
 use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -52,7 +54,7 @@ pub fn find_tools(call: &Call, flags: &OsStr, store: &Store) -> Result<Tools, St
 
 fn note_name(call: &Call, flags: &OsStr) -> Digest {
     let mut hasher = Hasher::default();
-    hasher.add_part(b"tools 1");
+    hasher.add_part(b"tools 2");
     for text in [call.tool.as_os_str(), call.cwd.as_os_str(), flags, OsStr::new(call.kind.name())] {
         hasher.add_part(text.as_bytes());
     }
@@ -181,6 +183,7 @@ impl Tools {
 
     fn add_programs(&mut self, call: &Call, here: &Path, said: &Rehearsal, store: &Store) -> Result<(), String> {
         let libraries = said.variable("LD_LIBRARY_PATH");
+        let named: Vec<PathBuf> = folders_of_environment().iter().map(|folder| normal(&call.at(folder.as_os_str()))).collect();
         let mut programs = BTreeMap::from([(call.tool.clone(), false), (here.join("nvcc"), false)]);
         for words in said.commands.iter().filter(|words| words.first().is_some_and(|name| name != "--")) {
             let is_host = words.iter().any(|word| word == "-E") && words.iter().any(|word| word == "-x");
@@ -192,7 +195,7 @@ impl Tools {
             self.files.push(program);
             self.files.extend(parts.files);
             self.absent.extend(parts.absent);
-            self.roots.extend(parts.folders.iter().cloned());
+            self.roots.extend(parts.folders.iter().filter(|folder| !named.contains(&normal(folder))).cloned());
             self.folders.extend(parts.folders);
             for name in parts.names {
                 let found = self.look_up(&name)?;

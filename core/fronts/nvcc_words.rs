@@ -1,6 +1,7 @@
 //! Which words of a call the depfile cache understands: with any other, nvcc runs as if there was no cache.
 
 use crate::nvcc_args::{Call, Kind};
+use crate::nvcc_closure::HIDDEN;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
@@ -33,10 +34,12 @@ const HOST: [&[u8]; 17] = [
     b"-ansi", b"-iquote", b"-isystem",
 ];
 /// Of those, what reads or writes other files, or takes a path.
-const NOT_HOST: [&[u8]; 24] = [
+const NOT_HOST: [&[u8]; 34] = [
     b"-fplugin", b"-fprofile", b"-ftest-coverage", b"-fdump", b"-fcallgraph-info", b"-fstack-usage", b"-fauto-profile",
     b"-fsanitize-", b"-fmodule", b"-fpch", b"-fpreprocessed", b"-fdirectives-only", b"-frecord-gcc", b"-fopt-info", b"-fsave-",
-    b"-ftime-", b"-fdiagnostics-", b"-gsplit", b"-Wp,", b"-Wa,", b"-Wl,", b"-fuse-", b"-fbranch-prob", b"-mllvm",
+    b"-ftime-", b"-fdiagnostics-", b"-gsplit", b"-Wp,", b"-Wa,", b"-Wl,", b"-fuse-", b"-fbranch-prob", b"-mllvm", b"-fdeps",
+    b"-fcondition-cov", b"-fpath-cov", b"-fcoverage", b"-fcs-", b"-fpass-plugin", b"-fproc-stat", b"-fthinlto",
+    b"-fbasic-block", b"-fprebuilt",
 ];
 /// In an option of nvcc's own tools, they stand for files.
 const OF_FILES: [&[u8]; 8] = [b"/", b"@", b"file", b"dump", b"output", b"keep", b"-optf", b"time"];
@@ -88,11 +91,15 @@ fn why_not_words(call: &Call) -> Option<String> {
     own.iter().find(is_file).map(|word| format!("{} names a file", String::from_utf8_lossy(word)))
 }
 
-/// gcc then writes files that nobody asks the command line for.
+/// gcc writes files that nobody asks the command line for, or reads what no folder of headers has.
 fn why_not_environment(call: &Call) -> Option<String> {
     const WRITES: [&str; 3] = ["DEPENDENCIES_OUTPUT", "SUNPRO_DEPENDENCIES", "GCC_COMPARE_DEBUG"];
     if let Some(name) = WRITES.iter().find(|name| std::env::var_os(name).is_some()) {
         return Some(format!("{name} is set"));
+    }
+    let temporary = std::env::temp_dir();
+    if let Some(name) = HIDDEN.iter().find(|name| temporary.join(name).exists()) {
+        return Some(format!("{} has {name}, which is read from there", temporary.display()));
     }
     let is_changed = !call.options_files.is_empty() && Call::read(&call.tool, &call.argv).options != call.options;
     is_changed.then(|| "an options file is being written".to_owned())
@@ -138,10 +145,14 @@ pub fn include_folders(call: &Call) -> Vec<PathBuf> {
         let folder = starts.iter().find_map(|start| word.strip_prefix(*start));
         found.extend(folder.map(|folder| PathBuf::from(OsStr::from_bytes(folder))));
     }
-    for name in ["CPATH", "C_INCLUDE_PATH", "CPLUS_INCLUDE_PATH"] {
-        found.extend(std::env::var_os(name).iter().flat_map(std::env::split_paths));
-    }
+    found.extend(folders_of_environment());
     found
+}
+
+/// Those that the environment has every call search.
+pub fn folders_of_environment() -> Vec<PathBuf> {
+    let lists = ["CPATH", "C_INCLUDE_PATH", "CPLUS_INCLUDE_PATH"].map(std::env::var_os);
+    lists.iter().flatten().flat_map(std::env::split_paths).collect()
 }
 
 /// Outputs hold lines, folders, or what a later step makes of them.

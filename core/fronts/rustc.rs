@@ -65,7 +65,8 @@ pub fn parent_of(pid: i32) -> Option<i32> {
 fn with_argument_files(words: Vec<OsString>, cwd: &Path) -> Vec<OsString> {
     let read = |word: OsString| match word.as_bytes().strip_prefix(b"@") {
         Some(file) => {
-            let content = fs::read_to_string(cwd.join(OsStr::from_bytes(file))).unwrap_or_default();
+            let path = cwd.join(OsStr::from_bytes(file));
+            let content = if path.is_file() { fs::read_to_string(path).unwrap_or_default() } else { String::new() };
             content.lines().map(OsString::from).collect()
         }
         None => vec![word],

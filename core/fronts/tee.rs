@@ -1,5 +1,6 @@
 //! What a child prints goes on to where ours would go, as it comes, and is kept.
 
+use crate::inotify::wait_for_room;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, FromRawFd, OwnedFd};
@@ -27,7 +28,7 @@ impl Tee {
     /// Have a child print into it. Where our output and errors are one object, so are the child's: what it prints keeps
     /// its order. None: it cannot be; the child prints where we do.
     pub fn on(command: &mut Command) -> Option<Tee> {
-        let (out, err) = (File::from(io::stdout().as_fd().try_clone_to_owned().ok()?), File::from(io::stderr().as_fd().try_clone_to_owned().ok()?));
+        let (out, err) = (another(&io::stdout())?, another(&io::stderr())?);
         let identity = |file: &File| file.metadata().map(|about| (about.dev(), about.ino())).ok();
         let is_one = identity(&out).is_some() && identity(&out) == identity(&err);
         let (err_end, theirs) = new_pipe()?;
@@ -58,6 +59,11 @@ impl Tee {
     }
 }
 
+/// The same open file.
+pub fn another(file: &impl AsFd) -> Option<File> {
+    file.as_fd().try_clone_to_owned().ok().map(File::from)
+}
+
 /// Our end, and the one that is written to. Neither stays open in a child by itself.
 fn new_pipe() -> Option<(File, OwnedFd)> {
     let mut ends = [0; 2];
@@ -67,6 +73,20 @@ fn new_pipe() -> Option<(File, OwnedFd)> {
     let [ours, theirs] = ends.map(|fd| unsafe { OwnedFd::from_raw_fd(fd) });
     // A clone is closed on exec.
     Some((File::from(ours.try_clone().ok()?), theirs.try_clone().ok()?))
+}
+
+/// Also where somebody has said that writing there does not wait.
+pub fn write_whole(to: &mut File, mut text: &[u8]) -> io::Result<()> {
+    while !text.is_empty() {
+        match to.write(text) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(size) => text = &text[size..],
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => wait_for_room(to),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 /// Where nobody reads any more, nobody writes any more either: as without us, the child gets a signal.
@@ -80,7 +100,7 @@ fn copy(mut from: File, mut to: File) -> Option<Vec<u8>> {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(_) => return None,
         };
-        to.write_all(&piece[..size]).ok()?;
+        write_whole(&mut to, &piece[..size]).ok()?;
         let has_room = kept.as_ref().is_some_and(|kept| kept.len() + size <= MAX_KEPT_BYTES);
         match &mut kept {
             Some(kept) if has_room => kept.extend_from_slice(&piece[..size]),

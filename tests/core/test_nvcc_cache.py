@@ -228,6 +228,7 @@ def test_an_options_file_counts_by_its_content(world: World) -> None:
         (("-c", "src/k.cu", "-DX=__DATE__"), "not the same"), (("-c", "src/k.cu", "-arch=native"), "native"),
         (("-dlink", "src/k.o"), "link"), (("-lib", "src/k.o"), "library"), (("-c", "src/k.cu", "-unheard"), "-unheard"),
         (("--dryrun", "-c", "src/k.cu"), "query"), (("-c", "src/k.ptx"), "source"),
+        (("-c", "src/k.cu", "-Xcompiler", "-fdeps-file=x"), "-fdeps"),
     ],
 )  # fmt: skip
 def test_what_is_not_understood_goes_by_with_a_reason(world: World, words: tuple[str, ...], why: str) -> None:
@@ -242,7 +243,9 @@ def test_what_is_not_understood_goes_by_with_a_reason(world: World, words: tuple
     ("text", "why"),
     [
         ("FAIL", "failed"), ("// __DATE__", "__DATE__"), ("__TIMESTAMP__", "__TIMESTAMP__"), ('# embed "x"', "#embed"),
-        ('asm(".incbin x")', ".incbin"), ("DURING echo changed > src/near.cuh", "near.cuh may have changed"),
+        ('asm(".incbin x")', ".incbin"), ('asm("nop; .include \\"x\\"")', ".include"),
+        ("#pragma GCC dependency", "#pragma GCC dependency"),
+        ("DURING echo changed > src/near.cuh", "near.cuh may have changed"),
         ("DURING mkdir early/lib; echo > early/lib/far.cuh", "early/lib may have changed"),
         ("DURING mv inc i; cp -rp i inc; rm -r i", "inc may have changed"),
         ("#if __has_include(NAMED)", "__has_include of a macro"), ("DURING : > k.none", ""),

@@ -157,7 +157,9 @@ def test_headers_of_one_pass_count_for_calls_with_that_pass(
     assert (call.verdict, made) == ("miss" if is_read else "hit", plain(world, world.root, *words))
 
 
-@pytest.mark.parametrize("name", ["crt/host_runtime.h", "crt/storage_class.h", "vector_types.h"])
+@pytest.mark.parametrize(
+    "name", ["crt/host_runtime.h", "crt/storage_class.h", "vector_types.h", "fatbinary_section.h", "stdc-predef.h.gch"]
+)
 def test_a_header_before_one_that_only_the_last_step_includes_is_a_miss(world: World, name: str) -> None:
     words = ("-c", "-arch=sm_80", "-Iearly", "src/named.cu", "-o", "k.o")
     assert [through(world, world.root, *words)[0].verdict for _ in range(2)] == ["miss", "hit"]
