@@ -4,15 +4,12 @@ import re
 from typing import cast
 
 from core import events as e
+from core.parsers.compilers import ScriptErrors, parse_short
 from core.parsers.messages import MAX_RENDERED_BYTES, clean_rendered
 from core.parsers.text import plain
 
 _HEADER = re.compile(rb"(error|warning)(?:\[([A-Za-z0-9_:-]{1,80})\])?: (.+)")
 _PLACE = re.compile(rb" *--> (.+?):([0-9]{1,9}):([0-9]{1,9})\Z")
-_SHORT = re.compile(
-    rb"(?=[^:]*[./])([^\s:][^:]*):([0-9]{1,9}):(?:([0-9]{1,9}):)? "
-    rb"(?:fatal )?(error|warning)(?:\[([A-Za-z0-9_:-]{1,80})\])?: (.+)"
-)
 _LINT = re.compile(rb"`#\[(?:warn|deny|forbid)\(([A-Za-z0-9_:]{1,80})\)\]`")
 _CLIPPY = re.compile(rb"rust-clippy/[^\s#]*#([a-z0-9_]{1,80})")
 _FROM_SCRIPT = re.compile(rb"([A-Za-z0-9_-]{1,80})@[0-9][^\s:]*: (.+)")
@@ -21,6 +18,8 @@ _SUMMARY = re.compile(
     rb"|[0-9]+ targets? failed|process didn't exit successfully|command `.*exited with"
     rb"|`[^`]*` \(.*\) generated [0-9]+ warning|build failed, waiting for|[0-9]+ warnings? emitted"
 )
+_SCRIPT = re.compile(rb"failed to run custom build command for `([A-Za-z0-9_-]{1,80})")
+_SCRIPT_SAYS = (b"  --- stdout", b"  --- stderr")
 _MAX_HELD_BYTES = 4 * MAX_RENDERED_BYTES
 
 
@@ -36,6 +35,8 @@ class DiagnosticReader:
         self._place: tuple[bytes, int, int] | None = None
         self._lines: list[bytes] = []
         self._size = 0
+        self._script: ScriptErrors | None = None
+        """Of a build script that failed: what compilers said in it."""
 
     def read(self, line: bytes, at: float, events: list[e.Event | None]) -> None:
         """One line without SGR."""
@@ -51,8 +52,19 @@ class DiagnosticReader:
     def end(self, at: float, events: list[e.Event | None]) -> None:
         """Something else follows: what was gathered is whole."""
         if self._header is not None:
+            script, self._script = self._script, None
+            if script is not None:
+                errors = script.close(at)
+                events += errors
+                self._shorten(bool(errors))
             events.append(self._emit(*self._header, at))
             self._header = None
+
+    def _shorten(self, has_errors: bool) -> None:
+        """Of a script that failed because of a compiler, what the script said is beside the point."""
+        ends = (index for index, line in enumerate(self._lines) if line.startswith(_SCRIPT_SAYS))
+        if has_errors and (end := next(ends, None)):
+            del self._lines[end:]
 
     def _begin(self, header: "re.Match[bytes]", at: float, events: list[e.Event | None]) -> None:
         if _SUMMARY.match(header[3]):
@@ -64,9 +76,13 @@ class DiagnosticReader:
             return
         self._header, self._place = (header[1], header[2], header[3]), None
         self._lines, self._size = [header[0]], len(header[0])
+        if script := _SCRIPT.match(header[3]):
+            self._script = ScriptErrors(plain(script[1], 80))
 
     def _continue(self, line: bytes, at: float, events: list[e.Event | None]) -> None:
-        if self._place is None:
+        if self._script is not None:
+            self._script.read(line, at)
+        elif self._place is None:
             if found := _PLACE.match(line):
                 self._place = (found[1], int(found[2]), int(found[3]))
         elif not line.strip():
@@ -89,23 +105,6 @@ class DiagnosticReader:
             column,
             clean_rendered(text),
         )
-
-
-def parse_short(line: bytes, at: float) -> e.DiagnosticEmitted | None:
-    """One line of `--message-format=short`, of gcc or of clang: `src/a.c:3:5: error: …`."""
-    found = _SHORT.match(line)
-    if found is None:
-        return None
-    return e.DiagnosticEmitted(
-        at,
-        cast(e.Level, found[4].decode()),
-        plain(found[6], 500),
-        found[5].decode() if found[5] else None,
-        plain(found[1], 500),
-        int(found[2]),
-        int(found[3]) if found[3] else None,
-        clean_rendered(line),
-    )
 
 
 def _code(code: bytes | None, text: bytes) -> str | None:

@@ -7,14 +7,13 @@ import re
 
 from core import events as e
 from core.parsers.cmake import CmakeReader
-from core.parsers.diagnostics import parse_short
+from core.parsers.compilers import SIGNS, CompilerReader
 from core.parsers.lines import LineSplitter
 from core.parsers.ninja import parse_step
-from core.parsers.nvcc import parse_nvcc
 from core.parsers.text import strip_sgr_bytes
 
-_COMPILER_SIGNS = (b": error", b": warning", b": fatal error")
 _CMAKE_SIGN = b"CMake "
+_ERASE = b"\x1b[K"
 _LIVE = re.compile(rb"(?:^|[\s(\[])([0-9]{1,3})(?:\.[0-9]{1,3})? ?%|(?:^|[\s(\[])([0-9]{1,9})(?:/| of )([0-9]{1,9})\b")
 
 
@@ -24,6 +23,7 @@ class GenericParser:
     def __init__(self) -> None:
         self._lines: dict[e.Stream, LineSplitter] = {"out": LineSplitter(), "err": LineSplitter()}
         self._cmake: dict[e.Stream, CmakeReader] = {"out": CmakeReader(), "err": CmakeReader()}
+        self._compilers: dict[e.Stream, CompilerReader] = {"out": CompilerReader(), "err": CompilerReader()}
         self._shown: e.ProgressMoved | None = None
 
     def feed(self, stream: e.Stream, chunk: bytes, at: float, *, is_backlog: bool = False) -> list[e.Event]:
@@ -40,17 +40,21 @@ class GenericParser:
             if rest := self._lines[stream].close():
                 events += self._read(stream, rest, at, has_returns=False)
             self._cmake[stream].end(at, events)
+            self._compilers[stream].end(at, events)
         return events
 
     def _read(self, stream: e.Stream, block: bytes, at: float, *, has_returns: bool) -> list[e.Event]:
         block = strip_sgr_bytes(block)
+        if b"\x1b" in block:
+            block = block.replace(_ERASE, b"")
         events: list[e.Event] = []
         cmake = self._cmake[stream]
         if cmake.is_open or _CMAKE_SIGN in block:
             cmake.read(block, at, events)
-        if any(sign in block for sign in _COMPILER_SIGNS):
-            found = (parse_short(line, at) or parse_nvcc(line, at) for line in block.split(b"\n"))
-            events.extend(event for event in found if event)
+        compiler = self._compilers[stream]
+        if compiler.is_open or any(sign in block for sign in SIGNS):
+            for line in block.split(b"\n"):
+                compiler.read(line, at, events)
         step = self._last_step(block, at, has_returns=has_returns)
         if step is not None and step != self._shown:
             self._shown = step

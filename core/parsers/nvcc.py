@@ -7,7 +7,10 @@ from core import events as e
 from core.parsers.messages import clean_rendered
 from core.parsers.text import plain
 
-_LINE = re.compile(rb"([^\s(][^(]*)\(([0-9]{1,9})\): (error|warning)(?: #([0-9]{1,6}-?[A-Z]?))?: (.+)")
+_LINE = re.compile(
+    rb"([^\s(][^(]*)\(([0-9]{1,9})\): (?:catastrophic |fatal |internal )?(error|warning)"
+    rb"(?: #([0-9]{1,6}-?[A-Z]?))?: (.+)"
+)
 
 
 def parse_nvcc(line: bytes, at: float) -> e.DiagnosticEmitted | None:

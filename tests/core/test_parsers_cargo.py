@@ -363,3 +363,65 @@ def test_control_characters_and_markup_in_names_reach_nobody() -> None:
     assert "[red]c[/red]" in moved.in_flight, "markup is the business of who draws"
     (found,) = only(of_text(b"error: a\x1b]0;title\x07\x1b[31mb\x08\x00\n"), e.DiagnosticEmitted)
     assert found.message == "ab"
+
+
+SCRIPT_FAILED = b"""error: failed to run custom build command for `kernels v0.1.0 (/code/kernels)`
+
+Caused by:
+  process didn't exit successfully: `/code/target/debug/build/kernels-4402/build-script-build` (exit status: 101)
+  --- stdout
+  cargo:rerun-if-changed=k.cu
+  [ 33%] Building CUDA object CMakeFiles/k.dir/k.cu.o
+  cargo:warning=j.cu(7): error: identifier "late" is undefined
+  cargo:warning=  int y = late;
+  cargo:warning=          ^
+  cargo:warning=
+
+  --- stderr
+  /code/kernels/k.cu(2): error: identifier "nope" is undefined
+    o[0] = nope;
+           ^
+
+  /code/kernels/k.cu(2): error: identifier "nope" is undefined
+    o[0] = nope;
+           ^
+
+  2 errors detected in the compilation of "/code/kernels/k.cu".
+  /code/kernels/c.cpp:1:10: error: expected primary-expression before 'return'
+      1 | int c( { return nope; }
+        |          ^~~~~~
+  gmake: *** [Makefile:124: k] Error 2
+
+  thread 'main' (886) panicked at /home/user/.cargo/registry/src/index/cmake-0.1.58/src/lib.rs:1132:5:
+  command did not execute successfully, got: exit status: 2
+  stack backtrace:
+     0: __rustc::rust_begin_unwind
+warning: build failed, waiting for other jobs to finish...
+"""
+
+
+def test_where_a_script_failed_for_a_compiler_the_first_error_is_the_compilers() -> None:
+    for size in (len(SCRIPT_FAILED), 1, 100):
+        parser = make_parser("cargo", is_split=False, json="none")
+        said = [
+            event for at in range(0, len(SCRIPT_FAILED), size)
+            for event in parser.feed("out", SCRIPT_FAILED[at : at + size], 1.0)
+        ]  # fmt: skip
+        found = only(said, e.DiagnosticEmitted)
+        assert [(d.file, d.line, d.message, d.package) for d in found] == [
+            ("j.cu", 7, 'identifier "late" is undefined', "kernels"),
+            ("/code/kernels/k.cu", 2, 'identifier "nope" is undefined', "kernels"),
+            ("/code/kernels/c.cpp", 1, "expected primary-expression before 'return'", "kernels"),
+            (None, None, "failed to run custom build command for `kernels v0.1.0 (/code/kernels)`", None),
+        ]  # fmt: skip
+        assert found[1].rendered.split("\n")[1:] == ["  o[0] = nope;", "         ^"]
+        assert found[2].rendered.split("\n")[2] == "      |          ^~~~~~"
+        assert "backtrace" not in found[3].rendered
+        assert "(exit status: 101)" in found[3].rendered
+
+
+def test_a_script_that_failed_by_itself_is_told_in_its_own_words() -> None:
+    said = SCRIPT_FAILED[: SCRIPT_FAILED.index(b"  [ 33%]")] + b"  --- stderr\n  thread 'main' panicked: no nvcc\n"
+    (found,) = only(make_parser("cargo", is_split=False, json="none").feed("out", said + b"warning: build failed, "
+                    b"waiting for other jobs to finish...\n", 1.0), e.DiagnosticEmitted)  # fmt: skip
+    assert found.rendered.endswith("thread 'main' panicked: no nvcc")

@@ -69,3 +69,83 @@ def test_words_without_a_place_are_no_diagnostics() -> None:
         of_text(b"error: no\nE: error: x\n12:30: error: late\n2026-11-20T10:30:01: error: later\nnote: warning: x\n")
         == []
     )
+
+
+NVCC = b"""eh.cuh(1): error: identifier "nope" is undefined
+  template<class T> T id(T a){ return a+nope; }
+                                        ^
+          detected during instantiation of "T id(T) [with T=int]" at line 3 of e.cu
+
+e.cu(4): warning #177-D: variable "x" was declared but never referenced
+    int x = 1;
+        ^
+
+Remark: The warnings can be suppressed with "-diag-suppress <warning-number>"
+
+1 error detected in the compilation of "e.cu".
+At end of source: error: expected a "}"
+g.cu(1): note #3196-D: to match this "{"
+  int f(){
+         ^
+
+1 error detected in the compilation of "k/g.cu".
+a.cu(1): catastrophic error: cannot open source file "no.h"
+  #include "no.h"
+                 ^
+
+1 catastrophic error detected in the compilation of "a.cu".
+ptxas /tmp/tmpxft_00004d5c_00000000-6_p.ptx, line 23; error   : Unknown modifier '.op'
+ptxas out/k.ptx, line 7; error   : Not a name of any known instruction: 'bogus'
+ptxas fatal   : Ptx assembly aborted due to errors
+nvcc fatal   : Unsupported gpu architecture 'compute_10'
+"""
+GCC = b"""In file included from \x1b[01m\x1b[Kc.cpp:1\x1b[m\x1b[K:
+\x1b[01m\x1b[Keh.h:1:51:\x1b[m\x1b[K \x1b[01;31m\x1b[Kerror: \x1b[m\x1b[Knope was not declared
+    1 | return a+\x1b[01;31m\x1b[Knope\x1b[m\x1b[K;
+      |          \x1b[01;31m\x1b[K^~~~\x1b[m\x1b[K
+c.cpp:9:3: note: in what is called here
+    9 |   id(1);
+g++: fatal error: no input files
+d.cpp:2:15: error: unknown type
+int c( { }
+       ^
+cc1plus: all warnings being treated as errors
+"""
+
+
+def at_every_cut(log: bytes) -> list[e.DiagnosticEmitted]:
+    """The same, wherever it is cut."""
+    whole = only(of_text(log), e.DiagnosticEmitted)
+    for size in (1, 7, 64):
+        assert only(of_text(*(log[at : at + size] for at in range(0, len(log), size))), e.DiagnosticEmitted) == whole
+    return whole
+
+
+def test_an_error_of_nvcc_has_its_source_line_its_caret_and_what_nvcc_said_with_it() -> None:
+    found = at_every_cut(NVCC)
+    assert [(d.level, d.file, d.line, d.message) for d in found] == [
+        ("error", "eh.cuh", 1, 'identifier "nope" is undefined'),
+        ("warning", "e.cu", 4, 'variable "x" was declared but never referenced'),
+        ("error", "k/g.cu", None, 'expected a "}"'),
+        ("error", "a.cu", 1, 'cannot open source file "no.h"'),
+        ("error", None, None, "Unknown modifier '.op'"),
+        ("error", "out/k.ptx", 7, "Not a name of any known instruction: 'bogus'"),
+        ("error", None, None, "Unsupported gpu architecture 'compute_10'"),
+    ]  # fmt: skip
+    assert found[0].rendered == NVCC[: NVCC.index(b"\n\n")].decode()
+    assert found[2].rendered.split("\n")[1:] == [
+        'g.cu(1): note #3196-D: to match this "{"', "  int f(){", "         ^",
+    ]  # fmt: skip
+
+
+def test_an_error_of_gcc_and_of_clang_has_its_source_line_and_caret_in_colour_or_not() -> None:
+    found = at_every_cut(GCC)
+    assert [(d.file, d.line, d.column, d.message) for d in found] == [
+        ("eh.h", 1, 51, "nope was not declared"), (None, None, None, "no input files"),
+        ("d.cpp", 2, 15, "unknown type"),
+    ]  # fmt: skip
+    assert found[0].rendered.split("\n") == [
+        "eh.h:1:51: error: nope was not declared", "    1 | return a+nope;", "      |          ^~~~",
+        "c.cpp:9:3: note: in what is called here", "    9 |   id(1);",
+    ]  # fmt: skip
+    assert found[2].rendered == "d.cpp:2:15: error: unknown type\nint c( { }\n       ^"

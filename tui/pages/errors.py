@@ -13,6 +13,7 @@ from tui.widgets.words import kill_words
 
 _PLACE_CELLS = (14, 40)
 _SOURCE = re.compile(r"( *\d* [|])(.*)")  # rustc 1.95
+_CARET = re.compile(r"[ \t~]*\^[ \t~^]*\Z")  # nvcc 13, clang: below the source as it is
 _ROLES = {"error": "failed", "warning": "waiting"}
 
 
@@ -91,8 +92,10 @@ def _drawn(lines: Sequence[str]) -> Iterator[Cell | Frame]:
     """Lines of source are moved to the left as far as all of them have blanks."""
     sources = [found[2] for line in lines if (found := _SOURCE.match(line)) and found[2].strip()]
     indent = max(0, min((len(text) - len(text.lstrip()) for text in sources), default=0) - 1)
-    for line in lines:
+    for line, below in zip(lines, (*lines[1:], ""), strict=True):
         if found := _SOURCE.match(line):
             yield Frame(found[1] + found[2][indent:], "text")
+        elif _CARET.match(line) or _CARET.match(below):
+            yield Frame(line, "text")
         else:
             yield Cell(line, "dim" if "-->" in line else "text")
