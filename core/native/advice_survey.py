@@ -159,7 +159,8 @@ def _offer_split(split: Split | NoSplit | None) -> Offer:
 def edits_of(found: Survey, wanted: Iterable[Advice]) -> tuple[Edit, ...]:
     """What is edited to try advice: a native source, for parallel builds a header too, a Rust file, and for
     a cache that one back again."""
-    return tuple(one for one in _edits(found, set(wanted)) if one is not None)
+    offered = {row.offer.advice for row in found.rows if row.offer.arm is not None}
+    return tuple(one for one in _edits(found, offered & set(wanted)) if one is not None)
 
 
 def _edits(found: Survey, wanted: set[Advice]) -> Iterator[Edit | None]:
