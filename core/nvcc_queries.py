@@ -45,10 +45,15 @@ class CallRow(NamedTuple):
 
 def outputs_told_apart(rows: Iterable[CallRow]) -> dict[str, str]:
     """Names of outputs by key, of calls for one source of one run's checkout that made several."""
-    by_place: dict[tuple[str, str], list[CallRow]] = {}
+    rows = tuple(rows)
+    names: dict[tuple[str, str], set[str]] = {}
     for row in rows:
-        by_place.setdefault((row.run.checkout, row.place), []).append(row)
-    return {row.key: row.output.rpartition("/")[2] for same in by_place.values() if len(same) > 1 for row in same}
+        names.setdefault((row.run.checkout, row.place), set()).add(_name(row))
+    return {row.key: _name(row) for row in rows if len(names[row.run.checkout, row.place]) > 1}
+
+
+def _name(row: CallRow) -> str:
+    return row.output.rpartition("/")[2]
 
 
 def call_rows(runs: Iterable[Run]) -> tuple[CallRow, ...]:

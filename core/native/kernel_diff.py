@@ -81,7 +81,7 @@ def spilled(kernel: Kernel) -> int | None:
 def warnings(change: Change) -> Iterator[str]:
     """What got worse, in words."""
     if change.spills and change.now.spill_store_bytes is not None:
-        yield f"spills appear: {spilled(change.now)} B in loads and stores"
+        yield f"spills appear: {spilled(change.now):,} B in loads and stores"
     if change.falls and change.occupancy is not None and change.occupancy_before is not None:
         before, now = (round(one.share * 100) for one in (change.occupancy_before, change.occupancy))
         by = f" ({change.occupancy.by})" if change.occupancy.by else ""

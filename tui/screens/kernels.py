@@ -20,6 +20,7 @@ from core.native.iterations import ClassRow, Iteration, rows_of
 from core.nvcc_queries import CallRow
 from core.plan.small_file import stamp
 from core.state import Run
+from tui import format as f
 from tui.bindings import BY_ID, KERNELS, Key, bindings
 from tui.nothing_native import NO_NVCC, has_nvcc
 from tui.screens.base import DeckScreen
@@ -202,14 +203,20 @@ class KernelsScreen(DeckScreen[None]):
     def _say_chosen(self) -> None:
         call = self._calls.get(self.table("calls").chosen or "") if self.focused is self.table("calls") else None
         if call is not None:
-            self.query_one("#chosen", TextView).show(list(words.brief_call(call)))
+            self._show_chosen(words.brief_call(call))
             return
         row = self._rows.get(self.table("kernels").chosen or "")
         is_branch = self._against == "branch"
         lines = list(words.brief(row, is_made=self._is_made(row), is_branch=is_branch)) if row is not None else []
         if row is not None and is_branch and row.before is None:
             lines[-1:] = [Cell(kernel_summary.no_branch(row, self._branches.get(row.compiled.checkout)), "dim")]
-        self.query_one("#chosen", TextView).show(lines)
+        self._show_chosen(lines)
+
+    def _show_chosen(self, lines: Iterable[Cell]) -> None:
+        """Two lines, each cut where it is too long."""
+        view = self.query_one("#chosen", TextView)
+        width = max(1, (view.size.width or self.size.width) - 2)
+        view.show([cell._replace(text=f.cut_name(cell.text, width)) for cell in lines])
 
     def _read_iterations(self) -> None:
         """Off the event loop: the book is read anew where something was added (60 µs an iteration)."""

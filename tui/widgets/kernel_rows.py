@@ -130,7 +130,7 @@ def _live_cells(row: CallRow, glyphs: Glyphs, now: float, agent: Cell) -> tuple[
     taken = memory_of(row.run, row.call)
     return (
         Cell(glyphs.building, "building"), Cell(safe(row.place), "strong"), words.verdict_cell(row),
-        Cell(f.span(max(0.0, now - call.started.at)), "number"), Cell(doing(call), "building"),
+        Cell(f.span(max(0.0, now - call.started.at)), "number"), Cell(doing(call, is_short=True), "building"),
         Cell(f.size(taken), "number"), Cell(str(len(call.started.archs)), "dim"), agent, Cell(""),
     )  # fmt: skip
 

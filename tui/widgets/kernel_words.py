@@ -237,6 +237,8 @@ def brief(row: KernelRow, *, is_made: bool = True, is_branch: bool = False) -> I
 def _changes(change: Change) -> Iterator[str]:
     """`registers 32 to 24`, figure by figure."""
     for field, label, unit in _COMPARED:
+        if change.spills and "spill" in field:
+            continue  # the warning says it
         now, before = getattr(change.now, field), getattr(change.before, field, None)
         if now is not None and before is not None and now != before:
             yield f"{label} {before:,} to {now:,}{unit}"

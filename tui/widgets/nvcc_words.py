@@ -14,10 +14,10 @@ def under_way(run: Run, call: NvccUnderWay) -> tuple[str, str]:
     return f"nvcc {safe(path.rpartition('/')[2])}".rstrip(), f" ▸ {' · '.join(said)}" if said else ""
 
 
-def doing(call: NvccUnderWay) -> str:
-    """`ptxas sm_90 · 3/9 archs`; empty: nothing was seen yet."""
+def doing(call: NvccUnderWay, *, is_short: bool = False) -> str:
+    """`ptxas sm_90 · 3/9 archs`, short `ptxas sm_90 · 3/9`; empty: nothing was seen yet."""
     at, archs = arch_progress(call)
     said = [" ".join(word for word in (call.tool.partition(" (")[0], call.arch or "") if word)] if call.tool else []
     if archs > 1:
-        said.append(f"{at}/{archs} archs")
+        said.append(f"{at}/{archs}" if is_short else f"{at}/{archs} archs")
     return safe(" · ".join(said))

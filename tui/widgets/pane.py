@@ -130,7 +130,7 @@ def draw(view: PaneView, width: int, height: int, look: Look) -> list[Strip]:
     note = _note(view, look, width)
     if height - gap - len(said) - shown > 0:
         said.append(note)
-    elif view.warning and room > 0:
+    elif (view.warning or view.worse) and room > 0:
         said[_HEAD_ROWS] = note
     rows = [_row(pen, pieces, width) for pieces in said]
     rows += _log(view, pen, width, shown)
