@@ -1,4 +1,4 @@
-"""Makes the pictures of the README from a recording of real builds: `make screenshots`."""
+"""Makes the pictures of the README from recordings of real builds: `make screenshots`."""
 
 import asyncio
 import sys
@@ -20,11 +20,14 @@ from tui.source import Deck  # noqa: E402
 from tui.widgets.log_panel import LogPanel  # noqa: E402
 
 STATE = "~/.local/state/cargo-deck"
-RECORDING = HERE.parent / "tests" / "journals" / "demo.deckrec"
+JOURNALS = HERE.parent / "tests" / "journals"
+DEMO, KERNELS = JOURNALS / "demo.deckrec", JOURNALS / "kernels.deckrec"
 BUSY_S = 8.0
 """Into the recording: four agents, one has failed, one waits."""
 LAST_S = 70.0
 """All of it is over."""
+COMPILING_S = 56.0
+"""Into the recording of kernels: an edit made some worse, another one is compiled for six archs."""
 
 
 class Shot(NamedTuple):
@@ -36,6 +39,7 @@ class Shot(NamedTuple):
     keys: tuple[str, ...] = ()
     seconds: float = BUSY_S
     theme: str = "deck-dark"
+    recording: Path = DEMO
 
 
 SHOTS = (
@@ -46,6 +50,8 @@ SHOTS = (
     Shot("memory", 120, 40, ("f3",), 30.0),
     Shot("locks", 120, 30, ("f4",)),
     Shot("cache", 120, 40, ("f5",), LAST_S),
+    Shot("kernels", 120, 36, ("f6",), COMPILING_S, recording=KERNELS),
+    Shot("nvcc", 100, 16, (), COMPILING_S, recording=KERNELS),
     Shot("narrow", 40, 24),
     Shot("light", 120, 40, theme="deck-light"),
     Shot("wide", 200, 60, seconds=12.0),
@@ -59,7 +65,7 @@ MACHINE = Machine(
 async def shoot(shot: Shot) -> None:
     """One picture of the dashboard as it was so long after the first start."""
     with tempfile.TemporaryDirectory() as folder:
-        paths, runs = unpack(str(RECORDING), folder)
+        paths, runs = unpack(str(shot.recording), folder)
         clock = [0.0]
         replay = Replay(paths, runs, lambda: clock[0])
         clock[0] = shot.seconds
@@ -102,10 +108,13 @@ async def settle(app: DeckApp, pilot: Pilot[Any]) -> None:
 
 
 def main() -> None:
-    """Make all of them."""
+    """Make all of them, or those that are named."""
+    wanted = sys.argv[1:]
     for shot in SHOTS:
-        asyncio.run(shoot(shot))
-    asyncio.run(shoot_empty())
+        if not wanted or shot.name in wanted:
+            asyncio.run(shoot(shot))
+    if not wanted or "empty" in wanted:
+        asyncio.run(shoot_empty())
 
 
 if __name__ == "__main__":
