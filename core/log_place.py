@@ -51,9 +51,10 @@ def _starts(lines: Lines, text: Sequence[str], first: int, until: int) -> Iterat
     """Lines at which these lines stand one below the other."""
     before = ""
     for number, line in _numbered(lines, first, until + 2):
-        if len(text) == 1 and line.strip() == text[0].strip():
+        line = line.strip().removeprefix("cargo:warning=").strip()
+        if len(text) == 1 and line == text[0].strip():
             yield number
-        elif len(text) > 1 and line.strip() == text[1].strip() and before.strip() == text[0].strip():
+        elif len(text) > 1 and line == text[1].strip() and before == text[0].strip():
             yield number - 1
         before = line
 

@@ -12,6 +12,8 @@ from tui.pages import errors
 from tui.pages.scene import Scene
 from tui.widgets import words
 from tui.widgets.look import UNICODE
+from tui.widgets.table_view import Cell
+from tui.widgets.text_view import Frame
 
 KILL = e.ProcessKilled(
     T0 + 9, 7, "rust-lld", "cli(bin)", True, 1_200_000_000, 2_000_000_000, (("claude-2", 3_100_000_000),)
@@ -128,3 +130,10 @@ def test_the_errors_page_begins_with_the_kill(run: Run) -> None:
     rows = errors.content(Scene(killed)).rows
     assert [row.key for row in rows] == ["k0", "d0"]
     assert "its group may have 2.0 G" in errors.detail(Scene(killed), "k0")[1].text
+
+
+def test_the_caret_of_nvcc_stays_below_what_it_points_at(run: Run) -> None:
+    said = 'k.cu(2): error: "x" is undefined\n    o[0] = x;\n           ^'
+    failed = after(run, e.DiagnosticEmitted(T0, "error", '"x" is undefined', None, "k.cu", 2, None, said, "kernels"))
+    shown = errors.detail(Scene(failed), f"d{len(failed.diagnostics) - 1}")
+    assert shown == (Cell('k.cu(2): error: "x" is undefined', "failed"), Frame("    o[0] = x;"), Frame("           ^"))
