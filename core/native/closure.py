@@ -60,7 +60,7 @@ class Ground(NamedTuple):
 
 def made_of(ground: Ground, calls: Iterable[NvccCall] = (), ask: Ask | None = None) -> tuple[Made, ...]:
     """The native outputs that are there, each with its inputs, by output."""
-    own = Owned(ground)
+    own = _owned(ground)
     names = tuple(sorted(all_files(ground.script.out_dir)))
     latest = latest_by_output(_calls_of(ground.script.out_dir, calls))
     found: dict[str, Made] = {}
@@ -83,14 +83,19 @@ def _calls_of(out_dir: str, calls: Iterable[NvccCall]) -> Iterator[NvccCall]:
             yield call
 
 
+def _owned(ground: Ground) -> "Owned":
+    script = ground.script
+    return Owned((ground.build_dir, script.out_dir), (ground.workspace, script.root), (*ground.toolkits, *ground.homes))
+
+
 class Owned:
     """Tells files that somebody edits from those of the system and those that the build makes."""
 
-    def __init__(self, ground: Ground) -> None:
-        script = ground.script
-        self._made = tuple(_slashed(one) for one in (ground.build_dir, script.out_dir) if one)
-        self._own = tuple(_slashed(one) for one in (ground.workspace, script.root) if one)
-        self._foreign = (*_SYSTEM, *(_slashed(one) for one in (*ground.toolkits, *ground.homes) if one))
+    def __init__(self, made: Iterable[str], own: Iterable[str], foreign: Iterable[str]) -> None:
+        """Folders: what builds make, where somebody edits whatever lies around it, what others bring."""
+        self._made = tuple(_slashed(one) for one in made if one)
+        self._own = tuple(_slashed(one) for one in own if one)
+        self._foreign = (*_SYSTEM, *(_slashed(one) for one in foreign if one))
         self._toolkits: dict[str, bool] = {}
 
     def is_own(self, path: str) -> bool:

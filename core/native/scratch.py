@@ -137,9 +137,16 @@ def _said(done: Done) -> str:
 
 @contextlib.contextmanager
 def make_scratch(
-    paths: Paths, roots: Sequence[str], env: Mapping[str, str], *, is_copied: bool = False
+    paths: Paths, roots: Sequence[str], env: Mapping[str, str], *, is_copied: bool = False, needs_overlay: bool = False
 ) -> Iterator[Scratch]:
-    """A world over these folders, which is gone afterwards, whatever happens; `is_copied`: no overlay.
+    """A world over these folders, which is gone afterwards, whatever happens.
+
+    Args:
+        paths: Ours.
+        roots: The folders.
+        env: Of what runs in it.
+        is_copied: Without an overlay, even where the system has one.
+        needs_overlay: What lies there names its own paths: built in a copy, it would write into the original.
 
     Raises:
         ScratchError: There is no room, or no right.
@@ -158,6 +165,9 @@ def make_scratch(
         with open(folder + "/lock", "w", encoding="ascii") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             overlay = None if is_copied else _overlay(folder, _topmost(roots), env)
+            if overlay is None and needs_overlay:
+                raise ScratchError("this system lets nobody lay an overlay over a folder (unshare, mount), and a build "
+                                   "tree cannot be tried in a copy: it names its own paths")  # fmt: skip
             yield overlay or Copy(folder, _topmost(roots), env)
     finally:
         remove(folder)

@@ -4,15 +4,19 @@ import os
 import shutil
 import signal
 import sys
+from argparse import Namespace
 from collections.abc import Iterator, Sequence
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from core.clock import monotonic
 from core.errors import UsageError
-from core.native.doctor import Examined, Place, examine
-from core.native.prove import Verdict, prove
-from core.native.prove_setup import Proof, proof_of
+from core.native.doctor import examine
+from core.native.prove import Command, Verdict, prove
+from core.native.prove_setup import plain_env, proof_of
+from core.native.prove_tree import TreeProver, roots_of
+from core.native.scratch import make_scratch
 from core.native.stale_place import find_place
+from core.native.tree_place import TreePlace, build_words, find_trees, has_no_cargo, read_made
 from tui import format as f
 from tui.cli import common
 from tui.cli import plan_words as words
@@ -30,6 +34,21 @@ _COLOURS = {"untracked": "error", "failed": "warning", "wide": "warning", "left 
 _MAX_REASONS = 2
 
 
+class Tried(NamedTuple):
+    """What was tried, and what came of it."""
+
+    verdicts: Sequence[Verdict]
+    command: Sequence[str]
+    """What built, with the program."""
+    base: str
+    """Folder that files are named from."""
+    world: str
+    """`overlay`, `copy`."""
+    always: tuple[str, ...]
+    """Build scripts that run, or outputs that are made, at each build."""
+    took_s: float
+
+
 def main(argv: list[str]) -> int:
     """Prove, and tell; exit code as `_EXIT_CODES` says."""
     return common.guarded(run, argv)
@@ -45,22 +64,59 @@ def run(argv: list[str]) -> int:
     at = argv.index("--") if "--" in argv else len(argv)
     given = _parser().parse_args(argv[:at])
     paths, cwd = common.user_paths(), current_folder()
+    if has_no_cargo(cwd, given.tree or ""):
+        return _run_tree(given, find_trees(paths, cwd, dict(os.environ), given.tree or ""), argv[at + 1 :])
     place = find_place(paths, cwd, dict(os.environ), given.target_dir)
     found = examine(paths, place, given.package or "")
-    files = _files(found, given.files, cwd)
+    files = _files(found.inputs, given.files, cwd)
     if not files:
         raise UsageError(nothing_native("prove", [case.script.package for case in found.scripts], place.env))
     end_cleanly()
     began = monotonic()
     with proof_of(paths, place, found, argv[at + 1 :]) as proof:
         verdicts = list(prove(proof.prover, files, show_progress))
+    always = tuple(sorted(proof.baseline.again.scripts))
+    tried = Tried(verdicts, proof.command.argv, place.workspace, proof.scratch.kind, always, monotonic() - began)
+    return _tell(tried, is_json=given.json)
+
+
+def _run_tree(given: Namespace, place: TreePlace, command: Sequence[str]) -> int:
+    """The same in build trees of ninja, make and CMake."""
+    paths, cwd = common.user_paths(), current_folder()
+    reading = read_made(paths, place)
+    files = _files(reading.inputs, given.files, cwd)
+    if not files:
+        raise UsageError(_nothing_in(place))
+    words, where = (tuple(command), cwd) if command else build_words(place)
+    end_cleanly()
+    began = monotonic()
+    env = plain_env(place.env)
+    with make_scratch(paths, roots_of(place, files), env, needs_overlay=True) as scratch:
+        prover = TreeProver(scratch, Command(words, where, env), place, reading)
+        always = prover.baseline()
+        verdicts = []
+        for number, path in enumerate(files, 1):
+            show_progress(path, number, len(files))
+            verdicts.append(prover.judge(path, always))
+    names = tuple(sorted(os.path.relpath(one, place.root) for one in always))
+    return _tell(Tried(verdicts, words, place.root, scratch.kind, names, monotonic() - began), is_json=given.json)
+
+
+def _nothing_in(place: TreePlace) -> str:
+    folders = ", ".join(tree.folder for tree in place.trees)
+    said = f"There is nothing to prove: of no native input in {folders} is known what is made of it. Build first."
+    is_unknown = any(tree.kind == "make" for tree in place.trees)
+    return f"{said} Of make without CMake that is seen by `cargo deck exec -- make`." if is_unknown else said
+
+
+def _tell(tried: Tried, *, is_json: bool) -> int:
     clear_progress()
-    if given.json:
-        common.print_json("prove", **record(verdicts, proof, place))
+    if is_json:
+        common.print_json("prove", **record(tried))
     else:
-        for line in lines(verdicts, proof, place, monotonic() - began):
+        for line in lines(tried):
             common.print_text(line)
-    return EXIT_UNTRACKED if any(one.outcome in ("untracked", "failed") for one in verdicts) else 0
+    return EXIT_UNTRACKED if any(one.outcome in ("untracked", "failed") for one in tried.verdicts) else 0
 
 
 def _parser() -> common.Parser:
@@ -68,23 +124,25 @@ def _parser() -> common.Parser:
         "prove", "Edits each native source and header in a scratch world, one at a time, builds, and tells whether "
         "exactly what is made of it was made again. The checkout and its target dir stay as they are."
     )  # fmt: skip
-    parser.usage = "cargo deck prove [OPTIONS] [FILE…] [-- CARGO WORDS…]"
+    parser.usage = "cargo deck prove [OPTIONS] [FILE…] [-- CARGO WORDS… | COMMAND…]"
     parser.epilog = _EXIT_CODES
     parser.add_argument("files", nargs="*", metavar="FILE", help="only these; else all native inputs that are known")
     parser.add_argument("-p", "--package", metavar="PKG", help="only its inputs")
     parser.add_argument("--target-dir", metavar="DIR", help="build there, instead of where cargo would")
+    parser.add_argument("--tree", metavar="DIR", help="a build tree of CMake, ninja or make instead of cargo's; where "
+                        "no Cargo.toml is around, those that are found")  # fmt: skip
     return parser
 
 
-def _files(found: Examined, named: Sequence[str], cwd: str) -> list[str]:
+def _files(known: frozenset[str], named: Sequence[str], cwd: str) -> list[str]:
     """What is to be edited, as the inputs are called.
 
     Raises:
         UsageError: A file is not there.
     """
     if not named:
-        return sorted(found.inputs)
-    by_real = {os.path.realpath(path): path for path in found.inputs}
+        return sorted(known)
+    by_real = {os.path.realpath(path): path for path in known}
     files = []
     for name in named:
         path = os.path.normpath(os.path.join(cwd, name))
@@ -125,23 +183,23 @@ def clear_progress() -> None:
 # For people
 
 
-def lines(verdicts: Sequence[Verdict], proof: Proof, place: Place, took_s: float) -> Iterator[str]:
+def lines(tried: Tried) -> Iterator[str]:
     """`tracked N of M`, and each file that is not."""
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else words.COLUMNS
     look = words.Look(width, common.has_colour())
-    yield from words.folded(plain(f"cargo {' '.join(proof.command.argv[1:])}"), width, hang=2)
-    for one in verdicts:
-        name = os.path.relpath(one.path, place.workspace)
+    yield from words.folded(plain(" ".join((os.path.basename(tried.command[0]), *tried.command[1:]))), width, hang=2)
+    for one in tried.verdicts:
+        name = os.path.relpath(one.path, tried.base)
         made = ", ".join(os.path.basename(path) for path in one.expected[:4]) or f.UNKNOWN
         first, *rest = words.folded(f"{_SIGNS[one.outcome]} {plain(name)}: {plain(made)}", width, 2, hang=4)
         yield look.tint(_COLOURS.get(one.outcome, ""), first)
         yield from rest
         for text in _said(one):
             yield from words.folded(plain(text), width, 6, hang=8)
-    if proof.baseline.again.scripts:
-        names = ", ".join(sorted(proof.baseline.again.scripts))
+    if tried.always:
+        names = ", ".join(tried.always)
         yield from words.folded(plain(f"! {names} runs at each build, edit or not: see `cargo deck stale`"), width, 2)
-    yield summary(verdicts, took_s)
+    yield summary(tried.verdicts, tried.took_s)
 
 
 def summary(verdicts: Sequence[Verdict], took_s: float) -> str:
@@ -167,12 +225,13 @@ def _said(one: Verdict) -> Iterator[str]:
 # For programs
 
 
-def record(verdicts: Sequence[Verdict], proof: Proof, place: Place) -> dict[str, Any]:
+def record(tried: Tried) -> dict[str, Any]:
     """As docs/json.md says."""
+    verdicts = tried.verdicts
     return {
-        "workspace": place.workspace, "command": list(proof.command.argv), "world": proof.scratch.kind,
+        "workspace": tried.base, "command": list(tried.command), "world": tried.world,
         "tracked": sum(one.outcome in ("tracked", "wide") for one in verdicts), "tried": len(verdicts),
-        "runs_always": sorted(proof.baseline.again.scripts),
+        "runs_always": list(tried.always),
         "files": [
             {
                 "path": one.path, "outcome": one.outcome, "expected": list(one.expected), "missing": list(one.missing),
