@@ -14,6 +14,7 @@ from core.folder import names_in
 from core.journal import JournalTail
 from core.machine_journal import HostReader
 from core.paths import Paths
+from core.ptx_book import PtxBook
 from core.reduce import reduce_run
 from core.run.stop import is_live
 from core.skim import skim_run
@@ -180,6 +181,7 @@ class Reader:
         self._opened = 0
         """When the list of open runs last changed, in nanoseconds: a new run is shown at once."""
         self._host = HostReader(paths)
+        self._ptx = PtxBook(paths.kernels)
         self._is_first = True
         self._board = Board(now=clock())
 
@@ -204,6 +206,7 @@ class Reader:
             changed |= self._find_runs(now)
         changed |= self._read(budget_s)
         changed |= self._look_at_host()
+        changed |= self._ptx.has_news()
         for entry in self._entries.values():
             changed |= (entry.look if is_due else entry.look_first)(now, closes_within_s)
         is_live_board = any(not run.state.is_over for run in self._board.runs.values())
@@ -282,7 +285,7 @@ class Reader:
 
     def _runs(self) -> Mapping[str, Run]:
         shown = ((name, entry.shown()) for name, entry in self._entries.items())
-        return MappingProxyType({name: run for name, run in shown if run is not None})
+        return MappingProxyType({name: self._ptx.with_figures(run) for name, run in shown if run is not None})
 
     def _notes(self) -> tuple[str, ...]:
         own = (self._host.note,) if self._host.note else ()

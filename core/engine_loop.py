@@ -17,6 +17,7 @@ from core.late_plan import LatePlans
 from core.machine_journal import HostReader, MachineJournal
 from core.native.clean_notes import findings_for
 from core.native.kernel_store import KernelStore
+from core.native.ptx_queue import PtxQueue
 from core.observer import Observer
 from core.pace import Pace
 from core.paths import Paths
@@ -24,6 +25,8 @@ from core.requests import Server
 from core.run import stop
 from core.tenure import Tenure
 from core.watch.kernel_watch import KernelWatch
+from core.watch.memory_room import has_room
+from core.watch.ptx_watch import PtxWatch
 
 ACTIVE_TICK_S = 0.2
 """While a log grew in the last seconds."""
@@ -49,7 +52,7 @@ class Engine:
 
     def __init__(
         self, paths: Paths, makers: adopt.Makers, *, clock: Clock, monotonic: Clock, keeper: Keeper,
-        tenure: Tenure | None = None, observer: Observer | None = None,
+        tenure: Tenure | None = None, observer: Observer | None = None, measures_ptx: Callable[[], bool] = lambda: True,
     ) -> None:  # fmt: skip
         self.paths = paths
         self._tenure = tenure or Tenure(paths.engine + "/lock", -1, monotonic)
@@ -65,7 +68,9 @@ class Engine:
         self._machine: MachineJournal | None = None
         self._caches = Caches(paths, clock, monotonic)
         self._late = LatePlans(paths, monotonic)
-        self._kernels = KernelWatch(clock, monotonic, KernelStore(paths.cache + "/kernels"))
+        store, queue = KernelStore(paths.kernels), PtxQueue(paths.cache + "/ptx")
+        self._ptx = PtxWatch(monotonic, store, queue, is_wanted=measures_ptx, has_room=has_room)
+        self._kernels = KernelWatch(clock, monotonic, store, self._ptx)
         self._are_caches_lost = False  # by a look that failed: no run waits for what it would have told
         self._beat_at = -1e9
         self._woke_at = -1e9
@@ -80,6 +85,7 @@ class Engine:
             if not self._open and self._monotonic() - last > idle_s:
                 return
         self._kernels.close()
+        self._ptx.close()
 
     def _serve(self, server: Server, wait_s: float) -> None:
         """Answer requests until the next tick, at least once; links live more briefly than that."""
@@ -107,6 +113,7 @@ class Engine:
         self._observe()
         self._attempt("plan", self._plan)
         self._attempt("kernels", self._measure_kernels)
+        self._attempt("ptx", self._ptx.work)
         for name in list(self._open):
             self._guard(name, self._close_if_over)
         self._beat()
@@ -115,7 +122,7 @@ class Engine:
 
     def _can_doze(self) -> bool:
         """Nothing runs, nothing began, and no lock changed since the last look at all there is, a moment ago."""
-        is_calm = not (self._open or self._arrivals) and self._observer.is_asleep(self.paths.open)
+        is_calm = not (self._open or self._arrivals or self._ptx.has_work) and self._observer.is_asleep(self.paths.open)
         if is_calm and self._monotonic() - self._woke_at < DOZE_S:
             return True
         self._woke_at = self._monotonic()
@@ -133,7 +140,10 @@ class Engine:
     def _pause_s(self) -> float:
         now = self._monotonic()
         if not self._open:
-            return ACTIVE_TICK_S if self._arrivals or self._observer.is_pressed else EMPTY_TICK_S
+            if self._ptx.is_running:
+                self._busy_at = now
+            is_due = self._arrivals or self._observer.is_pressed or self._ptx.is_running
+            return ACTIVE_TICK_S if is_due else EMPTY_TICK_S
         self._busy_at = now
         newest, pressed_s = max(entry.grew_at for entry in self._open.values()), self._pace.pause_s()
         if now - newest < ACTIVE_FOR_S:

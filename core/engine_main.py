@@ -16,8 +16,10 @@ from core.logfile_index import classes_of
 from core.parsers.cargo import Json
 from core.parsers.select import Kind, make_parser
 from core.paths import Paths
+from core.ptx_setting import MeasuresPtx
 from core.requests import Server
 from core.retention import Limits
+from core.run.cache import settings_path
 from core.tenure import Tenure, installed_code
 
 
@@ -27,7 +29,10 @@ def run(state: str, cache: str, idle_s: float, lock_fd: int) -> int:
     keeper = Keeper(paths, clock=wall_clock, monotonic=monotonic, limits=Limits(), reaps=True)
     try:
         tenure = Tenure(paths.engine + "/lock", lock_fd, monotonic, installed_code)
-        engine = Engine(paths, default_makers(), clock=wall_clock, monotonic=monotonic, keeper=keeper, tenure=tenure)
+        engine = Engine(
+            paths, default_makers(), clock=wall_clock, monotonic=monotonic, keeper=keeper, tenure=tenure,
+            measures_ptx=MeasuresPtx(settings_path(os.environ)),
+        )  # fmt: skip
         actions = Actions(paths, status=lambda: _status(engine), shut_down=engine.stop)
         server = Server(paths.engine, actions.handle, keeper.fault)
         with contextlib.closing(server):

@@ -53,6 +53,11 @@ class Paths(NamedTuple):
         """Private target dirs."""
         return self.cache + "/targets"
 
+    @property
+    def kernels(self) -> str:
+        """What kernels need, by what nvcc made."""
+        return self.cache + "/kernels"
+
     def run(self, run: str) -> str:
         """The folder of one run."""
         return self.state + "/runs/" + run

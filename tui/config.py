@@ -58,6 +58,8 @@ class Settings:
     """Of our own store."""
     mode: str = "none"
     """Of builds where nothing else names one: `core.plan.modes`. Read anew before each build, as `[modes.NAME]` is."""
+    measure_ptx: bool = True
+    """The engine counts registers and spills of PTX: `core.ptx_setting`. Read anew when the file changes."""
     keys: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """Keys by action id, comma separated, as Textual names them."""
 
@@ -88,6 +90,7 @@ OPTIONS = (
     Option("store", (), "where it stores: own, redis://…, memcached://…, s3://bucket/prefix?region=…, gha, https://…"),
     Option("store-size", (), "of our own store; least recently used goes first"),
     Option("mode", (), "mode of builds where neither --mode, DECK_MODE nor the project's deck.toml names one"),
+    Option("measure-ptx", (True, False), "the toolkit's ptxas counts registers and spills of PTX, in the background"),
     Option("notify.bell", _WHEN, "rings the terminal when a build failed, or ended"),
     Option("notify.osc9", _WHEN, "the same as a desktop notification, where the terminal knows OSC 9"),
     Option("board.sort", ("auto", "appearance", "name", "state"), "order of the panes; auto: as you left it"),

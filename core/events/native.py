@@ -6,7 +6,9 @@ from core.events.base import Event
 from core.values import dataclass
 
 Verdict = str
-"""What the depfile cache said of a call: `hit`, `miss`, `off`, `bypass`; empty: nobody told the end of the call."""
+"""What the depfile cache said of a call: `hit`, `miss`, `off`, `bypass`, SEEN; empty: nobody told its end."""
+SEEN = "seen"
+"""No front told of the call: it was seen among the processes."""
 
 
 class Phase(NamedTuple):
@@ -38,7 +40,7 @@ class Kernel(NamedTuple):
     name: str
     """Mangled."""
     arch: str
-    """`sm_90`, `sm_90a`; `compute_90`: what a `-ptx` call made has no figures yet."""
+    """`sm_90`, `sm_90a`; `compute_90`: what a `-ptx` call made."""
     registers: int | None = None
     spill_store_bytes: int | None = None
     spill_load_bytes: int | None = None
@@ -57,6 +59,14 @@ class Kernel(NamedTuple):
     block_threads: int | None = None
     """Threads a block: at most, by `__launch_bounds__`, or exactly; None: not said."""
     is_block_exact: bool = False
+    ptxas_arch: str = ""
+    """Of PTX: `sm_90` that our ptxas made these figures for, where the driver's compiler may make others; empty: they
+    are those of code that the call made, or there are none."""
+
+    @property
+    def is_code(self) -> bool:
+        """The call itself made code of it."""
+        return self.registers is not None and not self.ptxas_arch
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +90,8 @@ class NvccStarted(Event):
     """All, where there are several."""
     blob: str = ""
     """Of the source as it was when the call was seen: git's name for that content; empty: it could not be read."""
+    outputs: tuple[str, ...] = ()
+    """One a source, where there are several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +152,9 @@ class KernelsMeasured(Event):
     output: str
     kernels: tuple[Kernel, ...]
     """In the order of the files, then of the code."""
+    ptx: str = ""
+    """Digest of the PTX that it made, under which its figures are known later: `core.native.kernel_store`; empty: it
+    made none, or that is another one by now."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "kernels", rows_of(Kernel, self.kernels))

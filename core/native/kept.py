@@ -43,9 +43,14 @@ def images_of(files: Iterable[tuple[str, str, str]], sources: Sequence[str]) -> 
     return tuple(Image(name, ptx.get(key, ""), source_of(key[0], sources)) for key, name in own or cubins)
 
 
+def stem_of(source: str) -> str:
+    """`k.a` of `dir/k.a.cu`: how files that are made of it are called."""
+    return source.rpartition("/")[2].rpartition(".")[0]
+
+
 def source_of(stem: str, sources: Sequence[str]) -> str:
     """The source that files of a name were made of."""
-    named = [source for source in sources if source.rpartition("/")[2].rpartition(".")[0] == stem]
+    named = [source for source in sources if stem_of(source) == stem]
     if named:
         return named[0]
     return sources[0] if len(sources) == 1 and not stem.endswith(_LINKED) else ""
@@ -53,6 +58,6 @@ def source_of(stem: str, sources: Sequence[str]) -> str:
 
 def ptx_of(files: Iterable[tuple[str, str, str]], source: str) -> str:
     """Name of the PTX file that was kept of a source; empty: there is none."""
-    stem = source.rpartition("/")[2].rpartition(".")[0]
+    stem = stem_of(source)
     named = (name for _, kind, name in files if kind == "ptx")
     return next((name for name in named if (found := _NAME.fullmatch(name)) and found["stem"] == stem), "")

@@ -1,6 +1,7 @@
-"""Kernels by what nvcc made: an answer of a cache makes no cubin, but the same object holds the same kernels.
+"""Kernels by what nvcc made: an answer of a cache makes no cubin, but the same object holds the same kernels. Those of
+PTX have the figures that our ptxas gave them, once for each content; none: it gave none.
 
-`<folder>/<digest of the object>.json`: rows of `core.events.native.Kernel`, one object each; the oldest go first.
+`<folder>/<digest of object or PTX>.json`: rows of `core.events.native.Kernel`, one object each; the oldest go first.
 """
 
 import contextlib
@@ -16,6 +17,7 @@ _SCHEMA = 1
 _MAX_ENTRY_BYTES = 8 << 20
 _MAX_OBJECT_BYTES = 64 << 20
 _BLOCK = 1 << 20
+_DIGEST_BYTES = 24
 
 
 class KernelStore:
@@ -36,14 +38,18 @@ class KernelStore:
 
     def of(self, digest: str) -> tuple[Kernel, ...]:
         """The kernels of an object; empty: they are not known."""
+        return self.entry(digest) or ()
+
+    def entry(self, digest: str) -> tuple[Kernel, ...] | None:
+        """As `of`; None: nobody looked at that content yet."""
         found = read_object(f"{self._folder}/{digest}.json", _MAX_ENTRY_BYTES)
         if found.get("schema") != _SCHEMA:
-            return ()
+            return None
         try:
             kernels: tuple[Kernel, ...] = rows_of(Kernel, found["kernels"])
         except (KeyError, TypeError):
-            return ()
-        return kernels if all(_is_sound(kernel) for kernel in kernels) else ()
+            return None
+        return kernels if all(_is_sound(kernel) for kernel in kernels) else None
 
     def _trim(self) -> None:
         """Let the oldest go where there are too many."""
@@ -58,8 +64,14 @@ def _is_sound(kernel: Kernel) -> bool:
     return (
         isinstance(kernel.name, str)
         and isinstance(kernel.arch, str)
+        and isinstance(kernel.ptxas_arch, str)
         and all(figure is None or isinstance(figure, int) for figure in figures)
     )
+
+
+def digest_of_content(content: bytes) -> str:
+    """The same of what was read."""
+    return blake2b(content, digest_size=_DIGEST_BYTES).hexdigest()
 
 
 def digest_of(path: str, size_bytes: int | None, ended: float) -> str:
@@ -69,7 +81,7 @@ def digest_of(path: str, size_bytes: int | None, ended: float) -> str:
             status = os.fstat(file.fileno())
             if status.st_size != size_bytes or size_bytes > _MAX_OBJECT_BYTES or status.st_mtime > ended + 0.01:
                 return ""
-            digest = blake2b(digest_size=24)
+            digest = blake2b(digest_size=_DIGEST_BYTES)
             while block := file.read(_BLOCK):
                 digest.update(block)
             return digest.hexdigest()

@@ -63,10 +63,9 @@ class Occupancy(NamedTuple):
 
 def occupancy_of(kernel: Kernel) -> Occupancy | None:
     """Of a kernel; None: its registers, or the limits of its arch, are not known."""
+    arch = kernel.ptxas_arch or kernel.arch
     shared, barriers, block = kernel.shared_bytes, kernel.barriers, kernel.block_threads
-    return _reckoned(
-        Kernel("", kernel.arch, kernel.registers, shared_bytes=shared, barriers=barriers, block_threads=block)
-    )
+    return _reckoned(Kernel("", arch, kernel.registers, shared_bytes=shared, barriers=barriers, block_threads=block))
 
 
 @lru_cache(maxsize=4096)

@@ -1,8 +1,12 @@
-"""Figures of PTX that nobody compiled to code yet: ptxas is asked, where a person wants it."""
+"""Figures of PTX that nobody compiled to code: what the toolkit's own ptxas makes of it, for the arch that it is for.
+
+The driver compiles it again where it is loaded, for the GPU that is there: its figures may be others.
+"""
 
 import os
 import subprocess
 import tempfile
+from collections.abc import Sequence
 
 from core.events.native import Kernel
 from core.native.cubin import read_cubin
@@ -11,43 +15,55 @@ from core.native.ptx import read_ptx, target_of
 from core.native.spills import ptxas_of, with_usage
 from core.native.usage import parse_usage
 from core.paths import Paths
+from core.plan.small_file import read_small
 
+WAYS: tuple[tuple[str, ...], ...] = ((), ("-c",))
+"""Of calling ptxas, in turn: PTX that is to be linked calls functions that are elsewhere."""
 _MAX_BYTES = 64 << 20
 _LIMIT_S = 600.0
 
 
-def code_of(ptxas: str, path: str) -> tuple[Kernel, ...]:
-    """Kernels of a PTX file with the figures that ptxas gives them for the arch it is made for; empty: it gives none.
+def argv_of(ptxas: str, way: Sequence[str], arch: str, path: str, made: str) -> tuple[str, ...]:
+    """What has ptxas tell of a PTX file; `made`: path of what it makes."""
+    return (ptxas, "-v", *way, "-arch", arch, path, "-o", made)
+
+
+def figures_of(said: str, made: str, arch: str) -> tuple[Kernel, ...]:
+    """Kernels with the figures that ptxas gave; empty: it failed, or made none.
 
     Args:
-        ptxas: Its path.
-        path: Of the PTX file.
+        said: By it.
+        made: Path of the cubin.
+        arch: `sm_80`, that it was asked for.
     """
-    try:
-        with open(path, "rb") as file:
-            content = file.read(_MAX_BYTES)
-    except OSError:
+    cubin = read_cubin(read_small(made, _MAX_BYTES) or b"") if said else None
+    if cubin is None:
         return ()
-    virtual = target_of(content)
-    if not virtual:
+    kernels = with_usage(cubin, parse_usage(said.splitlines()), cubin)
+    virtual = "compute_" + arch.partition("_")[2]
+    return tuple(kernel._replace(arch=virtual, ptxas_arch=arch) for kernel in kernels)
+
+
+def code_of(ptxas: str, content: bytes) -> tuple[Kernel, ...]:
+    """Kernels of PTX with their figures, waited for; empty: ptxas gives none."""
+    arch = target_of(content).replace("compute_", "sm_")
+    if not arch or not read_ptx(content):
         return ()
     with tempfile.TemporaryDirectory() as folder:
-        return _compiled(ptxas, path, virtual, f"{folder}/out.cubin") if read_ptx(content) else ()
+        path = f"{folder}/in.ptx"
+        with open(path, "wb") as file:
+            file.write(content)
+        found = (_compiled(argv_of(ptxas, way, arch, path, f"{folder}/out.cubin"), arch) for way in WAYS)
+        return next((kernels for kernels in found if kernels), ())
 
 
-def _compiled(ptxas: str, path: str, virtual: str, cubin_path: str) -> tuple[Kernel, ...]:
-    argv = [ptxas, "-v", "-arch", "sm_" + virtual.partition("_")[2], path, "-o", cubin_path]
+def _compiled(argv: tuple[str, ...], arch: str) -> tuple[Kernel, ...]:
     try:
         done = subprocess.run(argv, capture_output=True, stdin=subprocess.DEVNULL, timeout=_LIMIT_S, check=False)
-        with open(cubin_path, "rb") as file:
-            cubin = read_cubin(file.read(_MAX_BYTES))
     except (OSError, subprocess.TimeoutExpired):
         return ()
-    if done.returncode != 0 or cubin is None:
-        return ()
-    said = (done.stdout + done.stderr).decode("utf-8", "replace").splitlines()
-    kernels = with_usage(cubin, parse_usage(said), cubin)
-    return tuple(kernel._replace(arch=virtual) for kernel in kernels)
+    said = (done.stdout + done.stderr).decode("utf-8", "replace") if done.returncode == 0 else ""
+    return figures_of(said, argv[-1], arch)
 
 
 def ptxas_for(paths: Paths, run: str, call: str, path: str) -> str:

@@ -6,6 +6,7 @@ makes the same code again.
 """
 
 import os
+import resource
 import shlex
 import subprocess
 from collections.abc import Iterable, Mapping
@@ -18,6 +19,10 @@ from core.native.usage import Usage
 _NICEST = 19
 _WITH_VALUE = ("-o", "--output-file", "-optf", "--options-file")
 _MAX_SAID_BYTES = 16 << 20
+CPU_S = 300
+"""Of a core, for PTX that is measured in the background."""
+MOST_BYTES = 6 << 30
+_MOST_FILE_BYTES = 256 << 20
 
 
 def without_stack(cubin: Cubin) -> tuple[Kernel, ...]:
@@ -78,9 +83,12 @@ def _spilled(function: Kernel | None) -> int:
 
 
 def ptxas_of(nvcc: str) -> str:
-    """The ptxas beside an nvcc; empty: there is none."""
-    found = os.path.join(os.path.dirname(nvcc), "ptxas") if nvcc else ""
-    return found if found and os.path.isfile(found) and os.access(found, os.X_OK) else ""
+    """The ptxas beside an nvcc, or beside what that is a link to; empty: there is none."""
+    for path in (nvcc, os.path.realpath(nvcc)) if nvcc else ():
+        found = os.path.join(os.path.dirname(path), "ptxas")
+        if os.path.isfile(found) and os.access(found, os.X_OK):
+            return found
+    return ""
 
 
 def ptxas_argv(ptxas: str, options: str, arch: str, ptx: str, made: str) -> tuple[str, ...]:
@@ -122,6 +130,11 @@ class PtxasRun(NamedTuple):
         """It ended."""
         return self.process.poll() is not None
 
+    @property
+    def is_killed(self) -> bool:
+        """A signal ended it."""
+        return self.process.wait() < 0
+
     def stop(self) -> None:
         """Kill it; it is ours, and nobody waits for what it makes."""
         if self.process.poll() is None:
@@ -154,3 +167,23 @@ def start_ptxas(argv: tuple[str, ...], said_path: str) -> PtxasRun:
     except OSError:
         pass  # it ended already
     return PtxasRun(process, said_path)
+
+
+def start_idle(argv: tuple[str, ...], said_path: str) -> PtxasRun:
+    """Start one that gets only what nobody else wants of the cores, CPU_S of them at most, and MOST_BYTES of memory.
+
+    Raises:
+        OSError: as `start_ptxas`.
+    """
+    run = start_ptxas(argv, said_path)
+    pid = run.process.pid
+    try:
+        os.sched_setscheduler(pid, os.SCHED_IDLE, os.sched_param(0))
+        for what, most in (
+            (resource.RLIMIT_CPU, CPU_S), (resource.RLIMIT_AS, MOST_BYTES), (resource.RLIMIT_FSIZE, _MOST_FILE_BYTES),
+            (resource.RLIMIT_CORE, 0),
+        ):  # fmt: skip
+            resource.prlimit(pid, what, (most, most))
+    except (OSError, ValueError, AttributeError):
+        pass  # it ended already, or this system has no such thing
+    return run

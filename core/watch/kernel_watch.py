@@ -11,8 +11,8 @@ from core import events as e
 from core.clock import Clock
 from core.native.arch import number_of
 from core.native.cubin import Cubin, read_cubin
-from core.native.kept import Image, images_of, ptx_of, source_of
-from core.native.kernel_store import KernelStore, digest_of
+from core.native.kept import Image, images_of, ptx_of, stem_of
+from core.native.kernel_store import KernelStore, digest_of, digest_of_content
 from core.native.ptx import read_ptx
 from core.native.spills import PtxasRun, needs_ptxas, ptxas_argv, ptxas_of, start_ptxas, with_usage, without_stack
 from core.native.usage import parse_usage
@@ -28,7 +28,16 @@ MAX_KERNELS = 2000
 """Of one source and call that are kept."""
 _MAX_FILE_BYTES = 64 << 20
 _MAX_PENDING = 2000
+_LATER_S = 0.01
+"""File systems and clocks differ by so much."""
 _SAID, _AGAIN = "ptxas.said", "again.cubin"
+
+
+class PtxTaker(Protocol):
+    """Who measures PTX."""
+
+    def take(self, digest: str, content: bytes, nvcc: str) -> None:
+        """PTX that a call of an nvcc made."""
 
 
 class NotedRun(Protocol):
@@ -56,6 +65,8 @@ class _Job:
     asked: tuple[Image, Cubin] | None = None
     digest: str = ""
     """Of what it made; empty: it is no object, or another one by now."""
+    ptx: dict[str, str] = field(default_factory=dict)
+    """Digests of PTX that it made, by source."""
     is_read: bool = False
 
     @property
@@ -68,11 +79,12 @@ class KernelWatch:
     """Does a little in each turn of the engine."""
 
     def __init__(
-        self, clock: Clock, monotonic: Clock, store: KernelStore,
+        self, clock: Clock, monotonic: Clock, store: KernelStore, ptx: PtxTaker | None = None, *,
         start: Callable[[tuple[str, ...], str], PtxasRun] = start_ptxas,
     ) -> None:  # fmt: skip
         self._clock = clock
         self._store = store
+        self._ptx = ptx
         self._monotonic = monotonic
         self._start = start
         self._jobs: list[_Job] = []
@@ -138,10 +150,10 @@ class KernelWatch:
             self._store.keep(job.digest, [_named(kernel, job) for kernel in kernels[:MAX_KERNELS]])
 
     def _read(self, job: _Job, image: Image) -> None:
-        content = _content(_path(job, image.cubin))
         if image.cubin.endswith(".ptx"):
-            job.found.setdefault(image.source, []).extend(read_ptx(content))
+            self._read_ptx(job, image)
             return
+        content = _content(_path(job, image.cubin))
         cubin = read_cubin(content)
         if cubin is None:
             return
@@ -149,12 +161,24 @@ class KernelWatch:
         if image.ptx and needs_ptxas(cubin):
             job.unsure.append((image, cubin))
 
+    def _read_ptx(self, job: _Job, image: Image) -> None:
+        """Its kernels, and, where it is still what the call made, what is known of that."""
+        content = _content(image.cubin)
+        kernels = read_ptx(content)
+        if kernels and _is_older(image.cubin, job.kept.ended.at):
+            job.ptx[image.source] = digest = digest_of_content(content)
+            kernels = self._store.of(digest) or kernels
+            if self._ptx is not None:
+                self._ptx.take(digest, content, job.kept.tool)
+        job.found.setdefault(image.source, []).extend(kernels)
+
     def _measured(self, job: _Job) -> Iterator[e.Event]:
         ended = job.kept.ended
         for source, kernels in job.found.items():
             told = tuple(_named(kernel, job) for kernel in kernels[:MAX_KERNELS])
             if told:
-                yield e.KernelsMeasured(max(self._clock(), ended.at), ended.call, source, ended.output, told)
+                at, output = max(self._clock(), ended.at), _output_of(job.kept, source)
+                yield e.KernelsMeasured(at, ended.call, source, output, told, job.ptx.get(source, ""))
 
     # ptxas
 
@@ -214,22 +238,32 @@ def _job(run: str, kept: Kept) -> _Job | None:
 
 
 def _outputs(kept: Kept) -> Iterator[Image]:
-    """The output itself, where that is what one wants to know of, by its path."""
+    """The outputs themselves, where those are what one wants to know of, by their paths."""
     ended = kept.ended
     if ended.kind not in ("cubin", "ptx") or not ended.output:
         return
+    paths = kept.outputs or (ended.output,)
     if os.path.isdir(ended.output):
-        stems = [source.rpartition("/")[2].rpartition(".")[0] for source in kept.sources]
-        paths = [f"{ended.output}/{stem}.{ended.kind}" for stem in stems]
-    else:
-        stems, paths = [""], [ended.output]
-    for stem, path in zip(stems, paths, strict=True):
-        source = source_of(stem, kept.sources)
+        paths = tuple(f"{ended.output}/{stem_of(source)}.{ended.kind}" for source in kept.sources)
+    for path, source in zip(paths, kept.sources or ("",), strict=False):
         yield Image(path, ptx_of(kept.files, source), source)
+
+
+def _output_of(kept: Kept, source: str) -> str:
+    """What was made of a source."""
+    return dict(zip(kept.sources, kept.outputs, strict=False)).get(source, kept.ended.output)
 
 
 def _path(job: _Job, name: str) -> str:
     return name if name.startswith("/") else f"{job.kept.folder}/{name}"
+
+
+def _is_older(path: str, at: float) -> bool:
+    """Nobody wrote it since then."""
+    try:
+        return os.stat(path).st_mtime <= at + _LATER_S
+    except OSError:
+        return False
 
 
 def _content(path: str) -> bytes:

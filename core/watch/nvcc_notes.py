@@ -3,10 +3,11 @@
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from core import events as e
+from core.native.kept import stem_of
 from core.note_tail import NoteTail
 from core.plan.small_file import read_small
 
@@ -17,6 +18,7 @@ _TEXT = 4096
 _MAX_SOURCE_BYTES = 16 << 20
 _MAX_HEADERS = 200
 """Of a call whose content is looked at (20 µs each); one that read more is compared with no branch point."""
+_ONE_EACH = ("object", "device-object", "ptx", "cubin", "fatbin")
 _WRONG = (ValueError, KeyError, TypeError, OverflowError, RecursionError, AttributeError)
 
 Told = frozenset[tuple[str, str, float]]
@@ -35,6 +37,8 @@ class Kept(NamedTuple):
     """Absolute, below the run's `fronts`; empty: none was kept."""
     files: tuple[tuple[str, str, str], ...]
     """Arch, `cubin` or `ptx`, name in that folder."""
+    outputs: tuple[str, ...] = ()
+    """One a source, where there are several."""
 
 
 class _Begun(NamedTuple):
@@ -81,16 +85,18 @@ class NvccNotes:
             return None
         cwd = _text(note["cwd"])
         sources = tuple(os.path.normpath(os.path.join(cwd, _text(one))) for one in note["sources"][:_MAX_ROWS])
+        kind, output = _text(note["kind"]), _path(cwd, note.get("output"))
         event = e.NvccStarted(
             at=_seconds(note["at"]),
             call=_text(note["nvcc"]),
             package=_text(note.get("package") or ""),
             source=sources[0] if sources else "",
-            output=_path(cwd, note.get("output")),
-            kind=_text(note["kind"]),
+            output=output,
+            kind=kind,
             archs=tuple(_text(arch)[:32] for arch in note["archs"][:_MAX_ROWS]),
             sources=sources if len(sources) > 1 else (),
             blob=blob_of(sources[0]) if sources else "",
+            outputs=outputs_of(kind, sources, output),
         )
         self._open[event.call] = _Begun(event, _text(note.get("tool") or ""))
         return event
@@ -119,7 +125,23 @@ class NvccNotes:
         is_ours = bool(note.get("kept")) and "/" not in name
         files = tuple(_files(note.get("files"))) if is_ours else ()
         sources = begun.started.sources or ((begun.started.source,) if begun.started.source else ())
-        return Kept(ended, sources, begun.started.archs, begun.tool, f"{self._folder}/{name}" if is_ours else "", files)
+        folder = f"{self._folder}/{name}" if is_ours else ""
+        return Kept(ended, sources, begun.started.archs, begun.tool, folder, files, begun.started.outputs)
+
+
+def outputs_of(kind: str, sources: Sequence[str], first: str) -> tuple[str, ...]:
+    """What a call makes, one a source; empty: of one source, or one of all.
+
+    Args:
+        kind: Of the call.
+        sources: Absolute paths.
+        first: What it makes of the first one: nvcc then names the others alike, in the same folder.
+    """
+    if len(sources) < 2 or kind not in _ONE_EACH or not first:
+        return ()
+    folder, _, name = first.rpartition("/")
+    end = name.removeprefix(stem_of(sources[0]))
+    return tuple(f"{folder}/{stem_of(source)}{end}" for source in sources) if end != name else ()
 
 
 def key_of(event: e.Event) -> tuple[str, str, float]:

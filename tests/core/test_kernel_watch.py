@@ -53,7 +53,7 @@ class World:
         self.told += [event for event in events if isinstance(event, e.KernelsMeasured)]
 
     def watch(self) -> KernelWatch:
-        return KernelWatch(lambda: self.now, lambda: self.now, KernelStore(f"{self.folder}/kernels"), self.start)
+        return KernelWatch(lambda: self.now, lambda: self.now, KernelStore(f"{self.folder}/kernels"), start=self.start)
 
     def start(self, argv: tuple[str, ...], said_path: str) -> PtxasRun:
         self.asked.append(argv)

@@ -11,7 +11,7 @@ from core import events as e
 from core.events import from_record, to_record
 from core.watch.call_book import CallBook
 from core.watch.nvcc_book import CUT_SHORT, LOST_AFTER_S
-from core.watch.nvcc_notes import NvccNotes, blob_of, told_in
+from core.watch.nvcc_notes import NvccNotes, blob_of, outputs_of, told_in
 from tests.core.test_link_book import BEGUN as LINK
 
 RECORDED = Path(__file__).parents[1] / "data" / "nvcc-notes" / "object.jsonl"
@@ -221,3 +221,23 @@ def test_phases_of_calls_that_are_not_under_way_are_not_told() -> None:
     phase = e.NvccPhaseBegan(101.0, "7-1", "cicc", "compute_90")
     assert CallBook().take([phase]) == []
     assert book_with(started()).take([phase]) == [phase]
+
+
+def test_a_call_for_several_sources_names_what_it_makes_of_each() -> None:
+    assert outputs_of("ptx", ("/w/a.cu", "/w/k.b.cu"), "/w/out/a.ptx") == ("/w/out/a.ptx", "/w/out/k.b.ptx")
+    assert outputs_of("device-object", ("/w/a.cu", "/v/b.cu"), "/w/a.o") == ("/w/a.o", "/w/b.o")
+    for kind, sources, first in (
+        ("ptx", ("/w/a.cu",), "/w/a.ptx"), ("program", ("/w/a.cu", "/w/b.cu"), "/w/a.out"),
+        ("ptx", ("/w/a.cu", "/w/b.cu"), ""), ("ptx", ("/w/a.cu", "/w/b.cu"), "/w/other.ptx"), ("ptx", (), "/w/a.ptx"),
+    ):  # fmt: skip
+        assert outputs_of(kind, sources, first) == ()
+
+
+def test_outputs_of_a_call_are_in_its_start_and_in_what_there_is_to_measure(tmp_path: Path) -> None:
+    two = begun(sources=["a.cu", "b.cu"], output="out/a.ptx", kind="ptx")
+    notes = NvccNotes(str(notes_of(tmp_path, two, over())))
+    started, _ = notes.poll()
+    assert isinstance(started, e.NvccStarted)
+    assert started.outputs == ("/w/out/a.ptx", "/w/out/b.ptx")
+    (kept,) = notes.take_kept()
+    assert kept.outputs == started.outputs

@@ -9,6 +9,7 @@ import pytest
 
 from core import events as e
 from core.journal import JournalWriter
+from core.native.kernel_store import digest_of_content
 from core.paths import Paths
 from core.watch.nvcc_notes import blob_of
 from tests.core.cubins import FOLDER
@@ -168,41 +169,64 @@ def test_kernels_that_are_no_more_are_named(paths: Paths, builds: Path, capsys: 
     ]  # fmt: skip
 
 
-def test_ptx_alone_gets_its_figures_from_a_ptxas_of_path(
-    paths: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.fixture
+def ptx(paths: Paths, tmp_path: Path) -> Path:
+    """PTX that a build made and nobody measured."""
     made = tmp_path / "k.ptx"
     made.write_bytes((FOLDER / "three.ptx").read_bytes())
     (tmp_path / "k.cu").touch()
     start = begun("1-1", START + 10, str(tmp_path / "k.cu"), ("compute_80",))
     start = e.NvccStarted(start.at, start.call, "", start.source, str(made), "ptx", start.archs)
     kernels = (e.Kernel("_Z4tilePfPKf", "compute_80", block_threads=256),)
-    written(
-        paths,
-        FIRST,
-        tmp_path,
-        start,
-        over(start),
-        e.KernelsMeasured(START + 20, "1-1", start.source, str(made), kernels),
-    )
-    (plain,) = printed(capsys)["kernels"]
-    assert (plain["registers"], plain["occupancy"]) == (None, None)
-    monkeypatch.setenv("PATH", "/nowhere")
-    assert main(["kernels", "--ptxas"]) == 2
-    assert "no ptxas is known" in capsys.readouterr().err
-    tool = tmp_path / "bin" / "ptxas"
+    digest = digest_of_content(made.read_bytes())
+    told = e.KernelsMeasured(START + 20, "1-1", start.source, str(made), kernels, digest)
+    written(paths, FIRST, tmp_path, start, over(start), told)
+    return made
+
+
+def ptxas(folder: Path) -> Path:
+    """One that says what a real one said."""
+    tool = folder / "bin" / "ptxas"
     tool.parent.mkdir()
     said, cubin = FOLDER / "sm_80-13.0.txt", FOLDER / "sm_80-13.0.cubin"
     tool.write_text(f'#!/bin/sh\ncat {said} >&2\nwhile [ "$1" != -o ]; do shift; done\ncp {cubin} "$2"\n')
     tool.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tool.parent}:/usr/bin:/bin")
+    return tool
+
+
+def test_ptx_alone_gets_its_figures_from_a_ptxas_of_path_on_request(
+    ptx: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (plain,) = printed(capsys)["kernels"]
+    assert (plain["registers"], plain["occupancy"], plain["ptxas_arch"]) == (None, None, None)
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert main(["kernels", "--ptxas"]) == 2
+    assert "no ptxas is known" in capsys.readouterr().err
+    monkeypatch.setenv("PATH", f"{ptxas(tmp_path).parent}:/usr/bin:/bin")
     found = {one["kernel"]: one for one in printed(capsys, "--ptxas")["kernels"]}
     assert found.keys() == {"calls", "tile", "heavy<20>"}
     heavy = found["heavy<20>"]
-    assert (heavy["arch"], heavy["registers"], heavy["spill_store_bytes"]) == ("compute_80", 24, 32)
+    assert (heavy["arch"], heavy["ptxas_arch"]) == ("compute_80", "sm_80")
+    assert (heavy["registers"], heavy["spill_store_bytes"], heavy["occupancy"]["share"]) == (24, 32, 1.0)
+    monkeypatch.setenv("PATH", "/nowhere")  # it is known from now on
+    rows = lines(capsys)
+    assert "~sm_80" in rows[1]
+    assert rows[-1].startswith("~sm_80: PTX, counted by the toolkit's ptxas for that arch; ")
+
+
+def test_ptx_that_was_overwritten_or_does_not_compile_is_named(
+    ptx: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tool = ptxas(tmp_path)
     tool.write_text("#!/bin/sh\nexit 1\n")
-    (still,) = printed(capsys, "--ptxas")["kernels"]
-    assert still["registers"] is None
+    monkeypatch.setenv("PATH", f"{tool.parent}:/usr/bin:/bin")
+    assert main(["kernels", "--ptxas"]) == 0
+    assert f"ptxas does not compile {ptx}" in capsys.readouterr().err
+    ptx.write_text("another")
+    assert main(["kernels", "--ptxas"]) == 0
+    shown = capsys.readouterr()
+    assert f"{ptx} is not what that build made any more: build it again" in shown.err
+    assert "compute_80" in shown.out
 
 
 def test_a_run_says_in_json_what_its_calls_do() -> None:

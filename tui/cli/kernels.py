@@ -10,10 +10,9 @@ from core import events as e
 from core import kernel_queries as queries
 from core.attach import Reader
 from core.clock import wall_clock
-from core.errors import UsageError
 from core.kernel_queries import Compiled, KernelRow
 from core.native.branch_blobs import BranchPoint, blobs_of, branch_points, git_of
-from core.native.ptxas_now import code_of, ptxas_for
+from core.native.ptxas_force import force
 from core.paths import Paths
 from core.runs import resolve_run
 from core.state import Board
@@ -21,6 +20,7 @@ from tui.cli import common, listing
 from tui.cli.events import plain
 from tui.nothing_native import NO_NVCC, has_nvcc
 from tui.widgets import kernel_words as words
+from tui.widgets import ptx_words
 
 _ALL_S = 400 * 24 * 3600.0
 _HEADING = (
@@ -58,7 +58,7 @@ def _parser() -> common.Parser:
     parser.add_argument(
         "--ptxas",
         action="store_true",
-        help="compile PTX that has no figures yet with ptxas, into nothing, and say them",
+        help="have ptxas count now what PTX needs, where the engine has not done it yet, or left it out",
     )
     parser.epilog = _EXIT_CODES
     return parser
@@ -69,11 +69,14 @@ def _main(argv: list[str]) -> int:
     paths = common.user_paths()
     listing.bring_up_to_date(paths)
     run = resolve_run(paths, given.run) if given.run else None
-    board = _board(paths, is_whole=run is not None or given.against != "last")
-    found = queries.compilations(board.runs.values())
-    now = [one for one in found if one.run == run] if run else queries.there(queries.newest(found), os.path.exists)
+    is_whole = run is not None or given.against != "last"
+    board = _board(paths, is_whole=is_whole)
+    found, now = _compiled(board, run)
     if given.ptxas:
-        now = [_with_code(paths, one) for one in now]
+        for sentence in force(paths, [(one.run, one.measured) for one in now], os.environ.get("PATH", "")):
+            common.say(plain(sentence))
+        board = _board(paths, is_whole=is_whole)
+        found, now = _compiled(board, run)
     baseline, against, why = _baseline(paths, given.against, found, now)
     rows = queries.ordered(queries.kernel_rows(now, baseline), "changed")
     if given.json:
@@ -81,6 +84,13 @@ def _main(argv: list[str]) -> int:
     else:
         _print(queries.distinct(rows), why, _NONE_OF_RUN if run else _none_known(found, os.environ))
     return 0
+
+
+def _compiled(board: Board, run: str | None) -> tuple[tuple[Compiled, ...], list[Compiled]]:
+    """All compilations, and those to show."""
+    found = queries.compilations(board.runs.values())
+    now = [one for one in found if one.run == run] if run else queries.there(queries.newest(found), os.path.exists)
+    return found, now
 
 
 def _none_known(found: Sequence[Compiled], env: Mapping[str, str]) -> str:
@@ -131,23 +141,6 @@ def _not_known(now: Sequence[Compiled], points: Mapping[str, BranchPoint], basel
             )
 
 
-def _with_code(paths: Paths, one: Compiled) -> Compiled:
-    """The same with figures of PTX that nobody compiled to code yet."""
-    output = one.measured.output
-    if all(kernel.registers is not None for kernel in one.measured.kernels) or not output.endswith(".ptx"):
-        return one
-    ptxas = ptxas_for(paths, one.run, one.measured.call, os.environ.get("PATH", ""))
-    if not ptxas:
-        raise UsageError("no ptxas is known: put the toolkit's bin into PATH")
-    kernels = code_of(ptxas, output)
-    if not kernels:
-        common.say(f"ptxas does not compile {plain(output)}, or it is gone")
-        return one
-    return one._replace(
-        measured=e.KernelsMeasured(one.measured.at, one.measured.call, one.measured.source, output, kernels)
-    )
-
-
 # For people
 
 
@@ -166,7 +159,10 @@ def _print(rows: Sequence[KernelRow], why: str, empty: str) -> None:
         common.print_text(common.aligned(row, widths))
     for one in rows:
         for warning in one.warnings:
-            common.print_text(f"⚠ {plain(words.kernel_name(one.change.now))} {one.change.now.arch}: {warning}")
+            name = f"{plain(words.kernel_name(one.change.now))} {ptx_words.arch_name(one.change.now)}"
+            common.print_text(f"⚠ {name}: {warning}")
+    if any(one.change.now.ptxas_arch for one in rows):
+        common.print_text(ptx_words.OF_PTX)
 
 
 def _cells(row: KernelRow) -> tuple[str, ...]:
@@ -179,8 +175,8 @@ def _cells(row: KernelRow) -> tuple[str, ...]:
     )  # fmt: skip
     made = f" ▸ {row.output}" if row.output else ""
     return (
-        words.news_sign(row), plain(words.kernel_name(kernel)), kernel.arch, *(cell.text for cell in cells),
-        plain(row.compiled.place + made), plain(row.compiled.agent),
+        words.news_sign(row), plain(words.kernel_name(kernel)), ptx_words.arch_name(kernel),
+        *(cell.text for cell in cells), plain(row.compiled.place + made), plain(row.compiled.agent),
     )  # fmt: skip
 
 
@@ -230,4 +226,5 @@ def figures_of(kernel: e.Kernel) -> dict[str, Any]:
         "stack_bytes": kernel.stack_bytes, "shared_bytes": kernel.shared_bytes,
         "constant_bytes": kernel.constant_bytes, "barriers": kernel.barriers, "code_bytes": kernel.code_bytes,
         "compile_s": kernel.compile_s, "block_threads": kernel.block_threads, "is_block_exact": kernel.is_block_exact,
+        "ptxas_arch": kernel.ptxas_arch or None,
     }  # fmt: skip
