@@ -1,21 +1,24 @@
 """Past runs, and two of them compared."""
 
 import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.cells import cell_len
 from textual.pilot import Pilot
 
 from core import events as e
 from core.compare import compare_totals, compare_units, counterpart
 from core.journal import JournalWriter
 from core.reduce import reduce_run
-from core.state import Run
+from core.state import Board, Run
+from tests.nvcc_scene import board_of
 from tests.scene import T0
 from tests.tui.conftest import Stage
-from tests.tui.screen_text import settled, text_of
+from tests.tui.screen_text import painted_at_rest, settled, text_of
 from tests.tui.sizes import PICTURED
 from tui.app import DeckApp
 from tui.screens.compare import CompareScreen, summary
@@ -25,20 +28,23 @@ from tui.screens.run import RunScreen
 FOLDER = "/home/ada/app"
 
 
-def events_of(number: int, units: dict[str, float], *, command: str = "build") -> list[e.Event]:
+def events_of(
+    number: int, units: dict[str, float], *, command: str = "build", wall_s: float | None = None, day: int = 28
+) -> list[e.Event]:
     """A finished build that compiled these units, seconds each, and found `old` fresh."""
-    run, at = f"20251228-0{number}0000-000-000{number}", T0 - 80000.0 + 3600 * number
+    run, at = f"202512{day}-0{number}0000-000-000{number}", T0 - 80000.0 + 3600 * number
     return [
         e.RunStarted(at, run, "ada", command, "cargo", "build", FOLDER, FOLDER, "/t", False, False, False),
         *(e.UnitFinished(at + 1, name, name, "1.0.0", "lib", False, spent) for name, spent in units.items()),
         e.UnitFinished(at + 1, "old", "old", "1.0.0", "lib", True, None),
         e.BuildFinished(at + 2, True),
-        e.RunEnded(at + 10, 0, None, 10.0 + number, 20.0 + number, 2.0, 1000, None),
+        e.RunEnded(at + (wall_s or 10.0), 0, None, wall_s or 10.0 + number, 20.0 + number, 2.0, 1000, None),
     ]  # fmt: skip
 
 
 FIRST = events_of(1, {"engine": 5.0, "router": 2.0, "gone": 1.0})
 SECOND = events_of(2, {"engine": 8.0, "router": 2.1, "new": 0.5})
+FIRST_RUN, SECOND_RUN = "20251228-010000-000-0001", "20251228-020000-000-0002"
 
 
 def run_of(events: list[e.Event]) -> Run:
@@ -73,15 +79,26 @@ def test_the_counterpart_is_the_last_run_of_the_same_command_before() -> None:
 def past(stage: Stage) -> Stage:
     """Two runs that ended yesterday, besides those on the board."""
     for events in (FIRST, SECOND):
-        started = events[0]
-        assert isinstance(started, e.RunStarted)
-        folder = Path(stage.paths.run(started.run))
-        folder.mkdir()
-        (folder / "out.log").write_text(f"log of {started.run}\n")
-        writer = JournalWriter(str(folder / "events.jsonl"), started.run)
-        writer.append(events)
-        writer.close()
+        write_run(stage, events)
     return stage
+
+
+def write_run(stage: Stage, events: list[e.Event]) -> None:
+    """A run's folder as it is left."""
+    started = events[0]
+    assert isinstance(started, e.RunStarted)
+    folder = Path(stage.paths.run(started.run))
+    folder.mkdir()
+    (folder / "out.log").write_text(f"log of {started.run}\n")
+    writer = JournalWriter(str(folder / "events.jsonl"), started.run)
+    writer.append(events)
+    writer.close()
+
+
+def column(screen: HistoryScreen, title: str) -> list[str]:
+    """Texts of a column of the list."""
+    at = [one.title for one in screen.table._columns].index(title)
+    return [row.cells[at].text for row in screen.table.rows]
 
 
 async def opened(pilot: Pilot[str]) -> HistoryScreen:
@@ -146,6 +163,160 @@ async def test_one_run_is_compared_with_the_last_of_its_kind(past: Stage) -> Non
         assert [note.message.split(":")[0] for note in app._notifications] == ["Nothing to compare with"]
         await pilot.press("k", "d")
         assert isinstance(app.screen, CompareScreen)
+
+
+async def test_each_order_puts_the_largest_first(past: Stage) -> None:
+    write_run(past, events_of(3, {f"unit-{number}": 1.0 for number in range(900)}, wall_s=3.0))
+    write_run(past, events_of(4, {}, wall_s=9000.0))
+    async with past.app().run_test(size=(200, 40)) as pilot:
+        screen = await opened(pilot)
+        newest = [row.key for row in screen.table.rows]
+        assert newest == sorted(newest, reverse=True)
+        await pilot.press("O")
+        assert screen.table.rows[0].key.endswith("0004")
+        assert column(screen, "took")[0] == "2:30:00"
+        await pilot.press("O")
+        assert screen.table.rows[0].key.endswith("0003")
+        built = [int(text.replace(",", "")) for text in column(screen, "built")]
+        assert built == sorted(built, reverse=True)
+        assert "most compiled first" in text_of(pilot)
+        await pilot.press("O")
+        assert [row.key for row in screen.table.rows] == newest
+
+
+async def test_a_filter_that_fits_nothing_says_so_and_words_may_be_of_any_column(past: Stage) -> None:
+    async with past.app().run_test(size=(120, 40)) as pilot:
+        screen = await opened(pilot)
+        every = len(screen.table.rows)
+        await pilot.press("slash", *"nobody")
+        assert screen.table.rows == []
+        assert "No run is like that: / filters." in text_of(pilot)
+        assert f"0 runs, newest first, of {every}: /nobody" in text_of(pilot)
+        await pilot.press("escape")
+        assert len(screen.table.rows) == every
+        await pilot.press("slash", *"ADA", "space", *"done", "enter")
+        assert set(column(screen, "agent")) == {"ada"}
+
+
+async def test_escape_undoes_marks_and_filter_before_it_leaves(past: Stage) -> None:
+    async with past.app().run_test(size=(120, 40)) as pilot:
+        screen = await opened(pilot)
+        await pilot.press("m", "slash", *"ada", "enter", "escape")
+        assert pilot.app.screen is screen
+        assert "marked" not in text_of(pilot)
+        assert set(column(screen, "")) == {""}
+        await pilot.press("escape")
+        assert pilot.app.current_mode == "board"
+
+
+async def test_the_last_two_marks_count_and_a_mark_can_be_taken_away(past: Stage) -> None:
+    async with past.app().run_test(size=(120, 40)) as pilot:
+        screen = await opened(pilot)
+        await pilot.press("m", "j", "m", "j", "m")
+        assert [bool(text) for text in column(screen, "")][:4] == [False, True, True, False]
+        assert "2 marked: d compares" in text_of(pilot)
+        await pilot.press("m")
+        assert [bool(text) for text in column(screen, "")][:4] == [False, True, False, False]
+        assert "1 marked: d compares" in text_of(pilot)
+
+
+async def test_marked_runs_are_compared_the_earlier_one_first_whichever_was_marked_first(past: Stage) -> None:
+    async with past.app().run_test(size=(120, 40)) as pilot:
+        await opened(pilot)
+        await pilot.press("G", "k", "m", "j", "m", "d")
+        assert isinstance(pilot.app.screen, CompareScreen)
+        above = [line.split()[:4] for line in text_of(pilot).split("\n") if line.startswith((" before", " after"))]
+        assert above == [["before", "28", "Dec", "12:06"], ["after", "28", "Dec", "13:06"]]
+        assert pilot.app.screen.chosen is not None
+        assert pilot.app.screen.chosen.run.endswith("0002")
+
+
+async def test_what_ends_while_one_looks_comes_to_the_list_and_the_chosen_run_stays_chosen(past: Stage) -> None:
+    async with past.app().run_test(size=(120, 40)) as pilot:
+        screen = await opened(pilot)
+        await pilot.press("G", "k")
+        chosen, count = screen.table.chosen, len(screen.table.rows)
+        write_run(past, events_of(9, {"engine": 1.0}, day=30))
+        os.makedirs(past.paths.open, exist_ok=True)
+        (Path(past.paths.open) / "20251230-090000-000-0009").touch()
+        past.now += 10
+        await settled(pilot)
+        assert len(screen.table.rows) == count + 1
+        assert screen.table.chosen == chosen
+
+
+async def test_without_runs_it_says_so_and_no_key_fails(tmp_path: Path) -> None:
+    empty = Stage(tmp_path / "state", 60.0)
+    empty.board = Board()
+    for name in os.listdir(empty.paths.runs):
+        shutil.rmtree(empty.paths.run(name))
+    async with empty.app().run_test(size=(80, 24)) as pilot:
+        screen = await opened(pilot)
+        assert screen.table.rows == []
+        assert "No run is kept yet." in text_of(pilot)
+        await pilot.press("m", "O", "enter", "r", "x", "d")
+        assert pilot.app.screen is screen
+        assert empty.asked == []
+
+
+async def test_folders_that_are_no_runs_are_passed_over(past: Stage) -> None:
+    runs = Path(past.paths.runs)
+    good = len(os.listdir(runs))
+    (runs / "20251228-090000-000-0009").write_text("a file")
+    (runs / "20251228-090000-000-000a").mkdir()
+    torn = runs / "20251228-090000-000-000b"
+    torn.mkdir()
+    (torn / "events.jsonl").write_bytes(b'{"schema": 1}\n\xff\xfe{"event": "RunSta')
+    (runs / "20251228-090000-000-000c").symlink_to("20251228-090000-000-000c")
+    async with past.app().run_test(size=(120, 40)) as pilot:
+        screen = await opened(pilot)
+        assert len(screen.table.rows) == good
+
+
+async def test_foreign_text_is_never_markup_and_moves_no_column(past: Stage) -> None:
+    write_run(past, events_of(9, {"[red]u\x1b[31m": 1.0}, command="build [bold]\x1b]0;x\x07 \u202e日本"))
+    write_run(past, events_of(8, {"[red]u\x1b[31m": 3.0}, command="build [bold]\x1b]0;x\x07 \u202e日本"))
+    async with past.app().run_test(size=(120, 40)) as pilot:
+        screen = await opened(pilot)
+        screen.table.select("20251228-090000-000-0009")
+        await pilot.pause()
+        shown = text_of(pilot)
+        assert "build [bold]" in shown
+        assert "\x1b" not in shown
+        heads = [line for line in shown.split("\n") if "done" in line]
+        assert len({cell_len(line[: line.index("done")]) for line in heads}) == 1
+        await pilot.press("d")
+        assert isinstance(pilot.app.screen, CompareScreen)
+        await pilot.pause()
+        assert "[red]u" in text_of(pilot)
+        assert "\x1b" not in text_of(pilot)
+
+
+async def test_nothing_is_painted_while_nothing_changes(past: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    past.board = board_of(*(run for run in past.board.runs.values() if run.state.is_over))
+    for name in os.listdir(past.paths.runs):
+        if name not in (FIRST_RUN, SECOND_RUN):
+            shutil.rmtree(past.paths.run(name))
+    async with past.app().run_test(size=(120, 40)) as pilot:
+        await opened(pilot)
+        assert await painted_at_rest(pilot, monkeypatch) == []
+
+
+async def test_a_terminal_without_unicode_gets_letters_of_its_own(past: Stage) -> None:
+    async with past.app(is_ascii=True).run_test(size=(120, 40)) as pilot:
+        await opened(pilot)
+        assert text_of(pilot).isascii()
+        await pilot.press("G", "m", "k", "m", "d")
+        await pilot.pause()
+        assert text_of(pilot).isascii()
+
+
+async def test_a_run_is_started_again_from_the_list(past: Stage) -> None:
+    async with past.app().run_test(size=(120, 40)) as pilot:
+        screen = await opened(pilot)
+        await pilot.press("G", "r")
+        await settled(pilot)
+        assert [message.get("run") for message in past.asked] == [screen.table.chosen]
 
 
 @pytest.mark.parametrize("size", PICTURED, ids=lambda size: f"{size[0]}x{size[1]}")
