@@ -3,7 +3,7 @@
 import os
 from collections import deque
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from core import events as e
 from core.clock import Clock, cpu_time
@@ -17,6 +17,7 @@ from core.watch.lock_book import LockBook
 from core.watch.locks import LockWatch, build_dirs_of, owner_among, whose
 from core.watch.machine_watch import MachineWatch
 from core.watch.prober import CACHES, Prober, Watched
+from core.watch.sampled_nvcc import SampledNvcc
 from core.watch.table import Proc, ProcessTable
 from core.watched import WatchedRun
 
@@ -69,6 +70,7 @@ class Observer:
     _prober: Prober = field(init=False)
     _locks: LockWatch = field(init=False)
     _links: LinkWatch = field(init=False)
+    _nvcc: SampledNvcc = field(init=False)
     _machine: MachineWatch = field(init=False)
     _bottlenecks: BottleneckWatch = field(init=False)
 
@@ -76,6 +78,7 @@ class Observer:
         self._prober = Prober(self.table, clock=self.clock, monotonic=self.monotonic, cpu_time=cpu_time)
         self._locks = LockWatch(self._owner_of, self.proc)
         self._links = LinkWatch(clock=self.clock, cpu_time=cpu_time)
+        self._nvcc = SampledNvcc(self.table, self.clock)
         self._machine = MachineWatch(self._prober, clock=self.clock, monotonic=self.monotonic, is_open=self.is_open)
         self._bottlenecks = BottleneckWatch(self.table, clock=self.clock, monotonic=self.monotonic)
 
@@ -180,7 +183,13 @@ class Observer:
         return owner_among(self._supervisors, pid)
 
     def _sample(self, runs: Mapping[str, WatchedRun], watched: Mapping[str, Watched]) -> None:
-        samples = self._prober.sample(watched.values())
+        samples = self._prober.sample(
+            replace(one, links=(*one.links, *self._nvcc.open(name))) for name, one in watched.items()
+        )
+        for name, event in self._nvcc.look({name: one.supervisor for name, one in watched.items()}):
+            runs[name].note([event])
+        for name, finding in self._nvcc.take_findings():
+            runs[name].found([finding], self.clock())
         self._ended.extend((proc, self._victim(proc)) for proc in self.table.gone)
         self._links.look_through(self.table)
         now = self.monotonic()

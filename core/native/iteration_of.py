@@ -57,7 +57,7 @@ def measure(paths: Paths, run: str, told: Sequence[e.Event] | None = None) -> Me
     return Measured(
         started, ended, _state(ended), said.is_built and not _is_stopped(ended),
         divide(began, ended.at, pieces, rest),
-        tuple(call for call in calls if call.kind in _COMPILES) if has_called_nvcc(paths, run) else None,
+        tuple(call for call in calls if call.kind in _COMPILES) if calls or has_called_nvcc(paths, run) else None,
         said.compiled,
     )  # fmt: skip
 

@@ -104,7 +104,7 @@ class ProcessTable:
             pids = set()  # no such thing on this system
         self.gone = []
         ended = [self._procs[pid] for pid in self._procs.keys() - pids]
-        self._strangers.extend((proc.pid, tuple(self._above(proc))) for proc in ended if not proc.is_followed)
+        self._strangers.extend((proc.pid, tuple(self.above(proc))) for proc in ended if not proc.is_followed)
         for proc in ended:
             self._drop(proc)
         for proc in list(self._procs.values()):
@@ -174,7 +174,7 @@ class ProcessTable:
 
     def is_below(self, proc: Proc, pids: Container[int]) -> bool:
         """One of these processes started it, or its parent, and so on."""
-        return any(above.pid in pids for above in self._above(proc))
+        return any(above.pid in pids for above in self.above(proc))
 
     def was_strangers(self, pid: int, ours: Container[int], servers: Container[str]) -> bool:
         """A process that was seen alive has ended since, and was none of those below `ours`, which are followed, nor
@@ -184,15 +184,15 @@ class ProcessTable:
             proc = self.get(pid)
             if proc is None or proc.is_followed or not self._has_ended(proc):
                 return False
-            above = tuple(self._above(proc))
+            above = tuple(self.above(proc))
         return not any(one.pid in ours or one.name in servers for one in above)
 
     def _has_ended(self, proc: Proc) -> bool:
         stat = read(f"{self._root}/{proc.pid}/stat")
         return not stat or b") Z " in stat or b") X " in stat
 
-    def _above(self, proc: Proc) -> Iterator[Proc]:
-        """What it descends from, nearest first."""
+    def above(self, proc: Proc) -> Iterator[Proc]:
+        """What it descends from, nearest first, as of the last look."""
         above = self.get(proc.parent)
         for _ in range(_MAX_DEPTH):  # numbers are given anew: what was read at different times may go in a circle
             if above is None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 
+from core.events.native import SEEN
 from core.kernel_queries import KernelRow
 from core.nvcc_queries import CallRow, memory_of, outputs_told_apart
 from tui import format as f
@@ -113,7 +114,7 @@ def _call_cells(row: CallRow, glyphs: Glyphs, now: float, longest_s: float, bar_
     ended, agent = row.ended, Cell(row.run.agent, "title")
     if ended is None:
         return _live_cells(row, glyphs, now, agent)
-    is_bad = ended.code != 0 or bool(ended.is_stale)
+    is_bad = (ended.code != 0 and ended.verdict != SEEN) or bool(ended.is_stale)
     sign = Cell(glyphs.failed, "failed") if is_bad else Cell("")
     return (
         sign, Cell(safe(row.place)), words.verdict_cell(row), Cell(f.span(ended.elapsed_s), "number"),

@@ -4,6 +4,7 @@ Pure."""
 from collections.abc import Iterator, Sequence
 
 from core import events as e
+from core.events.native import SEEN
 from core.kernel_queries import KernelRow
 from core.native.demangle import demangle
 from core.native.kernel_diff import Change
@@ -178,6 +179,8 @@ def verdict_cell(row: CallRow) -> Cell:
         return Cell("stale", "failed")
     if ended.signal is not None:
         return Cell(f"signal {ended.signal}", "failed")
+    if ended.verdict == SEEN:
+        return Cell("≈ seen", "quiet")
     if ended.code is None:
         return Cell("cut short", "quiet")
     if ended.code != 0:
