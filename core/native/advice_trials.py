@@ -76,6 +76,8 @@ class World:
         self._notes = notes
         self._undo: dict[str, Undo] = {}
         self._cwd = ""
+        self.said = Done(0, b"", b"")
+        """What the last build printed."""
 
     def prepare(self, cwd: str) -> str:
         """Make what the way is about, and build until nothing is left to build; what failed, empty: nothing."""
@@ -113,7 +115,7 @@ class World:
                 os.unlink(self._notes)
         began = monotonic()
         shell = ["sh", "-c", _SERVED if self.arm.has_sccache else _TIMED, "sh"]
-        done = self._scratch.run([*shell, *self._argv], self._cwd, self._env)
+        done = self.said = self._scratch.run([*shell, *self._argv], self._cwd, self._env)
         outer_s = monotonic() - began
         took = _TOOK.search(done.errors)
         calls = (
