@@ -144,6 +144,8 @@ def _try(bench: Bench, world: World, ask: Ask, out: str, found: Sum, is_sample: 
     root = world.root(ask.worktree)
     env = {name: value.format(root=root) for name, value in ask.env.items()}
     argv = ask.argv(root, out)
+    for path in ask.made(out):
+        os.makedirs(os.path.dirname(path), exist_ok=True)
     mode = {} if is_sample or is_race else {"DECK_NVCC_VERIFY": "1"}
     call = bench.call(argv, root, ask.toolkit, **mode, **env)
     if is_race:
@@ -156,18 +158,20 @@ def _try(bench: Bench, world: World, ask: Ask, out: str, found: Sum, is_sample: 
     if call.verdict == "hit":
         found.hit_ms.append(call.elapsed_s * 1000)
         return _compare(bench, ask, root, out, env, found)
-    found.whys[re.sub(r"/\S+/", "", call.why)] += 1
+    lines = call.said.decode("utf-8", "replace").splitlines()
+    error = next((line for line in lines if "error" in line), "no word") if call.code else ""
+    found.whys[re.sub(r"/\S+/", "", f"{call.why} {error}".strip())] += 1
     return []
 
 
 def _compare(bench: Bench, ask: Ask, root: str, out: str, env: dict[str, str], found: Sum) -> list[str]:
     """Of a hit: what plain nvcc makes, in the same place."""
-    given = [_read(path) for path in (out, out + ".d")]
+    given = [_read(path) for path in ask.made(out)]
     code = bench.plain(ask.argv(root, out), root, ask.toolkit, **env)
     found.compared += 1
     if code != 0:
         return [f"a hit where nvcc fails: {ask}"]
-    made = [_read(path) for path in (out, out + ".d")]
+    made = [_read(path) for path in ask.made(out)]
     return [] if made == given else [f"a hit differs: {ask}"]
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 WORKTREES = ("one", "two")
-KERNELS = ("plain", "nested", "host", "asks", "named")
+KERNELS = ("plain", "nested", "host", "asks", "named", "linked")
 _MARK = "VALUE"
 FILES = {
     "src/plain.cu": '#include "base.cuh"\nextern "C" __global__ void plain(float *p) { *p = BASE * VALUE; }\n',
@@ -24,7 +24,8 @@ FILES = {
     ),
     "src/asks.cu": (
         '#if __has_include("maybe.cuh")\n#include "maybe.cuh"\n#else\n#define MAYBE 0\n#endif\n'
-        '#include "base.cuh"\nextern "C" __global__ void asks(float *p) { *p = MAYBE + BASE * VALUE; }\n'
+        "#if __has_include(<shared.cuh>)\n#include <shared.cuh>\n#else\n#define SHARED 1\n#endif\n"
+        '#include "base.cuh"\nextern "C" __global__ void asks(float *p) { *p = MAYBE + BASE * VALUE * SHARED; }\n'
     ),
     "src/named.cu": (
         "#include <cassert>\n#include <lib/outer.cuh>\nnamespace { __device__ float kept[4]; }\n"
@@ -38,6 +39,11 @@ FILES = {
     "inc/only_host.cuh": "#define ONLY VALUE\n",
     "inc/only_90.cuh": "#define ONLY VALUE\n",
     "inc/only_80.cuh": "#define ONLY VALUE\n",
+    "src/linked.cu": '#include <by/link.cuh>\nextern "C" __global__ void linked(float *p) { *p = LINK * VALUE; }\n',
+    "links/one/link.cuh": "#define LINK VALUE\n",
+    "links/two/link.cuh": "#define LINK 10 + VALUE\n",
+    "late/lib/outer.cuh": "#define OUTER 20 + VALUE\n",
+    "host/g++": '#!/bin/sh\nexec /usr/bin/g++ "$@"\n',
     "early/empty.txt": "",
     "options.txt": "-DOPTION=VALUE\n",
 }
@@ -46,17 +52,22 @@ SHADOWS = (
     "early/base.cuh", "early/lib/outer.cuh", "early/deep/deep.cuh", "early/only_host.cuh", "src/only_90.cuh",
     "src/lib/inner.cuh", "early/maybe.cuh", "src/maybe.cuh", "inc/maybe.cuh", "path/only_80.cuh", "path/base.cuh",
     "inc/lib/deep/deep.cuh", "src/deep/deep.cuh", "early/vector_types.h", "early/crt/host_runtime.h",
+    "early/fatbinary_section.h", "early/by/link.cuh", "path/shared.cuh", "late/shared.cuh",
 )  # fmt: skip
 """Headers that are not there at first, and would be read in place of others."""
+IN_FOLDER = "--output-directory"
 FLAGS: tuple[tuple[str, ...], ...] = (
     (), ("-DMORE=1",), ("-lineinfo",), ("-O1",), ("--threads", "2"), ("-optf", "options.txt"),
     ("-Xcompiler", "-fPIC,-O2"), ("-use_fast_math",),
-    ("-Xptxas", "-v"), ("-G",), ("-g",), ("--split-compile=2",), ("-MD", "-MF", "{out}.d"),
+    ("-Xptxas", "-v"), ("-G",), ("-g",), ("--split-compile=2",), ("-MD", "-MF", "{out}.d"), ("-MD",), ("-MD", "-MP"),
+    ("-MD", "-MT", "a target"), ("-isystem", "late"), ("-isystem=inc", "-isystem=late"), ("-Ilate", "-Iinc"),
+    ("-Xcompiler", "-isystem,late"), ("-include", "base.cuh", "-Isrc"), ("-x", "cu"), (IN_FOLDER, "{out}.made"),
 )  # fmt: skip
 KINDS = ("-ptx", "-ptx", "-ptx", "-cubin", "-cubin", "-fatbin", "-c", "-dc")
 ENVIRONMENTS: tuple[dict[str, str], ...] = (
     {}, {}, {}, {"CPATH": "{root}/path"}, {"NVCC_PREPEND_FLAGS": "-DBEFORE"}, {"NVCC_APPEND_FLAGS": "-DAFTER=2"},
-    {"LANG": "C"},
+    {"LANG": "C"}, {"CPLUS_INCLUDE_PATH": "{root}/late:{root}/path"}, {"NVCC_CCBIN": "{root}/host/g++"},
+    {"CUDAFE_FLAGS": "--no_warnings"}, {"INCLUDES": "-DFROM_OUTSIDE"},
 )  # fmt: skip
 
 
@@ -85,7 +96,15 @@ class Ask(NamedTuple):
             flags.append("--no-compress")  # cubins then have names of temporary files: packed, nobody could mask them
         if "-g" in flags and self.kind in ("-c", "-dc"):
             flags.remove("-g")  # nvcc makes another object each time
-        return [self.kind, f"-arch={self.arch}", *folders, *flags, source, "-o", out]
+        place = [] if IN_FOLDER in flags else ["-o", out]
+        return [self.kind, f"-arch={self.arch}", *folders, *flags, source, *place]
+
+    def made(self, out: str) -> tuple[str, str]:
+        """Where the output and the depfile are."""
+        if IN_FOLDER in self.flags:
+            end = self.kind[1:] if self.kind in ("-ptx", "-cubin", "-fatbin") else "o"
+            return f"{out}.made/{self.kernel}.{end}", f"{out}.d"
+        return out, f"{out}.d"
 
 
 class World:
@@ -99,6 +118,8 @@ class World:
             os.makedirs(f"{self.root(name)}/.git")
             for path, text in FILES.items():
                 self.write(f"{self.root(name)}/{path}", text.replace(_MARK, "7"))
+            os.chmod(f"{self.root(name)}/host/g++", 0o755)
+            os.symlink("../links/one", f"{self.root(name)}/inc/by")
         self.asks = [self._ask() for _ in range(ASKS)]
         settle()
 
@@ -139,7 +160,8 @@ class World:
     def some_file(self) -> str:
         """A file of a worktree that is there."""
         root = self.root(self.dice.choice(WORKTREES))
-        return self.dice.choice([path for path in sorted(f"{root}/{name}" for name in FILES) if os.path.isfile(path)])
+        names = sorted(name for name in FILES if name != "host/g++")  # that has to stay a program
+        return self.dice.choice([path for name in names if os.path.isfile(path := f"{root}/{name}")])
 
     def text(self, path: str) -> str:
         """What a file of the project could say: one of few, so that contents come again."""
@@ -152,6 +174,8 @@ _SHADOW_TEXTS = {
     "base.cuh": FILES["src/base.cuh"], "outer.cuh": "#define OUTER VALUE\n", "deep.cuh": FILES["inc/deep/deep.cuh"],
     "only_host.cuh": "#define ONLY VALUE\n", "only_90.cuh": "#define ONLY VALUE\n",
     "only_80.cuh": "#define ONLY VALUE\n",
+    "link.cuh": FILES["links/one/link.cuh"], "shared.cuh": "#define SHARED VALUE\n",
+    "fatbinary_section.h": "#include_next <fatbinary_section.h>\nstatic int shadowed = VALUE;\n",
     "inner.cuh": "#define INNER VALUE\n", "maybe.cuh": "#define MAYBE VALUE\n",
     "vector_types.h": "#include_next <vector_types.h>\n#define SHADOW VALUE\n",
     "host_runtime.h": "#include_next <crt/host_runtime.h>\nstatic int shadow = VALUE;\n",
@@ -209,7 +233,7 @@ def _new_headers_removed(world: World) -> str:
     gone = [name for name in SHADOWS if os.path.isfile(f"{root}/{name}")]
     for name in gone:
         os.remove(f"{root}/{name}")
-    for name in ("early/lib", "early/deep", "early/crt", "src/lib", "src/deep", "inc/lib/deep", "path"):
+    for name in ("early/lib", "early/deep", "early/crt", "early/by", "src/lib", "src/deep", "inc/lib/deep", "path"):
         if os.path.isdir(f"{root}/{name}") and world.dice.random() < 0.5:
             os.rmdir(f"{root}/{name}")
     return f"{root}: {', '.join(gone)}"
@@ -224,7 +248,7 @@ def _gone_and_back(world: World) -> str:
 
 def _folder_swapped(world: World) -> str:
     root = world.root(world.dice.choice(WORKTREES))
-    shutil.copytree(root + "/inc", root + "/inc.new")
+    shutil.copytree(root + "/inc", root + "/inc.new", symlinks=True)
     name = world.dice.choice([name for name in FILES if name.startswith("inc/")])
     world.write(f"{root}/inc.new{name.removeprefix('inc')}", world.text(f"{root}/{name}"))
     os.rename(root + "/inc", root + "/inc.old")
@@ -236,8 +260,41 @@ def _folder_swapped(world: World) -> str:
 def _worktrees_made_alike(world: World) -> str:
     one, two = world.dice.sample(WORKTREES, 2)
     shutil.rmtree(world.root(two))
-    shutil.copytree(world.root(one), world.root(two))
+    shutil.copytree(world.root(one), world.root(two), symlinks=True)
     return f"{two} as {one}"
+
+
+def _link_led_elsewhere(world: World) -> str:
+    """To another folder, or a file in it becomes a link to the one in the other."""
+    root = world.root(world.dice.choice(WORKTREES))
+    target = world.dice.choice(("one", "two"))
+    if world.dice.random() < 0.5:
+        os.symlink(f"../links/{target}", root + "/by.new")
+        os.rename(root + "/by.new", root + "/inc/by")
+    else:
+        if os.path.islink(path := f"{root}/links/{target}/link.cuh"):
+            os.remove(path)
+            world.write(path, world.text(path))
+        os.symlink(f"../{target}/link.cuh", root + "/links/link.new")
+        other = "one" if target == "two" else "two"
+        os.rename(root + "/links/link.new", f"{root}/links/{other}/link.cuh")
+    return f"{root}: {target}"
+
+
+def _time_of_day_in_a_header(world: World) -> str:
+    """One of the project, or one that the environment has every call read."""
+    name = world.dice.choice(("path/shared.cuh", "late/shared.cuh", "src/base.cuh"))
+    path = f"{world.root(world.dice.choice(WORKTREES))}/{name}"
+    macro = "BASE" if name.startswith("src") else "SHARED"
+    world.write(path, f"#define {macro} __TIME__[7] * {world.dice.randrange(3, 7)}\n")
+    return path
+
+
+def _host_compiler(world: World) -> str:
+    path = f"{world.root(world.dice.choice(WORKTREES))}/host/g++"
+    more = world.dice.choice(("", "-DHOST=1 "))  # with more than a program, the script is not understood
+    world.write(path, FILES["host/g++"].replace('"$@"', f'{more}"$@"'))
+    return path
 
 
 def _profile_of_the_toolkit(world: World) -> str:
@@ -277,5 +334,6 @@ _USUAL: tuple[Callable[[World], str], ...] = (_another_content, _same_size_and_o
 _EDITS: tuple[Callable[[World], str], ...] = (
     *_USUAL, *_USUAL, *_USUAL, _replaced_with_old_time, _touched, _comment, _new_headers_removed, _new_headers_removed,
     _gone_and_back, _folder_swapped, _worktrees_made_alike, _profile_of_the_toolkit, _header_of_the_toolkit,
-    _program_of_the_toolkit, _another_command_line, _another_command_line, _nothing,
+    _program_of_the_toolkit, _another_command_line, _another_command_line, _nothing, _link_led_elsewhere,
+    _link_led_elsewhere, _time_of_day_in_a_header, _host_compiler,
 )  # fmt: skip
