@@ -17,8 +17,8 @@ fn main() {
     println!("cargo:rerun-if-changed=k.cu");
     let nvcc = std::env::var("CUDA_HOME").unwrap() + "/bin/nvcc";
     let out = std::env::var("OUT_DIR").unwrap() + "/k.o";
-    let words = ["-c", "-gencode=arch=compute_80,code=sm_80", "-gencode=arch=compute_90,code=sm_90", "k.cu", "-o", &out];
-    assert!(Command::new(nvcc).args(words).status().unwrap().success());
+    let archs = ["-gencode=arch=compute_80,code=sm_80", "-gencode=arch=compute_90,code=sm_90"];
+    assert!(Command::new(nvcc).args(archs).args(["-c", "k.cu", "-o", &out]).status().unwrap().success());
 }
 """
 
