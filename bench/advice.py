@@ -1,5 +1,5 @@
 """`cargo deck advise --measure` on small packages with C, with `--cuda` on the sample's kernels: what each advice gives
-here beside the same build twice; that what is told to be rebuilt is what cargo ran; that nothing is left, after a SIGINT
+here beside the same build twice, that what is told of a build is what cargo ran, that nothing is left, after a SIGINT
 either.
 
     python -m bench.advice [--rounds N] [--cuda]

@@ -65,6 +65,8 @@ def test_the_table_has_a_line_a_kind_of_edit_and_says_what_got_slower(
         "▲ cu: the last one (k/gemm.cu) took 6.0 s, those before it 3.0 s; most of it is cicc",
         "",
         "what would make it less: cargo deck iterations --levers k/gemm.cu",
+        "",
+        "what a native crate apart, fewer symbols, a cache, a linker would gain: cargo deck advise",
     ]
 
 
