@@ -38,6 +38,15 @@ def resolve_run(paths: Paths, word: str) -> str:
     raise UsageError(_several(paths, word, starts) if starts else _none(word, agents))
 
 
+def newest_run_in(paths: Paths, checkout: str) -> str | None:
+    """The newest run that belongs to a checkout, as `core.run.identity.checkout_of` names it; None: there is none."""
+    for run in reversed(run_ids(paths)):
+        record = read_record(paths, run)
+        if record is not None and record.started.checkout == checkout:
+            return run
+    return None
+
+
 def runs_of(paths: Paths, agent: str) -> list[str]:
     """All runs of an agent that are on disk, oldest first."""
     return [run for run in run_ids(paths) if _agent(paths, run) == agent]

@@ -53,6 +53,7 @@ class Dossier:
         self._chained: tuple[Span, ...] = ()
         self.processes: Sequence[RunProcess] | None = None
         self.whys: Sequence[Why] | None = None
+        self.is_why_told = True
         self._is_recorded = clock is not None
         self.outputs: dict[str, Sequence[str] | None] = {}
         self._output_state = (False, 0)
@@ -91,7 +92,7 @@ class Dossier:
         return Scene(
             run=run, story=story, plan=self._plan_of(run), now=run.ended_at or now, chain=self.chain,
             knows_needs=self.knows_needs, processes=self.processes, outputs=dict(self.outputs), whys=self.whys,
-            sort=self.sort,
+            is_why_told=self.is_why_told, sort=self.sort,
             folder=self._paths.run(self._run_id), glyphs=glyphs,
         )  # fmt: skip
 
@@ -126,7 +127,8 @@ class Dossier:
         from core.native.why_run import why_of  # with what it needs 20 ms: not before the first paint
 
         try:
-            self.whys = why_of(self._paths, self._run_id, os.environ, wall_clock())
+            found = why_of(self._paths, self._run_id, os.environ, wall_clock())
+            self.whys, self.is_why_told = found
         except JournalError:
             self.whys = ()  # the story says what is wrong with it
 

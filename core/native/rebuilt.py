@@ -5,7 +5,7 @@ from typing import Literal, NamedTuple
 Kind = Literal["crate", "script", "output", "call", "file", "input"]
 """A package's crates; a build script; what ninja or a compiler made; a call of nvcc; a file that changed in vain;
 inputs of a package's build script that nothing declares."""
-By = Literal["cargo", "times", "ninja", "nvcc", "declared", ""]
+By = Literal["cargo", "times", "ninja", "make", "nvcc", "declared", ""]
 """Who says so; empty: nobody."""
 
 
@@ -20,3 +20,11 @@ class Why(NamedTuple):
     """Empty: not known."""
     by: By = ""
     package: str = ""
+
+
+class Found(NamedTuple):
+    """What is known of a run."""
+
+    units: tuple[Why, ...] = ()
+    is_told: bool = True
+    """False: whether anything else was built, nobody said."""

@@ -5,13 +5,15 @@ is found by times, as long as no later build has overwritten them: what changed 
 """
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from core.native.build_tree import all_files
 from core.native.closure import Made
 from core.native.cover import Watched
 from core.native.doctor import TICK_NS
+from core.native.first_built import born_ns
+from core.native.make_tree import Moment
 from core.native.ninja_deps import read_ninja_deps
 from core.native.ninja_explain import read_explained, reasons_of
 from core.native.ninja_log import read_ninja_log
@@ -19,6 +21,7 @@ from core.native.nvcc_calls import NvccCall
 from core.native.rebuilt import By, Why
 from core.native.stale import Case, tail_of, times, uncovered
 from core.native.units import Unit
+from core.native.why_make import Tree, left_whys, make_whys
 from core.plan.small_file import read_head, read_small
 
 MAX_FILES = 200
@@ -46,6 +49,9 @@ class Facts(NamedTuple):
     """Crates that were compiled since it began."""
     trees: tuple[str, ...] = ()
     """Build trees of ninja's beside those of build scripts."""
+    made: tuple[Tree, ...] = ()
+    """What make, compilers and archivers left there."""
+    born_ns: Callable[[str], int] = born_ns
     changed: Mapping[str, int] = {}
     """Files of packages that were changed since the build before, with their mtimes."""
     first: Mapping[tuple[str, str], str] = {}
@@ -65,7 +71,7 @@ def explain(facts: Facts) -> tuple[Why, ...]:
     scripts = {case.script.unit: case for case in facts.cases if facts.is_of_it(case.script.began_ns)}
     found = [
         *_crates(facts, tuple(scripts.values())), *_scripts(facts, scripts.values()), *_calls(facts),
-        *_ninja(facts), *_missed(facts), *_idle(facts), *_unwatched(facts),
+        *_ninja(facts), *_make(facts), *_missed(facts), *_idle(facts), *_unwatched(facts),
     ]  # fmt: skip
     return tuple(dict.fromkeys(found))
 
@@ -200,6 +206,19 @@ def _trees(facts: Facts) -> Iterator[tuple[str, str]]:
             for path in all_files(case.script.out_dir):
                 if path.endswith("/.ninja_log"):
                     yield os.path.dirname(path), case.script.package
+
+
+# make
+
+
+def _make(facts: Facts) -> Iterator[Why]:
+    """What was made in trees of make and by compilers in build scripts, but for what the front before nvcc tells of."""
+    known = frozenset(
+        path for call in facts.calls if call.makes for path in (call.output, os.path.realpath(call.output))
+    )
+    moment = Moment(facts.before_ns, facts.is_of_it, facts.ended_ns + TICK_NS, facts.born_ns)
+    yield from make_whys(facts.made, moment, known)
+    yield from left_whys(facts.made, facts.ended_ns)
 
 
 # What was not rebuilt

@@ -5,25 +5,29 @@ import shlex
 from collections.abc import Iterable, Iterator, Mapping
 
 from core import events as e
-from core.facts import read_exit
+from core.facts import read_exit, read_record
 from core.journal import JournalTail
 from core.native.build_tree import trees_of
 from core.native.doctor import Place, cases_of
 from core.native.fingerprint import unit_places
 from core.native.first_built import built_units, first_words
 from core.native.nvcc_calls import calls_of_run, runs_in
-from core.native.rebuilt import Why
+from core.native.rebuilt import Found
 from core.native.tree_files import source_files
 from core.native.units import compiled_units
 from core.native.why import Facts, explain
+from core.native.why_make import is_told, tree_of, tree_of_script
 from core.paths import Paths
 from core.run.begin import find_cargo
+from core.runs import run_ids
 
+_MOST_RUNS = 400
+"""Among so many of the latest an earlier one is looked for."""
 _LOGS = ("out.log", "err.log")
 _NATIVE_ENDS = (".rs", ".cu", ".cuh", ".c", ".cc", ".cpp", ".cxx", ".h", ".hh", ".hpp", ".hxx", ".inl", ".inc")
 
 
-def why_of(paths: Paths, run: str, env: Mapping[str, str], now: float) -> tuple[Why, ...]:
+def why_of(paths: Paths, run: str, env: Mapping[str, str], now: float) -> Found:
     """Why each unit of a run was rebuilt, or not; empty where the run has no journal.
 
     Args:
@@ -35,13 +39,32 @@ def why_of(paths: Paths, run: str, env: Mapping[str, str], now: float) -> tuple[
     events = _events(paths, run)
     started = next((one for one in events if isinstance(one, e.RunStarted)), None)
     if started is None:
-        return ()
+        return Found(is_told=False)
     facts = _of_events(paths, run, started, events, now)
-    if started.tool == "cargo" and started.target_dir and os.path.isdir(started.target_dir):
+    if started.tool != "cargo":
+        facts = _with_trees(paths, started, facts)
+        return Found(explain(facts), is_told(facts.made, facts.ended_ns))
+    if started.target_dir and os.path.isdir(started.target_dir):
         facts = _with_dir(paths, started, facts, env)
-    elif started.tool != "cargo":
-        facts = facts._replace(trees=trees_of(_words(started.command), started.cwd))
-    return explain(facts)
+    return Found(explain(facts))
+
+
+def _with_trees(paths: Paths, started: e.RunStarted, facts: Facts) -> Facts:
+    """And what lies in the build trees of a command that is not cargo."""
+    trees = trees_of(_words(started.command), started.cwd)
+    made = tuple(tree_of(tree, facts.logs, started.cwd) for tree in trees or ("",))
+    return facts._replace(trees=trees, made=made, before_ns=_before_in(paths, started.run, frozenset(trees)))
+
+
+def _before_in(paths: Paths, run: str, trees: frozenset[str]) -> int:
+    """When the latest earlier run of a command began that worked in one of these trees; 0: none is known."""
+    for other in reversed(run_ids(paths)[-_MOST_RUNS:]):
+        record = read_record(paths, other) if other < run else None
+        if record is not None and record.started.tool != "cargo":
+            started = record.started
+            if trees & frozenset(trees_of(_words(started.command), started.cwd)):
+                return int(started.at * 1e9)
+    return 0
 
 
 def _words(command: str) -> list[str]:
@@ -88,6 +111,7 @@ def _with_dir(paths: Paths, started: e.RunStarted, facts: Facts, env: Mapping[st
         before_ns=before,
         logs=(*facts.logs, *(name for case in ran for name in (case.script.output, case.script.stderr))),
         cases=cases,
+        made=tuple(tree_of_script(case) for case in ran),
         units=compiled_units(build_dir, place.workspace),
         changed=dict(_changed(roots, before, facts.began_ns)) if before else {},
         first=first_words(units, facts.is_of_it, facts.began_ns),

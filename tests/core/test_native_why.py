@@ -14,6 +14,7 @@ from core.native.rebuilt import Why
 from core.native.stale import Case
 from core.native.units import Unit
 from core.native.why import Facts, explain
+from core.native.why_make import is_told, tree_of, tree_of_script
 
 S = 1_000_000_000
 BEFORE, BEGAN, ENDED = 1000 * S, 2000 * S, 2100 * S
@@ -171,3 +172,122 @@ def test_ninjas_words_and_its_log_are_read_where_a_script_ran_it(folder: Folder)
     log = folder.file("err.log", 2002, "x\nninja explain: output a.o older than most recent input k.cu (1 vs 2)\n")
     said = [one for one in explain(facts(cases=(case,), logs=(log,))) if one.by == "ninja"]
     assert said == [Why("a.o", "output", True, "output a.o older than most recent input k.cu (1 vs 2)", "ninja")]
+
+
+DEPEND = "CMakeFiles/k.dir/c.cpp.o: {0}/c.cpp {0}/h.h \\\n  /usr/include/x.h\n{0}/h.h:\n"
+
+
+class MakeTree:
+    """What CMake, make and compilers left, with given times."""
+
+    def __init__(self, folder: Folder) -> None:
+        self.folder = folder
+        self.top = str(folder.folder / "build")
+        objects = ("build/CMakeFiles/k.dir/c.cpp.o", "build/CMakeFiles/k.dir/d.cpp.o", "build/sub/libk.a")
+        self.c, self.d, self.library = (folder.file(name, 900) for name in objects)
+        folder.file(
+            "build/CMakeFiles/k.dir/c.cpp.o.d", 900, DEPEND.format(folder.folder).replace("CMakeFiles/k.dir/", "")
+        )
+        folder.file("build/CMakeFiles/k.dir/compiler_depend.make", 900,
+                    f"CMakeFiles/k.dir/d.cpp.o: {folder.folder}/d.cpp {folder.folder}/h.h\n")  # fmt: skip
+        folder.file("build/CMakeFiles/k.dir/flags.make", 900)
+        link = "/usr/bin/ar qc libk.a ../CMakeFiles/k.dir/c.cpp.o ../CMakeFiles/k.dir/d.cpp.o\n/usr/bin/ranlib libk.a\n"
+        folder.file("build/sub/CMakeFiles/k.dir/link.txt", 900, link)
+        folder.file("build/CMakeFiles/3.25.1/CompilerIdCXX/a.o", 2050)
+        for name in ("c.cpp", "d.cpp", "h.h"):
+            folder.file(name, 800)
+
+    def touch(self, at_s: float, *paths: str) -> None:
+        for path in paths:
+            os.utime(path, ns=(int(at_s * S), int(at_s * S)))
+
+    def explain(self, log: str = "", **more: object) -> dict[str, tuple[bool, str, str]]:
+        out = self.folder.file("out.log", 2050, log)
+        trees = (tree_of(self.top, (out,), self.top),)
+        found = explain(facts(made=trees, born_ns=lambda path: 500 * S, **more))
+        return {os.path.relpath(one.unit, self.top): (one.is_rebuilt, one.reason, one.by) for one in found}
+
+
+def test_of_a_tree_of_make_the_file_that_changed_is_named_and_the_link_by_its_objects(folder: Folder) -> None:
+    tree = MakeTree(folder)
+    assert tree.explain() == {}
+    folder.file("c.cpp", 1500)
+    tree.touch(2050, tree.c, tree.library)
+    assert tree.explain() == {
+        "CMakeFiles/k.dir/c.cpp.o": (True, _changed(folder, "c.cpp"), "times"),
+        "sub/libk.a": (True, "made again of c.cpp.o", "times"),
+    }
+    folder.file("c.cpp", 800)
+    folder.file("build/CMakeFiles/k.dir/flags.make", 1500)
+    assert tree.explain()["CMakeFiles/k.dir/c.cpp.o"] == (True, "its command line changed", "times")
+    folder.file("build/CMakeFiles/k.dir/flags.make", 900)
+    assert tree.explain()["CMakeFiles/k.dir/c.cpp.o"] == (True, "", "")
+
+
+def _changed(folder: Folder, name: str) -> str:
+    return f"…/{folder.folder.name}/{name} has changed since the build before"
+
+
+def test_of_a_tree_of_make_what_stayed_old_although_its_note_names_what_changed_is_told(folder: Folder) -> None:
+    tree = MakeTree(folder)
+    folder.file("h.h", 1500)
+    assert tree.explain() == {
+        "CMakeFiles/k.dir/c.cpp.o": (
+            False, f"…/{folder.folder.name}/h.h has changed, and this run did not make it again", "times",
+        ),
+    }  # fmt: skip
+    tree.touch(2050, tree.c, tree.d)
+    assert tree.explain()["CMakeFiles/k.dir/d.cpp.o"] == (True, _changed(folder, "h.h"), "times")
+
+
+def test_what_a_later_build_overwrote_is_told_by_makes_own_words(folder: Folder) -> None:
+    tree = MakeTree(folder)
+    tree.touch(2500, tree.c, tree.library)
+    assert tree.explain() == {}
+    log = "[ 50%] Building CXX object CMakeFiles/k.dir/c.cpp.o\n[100%] Linking CXX static library libk.a\n"
+    said = tree.explain(log)
+    assert [(name, by) for name, (_, _, by) in said.items()] == [
+        ("CMakeFiles/k.dir/c.cpp.o", "make"), ("sub/libk.a", "make"),
+    ]  # fmt: skip
+
+
+def test_that_nothing_was_made_is_said_only_where_that_is_known(folder: Folder) -> None:
+    tree = MakeTree(folder)
+    os.unlink(folder.folder / "build/CMakeFiles/3.25.1/CompilerIdCXX/a.o")
+    quiet, said = folder.file("quiet.log", 1), folder.file("said.log", 1, "make: Nothing to be done for 'all'.\n")
+    assert is_told((tree_of(tree.top, (quiet,), tree.top),), ENDED)
+    tree.touch(2500, tree.c)
+    assert not is_told((tree_of(tree.top, (quiet,), tree.top),), ENDED)
+    assert is_told((tree_of(tree.top, (said,), tree.top),), ENDED)
+    assert not is_told((tree_of("", (quiet,), tree.top),), ENDED)
+    assert not is_told((tree_of(str(folder.folder / "empty"), (quiet,), tree.top),), ENDED)
+
+
+def test_of_a_makefile_without_depfiles_commands_and_includes_tell(folder: Folder) -> None:
+    folder.file("k.cu", 900, '#include "n.cuh"\n')
+    folder.file("inc/n.cuh", 1500)
+    made = folder.file("k.o", 2050)
+    program = folder.file("app", 2060)
+    log = folder.file("out.log", 2060, "/opt/cuda/bin/nvcc -Iinc -c k.cu -o k.o\ng++ -o app k.o\nfalse -o gone.o\n")
+    top = str(folder.folder)
+    found = explain(facts(made=(tree_of(top, (log,), top),), born_ns=lambda path: 500 * S))
+    assert [(one.unit, one.reason) for one in found] == [
+        (program, "made again of k.o"), (made, "…/inc/n.cuh has changed since the build before"),
+    ]  # fmt: skip
+    again = explain(facts(made=(tree_of("", (log,), top),), before_ns=0, born_ns=lambda path: 500 * S))
+    assert [(one.unit, one.reason) for one in again] == [(program, "made again of k.o"), (made, "")]
+
+
+def test_below_a_build_script_what_compilers_made_is_told_but_for_what_the_front_told(folder: Folder) -> None:
+    script = folder.script("k.cu", at_s=2001)
+    source, output = folder.file("c.cpp", 1500), folder.file("target/out/c.o", 2005)
+    kernel = folder.file("target/out/k.o", 2005)
+    folder.file("target/out/build/.ninja_log", 2005)
+    folder.file("target/out/build/n.o", 2005)
+    case = folder.case(script, Made(output, source, (source,), "text"))
+    found = explain(facts(cases=(case,), made=(tree_of_script(case),), calls=(call(kernel, "hit"),)))
+    assert [(one.unit, one.kind, one.package) for one in found if one.kind in ("output", "call")] == [
+        (kernel, "call", "app"), (output, "output", "app"),
+    ]  # fmt: skip
+    (made,) = (one for one in found if one.kind == "output")
+    assert made.reason == _changed(folder, "c.cpp")

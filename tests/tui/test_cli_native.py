@@ -190,8 +190,19 @@ def test_outside_of_a_workspace_nothing_is_judged(
     assert "no run is known yet" in capsys.readouterr().err
 
 
-def test_why_prints_what_is_documented_of_the_newest_run(paths: Paths, capsys: pytest.CaptureFixture[str]) -> None:
+def test_why_prints_what_is_documented_of_the_newest_run_of_this_checkout(
+    paths: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("here", "other", "new"):
+        (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path / "here")
     run = start_python(paths, "print(1)", agent="tester")
+    monkeypatch.chdir(tmp_path / "other")
+    exit_of(paths, start_python(paths, "print(2)", agent="tester"))
+    monkeypatch.chdir(tmp_path / "new")
+    assert main(["why"]) == 2
+    assert f"no run is known yet of {tmp_path}/new: build here" in capsys.readouterr().err
+    monkeypatch.chdir(tmp_path / "here")
     exit_of(paths, run)
     writer = JournalWriter(paths.run(run) + "/events.jsonl", run)
     started = e.RunStarted(10.0, run, "tester", "build -v", "cargo", "build", "/w", "/w", None, False, True, False)
@@ -201,7 +212,7 @@ def test_why_prints_what_is_documented_of_the_newest_run(paths: Paths, capsys: p
     assert set(found) - {"schema", "version"} == documented("## `cargo-deck/why` (version 1)")
     (unit,) = found["units"]
     assert set(unit) == documented("### A unit and its reason")
-    assert (found["run"], unit["unit"], unit["by"]) == (run, "app", "cargo")
+    assert (found["run"], found["is_told"], unit["unit"], unit["by"]) == (run, True, "app", "cargo")
 
 
 def test_reasons_are_told_by_kind_and_foreign_text_is_made_harmless() -> None:
@@ -215,6 +226,8 @@ def test_reasons_are_told_by_kind_and_foreign_text_is_made_harmless() -> None:
     assert "  k.ptx: from the cache" in shown
     assert not any(char in line for line in shown for char in "\x1b\x07\n")
     assert list(why_lines([], "run", ""))[-1] == "Nothing was rebuilt, and nothing changed."
+    assert "Nothing" not in "".join(why_lines([], "run", "", is_told=False))
+    assert "Not known: " in "".join(why_lines([], "run", "", is_told=False))
 
 
 def test_crates_with_one_reason_in_common_are_one_line() -> None:

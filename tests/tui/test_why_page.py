@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from core import events as e
-from core.native.rebuilt import Why
+from core.native.rebuilt import Found, Why
 from core.run_plan import Plan
+from core.state import RunState
 from tests.scene import board_at
 from tests.tui.conftest import Stage
 from tests.tui.screen_text import settled
@@ -77,14 +78,20 @@ def test_until_somebody_looked_further_the_journal_is_shown(whys: tuple[Why, ...
     assert shown["app"].cells[1].text == "the file `k.cu` has changed"
 
 
+def test_that_nothing_was_compiled_is_said_only_where_it_is_known() -> None:
+    over = replace(RUN, state=RunState.DONE, dirtied=())
+    assert why.content(Scene(over, whys=())).empty == "Nothing was compiled."
+    assert why.content(Scene(over, whys=(), is_why_told=False)).empty.startswith("Not known: ")
+
+
 async def test_a_run_that_is_over_is_looked_into_when_the_page_is_shown(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     looks: list[str] = []
 
-    def look(paths: object, run: str, env: object, now: float) -> tuple[Why, ...]:
+    def look(paths: object, run: str, env: object, now: float) -> Found:
         looks.append(run)
-        return WHYS
+        return Found(WHYS)
 
     monkeypatch.setattr("core.native.why_run.why_of", look)
     play(stage, journal())

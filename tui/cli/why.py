@@ -12,7 +12,8 @@ from core.facts import read_record
 from core.native.rebuilt import Why
 from core.native.why_run import why_of
 from core.paths import Paths
-from core.runs import resolve_run, run_ids
+from core.run import identity
+from core.runs import newest_run_in, resolve_run
 from tui.cli import common, listing
 from tui.cli import plan_words as words
 from tui.cli.events import plain
@@ -25,6 +26,10 @@ _TITLES = (
 
 _MOST_ALONE = 3
 """Crates with the same reason that are named."""
+_NOT_KNOWN = (
+    "Not known: this run left nothing that says what it made. What make, ninja and CMake write is read where the "
+    "command names their build tree, or runs in it."
+)
 _UNSAID = "– : nobody said why, and no change is to be seen any more. Cargo tells with -v."
 
 
@@ -44,29 +49,29 @@ def run(argv: list[str]) -> int:
         "before; and what was not rebuilt although a file near it changed."
     )  # fmt: skip
     parser.add_argument("run", nargs="?", metavar="RUN", help="id, unique prefix of one, or an agent: its newest run; "
-                        "else the newest of all")  # fmt: skip
+                        "else the newest of this checkout")  # fmt: skip
     given = parser.parse_args(argv)
     paths = common.user_paths()
     listing.bring_up_to_date(paths)
-    wanted = resolve_run(paths, given.run) if given.run else _newest(paths)
+    wanted = resolve_run(paths, given.run) if given.run else _newest(paths, identity.checkout_of(os.getcwd()))
     found = why_of(paths, wanted, os.environ, wall_clock())
     if given.json:
-        common.print_json("why", run=wanted, units=[record(one) for one in found])
+        common.print_json("why", run=wanted, is_told=found.is_told, units=[record(one) for one in found.units])
         return 0
-    for line in lines(found, wanted, _command(paths, wanted)):
+    for line in lines(found.units, wanted, _command(paths, wanted), is_told=found.is_told):
         common.print_text(line)
-    if any(one.kind in ("crate", "script") and not one.reason for one in found):
+    if any(one.kind in ("crate", "script") and not one.reason for one in found.units):
         common.print_text("")
         for line in words.folded(_UNSAID, words.COLUMNS):
             common.print_text(line)
     return 0
 
 
-def _newest(paths: Paths) -> str:
-    ids = run_ids(paths)
-    if not ids:
-        raise UsageError("no run is known yet: build something through cargo-deck")
-    return ids[-1]
+def _newest(paths: Paths, checkout: str) -> str:
+    run = newest_run_in(paths, checkout)
+    if run is None:
+        raise UsageError(f"no run is known yet of {checkout}: build here through cargo-deck, or name a run")
+    return run
 
 
 def _command(paths: Paths, run: str) -> str:
@@ -74,7 +79,7 @@ def _command(paths: Paths, run: str) -> str:
     return record.started.command if record is not None else ""
 
 
-def lines(found: Sequence[Why], run: str, command: str) -> Iterator[str]:
+def lines(found: Sequence[Why], run: str, command: str, *, is_told: bool = True) -> Iterator[str]:
     """Units by kind, each with its reason."""
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else words.COLUMNS
     look = words.Look(width, common.has_colour())
@@ -89,7 +94,7 @@ def lines(found: Sequence[Why], run: str, command: str) -> Iterator[str]:
             yield first if one.is_rebuilt or one.kind == "call" else look.tint("warning", first)
             yield from rest
     if not found:
-        yield "Nothing was rebuilt, and nothing changed."
+        yield from words.folded("Nothing was rebuilt, and nothing changed." if is_told else _NOT_KNOWN, width)
 
 
 def _joined(some: Sequence[Why]) -> Iterator[Why]:

@@ -37,6 +37,8 @@ class Scene(NamedTuple):
     """What failed tests printed, by row; None: that was not found."""
     whys: Sequence[Why] | None = None
     """Why units were rebuilt or not; None: nobody looked further than the journal."""
+    is_why_told: bool = True
+    """Where there are none, nothing was built; False: that is not known."""
     sort: str = SORTS[0]
     folder: str = ""
     """Where its logs lie."""

@@ -25,7 +25,11 @@ def content(scene: Scene) -> Content:
         *([(f"{left} left old", "waiting")] if left else []),
         *([(unwatched, "waiting")] if (unwatched := _unwatched(found)) else []),
     ]  # fmt: skip
-    nothing = "Nothing was compiled." if scene.run.state.is_over else "Nothing was compiled yet."
+    nothing = (
+        "Nothing was compiled yet." if not scene.run.state.is_over
+        else "Nothing was compiled." if scene.is_why_told
+        else "Not known: this run left nothing that says what it made."
+    )  # fmt: skip
     return Content(words_of(parts, scene.glyphs.dot), columns, rows, nothing)
 
 
@@ -81,6 +85,7 @@ def detail(scene: Scene, key: str | None) -> tuple[Cell, ...]:
 _SAYS = {
     "times": "By times of files: nobody said so.",
     "declared": "By what its build script declares, and times of files.",
+    "make": "Says make, in its output.",
     "ninja": "Says ninja, or its log.",
     "nvcc": "Says the front before nvcc.",
 }
