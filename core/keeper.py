@@ -125,8 +125,10 @@ class Keeper:
 
     def _remember(self, run: str) -> None:
         from core.native.seen_run import remember_run  # 15 ms
+        from core.native.stale_kept import keep_of_run
 
         remember_run(self._paths, run)
+        keep_of_run(self._paths, run)
 
     def work(self, runs: Sequence[WatchedRun]) -> bool:
         """A little of what is not urgent (cut logs, sweep, make history anew); True where some is left."""

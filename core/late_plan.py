@@ -16,6 +16,7 @@ from core.facts import LATE_PLAN
 from core.findings import from_record
 from core.paths import Paths
 from core.plan.make import Planned, finish, prepare
+from core.plan.plan import Finding
 from core.run import begin, cache, mask, target
 from core.watched import WatchedRun
 
@@ -45,7 +46,17 @@ def plan_late(paths: Paths, run: str, *, may_ask: bool = False) -> Planned | Non
         return None
     planned = finish(prepare(paths, command, may_ask=may_ask, has_wishes=False), where, cached)
     told = from_record(record.get("findings"))  # as it started: why it was not planned then
-    return planned._replace(plan=planned.plan._replace(findings=(*told, *planned.plan.findings)))
+    stale = _stale(paths, record.get("build_dir") or record["target_dir"])
+    return planned._replace(plan=planned.plan._replace(findings=(*told, *planned.plan.findings, *stale)))
+
+
+def _stale(paths: Paths, build_dir: object) -> tuple[Finding, ...]:
+    """What was wrong with build scripts after the last build there that called nvcc."""
+    if not isinstance(build_dir, str) or not os.path.isdir(paths.state + "/native/stale"):
+        return ()
+    from core.native.stale_kept import read_kept  # 30 ms, where somebody has kernels alone
+
+    return read_kept(paths, build_dir)
 
 
 def _of_row(record: Mapping[str, Any], name: str, field: str) -> str:
