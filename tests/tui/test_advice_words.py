@@ -1,0 +1,102 @@
+"""What `cargo deck advise` says, with the fields of docs/json.md."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from core.clock import wall_clock
+from core.native.advice import Advice, Touch
+from core.native.advice_arms import Arm, Offer, Project
+from core.native.advice_figures import Figure, Rebuilt, Tried
+from core.native.advice_survey import Row, Survey
+from core.native.doctor import Place
+from core.native.edit_class import EditClass
+from core.paths import Paths
+from core.plan.plan import Plan
+from tests.tui.test_cli_json import documented
+from tui.cli.advise import lines, measured_lines, rebuilt_words, record, touch_words, tried_words
+from tui.cli.main import main
+
+FIGURE = Figure(
+    "rust", "/ws/src/lib.rs", 1.24, 1.03, 0.83, 0.8, 0.86, 0.03, "faster", Rebuilt(("app lib",), ("app",), 1),
+    Rebuilt(("app lib",), (), 0),
+)  # fmt: skip
+TRIED = Tried(0.0, "/ws", Advice.SPLIT, "app-native", "build", "overlay", 2, 7, (FIGURE,), {"/ws/Cargo.toml": "d"})
+OFFER = Offer(Advice.SPLIT, Arm("app-native", Advice.SPLIT), "app would depend on app-native", "--patch FILE")
+TOUCH = Touch(EditClass.RUST, 3.2, 0.4, 12)
+
+
+def row(offer: Offer = OFFER, touch: Touch = TOUCH, tried: Tried | None = TRIED, changed: tuple[str, ...] = ()) -> Row:
+    return Row(offer, touch, "elsewhere (ripgrep): link ×1.26", tried, changed)
+
+
+def survey(*rows: Row) -> Survey:
+    project = Project(Paths("/s", "/c"), Place("/ws", "/ws/target", {}), ("build", "--release"), ())
+    return Survey(project, Plan(), rows, (), None, None, ())
+
+
+def test_what_could_be_gained_is_an_upper_bound_or_a_reason() -> None:
+    assert touch_words(row()) == "−0.4 s of 3.2 s (rust, 12 seen)"
+    unknown = Touch(EditClass.RUST, None, None, 0, "not known: no rust iteration recorded")
+    assert touch_words(row(touch=unknown)) == "not known: no rust iteration recorded"
+    assert touch_words(row(OFFER._replace(arm=None, why="nothing: rust-lld links here already"))) == "nothing"
+
+
+def test_what_was_measured_is_told_with_its_age_and_whether_it_still_holds() -> None:
+    assert tried_words(row(tried=None)) == "–"
+    assert re.fullmatch(r"rust ×0\.83 faster \(.+\)", tried_words(row()))
+    assert tried_words(row(changed=("/ws/Cargo.toml",))).endswith(", outdated)")
+    failed = Tried(wall_clock(), "/ws", Advice.SPLIT, "x", "build", "copy", 2, 7, (), {}, "error: it broke")
+    assert tried_words(row(tried=failed)).startswith("it failed (")
+
+
+def test_the_table_has_a_row_an_advice_and_says_how_to_have_it() -> None:
+    found = "\n".join(lines(survey(row(changed=("/ws/Cargo.toml",)))))
+    assert found.startswith("cargo build --release  in /ws: 0 iterations recorded\nadvice ")
+    assert "native part in a crate of its own  −0.4 s of 3.2 s (rust, 12 seen)  rust ×0.83 faster" in found
+    assert "to have it: --patch FILE" in " ".join(found.split())
+    assert "measured before Cargo.toml changed" in found
+
+
+def test_what_was_measured_now_names_what_was_rebuilt() -> None:
+    found = list(measured_lines([TRIED], survey(row())))
+    assert found[:4] == [
+        "native part in a crate of its own: app-native",
+        "  rust edit, src/lib.rs: 1.24 s → 1.03 s  ×0.83 (0.80–0.86) faster; the same build twice: ×1.03",
+        "    rebuilt before: app lib; build script of app; nvcc 1 call",
+        "    rebuilt after:  app lib; no build script; nvcc 0 calls",
+    ]
+    assert rebuilt_words(Rebuilt()) == "no crate; no build script"
+    failed = Tried(0.0, "/ws", Advice.LINKER, "linker mold", "build", "copy", 2, 7, (), {}, "error: \x1b[31mno\nmore")
+    assert list(measured_lines([failed], survey()))[:4] == [
+        "another linker: linker mold", "  it does not build:", "  error: no", "  more",
+    ]  # fmt: skip
+
+
+def test_json_has_the_fields_that_are_documented() -> None:
+    found = record(survey(row(), row(tried=None)), [TRIED])
+    assert {"schema", "version", *found} == {"schema", "version"} | documented("## `cargo-deck/advice` (version 1)")
+    assert all(set(one) == documented("### An advice") for one in found["advice"])
+    (trial,) = found["tried"]
+    assert set(trial) == documented("### A trial")
+    (figure,) = trial["figures"]
+    assert set(figure) == documented("### A trial's figure")
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--measure", "magic"], "'magic' is none of split, debug, sccache, linker, jobs"),
+        (["--rounds", "2"], "5 at least"), ([], "no Cargo.toml"),
+    ],
+)  # fmt: skip
+def test_a_command_line_that_cannot_be_used_says_why(
+    words: list[str], told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr("tui.cli.listing.bring_up_to_date", lambda paths: None)
+    assert main(["advise", *words]) == 2
+    assert told in capsys.readouterr().err
