@@ -1,9 +1,11 @@
 """Makes an iteration of a run that is over: by its record, its exit, and what fronts and cargo noted while it ran."""
 
+import shlex
 from collections.abc import Sequence
 
 from core import events as e
 from core.facts import read_exit, read_record
+from core.native.build_tree import trees_of
 from core.native.cargo_said import Package, Said, read_log
 from core.native.cargo_times import ninja_pieces, unit_pieces
 from core.native.edit_class import EditClass
@@ -53,13 +55,24 @@ def measure(paths: Paths, run: str, told: Sequence[e.Event] | None = None) -> Me
     pieces = [*pieces_of(notes), *units]
     pieces += _after(started, pieces, ended.at)
     rustcs = sum(piece.what == RUSTC for piece in units)
-    rest = "program" if started.tool != "cargo" else CARGO if rustcs >= said.compiled else REST
+    rest = (REST if _is_build(started) else PROGRAM) if started.tool != "cargo" else (
+        CARGO if rustcs >= said.compiled else REST
+    )  # fmt: skip
     return Measured(
         started, ended, _state(ended), said.is_built and not _is_stopped(ended),
         divide(began, ended.at, pieces, rest),
         tuple(call for call in calls if call.kind in _COMPILES) if calls or has_called_nvcc(paths, run) else None,
         said.compiled,
     )  # fmt: skip
+
+
+def _is_build(started: e.RunStarted) -> bool:
+    """A command that is not cargo's works in a build tree: what compilers took there is not told by make."""
+    try:
+        words = shlex.split(started.command)
+    except ValueError:
+        words = started.command.split()
+    return bool(trees_of(words, started.cwd))
 
 
 _COMPILES = ("object", "device-object", "ptx", "cubin", "fatbin", "library", "program")

@@ -15,6 +15,7 @@ from core.native import checkout_state, iteration_book
 from core.native.budgets import read_budgets
 from core.native.edit_class import EditClass, class_of, kind_of
 from core.native.iteration_book import keep, keep_iteration, read_iterations
+from core.native.iteration_of import measure
 from core.native.iterations import BUDGETS, Budget, Iteration, from_record, merged, rows_of, to_record
 from core.native.wait_phases import CARGO, CPP, LINK, NVCC, RUSTC, SCRIPT, Piece, divide, nvcc_pieces
 from core.paths import Paths
@@ -278,6 +279,20 @@ def test_an_iteration_has_its_time_by_phase_and_the_calls_of_nvcc(world: Iterati
     (one,) = read_iterations(world.paths)
     assert one.phases == pytest.approx({"cicc": 2.0, "rest": 1.5, "ptxas": 1.0, "link": 0.5})
     assert (one.nvcc_calls, one.nvcc_hits) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("words", "rest"), [("make -C out", "rest"), ("cmake --build out", "rest"), ("./b", "program")]
+)
+def test_what_make_does_not_tell_of_is_no_programs_time(world: IterationWorld, words: str, rest: str) -> None:
+    world.write("out/Makefile", "all:\n")
+    run = world.run(2.0)
+    record = Path(world.paths.run(run)) / "run.json"
+    said = {"tool": "exec", "subcommand": words.split()[0], "command": words, "target_dir": None}
+    record.write_text(json.dumps({**json.loads(record.read_text()), **said}))
+    measured = measure(world.paths, run)
+    assert measured is not None
+    assert measured.phases == pytest.approx({rest: 1.9, "link": 0.1})
 
 
 def test_without_a_front_nothing_is_said_of_nvcc(world: IterationWorld) -> None:
