@@ -52,7 +52,12 @@ fn read_row(line: &str) -> Option<Row> {
     // nvcc 13.0 gives no name to the ptxas that only checks PTX.
     let phase = if phase.is_empty() { "ptxas" } else { phase }.to_owned();
     let ms = ms.parse::<f64>().ok().filter(|ms| unit == "ms" && ms.is_finite())?;
-    Some(Row { phase, arch, ms, inputs: inputs.split_whitespace().map(PathBuf::from).collect(), output: output.into() })
+    // Blanks part inputs and stand in names: a tool but these has one input.
+    let inputs = match phase.as_str() {
+        "fatbinary" | "nvlink" => inputs.split_whitespace().map(PathBuf::from).collect(),
+        _ => vec![PathBuf::from(inputs)],
+    };
+    Some(Row { phase, arch, ms, inputs, output: output.into() })
 }
 
 /// This nvcc has the option. It is looked for once, as long as the file is the same.
@@ -84,7 +89,8 @@ fn has_time(tool: &Path) -> bool {
         return true;
     }
     let mut command = Command::new(tool);
-    let asked = command.arg("--help").stdin(Stdio::null()).stderr(Stdio::null()).env_remove("DECK_FRONTS").env(PASSED, tool).output();
+    command.arg("--help").stdin(Stdio::null()).stderr(Stdio::null()).env_remove("DECK_FRONTS").env(PASSED, tool);
+    let asked = command.output();
     is_program(tool) && asked.is_ok_and(|said| said.stdout.windows(6).any(|word| word == b"--time"))
 }
 

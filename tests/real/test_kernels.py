@@ -168,13 +168,59 @@ def test_figures_of_other_kinds_of_output_are_right_too(bench: Bench, kind: str)
     compare(bench.kernels(), said)
 
 
-def test_ptx_has_names_at_once_and_figures_on_request(bench: Bench) -> None:
+def counted(bench: Bench, *words: str) -> list[dict[str, Any]]:
+    """What `cargo deck kernels` prints once all PTX is counted."""
+    until(lambda: all(one["registers"] is not None for one in bench.kernels(*words)), "the figures of PTX")
+    return bench.kernels(*words)
+
+
+def test_ptx_has_the_figures_of_the_toolkits_ptxas_in_a_while(bench: Bench) -> None:
+    bench.build("-ptx", "-arch", "compute_80", "k.cu", "-o", "k.ptx")
+    said = bench.said("-cubin", "-arch", "sm_80", "k.cu", "-o", "apart/k.cubin")
+    found = counted(bench)
+    compare(found, {(name, "compute_80"): kernel for (name, _), kernel in said.items()})
+    assert {one["ptxas_arch"] for one in found} == {"sm_80"}
+    assert {one["kernel"]: one["occupancy"]["share"] for one in found}["tile"] == 1.0
+    assert os.listdir(f"{bench.deck.folder}/cache/cargo-deck/ptx") == []
+
+
+def test_spills_that_appear_in_ptx_are_told_also_of_what_was_overwritten(bench: Bench) -> None:
+    words = ("-ptx", "-arch", "compute_80", "k.cu", "-o", "k.ptx")
+    bench.build(*words)
+    crowded = bench.source.read_text().replace(
+        "template <int N> __global__ void heavy", "template <int N> __global__ void __launch_bounds__(1024, 2) heavy"
+    )
+    bench.source.write_text(crowded)
+    bench.build(*words)
+    (heavy,) = [one for one in counted(bench) if one["kernel"] == "heavy<40>"]
+    assert heavy["warnings"][0].startswith("spills appear: ")
+    assert heavy["before"]["spill_store_bytes"] == 0
+    assert heavy["registers"] < heavy["before"]["registers"]
+
+
+def test_ptx_that_is_not_measured_by_itself_is_on_request(bench: Bench) -> None:
+    config = Path(bench.deck.env["HOME"], ".config", "cargo-deck")
+    config.mkdir(parents=True)
+    (config / "config.toml").write_text("measure-ptx = false\n")
     bench.build("-ptx", "-arch", "compute_80", "k.cu", "-o", "k.ptx")
     names = bench.kernels()
     assert {(one["arch"], one["registers"]) for one in names} == {("compute_80", None)}
-    said = bench.said("-cubin", "-arch", "sm_80", "k.cu", "-o", "apart/k.cubin")
-    asked = bench.kernels("--ptxas")
-    compare(asked, {(name, "compute_80"): kernel for (name, _), kernel in said.items()})
+    assert {one["ptxas_arch"] for one in bench.kernels("--ptxas")} == {"sm_80"}
+    assert {one["ptxas_arch"] for one in bench.kernels()} == {"sm_80"}
+
+
+def test_kernels_of_all_sources_of_a_call_are_known_with_their_outputs(bench: Bench) -> None:
+    (bench.folder / "sp x.cu").write_text(_SOURCE.replace("SHARED", "512"))
+    (bench.folder / "out").mkdir()
+    bench.build("--ptx", "-arch", "compute_80", "--output-directory", "out", "k.cu", "sp x.cu")
+    made = {(os.path.basename(one["source"]), one["output"]) for one in counted(bench)}
+    assert made == {(name, f"{bench.folder}/out/{name[:-3]}.ptx") for name in ("k.cu", "sp x.cu")}
+    said = bench.said(*FLAGS, "-c", "sp x.cu", "-o", "apart/x.o")
+    bench.build(*FLAGS, "-c", "k.cu", "sp x.cu")
+    run = os.path.basename(bench.deck.runs()[-1])
+    found = [one for one in bench.kernels(run) if one["source"].endswith("sp x.cu")]
+    compare(found, said)
+    assert {one["output"] for one in found} == {f"{bench.folder}/sp x.o"}
 
 
 def test_phases_and_memory_are_those_of_the_call(bench: Bench) -> None:
