@@ -21,7 +21,8 @@ from core.native.advice import ALL, Advice
 from core.native.advice_edits import Edit
 from core.native.advice_figures import Tried
 from core.native.advice_survey import Survey, digests, edits_of, survey
-from core.native.advice_trials import Trial, World, try_all, worlds
+from core.native.advice_trials import Trial, try_all
+from core.native.advice_world import World, worlds
 from core.native.doctor import Examined, examine
 from core.native.stale_place import find_place
 from core.paths import find_paths

@@ -99,7 +99,7 @@ def survey(paths: Paths, place: Place, examined: Examined, words: Sequence[str] 
     kept, rows, cores = advice_figures.read(paths, place.workspace), rows_of(iterations), core_count()
     found = []
     for advice in ALL:
-        offer = _offer(advice, project, plan, split)
+        offer = _offer(advice, project, plan, (case, split))
         tried = kept.get(advice)
         changed = changed_since(tried, lambda path: read_stamp(path).digest) if tried is not None else ()
         value = offer.arm.name.rpartition(" ")[2] if offer.arm is not None else ""
@@ -131,10 +131,11 @@ def _inputs(place: Place, cases: Sequence[Case]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(path for path in paths if path))
 
 
-def _offer(advice: Advice, project: Project, plan: Plan, split: Split | NoSplit | None) -> Offer:
+def _offer(advice: Advice, project: Project, plan: Plan, native: tuple[Case | None, Split | NoSplit | None]) -> Offer:
+    case, split = native
     match advice:
         case Advice.SPLIT:
-            return _offer_split(split)
+            return _offer_split(split, case)
         case Advice.DEBUG:
             return offer_debug(project, plan)
         case Advice.SCCACHE:
@@ -147,12 +148,17 @@ def _offer(advice: Advice, project: Project, plan: Plan, split: Split | NoSplit 
             raise TypeError(advice)
 
 
-def _offer_split(split: Split | NoSplit | None) -> Offer:
+def _offer_split(split: Split | NoSplit | None, case: Case | None) -> Offer:
     if split is None:
         return Offer(Advice.SPLIT, None, "nothing: no build script makes native code here")
     if isinstance(split, NoSplit):
         return Offer(Advice.SPLIT, None, f"{split.package} cannot be split mechanically: {'; '.join(split.reasons)}")
     why = f"{split.package} would depend on {split.name}, and cargo compiles what depends on a crate whose script ran"
+    if case is not None and case.cover.style == "package":
+        why += (
+            "; its script declares nothing, and so runs on each Rust edit: cargo:rerun-if-changed lines of what it "
+            "reads spare that, too"
+        )
     return Offer(Advice.SPLIT, Arm(split.name, Advice.SPLIT, split=split), why, "cargo deck advise --patch FILE")
 
 
@@ -180,7 +186,8 @@ def _rust_edit(found: Survey, *, is_own: bool) -> Edit | None:
     case, place = found.case, found.project.place
     units = compiled_units(place.build_dir, place.workspace)
     own = [unit for unit in units if case is None or unit.package == case.script.package]
-    roots = [unit.sources[0] for unit in sorted(own, key=lambda one: one.target[:3] != "lib") if unit.sources]
+    roots = [unit.sources[0] for unit in sorted(own, key=lambda one: one.target[:3] != "lib")
+             if unit.sources and unit.sources[0].startswith(place.workspace + "/")]  # fmt: skip
     scripts = {one.script.script for one in found.project.cases}
     last = None
     for among in (own,) if is_own else (own, units):

@@ -13,7 +13,8 @@ from core.native.advice import ALL, Advice, elsewhere, touch_of
 from core.native.advice_arms import AS_IS, CONTROL, Arm, Project
 from core.native.advice_edits import BACK, NATIVE, RUST, Edit, header_edit, native_edit, rust_edit, text_for
 from core.native.advice_figures import Figure, Rebuilt, Tried, changed_since
-from core.native.advice_trials import Trial, World, rebuilt_of, try_all
+from core.native.advice_trials import Trial, try_all
+from core.native.advice_world import Ground, World, rebuilt_of
 from core.native.closure import Made
 from core.native.doctor import Place
 from core.native.edit_class import EditClass
@@ -150,7 +151,7 @@ class Pretended:
 
 
 def world(arm: Arm, scratch: Pretended) -> World:
-    return World(arm, scratch, ("cargo-build",), {}, "")
+    return World(arm, scratch, Ground(("cargo-build",), {}, ("/ws",)))
 
 
 def tried(tmp_path: Path, *others: World, base_s: float = 1.0) -> list[Tried]:

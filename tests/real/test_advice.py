@@ -14,7 +14,8 @@ from core import sample
 from core.native.advice import Advice
 from core.native.advice_edits import NATIVE, RUST, Edit
 from core.native.advice_survey import digests, survey
-from core.native.advice_trials import Trial, try_all, worlds
+from core.native.advice_trials import Trial, try_all
+from core.native.advice_world import worlds
 from core.native.doctor import examine
 from core.native.stale_place import find_place
 from core.paths import find_paths

@@ -15,7 +15,8 @@ from core.native.advice import ALL, TITLES, Advice
 from core.native.advice_arms import Arm
 from core.native.advice_figures import Figure, Rebuilt, Tried
 from core.native.advice_survey import Row, Survey, digests, edits_of, survey, top_of
-from core.native.advice_trials import Trial, World, try_all, worlds
+from core.native.advice_trials import Trial, try_all
+from core.native.advice_world import World, worlds
 from core.native.doctor import Examined, examine
 from core.native.lever_figures import FEWEST
 from core.native.split import NoSplit, Split
