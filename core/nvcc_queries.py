@@ -80,9 +80,14 @@ def memory_of(run: Run, call: str) -> int | None:
     return taken if taken is not None and taken >= _LEAST_BYTES else None
 
 
-def arch_progress(call: NvccUnderWay) -> tuple[int, int]:
-    """At which arch it is, and how many there are: (0, n) before the first; nvcc takes them in their order."""
-    real = [arch for arch in call.started.archs if not arch.startswith("compute_")] or list(call.started.archs)
+def arch_progress(call: NvccUnderWay) -> tuple[int, int | None]:
+    """At which arch it is, and how many there are: (0, n) before the first; nvcc takes them in their order. Where it is
+    told `all` or `native`, or nothing, how many it takes is not known (None): the first is how many were seen."""
+    named = call.started.archs
+    if not named or not all(number_of(arch) for arch in named):
+        code = {number_of(arch) for arch in call.seen if not arch.startswith("compute_")}
+        return len(code), None
+    real = [arch for arch in named if not arch.startswith("compute_")] or list(named)
     numbers = [number_of(arch) for arch in real]
     seen = {number_of(arch) for arch in call.seen if not arch.startswith("compute_") or len(real) == 1}
     return max((at + 1 for at, number in enumerate(numbers) if number in seen), default=0), len(real)

@@ -273,8 +273,15 @@ def test_how_far_a_call_is_follows_the_archs_that_ptxas_was_seen_for() -> None:
     )  # fmt: skip
     assert memory_of(live, "31-1") == 1_210_000_000
     assert memory_of(live, "other") is None
-    assert arch_progress(NvccUnderWay(begun("1-1", T0, archs=()))) == (0, 0)
+    assert arch_progress(NvccUnderWay(begun("1-1", T0, archs=()))) == (0, None)
     assert arch_progress(NvccUnderWay(begun("1-1", T0, archs=("compute_80",)), seen=("compute_80",))) == (1, 1)
+
+
+@pytest.mark.parametrize("archs", [("all-major",), ("all",), ("native",), ("sm_80", "native"), ()])
+def test_archs_that_nvcc_chooses_itself_are_counted_as_they_are_seen(archs: tuple[str, ...]) -> None:
+    seen = ("compute_80", "sm_80", "compute_90", "sm_90", "compute_100")
+    call = NvccUnderWay(begun("1-1", T0, archs=archs), "ptxas", "sm_90", seen)
+    assert arch_progress(call) == (2, None)
 
 
 def test_a_run_that_is_over_has_no_call_under_way_and_keeps_its_ends() -> None:

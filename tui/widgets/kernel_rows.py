@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from core.events.native import SEEN
 from core.kernel_queries import KernelRow
-from core.nvcc_queries import CallRow, memory_of, outputs_told_apart
+from core.nvcc_queries import CallRow, arch_progress, memory_of, outputs_told_apart
 from tui import format as f
 from tui.widgets import kernel_words as words
 from tui.widgets.ansi import safe
@@ -132,7 +132,7 @@ def _live_cells(row: CallRow, glyphs: Glyphs, now: float, agent: Cell) -> tuple[
     return (
         Cell(glyphs.building, "building"), Cell(safe(row.place), "strong"), words.verdict_cell(row),
         Cell(f.span(max(0.0, now - call.started.at)), "number"), Cell(doing(call, is_short=True), "building"),
-        Cell(f.size(taken), "number"), Cell(str(len(call.started.archs)), "dim"), agent, Cell(""),
+        Cell(f.size(taken), "number"), Cell(str(arch_progress(call)[1] or f.UNKNOWN), "dim"), agent, Cell(""),
     )  # fmt: skip
 
 
