@@ -98,12 +98,16 @@ def watch(deck: Deck, package: Path) -> Iterator[Callable[..., Watched]]:
         one.child.wait()
 
 
+def test_a_test_that_is_not_there_is_told(watch: Callable[..., Watched]) -> None:
+    assert watch("--test", "nope", "build").next("ended", step=1)["tests_run"] == 0
+
+
 def test_a_save_is_built_and_tested_and_everything_else_is_left_alone(
     deck: Deck, package: Path, watch: Callable[..., Watched]
 ) -> None:
     one = watch("--test", "is_right", "build")
     assert one.ready()["code"] == 0
-    one.next("ended", step=1, code=0)
+    one.next("ended", step=1, code=0, tests_run=1)
     part = package / "src/part.rs"
     part.write_text(_PART.replace("{ 1 }", "{ 2 }"))
     built = one.next("ended", step=0)

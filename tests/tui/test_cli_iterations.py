@@ -9,13 +9,16 @@ from typing import Any
 
 import pytest
 
+from core import events as e
 from core.native import lever_figures
 from core.native.edit_class import EditClass
 from core.native.iteration_book import keep_iteration
 from core.native.iterations import Budget, ClassRow, Iteration, State, rows_of
 from core.native.lever_figures import Figure, Measurement
+from core.parsers.select import Kind, make_parser
 from core.paths import Paths
-from core.watch_loop import Edit, Ended, Told
+from core.reduce import reduce_run
+from core.watch_loop import Edit, Ended, Step, Told
 from tests.tui.commands import user_folders
 from tests.tui.test_cli_json import documented
 from tui.cli import watch
@@ -183,9 +186,42 @@ def test_a_line_of_a_watch_names_files_result_and_wait(monkeypatch: pytest.Monke
     assert watch.result_words(told(), Ended("r1", 0, wall_s=1.2)) == "ok 1.2 s (1.5 s since the save)"
     assert watch.result_words(told(), Ended("r1", 1, wall_s=1.2)) == "failed 1.2 s (1.5 s since the save)"
     assert watch.result_words(told(), Ended("r1", None, 11, 1.2)) == "failed (signal 11) 1.2 s (1.5 s since the save)"
+    nothing = watch.result_words(told(), Ended("r1", 0, wall_s=1.2), has_no_test=True)
+    assert nothing == "no test ran, 1.2 s (1.5 s since the save)"
     stopped = Ended("r1", None, 2, 1.2, is_stopped=True)
     assert watch.result_words(told(is_cancelled=True), stopped) == "stopped after 1.2 s, saved again"
     assert watch.edit_words(told()._replace(edit=Edit((), None))) == "first"
+
+
+_LIBTEST = b"""    Finished `test` profile in 0.02s
+     Running unittests src/main.rs (target/debug/deps/app-0123456789abcdef)
+
+running %d tests
+%stest result: ok. %d passed; 0 failed; 0 ignored; 0 measured; 7 filtered out; finished in 0.00s
+
+"""
+_NEXTEST = b"""    Finished `test` profile in 0.02s
+    Starting 0 tests across 1 binary (7 tests skipped)
+     Summary [   0.000s] 0 tests run: 0 passed, 7 skipped
+error: no tests to run
+"""
+
+
+@pytest.mark.parametrize(("kind", "words", "log", "count"), [
+    ("cargo", ("test", "nope"), _LIBTEST % (0, b"", 0), 0),
+    ("cargo", ("test", "a"), _LIBTEST % (1, b"test a ... ok\n", 1), 1),
+    ("nextest", ("nextest", "run", "nope"), _NEXTEST, 0),
+    ("cargo", ("test", "nope"), b"error[E0308]: mismatched types\n", None),
+    ("cargo", ("run",), _LIBTEST % (0, b"", 0), None),
+])  # fmt: skip
+def test_that_no_test_ran_is_known_from_what_harnesses_say(
+    kind: Kind, words: tuple[str, ...], log: bytes, count: int | None
+) -> None:
+    parser = make_parser(kind, is_split=False, json="none")
+    began = e.RunStarted(0.0, "r", "a", "test", "cargo", "test", "/", "/", None, False, True, False)
+    run = reduce_run(None, [began, *parser.feed("out", log, 1.0), *parser.close(2.0)])
+    assert run is not None
+    assert watch.tests_run(run, Step("cargo", words, "")) == count
 
 
 def test_a_watchs_json_has_only_fields_that_are_documented() -> None:

@@ -11,6 +11,7 @@ from core.clock import wall_clock
 from core.errors import UsageError
 from core.native.edit_class import EditClass
 from core.run import begin, cache, command, identity
+from core.state import Run
 from core.watch_loop import Ended, Step, Told, Watch
 from core.watch_world import RealWorld
 from tui import format as f
@@ -181,8 +182,11 @@ class _Shown:
 
     def tell(self, told: Told) -> None:
         """Say it."""
+        run = self._read(told)
+        tests = tests_run(run, self._steps[told.step]) if run is not None else None
         if self._is_json:
-            common.print_text(json.dumps({"schema": "cargo-deck/watch", "version": common.VERSION, **record_of(told)}))
+            record = record_of(told) | ({} if tests is None else {"tests_run": tests})
+            common.print_text(json.dumps({"schema": "cargo-deck/watch", "version": common.VERSION, **record}))
             return
         match told.what:
             case "watching" if not self._is_open and not self._is_said:
@@ -190,25 +194,33 @@ class _Shown:
                 less = "" if told.is_exact else " (all that is not ignored: nobody says what is read)"
                 self._line(f"watching {f.many(told.files, 'file')}{less}")
             case "ended" if told.ended is not None:
-                self._ended(told, told.ended)
+                self._ended(told, told.ended, run, has_no_test=tests == 0)
             case "refused" | "notice":
                 self._line(f"cargo-deck: {plain(told.text)}")
 
-    def _ended(self, told: Told, ended: Ended) -> None:
+    def _read(self, told: Told) -> Run | None:
+        """What the log of a run that ended by itself says; None: there is none."""
+        ended = told.ended
+        begun = self._world.begun.get(ended.run) if ended is not None and told.what == "ended" else None
+        if begun is None or ended is None or told.is_cancelled or ended.is_stopped:
+            return None
+        reader = brief.LogReader(begun)
+        reader.read()
+        return reader.finished()
+
+    def _ended(self, told: Told, ended: Ended, run: Run | None, *, has_no_test: bool) -> None:
         is_going_on = told.step + 1 < len(self._steps) and ended.is_good and not told.is_cancelled
-        words = result_words(told, ended)
+        words = result_words(told, ended, has_no_test=has_no_test)
         if told.step == 0:
             self._line(f"{f.clock(told.at)}  {edit_words(told)}  {words}", is_open=is_going_on)
         else:
             command = plain(self._steps[told.step].command)
             self._line(f"  {command}: {words}", is_open=is_going_on, goes_on=True)
-        begun = self._world.begun.get(ended.run)
-        if begun is not None and not told.is_cancelled and not ended.is_stopped:
-            reader = brief.LogReader(begun)
-            reader.read()
+        if run is not None:
+            begun = self._world.begun[ended.run]
             # Of a program, what it said last is its result.
             is_silent = ended.code == 0 and not (told.step and begun.composed.parser == "generic")
-            for line in brief.trouble_lines(reader.finished(), begun, is_good=is_silent):
+            for line in brief.trouble_lines(run, begun, is_good=is_silent):
                 self._line(line)
 
     def _line(self, text: str, *, is_open: bool = False, goes_on: bool = False) -> None:
@@ -218,13 +230,19 @@ class _Shown:
         common.print_text(before + text, end="" if is_open else "\n")
 
 
-def result_words(told: Told, ended: Ended) -> str:
+def tests_run(run: Run, step: Step) -> int | None:
+    """How many tests a run ran; None: it was not to run any, or came to none of the harnesses that say so."""
+    is_test = step.tool == "cargo" and step.words[:1] in (("test",), ("t",), ("nextest",))
+    return run.tests_passed + run.tests_failed if is_test and run.suites else None
+
+
+def result_words(told: Told, ended: Ended, *, has_no_test: bool = False) -> str:
     """`ok 3.1 s · ptxas 1.2 s · cicc 0.9 s · link 0.3 s`."""
     took = f.seconds(ended.wall_s)
     if told.is_cancelled or ended.is_stopped:
         return f"stopped after {took}{', saved again' if told.is_cancelled and told.edit.changed else ''}"
     died = f" (signal {ended.signal})" if ended.signal is not None else ""
-    how = "ok" if ended.code == 0 else f"failed{died}"
+    how = "no test ran," if has_no_test else "ok" if ended.code == 0 else f"failed{died}"
     since = f" ({f.seconds(told.since_save_s)} since the save)" if told.since_save_s is not None else ""
     return f"{how} {took}{since}{phase_words(told)}"
 
