@@ -35,7 +35,7 @@ from tests.real.product import Deck, Process, process, until, with_environ
 
 TOLERANCE_S = 0.1
 PHASES_S = 0.02
-CLOSED_S = 400.0
+CLOSED_S = 200.0
 NEAR_S = 0.045
 """A save so shortly before a build begins may be that one's, or cut it short: it waits 50 ms for more."""
 _CUT_SHORT, _BROKEN, _RENAMED = 0.35, 0.1, 0.5
@@ -281,6 +281,7 @@ def judge(hour: Hour, deck: Deck, told: Sequence[Mapping[str, Any]]) -> int:
     left = [f"{one.pid} {' '.join(one.argv)[:200]}" for one in hour.survivors()]
     figures.holds("no process of a stopped build was left", not hour.left, "; ".join(hour.left[:5]))
     figures.holds("no process is left after the watch", not left, "; ".join(left[:5]))
+    deck.run("iterations", cwd=str(hour.root))  # where the engine has ended, another one begins
     until(lambda: not os.listdir(f"{deck.state}/open"), CLOSED_S, "the end of what the engine measures")
     builds = list(builds_of(hour.editor.saves, told))
     kept = deck.json("iterations", "--json", cwd=str(hour.root))
