@@ -27,6 +27,8 @@ _PULL_S = 0.2
 _NOT_PASSED_ON = frozenset({"CARGO_TARGET_DIR", "CARGO_BUILD_TARGET_DIR", "DECK_RUN"})
 """Each checkout keeps its own target dir, and the builds are not a part of whatever run this is in."""
 _LIMIT_S = 1800.0
+_WATCHED_SPEED, _UNWATCHED_SPEED = "4", "1000"
+"""Of the recording: who reads its lines from a pipe need not wait for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,4 +247,5 @@ def _replay(*, plain: bool) -> int:
         raise DeckError("the recording is not in this installation")
     from tui.cli.record import main_replay
 
-    return main_replay([sample.RECORDING, "--speed", "4", *(["--plain"] if plain else [])])
+    speed = _WATCHED_SPEED if sys.stdout.isatty() else _UNWATCHED_SPEED
+    return main_replay([sample.RECORDING, "--speed", speed, *(["--plain"] if plain else [])])

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from core import events as e
+from core.client import ensure_engine
 from core.clock import monotonic
 from core.errors import DeckError, JournalError, StateError
 from core.journal import read_journal
@@ -119,6 +120,7 @@ def await_end(paths: Paths, run: str) -> Run | None:
     """The run when its journal tells that it is over, and what caches did for it; None: it takes too long."""
     ends = monotonic() + _LIMIT_S
     while monotonic() < ends:
+        ensure_engine(paths)  # the one that was started may be gone
         try:
             events = read_journal(paths.run(run) + "/events.jsonl").events
         except (OSError, JournalError):
