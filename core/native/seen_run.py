@@ -3,12 +3,15 @@
 import os
 
 from core.facts import read_record
+from core.native import build_tree
 from core.native.closure import Ground, made_of
 from core.native.doctor import TICK_NS, homes_of, toolkits_of
 from core.native.fingerprint import script_runs
 from core.native.input_state import read_stamp
 from core.native.nvcc_calls import calls_of_run
 from core.native.seen import remember
+from core.native.tree_made import made_in
+from core.native.tree_steps import read_tree
 from core.paths import Paths
 
 
@@ -16,6 +19,9 @@ def remember_run(paths: Paths, run: str) -> None:
     """Keep digests of what the build scripts read that ran in this run; a second where there are many files."""
     record = read_record(paths, run)
     started = record.started if record is not None else None
+    if started is not None and started.tool == "exec":
+        _remember_trees(paths, run)
+        return
     build_dir = (started.build_dir or started.target_dir) if started is not None else None
     if started is None or not build_dir:
         return
@@ -30,3 +36,15 @@ def remember_run(paths: Paths, run: str) -> None:
             if made:
                 watched = [path for path in declared if os.path.isfile(path)]
                 remember(paths.state, script, made, watched, lambda path: read_stamp(path).digest)
+
+
+def _remember_trees(paths: Paths, run: str) -> None:
+    """Of a command that is not cargo: in the build trees that it names."""
+    from core.native import tree_place  # with what it needs 10 ms
+
+    found = tree_place.exec_run(paths, run)
+    for folder in build_tree.trees_of(found.words, found.cwd) if found is not None else ():
+        real, calls = os.path.realpath(folder), calls_of_run(paths, run)
+        if (tree := read_tree(real)) is not None:
+            owned = tree_place.owned_in(tree_place.project_of(real), (tree,), calls, os.environ)
+            tree_place.remember_tree(paths.state, tree, made_in(tree, calls, owned))

@@ -1,15 +1,19 @@
 """Build trees of ninja, make and CMake where somebody stands who has no Cargo.toml, and what built them last."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from core.errors import UsageError
 from core.native.blame import cached_value, cmake_folders, is_cmake_folder
 from core.native.build_tree import trees_of
 from core.native.closure import Ask, Made, Owned
+from core.native.directives import Directives
 from core.native.doctor import homes_of, toolkits_of
+from core.native.fingerprint import ScriptRun
+from core.native.input_state import read_stamp
 from core.native.nvcc_calls import NvccCall, calls_of_run
+from core.native.seen import Seen, remember
 from core.native.tree_made import links_of, made_in
 from core.native.tree_steps import Step, Tree, read_tree
 from core.paths import Paths
@@ -123,29 +127,37 @@ def exec_runs(paths: Paths, root: str) -> Iterator[ExecRun]:
         return
     count = 0
     for name in names:
-        record = read_object(f"{paths.run(name)}/run.json")
-        words, cwd, at = record.get("typed"), record.get("cwd"), record.get("started")
-        if (
-            record.get("tool") != "exec"
-            or record.get("is_masked")
-            or not isinstance(cwd, str)
-            or not isinstance(words, list)
-        ):
-            continue
-        if f"{os.path.realpath(cwd)}/".startswith(root + "/") and words and all(isinstance(one, str) for one in words):
-            yield ExecRun(name, tuple(words), cwd, float(at) if isinstance(at, int | float) else 0.0)
+        run = exec_run(paths, name)
+        if run is not None and f"{os.path.realpath(run.cwd)}/".startswith(root + "/"):
+            yield run
             count += 1
             if count == MAX_RUNS:
                 return
 
 
+def exec_run(paths: Paths, run: str) -> ExecRun | None:
+    """A run of a command that is not cargo; None: it is none, or a credential was left out of its words."""
+    record = read_object(f"{paths.run(run)}/run.json")
+    words, cwd, at = record.get("typed"), record.get("cwd"), record.get("started")
+    if record.get("tool") != "exec" or record.get("is_masked") or not isinstance(cwd, str):
+        return None
+    if not isinstance(words, list) or not words or not all(isinstance(one, str) for one in words):
+        return None
+    return ExecRun(run, tuple(words), cwd, float(at) if isinstance(at, int | float) else 0.0)
+
+
 def read_made(paths: Paths, place: TreePlace, ask: Ask | None = None) -> Reading:
     """What is made in the trees, and of what."""
     calls = tuple(_calls(paths, place.runs))
-    apart = [tree.folder for tree in place.trees if not is_source(tree.folder)]
-    owned = Owned(apart, (place.root,), (*toolkits_of(calls, place.env), *homes_of(place.env)))
+    owned = owned_in(place.root, place.trees, calls, place.env)
     made = tuple(one for tree in place.trees for one in made_in(tree, calls, owned, ask))
     return Reading(tuple(dict((one.output, one) for one in made).values()), links_of(calls))
+
+
+def owned_in(root: str, trees: Iterable[Tree], calls: Sequence[NvccCall], env: Mapping[str, str]) -> Owned:
+    """Tells what somebody edits in a project."""
+    apart = [tree.folder for tree in trees if not is_source(tree.folder)]
+    return Owned(apart, (root,), (*toolkits_of(calls, env), *homes_of(env)))
 
 
 def _calls(paths: Paths, runs: Sequence[ExecRun]) -> Iterator[NvccCall]:
@@ -156,6 +168,13 @@ def _calls(paths: Paths, runs: Sequence[ExecRun]) -> Iterator[NvccCall]:
 def is_source(folder: str) -> bool:
     """Sources lie in it, among what is built."""
     return any(os.path.exists(f"{folder}/{name}") for name in ("CMakeLists.txt", ".git")) or not is_cmake_folder(folder)
+
+
+def remember_tree(state: str, tree: Tree, made: Iterable[Made]) -> Seen:
+    """Keep what the outputs of a tree were made of, as far as that is still certain; gives it."""
+    own = [one for one in made if one.output.startswith(tree.folder + "/")]
+    stands_for = ScriptRun("", "", "", "", "", tree.folder, 0, 0, Directives())
+    return remember(state, stands_for, own, (), lambda path: read_stamp(path).digest)
 
 
 def build_words(place: TreePlace) -> tuple[tuple[str, ...], str]:

@@ -19,6 +19,8 @@ _GENERATES = "RERUN_CMAKE"
 _RULES = "/build.make"
 _KEPT = ("/compiler_depend.make", "/depend.make")
 """What make learned of headers, in one folder of CMake's a target."""
+_NONE = "-"
+"""Stands for what a rule without inputs is made of."""
 _MAKE_VARIABLE = re.compile(r"(?<!\$)\$\((\w+)\)")
 _DEPENDENCY = re.compile(rb'"([^"\n]*)" "([^"\n]+)" "(?:gcc|custom)" "([^"\n]+)"')
 """Source, output, and depfile, in `DependInfo.cmake`."""
@@ -171,12 +173,12 @@ def _of_rules(content: bytes, folder: str, flags: Mapping[str, str]) -> Iterator
             if target and not line.startswith("\t@"):
                 commands.setdefault(target, []).append(line.strip())
             continue
-        rules = read_depfile(os.fsencode(line))
+        rules = read_depfile(os.fsencode(f"{line} {_NONE}" if line.endswith(":") else line))
         target = rules[0].targets[0] if rules else ""
         if target.startswith((".", "%")) and "/" not in target:
             target = ""
         elif target:
-            inputs.setdefault(target, []).extend(rules[0].inputs)
+            inputs.setdefault(target, []).extend(one for one in rules[0].inputs if one != _NONE)
     for name, files in inputs.items():
         if "cmake_force" not in files:
             command = _MAKE_VARIABLE.sub(lambda found: flags.get(found[1], ""), " && ".join(commands.get(name, ())))

@@ -14,6 +14,7 @@ from core.native.build_script_mend import printed as directives
 from core.native.rebuilt import Why
 from core.paths import Paths
 from tests.core.runs import exit_of, start_python
+from tests.core.test_native_trees import cmake_world
 from tests.native_worlds import DECLARATIONS, RIGHT, SKIPPING, Package, Style, build_env, fake_nvcc
 from tests.tui.commands import user_folders
 from tests.tui.test_cli_json import documented
@@ -185,7 +186,7 @@ def test_outside_of_a_workspace_nothing_is_judged(
     (tmp_path / "empty").mkdir()
     monkeypatch.chdir(tmp_path / "empty")
     assert main(["stale"]) == 2
-    assert "no Cargo.toml" in capsys.readouterr().err
+    assert "neither a Cargo.toml nor a build tree" in capsys.readouterr().err
     assert main(["why"]) == 2
     assert "no run is known yet" in capsys.readouterr().err
 
@@ -240,3 +241,29 @@ def test_crates_with_one_reason_in_common_are_one_line() -> None:
 def test_styles_are_all_named_differently() -> None:
     assert isinstance(STYLES["file"], Style)
     assert len(STYLES) == len(DECLARATIONS) + len(RIGHT) + len(SKIPPING)
+
+
+def test_stale_and_prove_of_a_build_tree_print_what_is_documented_and_the_mend_is_written(
+    tmp_path: Path, paths: Paths, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world = cmake_world(tmp_path, "Ninja")
+    for key, value in world.env.items():
+        monkeypatch.setenv(key, value)
+    monkeypatch.chdir(world.root)
+    code, found = printed(capsys, "stale")
+    assert (code, set(found) - {"schema", "version"}) == (1, documented("## `cargo-deck/stale` (version 1)"))
+    (tree,), (finding,) = found["trees"], found["findings"]
+    assert (tree["folder"], tree["kind"], len(tree["outputs"])) == (f"{world.root}/build", "ninja", 2)
+    assert set(finding) == documented("### A finding about a build script")
+    assert main(["prove", "inc/v.cuh"]) == 1
+    assert "✗ inc/v.cuh: all.txt, d.ptx, k.ptx" in capsys.readouterr().out
+    assert main(["prove", "--json", "inc/v.cuh", "--", "ninja", "-C", "build", "d.ptx"]) == 0
+    tried = json.loads(capsys.readouterr().out)
+    assert set(tried) - {"schema", "version"} == documented("## `cargo-deck/prove` (version 1)")
+    assert (tried["files"][0]["outcome"], tried["command"][0]) == ("tracked", "ninja")
+    assert main(["stale", "--apply", "--yes"]) == 1
+    assert f"{world.rules} is changed" in capsys.readouterr().err
+    world.run("ninja", "-C", "build")
+    assert main(["stale"]) == 0
+    assert "Nothing is stale" in capsys.readouterr().out
+    assert main(["stale", "--prove"]) == 2

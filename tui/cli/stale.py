@@ -15,6 +15,7 @@ from core.native.prove_finding import Confirmed, confirm
 from core.native.prove_setup import plain_env, proof_of
 from core.native.stale_findings import Found, Mend
 from core.native.stale_place import find_place
+from core.native.tree_place import find_trees, has_no_cargo
 from core.paths import Paths
 from core.plan.plan import Finding
 from core.plan.small_file import read_small
@@ -35,10 +36,13 @@ _MAX_FILES = 5
 _SIGNS = {"error": "✗", "warning": "!", "hint": "·"}
 
 
+Ask = Callable[[str], bool]
+
+
 class World(NamedTuple):
     """What the command needs of its surroundings."""
 
-    ask: Callable[[str], bool] | None
+    ask: Ask | None
     """Puts a question to the person; None: there is none."""
 
 
@@ -58,6 +62,11 @@ def run(argv: list[str], world: World) -> int:
     if given.json and given.apply:
         raise UsageError("--json shows the diffs, --apply makes the changes: one of both")
     paths = common.user_paths()
+    if has_no_cargo(current_folder(), given.tree or ""):
+        from tui.cli import stale_tree  # it takes lines of this one
+
+        trees = find_trees(paths, current_folder(), dict(os.environ), given.tree or "")
+        return EXIT_STALE if stale_tree.run(given, paths, trees, world.ask) else 0
     place = find_place(paths, current_folder(), dict(os.environ), given.target_dir)
     found = examine(paths, place, given.package or "", asker(plain_env(place.env)) if given.ask else None)
     proofs = _proofs(paths, place, found) if given.prove and found.found else ()
@@ -67,7 +76,7 @@ def run(argv: list[str], world: World) -> int:
         for line in lines(found, place, proofs):
             common.print_text(line)
     if given.apply:
-        _apply(found.found, world, is_sure=given.yes)
+        _apply(found.found, world.ask, is_sure=given.yes)
     return EXIT_STALE if found.found else 0
 
 
@@ -90,11 +99,15 @@ def _parser() -> common.Parser:
     parser.epilog = _EXIT_CODES
     parser.add_argument("-p", "--package", metavar="PKG", help="only this one, which may be of a registry")
     parser.add_argument("--target-dir", metavar="DIR", help="look there, instead of where cargo would build")
+    parser.add_argument("--tree", metavar="DIR", help="a build tree of CMake, ninja or make instead of cargo's; where "
+                        "no Cargo.toml is around, those that are found")  # fmt: skip
     parser.add_argument("--ask", action="store_true", help="ask nvcc for inputs of calls that left no depfile (-M), "
                         "2 s each")  # fmt: skip
     parser.add_argument("--prove", action="store_true", help="try each finding, and what mends it, in a scratch world; "
                         "the checkout and its target dir stay as they are")  # fmt: skip
-    parser.add_argument("--apply", action="store_true", help="change the build scripts as the diffs say, after a yes")
+    parser.add_argument(
+        "--apply", action="store_true", help="change build scripts and CMakeLists.txt as the diffs say, after a yes"
+    )
     parser.add_argument("--yes", action="store_true", help="with --apply: without a question")
     return parser
 
@@ -113,7 +126,7 @@ def lines(found: Examined, place: Place, proofs: Sequence[Confirmed] = ()) -> It
     ), width)  # fmt: skip
     for one, proof in zip_longest(found.found, proofs):
         yield ""
-        yield from _finding_lines(one.finding, look)
+        yield from finding_lines(one.finding, look)
         if proof is not None:
             yield from words.folded(plain(sentence(proof)), width, 6, hang=8)
     if found.not_known:
@@ -130,7 +143,7 @@ def lines(found: Examined, place: Place, proofs: Sequence[Confirmed] = ()) -> It
         yield from words.folded(nothing if native else plain(nothing_native("judge", packages, place.env)), width)
 
 
-def _finding_lines(finding: Finding, look: words.Look) -> Iterator[str]:
+def finding_lines(finding: Finding, look: words.Look) -> Iterator[str]:
     """What it is, where, why, what it costs and what mends it."""
     first, *rest = words.folded(
         f"{_SIGNS[finding.severity]} {finding.severity}: {plain(finding.title)}", look.width, 2, hang=4
@@ -172,7 +185,7 @@ def record(found: Examined, place: Place, proofs: Sequence[Confirmed] = ()) -> d
             for case in found.scripts
         ],
         "findings": [_finding(one, proof) for one, proof in zip_longest(found.found, proofs)],
-        "not_known": list(found.not_known),
+        "not_known": list(found.not_known), "trees": [],
     }  # fmt: skip
 
 
@@ -191,7 +204,7 @@ def _finding(one: Found, proof: Confirmed | None) -> dict[str, Any]:
 # Changing
 
 
-def _apply(found: Sequence[Found], world: World, *, is_sure: bool) -> None:
+def _apply(found: Sequence[Found], ask: Ask | None, *, is_sure: bool) -> None:
     """Change the scripts that have diffs, each after a yes."""
     for path in dict.fromkeys(one.mend.path for one in found if one.mend):
         mends = [one.mend for one in found if one.mend and one.mend.path == path]
@@ -199,10 +212,13 @@ def _apply(found: Sequence[Found], world: World, *, is_sure: bool) -> None:
         if text is None:
             common.say(f"{plain(path)} is left as it is: its changes do not go together")
             continue
-        question = f"Change {plain(path)} like this? [y/N] "
-        if not is_sure and (world.ask is None or not world.ask(question)):
-            continue
-        write_script(path, mends[0].before, text)
+        change(path, (mends[0].before, text), ask, is_sure=is_sure)
+
+
+def change(path: str, texts: tuple[str, str], ask: Ask | None, *, is_sure: bool) -> None:
+    """Put the second text in the place of the first, after a yes."""
+    if is_sure or (ask is not None and ask(f"Change {plain(path)} like this? [y/N] ")):
+        write_script(path, *texts)
         common.say(f"{plain(path)} is changed")
 
 
