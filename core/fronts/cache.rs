@@ -117,7 +117,8 @@ pub fn is_compilation(args: &[OsString]) -> bool {
 /// like a credential, or hold a URL with one, stay out of it.
 fn note_call(args: &[OsString], is_direct: bool) {
     let at_name = args.iter().position(|word| word.as_bytes().starts_with(b"--crate-name"));
-    let is_named = at_name.is_some_and(|at| args[at].as_bytes().contains(&b'=') || args.get(at + 1).is_some_and(|name| name != "___"));
+    let is_crate = |at: usize| args[at].as_bytes().contains(&b'=') || args.get(at + 1).is_some_and(|name| name != "___");
+    let is_named = at_name.is_some_and(is_crate);
     if !is_named || args.iter().any(|word| word == "-") {
         return;
     }
@@ -128,13 +129,6 @@ fn note_call(args: &[OsString], is_direct: bool) {
         return;
     };
     let words: Vec<String> = args.iter().map(|word| quoted(word)).collect();
-    let variables: Vec<String> = env::vars_os()
-        .filter(|(name, _)| name.as_bytes().starts_with(b"CARGO"))
-        .map(|(name, value)| {
-            let is_hidden = is_secret(&name.to_string_lossy(), &value.to_string_lossy());
-            format!("{}:{}", quoted(&name), if is_hidden { "null".to_owned() } else { quoted(&value) })
-        })
-        .collect();
     let at = since_epoch();
     let line = format!(
         "{{\"call\":\"{}-{}\",\"at\":{:.6},\"cwd\":{},\"direct\":{is_direct},\"probe\":{is_probe},\"argv\":[{}],\"env\":{{{}}}}}\n",
@@ -143,7 +137,17 @@ fn note_call(args: &[OsString], is_direct: bool) {
         at.as_secs_f64(),
         quoted(env::current_dir().unwrap_or_default().as_os_str()),
         words.join(","),
-        variables.join(","),
+        cargo_variables().join(","),
     );
     let _ = notes.write_all(line.as_bytes());
+}
+
+/// Members of a JSON object; in place of a credential stands `null`.
+fn cargo_variables() -> Vec<String> {
+    let own = env::vars_os().filter(|(name, _)| name.as_bytes().starts_with(b"CARGO"));
+    let member = |(name, value): (OsString, OsString)| {
+        let is_hidden = is_secret(&name.to_string_lossy(), &value.to_string_lossy());
+        format!("{}:{}", quoted(&name), if is_hidden { "null".to_owned() } else { quoted(&value) })
+    };
+    own.map(member).collect()
 }

@@ -56,6 +56,19 @@ impl Link {
         self.input_bytes += fs::metadata(word).map(|found| found.len()).unwrap_or(0);
     }
 
+    /// A word that stands for itself.
+    fn take(&mut self, word: &OsStr) {
+        let text = word.to_string_lossy();
+        if let Some(name) = text.strip_prefix("-fuse-ld=").or(text.strip_prefix("--ld-path=")) {
+            self.linker = Some(name.to_owned());
+            self.is_mold |= name.contains("mold");
+        } else if text == "-shared" {
+            self.is_shared = true;
+        } else if text == "-" || (!text.starts_with('-') && (self.is_language_named || is_input(&text))) {
+            self.add(word);
+        }
+    }
+
     /// A folder in which the driver looks for its linker first.
     fn look_in(&mut self, folder: &str) {
         self.is_rust_lld |= folder.trim_end_matches('/').ends_with("gcc-ld");
@@ -93,13 +106,8 @@ fn read_words(args: &[OsString], link: &mut Link, depth: u32) -> bool {
             link.look_in(&folder.to_string_lossy());
         } else if TAKES_WORD.contains(&text.as_ref()) {
             words.next();
-        } else if let Some(name) = text.strip_prefix("-fuse-ld=").or(text.strip_prefix("--ld-path=")) {
-            link.linker = Some(name.to_owned());
-            link.is_mold |= name.contains("mold");
-        } else if text == "-shared" {
-            link.is_shared = true;
-        } else if text == "-" || (!text.starts_with('-') && (link.is_language_named || is_input(&text))) {
-            link.add(word);
+        } else {
+            link.take(word);
         }
     }
     true

@@ -112,17 +112,7 @@ impl Noted {
         add_flags(&mut command, pending.as_deref(), times.as_ref());
         let mut tee = if pending.is_some() && Pending::wants_text() { Tee::on(&mut command) } else { None };
         let watch = Watch::prepare(&self.call, self.notes.try_clone().ok(), &self.id, pending.is_some());
-        let child = match command.spawn() {
-            Ok(child) => child.id() as i32,
-            Err(_) => {
-                command.stdout(Stdio::inherit()).stderr(Stdio::inherit());
-                take_over(command);
-            }
-        };
-        pass_them_to(child);
-        if let Some(tee) = &mut tee {
-            tee.let_go(&mut command);
-        }
+        let child = start(command, tee.as_mut());
         let watching = if self.call.kind == Kind::Query { None } else { watch.begin(child) };
         let (status, usage) = wait_for(child);
         let said = tee.and_then(Tee::end).map(|(stdout, stderr)| Said { stdout, stderr });
@@ -170,6 +160,19 @@ impl Noted {
         };
         Some((file, name))
     }
+}
+
+/// Its pid. Where it cannot be started, it says so itself.
+fn start(mut command: Command, tee: Option<&mut Tee>) -> i32 {
+    let Ok(child) = command.spawn() else {
+        command.stdout(Stdio::inherit()).stderr(Stdio::inherit());
+        take_over(command);
+    };
+    pass_them_to(child.id() as i32);
+    if let Some(tee) = tee {
+        tee.let_go(command);
+    }
+    child.id() as i32
 }
 
 /// After the user's own.

@@ -117,8 +117,9 @@ fn look(program: &Path, is_host: bool, libraries: &str) -> Result<Parts, String>
     if head.starts_with(b"#!") {
         let why = || format!("{} is a script: what it starts is not known", program.display());
         let real = read_small(program, MAX_SCRIPT_BYTES).ok().and_then(|text| handed_on_to(&text)).ok_or_else(why)?;
-        let is_script = File::open(&real).is_ok_and(|file| file.take(2).bytes().flatten().eq(*b"#!"));
-        if is_script {
+        let mut start = [0; 2];
+        let is_read = File::open(&real).and_then(|mut file| file.read_exact(&mut start)).is_ok();
+        if is_read && start == *b"#!" {
             return Err(why());
         }
         parts.files.push(real.clone());

@@ -46,9 +46,9 @@ impl Tee {
     }
 
     /// The child has begun: nobody but it writes from now on.
-    pub fn let_go(&mut self, command: &mut Command) {
+    pub fn let_go(&mut self, command: Command) {
         self.theirs.clear();
-        command.stdout(Stdio::null()).stderr(Stdio::null());
+        drop(command); // it has the same ends
     }
 
     /// All that it printed, as output and errors; errors alone where they are one. None: too much to be kept.

@@ -37,7 +37,10 @@ pub fn is_program(file: &Path) -> bool {
 /// The first executable of this name on PATH that is not this program, and PATH without our folders.
 /// Each of them is named as the one tool that it holds, but for the one of nvcc.
 pub fn find_real(name: &OsStr, path: &OsStr) -> (Option<PathBuf>, OsString) {
-    let is_ours = |folder: &PathBuf| folder.file_name().is_some_and(|tool| is_me(&folder.join(tool))) || is_me(&folder.join("nvcc"));
+    let is_front = |folder: &PathBuf, tool: &OsStr| is_me(&folder.join(tool));
+    let is_ours = |folder: &PathBuf| {
+        folder.file_name().is_some_and(|tool| is_front(folder, tool)) || is_front(folder, OsStr::new("nvcc"))
+    };
     let rest: Vec<PathBuf> = env::split_paths(path).filter(|folder| !is_ours(folder)).collect();
     let real = rest.iter().map(|folder| folder.join(name)).find(|file| is_program(file) && !is_me(file));
     (real, env::join_paths(rest).unwrap_or_else(|_| path.to_owned()))
