@@ -30,6 +30,13 @@ class CallRow(NamedTuple):
         return self.under_way.started.call if self.under_way is not None else self.ended.call if self.ended else ""
 
     @property
+    def started(self) -> e.NvccStarted | None:
+        """Its beginning; None: that is not kept any more."""
+        if self.under_way is not None:
+            return self.under_way.started
+        return next((one for one in self.run.nvcc_starts if one.call == self.call), None)
+
+    @property
     def output(self) -> str:
         """Path of what it makes; empty: not known."""
         event = self.under_way.started if self.under_way is not None else self.ended
@@ -68,6 +75,12 @@ def call_rows(runs: Iterable[Run]) -> tuple[CallRow, ...]:
                 if key not in last or last[key].ended is None or _began(last[key]) <= end.began:
                     last[key] = CallRow(run, None, end)
     return (*live, *sorted(last.values(), key=lambda row: -_began(row)))
+
+
+def ended_calls(run: Run) -> tuple[CallRow, ...]:
+    """All calls of a run that are over and made something, in their order."""
+    made = [end for end in run.nvcc_ends if end.kind in COMPILING]
+    return tuple(CallRow(run, None, end) for end in sorted(made, key=lambda end: end.began))
 
 
 def _began(row: CallRow) -> float:

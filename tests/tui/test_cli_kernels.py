@@ -107,6 +107,39 @@ def test_json_has_the_fields_that_are_documented(builds: Path, capsys: pytest.Ca
     assert first["warnings"] == ["occupancy falls: 50 % to 25 % (registers)"]
 
 
+def test_calls_that_are_over_are_told_with_their_phases_and_memory(
+    builds: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (last,) = printed(capsys)["calls"]
+    assert set(last) == documented("### A call")
+    assert (last["run"], last["call"], last["sources"], last["kind"], last["archs"]) == (
+        SECOND, "21-1", [str(builds)], "object", ["sm_80", "sm_90"],
+    )  # fmt: skip
+    assert (last["verdict"], last["why"], last["code"], last["signal"], last["peak_bytes"]) == (
+        "miss", None, 0, None, 1_200_000_000,
+    )  # fmt: skip
+    assert {"tool": "ptxas", "arch": "sm_90", "source": None, "elapsed_s": 0.4, "peak_bytes": 1_200_000_000} in (
+        last["phases"]
+    )
+    assert [call["run"] for call in printed(capsys, FIRST)["calls"]] == [FIRST]
+    heading, row = lines(capsys, "--calls")
+    assert heading.split() == ["call", "time", "cores", "memory", "archs", "phases", "file", "made", "agent"]
+    assert row.split()[:6] == ["miss", "4.0", "s", "4.0", "s", "1.2"]
+    assert row.split()[-3:] == ["gemm.cu", "gemm.cu.o", "ada"]
+
+
+def test_calls_of_a_run_are_told_phase_by_phase(builds: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shown = lines(capsys, SECOND, "--calls")
+    assert shown[0] == "source  gemm.cu"
+    assert ["ptxas", "sm_90", "0.4", "s", "1.2", "G"] in [line.split() for line in shown]
+    assert shown[-1].endswith(f"by ada, run {SECOND}")
+
+
+def test_without_calls_that_is_said(paths: Paths, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    written(paths, FIRST, tmp_path)
+    assert lines(capsys, "--calls") == ["No call of nvcc that makes code is known."]
+
+
 def test_a_run_of_its_own_shows_what_it_compiled(builds: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = printed(capsys, FIRST)
     assert {one["registers"] for one in found["kernels"]} == {64, 104, 68, 108}

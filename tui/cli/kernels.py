@@ -18,6 +18,7 @@ from core.runs import resolve_run
 from core.state import Board
 from tui.cli import common, listing
 from tui.cli.events import plain
+from tui.cli.kernel_calls import call_records, calls_of, print_calls
 from tui.nothing_native import NO_NVCC, has_nvcc
 from tui.widgets import kernel_words as words
 from tui.widgets import ptx_words
@@ -60,6 +61,11 @@ def _parser() -> common.Parser:
         action="store_true",
         help="have ptxas count now what PTX needs, where the engine has not done it yet, or left it out",
     )
+    parser.add_argument(
+        "--calls",
+        action="store_true",
+        help="calls of nvcc instead of kernels; of a RUN each with all its phases, their time and memory",
+    )
     parser.epilog = _EXIT_CODES
     return parser
 
@@ -77,10 +83,15 @@ def _main(argv: list[str]) -> int:
             common.say(plain(sentence))
         board = _board(paths, is_whole=is_whole)
         found, now = _compiled(board, run)
+    calls = calls_of(board, run)
+    if given.calls and not given.json:
+        print_calls(calls, board.now, is_whole=run is not None)
+        return 0
     baseline, against, why = _baseline(paths, given.against, found, now)
     rows = queries.ordered(queries.kernel_rows(now, baseline), "changed")
     if given.json:
-        _print_json(rows, board, run, against, why)
+        about = {"now": board.now, "run": run, "against": against, "why": why or None}
+        common.print_json("kernels", **about, **_records(rows), calls=call_records(calls))
     else:
         _print(queries.distinct(rows), why, _NONE_OF_RUN if run else _none_known(found, os.environ))
     return 0
@@ -183,17 +194,14 @@ def _cells(row: KernelRow) -> tuple[str, ...]:
 # For programs
 
 
-def _print_json(rows: Sequence[KernelRow], board: Board, run: str | None, against: str, why: str) -> None:
+def _records(rows: Sequence[KernelRow]) -> dict[str, Any]:
     sources = {(row.compiled.run, row.compiled.measured.call, row.compiled.source): row for row in rows}
     gone = [
         {"name": kernel.name, "arch": kernel.arch, "source": row.compiled.source, "run": row.compiled.run}
         for row in sources.values()
         for kernel in queries.gone_since(row.compiled, row.before)
     ]
-    common.print_json(
-        "kernels", now=board.now, run=run, against=against, why=why or None,
-        kernels=[kernel_record(row) for row in rows], gone=gone,
-    )  # fmt: skip
+    return {"kernels": [kernel_record(row) for row in rows], "gone": gone}
 
 
 def kernel_record(row: KernelRow) -> dict[str, Any]:

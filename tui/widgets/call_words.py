@@ -1,0 +1,64 @@
+"""All that is known of a call of nvcc that is over: its phases with their memory. Pure."""
+
+from collections.abc import Iterator
+
+from core import events as e
+from core.nvcc_queries import CallRow
+from tui import format as f
+from tui.widgets import kernel_words as words
+from tui.widgets.ansi import safe
+from tui.widgets.table_view import Cell
+
+_TOOL, _ARCH, _FIGURE = 26, 13, 9
+
+
+def explain_call(row: CallRow, now: float) -> Iterator[Cell]:
+    """What it made, how it went, and its phases in nvcc's order, each with its arch, seconds and memory."""
+    ended, started = row.ended, row.started
+    if ended is None:
+        return
+    sources = (started.sources if started is not None else ()) or ((ended.source,) if ended.source else ())
+    outputs = (started.outputs if started is not None else ()) or ((ended.output,) if ended.output else ())
+    root = row.run.checkout + "/"
+    yield from (Cell(f"source  {safe(path.removeprefix(root))}", "strong") for path in sources)
+    yield from (Cell(f"made    {safe(path.removeprefix(root))}") for path in outputs)
+    archs = " ".join(started.archs) if started is not None else ""
+    yield Cell(f"{ended.kind}  {safe(archs)}".rstrip(), "dim")
+    yield Cell("")
+    verdict = words.verdict_cell(row)
+    yield Cell(f"{verdict.text}: {safe(ended.why)}" if ended.why else verdict.text, verdict.role)
+    yield Cell(_spent(ended))
+    yield Cell("")
+    yield from _phases(ended)
+    yield Cell("")
+    yield Cell(f"{f.moment(ended.began, now)} by {safe(row.run.agent)}, run {row.run.run}", "dim")
+
+
+def _spent(ended: e.NvccEnded) -> str:
+    cores = f"{f.span(ended.cpu_s)} of cores" if ended.cpu_s is not None else ""
+    peak = f"its largest process {f.size(ended.peak_bytes)}" if ended.peak_bytes else ""
+    made = f"made {f.size(ended.output_bytes)}" if ended.output_bytes is not None else ""
+    return " · ".join(part for part in (f"{f.span(ended.elapsed_s)}", cores, peak, made) if part)
+
+
+def _phases(ended: e.NvccEnded) -> Iterator[Cell]:
+    if not ended.phases:
+        yield Cell("nothing ran" if ended.verdict == "hit" else "nvcc told of no phases", "dim")
+        return
+    yield Cell(phase_line("phase", "arch", "time", "memory"), "dim")
+    several = len({phase.source for phase in ended.phases if phase.source}) > 1
+    source = ""
+    for phase in ended.phases:
+        if several and phase.source and phase.source != source:
+            source = phase.source
+            yield Cell(safe(source), "strong")
+        yield Cell(phase_line(safe(phase.tool), safe(phase.arch or ""), f.span(phase.elapsed_s), _memory(phase)))
+
+
+def _memory(phase: e.Phase) -> str:
+    return f.size(phase.peak_bytes) if phase.peak_bytes else f.UNKNOWN
+
+
+def phase_line(tool: str, arch: str, time: str, memory: str) -> str:
+    """A phase as a row of a table."""
+    return f"{tool:<{_TOOL}}{arch:<{_ARCH}}{time:>{_FIGURE}}{memory:>{_FIGURE}}"
