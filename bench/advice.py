@@ -143,6 +143,9 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--cuda", action="store_true", help="the sample's kernels too, with an nvcc that needs no GPU")
     given = parser.parse_args(argv)
     figures = Figures()
+    signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # a shell's background job would hand on that it is ignored
     with temporary_deck() as deck, tempfile.TemporaryDirectory(prefix="advice-", dir="/tmp") as folder:
         for subject in subjects(deck, Path(folder), has_cuda=given.cuda):
             measure(figures, subject, given.rounds)

@@ -47,7 +47,7 @@ class Facts(NamedTuple):
     read_by_rust: frozenset[str]
     """What its targets are made of, and what they include: as the compiler noted."""
     texts: Mapping[str, str]
-    """Of all Rust files in the package but the script's, by path."""
+    """Of Rust files that the crate is made of, or may be with other features, by path."""
     targets: tuple[str, ...]
     """Root of its library; where there is none, that of each program."""
     inputs: tuple[str, ...]
@@ -125,9 +125,9 @@ def plan_split(facts: Facts) -> Split | NoSplit:
 
 
 def _folder_of(facts: Facts) -> str:
-    """In the package, or beside it where the script reads what lies outside: `..` is then the same."""
+    """In the package, or beside it where the script reads what lies outside, or may do so: `..` is then the same."""
     beside = os.path.dirname(facts.root)
-    is_outside = any(not _is_below(path, facts.root) for path in facts.inputs)
+    is_outside = '"..' in facts.script_text or any(not _is_below(path, facts.root) for path in facts.inputs)
     if is_outside and facts.root != facts.workspace and _is_below(facts.root, facts.workspace):
         return f"{beside}/{os.path.basename(facts.root)}{SUFFIX}"
     return f"{facts.root}/{facts.package}{SUFFIX}"
@@ -139,8 +139,6 @@ def _folder_of(facts: Facts) -> str:
 def _refusals(facts: Facts, folder: str) -> Iterator[str]:
     yield from _wrong_directives(facts)
     yield from _wrong_sources(facts)
-    if '"..' in facts.script_text and _is_below(folder, facts.root):
-        yield "its build script names a folder above its own, which would be another one"
     if any(_is_below(path, folder) for path in facts.files):
         yield f"there is a folder {os.path.relpath(folder, facts.workspace)} already"
     outside = [path for path in facts.inputs if not _is_below(path, facts.root)]

@@ -15,6 +15,8 @@ from core.native.units import compiled_units
 from core.plan.small_file import read_head, read_small
 from core.plan.workspace import read_metadata
 
+_CRATE = ("src", "tests", "examples", "benches")
+"""Folders whose Rust is the crate's; what lies elsewhere and is not compiled may be the script's."""
 _CMAKE = ("CMakeLists.txt", "Makefile", "meson.build")
 _MAX_TEXT = 1 << 20
 _MOST_FILES = 5000
@@ -35,16 +37,17 @@ def facts_of(place: Place, case: Case) -> Facts | NoSplit:
     if package is None or manifest is None:
         return NoSplit(script.package, ("it is no member of the workspace",))
     files = tuple(_files(script.root, place))
-    own, read = _script_sources(case, place.workspace), _read_by_rust(place, case)
+    own, read, targets = _script_sources(case, place.workspace), _read_by_rust(place, case), _targets(package)
+    crate = tuple(f"{script.root}/{name}/" for name in _CRATE)
     texts = {path: text for path in files if path.endswith(".rs") and path not in own
+             and (path in read or path in targets or path.startswith(crate))
              and (text := _text(path)) is not None}  # fmt: skip
-    targets = _targets(package)
     if any(path not in texts for path in targets):
         return NoSplit(script.package, (f"{', '.join(targets)} cannot be read as text in the package's folder",))
     return Facts(
         script.package, script.root, str(metadata.get("workspace_root") or place.workspace), manifest, script.script,
         case.text, (read_head(script.output, _MAX_TEXT) or b"").decode("utf-8", "replace"), own, read, texts, targets,
-        tuple(sorted(_inputs(case, place, files, own))), files, str(package.get("version") or "0.0.0"),
+        tuple(sorted(_inputs(case, place, files, own | set(texts)))), files, str(package.get("version") or "0.0.0"),
         str(package.get("edition") or "2021"), package.get("publish") is None, dict(_other_scripts(packages, package)),
     )  # fmt: skip
 
@@ -131,21 +134,21 @@ def _read_by_rust(place: Place, case: Case) -> frozenset[str]:
     return frozenset(path for path in own if path.startswith(case.script.root + "/"))
 
 
-def _inputs(case: Case, place: Place, files: tuple[str, ...], own: frozenset[str]) -> Iterator[str]:
-    """What the script reads: as compilers and CMake say, what it declares, and native files beside."""
+def _inputs(case: Case, place: Place, files: tuple[str, ...], rust: frozenset[str]) -> Iterator[str]:
+    """What the script reads: as compilers and CMake say, what it declares, and native files beside. `rust`: sources of
+    the crate and of the script that are known."""
     script = case.script
     known = {path for made in case.made for path in made.inputs}
     known |= {path for path in inputs_in(script.out_dir) if _is_edited(path, place, script.root)}
     known |= set(native_files(script.root, place.build_dir))
-    known |= {path for path in files if os.path.basename(path) in _CMAKE or path.endswith(".cmake")}
+    known |= {path for path in files if os.path.basename(path) in _CMAKE or path.endswith((".cmake", ".rs"))}
+    declared = {one.path for one in case.cover.own if one.kind == "file"}
     for one in case.cover.own:
-        below = [path for path in files if path.startswith(one.path + "/")]
-        rust = [path for path in below if path.endswith((".rs", "/Cargo.toml"))]
-        if one.kind == "file":
-            known.add(one.path)
-        elif one.kind == "folder" and not rust:
-            known |= set(below) or {one.path}
-    yield from (path for path in known if path not in own and os.path.basename(path) != "Cargo.toml")
+        below = {path for path in files if path.startswith(one.path + "/")}
+        if one.kind == "folder" and not (below & rust or any(path.endswith("/Cargo.toml") for path in below)):
+            known |= below or {one.path}
+    known = (known - rust) | (declared - _script_sources(case, place.workspace))
+    yield from (path for path in known if os.path.basename(path) != "Cargo.toml")
 
 
 def _is_edited(path: str, place: Place, root: str) -> bool:
