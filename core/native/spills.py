@@ -5,6 +5,7 @@ stack frame nothing spills, for certain. Else ptxas is asked again, with the opt
 makes the same code again.
 """
 
+import contextlib
 import os
 import resource
 import shlex
@@ -177,13 +178,12 @@ def start_idle(argv: tuple[str, ...], said_path: str) -> PtxasRun:
     """
     run = start_ptxas(argv, said_path)
     pid = run.process.pid
-    try:
+    with contextlib.suppress(OSError, AttributeError):  # it ended already, or this system has no such thing
         os.sched_setscheduler(pid, os.SCHED_IDLE, os.sched_param(0))
-        for what, most in (
-            (resource.RLIMIT_CPU, CPU_S), (resource.RLIMIT_AS, MOST_BYTES), (resource.RLIMIT_FSIZE, _MOST_FILE_BYTES),
-            (resource.RLIMIT_CORE, 0),
-        ):  # fmt: skip
+    for what, most in (
+        (resource.RLIMIT_CPU, CPU_S), (resource.RLIMIT_AS, MOST_BYTES), (resource.RLIMIT_FSIZE, _MOST_FILE_BYTES),
+        (resource.RLIMIT_CORE, 0),
+    ):  # fmt: skip
+        with contextlib.suppress(OSError, ValueError, AttributeError):
             resource.prlimit(pid, what, (most, most))
-    except (OSError, ValueError, AttributeError):
-        pass  # it ended already, or this system has no such thing
     return run

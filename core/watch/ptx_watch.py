@@ -140,7 +140,8 @@ class PtxWatch:
             self._asked = None
             self._begin(asked.way + 1)
             return
-        self._store.keep(waiting.digest, kernels)
+        if kernels:
+            self._store.keep(waiting.digest, kernels)
         self._end(waiting, is_told=True)
 
     def _end(self, waiting: Waiting, *, is_told: bool) -> None:
