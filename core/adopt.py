@@ -84,6 +84,8 @@ def adopt(
     watched = WatchedRun(parts, resume)
     if is_new:
         watched.note(record.begun)
+    if is_ended:
+        watched.poll_notes()  # its kernels may not be measured yet
     return Adopted(watched, is_new, is_ended)
 
 

@@ -48,8 +48,10 @@ class _Entry:
         self.state: Run | None = None
         """From `run.json` and the journal."""
         self.is_read = False
+        self._is_read_closed = False
+        """Read since it is not open any more."""
         self.is_over = False
-        """The journal holds the end: nothing of it changes any more."""
+        """The journal holds the end: figures of kernels may follow while it is open, and nothing else."""
         self.is_closing = False
         """It ended, and a live engine has not written that down yet."""
         self.late: tuple[e.Event, ...] = ()
@@ -71,12 +73,12 @@ class _Entry:
     @property
     def is_whole(self) -> bool:
         """Read to its end; there will be no more."""
-        return self.is_over and not self._tail.is_behind
+        return self.is_over and self._is_read_closed and not self._tail.is_behind
 
     def read(self) -> bool:
         """Take what was added; True where something was."""
         before, note = self.state, self.note
-        first, self.is_read = not self.is_read, True
+        first, self.is_read, self._is_read_closed = not self.is_read, True, not self.is_open
         try:
             if first and not self.is_open and self._skim():
                 return True

@@ -22,8 +22,10 @@ class OpenRun:
 
     run: WatchedRun
     is_ended: bool
-    """The end is in the journal."""
+    """The end is in the journal; figures of kernels may still come."""
     grew_at: float
     exit: facts.Exit | None = None
+    is_kept: bool = False
+    """Ended, and history and iterations have it."""
     drain_to: tuple[int, ...] | None = None
     """Sizes of the logs when the supervisor was found gone: what comes later is another's."""

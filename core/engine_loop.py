@@ -117,7 +117,7 @@ class Engine:
         for name in list(self._open):
             self._guard(name, self._close_if_over)
         self._beat()
-        has_more = self._keeper.work([entry.run for entry in self._open.values()])
+        has_more = self._keeper.work([entry.run for entry in self._open.values() if not entry.is_ended])
         return 0.0 if is_busy or has_more or self._late.waiting else self._pause_s()
 
     def _can_doze(self) -> bool:
@@ -257,8 +257,7 @@ class Engine:
     def _is_told(self, name: str) -> bool:
         run = self._open[name].run
         is_read = self._is_drained(self._open[name]) and (self._are_caches_lost or self._caches.is_settled(name))
-        is_planned = name not in self._late.waiting
-        return is_read and is_planned and not run.waits_for_notes(self._monotonic()) and not self._kernels.holds(name)
+        return is_read and name not in self._late.waiting and not run.waits_for_notes(self._monotonic())
 
     def _close_if_over(self, name: str) -> None:
         entry = self._open[name]
@@ -270,10 +269,13 @@ class Engine:
             return
         if not entry.is_ended and self._is_told(name):
             entry.is_ended = entry.run.end(final_events(entry.run, entry.exit, self._clock()), self._now_in(entry))
-        if entry.is_ended:
+        if entry.is_ended and not entry.is_kept:
             entry.run.sync()
             self._keeper.run_closed(name)
             checkpoint.remove(entry.run.folder)
+            entry.is_kept = True
+            self._attempt("kernels", self._measure_kernels)  # of what was noted last, too
+        if entry.is_ended and not self._kernels.holds(name):
             os.unlink(f"{self.paths.open}/{name}")
             self._drop(name)
 
@@ -301,7 +303,7 @@ class Engine:
 
     def _measure_kernels(self) -> None:
         """What is not measured is not known."""
-        self._kernels.work({name: entry.run for name, entry in self._open.items() if not entry.is_ended})
+        self._kernels.work({name: entry.run for name, entry in self._open.items()})
 
     def _look_at_caches(self, live: list[OpenRun]) -> None:
         """Also at those of runs whose journal takes nothing now: who is left out is begun anew, and told twice."""

@@ -59,6 +59,22 @@ def test_a_journal_that_grows_changes_the_board(paths: Paths) -> None:
     assert source.poll().runs[run].units_done == 4
 
 
+def test_what_comes_after_the_end_of_a_run_is_read_while_it_is_open_and_once_more_then(paths: Paths) -> None:
+    run = write_run(paths, ENDED)
+    os.makedirs(paths.open)
+    Path(paths.open, run).touch()
+    source = reader(paths)
+    assert source.poll().runs[run].state is RunState.DONE
+    for number in (1, 2):
+        measured = e.KernelsMeasured(NOW - 40, str(number), "/k.cu", "/k.o", ())
+        with open(paths.run(run) + "/events.jsonl", "a") as file:
+            file.write(json.dumps(e.to_record(measured)) + "\n")
+        if number == 2:
+            os.unlink(f"{paths.open}/{run}")
+        assert len(source.poll().runs[run].kernels) == number
+    assert not source.is_behind
+
+
 def test_an_end_that_no_engine_wrote_down_is_seen(paths: Paths) -> None:
     run = start_python(paths, "import sys; sys.exit(3)")
     exit_of(paths, run)

@@ -94,7 +94,9 @@ def test_a_call_whose_front_was_killed_ends_with_its_run(world: World) -> None:
     assert nvcc_events(world)[-1] == "RunEnded"
 
 
-def test_a_run_waits_for_ptxas_but_not_for_ever(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_ends_before_its_kernels_are_measured_and_stays_open_for_them_but_not_for_ever(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("core.watch.kernel_watch.ptxas_of", lambda nvcc: "/bin/sleep")
     monkeypatch.setattr("core.watch.kernel_watch.ptxas_argv", lambda *words: ("/bin/sleep", "1000"))
     world.start(RUN)
@@ -105,10 +107,28 @@ def test_a_run_waits_for_ptxas_but_not_for_ever(world: World, monkeypatch: pytes
     world.end(RUN)
     settle(engine)
     assert world.is_open(RUN)
-    assert nvcc_events(world)[-1] == "KernelsMeasured"
+    assert nvcc_events(world)[-1] == "RunEnded"
     world.clock.advance(WAIT_S + 1)
     settle(engine)
     assert not world.is_open(RUN)
-    assert nvcc_events(world)[-1] == "RunEnded"
     settle(engine)
     assert not (world.run_folder(RUN) / "fronts" / "nvcc-7-1").exists()
+
+
+def test_kernels_of_a_run_that_has_ended_are_measured_by_the_next_engine(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.start(RUN)
+    with monkeypatch.context() as patch:
+        patch.setattr("core.watch.kernel_watch.SLICE_S", -1.0)
+        engine = world.engine()
+        note(world, begun(), left(world))
+        settle(engine)
+        world.end(RUN)
+        settle(engine)
+    assert nvcc_events(world)[-1] == "RunEnded"
+    assert world.is_open(RUN)
+    settle(world.engine())
+    assert nvcc_events(world)[-2:] == ["RunEnded", "KernelsMeasured"]
+    assert len(world.board_run(RUN).kernels) == 1
+    assert not world.is_open(RUN)
