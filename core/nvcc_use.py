@@ -4,10 +4,11 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from core.events.native import SEEN
 from core.nvcc_queries import COMPILING
 from core.state import Run
 
-_COUNTED = {"hit": "hits", "miss": "misses", "bypass": "bypassed", "off": "off"}
+_COUNTED = {"hit": "hits", "miss": "misses", "bypass": "bypassed", "off": "off", SEEN: "off"}
 
 
 class NvccUse(NamedTuple):
@@ -19,7 +20,7 @@ class NvccUse(NamedTuple):
     bypassed: int = 0
     """Not looked up: such a call is not understood, or may not be kept."""
     off: int = 0
-    """There was no depfile cache for the run."""
+    """There was no depfile cache before them: the run has none, or no front."""
     unknown: int = 0
     """Nobody told their end."""
     reasons: tuple[tuple[str, str, int], ...] = ()
