@@ -118,6 +118,9 @@ class World(Protocol):
     def build_scripts(self) -> frozenset[str]:
         """Sources of build scripts, as far as they are known."""
 
+    def cmake_files(self) -> frozenset[str]:
+        """What CMake reads, as far as it is known."""
+
 
 class Watch:
     """One watch under way."""
@@ -219,7 +222,7 @@ class Watch:
             return
         if do.step == 0:
             changed = tuple(self._state.building)
-            self._edit = Edit(changed, class_of(changed, self._world.build_scripts()))
+            self._edit = Edit(changed, class_of(changed, self._world.build_scripts(), self._world.cmake_files()))
         try:
             self._run = self._world.start(self._steps[do.step])
         except DeckError as error:

@@ -69,6 +69,10 @@ class RealWorld:
         """Of the last survey."""
         return frozenset().union(*(one.build_scripts for one in self._by_step.values()))
 
+    def cmake_files(self) -> frozenset[str]:
+        """Of the last survey."""
+        return frozenset().union(*(one.cmake_files for one in self._by_step.values()))
+
     def start(self, step: Step) -> str:
         """Start a run; its id.
 

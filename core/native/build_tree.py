@@ -2,7 +2,9 @@
 
 import os
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
+from core.native.cmake_api import REPLY, Reply, read_reply
 from core.native.depfile import MAX_BYTES, read_depfile
 from core.native.ninja_deps import cmake_inputs, make_inputs, read_ninja_deps
 from core.plan.small_file import read_head
@@ -47,12 +49,28 @@ def all_files(folder: str) -> Iterator[str]:
                 continue
 
 
+class Read(NamedTuple):
+    """What was read to make what lies below a folder."""
+
+    files: frozenset[str]
+    cmake_files: frozenset[str]
+    """Those of them that CMake read."""
+
+
 def inputs_in(folder: str, *, is_apart: bool = True) -> frozenset[str]:
     """What was read to make what lies below a folder.
 
     `is_apart`: what lies below it was made, and is left out; else sources lie among it.
     """
+    return read_in(folder, is_apart=is_apart).files
+
+
+def read_in(folder: str, *, is_apart: bool = True) -> Read:
+    """The same, with what CMake read apart. Where CMake told that itself, that counts, with sources of targets of which
+    something was compiled, and without its nvcc's own headers."""
     found: set[str] = set()
+    by_tree: dict[str, set[str]] = {}
+    replies: set[str] = set()
     for path in all_files(folder):
         place, name = os.path.split(path)
         if name.endswith(".d"):
@@ -60,10 +78,29 @@ def inputs_in(folder: str, *, is_apart: bool = True) -> frozenset[str]:
         elif name == ".ninja_deps":
             found |= _absolute((one for some in read_ninja_deps(read(path)).values() for one in some), place)
         elif name == "build.ninja":
-            found |= _absolute(cmake_inputs(read(path)), place)
+            by_tree[place] = _absolute(cmake_inputs(read(path)), place)
         elif name == "Makefile.cmake":
-            found |= _absolute(make_inputs(read(path)), os.path.dirname(place))
-    return frozenset(path for path in found if not is_apart or not path.startswith(folder + "/"))
+            tree = os.path.dirname(place)
+            by_tree[tree] = _absolute(make_inputs(read(path)), tree)
+        elif place.endswith("/" + REPLY) and name.startswith("index-"):
+            replies.add(place.removesuffix("/" + REPLY))
+    toolkits: list[str] = []
+    for tree in replies:
+        if (reply := read_reply(tree)) is not None:
+            by_tree[tree] = set(reply.inputs) or by_tree.get(tree, set())
+            found |= set(_sources_of(reply))
+            toolkits += [os.path.dirname(os.path.dirname(reply.nvcc)) + "/"] if reply.nvcc.count("/") > 2 else []
+    cmake = frozenset().union(*by_tree.values())
+    left_out = (*toolkits, f"{folder}/") if is_apart else tuple(toolkits)
+    files = frozenset(path for path in found | cmake if not path.startswith(left_out))
+    return Read(files, cmake & files)
+
+
+def _sources_of(reply: Reply) -> Iterator[str]:
+    """Of targets that were compiled at least in part: others may be for nobody."""
+    for target in reply.targets:
+        if any(os.path.exists(one) for source in target.sources for one in target.objects_of(source)):
+            yield from (source.path for source in target.sources)
 
 
 def _bases(place: str, folder: str) -> tuple[str, ...]:

@@ -44,8 +44,11 @@ _ALONE = frozenset((EditClass.CU, EditClass.CPP))
 """Classes of a single file."""
 
 
-def kind_of(path: str, build_scripts: frozenset[str] = frozenset()) -> EditClass:
-    """The kind of one file; `build_scripts`: paths of those that are not called build.rs."""
+def kind_of(
+    path: str, build_scripts: frozenset[str] = frozenset(), cmake_files: frozenset[str] = frozenset()
+) -> EditClass:
+    """The kind of one file; `build_scripts`: paths of those that are not called build.rs; `cmake_files`: what CMake
+    reads, where the name does not say what it is."""
     name = os.path.basename(path)
     if name == "build.rs" or path in build_scripts:
         return EditClass.BUILD_RS
@@ -53,17 +56,20 @@ def kind_of(path: str, build_scripts: frozenset[str] = frozenset()) -> EditClass
         return EditClass.MANIFEST
     if name in _CMAKE or name.endswith(".cmake.in"):
         return EditClass.CMAKE
-    return _ENDINGS.get(os.path.splitext(name)[1].lower(), EditClass.OTHER)
+    other = EditClass.CMAKE if path in cmake_files else EditClass.OTHER
+    return _ENDINGS.get(os.path.splitext(name)[1].lower(), other)
 
 
 def _is_cargo_setting(path: str, name: str) -> bool:
     return name in ("config", "config.toml") and os.path.basename(os.path.dirname(path)) == ".cargo"
 
 
-def class_of(changed: Iterable[str], build_scripts: frozenset[str] = frozenset()) -> EditClass | None:
+def class_of(
+    changed: Iterable[str], build_scripts: frozenset[str] = frozenset(), cmake_files: frozenset[str] = frozenset()
+) -> EditClass | None:
     """The class of an edit that changed these files; None: it changed none."""
     paths = set(changed)
-    kinds = {kind_of(path, build_scripts) for path in paths}
+    kinds = {kind_of(path, build_scripts, cmake_files) for path in paths}
     if not kinds:
         return None
     if len(kinds) > 1:

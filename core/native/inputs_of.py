@@ -33,13 +33,15 @@ class Inputs:
     """Folders in which every new file counts."""
     build_scripts: frozenset[str] = frozenset()
     """Sources of those."""
+    cmake_files: frozenset[str] = frozenset()
+    """Those of the files that CMake reads: it configures anew."""
     is_exact: bool = True
     """False: a part is all that is not ignored, because nobody says what is read."""
 
     def joined(self, other: "Inputs") -> "Inputs":
         """Both together."""
         return Inputs(self.files | other.files, self.trees | other.trees, self.build_scripts | other.build_scripts,
-                      self.is_exact and other.is_exact)  # fmt: skip
+                      self.cmake_files | other.cmake_files, self.is_exact and other.is_exact)  # fmt: skip
 
     @property
     def folders(self) -> frozenset[str]:
@@ -82,7 +84,10 @@ def inputs_of(paths: Paths, subject: Subject, earlier: Iterable[str] = ()) -> In
     files = {path for path in found.files | native if not is_left_out(path)}
     if subject.target_dir:
         files = {path for path in files if not path.startswith(subject.target_dir + "/")}
-    exact = Inputs(frozenset(sorted(files)[:_MOST_FILES]), found.trees, found.build_scripts, found.is_exact)
+    exact = Inputs(
+        frozenset(sorted(files)[:_MOST_FILES]), found.trees, found.build_scripts, found.cmake_files & files,
+        found.is_exact,
+    )  # fmt: skip
     if subject.tool == "cargo" or (exact.files and found.files | native):
         return exact
     below = source_files(subject.cwd)
@@ -109,19 +114,21 @@ def _of_cargo(packages: Sequence[Package], subject: Subject) -> Inputs:
     files = set(_settings_of(subject, packages))
     trees: set[str] = set()
     scripts: set[str] = set()
+    cmake: set[str] = set()
     is_exact = True
     for package in packages:
         files |= set(_dep_info(package, subject.checkout)) | set(package.sources)
         scripts |= set(package.build_scripts)
         for out_dir in package.out_dirs:
             found = _of_build_script(package.folder, out_dir)
-            files, trees, is_exact = files | found.files, trees | found.trees, is_exact and found.is_exact
+            files, trees, cmake = files | found.files, trees | found.trees, cmake | found.cmake_files
+            is_exact = is_exact and found.is_exact
     if not packages or not subject.is_whole:
         # A build that failed did not say what the rest reads.
         for folder in [package.folder for package in packages] or [subject.checkout]:
             files |= set(source_files(folder))
         is_exact = False
-    return Inputs(frozenset(files), frozenset(trees), frozenset(scripts), is_exact)
+    return Inputs(frozenset(files), frozenset(trees), frozenset(scripts), frozenset(cmake), is_exact)
 
 
 def _settings_of(subject: Subject, packages: Iterable[Package]) -> Iterator[str]:
@@ -158,10 +165,10 @@ def _beside(artifact: str) -> Iterator[str]:
 def _of_build_script(folder: str, out_dir: str) -> Inputs:
     """What a build script says is to be watched, and what the tools that it called left in OUT_DIR."""
     output = read_directives(build_tree.read(os.path.dirname(out_dir) + "/output"))
-    native = build_tree.inputs_in(out_dir)
+    native, cmake = build_tree.read_in(out_dir)
     if output.is_empty:
         scanned = source_files(folder)
-        return Inputs(frozenset(scanned) | native, _folders_of(folder, scanned))
+        return Inputs(frozenset(scanned) | native, _folders_of(folder, scanned), cmake_files=cmake)
     files, trees = set(native), set[str]()
     for declared in output.changed:
         path = os.path.normpath(os.path.join(folder, declared.path))
@@ -171,7 +178,7 @@ def _of_build_script(folder: str, out_dir: str) -> Inputs:
             files |= set(below)
         else:
             files.add(path)
-    return Inputs(frozenset(files), frozenset(trees))
+    return Inputs(frozenset(files), frozenset(trees), cmake_files=cmake)
 
 
 def _folders_of(folder: str, files: Iterable[str]) -> frozenset[str]:
@@ -182,9 +189,11 @@ def _folders_of(folder: str, files: Iterable[str]) -> frozenset[str]:
 def _of_command(subject: Subject) -> Inputs:
     """Of a command that is not cargo: what the build trees say that its words and its folder name."""
     files: set[str] = set()
+    cmake: set[str] = set()
     for tree in build_tree.trees_of(subject.words, subject.cwd):
-        files |= build_tree.inputs_in(tree, is_apart=tree != subject.cwd)
-    return Inputs(frozenset(files))
+        found = build_tree.read_in(tree, is_apart=tree != subject.cwd)
+        files, cmake = files | found.files, cmake | found.cmake_files
+    return Inputs(frozenset(files), cmake_files=frozenset(cmake))
 
 
 def native_inputs(paths: Paths, runs: Iterable[str]) -> frozenset[str]:

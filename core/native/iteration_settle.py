@@ -11,6 +11,7 @@ from core.clock import wall_clock
 from core.errors import JournalError
 from core.journal import NAME, read_journal
 from core.native.checkout_state import CheckoutState, read_state, write_state
+from core.native.cmake_ask import ask_cmake
 from core.native.edit_class import EditClass, class_of
 from core.native.input_state import Stamp, changed, changed_at, look_as_of
 from core.native.inputs_of import Inputs, Subject, inputs_of
@@ -35,9 +36,13 @@ def settle(paths: Paths, draft: Draft) -> None:
         return
     inputs, draft = _inputs(paths, measured), _caught_up(draft, measured.started.at)
     edited = _edited(draft, inputs, measured.started.at)
-    kind = EditClass.CLEAN if _is_clean(measured) else class_of(edited, inputs.build_scripts)
+    kind = EditClass.CLEAN if _is_clean(measured) else class_of(
+        edited, inputs.build_scripts, inputs.cmake_files
+    )  # fmt: skip
     if kind is not None:
         keep_iteration(paths, make_iteration(measured, kind, edited))
+    if measured.started.tool == "cargo" and (place := measured.started.build_dir or measured.started.target_dir):
+        ask_cmake(place, int(measured.started.at * 1e9))
     if measured.is_built:
         _keep_state(paths, draft, measured, inputs)
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from core.native import includes
 from core.native.build_tree import all_files, read
 from core.native.closure import LIBRARY_ENDS, OBJECT_ENDS, SOURCE_ENDS
+from core.native.cmake_api import REPLY, read_reply
 from core.native.depfile import read_depfile
 from core.native.make_said import Made, made_by
 from core.native.stale import tail_of, times
@@ -55,6 +56,9 @@ def outputs_in(tree: str, said: Iterable[Made] = ()) -> tuple[Output, ...]:
     if f"{tree}/.ninja_log" in names:
         return ()
     found = {name: Output(name) for name in names if name.endswith(_OUTPUT_ENDS)}
+    for name in names:
+        if f"/{REPLY}/index-" in name:
+            _take(found, _of_reply(name.partition(f"/{REPLY}/")[0]))
     for name in names:
         if name.endswith(("/compiler_depend.make", "/depend.make")):
             _take(found, _of_depfile(name, tree))
@@ -114,6 +118,18 @@ def _above(name: str, tree: str) -> list[str]:
     while found[-1] != tree and found[-1].startswith(tree) and len(found) < _MAX_DEPTH:
         found.append(os.path.dirname(found[-1]))
     return found[::-1]
+
+
+def _of_reply(tree: str) -> Iterator[Output]:
+    """By what CMake told of its targets: sources of objects, objects of programs and libraries."""
+    reply = read_reply(tree)
+    for target in reply.targets if reply is not None else ():
+        objects = []
+        for source in target.sources:
+            for path in filter(os.path.isfile, target.objects_of(source)):
+                objects.append(path)
+                yield Output(path, (source.path,))
+        yield from (Output(path, tuple(objects)) for path in target.artifacts if os.path.isfile(path))
 
 
 def _of_link(name: str) -> Iterator[Output]:

@@ -51,6 +51,12 @@ def test_the_class_of_an_edit(changed: list[str], kind: str | None) -> None:
     assert class_of(changed) == kind
 
 
+def test_what_cmake_reads_is_cmakes_where_its_name_says_nothing_else() -> None:
+    known = frozenset(("/w/version.txt", "/w/config.h.in", "/w/k/x.cuh"))
+    kinds = [class_of([path], frozenset(), known) for path in (*sorted(known), "/w/other.txt")]
+    assert kinds == ["cmake", "header", "cmake", "other"]
+
+
 # Where the time goes
 
 

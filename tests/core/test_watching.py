@@ -207,6 +207,9 @@ class FakeWorld:
     def build_scripts(self) -> frozenset[str]:
         return frozenset()
 
+    def cmake_files(self) -> frozenset[str]:
+        return frozenset(("/w/version.txt",))
+
 
 BUILD, TEST = Step("cargo", ("build",), "cargo build"), Step("cargo", ("test", "x"), "cargo test x")
 
