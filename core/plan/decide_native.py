@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from core.plan.decide_case import NO_MODE, SECOND_COPY, Case, shown
 from core.plan.decide_rustflags import added, flag_key
 from core.plan.decide_scope import jobs_row
+from core.plan.finding_nvcc import is_direct, misreads_steps
 from core.plan.given import Given, Origin
 from core.plan.plan import Setting
 
@@ -28,6 +29,7 @@ CACHE, VERIFY = "DECK_NVCC_CACHE", "DECK_NVCC_VERIFY"
 """What our front before nvcc reads: the folder of its cache, or that there is none; and that it compiles anyway."""
 _KEEPS = "where our front stands before nvcc, what was made of the same inputs before is not compiled again"
 _MISSES = "a miss takes 0.1 s or 3 % longer, and what it makes is kept (5 GB at most)"
+_OTHERS = "what else calls nvcc has cargo-deck's own cache"
 _CUDA_SCCACHE = "each miss takes 25 to 40 % longer than nvcc alone, each hit seconds"
 
 
@@ -134,7 +136,7 @@ def _unsound(case: Case, tool: str) -> str:
     basedirs, direct = case.variable("SCCACHE_BASEDIRS"), case.variable("SCCACHE_DIRECT")
     if tool != "sccache" or basedirs is None or not basedirs.value:
         return ""
-    if direct is not None and shown(direct.value).lower() in ("false", "off", "0", "no"):
+    if not is_direct(direct.value if direct is not None else None):
         return ""
     return (
         f"SCCACHE_BASEDIRS ({basedirs.origin.shown}) together with sccache's direct mode gives one checkout the object "
@@ -164,21 +166,30 @@ def _nvcc_cache(case: Case, wanted: Given | None) -> Setting:
 
 
 def _cuda_launcher(case: Case, wanted: Given, tool: str, variable: str) -> Setting:
-    """sccache or ccache before the nvcc of CMake, and none of ours."""
+    """sccache or ccache before the nvcc of CMake; ours stays before any other."""
     why = _needs(case, "cmake", _READS_LAUNCHERS, variable) or _needs(case, "nvcc") or _needs(case, tool)
+    if not case.found.has_cmake and case.found.has_cmake is not None:
+        why = f"nothing here calls CMake, and {tool} reaches the nvcc of CMake alone: cargo-deck's own cache stays on"
     why = why or _unsound(case, tool) or _stale(case, tool)
     if why:
         return _refused(case, "nvcc-cache", "on", why)
-    env = ((variable, tool), (CACHE, "off"))
+    env = ((variable, tool),)
     if tool == "sccache":
-        return Setting("nvcc-cache", tool, "mode", "sccache keeps what CMake's kernels compile to",
+        return Setting("nvcc-cache", tool, "mode", f"sccache keeps what CMake's kernels compile to; {_OTHERS}",
                        f"{_CUDA_SCCACHE}; {_CONFIGURED}", wanted.origin, env=env)  # fmt: skip
-    return Setting("nvcc-cache", tool, "mode", "ccache keeps what CMake's kernels compile to, by their dependencies: "
-                   "without that it gives stale ones", f"a miss takes 4 to 10 % longer; {_CONFIGURED}", wanted.origin,
-                   env=(*env, ("CCACHE_DEPEND", "1")))  # fmt: skip
+    return Setting("nvcc-cache", tool, "mode", "ccache keeps what CMake's kernels compile to, by their dependencies "
+                   f"(without that it gives stale ones); {_OTHERS}", f"a miss takes 4 to 10 % longer; {_CONFIGURED}",
+                   wanted.origin, env=(*env, ("CCACHE_DEPEND", "1")))  # fmt: skip
 
 
 def _stale(case: Case, tool: str) -> str:
+    """Combinations that were seen to give an old object, or one that lacks something."""
+    sccache, nvcc = case.found.tool("sccache"), case.found.tool("nvcc")
+    if tool == "sccache" and misreads_steps(sccache.version, nvcc.version):
+        return (
+            f"sccache {sccache.shown} misreads the steps of nvcc {nvcc.shown}, and cubins are missing: sccache 0.18 "
+            "does not, nor does it those of CUDA 13.2"
+        )
     if tool != "ccache":
         return ""
     for name in ("CCACHE_NODEPEND", "CCACHE_DEPEND"):

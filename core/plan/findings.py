@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from core.plan import finding_cache, finding_env, finding_flags, finding_profile, finding_toolchain
+from core.plan import finding_cache, finding_env, finding_flags, finding_nvcc, finding_profile, finding_toolchain
 from core.plan.decide_case import Case, case_of
 from core.plan.finding_facts import Facts
 from core.plan.finding_mask import masked
@@ -70,7 +70,7 @@ def of_trouble(trouble: Trouble, cost: str) -> Finding:
 
 
 FINDERS: tuple[Callable[[Facts], Iterator[Finding]], ...] = (
-    find_troubles, *finding_toolchain.FINDERS, *finding_cache.FINDERS,
+    find_troubles, *finding_toolchain.FINDERS, *finding_cache.FINDERS, *finding_nvcc.FINDERS,
     *finding_flags.FINDERS, *finding_profile.FINDERS, *finding_env.FINDERS,
 )  # fmt: skip
 """In the order in which findings of the same severity are told."""

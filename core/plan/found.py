@@ -142,6 +142,10 @@ class Found(NamedTuple):
     """Digest of what `target-cpu=native` stands for on this host; empty: nobody uses it, or it is not known."""
     refused_linkers: tuple[str, ...] = ()
     """Linkers of our choice that failed a link of this workspace, as their files are now."""
+    ccache_depends: bool = False
+    """ccache's own files say that it goes by dependencies; looked at only where it stands before nvcc."""
+    has_cmake: bool | None = None
+    """Something in the workspace calls CMake; None: not looked at."""
     unasked: tuple[str, ...] = ()
     """What was not looked at because it would have taken longer than a build may wait."""
 

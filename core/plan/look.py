@@ -13,6 +13,7 @@ from core.plan.small_file import read_small
 from core.plan.toolchain import Programs, find_toolchain
 from core.plan.tools import NAMES, find_file, find_named, find_tools, program_of, search_folders
 from core.run.mask import is_hidden, secrets_of
+from core.run.noters import find_noters
 
 RELEVANT = (
     "AGENT_ID", "AR", "AS", "CC", "CFLAGS", "CI", "CPATH", "CPPFLAGS", "CUDAARCHS", "CUDACXX", "CUDAHOSTCXX", "CXX",
@@ -33,7 +34,7 @@ _NOTHING_SET = Settings()
 def look(
     paths: Paths, *, cwd: str, env: Mapping[str, str], root: str, toolchain_word: str = "", target: str = "",
     settings: Settings = _NOTHING_SET, may_ask: bool, uses_native: bool = False, answers: Answers | None = None,
-    started_in: str = "",
+    started_in: str = "", asks_cmake: bool = False,
 ) -> Found:  # fmt: skip
     """Everything that a plan may rest on, for a cargo that works in `cwd` with this environment.
 
@@ -44,6 +45,7 @@ def look(
         uses_native: A mode asks for `target-cpu=native`.
         answers: What programs said before; None: what this user's file says.
         started_in: Where cargo is started, before its `-C`; empty: in `cwd`.
+        asks_cmake: A mode asks for what is of use to CMake alone.
     """
     known = answers if answers is not None else open_answers(paths)
     folders = search_folders(env)
@@ -64,8 +66,21 @@ def look(
         machine=find_machine(root or cwd), toolchain=toolchain, tools=tools, settings=settings, env=relevant(env),
         root=root, cwd=cwd, target=wanted, native_features=native,
         refused_linkers=refused_linkers(paths, root, tools) if root else (),
+        ccache_depends=_ccache_depends(env, settings),
+        has_cmake=find_noters(root).cmake if asks_cmake and root else None,
         unasked=tuple(dict.fromkeys(known.unasked)),
     )  # fmt: skip
+
+
+def _ccache_depends(env: Mapping[str, str], settings: Settings) -> bool:
+    """Of ccache before nvcc; False where it is not."""
+    name = "CMAKE_CUDA_COMPILER_LAUNCHER"
+    given = settings.get("env", name) or settings.get("env", name, "value")
+    if "ccache" not in env.get(name, str(given.value) if given is not None else ""):
+        return False
+    from core.plan.ccache_mode import goes_by_dependencies  # few have it there
+
+    return goes_by_dependencies(env)
 
 
 def _target(typed: str, settings: Settings, toolchain: Toolchain, folders: Sequence[str]) -> Target | None:

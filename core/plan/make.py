@@ -114,12 +114,12 @@ def prepare(
         chosen, wish = _wished(command, choose.choose_mode(paths.cache, flag=flag, env=command.env, root=command.root))
     if chosen.is_refused:
         raise ModeRefused(chosen.troubles[-1].sentence)
-    mode, cpu = wish.mode, wish.mode.options.get("target-cpu")
+    mode, cpu, cache = wish.mode, wish.mode.options.get("target-cpu"), wish.mode.options.get("nvcc-cache")
     found = look(
         paths, cwd=command.cwd, env=command.env, root=command.root, toolchain_word=command.parsed.toolchain or "",
         target=command.parsed.value("target") or "", settings=command.config.settings,
         may_ask=may_ask or bool(mode.name), uses_native=cpu is not None and cpu.value == "native",
-        started_in=command.started_in,
+        started_in=command.started_in, asks_cmake=cache is not None and cache.value in ("sccache", "ccache"),
     )  # fmt: skip
     return Prepared(command, found, chosen, _with_changed(wish, command))
 

@@ -46,7 +46,8 @@ OPTIONS = {one.name: one for one in (
     Option("cmake-parallel", "number", ("jobs",), "compilers that one CMake build starts at once", _MANY),
     Option("cuda-archs", "archs", ("default", "native"), "GPU architectures that kernels are compiled for"),
     Option("cxx-launcher", "choice", _LAUNCHERS, "compiler cache of C and C++ in CMake"),
-    Option("nvcc-cache", "choice", _NVCC_CACHES, "cache of what nvcc compiles; sccache and ccache: in CMake alone"),
+    Option("nvcc-cache", "choice", _NVCC_CACHES, "cache of what nvcc compiles; sccache and ccache: before CMake's "
+           "nvcc, cargo-deck's own before others"),
     Option("nvcc-threads", "number", (), "architectures that one nvcc compiles at once", 256),
 )}  # fmt: skip
 """By name, in the order in which people are shown them."""

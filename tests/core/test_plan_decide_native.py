@@ -124,9 +124,8 @@ class TestNative:
 
     def test_ccache_is_told_to_go_by_dependencies_or_not_used_for_kernels(self) -> None:
         told = decided("nvcc-cache", asks(nvcc_cache="ccache"))
-        assert told.env == (
-            ("CMAKE_CUDA_COMPILER_LAUNCHER", "ccache"), ("DECK_NVCC_CACHE", "off"), ("CCACHE_DEPEND", "1"),
-        )  # fmt: skip
+        assert told.env == (("CMAKE_CUDA_COMPILER_LAUNCHER", "ccache"), ("CCACHE_DEPEND", "1"))
+        assert "has cargo-deck's own cache" in told.reason
         world = HERE._replace(env={"CCACHE_NODEPEND": "1"})
         assert decided("nvcc-cache", asks(nvcc_cache="ccache"), world).env == ()
 
@@ -155,6 +154,21 @@ class TestNative:
         assert "SCCACHE_DIRECT=false" in setting.reason
         sound = world._replace(env={**world.env, "SCCACHE_DIRECT": "false"})
         assert row(decide(sound, Wish(mode=mode)), name).env
+
+    @pytest.mark.parametrize("tool", ["sccache", "ccache"])
+    def test_a_cache_for_cmake_is_refused_where_nothing_calls_it_and_our_own_stays(self, tool: str) -> None:
+        told = decided("nvcc-cache", asks(nvcc_cache=tool), HERE._replace(has_cmake=False))
+        assert (told.value, told.by, told.env) == ("on", "cargo", ())
+        assert "nothing here calls CMake" in told.reason
+        assert decided("nvcc-cache", asks(nvcc_cache=tool), HERE._replace(has_cmake=True)).value == tool
+
+    def test_sccache_that_misreads_what_nvcc_says_is_refused(self) -> None:
+        kit = {**HERE.tools, "nvcc": Tool("nvcc", "/n", (13, 3)), "sccache": Tool("sccache", "/s", (0, 16))}
+        told = decided("nvcc-cache", asks(nvcc_cache="sccache"), HERE._replace(tools=kit))
+        assert (told.value, told.env) == ("on", ())
+        assert "misreads the steps of nvcc" in told.reason
+        newer = HERE._replace(tools={**kit, "sccache": Tool("sccache", "/s", (0, 18))})
+        assert decided("nvcc-cache", asks(nvcc_cache="sccache"), newer).value == "sccache"
 
     def test_an_old_cmake_is_not_told_what_it_does_not_know(self) -> None:
         old = HERE._replace(tools={**HERE.tools, "cmake": Tool("cmake", "/c", (3, 22, 0))})

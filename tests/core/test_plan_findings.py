@@ -17,7 +17,7 @@ from core.plan.given import Given, Origin, Settings, Trouble
 from core.plan.mend import changed
 from core.plan.plan import Change, Finding
 from core.plan.wish import Mode, Wish
-from core.watch import fault_book, native_findings
+from core.watch import fault_book, native_findings, sampled_nvcc
 from tests.core.finding_worlds import (
     CONFIG,
     HOME_CONFIG,
@@ -36,6 +36,9 @@ from tests.core.finding_worlds import (
 )
 
 SCCACHE = {"RUSTC_WRAPPER": "sccache"}
+CUDA_LAUNCHER = "CMAKE_CUDA_COMPILER_LAUNCHER"
+LAUNCHED = {CUDA_LAUNCHER: "sccache"}
+CACHED_KERNELS = Mode("mine", Origin("--mode"), {"nvcc-cache": Given("sccache", Origin("deck.toml", 3))})
 WRAPPER = '[build]\nrustc-wrapper = "sccache"\n'
 IDS_OF_LOGS = {value for name, value in vars(fault_book).items() if name.isupper() and isinstance(value, str)}
 DOCS = Path(__file__).parents[2] / "docs" / "findings.md"
@@ -277,6 +280,32 @@ ROWS: dict[str, World] = {
     "basedirs, not direct": World("hint:sccache-basedirs",
                                   env=SCCACHE | {"SCCACHE_BASEDIRS": "/a:/b", "SCCACHE_DIRECT": "false"}),
     "basedirs of 0.18": World("", env=SCCACHE | {"SCCACHE_BASEDIRS": "/a"}, more={"tools": tools(sccache=(0, 18, 0))}),
+    "sccache and new steps of nvcc": World("error:sccache-nvcc-steps", env=LAUNCHED | {"PATH": "/usr/bin"},
+                                           more={"tools": tools(nvcc=(13, 3, 20))}),
+    "sccache in a list, by its path": World("error:sccache-nvcc-steps", more={"tools": tools(nvcc=(13, 4))},
+                                            config=f"[env]\n{CUDA_LAUNCHER} = '/opt/sccache;--x'\n"),
+    "a mode with new steps": World("hint:sccache-nvcc-steps", more={"tools": tools(nvcc=(13, 3))},
+                                   wanted={"mode": CACHED_KERNELS}),
+    "sccache and nvcc 13.2": World("", env=LAUNCHED, more={"tools": tools(nvcc=(13, 2, 99))}),
+    "sccache 0.18 and new steps": World("", env=LAUNCHED, more={"tools": tools(nvcc=(13, 3), sccache=(0, 18))}),
+    "C++ alone and new steps": World("", env={"CMAKE_CXX_COMPILER_LAUNCHER": "sccache"},
+                                     more={"tools": tools(nvcc=(13, 3))}),
+    "ccache for kernels": World("error:ccache-nvcc-default", env={CUDA_LAUNCHER: "ccache"}),
+    "ccache told not to": World("error:ccache-nvcc-default", more={"ccache_depends": True},
+                                env={CUDA_LAUNCHER: "/usr/bin/ccache", "CCACHE_DEPEND": "0"}),
+    "ccache without": World("error:ccache-nvcc-default", env={CUDA_LAUNCHER: "ccache", "CCACHE_NODEPEND": "1"},
+                            more={"ccache_depends": True}),
+    "ccache by dependencies": World("", env={CUDA_LAUNCHER: "ccache", "CCACHE_DEPEND": "true"}),
+    "ccache by its file": World("", env={CUDA_LAUNCHER: "ccache"}, more={"ccache_depends": True}),
+    "ccache for C++": World("", env={"CMAKE_CXX_COMPILER_LAUNCHER": "ccache"}),
+    "basedirs and a launcher": World("error:sccache-basedirs-direct", env=LAUNCHED | {"SCCACHE_BASEDIRS": "/a:/b"}),
+    "basedirs and a launcher of C": World(
+        "error:sccache-basedirs-direct", env={"CMAKE_C_COMPILER_LAUNCHER": "sccache", "SCCACHE_BASEDIRS": "/a"}),
+    "basedirs, a launcher, not direct": World(
+        "", env=LAUNCHED | {"SCCACHE_BASEDIRS": "/a:/b", "SCCACHE_DIRECT": "off"}),
+    "a cache for CMake without CMake": World("hint:nvcc-cache-unused", wanted={"mode": CACHED_KERNELS},
+                                             more={"has_cmake": False}),
+    "a cache for CMake with it": World("", wanted={"mode": CACHED_KERNELS}, more={"has_cmake": True}),
     "codegen units": World("warning:codegen-units-in-rustflags", '[build]\nrustflags = ["-Ccodegen-units=4"]\n'),
     "units, in a string": World("warning:codegen-units-in-rustflags", '[build]\nrustflags = "-C codegen-units=4"\n'),
     "units and memory": World("hint:codegen-units-for-memory", "", "[profile.release]\ncodegen-units = 256\n",
@@ -495,7 +524,7 @@ def test_what_stands_in_a_file_is_shown_with_its_line() -> None:
 
 def test_each_finding_is_described() -> None:
     described = {line[4:].strip("`") for line in DOCS.read_text().splitlines() if line.startswith("### ")}
-    others = {*IDS_OF_LOGS, *native_findings.IDS, CLEANED, *stale_findings.IDS.values()}
+    others = {*IDS_OF_LOGS, *native_findings.IDS, CLEANED, sampled_nvcc.UNSEEN, *stale_findings.IDS.values()}
     assert described == {one.id for one in ALL} | {"settings-unusable", *others}
 
 

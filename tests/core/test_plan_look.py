@@ -12,6 +12,7 @@ import pytest
 from core.paths import Paths
 from core.plan.answers import Answer, Answers, Question
 from core.plan.ask import ask
+from core.plan.ccache_mode import goes_by_dependencies
 from core.plan.given import Given, Origin, Settings
 from core.plan.look import is_native, look, native_features, relevant
 from core.plan.refused import refuse_linker, refused_linkers
@@ -517,3 +518,24 @@ def test_a_look_at_nothing_finds_nothing_and_does_not_fail(tmp_path: Path) -> No
     assert not any(tool.path for name, tool in found.tools.items() if name not in ("sccache", "nvcc"))
     assert found.target is not None
     assert (found.target.triple, found.target.is_linker_there) == ("x\0y", False)
+
+
+@pytest.mark.parametrize(("files", "env", "said"), [
+    ({}, {}, False),
+    ({".config/ccache/ccache.conf": "max_size = 5G\ndepend_mode = true\n"}, {}, True),
+    ({".ccache/x": "", ".config/ccache/ccache.conf": "depend_mode = true\n"}, {}, False),
+    ({".ccache/ccache.conf": "# no\ndepend_mode=true"}, {}, True),
+    ({"own/ccache.conf": "depend_mode = true"}, {"CCACHE_DIR": "own"}, True),
+    ({"system.conf": "depend_mode = true"}, {}, True),
+    ({"system.conf": "depend_mode = true", ".ccache/ccache.conf": "depend_mode = false"}, {}, False),
+    ({"system.conf": "depend_mode = true", "my.conf": ""}, {"CCACHE_CONFIGPATH": "my.conf"}, False),
+    ({".ccache/ccache.conf/x": ""}, {}, False),
+])  # fmt: skip
+def test_whether_ccache_goes_by_dependencies_is_read_where_it_reads_it(
+    tmp_path: Path, files: dict[str, str], env: dict[str, str], said: bool
+) -> None:
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    full = {"HOME": str(tmp_path), **{name: str(tmp_path / value) for name, value in env.items()}}
+    assert goes_by_dependencies(full, str(tmp_path / "system.conf")) is said
