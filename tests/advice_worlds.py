@@ -65,6 +65,47 @@ def write_package(root: Path, *, uses_cc_crate: bool = False, declares: bool = T
         subprocess.run(["git", *words], cwd=root, check=True, capture_output=True)
 
 
+_KERNELS = """use std::process::Command;
+fn run(program: &str, words: &[&str]) {
+    assert!(Command::new(program).args(words).status().unwrap().success());
+}
+fn main() {
+    let out = std::env::var("OUT_DIR").unwrap();
+    println!("cargo:rerun-if-changed=kernels");
+    let mut words = vec!["crs".to_owned(), format!("{out}/libkern.a")];
+    for name in ["a", "b"] {
+        let (source, object) = (format!("kernels/{name}.cu"), format!("{out}/{name}.o"));
+        let is_old = std::fs::read_to_string(format!("{object}.d")).map_or(true, |text| {
+            let made = std::fs::metadata(&object).unwrap().modified().unwrap();
+            text.replace("\\\\\\n", " ").split_whitespace().skip(2).any(|path| {
+                std::fs::metadata(path).map_or(true, |data| data.modified().unwrap() > made)
+            })
+        });
+        if is_old {
+            run("nvcc", &["-c", "-arch=sm_80", "-MD", "-MF", &format!("{object}.d"), &source, "-o", &object]);
+        }
+        words.push(object);
+    }
+    run("ar", &words.iter().map(String::as_str).collect::<Vec<_>>());
+    println!("cargo:rustc-link-search=native={out}");
+    println!("cargo:rustc-link-lib=static=kern");
+}
+"""
+_KERNEL = '#include "n.cuh"\n__global__ void {}(float *x) {{ x[threadIdx.x] *= FACTOR; }}\n'
+_CUDA_FILES = {
+    "Cargo.toml": '[package]\nname = "kern"\nversion = "0.1.0"\nedition = "2021"\nlinks = "kern"\n\n[workspace]\n',
+    "build.rs": _KERNELS, "kernels/a.cu": _KERNEL.format("a"), "kernels/b.cu": _KERNEL.format("b"),
+    "kernels/n.cuh": "#pragma once\n#define FACTOR 2\n", "src/lib.rs": "pub fn kernels() -> u32 {\n    2\n}\n",
+}  # fmt: skip
+
+
+def write_kernels(root: Path) -> None:
+    """A library package whose build script has nvcc compile two kernels, only what changed."""
+    for name, text in _CUDA_FILES.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+
+
 def content_of(root: Path) -> Mapping[str, tuple[str, int]]:
     """Digest and mtime of each file, by name."""
     found = {}

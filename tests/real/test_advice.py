@@ -19,7 +19,7 @@ from core.native.advice_world import worlds
 from core.native.doctor import examine
 from core.native.stale_place import find_place
 from core.paths import find_paths
-from tests.advice_worlds import content_of, write_package
+from tests.advice_worlds import content_of, write_kernels, write_package
 from tests.real.product import COMMAND, Deck, until, with_environ
 
 pytestmark = pytest.mark.long
@@ -165,3 +165,20 @@ def test_the_sample_is_not_split_and_says_why_and_its_kernels_are_counted(deck: 
     (one,) = found["tried"]
     calls = {figure["edit"]: figure["after"]["nvcc_calls"] for figure in one["figures"]}
     assert calls == {"native": 1, "header": 2, "rust": 0}
+
+
+def test_a_split_of_kernels_has_nvcc_compile_what_it_compiled_before(deck: Deck, tmp_path: Path, nvcc: str) -> None:
+    root = tmp_path / "kern"
+    write_kernels(root)
+    env = {"PATH": f"{nvcc}:{deck.env['PATH']}"}
+    built(deck, root, env=env)
+    (one,) = advise(deck, root, "--measure", "split", "--rounds", "5", env=env)["tried"]
+    assert one["trouble"] == ""
+    assert rebuilt(one) == {
+        "native": ([["kern lib"], ["kern"]], [["kern lib", "kern-native lib"], ["kern-native"]]),
+        "rust": ([["kern lib"], []], [["kern lib"], []]),
+    }
+    calls = {
+        figure["edit"]: (figure["before"]["nvcc_calls"], figure["after"]["nvcc_calls"]) for figure in one["figures"]
+    }
+    assert calls == {"native": (1, 1), "rust": (0, 0)}
