@@ -57,7 +57,7 @@ class Told(NamedTuple):
 
     made: tuple[Made, ...] = ()
     is_nothing: bool = False
-    """Make or ninja said that something is as it should be."""
+    """Make or ninja said that something is as it should be, and of nothing that it made."""
 
 
 def read_make(log: bytes, cwd: str) -> Told:
@@ -80,7 +80,7 @@ def read_make(log: bytes, cwd: str) -> Told:
             made += _of_command(_text(line), folders[-1])
         if len(made) >= _MOST:
             break
-    return Told(tuple(made), is_nothing)
+    return Told(tuple(made), is_nothing and not made)
 
 
 def _text(name: bytes) -> str:

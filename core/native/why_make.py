@@ -20,7 +20,7 @@ class Tree(NamedTuple):
     outputs: tuple[Output, ...]
     package: str = ""
     is_nothing_said: bool = False
-    """Make said that something is as it should be."""
+    """Make said that all is as it should be."""
 
 
 def tree_of(folder: str, logs: Sequence[str], cwd: str) -> Tree:
@@ -43,7 +43,8 @@ def tree_of_script(case: Case) -> Tree:
 
 def _told(logs: Sequence[str], cwd: str) -> Told:
     found = [read_make(read_head(log, _MAX_LOG) or b"", cwd) for log in logs]
-    return Told(tuple(made for one in found for made in one.made), any(one.is_nothing for one in found))
+    made = tuple(made for one in found for made in one.made)
+    return Told(made, not made and any(one.is_nothing for one in found))
 
 
 def make_whys(trees: Sequence[Tree], moment: Moment, known: frozenset[str]) -> Iterator[Why]:

@@ -21,6 +21,7 @@ echo gcc -o no.o
 
 
 def test_objects_links_and_commands_are_read_with_their_folder() -> None:
+    assert not read_make(LOG, "/w").is_nothing
     assert read_make(LOG, "/w").made == (
         Made("sub/CMakeFiles/k.dir/k.cu.o", "/w/build"),
         Made("CMakeFiles/k.dir/cmake_device_link.o", "/w/build"),
