@@ -66,6 +66,13 @@ class Survey(NamedTuple):
     inputs: tuple[str, ...]
     """Manifests and build scripts that measurements rest on."""
 
+    def with_tried(self, tried: Iterable[Tried]) -> "Survey":
+        """The same after these were tried."""
+        new = {one.advice: one for one in tried}
+        rows = (row._replace(tried=new[row.offer.advice], changed=()) if row.offer.advice in new else row
+                for row in self.rows)  # fmt: skip
+        return self._replace(rows=tuple(rows))
+
     def arms(self, wanted: Iterable[Advice]) -> tuple[Arm, ...]:
         """Ways to build: as it is, twice, then with each advice that can be had."""
         offered = [row.offer.arm for row in self.rows if row.offer.advice in set(wanted)]

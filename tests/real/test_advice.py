@@ -64,6 +64,7 @@ def test_a_split_is_built_measured_and_applied_as_a_patch(deck: Deck, tmp_path: 
     found = advise(deck, root, "--measure", "split", "--rounds", "5")
     (one,) = found["tried"]
     assert (one["what"], one["trouble"]) == ("app-native", "")
+    assert rows(found)["split"]["measured"] == one
     own, native = ["app bin", "app lib"], ["app bin", "app lib", "app-native lib"]
     assert rebuilt(one) == {
         "native": ([own, ["app"]], [native, ["app-native"]]),

@@ -63,6 +63,7 @@ def run(argv: list[str]) -> int:
     if given.patch is not None:
         return _patch(found, examined, given.patch)
     tried = tuple(_measure(found, examined, given)) if given.measure is not None else ()
+    found = found.with_tried(tried)
     if given.json:
         common.print_json("advice", **record(found, tried))
         return 0
