@@ -67,8 +67,9 @@ def left_whys(trees: Sequence[Tree], ended_ns: int) -> Iterator[Why]:
 
 
 def is_told(trees: Sequence[Tree], ended_ns: int) -> bool:
-    """That nothing was made in trees is known: make said so, or what lies there is older than the end of the run."""
+    """That nothing was made in trees is known: make said so, or all that was or is there is older than the end of the
+    run."""
     outputs = [one.path for tree in trees for one in tree.outputs]
     return any(tree.is_nothing_said for tree in trees) or (
-        bool(outputs) and all(times(path)[0] <= ended_ns for path in outputs)
+        bool(outputs) and all(0 < times(path)[0] <= ended_ns for path in outputs)
     )
