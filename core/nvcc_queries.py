@@ -12,6 +12,19 @@ COMPILING = ("object", "device-object", "ptx", "cubin", "fatbin", "library", "pr
 _LEAST_BYTES = 1_000_000
 
 
+class News:
+    """Whether anything of nvcc was told since the last look."""
+
+    def __init__(self) -> None:
+        self._seen: tuple[object, ...] = ()
+
+    def has_come(self, runs: Iterable[Run]) -> bool:
+        """It was, or runs came or went."""
+        seen = tuple(part for run in runs for part in (run.kernels, run.nvcc_ends, run.nvcc))
+        before, self._seen = self._seen, seen
+        return len(seen) != len(before) or any(a is not b for a, b in zip(seen, before, strict=True))
+
+
 class CallRow(NamedTuple):
     """The last call of nvcc for a source, or one that is under way."""
 

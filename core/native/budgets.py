@@ -5,11 +5,11 @@ rust = 1.5        # seconds
 build-rs = 20
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from core.native.edit_class import CLASSES, EditClass
-from core.native.iterations import BUDGETS, Budget
+from core.native.iterations import BUDGETS, Budget, ClassRow, Iteration, rows_of
 from core.plan.given import Given, Key, Trouble
 from core.plan.modes import hint
 from core.plan.option import shown
@@ -45,6 +45,20 @@ def read_budgets(cache: str, root: str, env: Mapping[str, str]) -> Budgets:
             found |= own
             troubles += [*unreadable, *wrong]
     return Budgets(found, tuple(troubles))
+
+
+def rows_with_budgets(cache: str, iterations: Sequence[Iteration], env: Mapping[str, str]) -> tuple[ClassRow, ...]:
+    """Rows of all checkouts, each with the budgets in force there; the one with the last iteration first."""
+    by_checkout: dict[str, list[Iteration]] = {}
+    for one in iterations:
+        own = by_checkout.pop(one.checkout, [])
+        own.append(one)
+        by_checkout[one.checkout] = own
+    return tuple(
+        row
+        for checkout, own in reversed(by_checkout.items())
+        for row in rows_of(own, read_budgets(cache, checkout, env).by_class)
+    )
 
 
 def budgets_in(leaves: Iterable[tuple[Key, Given]], name: str) -> tuple[dict[EditClass, Budget], list[Trouble]]:

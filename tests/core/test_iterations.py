@@ -12,7 +12,7 @@ import pytest
 
 from core.events.native import NvccEnded, Phase
 from core.native import checkout_state, iteration_book
-from core.native.budgets import read_budgets
+from core.native.budgets import read_budgets, rows_with_budgets
 from core.native.edit_class import EditClass, class_of, kind_of
 from core.native.iteration_book import keep, keep_iteration, read_iterations
 from core.native.iteration_of import measure
@@ -478,6 +478,21 @@ def test_budgets_of_the_project_count_more_than_those_of_the_person(tmp_path: Pa
     assert found.by_class[EditClass.BUILD_RS] == Budget(0, 20, "deck.toml")
     assert found.by_class[EditClass.CU] == BUDGETS[EditClass.CU]
     assert [one.origin.line for one in found.troubles] == [3, 4, 5]
+
+
+def test_each_checkout_has_budgets_of_its_own(tmp_path: Path) -> None:
+    for name, seconds in (("a", 1.5), ("b", 9)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "deck.toml").write_text(f"[budgets]\nrust = {seconds}\n")
+    found = [
+        Iteration(f"r{at}", at, str(tmp_path / name), "build", EditClass.RUST, "done", 3.0)
+        for at, name in enumerate(("a", "b", "a"))
+    ]
+    rows = rows_with_budgets("", found, {"HOME": str(tmp_path)})
+    assert [(row.checkout[-1], row.done, row.budget and row.budget.most_s) for row in rows] == [
+        ("a", 2, 1.5),
+        ("b", 1, 9),
+    ]
 
 
 # The file

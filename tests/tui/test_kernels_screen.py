@@ -229,6 +229,30 @@ async def test_what_an_edit_cost_is_shown_once_it_is_kept(native: Stage) -> None
         assert screen.table("iterations").rows[1].cells[1].text == "2"
 
 
+async def test_a_class_of_edits_says_what_was_edited_last_and_opens_that_run(native: Stage) -> None:
+    one = Iteration(
+        "20251229-100030-000-0002", T0, "/w/engine", "build", EditClass.HEADER, "done", 3.0, "ada",
+        ("/w/engine/k/tile.cuh",), 1, {"cicc": 2.0, "ptxas": 0.5}, 2, 1,
+    )  # fmt: skip
+    keep_iteration(native.paths, one)
+    keep_iteration(native.paths, replace(one, run="20251201-100030-000-0002", kind=EditClass.RUST, at=T0 - 9))
+    app = native.app()
+    async with app.run_test(size=(200, 60)) as pilot:
+        screen = await opened(pilot)
+        screen.table("iterations").focus()
+        await pilot.press("G")
+        await pilot.pause()
+        shown = text_of(pilot)
+        assert "header in engine: last k/tile.cuh" in shown
+        assert "3.0 s by ada · nvcc 2 calls, 1 from the cache · cicc 2.0 s · ptxas 0.5 s" in shown
+        await pilot.press("k", "enter")
+        assert app.screen is screen
+        assert [note.message[:29] for note in app._notifications] == ["Run 20251201-100030-000-0002 "]
+        await pilot.press("j", "enter")
+        await pilot.pause()
+        assert isinstance(app.screen, RunScreen)
+
+
 async def test_commands_with_long_names_can_be_read_above_their_iterations_at_80_columns(native: Stage) -> None:
     command, checkout = "build --release -p engine-kernels --features cuda", "/home/ada/src/orchard"
     for number, name in enumerate((checkout, checkout + "-2")):

@@ -14,9 +14,9 @@ from core import nvcc_queries
 from core.kernel_queries import Compiled, KernelRow
 from core.native import lever_figures
 from core.native.branch_blobs import BranchPoint, blobs_of, branch_points, git_of
-from core.native.budgets import read_budgets
+from core.native.budgets import rows_with_budgets
 from core.native.iteration_book import path_of, read_iterations
-from core.native.iterations import ClassRow, Iteration, rows_of
+from core.native.iterations import ClassRow, Iteration
 from core.nvcc_queries import CallRow
 from core.plan.small_file import stamp
 from core.state import Run
@@ -27,7 +27,6 @@ from tui.screens.base import DeckScreen
 from tui.view import View
 from tui.widgets import iteration_rows, kernel_rows, kernel_summary
 from tui.widgets import kernel_words as words
-from tui.widgets.ansi import safe
 from tui.widgets.status_line import Part, StatusLine
 from tui.widgets.table_view import Cell, TableView
 from tui.widgets.text_view import TextView
@@ -55,7 +54,7 @@ class KernelsScreen(DeckScreen[None]):
     def __init__(self) -> None:
         super().__init__()
         self._view: View | None = None
-        self._marks: tuple[tuple[object, ...], ...] = ()
+        self._news = nvcc_queries.News()
         self._found: tuple[Compiled, ...] = ()
         self._book = queries.RowBook()
         self._rows: dict[str, KernelRow] = {}
@@ -111,12 +110,8 @@ class KernelsScreen(DeckScreen[None]):
         """Lists are made anew where something was compiled; what runs, once a second."""
         before, self._view = self._view, view
         runs = view.board.runs.values()
-        marks = tuple((run.kernels, run.nvcc_ends, run.nvcc) for run in runs)
         is_live = any(run.nvcc for run in runs)
-        if len(marks) != len(self._marks) or any(
-            a is not b for a, b in zip(_flat(marks), _flat(self._marks), strict=True)
-        ):
-            self._marks = marks
+        if self._news.has_come(runs):
             self._list()
         elif is_live and (before is None or before.now != view.now):
             self._list_calls()
@@ -161,7 +156,7 @@ class KernelsScreen(DeckScreen[None]):
         table = self.table("kernels")
         table.set_columns(kernel_rows.kernel_columns(table.size.width or self.size.width))
         is_filtered = self._changed_only or bool(self._agent_only)
-        nothing = _ALL_GONE if self._found else _NOTHING_MEASURED
+        nothing = words.ALL_GONE if self._found else _NOTHING_MEASURED
         table.say_empty("Nothing is like that: esc shows all." if is_filtered else nothing)
         table.show(kernel_rows.kernel_rows(self._rows.values(), self.deck.glyphs, self._is_made))
         self._say()
@@ -194,10 +189,8 @@ class KernelsScreen(DeckScreen[None]):
             about.say((Part(" no kernels", "strong"),))
             return
         left = kernel_summary.about(self._counts, len(self._rows), _AGAINST_SHORT[self._against], dot)
-        said = [f"{self._order} first" if self._order != "source" else "by source"]
-        said += ["changed only"] if self._changed_only else []
-        said += [safe(self._agent_only)] if self._agent_only else []
-        about.say(left, (Part(dot.join(said) + " ", "lit" if len(said) > 1 else "dim"),))
+        right = kernel_summary.filters(self._order, self._agent_only, dot, is_changed_only=self._changed_only)
+        about.say(left, (right,))
         self._say_chosen()
 
     def _say_chosen(self) -> None:
@@ -205,12 +198,22 @@ class KernelsScreen(DeckScreen[None]):
         if call is not None:
             self._show_chosen(words.brief_call(call))
             return
+        if (edits := self._chosen_edits()) is not None:
+            self._show_chosen(iteration_rows.brief(edits))
+            return
         row = self._rows.get(self.table("kernels").chosen or "")
         is_branch = self._against == "branch"
         lines = list(words.brief(row, is_made=self._is_made(row), is_branch=is_branch)) if row is not None else []
         if row is not None and is_branch and row.before is None:
             lines[-1:] = [Cell(kernel_summary.no_branch(row, self._branches.get(row.compiled.checkout)), "dim")]
         self._show_chosen(lines)
+
+    def _chosen_edits(self) -> ClassRow | None:
+        """The class of edits that somebody stands on."""
+        table = self.table("iterations")
+        if self.focused is not table:
+            return None
+        return next((row for row in self._iterations if iteration_rows.key_of(row) == table.chosen), None)
 
     def _show_chosen(self, lines: Iterable[Cell]) -> None:
         """Two lines, each cut where it is too long."""
@@ -224,12 +227,7 @@ class KernelsScreen(DeckScreen[None]):
         now = stamp(path_of(paths))
         if now != self._kept_stamp:
             self._kept, self._kept_stamp = read_iterations(paths), now
-        found = self._kept
-        rows = (
-            rows_of(found, read_budgets(paths.cache, found[-1].checkout, self.deck.deck.env or {}).by_class)
-            if found
-            else ()
-        )
+        rows = rows_with_budgets(paths.cache, self._kept, self.deck.deck.env or {})
         self.app.call_from_thread(self._list_iterations, rows)
         self._find_gone()
 
@@ -260,24 +258,32 @@ class KernelsScreen(DeckScreen[None]):
             self._say_chosen()
 
     def on_table_view_opened(self, event: TableView.Opened) -> None:
-        """Say where the figures of a kernel come from; show the run of a call."""
+        """Say where the figures of a kernel come from; show the run of a call, or the last one of a class of edits."""
         event.stop()
-        if event.table.id == "kernels" and event.key in self._rows and self._view is not None:
-            from tui.screens.sheet import SheetScreen
-
-            row = self._rows[event.key]
-            lines = (*words.explain(row, self._view.now, _AGAINST[self._against]), *self._levers(row.compiled))
-            title = words.kernel_name(row.change.now)
-            self.app.push_screen(SheetScreen(title, lines, is_ascii=self.deck.glyphs.is_ascii))
+        if self._view is None:
+            return
+        runs, edits = self._view.board.runs, self._chosen_edits()
+        if event.table.id == "kernels" and event.key in self._rows:
+            self._explain(self._rows[event.key], self._view.now)
         elif event.table.id == "calls" and event.key in self._calls:
-            from tui.screens.run import RunScreen
+            self._open(self._calls[event.key].run)
+        elif edits is not None and edits.last is not None and edits.last.run in runs:
+            self._open(runs[edits.last.run])
+        elif edits is not None and edits.last is not None:
+            self.notify(f"Run {edits.last.run} is older than 24 hours: History (F7) has it, if it is kept.")
 
-            run = self._calls[event.key].run
-            self.app.push_screen(RunScreen(run.run, known=run))
+    def _explain(self, row: KernelRow, now: float) -> None:
+        from tui.screens.sheet import SheetScreen
 
-    def _levers(self, compiled: Compiled) -> Iterable[Cell]:
         measured = lever_figures.read(self.deck.deck.paths)
-        return kernel_summary.lever_lines(compiled.source, compiled.place, measured, words.SHEET)
+        levers = kernel_summary.lever_lines(row.compiled.source, row.compiled.place, measured, words.SHEET)
+        lines = (*words.explain(row, now, _AGAINST[self._against]), *levers)
+        self.app.push_screen(SheetScreen(words.kernel_name(row.change.now), lines, is_ascii=self.deck.glyphs.is_ascii))
+
+    def _open(self, run: Run) -> None:
+        from tui.screens.run import RunScreen
+
+        self.app.push_screen(RunScreen(run.run, known=run))
 
     def action_other(self, way: int) -> None:
         """Kernels, calls, iterations: those that are seen, in turn."""
@@ -319,8 +325,7 @@ class KernelsScreen(DeckScreen[None]):
         """What edits cost instead of the calls, or the calls again; where both are seen, one of them alone."""
         name = "-iterations" if self.has_class("-narrow") else "-alone"
         self.set_class(not self.has_class(name), name)
-        if self.focused is not self.table("kernels"):
-            self.table("kernels").focus()
+        self.table("kernels").focus()
         self.call_after_refresh(self._list)
         self.call_after_refresh(self._list_iterations, self._iterations)
 
@@ -336,12 +341,7 @@ class KernelsScreen(DeckScreen[None]):
         return kept if self.has_class("-none") else (BY_ID["table.open"], *kept)
 
 
-_ALL_GONE = "Sources of all kernels that are known are gone."
 _NOTHING_MEASURED = "Calls of nvcc are known, and none of them left a kernel: see the list below."
-
-
-def _flat(marks: Iterable[Iterable[object]]) -> list[object]:
-    return [one for row in marks for one in row]
 
 
 def _quiet(view: TextView) -> TextView:

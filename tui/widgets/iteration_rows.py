@@ -1,11 +1,12 @@
 """What edits cost, as rows: of a table on a screen, and of lines in a terminal. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from core.native.iterations import ClassRow, Iteration
 from core.native.lever_figures import Figure, Measurement
 from tui import format as f
 from tui.phases import phase_words
+from tui.widgets.ansi import safe
 from tui.widgets.table_view import Cell, Column, Row
 
 _WIDE_FROM = 72
@@ -45,8 +46,29 @@ def iteration_rows(rows: Sequence[ClassRow], *, width: int = 120) -> list[Row]:
         cells = cells_of(row, is_narrow=is_narrow)
         if not is_narrow and not has_budget:
             cells = (*cells[:_BUDGET], *cells[_BUDGET + 1 :])
-        found.append(Row(f"{key}\n{row.kind}", cells))
+        found.append(Row(key_of(row), cells))
     return found
+
+
+def key_of(row: ClassRow) -> str:
+    """Names the row of a class."""
+    return f"{row.checkout}\n{row.command}\n{row.kind}"
+
+
+def brief(row: ClassRow) -> Iterator[Cell]:
+    """A class in two lines: its last edit, and where the time of that one went."""
+    last = row.last
+    if last is None:
+        failed = f"{row.failed} failed, {row.stopped} stopped"
+        yield Cell(f"{row.kind} in {row.checkout.rpartition('/')[2]}: none went well, {failed}", "strong")
+        return
+    edited = safe(changed_words(last)) or "no file that is known"
+    yield Cell(f"{row.kind} in {safe(row.checkout.rpartition('/')[2])}: last {edited}", "strong")
+    said = [f"{f.span(last.wait_s)} by {safe(last.agent)}" if last.agent else f.span(last.wait_s)]
+    if last.nvcc_calls is not None:
+        hits = f", {last.nvcc_hits} from the cache" if last.nvcc_hits else ""
+        said.append(f"nvcc {f.many(last.nvcc_calls, 'call')}{hits}")
+    yield Cell(" · ".join(part for part in (*said, phase_words(last.phases)) if part))
 
 
 def command_words(row: ClassRow) -> str:

@@ -3,7 +3,7 @@
 import shlex
 from collections.abc import Iterable, Iterator
 
-from core.kernel_queries import Count, KernelRow
+from core.kernel_queries import Count, KernelRow, Order
 from core.native.branch_blobs import BranchPoint
 from core.native.lever_figures import Measurement
 from tui import format as f
@@ -23,6 +23,14 @@ def about(found: Count, shown: int, against: str, dot: str) -> tuple[Part, ...]:
         parts.append(Part(f"{dot}{found.worse} worse", "failed"))
     parts.append(Part(f"{dot}{found.changed} changed", "number" if found.changed else "dim"))
     return (*parts, Part(f"{dot}against {against}", "dim"), Part(f"{dot}{f.many(found.archs, 'arch')}", "dim"))
+
+
+def filters(order: Order, agent: str, dot: str, *, is_changed_only: bool) -> Part:
+    """`registers first · changed only · claude-1`; bright where something is left out."""
+    said = [f"{order} first" if order != "source" else "by source"]
+    said += ["changed only"] if is_changed_only else []
+    said += [safe(agent)] if agent else []
+    return Part(dot.join(said) + " ", "lit" if len(said) > 1 else "dim")
 
 
 def no_branch(row: KernelRow, point: BranchPoint | None) -> str:

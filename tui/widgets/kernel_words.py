@@ -32,6 +32,7 @@ _COMPARED = (
 )  # fmt: skip
 _OF_TOOL = {"cicc": "cicc", "ptxas": "ptxas", "gcc (compiling)": "host", "nvlink": "ptxas", "fatbinary": "host"}
 
+ALL_GONE = "Sources of all kernels that are known are gone."
 NO_KERNELS = (
     "No kernel was compiled in the last 24 hours.",
     "",
