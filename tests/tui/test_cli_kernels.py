@@ -162,7 +162,7 @@ def test_the_branch_point_is_found_by_what_the_source_said(builds: Path, capsys:
     subprocess.run(["git", *name, "commit", "-qam", "three"], cwd=builds.parent, check=True)
     subprocess.run(["git", *name, "branch", "-qf", "main"], cwd=builds.parent, check=True)
     why = printed(capsys, "--against", "branch")["why"]
-    assert why.startswith("no build of the branch point is known: no run that is kept compiled gemm.cu, and what it ")
+    assert why.startswith("no build of the branch point is known: no run that is kept compiled gemm.cu, headers ")
     assert "as of the last commit" in why
     assert main(["kernels", "--against", "branch"]) == 0
     shown = capsys.readouterr()

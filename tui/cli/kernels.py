@@ -147,7 +147,7 @@ def _not_known(now: Sequence[Compiled], points: Mapping[str, BranchPoint], basel
         names = ", ".join(missing[:3]) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
         if missing:
             yield (
-                f"no build of the branch point is known: no run that is kept compiled {names}, and what it includes, "
+                f"no build of the branch point is known: no run that is kept compiled {names}, headers included, "
                 f"as of {point.name} ({point.commit[:8]})"
             )
 
