@@ -13,8 +13,9 @@ other with nothing around and without our fronts:
 
 Not counted among them: cargo, the build script itself with what it asks of its tools (`nvcc --version`, which compiler
 nvcc is and which flags it takes, for which the cc crate has it preprocess and compile small files, CMake's look at its
-cache, ninja's at its files). All of this is in the second figure, for which the build script is run by hand in place of
-nvcc and ar.
+cache, ninja's at its files). All of this is in the last figure, for which the build script is run by hand in place of
+nvcc and ar. Processor time is that of the build with all that it started, fronts included, and of the calls: where
+others load the machine it tells more than seconds.
 """
 
 import os
@@ -34,7 +35,7 @@ from bench.watch_session import Session, save
 from core import sample
 from core.native.nvcc_calls import NvccCall, calls_of_run
 from core.paths import Paths
-from tests.real.product import Deck, until
+from tests.real.product import Deck, read_json, until
 
 LIMIT = 1.1
 """The wait against the calls that must run, median."""
@@ -75,6 +76,10 @@ class Saved(NamedTuple):
     """Of the build script, run by hand."""
     start_s: float
     wall_s: float
+    cpu_s: float
+    """Processor time of the build with all that it started."""
+    needed_cpu_s: float
+    """Of the calls that must run."""
 
 
 def sppark_subject(deck: Deck, place: str) -> Subject:
@@ -114,6 +119,8 @@ class Replay:
     def __init__(self, deck: Deck, subject: Subject, env: Mapping[str, str]) -> None:
         self._env = {**env, "PATH": f"{_toolchain(env)}/bin:{env['PATH']}"}
         self._subject = subject
+        self.cpu_s = 0.0
+        """Of all calls so far."""
         printed = self._printed()
         found = [shlex.split(line) for line in _RUNNING.findall(printed)]
         self._rustcs = [self._command("rustc", words) for words in found if _program(words).endswith("rustc")]
@@ -194,10 +201,11 @@ class Replay:
         return self._run(self._script, self._env)
 
     def _run(self, command: Command, env: Mapping[str, str]) -> float:
-        began = time.perf_counter()
+        began, before = time.perf_counter(), os.times()
         done = subprocess.run(command.argv, cwd=command.cwd, env=env, stdin=subprocess.DEVNULL, capture_output=True,
                               check=False)  # fmt: skip
-        took_s = time.perf_counter() - began
+        took_s, after = time.perf_counter() - began, os.times()
+        self.cpu_s += sum(after[2:4]) - sum(before[2:4])
         if done.returncode:
             raise RuntimeError(f"{shlex.join(command.argv)} in {command.cwd}: {done.stderr.decode('utf-8', 'replace')}")
         return took_s
@@ -240,8 +248,12 @@ def _save(deck: Deck, session: Session, one: Subject, replay: Replay, text: str)
     deck.run("iterations", cwd=str(one.root))  # where the engine has ended, another one begins
     until(lambda: not os.path.exists(f"{paths.open}/{told['run']}"), _CLOSED_S, "the end of what the engine measures")
     calls = [call for call in calls_of_run(paths, told["run"]) if call.makes]
+    before_s = replay.cpu_s
     needed = replay.needed(calls)
-    return Saved(told["wait_s"], needed, replay.run_script(), told["start_s"], told["wall_s"])
+    needed_cpu_s = replay.cpu_s - before_s
+    left = read_json(f"{paths.run(told['run'])}/exit.json")
+    return Saved(told["wait_s"], needed, replay.run_script(), told["start_s"], told["wall_s"],
+                 left["user_s"] + left["sys_s"], needed_cpu_s)  # fmt: skip
 
 
 def _line(one: Saved) -> str:
@@ -265,6 +277,9 @@ def judge(name: str, found: Sequence[Saved]) -> bool:
         f"  to the start of the build {_spread([one.start_s for one in found])}, "
         f"the build {_spread([one.wall_s for one in found])}"
     )
+    cpu = [one.cpu_s for one in found], [one.needed_cpu_s for one in found]
+    print(f"  processor time: the build {_spread(cpu[0])}, the calls {_spread(cpu[1])}: "
+          f"{statistics.median(cpu[0]) / statistics.median(cpu[1]):.3f}")  # fmt: skip
     print(f"  with the build script run whole {_spread(whole)}: {wide:.3f}")
     return ratio <= LIMIT
 
