@@ -67,7 +67,7 @@ def touch_of(advice: Advice, rows: Sequence[ClassRow], cores: int = 1) -> Touch:
         cores: That may be used.
     """
     kinds, phases = _TOUCHED[advice]
-    named = f"no {' or '.join(kinds)} iteration recorded"
+    named = f"no {kinds[0]} iteration recorded"
     row = next((row for kind in kinds for row in rows if row.kind == kind and row.median_s is not None), None)
     if row is None or row.median_s is None:
         return Touch(kinds[0], None, None, 0, f"not known: {named}")

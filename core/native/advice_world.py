@@ -32,6 +32,8 @@ from core.run.fronts import VARIABLE, Build, find_fronts
 from core.run.fronts import folder as fronts_folder
 from core.run.path_watchers import watches_path
 
+_KEEPS_LOCK = ("--locked", "--frozen")
+"""A new crate has to go into `Cargo.lock`."""
 _SERVERS = ("sccache", "zccache", "kache", "cachepot")
 """Caches whose server compiles."""
 _TIMED = """a=$(date +%s%N); "$@"; code=$?; b=$(date +%s%N)
@@ -86,7 +88,8 @@ class World:
         self.kind = scratch.kind
         self._scratch = scratch
         self._ground = ground
-        self._argv = (*ground.words, *arm.flags)
+        kept = [word for word in ground.words if arm.split is None or word not in _KEEPS_LOCK]
+        self._argv = (*kept, *arm.flags)
         self._env = {**ground.env, **dict(arm.env), "DECK_TIMED": _TIMED}
         self._undo: dict[str, Undo] = {}
         self._cwd = ""

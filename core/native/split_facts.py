@@ -36,20 +36,51 @@ def facts_of(place: Place, case: Case) -> Facts | NoSplit:
     manifest = _text(f"{script.root}/Cargo.toml")
     if package is None or manifest is None:
         return NoSplit(script.package, ("it is no member of the workspace",))
+    others = dict(_other_scripts(packages, package))
+    found = _gather(place, case, _targets(package))
+    if isinstance(found, NoSplit):
+        return found
+    return found._replace(
+        manifest=manifest, workspace=str(metadata.get("workspace_root") or place.workspace), other_scripts=others,
+        version=str(package.get("version") or "0.0.0"), edition=str(package.get("edition") or "2021"),
+        is_published=package.get("publish") is None,
+    )  # fmt: skip
+
+
+def _gather(place: Place, case: Case, targets: tuple[str, ...]) -> Facts | NoSplit:
+    """What files, compilers and the script itself tell."""
+    script = case.script
     files = tuple(_files(script.root, place))
-    own, read, targets = _script_sources(case, place.workspace), _read_by_rust(place, case), _targets(package)
-    crate = tuple(f"{script.root}/{name}/" for name in _CRATE)
-    texts = {path: text for path in files if path.endswith(".rs") and path not in own
-             and (path in read or path in targets or path.startswith(crate))
-             and (text := _text(path)) is not None}  # fmt: skip
+    if len(files) > _MOST_FILES:
+        return NoSplit(script.package, (f"it has more than {_MOST_FILES} files",))
+    own, read = _script_sources(case, place.workspace), _read_by_rust(place, case)
+    texts = _crate_texts(script.root, files, own, (*read, *targets))
     if any(path not in texts for path in targets):
         return NoSplit(script.package, (f"{', '.join(targets)} cannot be read as text in the package's folder",))
-    return Facts(
-        script.package, script.root, str(metadata.get("workspace_root") or place.workspace), manifest, script.script,
-        case.text, (read_head(script.output, _MAX_TEXT) or b"").decode("utf-8", "replace"), own, read, texts, targets,
-        tuple(sorted(_inputs(case, place, files, own | set(texts)))), files, str(package.get("version") or "0.0.0"),
-        str(package.get("edition") or "2021"), package.get("publish") is None, dict(_other_scripts(packages, package)),
-    )  # fmt: skip
+    inputs = tuple(sorted(_inputs(case, place, files, own | set(texts))))
+    there = frozenset(files)
+    if ignored := [path for path in inputs if path not in there and _is_needed(path, case)]:
+        return NoSplit(script.package, (f"it reads {os.path.relpath(ignored[0], script.root)}, which git ignores",))
+    printed = (read_head(script.output, _MAX_TEXT) or b"").decode("utf-8", "replace")
+    return Facts(script.package, script.root, place.workspace, "", script.script, case.text, printed, own, read, texts,
+                 targets, inputs, files)  # fmt: skip
+
+
+def _crate_texts(root: str, files: Iterable[str], script: frozenset[str], known: Iterable[str]) -> dict[str, str]:
+    """Of Rust files that are the crate's: `known` is, and what lies in its usual folders."""
+    crate, named = tuple(f"{root}/{name}/" for name in _CRATE), frozenset(known)
+    found = {}
+    for path in files:
+        if path.endswith(".rs") and path not in script and (path in named or path.startswith(crate)):
+            text = _text(path)
+            if text is not None:
+                found[path] = text
+    return found
+
+
+def _is_needed(path: str, case: Case) -> bool:
+    """Something is made of a file in the package."""
+    return path.startswith(case.script.root + "/") and any(path in made.inputs for made in case.made)
 
 
 def _root(package: Mapping[str, Any]) -> str:
@@ -90,7 +121,7 @@ def _files(root: str, place: Place) -> Iterator[str]:
     made = (place.build_dir + "/", place.target_dir + "/" if place.target_dir else place.build_dir + "/")
     listed = _git_files(root, place.env)
     found = listed if listed is not None else [one for one in all_files(root) if "/.git/" not in one]
-    yield from (path for path in sorted(found)[:_MOST_FILES] if not path.startswith(made))
+    yield from (path for path in sorted(found) if not path.startswith(made))
 
 
 def _git_files(root: str, env: Mapping[str, str]) -> list[str] | None:

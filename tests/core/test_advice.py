@@ -10,7 +10,7 @@ import pytest
 from core.errors import StateError
 from core.native import advice_figures
 from core.native.advice import ALL, Advice, elsewhere, touch_of
-from core.native.advice_arms import AS_IS, CONTROL, Arm, Project
+from core.native.advice_arms import AS_IS, CONTROL, Arm, Offer, Project, offer_debug
 from core.native.advice_edits import BACK, NATIVE, RUST, Edit, header_edit, native_edit, rust_edit, text_for
 from core.native.advice_figures import Figure, Rebuilt, Tried, changed_since
 from core.native.advice_trials import Trial, try_all
@@ -23,6 +23,8 @@ from core.native.scratch import Done
 from core.native.split import Move, Split
 from core.paths import Paths
 from core.plan.figures import figures
+from core.plan.given import Origin
+from core.plan.plan import Plan, Setting
 
 _ROUNDS = 7
 
@@ -68,6 +70,29 @@ def test_figures_of_other_projects_are_told_as_such() -> None:
     broken: list[Any] = [None, {}, {"settings": []}, {"settings": {"debug=none": 3}}]
     for odd in (*broken, {"settings": {"debug=none": {"edit": 3}}}):
         assert elsewhere(Advice.DEBUG, odd, "none") == ""
+
+
+def test_fewer_symbols_than_now_are_offered() -> None:
+    project = Project(Paths("", ""), Place("/ws", "/t", {}), ("build",), ())
+
+    def offered(value: str, by: str) -> Offer:
+        rows = (
+            Setting("profile", "dev", "cargo", ""),
+            Setting("debug", value, by, "", "", Origin("/ws/Cargo.toml", 7)),
+        )
+        return offer_debug(project, Plan(settings=rows))
+
+    full = offered("full", "cargo")
+    assert full.arm is not None
+    assert full.arm.flags == (
+        "--config", 'profile.dev.debug="line-tables-only"', "--config", 'profile.dev.package."*".debug=false',
+    )  # fmt: skip
+    assert "--mode dev" in full.way
+    tables = offered("line-tables-only", "user")
+    assert tables.arm is not None
+    assert (tables.arm.name, tables.way) == ("debug = none", '[profile.dev] debug = "none" in Cargo.toml')
+    assert "/ws/Cargo.toml:7" in tables.why
+    assert offered("none", "cargo").arm is None
 
 
 # Edits
