@@ -171,6 +171,22 @@ def test_without_a_budget_there_is_no_column_for_it() -> None:
     assert len(row.cells) == len(words.iteration_columns(none, 120))
 
 
+def test_the_last_edit_of_a_class_says_whether_a_compiler_ran() -> None:
+    def brief(**changes: Any) -> list[tuple[str, str]]:
+        one = replace(iteration(Path("/w"), 1, EditClass.HEADER, 3.0), agent="ada", changed=("/w/a.cuh",), **changes)
+        return [(cell.text, cell.role) for cell in words.brief(rows_of([one])[0])]
+
+    idle = brief(phases={"cargo": 0.06}, nvcc_calls=None, changed_count=1)
+    assert idle == [
+        ("header in w: last a.cuh", "strong"),
+        ("3.0 s by ada · no compiler ran: cargo deck stale says why · cargo 60 ms", "waiting"),
+    ]  # fmt: skip
+    assert brief(phases={"cargo": 0.06, "cicc": 2.0}, nvcc_calls=2, nvcc_hits=0, changed_count=1)[1] == (
+        "3.0 s by ada · nvcc 2 calls · cicc 2.0 s", "text",
+    )  # fmt: skip
+    assert brief(state="failed", changed_count=1) == [("header in w: none went well, 1 failed, 0 stopped", "strong")]
+
+
 # Lines of a watch
 
 

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 
+from core.native.edit_class import EditClass
 from core.native.iterations import ClassRow, Iteration
 from core.native.lever_figures import Figure, Measurement
+from core.native.wait_phases import CARGO, REST
 from tui import format as f
 from tui.phases import phase_words
 from tui.widgets.ansi import safe
@@ -17,6 +19,7 @@ _COLUMNS = (
     Column("where the time goes", 0),
 )  # fmt: skip
 _BUDGET = 5
+_NATIVE = (EditClass.CU, EditClass.HEADER, EditClass.CPP)
 _COLUMNS_NARROW = (*_COLUMNS[:5], Column("", 0))
 HEADING = tuple(column.title for column in _COLUMNS)
 EMPTY = "No build after an edit is known yet: build, change a file, build again; or `cargo deck watch`."
@@ -68,7 +71,10 @@ def brief(row: ClassRow) -> Iterator[Cell]:
     if last.nvcc_calls is not None:
         hits = f", {last.nvcc_hits} from the cache" if last.nvcc_hits else ""
         said.append(f"nvcc {f.many(last.nvcc_calls, 'call')}{hits}")
-    yield Cell(" · ".join(part for part in (*said, phase_words(last.phases)) if part))
+    is_idle = row.kind in _NATIVE and not last.nvcc_calls and bool(last.phases) and set(last.phases) <= {CARGO, REST}
+    said += ["no compiler ran: cargo deck stale says why"] if is_idle else []
+    told = " · ".join(part for part in (*said, phase_words(last.phases)) if part)
+    yield Cell(told, "waiting" if is_idle else "text")
 
 
 def command_words(row: ClassRow) -> str:
