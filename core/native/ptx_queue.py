@@ -4,6 +4,7 @@
 "sm_80"}`.
 """
 
+import contextlib
 import os
 from typing import NamedTuple
 
@@ -65,6 +66,14 @@ class PtxQueue:
                 return Waiting(digest, ptxas, arch, f"{self.folder}/{digest}.ptx")
             self.remove(digest)
         return None
+
+    def sweep(self) -> None:
+        """Remove what belongs to nothing that waits: an engine was killed. While nobody adds anything."""
+        known = set(self._digests())
+        with contextlib.suppress(OSError):
+            for name in os.listdir(self.folder):
+                if name.partition(".")[0] not in known:
+                    remove(f"{self.folder}/{name}")
 
     def all(self) -> tuple[str, ...]:
         """Digests of what waits, oldest first."""

@@ -53,6 +53,7 @@ class PtxWatch:
         self._asked: _Asked | None = None
         self._looked_at = self._rests_until = -1e9
         self._stops: dict[str, int] = {}
+        self._is_swept = False
 
     @property
     def is_running(self) -> bool:
@@ -62,7 +63,7 @@ class PtxWatch:
     @property
     def has_work(self) -> bool:
         """One runs, or something waits for one."""
-        return self.is_running or not self._queue.is_empty
+        return self.is_running or (not self._queue.is_empty and self._is_wanted())
 
     def take(self, digest: str, content: bytes, nvcc: str) -> None:
         """PTX that a call made; `nvcc`: the path of what made it."""
@@ -97,6 +98,9 @@ class PtxWatch:
         return False
 
     def _begin(self, way: int = 0) -> None:
+        if not self._is_swept:
+            self._is_swept = True
+            self._queue.sweep()
         waiting = self._queue.next()
         if waiting is None:
             return

@@ -180,7 +180,19 @@ def test_nothing_is_measured_where_it_is_switched_off_or_the_toolkit_is_not_know
     watch.take(DIGEST, PTX, world.nvcc)
     world.is_wanted = False
     watch.work()
-    assert world.asked == []
+    assert (world.asked, watch.has_work) == ([], False)
+    world.is_wanted = True
+    assert watch.has_work
+
+
+def test_what_a_killed_engine_left_half_done_goes(world: World) -> None:
+    watch = world.watch()
+    watch.take(DIGEST, PTX, world.nvcc)
+    for name in ("torn.ptx", "other.cubin", "other.said"):
+        (world.folder / "ptx" / name).touch()
+    watch.work()
+    assert [name for name in world.left() if not name.startswith(DIGEST)] == []
+    assert len(world.left()) == 3
 
 
 def test_what_waits_when_an_engine_ends_is_measured_by_the_next_one(world: World) -> None:
