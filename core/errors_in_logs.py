@@ -7,8 +7,8 @@ from core.search import Pattern
 _FORMS = (
     r"^error(?:\[[A-Z]*\d+\])?: ",  # rustc 1.95, cargo
     r"^\s*error: ",  # cmake --build, build scripts
-    r": (?:fatal )?error(?: [A-Z]*\d+)?: ",  # gcc 12, clang, nvcc 12, MSVC
-    r"^(?:ptxas|nvlink|nvcc) (?:fatal|error)\s*:",
+    r": (?:fatal |catastrophic )?error(?: [A-Z]*\d+)?: ",  # gcc 12, clang, nvcc 12, MSVC
+    r"^\s*(?:ptxas|nvlink|nvcc) (?:fatal|error|\S.*; error)\s*:",
     r"undefined reference to ",  # ld
     r"^FAILED: ",  # ninja 1.11
     r"^(?:g?make)(?:\[\d+\])?: \*\*\* ",

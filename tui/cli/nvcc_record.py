@@ -3,6 +3,7 @@
 from collections import Counter
 from typing import Any
 
+from core.nvcc_errors import failures
 from core.nvcc_queries import arch_progress, memory_of
 from core.nvcc_use import NvccUse
 from core.state import Run
@@ -23,6 +24,17 @@ def nvcc_record(run: Run) -> dict[str, Any]:
         ],
         "ended": len(run.nvcc_ends),
         "failed": sum(end.code not in (0, None) or end.signal is not None for end in run.nvcc_ends),
+        "failures": [
+            {
+                "call": call.call, "source": call.source, "code": call.code, "signal": call.signal,
+                "errors": [
+                    {"message": one.message, "code": one.code, "file": one.file, "line": one.line,
+                     "column": one.column, "rendered": one.rendered}
+                    for one in errors
+                ],
+            }
+            for call, errors in failures(run)
+        ],
         "hits": verdicts["hit"], "misses": verdicts["miss"], "bypassed": verdicts["bypass"],
         "stale": sum(bool(end.is_stale) for end in run.nvcc_ends),
         "kernels": sum(len(measured.kernels) for measured in run.kernels),

@@ -1,0 +1,45 @@
+"""Which errors in the log of a run are those of a call of nvcc: by the file that they name. Pure."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from core import events as e
+from core.events.native import NvccEnded
+from core.state import Run
+
+MAX_FAILURES = 50
+
+
+class Failure(NamedTuple):
+    """A call that failed, and what it said."""
+
+    call: NvccEnded
+    errors: tuple[e.DiagnosticEmitted, ...]
+    """As they stand in the log; those of headers are no call's that could be told."""
+
+
+def failures(run: Run) -> tuple[Failure, ...]:
+    """The last calls that were to make something and failed, in order."""
+    failed = [end for end in run.nvcc_ends if end.code not in (0, None) or end.signal is not None]
+    failed = [end for end in failed if end.kind not in ("query", "depend")][-MAX_FAILURES:]
+    return tuple(Failure(end, tuple(_errors_of(end, failed, run))) for end in failed)
+
+
+def _errors_of(end: NvccEnded, failed: list[NvccEnded], run: Run) -> Iterator[e.DiagnosticEmitted]:
+    """Errors in its source, if no call of another source may be meant."""
+    for found in run.diagnostics:
+        if found.level == "error" and found.file and _is_of(found.file, end.source):
+            sources = {one.source for one in failed if _is_of(found.file, one.source)}
+            if len(sources) == 1:
+                yield found
+
+
+def _is_of(name: str, source: str) -> bool:
+    """A file, as a compiler names it, may be that source: below whatever folder it was started in."""
+    return bool(source) and (source == name or (name[:1] != "/" and source.endswith("/" + _plain(name))))
+
+
+def _plain(name: str) -> str:
+    while name.startswith(("./", "../")):
+        name = name.partition("/")[2]
+    return name
