@@ -1,7 +1,7 @@
 """Proof of what an edit rebuilds in a build tree of ninja, make or CMake: as `core.native.prove`, without cargo."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from core.native.prove import Command, Verdict, comment_for
 from core.native.scratch import Done, Scratch, ScratchError, Stat, append, restore, snapshot
@@ -19,10 +19,10 @@ class TreeProver:
     def __init__(self, scratch: Scratch, command: Command, place: TreePlace, reading: Reading) -> None:
         self._scratch = scratch
         self._command = command
-        self._place = place
         self._steps = (*(step for tree in place.trees for step in tree.steps), *reading.links)
         self._read: Mapping[str, tuple[str, ...]] = {made.output: made.inputs for made in reading.made}
         known = {output for step in self._steps for output in step.outputs} | self._read.keys()
+        self._folders = _folders(place, known)
         self._before = self._look()
         self.outputs = known & self._before.keys()
         """What is there, and known how it is made."""
@@ -82,7 +82,14 @@ class TreeProver:
         return self._is_asked[output]
 
     def _look(self) -> dict[str, Stat]:
-        return snapshot(self._scratch, sorted({tree.folder for tree in self._place.trees}))
+        return snapshot(self._scratch, self._folders)
+
+
+def _folders(place: TreePlace, outputs: Collection[str]) -> list[str]:
+    """The trees, and where else in the project they write to; none within another."""
+    outside = {os.path.dirname(one) for one in outputs if one.startswith(place.root + "/")}
+    wanted = sorted({tree.folder for tree in place.trees} | {one for one in outside if os.path.isdir(one)})
+    return [one for one in wanted if not any(one.startswith(other + "/") for other in wanted)]
 
 
 def _verdict(path: str, expected: frozenset[str], missing: set[str], written: frozenset[str]) -> Verdict:

@@ -56,8 +56,12 @@ def links_of(calls: Iterable[NvccCall]) -> tuple[Step, ...]:
 
 
 def _of_step(step: Step, latest: Mapping[str, NvccCall], ask: Ask | None) -> Iterator[Made]:
-    """What a compiler made. Where it told the tool, no other word is needed."""
-    for call in calls_in(step):
+    """What a compiler made. Where it told the tool, no other word is needed, and any program may be one."""
+    calls = calls_in(step)
+    source = next((path for path in sorted(step.inputs) if path.endswith(SOURCE_ENDS)), "")
+    if not calls and step.has_told and source:
+        yield Made(step.outputs[0], source, tuple(sorted(step.inputs)), "depfile")
+    for call in calls:
         output = call.output or step.outputs[0]
         if step.has_told:
             known_by: KnownBy = "depfile"

@@ -24,7 +24,7 @@ MAX_RUNS = 60
 """Of a project, so many of the latest are looked at."""
 _MAX_NAMES = 1200
 _BUILDERS = ("ninja", "make", "gmake", "cmake", "samu")
-_NO_BUILD = ("-E", "-P", "--install", "--version", "--help", "clean", "install", "-t")
+_NO_BUILD = ("-E", "-P", "--install", "--version", "--help", "clean", "install")
 
 
 class ExecRun(NamedTuple):
@@ -40,8 +40,9 @@ class ExecRun(NamedTuple):
     def builds(self) -> bool:
         """It is a build tool that was asked to build."""
         name = os.path.basename(self.words[0])
-        is_one = name in _BUILDERS and not any(word in self.words for word in _NO_BUILD)
-        return is_one and (name != "cmake" or "--build" in self.words)
+        if name not in _BUILDERS or any(word in self.words for word in _NO_BUILD):
+            return False
+        return "--build" in self.words if name == "cmake" else "-t" not in self.words
 
 
 class TreePlace(NamedTuple):
@@ -170,9 +171,15 @@ def is_source(folder: str) -> bool:
     return any(os.path.exists(f"{folder}/{name}") for name in ("CMakeLists.txt", ".git")) or not is_cmake_folder(folder)
 
 
+def made_by(tree: Tree, made: Iterable[Made]) -> list[Made]:
+    """Of what was made that of one tree."""
+    outputs = tree.outputs
+    return [one for one in made if one.output in outputs or one.output.startswith(tree.folder + "/")]
+
+
 def remember_tree(state: str, tree: Tree, made: Iterable[Made]) -> Seen:
     """Keep what the outputs of a tree were made of, as far as that is still certain; gives it."""
-    own = [one for one in made if one.output.startswith(tree.folder + "/")]
+    own = made_by(tree, made)
     stands_for = ScriptRun("", "", "", "", "", tree.folder, 0, 0, Directives())
     return remember(state, stands_for, own, (), lambda path: read_stamp(path).digest)
 

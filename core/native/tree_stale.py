@@ -1,20 +1,23 @@
 """What is wrong in build trees of ninja, make and CMake: outputs that a newer input does not make again, edits that an
 old mtime hides, new sources that no glob sees, caches that were made elsewhere. Nothing is built."""
 
+import fnmatch
 import glob
 import os
 import re
 import shlex
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 from core.native.blame import cached_value, is_cmake_folder
 from core.native.build_script_mend import unified
+from core.native.build_tree import all_files
 from core.native.closure import SOURCE_ENDS, Made
 from core.native.cmake_text import Call, Insertion, calls_in, depending, watching, with_all
 from core.native.seen import Digest, Seen
 from core.native.stale import tail_of, times
-from core.native.tree_place import TreePlace
+from core.native.tree_place import TreePlace, made_by
 from core.native.tree_steps import Tree, inputs_below
 from core.plan.given import Origin
 from core.plan.plan import Evidence, Finding
@@ -62,7 +65,7 @@ def found_in(place: TreePlace, made: Sequence[Made], seen: Callable[[Tree], Seen
     """
     found: list[TreeFound] = []
     for tree in place.trees:
-        own = [one for one in made if one.output.startswith(tree.folder + "/")]
+        own = made_by(tree, made)
         if (moved := _moved(tree)) is not None:
             found.append(moved)
             continue  # its paths lead elsewhere
@@ -237,14 +240,18 @@ def _matches(call: Call, folder: str, root: str) -> tuple[str, ...]:
         pattern = os.path.normpath(os.path.join(folder, pattern))
         if not f"{pattern}/".startswith(root + "/"):
             continue
-        head, tail = os.path.split(pattern)
-        whole = f"{head}/**/{tail}" if is_deep else pattern
-        for at, path in enumerate(glob.iglob(whole, recursive=is_deep)):
-            if at >= _MAX_MATCHES:
-                break
-            if path.endswith(SOURCE_ENDS) and os.path.isfile(path):
-                found[path] = None
+        matches = _below(*os.path.split(pattern)) if is_deep else glob.iglob(pattern)
+        found.update(dict.fromkeys(path for path in islice(matches, _MAX_MATCHES) if _is_native(path)))
     return tuple(found)
+
+
+def _below(folder: str, pattern: str) -> Iterator[str]:
+    """As CMake, that does not follow links to folders."""
+    return (path for path in all_files(folder) if fnmatch.fnmatchcase(os.path.basename(path), pattern))
+
+
+def _is_native(path: str) -> bool:
+    return path.endswith(SOURCE_ENDS) and os.path.isfile(path)
 
 
 def _patterns(words: Sequence[str]) -> Iterator[str]:

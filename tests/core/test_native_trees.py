@@ -173,6 +173,28 @@ def test_a_rule_of_ninja_without_a_depfile_is_found_and_the_last_build_is_what_i
     assert build_words(world.place()) == (("ninja", "d.o"), str(world.root))
 
 
+def test_what_lies_beside_the_tree_is_proven_too_and_any_program_that_tells_what_it_read_is_a_compiler(
+    tmp_path: Path,
+) -> None:
+    world = World(tmp_path, "CMakeLists.txt", "")
+    tree = world.root / "out"
+    tree.mkdir()
+    (world.root / "bin").mkdir()
+    text = (
+        NINJA.replace("kernels/", "../kernels/").replace("-I inc", "-I ../inc").replace("build app", "build ../bin/app")
+    )
+    (tree / "build.ninja").write_text(
+        text.replace("command = nvcc -c $in -o $out -I ../inc -MD", "command = ./own $in $out")
+    )
+    (tree / "own").write_text('#!/bin/sh\nexec nvcc -c "$1" -o "$2" -I ../inc -MD -MF "$2.d"\n')
+    (tree / "own").chmod(0o755)
+    world.run("ninja", "-C", "out")
+    found = world.verdicts("inc/v.cuh", "kernels/d.cu", tree="out")
+    assert [(one.outcome, [os.path.basename(path) for path in one.expected]) for one in found.values()] == [
+        ("untracked", ["app", "d.o", "k.o"]), ("tracked", ["app", "d.o"]),
+    ]  # fmt: skip
+
+
 def test_of_make_without_cmake_what_nvcc_was_seen_to_read_is_proven_and_nothing_is_said_of_its_rules(
     tmp_path: Path,
 ) -> None:

@@ -11,7 +11,7 @@ from core.native.cmake_text import with_all
 from core.native.input_state import read_stamp
 from core.native.nvcc_ask import asker
 from core.native.prove_setup import plain_env
-from core.native.tree_place import Reading, TreePlace, read_made, remember_tree
+from core.native.tree_place import Reading, TreePlace, made_by, read_made, remember_tree
 from core.native.tree_stale import TreeFound, TreeMend, found_in
 from core.paths import Paths
 from core.plan.findings import SEVERITIES
@@ -54,7 +54,7 @@ def lines(found: Sequence[TreeFound], place: TreePlace, reading: Reading) -> Ite
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else words.COLUMNS
     look = words.Look(width, common.has_colour(), is_asked_why=True)
     for tree in place.trees:
-        made = [one for one in reading.made if one.output.startswith(tree.folder + "/")]
+        made = made_by(tree, reading.made)
         inputs = {path for one in made for path in one.inputs}
         told = f"{f.many(len(made), 'native output')}, {f.many(len(inputs), 'input')}, in {tree.folder}"
         yield from words.folded(plain(told), width)
@@ -91,7 +91,7 @@ def record(found: Sequence[TreeFound], place: TreePlace, reading: Reading) -> di
                 "folder": tree.folder, "kind": tree.kind,
                 "outputs": [
                     {"output": one.output, "known_by": one.known_by, "inputs": list(one.inputs)}
-                    for one in reading.made if one.output.startswith(tree.folder + "/")
+                    for one in made_by(tree, reading.made)
                 ],
             }
             for tree in place.trees
