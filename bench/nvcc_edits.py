@@ -178,7 +178,7 @@ _SHADOW_TEXTS = {
     "fatbinary_section.h": "#include_next <fatbinary_section.h>\nstatic int shadowed = VALUE;\n",
     "inner.cuh": "#define INNER VALUE\n", "maybe.cuh": "#define MAYBE VALUE\n",
     "vector_types.h": "#include_next <vector_types.h>\n#define SHADOW VALUE\n",
-    "host_runtime.h": "#include_next <crt/host_runtime.h>\nstatic int shadow = VALUE;\n",
+    "host_runtime.h": "#pragma once\n#include_next <crt/host_runtime.h>\nstatic int shadow = VALUE;\n",
 }  # fmt: skip
 
 
@@ -283,7 +283,7 @@ def _link_led_elsewhere(world: World) -> str:
 
 def _time_of_day_in_a_header(world: World) -> str:
     """One of the project, or one that the environment has every call read."""
-    name = world.dice.choice(("path/shared.cuh", "late/shared.cuh", "src/base.cuh"))
+    name = world.dice.choice(("path/shared.cuh", "path/shared.cuh", "late/shared.cuh", "src/base.cuh"))
     path = f"{world.root(world.dice.choice(WORKTREES))}/{name}"
     macro = "BASE" if name.startswith("src") else "SHARED"
     world.write(path, f"#define {macro} __TIME__[7] * {world.dice.randrange(3, 7)}\n")

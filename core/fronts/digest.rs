@@ -1,13 +1,16 @@
 //! BLAKE2b with 32 bytes, what the depfile cache tells contents apart by. Source: RFC 7693.
 
+use std::collections::HashMap;
+use std::ffi::OsString;
 use std::fs::File;
+use std::hash::BuildHasherDefault;
 use std::io::{self, Read};
 
 /// Of a content.
 pub type Digest = [u8; 32];
 
 const BLOCK: usize = 128;
-const READ_BYTES: usize = 1 << 18;
+const READ_BYTES: u64 = 1 << 18;
 /// The fractional parts of the square roots of the first eight primes.
 const IV: [u64; 8] = [
     0x6a09e667f3bcc908, 0xbb67ae8584caa73b, 0x3c6ef372fe94f82b, 0xa54ff53a5f1d36f1, 0x510e527fade682d1, 0x9b05688c2b3e6c1f,
@@ -95,7 +98,8 @@ pub fn of_bytes(bytes: &[u8]) -> Digest {
 /// Of what an open file still has.
 pub fn of_file(file: &mut File) -> io::Result<Digest> {
     let mut hasher = Hasher::default();
-    let mut piece = vec![0; READ_BYTES];
+    // One more than it has, so that the second read finds its end. Most headers are small: to clear a large piece takes longer.
+    let mut piece = vec![0; (file.metadata()?.len() + 1).min(READ_BYTES) as usize];
     loop {
         match file.read(&mut piece) {
             Ok(0) => return Ok(hasher.end()),
@@ -103,6 +107,29 @@ pub fn of_file(file: &mut File) -> io::Result<Digest> {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
+    }
+}
+
+/// A table by names: half of what a hit computes is the usual hash of paths.
+pub type ByName<V> = HashMap<OsString, V, BuildHasherDefault<NameHasher>>;
+
+/// Tells names apart in a table of our own.
+#[derive(Default)]
+pub struct NameHasher {
+    sum: u64,
+}
+
+impl std::hash::Hasher for NameHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        for piece in bytes.chunks(8) {
+            let mut word = [0; 8];
+            word[..piece.len()].copy_from_slice(piece);
+            self.sum = (self.sum.rotate_left(5) ^ u64::from_le_bytes(word)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.sum ^ self.sum >> 32
     }
 }
 

@@ -1,6 +1,6 @@
 //! What `front.rs` is, and stands before nvcc too: every call of it is noted, and its depfile cache is asked.
 
-/// The one module that computes: a crate of its own, which is optimized. All else is compiled as it is, within two seconds.
+/// The one module that computes is a crate of its own, which is optimized: all else is not, so that it is soon compiled.
 extern crate digest;
 
 mod cache;

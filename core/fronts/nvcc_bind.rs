@@ -47,7 +47,7 @@ impl Made<'_> {
         let mut found = BTreeSet::new();
         for text in texts.filter_map(|file| read_whole(&file.file).ok()) {
             let markers = find_all(&text, b"\n# ").map(|at| &text[at + 1..]);
-            let lines = markers.map(|rest| rest.split(|byte| *byte == b'\n').next().unwrap_or_default());
+            let lines = markers.map(|rest| &rest[..find(rest, b"\n").unwrap_or(rest.len())]);
             found.extend(lines.filter_map(entered_file));
         }
         found

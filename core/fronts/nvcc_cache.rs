@@ -3,11 +3,11 @@
 //! A *key* is what was asked for (`nvcc_key`), a *manifest* what that gave, each time with everything that was read for it
 //! (`nvcc_manifest`). Where in doubt there is no answer, and nothing is kept.
 
-use crate::digest::{Digest, Hasher};
+use crate::digest::{ByName, Digest, Hasher};
 use crate::nvcc_args::Call;
 use crate::nvcc_bind::{rename, source_name};
 use crate::nvcc_codec::{Reader, Writer};
-use crate::nvcc_files::Files;
+use crate::nvcc_files::{Files, Signature};
 use crate::nvcc_key::{plan, Plan};
 use crate::nvcc_manifest::{Entry, Manifest};
 use crate::nvcc_output::write_output;
@@ -277,11 +277,11 @@ fn signatures_name(plan: &Plan) -> Digest {
 }
 
 /// Signatures under which files of this key were read before.
-fn read_signatures(store: &Store, plan: &Plan) -> HashMap<PathBuf, (crate::nvcc_files::Signature, Digest)> {
+fn read_signatures(store: &Store, plan: &Plan) -> ByName<(Signature, Digest)> {
     let read = |text: Vec<u8>| {
         let mut reader = Reader::new(&text);
-        let path = |reader: &mut Reader| Some(PathBuf::from(OsString::from_vec(reader.owned()?)));
-        reader.list(|reader| Some((path(reader)?, (reader.signature()?, reader.digest()?))))
+        let name = |reader: &mut Reader| Some(OsString::from_vec(reader.owned()?));
+        reader.list(|reader| Some((name(reader)?, (reader.signature()?, reader.digest()?))))
     };
     store.note(Note::Signatures, &signatures_name(plan)).and_then(read).unwrap_or_default().into_iter().collect()
 }
@@ -289,8 +289,8 @@ fn read_signatures(store: &Store, plan: &Plan) -> HashMap<PathBuf, (crate::nvcc_
 pub fn write_signatures(store: &Store, plan: &Plan, files: &Files) {
     let mut writer = Writer::default();
     let all: Vec<_> = files.remembered.iter().collect();
-    writer.list(&all, |writer, (path, (signature, digest))| {
-        writer.bytes(path.as_os_str().as_bytes());
+    writer.list(&all, |writer, (name, (signature, digest))| {
+        writer.bytes(name.as_bytes());
         writer.signature(signature);
         writer.digest(digest);
     });

@@ -1,14 +1,15 @@
 //! What files are made of, by content; a file whose *signature* is the one that its content was read under is not read again.
 
-use crate::digest::{of_file, Digest};
+use crate::digest::{of_file, ByName, Digest};
 use crate::nvcc_closure::Probe;
 use crate::nvcc_store::Store;
 use std::collections::HashMap;
+use std::ffi::OsStr;
 use std::fs::{File, Metadata, OpenOptions};
 use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Larger files have a note of their own content in the store: every call of a compiler needs that.
 const LARGE_BYTES: u64 = 1 << 18;
@@ -46,8 +47,8 @@ fn changed_ns(signature: &Signature) -> u64 {
 #[derive(Default)]
 pub struct Files {
     /// From earlier calls: signatures that can be trusted.
-    pub remembered: HashMap<PathBuf, (Signature, Digest)>,
-    seen: HashMap<PathBuf, Option<Content>>,
+    pub remembered: ByName<(Signature, Digest)>,
+    seen: ByName<Option<Content>>,
     /// File systems by device: their times can be compared with our clock.
     local: HashMap<u64, bool>,
     /// Something was read that was not remembered.
@@ -55,17 +56,17 @@ pub struct Files {
 }
 
 impl Files {
-    pub fn new(remembered: HashMap<PathBuf, (Signature, Digest)>) -> Files {
+    pub fn new(remembered: ByName<(Signature, Digest)>) -> Files {
         Files { remembered, ..Files::default() }
     }
 
     /// None: it is no regular file, or cannot be read. The first answer stays the answer.
     pub fn content(&mut self, path: &Path, store: &Store) -> Option<Content> {
-        if let Some(content) = self.seen.get(path) {
+        if let Some(content) = self.seen.get(path.as_os_str()) {
             return *content;
         }
         let content = self.look(path, store);
-        self.seen.insert(path.to_owned(), content);
+        self.seen.insert(path.into(), content);
         content
     }
 
@@ -76,7 +77,7 @@ impl Files {
 
     /// What was seen of it before; None: nothing was.
     pub fn before(&self, path: &Path) -> Option<Content> {
-        self.seen.get(path).copied().flatten()
+        self.seen.get(path.as_os_str()).copied().flatten()
     }
 
     fn look(&mut self, path: &Path, store: &Store) -> Option<Content> {
@@ -85,7 +86,7 @@ impl Files {
             return None;
         }
         let now = signature(&found);
-        if let Some((signature, digest)) = self.remembered.get(path) {
+        if let Some((signature, digest)) = self.remembered.get(path.as_os_str()) {
             if *signature == now {
                 return Some(Content { signature: now, digest: *digest, is_settled: true });
             }
@@ -135,21 +136,21 @@ impl Files {
         let Some(found) = folder.metadata().ok().filter(Metadata::is_dir) else { return probe.holds(folder) };
         let (name, digest) = (folder.join("\0"), probe.digest()); // no file has such a name
         let now = signature(&found);
-        let old = self.remembered.get(&name).is_some_and(|(signature, old)| *signature == now && *old == digest);
+        let old = self.remembered.get(name.as_os_str()).is_some_and(|(signature, old)| *signature == now && *old == digest);
         let is_same = old || probe.holds(folder);
         let is_settled = File::open(folder).is_ok_and(|file| self.is_local(&file, now[0])) && changed_ns(&now) < now_ns;
         let content = Content { signature: now, digest, is_settled };
         self.has_news |= !old && is_settled && probe.is_told_by_folder();
         if is_same && is_settled && probe.is_told_by_folder() && folder.metadata().is_ok_and(|after| signature(&after) == now) {
-            self.seen.insert(name, Some(content));
+            self.seen.insert(name.into(), Some(content));
         }
         is_same
     }
 
     /// Those that later calls can trust.
-    pub fn remember(&mut self, path: &Path, content: &Content) {
+    fn remember(&mut self, name: &OsStr, content: &Content) {
         if content.is_settled {
-            self.remembered.insert(path.to_owned(), (content.signature, content.digest));
+            self.remembered.insert(name.to_owned(), (content.signature, content.digest));
         }
     }
 
@@ -157,15 +158,15 @@ impl Files {
     pub fn remember_seen(&mut self) {
         self.remembered.clear();
         let seen = std::mem::take(&mut self.seen);
-        for (path, content) in &seen {
-            content.iter().for_each(|content| self.remember(path, content));
+        for (name, content) in &seen {
+            content.iter().for_each(|content| self.remember(name, content));
         }
         self.seen = seen;
     }
 
     /// What is known of it from now on.
     pub fn note(&mut self, path: &Path, content: Content) {
-        self.seen.insert(path.to_owned(), Some(content));
+        self.seen.insert(path.into(), Some(content));
     }
 }
 
