@@ -167,16 +167,17 @@ def _calls(facts: Facts) -> Iterator[Why]:
 
 def _of_call(facts: Facts, call: NvccCall, made: Mapping[str, Made]) -> str:
     what = os.path.basename(call.sources[0]) if call.sources else call.kind
+    ran = "nvcc ran" if call.code in (0, None) else "nvcc failed"
     match call.verdict:
         case "hit":
             return f"{what}: no input differs, so it was taken from the depfile cache"
         case "miss" | "bypass" if call.why:
-            return f"{what}: nvcc ran; {call.why}"
+            return f"{what}: {ran}; {call.why}"
         case _:
             inputs = call.inputs or (made[call.output].inputs if call.output in made else call.sources)
             edited = [path for path in inputs if facts.is_edit(times(path)[0], int(call.at * 1e9))]
             newest = max(edited, key=lambda path: times(path)[0], default="")
-            return f"{what}: nvcc ran; {tail_of(newest)} has changed" if newest else f"{what}: nvcc ran"
+            return f"{what}: {ran}; {tail_of(newest)} has changed" if newest else f"{what}: {ran}"
 
 
 # ninja
@@ -218,7 +219,7 @@ def _make(facts: Facts) -> Iterator[Why]:
     )
     moment = Moment(facts.before_ns, facts.is_of_it, facts.ended_ns + TICK_NS, facts.born_ns)
     yield from make_whys(facts.made, moment, known)
-    yield from left_whys(facts.made, facts.ended_ns)
+    yield from (one for one in left_whys(facts.made, facts.ended_ns) if one.unit not in known)
 
 
 # What was not rebuilt

@@ -101,13 +101,14 @@ def test_the_file_that_made_a_script_run_is_named(folder: Folder) -> None:
 def test_calls_tell_whether_nvcc_ran_and_which_input_differed() -> None:
     calls = (
         call("/w/a.ptx", "hit"), call("/w/b.ptx", "miss", "inc.cuh differs"), call("/w/c.ptx", "off"),
-        call("", "off"), call("/w/d", "off")._replace(kind="query"),
+        call("", "off"), call("/w/d", "off")._replace(kind="query"), call("/w/e.o", "miss", "x")._replace(code=2),
     )  # fmt: skip
     found = {one.unit: (one.is_rebuilt, one.reason) for one in explain(facts(calls=calls))}
     assert found == {
         "/w/a.ptx": (False, "k.cu: no input differs, so it was taken from the depfile cache"),
         "/w/b.ptx": (True, "k.cu: nvcc ran; inc.cuh differs"),
         "/w/c.ptx": (True, "k.cu: nvcc ran"),
+        "/w/e.o": (True, "k.cu: nvcc failed; x"),
     }
 
 

@@ -27,7 +27,8 @@ def test_a_call_that_failed_has_the_errors_that_name_its_source_and_no_others() 
         error("kernels/k.cu", "one"), error("./kernels/k.cu", "two"), error("../app/kernels/k.cu", "three"),
         error("/w/app/kernels/k.cu", "four"), error("k.cuh"), error(None), error("ernels/k.cu"), error("/kernels/k.cu"),
         error("kernels/k.cu", "five", "warning"), ended(1, "/w/app/kernels/k.cu"),
-        ended(2, "/w/app/kernels/good.cu", 0), ended(3, "", None, signal=9), ended(4, "/w/app/kernels/k.cu", kind="query"),
+        ended(2, "/w/app/kernels/good.cu", 0), ended(3, "", None, signal=9),
+        ended(4, "/w/app/kernels/k.cu", kind="query"),
     )  # fmt: skip
     found = failures(run)
     assert [(one.call.call, [found.message for found in one.errors]) for one in found] == [
