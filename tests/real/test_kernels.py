@@ -273,8 +273,33 @@ def test_an_edit_is_compared_with_the_build_before_and_with_the_branch_point(ben
     assert spilled.spill_store_bytes is not None
     assert spilled.spill_load_bytes is not None
     assert heavy["warnings"] == [
-        f"spills appear: {spilled.spill_store_bytes + spilled.spill_load_bytes} B in loads and stores"
+        f"spills appear: {spilled.spill_store_bytes + spilled.spill_load_bytes:,} B in loads and stores"
     ]
+
+
+def test_an_edit_of_a_header_alone_is_compared_with_the_branch_point(bench: Bench) -> None:
+    header = bench.folder / "n.cuh"
+    header.write_text("#define N 256\n")
+    bench.source.write_text(
+        '#include "n.cuh"\n__global__ void k(float *y) {\n  __shared__ float s[N];\n'
+        "  s[threadIdx.x] = y[threadIdx.x];\n  __syncthreads();\n  y[threadIdx.x] = s[N - 1 - threadIdx.x];\n}\n"
+    )
+    name = ("-c", "user.name=Ada", "-c", "user.email=ada@example.org")
+    for words in (("init", "-qb", "main"), ("add", "."), ("commit", "-qm", "one")):
+        subprocess.run(["git", *name, *words], cwd=bench.folder, check=True)
+    compile_it = ("-arch", "sm_80", "-c", "k.cu", "-o", "k.o")
+    header.write_text("#define N 512\n")
+    bench.build(*compile_it)
+    found = bench.deck.json("kernels", "--against", "branch", "--json", cwd=str(bench.folder))
+    assert [one["before"] for one in found["kernels"]] == [None]
+    assert found["why"].startswith("no build of the branch point is known: ")
+    header.write_text("#define N 256\n")
+    bench.build(*compile_it)
+    header.write_text("#define N 1024\n")
+    bench.build(*compile_it)
+    (kernel,) = bench.kernels("--against", "branch")
+    assert (kernel["shared_bytes"], kernel["before"]["shared_bytes"]) == (4096, 1024)
+    assert kernel["before"]["run"] == os.path.basename(bench.deck.runs()[1])
 
 
 def test_a_call_under_way_says_what_it_does(bench: Bench) -> None:
