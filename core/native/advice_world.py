@@ -1,8 +1,4 @@
-"""Scratch worlds in which advice is tried: each way to build has one of its own, over the same checkout and target dir.
-
-The server of a compiler cache lives outside of an overlay, and would compile what really lies there, into the real
-target dir: builds go without one where that is to be had, else in copies.
-"""
+"""Scratch worlds in which advice is tried: one for each way to build, over the same checkout and target dir."""
 
 import contextlib
 import os
@@ -17,7 +13,7 @@ from core.native import split_build
 from core.native.advice_arms import Arm, Project
 from core.native.advice_edits import Edit, text_for
 from core.native.advice_figures import Rebuilt
-from core.native.build_tree import all_files
+from core.native.cache_servers import calls_server, without_servers
 from core.native.doctor import Examined
 from core.native.nvcc_calls import read_calls
 from core.native.prove import MAX_SETTLING
@@ -27,15 +23,13 @@ from core.native.scratch import Edit as Undo
 from core.native.scratch import append as add_text
 from core.parsers.messages import START, Unit, parse_message
 from core.plan.small_file import read_head
-from core.run import begin, nvcc_front
+from core.run import nvcc_front
 from core.run.fronts import VARIABLE, Build, find_fronts
 from core.run.fronts import folder as fronts_folder
 from core.run.path_watchers import watches_path
 
 _KEEPS_LOCK = ("--locked", "--frozen")
 """A new crate has to go into `Cargo.lock`."""
-_SERVERS = ("sccache", "zccache", "kache", "cachepot")
-"""Caches whose server compiles."""
 _TIMED = """a=$(date +%s%N); "$@"; code=$?; b=$(date +%s%N)
 case $a in *[!0-9]*) ;; *) echo "deck-took-ns $((b - a))" >&2 ;; esac
 exit $code
@@ -56,7 +50,6 @@ _SCRIPT = re.compile(rb"^\s*Running `[^`]*?/build/([^/`]+)/(?:[^/`]+/)*build[-_]
 _MOST_SOCKET = 100
 """Bytes of a path at which something can listen."""
 _MAX_NOTES = 1 << 24
-_LAUNCHERS = re.compile(r"^CMAKE_\w+_COMPILER(?:_LAUNCHER)?:\w+=(.*)$", re.MULTILINE)
 
 
 class Built(NamedTuple):
@@ -178,8 +171,8 @@ def worlds(
         StateError: Something is being measured already.
     """
     place, paths = project.place, project.paths
-    env = _without_servers(project, plain_env(place.env))
-    is_copied = is_copied or _has_server(examined, env)
+    env = without_servers(paths, place.workspace, plain_env(place.env))
+    is_copied = is_copied or calls_server(examined.scripts, env)
     command = command_for(paths, place, examined.scripts, project.words, env)
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(scratch_folder(paths, "advice"))
@@ -195,31 +188,6 @@ def worlds(
             notes = f"{own}/nvcc.jsonl" if fronts else ""
             found.append(World(arm, scratch, Ground(words, {**env, **fronts, **sccache}, roots, notes)))
         yield found
-
-
-def _without_servers(project: Project, env: Mapping[str, str]) -> dict[str, str]:
-    """Without a cache before rustc, and before what CMake and the cc crate compile, that has a server."""
-    command = begin.command_of(project.paths, project.words, project.place.workspace, dict(project.place.env))
-    wrapper = command.config.rustc_wrapper or ""
-    kept = {name: value for name, value in env.items() if not (name.endswith("_LAUNCHER") and _is_server(value))}
-    return {**kept, "RUSTC_WRAPPER": ""} if _is_server(wrapper) else kept
-
-
-def _is_server(words: str) -> bool:
-    return any(os.path.basename(word) in _SERVERS for word in words.replace(";", " ").split())
-
-
-def _has_server(examined: Examined, env: Mapping[str, str]) -> bool:
-    """A compiler of C is called through such a cache, as variables or CMake's caches say."""
-    if any(_is_server(value) for name, value in env.items() if re.match(r"(HOST_|TARGET_)?(CC|CXX|NVCC)\b", name)):
-        return True
-    for case in examined.scripts:
-        for path in all_files(case.script.out_dir):
-            if os.path.basename(path) == "CMakeCache.txt":
-                content = (read_head(path, _MAX_NOTES) or b"").decode("utf-8", "replace")
-                if any(_is_server(value) for value in _LAUNCHERS.findall(content)):
-                    return True
-    return False
 
 
 def _fronts(project: Project, folder: str, env: Mapping[str, str]) -> dict[str, str]:

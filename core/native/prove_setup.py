@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from core.native.cache_servers import calls_server, without_servers
 from core.native.doctor import Examined, Place
 from core.native.nvcc_calls import runs_in
 from core.native.prove import Baseline, Command, Prover
@@ -49,7 +50,8 @@ def proof_of(
     Raises:
         ScratchError: The world cannot be made, or it does not build.
     """
-    env = plain_env(place.env)
+    env = without_servers(paths, place.workspace, plain_env(place.env))
+    is_copied = is_copied or calls_server(examined.scripts, env)
     with make_scratch(paths, roots_of(place, examined), env, is_copied=is_copied) as scratch:
         command = command_for(paths, place, examined.scripts, words, env)
         cases = examined.scripts
