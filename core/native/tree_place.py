@@ -35,6 +35,14 @@ class ExecRun(NamedTuple):
     cwd: str
     at: float
     """When it began, seconds since the epoch."""
+    is_good: bool = False
+    """It ended with 0."""
+
+    @property
+    def makes_all(self) -> bool:
+        """It names no target."""
+        names = [word for word in self.words[1:] if word[:1] != "-" and "=" not in word]
+        return self.builds and all(os.path.isdir(os.path.join(self.cwd, name)) or name.isdigit() for name in names)
 
     @property
     def builds(self) -> bool:
@@ -144,7 +152,8 @@ def exec_run(paths: Paths, run: str) -> ExecRun | None:
         return None
     if not isinstance(words, list) or not words or not all(isinstance(one, str) for one in words):
         return None
-    return ExecRun(run, tuple(words), cwd, float(at) if isinstance(at, int | float) else 0.0)
+    ended = read_object(f"{paths.run(run)}/exit.json")
+    return ExecRun(run, tuple(words), cwd, float(at) if isinstance(at, int | float) else 0.0, ended.get("code") == 0)
 
 
 def read_made(paths: Paths, place: TreePlace, ask: Ask | None = None) -> Reading:

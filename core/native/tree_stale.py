@@ -12,12 +12,12 @@ from typing import NamedTuple
 
 from core.native.blame import cached_value, is_cmake_folder
 from core.native.build_script_mend import unified
-from core.native.build_tree import all_files
+from core.native.build_tree import all_files, trees_of
 from core.native.closure import SOURCE_ENDS, Made
 from core.native.cmake_text import Call, Insertion, calls_in, depending, watching, with_all
 from core.native.seen import Digest, Seen
 from core.native.stale import tail_of, times
-from core.native.tree_place import TreePlace, made_by
+from core.native.tree_place import ExecRun, TreePlace, made_by
 from core.native.tree_steps import Tree, inputs_below
 from core.plan.given import Origin
 from core.plan.plan import Evidence, Finding
@@ -70,6 +70,7 @@ def found_in(place: TreePlace, made: Sequence[Made], seen: Callable[[Tree], Seen
             found.append(moved)
             continue  # its paths lead elsewhere
         found += _unknown(tree, place.root, own)
+        found += _left(tree, place, own, seen(tree), digest)
         found += _unseen(place.root, own, seen(tree), digest)
         found += _new(tree, place.root)
     return list({(one.finding.title, one.finding.mend): one for one in reversed(found)}.values())[::-1]
@@ -169,6 +170,39 @@ def _makes(call: Call, name: str) -> bool:
 def _said(path: str, folder: str) -> str:
     below = os.path.relpath(path, folder)
     return path if below.count("../") > 4 else _HERE + below
+
+
+# Outputs that make left as they were
+
+
+def _left(tree: Tree, place: TreePlace, made: Sequence[Made], seen: Seen, digest: Digest) -> Iterator[TreeFound]:
+    """Of make, whose rules are not known: outputs older than an input, and a build of all that began after its edit."""
+    began = max((run.at for run in place.runs if run.is_good and run.makes_all and _is_in(run, tree)), default=0.0)
+    for one in made if tree.kind == "make" else ():
+        made_at = times(one.output)[0]
+        before = {path: seen.at_output(one.output, made_at, path) for path in one.inputs}
+        paths = tuple(path for path in one.inputs if made_at < times(path)[0] < began * 1e9)
+        paths = tuple(path for path in paths if not before[path] or digest(path) != before[path])
+        if paths:
+            yield _left_found(tree, place.root, one, paths, is_certain=all(before[path] for path in paths))
+
+
+def _left_found(tree: Tree, root: str, made: Made, paths: tuple[str, ...], *, is_certain: bool) -> TreeFound:
+    output, *inputs = (os.path.relpath(path, tree.folder) for path in (made.output, *paths))
+    why = f"read by {os.path.basename(made.source)}; make ran since its edit"
+    unsure = "" if is_certain else " Whether the content differs is not known: nobody saw it before."
+    finding = Finding(
+        "input-undeclared", "error" if is_certain else "warning",
+        f"{os.path.basename(output)} is older than {_short(paths[0], root)}, and make left it so",
+        tuple(Evidence(Origin(path), why) for path in paths[:MAX_EVIDENCE]),
+        f"The program goes on with the old code, and nothing says so.{unsure}",
+        f"in the makefile: {output}: {' '.join(inputs)}\nor nvcc -MD -MF FILE.d, and -include FILE.d",
+    )  # fmt: skip
+    return TreeFound(finding, paths, (made.output,), is_certain)
+
+
+def _is_in(run: ExecRun, tree: Tree) -> bool:
+    return tree.folder in map(os.path.realpath, trees_of(run.words, run.cwd))
 
 
 # Edits with an old mtime

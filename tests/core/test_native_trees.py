@@ -216,6 +216,17 @@ def test_of_make_without_cmake_what_nvcc_was_seen_to_read_is_proven_and_nothing_
     }  # fmt: skip
     world.run("make", "-B")
     remember_run(world.paths, "1")
+    edit(world.header, "#define VALUE 2\n")
+    assert world.found() == [], "make did not run yet"
+    world.run("make")
+    world.record("2", "make", "k.o", started=4e9)
+    (Path(world.paths.run("2")) / "exit.json").write_text('{"code": 0}')
+    assert world.found() == [], "that was not all"
+    world.record("3", "make", "-j", "2", started=4e9)
+    (Path(world.paths.run("3")) / "exit.json").write_text('{"code": 0}')
+    (left,) = world.found()
+    assert (left.finding.title, left.is_certain) == ("k.o is older than inc/v.cuh, and make left it so", True)
+    assert "k.o: inc/v.cuh\n" in left.finding.mend
     edit(world.header, "#define VALUE 3\n")
     os.utime(world.header, (1, 1))
     (one,) = world.found()
