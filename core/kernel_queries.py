@@ -308,7 +308,7 @@ class WorseBook:
     def _worse(self, runs: Iterable[Run]) -> Mapping[str, tuple[KernelRow, ...]]:
         found = compilations(runs)
         rows: dict[str, tuple[KernelRow, ...]] = {}
-        for row in distinct(self._book.rows(newest(found), last_of(found))):
-            if row.change.is_worse:
-                rows[row.compiled.run] = (*rows.get(row.compiled.run, ()), row)
+        worse = [row for row in self._book.rows(newest(found), last_of(found)) if row.change.is_worse]
+        for row in distinct(worse):
+            rows[row.compiled.run] = (*rows.get(row.compiled.run, ()), row)
         return rows
