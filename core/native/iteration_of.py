@@ -10,6 +10,7 @@ from core.native.cargo_said import Package, Said, read_log
 from core.native.cargo_times import ninja_pieces, unit_pieces
 from core.native.edit_class import EditClass
 from core.native.iterations import MOST_CHANGED, Iteration, State
+from core.native.make_times import make_pieces
 from core.native.nvcc_calls import NOTES, has_called_nvcc
 from core.native.wait_phases import CARGO, PROGRAM, REST, RUSTC, TEST, Piece, divide, pieces_of
 from core.paths import Paths
@@ -55,7 +56,10 @@ def measure(paths: Paths, run: str, told: Sequence[e.Event] | None = None) -> Me
     pieces = [*pieces_of(notes), *units]
     pieces += _after(started, pieces, ended.at)
     rustcs = sum(piece.what == RUSTC for piece in units)
-    rest = (REST if _is_build(started) else PROGRAM) if started.tool != "cargo" else (
+    trees = _trees(started)
+    if trees and told is not None:
+        pieces += make_pieces(paths.run(run), told, (started.cwd, *trees), began, ended.at)
+    rest = (REST if trees else PROGRAM) if started.tool != "cargo" else (
         CARGO if rustcs >= said.compiled else REST
     )  # fmt: skip
     return Measured(
@@ -66,13 +70,15 @@ def measure(paths: Paths, run: str, told: Sequence[e.Event] | None = None) -> Me
     )  # fmt: skip
 
 
-def _is_build(started: e.RunStarted) -> bool:
-    """A command that is not cargo's works in a build tree: what compilers took there is not told by make."""
+def _trees(started: e.RunStarted) -> tuple[str, ...]:
+    """Build trees that a command works in which is not cargo: of make, what compilers took there nobody tells."""
+    if started.tool == "cargo":
+        return ()
     try:
         words = shlex.split(started.command)
     except ValueError:
         words = started.command.split()
-    return bool(trees_of(words, started.cwd))
+    return trees_of(words, started.cwd)
 
 
 _COMPILES = ("object", "device-object", "ptx", "cubin", "fatbin", "library", "program")

@@ -12,7 +12,7 @@ Source: make 4.3, CMake 3.25 with its Makefiles.
 import os.path
 import re
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from core.parsers.text import strip_sgr_bytes
@@ -62,25 +62,37 @@ class Told(NamedTuple):
 
 def read_make(log: bytes, cwd: str) -> Told:
     """What was made, in order; `cwd`: where the first make was, unless it says otherwise."""
-    made: list[Made] = []
+    made = tuple(one for _, one in said_at(log, cwd))
+    is_nothing = not made and any(_NOTHING.match(_bare(line)) for line in log[:MAX_BYTES].split(b"\n"))
+    return Told(made, is_nothing)
+
+
+def said_at(log: bytes, cwd: str) -> Iterator[tuple[int, Made]]:
+    """What was made, each with where its line ends in the log; a bounded number."""
     folders = [cwd]
-    is_nothing = False
+    count = end = 0
     for raw in log[:MAX_BYTES].split(b"\n"):
-        line = strip_sgr_bytes(raw[:_MAX_LINE_BYTES]).replace(b"\x1b[K", b"").rstrip()
+        end += len(raw) + 1
+        line = _bare(raw)
+        found: Iterable[Made] = ()
         if moved := _FOLDER.match(line):
             if moved[1] == b"Entering":
                 folders.append(_text(moved[2]))
             elif len(folders) > 1:
                 folders.pop()
-        elif found := _OF_CMAKE.match(line):
-            made.append(Made(_text(found[1]), folders[-1]))
-        elif _NOTHING.match(line):
-            is_nothing = True
+        elif named := _OF_CMAKE.match(line):
+            found = (Made(_text(named[1]), folders[-1]),)
         elif any(sign in line for sign in _SIGNS):
-            made += _of_command(_text(line), folders[-1])
-        if len(made) >= _MOST:
-            break
-    return Told(tuple(made), is_nothing and not made)
+            found = _of_command(_text(line), folders[-1])
+        for made in found:
+            count += 1
+            if count > _MOST:
+                return
+            yield end, made
+
+
+def _bare(line: bytes) -> bytes:
+    return strip_sgr_bytes(line[:_MAX_LINE_BYTES]).replace(b"\x1b[K", b"").rstrip()
 
 
 def _text(name: bytes) -> str:

@@ -15,14 +15,16 @@ LOCK, CARGO, RUSTC, SCRIPT, CMAKE, NVCC, CPP, LINK, TEST, PROGRAM, REST = (
     "lock", "cargo", "rustc", "build script", "cmake", "nvcc", "c++", "link", "test", "program", "rest",
 )  # fmt: skip
 """`rest`: compilers and cargo, where nobody told when each of them ran."""
+ABOUT_CPP = "≈c++"
+"""By what make said, and times of objects."""
 _TOOLS = {"gcc (compiling)": "host compiler", "gcc": "host compiler", "nvcc (driver)": NVCC}
 NVCC_TOOLS = ("preprocess", "cudafe++", "cicc", "ptxas", "fatbinary", "nvlink", "host compiler")
 """What `nvcc --time` tells of, in nvcc's order."""
-ORDER = (LOCK, CARGO, RUSTC, SCRIPT, CMAKE, NVCC, *NVCC_TOOLS, CPP, LINK, TEST, PROGRAM, REST)
+ORDER = (LOCK, CARGO, RUSTC, SCRIPT, CMAKE, NVCC, *NVCC_TOOLS, CPP, ABOUT_CPP, LINK, TEST, PROGRAM, REST)
 """As a table has them."""
 _TAKES_FROM = {
     **{tool: (NVCC, SCRIPT, CMAKE, CARGO, LOCK) for tool in NVCC_TOOLS},
-    NVCC: (SCRIPT, CMAKE, CARGO, LOCK), CPP: (SCRIPT, CMAKE, CARGO, LOCK), CMAKE: (SCRIPT, CARGO, LOCK),
+    **dict.fromkeys((NVCC, CPP, ABOUT_CPP), (SCRIPT, CMAKE, CARGO, LOCK)), CMAKE: (SCRIPT, CARGO, LOCK),
     LINK: (RUSTC, SCRIPT, CARGO, LOCK), SCRIPT: (CARGO, LOCK), RUSTC: (CARGO, LOCK),
     TEST: (CARGO, LOCK), PROGRAM: (CARGO, LOCK), LOCK: (CARGO,),
 }  # fmt: skip

@@ -1,10 +1,16 @@
 """What make's output says of what was made."""
 
+import os
 import random
+from itertools import accumulate
+from pathlib import Path
 
 import pytest
 
+from core import events as e
 from core.native.make_said import Made, Told, read_make
+from core.native.make_times import make_pieces
+from core.native.wait_phases import ABOUT_CPP, Piece
 
 LOG = b"""make: Entering directory '/w/build'
 [ 33%] \x1b[32mBuilding CUDA object sub/CMakeFiles/k.dir/k.cu.o\x1b[0m
@@ -56,3 +62,24 @@ def test_mutilated_output_does_not_raise() -> None:
         for _ in range(20):
             log[dice.randrange(len(log))] = dice.randrange(256)
         assert len(read_make(bytes(log), "/w").made) <= 9
+
+
+def test_what_was_compiled_has_the_time_from_makes_word_to_the_object_more_or_less(tmp_path: Path) -> None:
+    lines = [
+        "[ 1%] Building CXX object a.cpp.o\n", "[ 2%] Building CUDA object k.cu.o\n", "gcc -c b.c -o b.o\n",
+        "[ 3%] Linking CXX static library libk.a\n", "[ 4%] Building CXX object gone.cpp.o\n",
+        "gcc -c late.c -o late.o\n",
+    ]  # fmt: skip
+    ends = list(accumulate(len(line) for line in lines))
+    (tmp_path / "out.log").write_text("".join(lines))
+    for name, at in (("a.cpp.o", 102.5), ("k.cu.o", 103.0), ("b.o", 104.0), ("libk.a", 105.0), ("late.o", 106.0)):
+        (tmp_path / name).write_text("")
+        os.utime(tmp_path / name, (at, at))
+    told = [e.OutputGrew(101.0, "out", 2, ends[1]), e.OutputGrew(103.5, "out", 5, ends[4])]
+    place = str(tmp_path)
+    assert make_pieces(place, told, (place,), 100.0, 110.0) == [
+        Piece(ABOUT_CPP, 101.0, 102.5), Piece(ABOUT_CPP, 103.5, 104.0),
+    ]  # fmt: skip
+    assert make_pieces(place, told, (place,), 100.0, 103.0) == [Piece(ABOUT_CPP, 101.0, 102.5)]
+    assert make_pieces(place, [], (place,), 100.0, 110.0) == []
+    assert make_pieces(place + "/none", told, (place,), 100.0, 110.0) == []
