@@ -49,21 +49,16 @@ def test_the_next_build_there_says_what_is_wrong_with_a_build_script_until_that_
     world.start(later, cwd=root, checkout=root, target_dir=target, is_planned=False, plan=plan, env=env)
     settle(engine)
     assert "input-undeclared" in [one.id for one in world.board_run(later).findings]
+    assert read_kept(world.paths, str(package.root)) == ()
+    for path in (package.header, package.outside):
+        path.rename(path.with_suffix(".gone"))
+    assert read_kept(world.paths, target) == ()
+    for path in (package.header, package.outside):
+        path.with_suffix(".gone").rename(path)
+    assert len(read_kept(world.paths, target)) == 1
     script = package.root / "build.rs"
     script.write_text(script.read_text() + "\n")
     assert read_kept(world.paths, target) == ()
-
-
-def test_nothing_is_said_where_nothing_is_wrong_or_the_files_are_gone(tmp_path: Path) -> None:
-    package, env = built(tmp_path)
-    paths = Paths(str(tmp_path / "state"), str(tmp_path / "cache"))
-    place = Place(str(package.root), str(package.build_dir), env)
-    keep(paths, place)
-    assert len(read_kept(paths, place.build_dir)) == 1
-    assert read_kept(paths, str(tmp_path)) == ()
-    for path in (package.header, package.outside):
-        path.unlink()
-    assert read_kept(paths, place.build_dir) == ()
 
 
 @pytest.mark.parametrize("found", [None, [None], [{"finding": 4, "script": "/x"}], [{"script": 4}], "text"])

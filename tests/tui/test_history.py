@@ -184,7 +184,9 @@ async def test_each_order_puts_the_largest_first(past: Stage) -> None:
         assert [row.key for row in screen.table.rows] == newest
 
 
-async def test_a_filter_that_fits_nothing_says_so_and_words_may_be_of_any_column(past: Stage) -> None:
+async def test_a_filter_that_fits_nothing_says_so_and_escape_undoes_filter_and_marks_before_it_leaves(
+    past: Stage,
+) -> None:
     async with past.app().run_test(size=(120, 40)) as pilot:
         screen = await opened(pilot)
         every = len(screen.table.rows)
@@ -196,20 +198,15 @@ async def test_a_filter_that_fits_nothing_says_so_and_words_may_be_of_any_column
         assert len(screen.table.rows) == every
         await pilot.press("slash", *"ADA", "space", *"done", "enter")
         assert set(column(screen, "agent")) == {"ada"}
-
-
-async def test_escape_undoes_marks_and_filter_before_it_leaves(past: Stage) -> None:
-    async with past.app().run_test(size=(120, 40)) as pilot:
-        screen = await opened(pilot)
-        await pilot.press("m", "slash", *"ada", "enter", "escape")
+        await pilot.press("m", "escape")
         assert pilot.app.screen is screen
-        assert "marked" not in text_of(pilot)
+        assert len(screen.table.rows) == every
         assert set(column(screen, "")) == {""}
         await pilot.press("escape")
         assert pilot.app.current_mode == "board"
 
 
-async def test_the_last_two_marks_count_and_a_mark_can_be_taken_away(past: Stage) -> None:
+async def test_the_last_two_marks_count_can_be_taken_away_and_are_compared_the_earlier_one_first(past: Stage) -> None:
     async with past.app().run_test(size=(120, 40)) as pilot:
         screen = await opened(pilot)
         await pilot.press("m", "j", "m", "j", "m")
@@ -218,17 +215,12 @@ async def test_the_last_two_marks_count_and_a_mark_can_be_taken_away(past: Stage
         await pilot.press("m")
         assert [bool(text) for text in column(screen, "")][:4] == [False, True, False, False]
         assert "1 marked: d compares" in text_of(pilot)
-
-
-async def test_marked_runs_are_compared_the_earlier_one_first_whichever_was_marked_first(past: Stage) -> None:
-    async with past.app().run_test(size=(120, 40)) as pilot:
-        await opened(pilot)
-        await pilot.press("G", "k", "m", "j", "m", "d")
+        await pilot.press("escape", "G", "k", "m", "j", "m", "d")
         assert isinstance(pilot.app.screen, CompareScreen)
         above = [line.split()[:4] for line in text_of(pilot).split("\n") if line.startswith((" before", " after"))]
         assert above == [["before", "28", "Dec", "12:06"], ["after", "28", "Dec", "13:06"]]
         assert pilot.app.screen.chosen is not None
-        assert pilot.app.screen.chosen.run.endswith("0002")
+        assert pilot.app.screen.chosen.run == SECOND_RUN
 
 
 async def test_what_ends_while_one_looks_comes_to_the_list_and_the_chosen_run_stays_chosen(past: Stage) -> None:
@@ -259,7 +251,7 @@ async def test_without_runs_it_says_so_and_no_key_fails(tmp_path: Path) -> None:
         assert empty.asked == []
 
 
-async def test_folders_that_are_no_runs_are_passed_over(past: Stage) -> None:
+async def test_folders_that_are_no_runs_are_passed_over_and_a_run_is_started_again(past: Stage) -> None:
     runs = Path(past.paths.runs)
     good = len(os.listdir(runs))
     (runs / "20251228-090000-000-0009").write_text("a file")
@@ -271,6 +263,9 @@ async def test_folders_that_are_no_runs_are_passed_over(past: Stage) -> None:
     async with past.app().run_test(size=(120, 40)) as pilot:
         screen = await opened(pilot)
         assert len(screen.table.rows) == good
+        await pilot.press("G", "r")
+        await settled(pilot)
+        assert [message.get("run") for message in past.asked] == [screen.table.chosen]
 
 
 async def test_foreign_text_is_never_markup_and_moves_no_column(past: Stage) -> None:
@@ -309,14 +304,6 @@ async def test_a_terminal_without_unicode_gets_letters_of_its_own(past: Stage) -
         await pilot.press("G", "m", "k", "m", "d")
         await pilot.pause()
         assert text_of(pilot).isascii()
-
-
-async def test_a_run_is_started_again_from_the_list(past: Stage) -> None:
-    async with past.app().run_test(size=(120, 40)) as pilot:
-        screen = await opened(pilot)
-        await pilot.press("G", "r")
-        await settled(pilot)
-        assert [message.get("run") for message in past.asked] == [screen.table.chosen]
 
 
 @pytest.mark.parametrize("size", PICTURED, ids=lambda size: f"{size[0]}x{size[1]}")
