@@ -33,7 +33,7 @@ from tests.real.nvcc import our_toolkit
 from tests.real.product import Deck, temporary_deck
 
 START_LIMIT_S = 0.25
-"""From a save to the start of its build, median: 50 ms are waited for further saves."""
+"""From a save to the start of its build, median: 20 ms are waited for further saves."""
 _FILES = {
     "Cargo.toml": '[package]\nname = "edited"\nversion = "1.0.0"\nedition = "2021"\n',
     "build.rs": """use std::process::Command;

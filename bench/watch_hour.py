@@ -36,8 +36,8 @@ from tests.real.product import Deck, Process, process, until, with_environ
 TOLERANCE_S = 0.1
 PHASES_S = 0.02
 CLOSED_S = 200.0
-NEAR_S = 0.045
-"""A save so shortly before a build begins may be that one's, or cut it short: it waits 50 ms for more."""
+NEAR_S = 0.015
+"""A save so shortly before a build begins may be that one's, or cut it short: it waits 20 ms for more."""
 _CUT_SHORT, _BROKEN, _RENAMED = 0.35, 0.1, 0.5
 """Shares of edits."""
 _LONGEST_PAUSE_S = 4.0

@@ -36,14 +36,14 @@ def test_it_builds_once_at_the_beginning() -> None:
     assert (state.due(5.0), state.due(5.0), state.phase) == (START, None, "running")
 
 
-def test_a_save_starts_a_build_when_no_further_one_came_for_fifty_milliseconds() -> None:
+def test_a_save_starts_a_build_when_no_further_one_came_for_twenty_milliseconds() -> None:
     state = begun()
     state.saved(10.0, [A])
     assert state.due(10.0) is None
     assert state.wait_s(10.0) == pytest.approx(QUIET_S)
-    state.saved(10.04, [B])
-    assert state.due(10.06) is None
-    assert state.due(10.04 + QUIET_S) == START
+    state.saved(10.015, [B])
+    assert state.due(10.03) is None
+    assert state.due(10.015 + QUIET_S) == START
     assert list(state.building) == [A, B]
     assert state.began_for == 10.0
 
@@ -92,7 +92,7 @@ def test_of_two_saves_while_a_build_is_being_stopped_the_later_one_is_waited_for
     state.saved(12.0, [A])
     assert state.due(12.0) == STOP
     state.saved(12.5, [B])
-    assert state.ended(12.52, is_good=False) is None
+    assert state.ended(12.51, is_good=False) is None
     assert state.due(12.5 + QUIET_S) == START
 
 
@@ -233,8 +233,10 @@ def test_a_save_is_told_with_its_class_and_the_wait_since_it() -> None:
     assert told[-1].what == "over"
 
 
-def test_saves_within_fifty_milliseconds_are_one_build() -> None:
-    world = FakeWorld((1.0, good("run1")), (10.0, Woken((A,), 10.0)), (10.04, Woken((B,), 10.04)), (12.0, good("run2")))
+def test_saves_within_twenty_milliseconds_are_one_build() -> None:
+    world = FakeWorld(
+        (1.0, good("run1")), (10.0, Woken((A,), 10.0)), (10.015, Woken((B,), 10.015)), (12.0, good("run2"))
+    )
     told = watched(world)
     assert world.did.count("start cargo build") == 2
     assert [one.edit.kind for one in told if one.what == "ended"][-1] is EditClass.SEVERAL
