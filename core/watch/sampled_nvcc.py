@@ -28,8 +28,8 @@ _COST = (
     "be missing"
 )
 _TOOLS = frozenset(("cicc", "ptxas", "cudafe++", "fatbinary", "nvlink", "cc1plus", "tileiras"))
-_FRONTS = "/cargo-deck/fronts/"
-"""In the path of each front that runs."""
+_MIRRORED = ".nvcc"
+"""Beside each front that stands for an nvcc: a link to that one."""
 _PASSED = b"DECK_NVCC_PASSED="
 """In the environment of what it starts."""
 _ARCH = re.compile(rb"(?:sm|compute)_[0-9]{2,3}[af]?")
@@ -108,7 +108,8 @@ class SampledNvcc:
     def _is_told_of(self, proc: Proc) -> bool:
         """It is a front, or was started by one, or by another nvcc (`--threads`), or it is no nvcc at all."""
         program = read_link(self._table.folder(proc) + "/exe")
-        if _FRONTS in program or os.path.basename(program) != "nvcc":
+        folder, name = os.path.split(program)
+        if name != "nvcc" or os.path.lexists(f"{folder}/{_MIRRORED}"):
             return True
         if any(entry.startswith(_PASSED) for entry in self._table.environ(proc)):
             return True

@@ -115,13 +115,15 @@ def test_it_is_said_why_no_front_stood_before_it(world: World) -> None:
 @pytest.mark.parametrize(
     ("above", "exe", "environ"),
     [
-        ("sh", "/home/me/.cache/cargo-deck/fronts/nvcc-1/bin/nvcc", "A=b"), ("nvcc", "", "A=b"),
+        ("sh", "MIRROR/nvcc", "A=b"), ("nvcc", "", "A=b"),
         ("sh", "/bin/sh", "A=b"), ("launch", "", "A=b\0DECK_NVCC_PASSED=/opt/cuda/bin/nvcc"),
     ],
 )  # fmt: skip
 def test_what_a_front_tells_of_or_is_no_nvcc_is_not_told_again(
-    world: World, above: str, exe: str, environ: str
+    world: World, tmp_path: Path, above: str, exe: str, environ: str
 ) -> None:
+    os.symlink(NVCC, tmp_path / ".nvcc")
+    exe = exe.replace("MIRROR", str(tmp_path))
     world.add(290, 200, above, above, "-c", "k.cu")
     world.add(300, 290, "nvcc", NVCC, "-c", "k.cu", exe=exe)
     (world.root / "300/environ").write_text(environ)
