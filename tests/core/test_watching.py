@@ -59,7 +59,7 @@ def test_somebody_who_saves_without_end_is_built_after_a_second() -> None:
     at = 10.0
     while state.due(at) is None:
         state.saved(at, [A])
-        at += 0.03
+        at += 0.015
     assert 11.0 <= at <= 11.1
 
 
