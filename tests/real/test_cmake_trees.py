@@ -3,6 +3,7 @@
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -141,3 +142,37 @@ def test_in_out_dir_cmake_is_asked_and_its_answer_tells_what_an_edit_was(deck: D
         f"{app}/native/a.cpp", 1, 18,
     )  # fmt: skip
     assert "nope" in run["first_error"]["message"]
+
+
+_CALLS_NVCC = """use std::process::Command;
+fn main() {
+    let words = ["-arch=sm_80", "-ptx", "k/a.cu", "-o", "/dev/null"];
+    assert!(Command::new("nvcc").args(words).status().unwrap().success());
+}
+"""
+
+
+def test_errors_of_the_real_nvcc_come_before_cargos_and_have_their_caret(deck: Deck, tmp_path: Path, nvcc: str) -> None:
+    deck.env["PATH"] = f"{nvcc}:{deck.env['PATH']}"
+    write_files(str(tmp_path), {
+        "Cargo.toml": _MANIFEST, "src/main.rs": "fn main() {}\n",
+        "build.rs": _CALLS_NVCC,
+        "k/a.cu": "__global__ void a(float *o) { o[0] = nope; }\n", "k/b.cu": "__global__ void b() {\n",
+    })  # fmt: skip
+    assert deck.run("build", cwd=str(tmp_path)).returncode == 101
+    words = ("exec", "--", "nvcc", "-arch=sm_80", "-ptx", "k/b.cu", "-o", "b.ptx")
+    assert deck.run(*words, cwd=str(tmp_path)).returncode != 0
+
+    def both() -> Any:
+        found = [one for one in deck.json("ps", "--all", "--json")["runs"] if one["nvcc"]["failures"]]
+        return found if len(found) == 2 else None
+
+    runs = until(both, 20, "two calls that failed")
+    places = [(one["first_error"]["file"], one["first_error"]["line"]) for one in runs]
+    assert places == [("k/a.cu", 1), ("k/b.cu", None)]
+    assert [one["errors"] for one in runs] == [2, 1]
+    for one, source in zip(runs, ("k/a.cu", "k/b.cu"), strict=True):
+        (failure,) = one["nvcc"]["failures"]
+        (error,) = failure["errors"]
+        assert failure["source"] == str(tmp_path / source)
+        assert error["rendered"].endswith("^")
