@@ -1,11 +1,11 @@
 """What `cargo deck advise` says, with the fields of docs/json.md."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from core.clock import wall_clock
 from core.native.advice import Advice, Touch
 from core.native.advice_arms import Arm, Offer, Project
 from core.native.advice_figures import Figure, Rebuilt, Tried
@@ -15,7 +15,7 @@ from core.native.edit_class import EditClass
 from core.paths import Paths
 from core.plan.plan import Plan
 from tests.tui.test_cli_json import documented
-from tui.cli.advise import lines, measured_lines, rebuilt_words, record, touch_words, tried_words
+from tui.cli.advise import lines, measured_lines, range_words, rebuilt_words, record, touch_words, tried_words
 from tui.cli.main import main
 
 FIGURE = Figure(
@@ -43,12 +43,18 @@ def test_what_could_be_gained_is_an_upper_bound_or_a_reason() -> None:
     assert touch_words(row(OFFER._replace(arm=None, why="nothing: rust-lld links here already"))) == "nothing"
 
 
-def test_what_was_measured_is_told_with_its_age_and_whether_it_still_holds() -> None:
+def test_what_was_measured_is_told_with_its_range_and_age_and_whether_it_still_holds() -> None:
     assert tried_words(row(tried=None)) == "–"
-    assert re.fullmatch(r"rust ×0\.83 faster \(.+\)", tried_words(row()))
-    assert tried_words(row(changed=("/ws/Cargo.toml",))).endswith(", outdated)")
-    failed = Tried(wall_clock(), "/ws", Advice.SPLIT, "x", "build", "copy", 2, 7, (), {}, "error: it broke")
-    assert tried_words(row(tried=failed)).startswith("it failed (")
+    assert tried_words(row()) == "rust ×0.83 faster"
+    assert tried_words(row(changed=("/ws/Cargo.toml",))) == "rust ×0.83 faster (outdated)"
+    assert re.fullmatch(
+        r"measured here .+, app-native, 7 rounds: rust ×0\.83 \(0\.80–0\.86\) faster", range_words(TRIED)
+    )
+    same = replace(TRIED, figures=(replace(FIGURE, verdict="within noise"),))
+    assert tried_words(row(tried=same)) == "within noise"
+    failed = replace(TRIED, figures=(), trouble="error: it broke\nmore")
+    assert tried_words(row(tried=failed)) == "it failed"
+    assert range_words(failed).endswith(": it did not build: error: it broke")
 
 
 def test_the_table_has_a_row_an_advice_and_says_how_to_have_it() -> None:
@@ -56,7 +62,7 @@ def test_the_table_has_a_row_an_advice_and_says_how_to_have_it() -> None:
     assert found.startswith("cargo build --release  in /ws: 0 iterations recorded\nadvice ")
     assert "native part in a crate of its own  −0.4 s of 3.2 s (rust, 12 seen)  rust ×0.83 faster" in found
     assert "to have it: --patch FILE" in " ".join(found.split())
-    assert "measured before Cargo.toml changed" in found
+    assert "Cargo.toml changed since" in found
 
 
 def test_what_was_measured_now_names_what_was_rebuilt() -> None:

@@ -167,14 +167,24 @@ def lines(found: Survey) -> Iterator[str]:
     yield from (plain(common.aligned(row, widths)) for row in cells)
     for row in found.rows:
         yield ""
-        parts = [row.offer.why, row.elsewhere, f"to have it: {row.offer.way}" if row.offer.way else ""]
-        told = "; ".join(part for part in parts if part)
+        told = "; ".join(_parts(row))
         yield from words.folded(plain(f"{row.offer.advice}: {told}"), width, hang=2)
+        if row.tried is not None:
+            yield from words.folded(plain(range_words(row.tried)), width, 2, hang=4)
         if row.changed:
             names = ", ".join(os.path.relpath(path, project.place.workspace) for path in row.changed)
-            yield from words.folded(plain(f"measured before {names} changed"), width, 2, hang=4)
+            yield from words.folded(plain(f"{names} changed since"), width, 4, hang=4)
     yield ""
     yield "what each does here: cargo deck advise --measure"
+
+
+def _parts(row: Row) -> Iterator[str]:
+    yield row.offer.why
+    if row.offer.arm is not None:
+        yield from (f"what it takes: {row.offer.arm.gives}",) if row.offer.arm.gives else ()
+        yield from (row.elsewhere,) if row.elsewhere else ()
+    if row.offer.way:
+        yield f"to have it: {row.offer.way}"
 
 
 def touch_words(row: Row) -> str:
@@ -188,22 +198,29 @@ def touch_words(row: Row) -> str:
 
 
 def tried_words(row: Row) -> str:
-    """`native within noise, rust ×0.84 (26 Nov 14:03)`."""
+    """`native ×1.58 slower, rust ×0.84 faster`, `within noise`; `–`: it was not measured here."""
     tried = row.tried
     if tried is None:
         return f.UNKNOWN
-    when = f.moment(tried.at, wall_clock())
+    differ = [f"{one.edit} ×{one.ratio:.2f} {one.verdict}" for one in tried.figures
+              if one.ratio is not None and one.verdict in ("faster", "slower")]  # fmt: skip
+    told = "it failed" if tried.trouble else ", ".join(differ) or "within noise"
+    return f"{told} (outdated)" if row.changed else told
+
+
+def range_words(tried: Tried) -> str:
+    """`measured here 26 Nov 14:03, linker mold, 7 rounds: rust ×0.84 (0.80–0.87) faster`."""
+    when = f"measured here {f.moment(tried.at, wall_clock())}, {tried.what}, {f.many(tried.rounds, 'round')}"
     if tried.trouble:
-        return f"it failed ({when})"
-    told = ", ".join(f"{one.edit} {short(one)}" for one in tried.figures)
-    return f"{told} ({when}{', outdated' if row.changed else ''})"
+        return f"{when}: it did not build: {tried.trouble.splitlines()[0]}"
+    told = (f"{one.edit} {_range(one)}" for one in tried.figures)
+    return f"{when}: {', '.join(told)}"
 
 
-def short(one: Figure) -> str:
-    """`×0.84 faster`, `within noise`."""
-    if one.verdict in ("faster", "slower") and one.ratio is not None:
-        return f"×{one.ratio:.2f} {one.verdict}"
-    return one.verdict or f.UNKNOWN
+def _range(one: Figure) -> str:
+    if one.ratio is None or one.low is None or one.high is None:
+        return f.UNKNOWN
+    return f"×{one.ratio:.2f} ({one.low:.2f}–{one.high:.2f}) {one.verdict}"
 
 
 def measured_lines(tried: Sequence[Tried], found: Survey) -> Iterator[str]:
@@ -227,8 +244,7 @@ def figure_words(one: Figure) -> str:
     if one.ratio is None or one.low is None or one.high is None or one.before_s is None or one.after_s is None:
         return f.UNKNOWN
     noise = f"; the same build twice: ×{1 + one.noise:.2f}" if one.noise is not None else ""
-    return (f"{one.before_s:.2f} s → {one.after_s:.2f} s  ×{one.ratio:.2f} ({one.low:.2f}–{one.high:.2f}) "
-            f"{one.verdict}{noise}")  # fmt: skip
+    return f"{one.before_s:.2f} s → {one.after_s:.2f} s  {_range(one)}{noise}"
 
 
 def _rebuilt_lines(one: Figure) -> Iterator[str]:
@@ -264,7 +280,8 @@ def _row_record(row: Row) -> dict[str, Any]:
     offer, touch = row.offer, row.touch
     return {
         "advice": str(offer.advice), "can_be_had": offer.arm is not None,
-        "what": offer.arm.name if offer.arm is not None else None, "why": offer.why, "way": offer.way or None,
+        "what": offer.arm.name if offer.arm is not None else None, "why": offer.why,
+        "gives": (offer.arm.gives or None) if offer.arm is not None else None, "way": offer.way or None,
         "class": str(touch.kind), "of_s": touch.of_s, "at_most_s": touch.at_most_s, "seen": touch.done,
         "touch_why": touch.why or None, "elsewhere": row.elsewhere or None,
         "measured": advice_figures.to_record(row.tried) if row.tried is not None else None,
