@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.real.product import COMMAND, Deck, Process, end, gone_after_s, marked, process, until
+from tests.real.ptys import Answer, run_in_terminal
 
 _MANIFEST = '[package]\nname = "app"\nversion = "1.0.0"\nedition = "2021"\n'
 _MAIN = 'mod part;\nfn main() { println!("{}", part::answer()); }\n'
@@ -156,6 +157,15 @@ def test_without_json_an_iteration_is_a_line_and_errors_stand_below_it(deck: Dec
     assert any("rust src/part.rs  failed " in line for line in lines)
     assert any(line.startswith("error: expected identifier") for line in lines)
     assert " since the save)" in lines[-1]
+
+
+@pytest.mark.long
+def test_the_prompt_after_a_watch_stands_on_a_line_of_its_own(deck: Deck, package: Path) -> None:
+    answers = [Answer(b"watching", b"\x03")]
+    line = f"{COMMAND} watch; printf 'prompt%s\\n' ' $'"
+    done = run_in_terminal(f"trap : INT; {line}", cwd=str(package), env=deck.env, answers=answers)
+    lines = done.out.replace(b"\r", b"").split(b"\n")
+    assert lines[lines.index(b"prompt $") - 1] == b"^C"
 
 
 def sleepers(marker: str) -> list[Process]:

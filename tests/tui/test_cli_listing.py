@@ -22,6 +22,7 @@ from tests.real.ptys import Terminal
 from tests.scene import board_at
 from tests.tui.commands import user_folders
 from tui import format as f
+from tui.cli import common
 from tui.cli.listing import newest_of_each, run_record, table
 from tui.cli.main import main
 
@@ -196,6 +197,16 @@ def test_top_streams_changes_where_there_is_no_terminal(paths: Paths, sleeper: C
         assert "sleeper  killed   signal 9" in top.stdout.readline()
         top.send_signal(signal.SIGINT)
         assert top.wait(10) == 0
+
+
+def test_who_waits_for_changes_ends_where_nobody_reads_any_more() -> None:
+    reads, writes = os.pipe()
+    common.rest(0.0, writes)
+    os.close(reads)
+    with pytest.raises(SystemExit) as ended:
+        common.rest(60.0, writes)
+    os.close(writes)
+    assert ended.value.code == 141
 
 
 def test_top_redraws_in_place_and_leaves_with_ctrl_c(paths: Paths, sleeper: Callable[[], str]) -> None:

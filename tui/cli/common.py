@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import select
 import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
@@ -75,6 +76,14 @@ def print_bytes(content: bytes) -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         raise SystemExit(141) from None
+
+
+def rest(seconds: float, fd: int = 1) -> None:
+    """Wait; where nobody reads any more what we print, end the program quietly, as the next line would."""
+    poll = select.poll()
+    poll.register(fd, 0)
+    if any(told & select.POLLERR for _, told in poll.poll(seconds * 1000)):
+        raise SystemExit(141)
 
 
 def say(text: str) -> None:

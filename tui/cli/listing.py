@@ -3,7 +3,6 @@
 import os
 import shutil
 import sys
-import time
 from collections.abc import Sequence
 from typing import Any, NamedTuple, NoReturn
 
@@ -127,7 +126,7 @@ def _refresh(paths: Paths, *, is_all: bool, is_json: bool) -> NoReturn:
         else:
             for line in changes.lines(board, tuple(run.run for run in runs)):
                 common.print_text(line)
-        time.sleep(TOP_EVERY_S)
+        common.rest(TOP_EVERY_S)
         board = reader.poll()
 
 

@@ -1,8 +1,10 @@
 """`cargo deck watch`: builds after each save what must be built, and says what each edit cost."""
 
+import contextlib
 import json
 import os
 import shlex
+import sys
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -197,6 +199,9 @@ class _Shown:
                 self._ended(told, told.ended, run, has_no_test=tests == 0)
             case "refused" | "notice":
                 self._line(f"cargo-deck: {plain(told.text)}")
+            case "over" if sys.stdout.isatty():
+                with contextlib.suppress(OSError):  # it may be the terminal that is gone
+                    common.print_text("")  # behind the ^C that it shows
 
     def _read(self, told: Told) -> Run | None:
         """What the log of a run that ended by itself says; None: there is none."""
