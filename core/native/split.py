@@ -113,7 +113,7 @@ def plan_split(facts: Facts) -> Split | NoSplit:
         return NoSplit(facts.package, ("its Cargo.toml is written in a way that cannot be changed surely",))
     name, moves = crate.name, tuple(_moves(facts, folder))
     files = tuple(_single(facts.files, moves))
-    if odd := [one.old for one in files if _ODD.search(one.old)]:
+    if odd := [one.old for one in files if _ODD.search(os.path.relpath(one.old, facts.workspace))]:
         return NoSplit(facts.package, (f"a file has an odd name: {os.path.relpath(odd[0], facts.root)!r}",))
     writes = (
         Write(f"{facts.root}/Cargo.toml", facts.manifest, manifest),
