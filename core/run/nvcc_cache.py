@@ -17,6 +17,7 @@ VARIABLE = "DECK_NVCC_CACHE"
 LIMIT_BYTES = 5_000_000_000
 """What it may hold where `DECK_NVCC_CACHE_BYTES` says nothing else; as in the front."""
 _VERSION = "v1"
+_GONE = "gone-"
 
 
 class Held(NamedTuple):
@@ -62,16 +63,21 @@ def held(place: str) -> Held:
 
 
 def clear(place: str) -> None:
-    """Empty a cache: it goes under another name first, so that nobody sees a part of it.
+    """Empty a cache: it goes under another name first, so that nobody sees a part of it. What somebody left who was
+    killed meanwhile goes too.
 
     Raises:
         OSError: it cannot be removed.
     """
     import shutil
 
-    gone = f"{place}/gone-{os.getpid()}"
+    own = f"{_GONE}{os.getpid()}"
     try:
-        os.rename(f"{place}/{_VERSION}", gone)
+        os.rename(f"{place}/{_VERSION}", f"{place}/{own}")
     except FileNotFoundError:
-        return
-    shutil.rmtree(gone)
+        pass
+    else:
+        shutil.rmtree(f"{place}/{own}")
+    for name in os.listdir(place) if os.path.isdir(place) else ():
+        if name.startswith(_GONE):
+            shutil.rmtree(f"{place}/{name}", ignore_errors=True)

@@ -42,3 +42,10 @@ def test_what_it_holds_is_counted_and_emptied(tmp_path: Path) -> None:
     assert (found.outputs, found.size_bytes >= 15000) == (2, True)
     clear(place)
     assert (held(place), list(Path(place).iterdir())) == (Held(0, 0), [])
+
+
+def test_what_an_emptying_that_was_killed_left_goes_with_the_next(tmp_path: Path) -> None:
+    (tmp_path / "gone-1/objects").mkdir(parents=True)
+    (tmp_path / "mine").touch()
+    clear(str(tmp_path))
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
