@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 
 from core import events as e
 from tui import format as f
@@ -92,7 +93,7 @@ def _drawn(lines: Sequence[str]) -> Iterator[Cell | Frame]:
     """Lines of source are moved to the left as far as all of them have blanks."""
     sources = [found[2] for line in lines if (found := _SOURCE.match(line)) and found[2].strip()]
     indent = max(0, min((len(text) - len(text.lstrip()) for text in sources), default=0) - 1)
-    for line, below in zip(lines, (*lines[1:], ""), strict=True):
+    for line, below in zip_longest(lines, lines[1:], fillvalue=""):
         if found := _SOURCE.match(line):
             yield Frame(found[1] + found[2][indent:], "text")
         elif _CARET.match(line) or _CARET.match(below):
