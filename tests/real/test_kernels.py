@@ -303,8 +303,36 @@ def test_an_edit_of_a_header_alone_is_compared_with_the_branch_point(bench: Benc
 
 
 def test_a_call_under_way_says_what_it_does(bench: Bench) -> None:
+    seen = seen_of_call(bench, *FLAGS)
+    assert {one["source"] for one in seen} == {str(bench.source)}
+    assert {one["arch_count"] for one in seen} == {3}
+    assert "cicc" in {one["tool"] for one in seen}
+    places = [one["arch_at"] for one in seen]
+    assert places == sorted(places)
+
+
+def test_archs_that_nvcc_chooses_are_counted_as_they_come(bench: Bench) -> None:
+    seen = seen_of_call(bench, "-arch=all-major")
+    assert {one["arch_count"] for one in seen} == {None}
+    places = [one["arch_at"] for one in seen]
+    assert places == sorted(places)
+    assert places[-1] > 2
+    (call,) = bench.deck.json("kernels", "--json", cwd=str(bench.folder))["calls"]
+    made = {phase["arch"] for phase in call["phases"] if phase["tool"] == "ptxas"}
+    assert call["archs"] == ["all-major"]
+    until(lambda: {one["arch"] for one in kernels_so_far(bench)} == made, "kernels of all archs")
+    assert max(phase["peak_bytes"] or 0 for phase in call["phases"]) <= call["peak_bytes"] * 1.05
+
+
+def kernels_so_far(bench: Bench) -> list[dict[str, Any]]:
+    """None, while they are being measured."""
+    return list(bench.deck.json("kernels", "--json", cwd=str(bench.folder))["kernels"])
+
+
+def seen_of_call(bench: Bench, *words: str) -> list[dict[str, Any]]:
+    """What `ps` tells of a call, again and again, until it is over."""
     done = bench.deck.run(
-        "exec", "--agent", "ada", "--detach", "--", "nvcc", *FLAGS, "-c", "k.cu", "-o", "k.o", cwd=str(bench.folder),
+        "exec", "--agent", "ada", "--detach", "--", "nvcc", *words, "-c", "k.cu", "-o", "k.o", cwd=str(bench.folder),
         env=bench.env,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -316,11 +344,7 @@ def test_a_call_under_way_says_what_it_does(bench: Bench) -> None:
         return bool(run["ended_at"])
 
     until(is_over, "the end of the call")
-    assert {one["source"] for one in seen} == {str(bench.source)}
-    assert {one["arch_count"] for one in seen} == {3}
-    assert "cicc" in {one["tool"] for one in seen}
-    places = [one["arch_at"] for one in seen]
-    assert places == sorted(places)
+    return seen
 
 
 async def test_the_screen_shows_what_ptxas_says(bench: Bench) -> None:
