@@ -126,7 +126,7 @@ def measurement(root: Path) -> Measurement:
 
 def test_what_levers_gave_here_is_shown(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     lever_figures.append(_paths(), measurement(here))
-    assert "measured here:\n  gemm.cu: one arch: sm_90 ×0.62 (no code for sm_80)" in printed(capsys)
+    assert "measured here:\n  gemm.cu: one arch sm_90 ×0.62 (no code for sm_80)" in printed(capsys)
     lines = [words.lever_cells(one) for one in measurement(here).figures]
     assert lines[2] == ("one arch: sm_90", "1.9 s", "×0.62 (0.60–0.65)", "faster", "11 K", "no code for sm_80")
     assert lines[3] == ("-cubin, sm_90", "–", "–", "failed", "–", "exit 1: no")

@@ -144,7 +144,7 @@ async def test_the_sheet_says_what_was_measured_to_be_faster_or_how_to_measure_i
         lever_figures.append(native.paths, Measurement(T0, GEMM, "13.0", 2, 7, 0.05, (faster,)))
         await pilot.press("enter")
         await pilot.pause()
-        assert "measured here: gemm.cu: one arch: sm_90 ×0.38 (1 of 9 archs)" in text_of(pilot)
+        assert "measured here: gemm.cu: one arch sm_90 ×0.38 (1 of 9 archs)" in text_of(pilot)
 
 
 async def test_no_line_of_the_sheet_is_wider_than_it(native: Stage) -> None:

@@ -151,10 +151,15 @@ def _ratio(one: Figure) -> str:
 
 
 def lever_words(found: Measurement) -> str:
-    """What was measured to be faster for a source, in one line: `gemm.cu: one arch: sm_90 ×0.62, …`; empty: nothing."""
+    """What was measured to be faster for a source, in one line: `gemm.cu: one arch sm_90 ×0.62 · …`; empty: nothing."""
     name = found.source.rpartition("/")[2]
     faster = sorted((one for one in found.figures if one.verdict == "faster"), key=lambda one: one.ratio or 1.0)
     if not faster:
         return f"{name}: no lever is faster beyond noise" if found.figures else ""
-    told = ", ".join(f"{one.lever} ×{one.ratio:.2f}" + (f" ({one.gives})" if one.gives else "") for one in faster)
-    return f"{name}: {told}"
+    told = (f"{_plain_name(one.lever)} ×{one.ratio:.2f}" + (f" ({one.gives})" if one.gives else "") for one in faster)
+    return f"{name}: {' · '.join(told)}"
+
+
+def _plain_name(lever: str) -> str:
+    """Without what would part it within a line: `one arch sm_90`, `-cubin sm_90`."""
+    return lever.replace(": ", " ").replace(", ", " ")
