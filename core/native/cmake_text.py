@@ -1,13 +1,13 @@
 """Calls in CMake files: what they say, and the text with more in them. Source: CMake 3.25, cmake-language(7). Pure."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 MAX_CHARACTERS = 1 << 20
+_BRACKET = re.compile(r"\[(=*)\[")
 _TOKEN = re.compile(
-    r"(?P<comment>\#\[(?P<hash>=*)\[[\s\S]*?\](?P=hash)\]|\#[^\n]*)|\[(?P<bracket>=*)\[(?P<raw>[\s\S]*?)\](?P=bracket)\]"
-    r'|"(?P<quoted>(?:\\[\s\S]|[^"\\])*)"|(?P<round>[()])|(?P<word>(?:\\.|\$\{[^}\s]*\}|[^\s()#"\\])+)'
+    r'\#[^\n]*|"(?P<quoted>(?:\\[\s\S]|[^"\\])*)"|(?P<round>[()])|(?P<word>(?:\\.|[^\s()#"\\])+)|[\s\S]'
 )
 _NAME = re.compile(r"[A-Za-z_]\w*\Z")
 
@@ -29,8 +29,6 @@ class Call(NamedTuple):
     """Without brackets within."""
     line: int
     """From 1."""
-    end: int
-    """Where its last bracket stands."""
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -44,27 +42,47 @@ def calls_in(text: str) -> tuple[Call, ...]:
     name: Word | None = None
     open_call: Word | None = None
     words: list[Word] = []
-    depth = 0
-    for token in _TOKEN.finditer(text[:MAX_CHARACTERS]):
-        if token["comment"] is not None:
-            continue
-        if token["round"] == "(":
+    depth, line, counted = 0, 1, 0
+    for kind, word in _tokens(text[:MAX_CHARACTERS]):
+        if kind == "(":
             if not depth:
                 open_call, words = name, []
             depth += 1
-        elif token["round"] == ")":
+        elif kind == ")":
             depth = max(0, depth - 1)
             if not depth and open_call is not None:
-                line = text.count("\n", 0, open_call.start) + 1
-                found.append(Call(open_call.text.lower(), tuple(words), line, token.start()))
+                line, counted = line + text.count("\n", counted, open_call.start), open_call.start
+                found.append(Call(open_call.text.lower(), tuple(words), line))
                 open_call = None
         else:
-            said = next((token[one] for one in ("quoted", "raw", "word") if token[one] is not None), "")
-            word = Word(said, token.start(), token.end())
             if depth:
                 words.append(word)
-            name = word if not depth and token["word"] and _NAME.match(said) else None
+            name = word if not depth and kind == "word" and _NAME.match(word.text) else None
     return tuple(found)
+
+
+def _tokens(text: str) -> Iterator[tuple[str, Word]]:
+    """Kind (`(`, `)`, `word`, `quoted`) and what it says; comments and blanks are passed over."""
+    at = 0
+    missing: set[str] = set()
+    while at < len(text):
+        is_comment = text[at] == "#"
+        if (bracket := _BRACKET.match(text, at + is_comment)) is not None:
+            closing = f"]{bracket[1]}]"
+            end = -1 if closing in missing else text.find(closing, bracket.end())
+            if end >= 0:
+                if not is_comment:
+                    yield "quoted", Word(text[bracket.end() : end], at, end + len(closing))
+                at = end + len(closing)
+                continue
+            missing.add(closing)
+        token = _TOKEN.match(text, at)
+        if token is None:
+            return
+        kind = token.lastgroup
+        if kind is not None:
+            yield token[0] if kind == "round" else kind, Word(token[kind], at, token.end())
+        at = token.end()
 
 
 class Insertion(NamedTuple):

@@ -14,7 +14,9 @@ from typing import NamedTuple
 MAX_BYTES = 1 << 26
 _MAX_FILES = 50
 _MAX_DEPTH = 8
-_MAX_TEXT = 1 << 20
+_MAX_TEXT = 1 << 16
+_MAX_KEPT = 1 << 26
+"""Of what variables stand for: each may hold others twice."""
 _VARIABLE = re.compile(r"\$(?:([$ :])|\{([\w.-]+)\}|([\w-]+))")
 _WORD = re.compile(r"(?:\$[$ :]|\$\{[\w.-]+\}|[^\s$:|]|\$[\w-]+|\|@|:(?=\S))+|\|\||\||:")
 _BINDING = re.compile(r"^\s*([\w.-]+)\s*=\s*(.*)$")
@@ -56,7 +58,7 @@ class _Reading:
         self._read = read
         self._rules: dict[str, dict[str, str]] = {}
         self._variables: dict[str, str] = {}
-        self._files = 0
+        self._files = self._kept = 0
 
     def of(self, content: bytes) -> tuple[NinjaStep, ...]:
         steps: list[NinjaStep] = []
@@ -71,8 +73,9 @@ class _Reading:
             elif word in ("include", "subninja") and self._files < _MAX_FILES:
                 self._files += 1
                 steps += self.of(self._read(_expanded(rest.strip(), self._variables)))
-            elif found := _BINDING.match(head):
+            elif (found := _BINDING.match(head)) and self._kept < _MAX_KEPT:
                 self._variables[found[1]] = _expanded(found[2], self._variables)
+                self._kept += len(self._variables[found[1]])
         return tuple(steps)
 
     def _step(self, text: str, bindings: Mapping[str, str]) -> NinjaStep | None:

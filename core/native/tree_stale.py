@@ -18,7 +18,7 @@ from core.native.cmake_text import Call, Insertion, calls_in, depending, watchin
 from core.native.seen import Digest, Seen
 from core.native.stale import tail_of, times
 from core.native.tree_place import ExecRun, TreePlace, made_by
-from core.native.tree_steps import Tree, inputs_below
+from core.native.tree_steps import Tree, inputs_below, makers_in
 from core.plan.given import Origin
 from core.plan.plan import Evidence, Finding
 from core.plan.small_file import read_small
@@ -108,8 +108,9 @@ def _unknown(tree: Tree, root: str, made: Sequence[Made]) -> Iterator[TreeFound]
     """Outputs with inputs that are read and do not make them again."""
     if tree.kind == "make":
         return  # its rules are not known
+    makers = makers_in(tree)
     for one in made:
-        known = inputs_below(tree, one.output)
+        known = inputs_below(makers, one.output)
         paths = tuple(path for path in one.inputs if path not in known)
         if paths:
             yield _unknown_found(tree, root, one, paths)

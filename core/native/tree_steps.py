@@ -91,9 +91,13 @@ def made_of(steps: Iterable[Step], paths: Collection[str], more: Mapping[str, Co
     return frozenset(found)
 
 
-def inputs_below(tree: Tree, output: str) -> frozenset[str]:
+def makers_in(tree: Tree) -> dict[str, Step]:
+    """What makes each output."""
+    return {output: step for step in tree.steps for output in step.outputs}
+
+
+def inputs_below(makers: Mapping[str, Step], output: str) -> frozenset[str]:
     """All that makes an output again when it is newer, also by way of others that are made first."""
-    makers = {one: step for step in tree.steps for one in step.outputs}
     found: set[str] = set()
     ahead = [output]
     while ahead:
