@@ -76,8 +76,9 @@ def toolkit_of(nvcc: str) -> Toolkit | None:
 
 
 def is_alone(toolkit: Toolkit, path: str) -> bool:
-    """No other program on PATH has the name of one that would come before it with this toolkit's folder."""
-    names = [name for name in _TOOLS if os.access(f"{toolkit.bin}/{name}", os.X_OK)]
+    """No other program on PATH has the name of one that would come before it with this toolkit's folder. A folder is
+    none: a toolkit of links has its own `crt`."""
+    names = [name for name in _TOOLS if _is_program(f"{toolkit.bin}/{name}")]
     for folder in path.split(":"):
         if not names:
             break

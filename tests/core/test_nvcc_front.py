@@ -522,6 +522,15 @@ def test_a_tool_that_would_be_another_one_means_no_front(world: World) -> None:
     assert find_exec_fronts(world.paths, after, ("nvcc",), "/").folders != ()
 
 
+def test_a_toolkit_made_of_links_has_a_front_though_its_folders_are_its_own(world: World) -> None:
+    (world.folder / "toolkit/bin/crt").mkdir()
+    (world.folder / "toolkit/bin/crt/link.stub").touch()
+    subprocess.run(["cp", "-rs", world.folder / "toolkit", world.folder / "links"], check=True)
+    env = {**world.env, "PATH": f"{world.folder}/links/bin:/usr/bin:/bin"}
+    (mirror,) = find_exec_fronts(world.paths, env, ("nvcc",), "/").folders
+    assert os.path.samefile(f"{mirror}/crt/link.stub", world.folder / "toolkit/bin/crt/link.stub")
+
+
 def test_a_cache_called_by_its_path_means_no_front(world: World) -> None:
     assert names(find_fronts(world.paths, Build(world.env, wrapper="/opt/bin/sccache")).folders) == ["bin"]
     env = {**world.env, "CMAKE_CUDA_COMPILER_LAUNCHER": "/opt/bin/sccache"}
