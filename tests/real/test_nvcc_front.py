@@ -101,11 +101,20 @@ def test_a_build_script_is_seen_and_a_plain_build_finds_all_fresh(cuda: Deck) ->
     assert (begun["package"], begun["kind"], begun["archs"]) == ("kernel", "ptx", ["compute_80"])
     assert begun["out_dir"].startswith(package(cuda) + "/target/")
     assert [row[:2] for row in ended["times"]] == [
-        ["gcc (preprocessing 1)", "compute_80"], ["cicc", "compute_80"], ["nvcc (driver)", None],
+        ["gcc (preprocessing 1)", "compute_80"], ["gcc (preprocessing 4)", None],  # which names the headers of the host
+        ["cicc", "compute_80"], ["nvcc (driver)", None],
     ]  # fmt: skip
     assert {tool for tool, _, bytes_ in ended["memory"] if bytes_ > 1 << 20} >= {"cicc"}
     assert "Compiling" not in plain(cuda, "cargo", "build").stderr
     assert "Compiling" not in cuda.run("build", cwd=package(cuda)).stderr
+
+
+def test_without_the_cache_phases_are_those_of_the_words_alone(cuda: Deck) -> None:
+    cuda.env["DECK_NVCC_CACHE"] = "off"
+    done = cuda.run("exec", "--", "nvcc", "-ptx", "-arch=sm_80", "kernel.cu", cwd=package(cuda))
+    assert done.returncode == 0, done.stderr
+    (ended,) = noted(cuda, "end")
+    assert [phase for phase, *_ in ended["times"]] == ["gcc (preprocessing 1)", "cicc", "nvcc (driver)"]
 
 
 def test_a_path_in_nvcc_that_a_script_watches_stays(cuda: Deck) -> None:
