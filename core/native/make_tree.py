@@ -2,7 +2,6 @@
 for its Makefiles, and times of files."""
 
 import os
-import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -11,10 +10,12 @@ from core.native.build_tree import all_files, read
 from core.native.closure import LIBRARY_ENDS, OBJECT_ENDS, SOURCE_ENDS
 from core.native.cmake_api import REPLY, read_reply
 from core.native.depfile import read_depfile
-from core.native.make_said import Made, made_by
+from core.native.make_said import Made, made_by, split_words
 from core.native.stale import tail_of, times
+from core.plan.small_file import read_small
 
 _MAX_DEPTH = 16
+_MAX_LINK = 1 << 20
 _CMAKES = "/CMakeFiles/"
 _MOST_SCANNED = 300
 """Commands without a depfile whose sources are read."""
@@ -135,12 +136,8 @@ def _of_reply(tree: str) -> Iterator[Output]:
 def _of_link(name: str) -> Iterator[Output]:
     """By the command of a link that CMake wrote down: `ar qc libk.a CMakeFiles/k.dir/k.cu.o`."""
     folder = name.partition(_CMAKES)[0]
-    for line in read(name).decode("utf-8", "surrogateescape").split("\n"):
-        try:
-            words = shlex.split(line)
-        except ValueError:
-            continue
-        for made in made_by(words, folder):
+    for line in (read_small(name, _MAX_LINK) or b"").decode("utf-8", "surrogateescape").split("\n"):
+        for made in made_by(split_words(line), folder):
             inputs = tuple(_absolute(one, folder) for one in made.inputs)
             yield Output(_absolute(made.output, folder), inputs, (name,))
 

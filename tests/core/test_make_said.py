@@ -2,13 +2,14 @@
 
 import os
 import random
+import shlex
 from itertools import accumulate
 from pathlib import Path
 
 import pytest
 
 from core import events as e
-from core.native.make_said import Made, Told, read_make
+from core.native.make_said import Made, Told, read_make, split_words
 from core.native.make_times import make_pieces
 from core.native.wait_phases import ABOUT_CPP, Piece
 
@@ -37,6 +38,14 @@ def test_objects_links_and_commands_are_read_with_their_folder() -> None:
         Made("libk.a", "/w/build"),
         Made("app", "/w/build", ("main.o", "libk.a")),
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("line", [
+    "g++ -DX='\"a b\"' -c a.cpp", 'gcc "-DA=\\"x\\"" -o "a b.o"', r"ar rcs lib\ x.a a\'b.o", "cc -c ''x'' \"\" y",
+    r'cc -D"A=B" \\x',
+])  # fmt: skip
+def test_words_are_split_as_a_shell_splits_them(line: str) -> None:
+    assert split_words(line) == shlex.split(line)
 
 
 @pytest.mark.parametrize("line", [
