@@ -59,7 +59,7 @@ def outputs_in(tree: str, said: Iterable[Made] = ()) -> tuple[Output, ...]:
     found = {name: Output(name) for name in names if name.endswith(_OUTPUT_ENDS)}
     for name in names:
         if f"/{REPLY}/index-" in name:
-            _take(found, _of_reply(name.partition(f"/{REPLY}/")[0]))
+            _take(found, outputs_by_cmake(name.partition(f"/{REPLY}/")[0]))
     for name in names:
         if name.endswith(("/compiler_depend.make", "/depend.make")):
             _take(found, _of_depfile(name, tree))
@@ -121,7 +121,7 @@ def _above(name: str, tree: str) -> list[str]:
     return found[::-1]
 
 
-def _of_reply(tree: str) -> Iterator[Output]:
+def outputs_by_cmake(tree: str) -> Iterator[Output]:
     """By what CMake told of its targets: sources of objects, objects of programs and libraries."""
     reply = read_reply(tree)
     for target in reply.targets if reply is not None else ():

@@ -13,7 +13,7 @@ from core.native.closure import Made
 from core.native.cover import Watched
 from core.native.doctor import TICK_NS
 from core.native.first_built import born_ns
-from core.native.make_tree import Moment
+from core.native.make_tree import Moment, outputs_by_cmake
 from core.native.ninja_deps import read_ninja_deps
 from core.native.ninja_explain import read_explained, reasons_of
 from core.native.ninja_log import read_ninja_log
@@ -190,7 +190,7 @@ def _ninja(facts: Facts) -> Iterator[Why]:
     yield from (Why(one.output or "ninja", "output", True, one.reason, "ninja") for one in said)
     for tree, package in _trees(facts):
         steps = read_ninja_log(read_small(f"{tree}/.ninja_log", 1 << 26) or b"")
-        deps = read_ninja_deps(read_small(f"{tree}/.ninja_deps", 1 << 27) or b"")
+        deps = {**_by_cmake(tree), **read_ninja_deps(read_small(f"{tree}/.ninja_deps", 1 << 27) or b"")}
 
         def mtime(name: str, tree: str = tree) -> int:
             return times(os.path.join(tree, name))[0]
@@ -198,6 +198,16 @@ def _ninja(facts: Facts) -> Iterator[Why]:
         for one in reasons_of(steps, deps, lambda name: facts.is_of_it(mtime(name)), mtime):
             if one.output not in told:
                 yield Why(os.path.join(tree, one.output), "output", True, one.reason, "ninja", package)
+
+
+def _by_cmake(tree: str) -> dict[str, tuple[str, ...]]:
+    """What outputs are made from, as far as CMake told; names below the tree as ninja has them."""
+    return {
+        os.path.relpath(made.path, tree): tuple(
+            os.path.relpath(one, tree) if one.startswith(tree + "/") else one for one in made.inputs
+        )
+        for made in outputs_by_cmake(tree)
+    }  # fmt: skip
 
 
 def _trees(facts: Facts) -> Iterator[tuple[str, str]]:

@@ -12,6 +12,7 @@ from core.native.build_tree import read_in
 from core.native.cmake_api import REPLY, Reply, Source, Toolchain, read_reply
 from core.native.cmake_ask import QUESTION, ask_cmake
 from core.native.make_tree import outputs_in
+from core.native.why import Facts, explain
 
 INDEX = {
     "cmake": {"generator": {"multiConfig": False, "name": "Ninja"}},
@@ -167,6 +168,18 @@ def test_objects_have_their_source_and_programs_their_objects_as_cmake_told(tree
     library = str(tree.file("sub/libk.a"))
     found = {one.path: one.inputs for one in outputs_in(tree.top)}
     assert found == {made: (f"{tree.source}/sub/k.cu",), library: (made,)}
+
+
+def test_what_ninja_linked_is_told_by_what_cmake_said_of_it(tree: Tree) -> None:
+    second = 1_000_000_000
+    made, library = tree.file("sub/CMakeFiles/k.dir/Debug/k.cu.o"), tree.file("sub/libk.a")
+    os.utime(made, (2001, 2001))
+    os.utime(library, (2002, 2002))
+    log = "".join(f"0\t1\t{at * second}\tsub/libk.a\ta\n" for at in (1000, 2002))
+    tree.file(".ninja_log", "# ninja log v5\n" + log)
+    (found,) = explain(Facts(2000 * second, 2010 * second, trees=(tree.top,)))
+    assert (found.unit, found.by) == (str(library), "ninja")
+    assert found.reason == "sub/CMakeFiles/k.dir/Debug/k.cu.o is newer than what was made before"
 
 
 def test_cmake_is_asked_below_out_dir_alone_and_once(tmp_path: Path) -> None:
