@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from core.errors import DeckError
+from core.errors import DeckError, UsageError
 from core.native import advice_edits, advice_figures
 from core.native.advice import ALL, Advice, Touch, elsewhere, touch_of
 from core.native.advice_arms import (
@@ -26,7 +26,7 @@ from core.native.doctor import Examined, Place
 from core.native.input_state import read_stamp
 from core.native.iteration_book import read_iterations
 from core.native.iterations import Iteration, rows_of
-from core.native.prove_setup import command_for, plain_env
+from core.native.prove_setup import command_for, plain_env, recorded_words
 from core.native.split import NoSplit, Split, plan_split
 from core.native.split_facts import facts_of
 from core.native.stale import Case
@@ -93,29 +93,52 @@ def survey(paths: Paths, place: Place, examined: Examined, words: Sequence[str] 
 
     Raises:
         ModeRefused: The mode of the last build is none any more.
+        UsageError: The package has no native part.
     """
-    command = command_for(paths, place, examined.scripts, words, plain_env(place.env))
-    project = Project(
-        paths, place, command.argv[1:-_ADDED], examined.scripts, None if words else last_mode(paths, place)
-    )
+    native = [case for case in examined.scripts if case.made]
+    if package and all(case.script.package != package for case in native):
+        raise UsageError(f"no build script of a package {package[:60]!r} makes native code here, as far as is known")
+    project = _project(paths, place, examined, (words, package))
     iterations = tuple(one for one in read_iterations(paths) if one.checkout == place.workspace)
-    case = _case(examined.scripts, iterations, package)
-    plan = plan_with(project, {})
-    split = _split(place, case)
-    inputs = _inputs(place, examined.scripts)
-    kept, rows, cores = advice_figures.read(paths, place.workspace), rows_of(iterations), core_count()
-    found = []
-    for advice in ALL:
-        offer = _offer(advice, project, plan, (case, split))
-        tried = kept.get(advice)
+    case = _case(native, iterations, [package] if package else _named(project.words))
+    plan, split = plan_with(project, {}), _split(place, case)
+    offers = [_offer(advice, project, plan, (case, split)) for advice in ALL]
+    rows = tuple(_rows(project, iterations, offers))
+    return Survey(project, plan, rows, iterations, case, split, _inputs(place, examined.scripts))
+
+
+def _project(paths: Paths, place: Place, examined: Examined, asked: tuple[Sequence[str], str]) -> Project:
+    """With the words that were given, else of the last build, where that is of the package that is asked for."""
+    words, package = asked
+    last = [] if words else recorded_words(paths, place, has_packages=True)
+    named = _named(last)
+    if package and named and package not in named:
+        last = []
+    command = command_for(paths, place, examined.scripts, words or last, plain_env(place.env))
+    mode = None if words else last_mode(paths, place)
+    return Project(paths, place, command.argv[1:-_ADDED], examined.scripts, mode)
+
+
+def _rows(project: Project, iterations: Sequence[Iteration], offers: Iterable[Offer]) -> Iterator[Row]:
+    kept, rows = advice_figures.read(project.paths, project.place.workspace), rows_of(iterations)
+    table, cores = figures(), core_count()
+    for offer in offers:
+        tried = kept.get(offer.advice)
         changed = changed_since(tried, lambda path: read_stamp(path).digest) if tried is not None else ()
         value = offer.arm.name.rpartition(" ")[2] if offer.arm is not None else ""
-        found.append(Row(offer, touch_of(advice, rows, cores), elsewhere(advice, figures(), value), tried, changed))
-    return Survey(project, plan, tuple(found), iterations, case, split, inputs)
+        touch = touch_of(offer.advice, rows, cores)
+        yield Row(offer, touch, elsewhere(offer.advice, table, value), tried, changed)
 
 
-def _case(cases: Sequence[Case], iterations: Sequence[Iteration], package: str) -> Case | None:
-    native = [case for case in cases if case.made and package in ("", case.script.package)]
+def _named(words: Sequence[str]) -> list[str]:
+    """Packages that a command names."""
+    behind = [words[at + 1] for at, word in enumerate(words[:-1]) if word in ("-p", "--package")]
+    return [*behind, *(word.partition("=")[2] for word in words if word.startswith("--package="))]
+
+
+def _case(cases: Sequence[Case], iterations: Sequence[Iteration], packages: Sequence[str]) -> Case | None:
+    """Of the native part: of one of these packages, where they have one."""
+    native = [case for case in cases if case.script.package in packages] or cases
     edit = advice_edits.native_edit(iterations, [made for case in native for made in case.made])
     return next((case for case in native if edit and any(made.source == edit.path for made in case.made)), None)
 

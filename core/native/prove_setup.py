@@ -89,7 +89,7 @@ def command_for(
     paths: Paths, place: Place, cases: Sequence[Case], words: Sequence[str], env: Mapping[str, str]
 ) -> Command:
     """The command that builds what is there once more."""
-    given = list(words) or _recorded(paths, place) or _from_units(cases)
+    given = list(words) or recorded_words(paths, place) or _from_units(cases)
     given = given[1:] if given[:1] == ["cargo"] else given
     subcommand = ALIASES.get(given[0], given[0]) if given else "build"
     options = given[1 : given.index("--")] if "--" in given else given[1:]
@@ -114,14 +114,17 @@ def _without_formats(options: Sequence[str]) -> list[str]:
     return kept
 
 
-def _recorded(paths: Paths, place: Place) -> list[str]:
-    """Cargo's words of the last recorded build in that dir; empty: there is none that can be repeated."""
+def recorded_words(paths: Paths, place: Place, *, has_packages: bool = False) -> list[str]:
+    """Cargo's words of the last recorded build in that dir; empty: there is none that can be repeated. `has_packages`:
+    it may be of some packages alone."""
     for run in runs_in(paths, (place.build_dir,)):
         record = read_object(f"{paths.run(run)}/run.json")
         if record.get("tool") != "cargo" or record.get("is_masked"):
             continue
         typed, subcommand = record.get("typed"), record.get("subcommand")
-        if not isinstance(typed, list) or not all(isinstance(word, str) for word in typed) or "-p" in typed:
+        if not isinstance(typed, list) or not all(isinstance(word, str) for word in typed):
+            continue
+        if "-p" in typed and not has_packages:
             continue
         if subcommand in _AS_BUILT and typed and typed[0] in (subcommand, *COMMANDS, *ALIASES):
             return [_AS_BUILT[str(subcommand)], *typed[1:]]
