@@ -19,7 +19,8 @@ case $1 in --help) echo "--time <file name>"; exit;; esac
 printf '%s\\n' "$@" > args; env > env
 for word in $NVCC_APPEND_FLAGS; do case $word in --time=*) times=${word#--time=};; esac; done
 p=${TMPDIR:-/tmp}/tmpxft_$(printf %08x $$)_00000000
-touch $p-7_k.cpp1.ii; printf PTX > $p-6_k.ptx; printf CUBIN > $p-8_k.sm_80.cubin; printf other > $p-8_k.o
+s=${STEM:-k}
+touch "$p-7_$s.cpp1.ii"; printf PTX > "$p-6_$s.ptx"; printf CUBIN > "$p-8_$s.sm_80.cubin"; printf other > "$p-8_$s.o"
 if [ -n "$times" ]; then  # a real one takes longer than the front needs to look
   n=0; until ls -l /proc/$PPID/fd | grep -q sm_80.cubin || [ $n = 2000 ]; do n=$((n + 1)); done
 fi
@@ -27,9 +28,9 @@ fi
 [ -n "$times" ] && cat >> "$times" << END
 source file name , phase name , phase input files , phase output file , arch , tool, metric , unit
 k.cu , gcc (preprocessing 4) , k.cu  , $p-5_k.cpp4.ii ,  , nvcc , 347.8310 , ms
-k.cu , cicc ,  $p-7_k.cpp1.ii  , $p-6_k.ptx , compute_80 , nvcc , 879.5000 , ms
-k.cu ,  , $p-6_k.ptx  , $p-6_k.ptx , compute_80 , nvcc , 1.5 , ms
-k.cu , ptxas , $p-6_k.ptx  , $p-8_k.sm_80.cubin , sm_80 , nvcc , 99.6040 , ms
+k.cu , cicc ,  $p-7_$s.cpp1.ii  , $p-6_$s.ptx , compute_80 , nvcc , 879.5000 , ms
+k.cu ,  , $p-6_$s.ptx  , $p-6_$s.ptx , compute_80 , nvcc , 1.5 , ms
+k.cu , ptxas , $p-6_$s.ptx  , $p-8_$s.sm_80.cubin , sm_80 , nvcc , 99.6040 , ms
 k.cu , ptxas , broken
  , nvcc (driver) ,  ,  ,  , nvcc , 0.6489 , ms
 END
@@ -112,6 +113,13 @@ def test_a_call_is_noted_with_its_phases_and_the_code_it_made(world: World) -> N
     kept = {Path(ended["kept"], name).read_text(): (arch, kind) for arch, kind, name in ended["files"]}
     assert kept == {"PTX": ("compute_80", "ptx"), "CUBIN": ("sm_80", "cubin")}
     assert os.listdir(ended["kept"]) != []
+
+
+def test_code_of_a_source_with_a_blank_in_its_name_is_kept_with_its_ptx(world: World) -> None:
+    world.call("-c", "-arch=sm_80", "sp x.cu", STEM="sp x")
+    assert sorted((kind, name.partition("_00000000-")[2]) for _, kind, name in world.ended()["files"]) == [
+        ("cubin", "8_sp x.sm_80.cubin"), ("ptx", "6_sp x.ptx"),
+    ]  # fmt: skip
 
 
 def test_nothing_of_ours_lies_beside_temporary_files(world: World) -> None:
