@@ -1,5 +1,6 @@
 """What `cargo deck advise` says, with the fields of docs/json.md."""
 
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,8 @@ from core.native.doctor import Place
 from core.native.edit_class import EditClass
 from core.paths import Paths
 from core.plan.plan import Plan
+from tests.native_worlds import RIGHT, Package, build_env, fake_nvcc
+from tests.tui.commands import user_folders
 from tests.tui.test_cli_json import documented
 from tui.cli.advise import lines, measured_lines, range_words, rebuilt_words, record, touch_words, tried_words
 from tui.cli.main import main
@@ -106,3 +109,25 @@ def test_a_command_line_that_cannot_be_used_says_why(
     monkeypatch.setattr("tui.cli.listing.bring_up_to_date", lambda paths: None)
     assert main(["advise", *words]) == 2
     assert told in capsys.readouterr().err
+
+
+def test_a_built_package_is_judged_by_what_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    user_folders(tmp_path / "user", monkeypatch)
+    monkeypatch.setattr("tui.cli.listing.bring_up_to_date", lambda paths: None)
+    env = build_env(tmp_path, str(fake_nvcc(tmp_path / "bin")))
+    package = Package(tmp_path / "world", next(style for style in RIGHT if style.name == "folder-inside"))
+    package.build(env)
+    for key, value in env.items():
+        monkeypatch.setenv(key, value)
+    monkeypatch.chdir(package.root)
+    assert main(["advise", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["command"] == ["build", "-p", "app"]
+    offers = {one["advice"]: (one["can_be_had"], one["what"], one["at_most_s"]) for one in found["advice"]}
+    assert offers["split"] == (True, "app-native", None)
+    assert offers["debug"] == (False, None, None)
+    assert offers["jobs"] == (False, None, None)
+    assert main(["advise", "-p", "other"]) == 2
+    assert "no build script of a package 'other' makes native code" in capsys.readouterr().err
