@@ -70,6 +70,8 @@ class TreeProver:
         if done.code:
             self.build()
             return Verdict(path, "failed", tuple(sorted(expected)), why=_tail(done))
+        if not expected and not written & self.outputs:
+            return Verdict(path, "untracked", (), why="nothing is made of it, as far as is known")
         missing = {one for one in expected - written if self._makes(one)}
         return _verdict(path, expected - (expected - written - missing), missing, (written & self.outputs) - always)
 

@@ -159,6 +159,14 @@ def test_what_the_command_does_not_make_is_not_asked_of_it(tmp_path: Path) -> No
     ]  # fmt: skip
 
 
+def test_a_file_that_nothing_is_known_to_be_made_of_is_not_tracked(tmp_path: Path) -> None:
+    world = World(tmp_path, "build.ninja", NINJA)
+    world.run("ninja")
+    (world.root / "inc/alone.cuh").write_text("#pragma once\n")
+    (found,) = world.verdicts("inc/alone.cuh").values()
+    assert (found.outcome, found.why) == ("untracked", "nothing is made of it, as far as is known")
+
+
 def test_a_rule_of_ninja_without_a_depfile_is_found_and_the_last_build_is_what_is_repeated(tmp_path: Path) -> None:
     world = World(tmp_path, "build.ninja", NINJA)
     world.run("ninja")
