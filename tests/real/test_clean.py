@@ -199,7 +199,12 @@ def test_a_clean_is_noted_and_the_run_that_pays_for_it_says_so(deck: Deck, works
     for _ in range(2):
         assert deck.run("build", "--agent", "claude-1", cwd=str(workspace)).returncode == 0
         ended(deck, "claude-1")
-        assert run_piped("cargo clean", cwd=str(workspace), env=env).status == 0
+        cleaned = run_piped("cargo clean", cwd=str(workspace), env=env)
+        assert (cleaned.status, cleaned.out) == (0, b"")
+        said, removed = cleaned.err.decode().splitlines()
+        assert said.startswith("cargo-deck: takes away ")
+        assert said.endswith("; nothing in the last log here asks for it")
+        assert removed.strip().startswith("Removed ")
     first, second = notes(deck)
     assert first["target_dir"] == str(workspace / "target")
     assert first["size_bytes"] > 1_000_000
@@ -244,7 +249,7 @@ def test_nothing_is_removed_while_somebody_builds_there(
     assert done.returncode == 1
     assert "claude-1: build builds in" in done.stderr
     assert foretell(workspace, "--yes")["files"] == sum(map(os.path.isfile, before))
-    for words in (["--yes", "--release"], ["--json"]):
+    for words in (["--yes", "--release"], ["--yes", "--json"]):
         assert clean_command(words) == 1
         assert "claude-1: build builds in" in capfd.readouterr().err
     assert sorted(map(str, (workspace / "target").rglob("*"))) == before
@@ -326,6 +331,12 @@ def test_a_workspace_that_was_moved_is_mended_by_removing_one_folder(deck: Deck,
     assert told["choices"][0]["command"] == mend
     assert told["choices"][0]["bytes"] < told["loss"]["bytes"]
     env = {**deck.env, "PATH": f"{os.path.dirname(COMMAND)}:{deck.env['PATH']}"}
+    dry = run_piped("cargo deck clean --dry-run", cwd=str(moved), env=env).err.decode().splitlines()
+    assert dry[0].startswith("cargo-deck: takes away ")
+    assert dry[1].startswith("cargo-deck: The last log here (claude-1: build, ")
+    assert dry[2].startswith(f"cargo-deck: {mend} takes ")
+    assert dry[3].strip().startswith("Summary ")
+    assert (folder.exists(), (moved / "target/debug").exists()) == (True, True)
     shown = run_in_terminal("cargo deck clean", cwd=str(moved), env=env, answers=[Answer(b"none] ", b"1\r")])
     assert shown.status == 0
     assert b"the build script of kern runs again" in shown.out

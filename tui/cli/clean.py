@@ -14,8 +14,8 @@ from core.run import begin, grammar, handoff
 from tui.cli import clean_shown as shown
 from tui.cli import common
 
-_LOOK_FOR_S = 0.4
-"""How long a clean that nobody watches may be looked at before it is done."""
+_LOOK_FOR_S, _TOLD_FOR_S = 0.4, 3.0
+"""How long a clean that nobody watches may be looked at before it is done: cargo's by the shim, one that is ours."""
 _WATCHED_FOR_S = 20.0
 _NAP_S = 0.3
 _BUSY = 1
@@ -29,8 +29,10 @@ which your agent builds, private ones too; never while somebody builds there.
   --cmake FOLDER   only this build folder of CMake's, and what has its build script run again
   --yes            do what was typed, do not ask
   --dry-run        only say it
+  --json           the same for programs; asks nobody, so with --yes or --dry-run
 
-Without a terminal it is `cargo clean`, and a note of what was lost.
+Without a terminal it says on stderr, in one to three lines, what goes, whether the last log asks for it, and the
+smaller clean that would do; then it is `cargo clean`.
 """
 
 
@@ -54,9 +56,11 @@ def _clean(argv: list[str]) -> int:
         common.print_text(_HELP.rstrip())
         return 0
     if not words.has_ours and (not words.is_known or not _has_terminal() or os.environ.get("DECK_RUN")):
-        return _plain(("clean", *argv), 0)
+        return _plain(("clean", *argv), 0, is_told=True)
     if not words.is_known:
         raise UsageError(f"cargo deck clean does not know {' '.join(argv)[:80]!r}: see `cargo deck clean --help`")
+    if words.has("json") and not (words.has("yes") or words.has("dry-run")):
+        raise UsageError("--json asks nobody: with --yes it does what was typed, with --dry-run it only says it")
     if words.value("cmake") and (words.packages or words.profile or words.has("doc") or words.has("workspace")):
         raise UsageError("--cmake names all that is to be removed: it stands alone")
     paths = common.user_paths()
@@ -84,6 +88,8 @@ class _Session:
         is_dry = self._words.has("dry-run")
         if not self._is_json:
             self._tell()
+            if is_dry and len(self._choices) > 1:
+                common.print_text("\n".join(shown.menu(self._choices)))
         if self._users and not is_dry:
             return self._refuse()
         chosen = None if is_dry else self._chosen()
@@ -111,7 +117,7 @@ class _Session:
 
     def _chosen(self) -> clean.Choice | None:
         """What is to be done; None: nothing."""
-        if self._words.has("yes") or self._is_json or not _has_terminal():
+        if self._words.has("yes") or not _has_terminal():
             return self._choices[-1]
         for line in shown.menu(self._choices):
             common.print_text(line)
@@ -152,10 +158,13 @@ class _Session:
         common.print_json("clean", **fields, is_dry_run=is_dry, cleaned=done, code=code)
 
 
-def _plain(argv: tuple[str, ...], at: int) -> int:
-    """Become `cargo clean`; before that, what will be lost is noted.
+def _plain(argv: tuple[str, ...], at: int, *, is_told: bool = False) -> int:
+    """Become `cargo clean`; before that, what will be lost is said and noted.
 
-    `argv`: what follows `cargo`, with `clean` at index `at`.
+    Args:
+        argv: What follows `cargo`, with `clean` at index `at`.
+        at: Where.
+        is_told: It is ours, not cargo's by the shim: all is said, of a `--dry-run` too.
     """
     env = dict(os.environ)
     cargo = begin.find_cargo(env)
@@ -164,7 +173,7 @@ def _plain(argv: tuple[str, ...], at: int) -> int:
     words = argv
     if not env.get("DECK_RUN"):
         try:
-            words = _noted(argv, at, env)
+            words = _noted(argv, at, env, is_told=is_told)
         except Exception as error:  # whatever fails of ours: the clean must not
             common.say(f"not noted: {error}")
     handoff.restore_signals()
@@ -172,20 +181,29 @@ def _plain(argv: tuple[str, ...], at: int) -> int:
     os.execve(cargo, ("cargo", *words), env)
 
 
-def _noted(argv: tuple[str, ...], at: int, env: dict[str, str]) -> tuple[str, ...]:
-    """Wait until nobody builds there, note what will be lost; the words for cargo."""
+def _noted(argv: tuple[str, ...], at: int, env: dict[str, str], *, is_told: bool) -> tuple[str, ...]:
+    """Wait until nobody builds there, say and note what will be lost; the words for cargo."""
     words = read_words(argv[at + 1 :])
-    if _is_for_cargo(argv[at + 1 :]) or words.has("dry-run"):
+    is_dry = words.has("dry-run")
+    if _is_for_cargo(argv[at + 1 :]) or (is_dry and not is_told):
         return argv
     paths = common.user_paths()
     here = clean.find_here(paths, words, grammar.folder_of(argv, os.getcwd()), env)
     if not here.target.path or not os.path.isdir(here.target.path):
         return argv
-    _await(paths, here)
-    ends = monotonic() + _LOOK_FOR_S
+    if not is_dry:
+        _await(paths, here)
+    ends = monotonic() + (_TOLD_FOR_S if is_told else _LOOK_FOR_S)
     figures = clean.Figures(paths, here, lambda: monotonic() < ends)
-    choice = figures.choice(words.cargos)
-    _note(paths, here, choice, clean.last_log(paths, here) if monotonic() < ends else None)
+    typed = figures.choice(words.cargos)
+    last = clean.last_log(paths, here) if monotonic() < ends else None
+    if not words.has("quiet"):
+        choices = (*clean.choices_of(figures, here, last)[:-1], typed) if monotonic() < ends else (typed,)
+        said = shown.brief(choices, last, wall_clock()) if is_told else filter(None, (shown.line(choices, last),))
+        for line in said:
+            common.say(line)
+    if not is_dry:
+        _note(paths, here, typed, last)
     if here.target.source != "private":
         return argv
     return (*argv[: at + 1], "--target-dir", here.target.path, *argv[at + 1 :])

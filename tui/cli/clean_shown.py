@@ -76,6 +76,36 @@ def _asked(last: LastLog | None, now: float) -> Iterator[str]:
             yield f"  A clean does not mend: {_safe(one.title)}"
 
 
+def brief(choices: Sequence[Choice], last: LastLog | None, now: float) -> tuple[str, ...]:
+    """For who has no terminal: what goes, whether the last log asks for it, and the smaller clean that mends what it
+    tells of; nothing where nothing goes."""
+    typed, less = choices[-1], next((one for one in choices[:-1] if one.mends), None)
+    if not typed.loss.files:
+        return ()
+    asked = tuple(_asked(last, now))
+    lines = [goes(typed), " ".join(line.strip() for line in asked[:2]) if asked[0].endswith(":") else asked[0]]
+    if less is not None:
+        lines.append(f"{_safe(less.command)} takes {f.size(less.loss.size_bytes)} and mends that")
+    return tuple(lines)
+
+
+def line(choices: Sequence[Choice], last: LastLog | None) -> str:
+    """The same in one line; empty where nothing goes, or nothing was built here through us."""
+    typed, less = choices[-1], next((one for one in choices[:-1] if one.mends), None)
+    if not typed.loss.files or last is None:
+        return ""
+    if less is not None:
+        return f"{goes(typed)}; the last log here asks for {_safe(less.command)} ({f.size(less.loss.size_bytes)})"
+    is_asked = typed.mends or any(one.mend.startswith(CLEAN) for one in last.findings)
+    return f"{goes(typed)}; {'the' if is_asked else 'nothing in the'} last log here asks for it"
+
+
+def goes(choice: Choice) -> str:
+    """`takes away 3.1 G on the disk; to compile it again: 4:10 (214 units)`."""
+    at_least = "" if choice.loss.is_whole else "at least "
+    return f"takes away {at_least}{f.size(choice.loss.size_bytes)} on the disk; {again(choice)}"
+
+
 def others(private: Iterable[str]) -> Iterator[str]:
     """Target dirs of other agents for the same checkout: `…/claude-2@4f0c…/target`, which a clean leaves."""
     for path in private:

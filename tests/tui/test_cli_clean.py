@@ -1,0 +1,50 @@
+"""What `cargo deck clean` says before it cleans where nobody watches, and what it refuses."""
+
+import pytest
+
+from core.native.clean import Choice, LastLog
+from core.native.loss import Loss
+from core.native.rebuild import Rebuild
+from core.plan.plan import Finding
+from tui.cli.clean import main
+from tui.cli.clean_shown import brief, line
+
+NOW = 1_800_000_000.0
+WHOLE = Choice((), Loss((("deps", 3_100_000_000),), 8312), Rebuild(250.0, 180, 214))
+LESS = Choice(("--cmake", "/w/build"), Loss((("other", 12_000_000),), 40), Rebuild(), mends="kern: its cache is stale")
+CMAKE = Finding("cmake-cache-stale", "error", "kern: its cache is stale", (), "", "cargo deck clean --cmake /w/build")
+SYMBOL = Finding("undefined-symbol", "error", "kern: no launch_two", (), "", "")
+
+
+def log(*findings: Finding) -> LastLog:
+    return LastLog("1", "claude-1", "build", NOW - 60, findings)
+
+
+def test_what_goes_is_said_with_what_the_last_log_asks_for_and_the_smaller_clean() -> None:
+    goes, asked, less = brief((LESS, WHOLE), log(CMAKE), NOW)
+    assert goes == "takes away 3.1 G on the disk; to compile it again: 4:10 (180 of 214 units known)"
+    assert asked.startswith("The last log here (claude-1: build, ")
+    assert asked.endswith(") asks for one: kern: its cache is stale")
+    assert less == "cargo deck clean --cmake /w/build takes 12 M and mends that"
+    assert (
+        line((LESS, WHOLE), log(CMAKE))
+        == f"{goes}; the last log here asks for cargo deck clean --cmake /w/build (12 M)"
+    )
+
+
+def test_a_log_that_asks_for_nothing_and_one_that_is_not_kept_are_told_apart() -> None:
+    _, asked = brief((WHOLE,), log(SYMBOL), NOW)
+    assert (asked.startswith("Nothing in the last log here ("), asked.endswith(") asks for a clean.")) == (True, True)
+    assert line((WHOLE,), log(SYMBOL)).endswith("; nothing in the last log here asks for it")
+    assert "No log of a build here is kept" in brief((WHOLE,), None, NOW)[1]
+    assert line((WHOLE,), None) == "", "cargo's own clean stays as it is where nothing was built through us"
+
+
+def test_where_nothing_goes_nothing_is_said() -> None:
+    nothing = Choice((), Loss(), Rebuild())
+    assert (brief((nothing,), log(CMAKE), NOW), line((nothing,), log(CMAKE))) == ((), "")
+
+
+def test_json_alone_removes_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--json"]) == 2
+    assert "with --yes it does what was typed, with --dry-run it only says it" in capsys.readouterr().err
