@@ -16,6 +16,7 @@ told, and with what `cargo deck iterations` keeps:
 """
 
 import calendar
+import contextlib
 import os
 import random
 import re
@@ -33,17 +34,14 @@ from bench.watch_session import Session
 from core import sample
 from tests.real.product import Deck, Process, process, until, with_environ
 
-TOLERANCE_S = 0.1
-PHASES_S = 0.02
-CLOSED_S = 200.0
+TOLERANCE_S, PHASES_S, CLOSED_S = 0.1, 0.02, 200.0
 NEAR_S = 0.015
 """A save so shortly before a build begins may be that one's, or cut it short: it waits 20 ms for more."""
 _CUT_SHORT, _BROKEN, _RENAMED = 0.35, 0.1, 0.5
 """Shares of edits."""
 _LONGEST_PAUSE_S = 4.0
 _MARK = "BENCH_HOUR"
-_USER = "crates/user"
-_KERNELS, _GRID = "crates/orchard-kernels", "crates/orchard-grid"
+_USER, _KERNELS, _GRID = "crates/user", "crates/orchard-kernels", "crates/orchard-grid"
 _BAD = "\n#error not yet\n"
 
 
@@ -211,19 +209,18 @@ class Hour:
                 return
 
     def _say(self, ends: float) -> None:
-        print(f"\r{len(self.editor.saves)} saves, {max(0.0, ends - time.monotonic()):.0f} s left ", end="",
-              file=sys.stderr, flush=True)  # fmt: skip
+        sys.stderr.write(f"\r{len(self.editor.saves)} saves, {max(0.0, ends - time.monotonic()):.0f} s left ")
+        sys.stderr.flush()
 
     def survivors(self) -> list[Process]:
         """Processes of builds that live after the watch: by environment, session, folder. The engine is none."""
         engine = self._deck.engine()
-        ours = {engine.pid} if engine is not None else set()
-        sessions = {engine.pid} if engine is not None else set()
+        spared = engine.pid if engine is not None else -1
         found = {one.pid: one for one in with_environ(f"{_MARK}={self._deck.folder}")}
         for name in os.listdir("/proc"):
             if name.isdigit() and _stands_in(name, self._deck.folder) and (one := process(int(name))) is not None:
                 found[one.pid] = one
-        return [one for pid, one in found.items() if pid not in ours and _session(pid) not in sessions]
+        return [one for pid, one in found.items() if pid != spared and _session(pid) != spared]
 
 
 def _stands_in(pid: str, folder: str) -> bool:
@@ -234,10 +231,9 @@ def _stands_in(pid: str, folder: str) -> bool:
 
 
 def _session(pid: int) -> int:
-    try:
+    with contextlib.suppress(OSError):
         return os.getsid(pid)
-    except OSError:
-        return 0
+    return 0
 
 
 def class_of(kinds: Sequence[str]) -> str:
