@@ -8,7 +8,7 @@ from core.plan.given import Given, Origin
 from core.plan.plan import Evidence, Finding
 
 LAUNCHER = "CMAKE_CUDA_COMPILER_LAUNCHER"
-_LAUNCHERS = (LAUNCHER, "CMAKE_CXX_COMPILER_LAUNCHER", "CMAKE_C_COMPILER_LAUNCHER")
+LAUNCHERS = (LAUNCHER, "CMAKE_CXX_COMPILER_LAUNCHER", "CMAKE_C_COMPILER_LAUNCHER")
 _OPTION = "nvcc-cache"
 CACHES = ("sccache", "ccache")
 READS_STEPS, NEW_STEPS = (0, 18), (13, 3)
@@ -28,7 +28,7 @@ def is_direct(value: object) -> bool:
 
 def _launchers(facts: Facts, tool: str) -> Iterator[Given]:
     """The user's own launchers that are this tool."""
-    for name in _LAUNCHERS:
+    for name in LAUNCHERS:
         given = facts.any_variable(name)
         if given is not None and str(given.value).partition(";")[0].rpartition("/")[2] == tool:
             yield given
@@ -132,4 +132,6 @@ _WHY = {
     "ccache": "and ccache keeps neither PTX nor cubins, which most of them make.",
 }
 
+NOTED = (find_sccache_steps, find_ccache_default, find_basedirs_launched)
+"""What a build tree of CMake's can have too, which keeps its launchers."""
 FINDERS = (find_sccache_steps, find_ccache_default, find_basedirs_launched, find_without_cmake)

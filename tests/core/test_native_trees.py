@@ -17,6 +17,7 @@ from core.native.prove import Command, Verdict
 from core.native.prove_tree import TreeProver, roots_of
 from core.native.scratch import ScratchError, make_scratch
 from core.native.seen_run import remember_run
+from core.native.tree_launchers import launchers_found
 from core.native.tree_place import TreePlace, build_words, find_trees, has_no_cargo, read_made, remember_tree
 from core.native.tree_stale import TreeFound, found_in
 from core.native.tree_steps import read_tree
@@ -157,6 +158,23 @@ def test_what_the_command_does_not_make_is_not_asked_of_it(tmp_path: Path) -> No
     assert [(one.outcome, [os.path.basename(path) for path in one.expected]) for one in found.values()] == [
         ("tracked", ["d.o"]), ("left out", []),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("launcher", "env", "ids"), [
+    ("ccache", {}, ["ccache-nvcc-default"]),
+    ("ccache", {"CCACHE_DEPEND": "1", "CMAKE_CUDA_COMPILER_LAUNCHER": "sccache", "SCCACHE_BASEDIRS": "/a"}, []),
+    ("/opt/sccache", {"SCCACHE_BASEDIRS": "/a:/b"}, ["sccache-basedirs-direct"]),
+    ("/bin/sh;-c;exec $0 ccache", {}, []),
+])  # fmt: skip
+def test_a_cache_that_cmake_noted_is_judged_with_what_who_builds_there_has_set(
+    tmp_path: Path, launcher: str, env: dict[str, str], ids: list[str]
+) -> None:
+    world = World(tmp_path, "build.ninja", NINJA)
+    cache = world.root / "CMakeCache.txt"
+    cache.write_text(f"CMAKE_CUDA_COMPILER_LAUNCHER:STRING={launcher}\n")
+    found = launchers_found(world.paths, world.place().trees, {**world.env, **env})
+    assert [one.finding.id for one in found] == ids
+    assert all(one.finding.evidence[-1].origin.place == str(cache) for one in found)
 
 
 def test_a_file_that_nothing_is_known_to_be_made_of_is_not_tracked(tmp_path: Path) -> None:

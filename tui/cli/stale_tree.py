@@ -11,6 +11,7 @@ from core.native.cmake_text import with_all
 from core.native.input_state import read_stamp
 from core.native.nvcc_ask import asker
 from core.native.prove_setup import plain_env
+from core.native.tree_launchers import launchers_found
 from core.native.tree_place import Reading, TreePlace, made_by, read_made, remember_tree
 from core.native.tree_stale import TreeFound, TreeMend, found_in
 from core.paths import Paths
@@ -38,6 +39,7 @@ def run(given: Namespace, paths: Paths, place: TreePlace, ask: Callable[[str], b
         place, reading.made, lambda tree: remember_tree(paths.state, tree, reading.made),
         lambda path: read_stamp(path).digest,
     )  # fmt: skip
+    found += launchers_found(paths, place.trees, place.env)
     found.sort(key=lambda one: SEVERITIES.index(one.finding.severity))
     if given.json:
         common.print_json("stale", **record(found, place, reading))
