@@ -12,7 +12,7 @@ from core import events as e
 from core import history, retention
 from core.clock import Clock
 from core.native.iteration_watch import Draft, IterationWatch
-from core.native.nvcc_calls import has_called_nvcc
+from core.native.nvcc_calls import KEPT, has_called_nvcc
 from core.paths import Paths
 from core.watched import WatchedRun
 
@@ -107,8 +107,9 @@ class Keeper:
         """Put a run that ended into history, and among the iterations."""
         if (draft := self._iterations.ended(run)) is not None:
             self._aside("iterations", partial(self._settle, draft))
-        if has_called_nvcc(self._paths, run):
-            self._aside("inputs", partial(self._remember, run))
+        has_called = has_called_nvcc(self._paths, run)
+        if has_called or os.path.isdir(f"{self._paths.state}/{KEPT}"):
+            self._aside("inputs", partial(self._remember, run, has_called=has_called))
         found = self._open_history()
         ended = history.read_run(self._paths, run)
         if found is None or ended is None:
@@ -123,12 +124,15 @@ class Keeper:
 
         settle(self._paths, draft)
 
-    def _remember(self, run: str) -> None:
+    def _remember(self, run: str, *, has_called: bool) -> None:
+        """After a run that called nvcc, and after one that did not, where others did: it may have been skipped."""
         from core.native.seen_run import remember_run  # 15 ms
-        from core.native.stale_kept import keep_of_run
+        from core.native.stale_kept import is_kept_of, keep_of_run
 
-        remember_run(self._paths, run)
-        keep_of_run(self._paths, run)
+        if has_called or is_kept_of(self._paths, run):
+            remember_run(self._paths, run)
+        if has_called:
+            keep_of_run(self._paths, run)
 
     def work(self, runs: Sequence[WatchedRun]) -> bool:
         """A little of what is not urgent (cut logs, sweep, make history anew); True where some is left."""

@@ -17,6 +17,8 @@ from core.paths import Paths
 from core.plan.small_file import read_head, read_object
 
 NOTES = "fronts/nvcc.jsonl"
+KEPT = "native/stale"
+"""Below our state: what is wrong in build dirs where nvcc was called, a file each (`core.native.stale_kept`)."""
 _FRONT = "/fronts/nvcc-"
 """In a folder of PATH that has one."""
 MAX_RUNS = 60

@@ -17,6 +17,7 @@ from core.facts import read_record
 from core.findings import from_record
 from core.folder import modified_ns
 from core.native.doctor import Place, examine
+from core.native.nvcc_calls import KEPT
 from core.paths import Paths
 from core.plan.plan import Finding
 from core.plan.small_file import keep_json, read_object
@@ -58,6 +59,13 @@ def keep(paths: Paths, place: Place) -> None:
     keep_json(_file_of(paths, place.build_dir), {"build_dir": place.build_dir, "found": kept})
 
 
+def is_kept_of(paths: Paths, run: str) -> bool:
+    """An earlier run called nvcc where this one built."""
+    record = read_record(paths, run)
+    build_dir = (record.started.build_dir or record.started.target_dir) if record is not None else None
+    return bool(build_dir) and os.path.exists(_file_of(paths, os.path.realpath(str(build_dir))))
+
+
 def read_kept(paths: Paths, build_dir: str) -> tuple[Finding, ...]:
     """What was wrong in a build dir, as far as the scripts are still as they were; worst first."""
     real = os.path.realpath(build_dir)
@@ -87,4 +95,4 @@ def _env_of(paths: Paths, run: str) -> Mapping[str, str]:
 
 def _file_of(paths: Paths, build_dir: str) -> str:
     name = blake2b(build_dir.encode("utf-8", "surrogateescape"), digest_size=12).hexdigest()
-    return f"{paths.state}/native/stale/{name}.json"
+    return f"{paths.state}/{KEPT}/{name}.json"

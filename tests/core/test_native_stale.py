@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from core.native.doctor import Examined, Place, examine
+from core.native.seen_run import remember_run
+from core.native.stale_kept import is_kept_of, keep_of_run
 from core.paths import Paths
 from tests.native_worlds import (
     DECLARATIONS,
@@ -100,6 +102,28 @@ def test_what_is_known_to_be_old_stays_so_when_its_header_is_saved_once_more_and
     assert (found.finding.id, found.trouble.is_certain) == ("nvcc-skipped", True)
     edit(one.package.header, first)
     assert one.ids() == set(), "what was made is of this text"
+
+
+def test_a_run_that_skipped_nvcc_where_another_called_it_is_remembered_too(world: Worlds) -> None:
+    one = world(SKIPPING[0])
+
+    def record(run: str, build_dir: str) -> None:
+        folder = Path(one.paths.run(run))
+        folder.mkdir(parents=True)
+        fields = {"run": run, "tool": "cargo", "started": 1.0, "target_dir": build_dir, "env": one.env}
+        (folder / "run.json").write_text(json.dumps(fields | {"checkout": str(one.package.root)}))
+
+    record("1", str(one.package.build_dir))
+    record("2", str(one.package.top))
+    assert not is_kept_of(one.paths, "1")
+    remember_run(one.paths, "1")
+    keep_of_run(one.paths, "1")
+    assert [is_kept_of(one.paths, run) for run in ("1", "2", "none")] == [True, False, False]
+    one.edit_header()
+    one.package.build(one.env)
+    remember_run(one.paths, "1")
+    one.edit_header()
+    assert one.ids() == {"nvcc-skipped"}, "saved once more before anybody looked"
 
 
 def test_a_header_that_was_only_touched_is_no_skipped_edit(world: Worlds) -> None:
