@@ -11,7 +11,7 @@ use crate::nvcc_find::{find_nvcc, is_cache, next_nvcc, with};
 use crate::nvcc_keep::{store, Ended};
 use crate::nvcc_kept::keep;
 use crate::nvcc_note::{end_line, start_line, Asked, End};
-use crate::nvcc_times::{knows_time, read_times};
+use crate::nvcc_times::{knows_time, name_own, read_times};
 use crate::nvcc_watch::{Watch, Watching};
 use crate::tee::{another, write_whole, Tee};
 use crate::tool::{find_real, is_me, take_over};
@@ -118,7 +118,10 @@ impl Noted {
         let said = tee.and_then(Tee::end).map(|(stdout, stderr)| Said { stdout, stderr });
         let elapsed = self.started.elapsed();
         let mut seen = watching.map(Watching::end).unwrap_or_default();
-        let rows = times.map(|(mut file, _)| read_times(&mut file)).unwrap_or_default();
+        let mut rows = times.map(|(mut file, _)| read_times(&mut file)).unwrap_or_default();
+        if pending.as_ref().is_some_and(|pending| pending.own_depfile.is_some()) {
+            name_own(&mut rows);
+        }
         let _ = fs::remove_file(kept.join("times"));
         let files = if status == 0 { keep(&self.call, &kept, &rows, &seen.temporaries) } else { Vec::new() };
         let _ = fs::remove_dir(&kept); // where nothing is in it
