@@ -13,10 +13,11 @@ from core.errors import SpawnError
 from core.native.inputs_of import Inputs, Subject, inputs_of, native_inputs
 from core.native.iteration_book import keep
 from core.native.iteration_of import Measured, measure
-from core.native.nvcc_calls import has_called_nvcc
+from core.native.nvcc_calls import has_called_nvcc, has_front
 from core.paths import Paths
 from core.plan.small_file import read_object
 from core.run import begin, compose, identity, spawn, stop
+from core.run.nvcc_front import PROGRAM
 from core.watch_lookout import Heard, Lookout
 from core.watch_loop import Ended, Step, Woken
 from core.watched_files import Change, WatchedFiles, first_inputs, noted_runs
@@ -152,9 +153,15 @@ class RealWorld:
 
     def unseen(self, changed: tuple[str, ...], measured: Measured) -> tuple[str, ...]:
         """Of the changed files those that nvcc read before, where the build went well without calling it."""
-        if not measured.is_built or measured.compiled:
+        if not measured.is_built or measured.compiled or not self._would_note(measured.started.run):
             return ()
         return tuple(path for path in changed if path in self._native)
+
+    def _would_note(self, run: str) -> bool:
+        """A front stood before nvcc, in PATH or as CMake's launcher; none does while it is built anew."""
+        launch = read_object(self._paths.run(run) + "/run.json").get("launch")
+        env = launch.get("env") if isinstance(launch, dict) else None
+        return has_front(self._paths, run) or (isinstance(env, dict) and PROGRAM in env)
 
     def wait(self, timeout_s: float | None) -> Woken:
         """Until a file changed, a run ended, somebody asks for the end, or it is time."""
