@@ -134,7 +134,7 @@ def test_an_input_that_a_custom_command_does_not_declare_is_found_and_the_line_m
     assert "VALUE 2" in (world.root / "build/k.ptx").read_text()
 
 
-@GENERATORS
+@pytest.mark.parametrize("generator", ["Ninja", pytest.param("Unix Makefiles", marks=pytest.mark.long)])
 def test_exactly_what_is_made_of_a_file_and_linked_of_that_is_proven_to_be_made_again(
     tmp_path: Path, generator: str
 ) -> None:
