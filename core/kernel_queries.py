@@ -139,6 +139,36 @@ def run_of(found: Sequence[Compiled], run: str) -> Baseline:
     return lambda now: own.get(now.made) or by_place.get(now.place)
 
 
+class Comparable(NamedTuple):
+    """A run that kernels can be compared with."""
+
+    run: str
+    agent: str
+    began: float
+    """Of the first of its calls, in seconds since the epoch."""
+    kernels: int
+    """Each arch counted."""
+    sources: int
+    is_elsewhere: bool
+    """It built another checkout."""
+
+
+def comparable(found: Iterable[Compiled], now: Compiled) -> tuple[Comparable, ...]:
+    """Runs that have kernels of the checkout of a compilation, or its source in another one; newest first."""
+    by_run: dict[str, list[Compiled]] = {}
+    for one in found:
+        if one.checkout == now.checkout or one.place == now.place:
+            by_run.setdefault(one.run, []).append(one)
+    rows = (
+        Comparable(
+            run, same[0].agent, same[0].began, sum(len(one.measured.kernels) for one in same),
+            len({one.place for one in same}), same[0].checkout != now.checkout,
+        )
+        for run, same in by_run.items()
+    )  # fmt: skip
+    return tuple(sorted(rows, key=lambda one: -one.began))
+
+
 def branch_of(found: Sequence[Compiled], blobs: Mapping[tuple[str, str], str]) -> Baseline:
     """The last compilation of a source when it, and all that it read, was as at the branch point, in whatever checkout.
 

@@ -264,12 +264,15 @@ CACHE = (
 KERNELS = (
     Key("kernels.against", "b", "against", "b", "branch", "Compare with the branch point, or the build before", True,
         "Kernels"),
+    Key("kernels.against_run", "B,shift+b", "against_run", "B", "another run", "Compare with a run that you choose",
+        group="Kernels"),
     Key("kernels.changed", "m", "changed", "m", "changed", "Show only kernels that changed, or all again", True,
         "Kernels"),
     Key("kernels.below", "i", "below", "i", "iterations", "Show what edits cost, or calls of nvcc", True, "Kernels"),
     Key("kernels.agent", "a", "agent", "a", "one agent", "Show only this agent's kernels, or all", group="Kernels"),
     Key("kernels.order", "O,shift+o", "order", "O", "order", "Order kernels: changed, registers, time, source", True,
         "Kernels"),
+    Key("kernels.run", "o", "run", "o", "its run", "Show the run of the chosen kernel or call", group="Kernels"),
     Key("kernels.other", "tab", "other(1)", "tab", "other list", "Go to the next list: kernels, calls, iterations",
         group="Kernels"),
     Key("kernels.other_back", "shift+tab", "other(-1)", "⇧tab", "other list", "The same the other way round",
@@ -286,6 +289,8 @@ SHEET = (
         in_palette=False),
 )  # fmt: skip
 """Of a sheet that says where a figure comes from."""
+CHOOSE = (Key("choose.close", "escape,q", "close", "esc", "close", "Choose nothing", group="Sheet"),)
+"""Of a dialog with a list, beside those of every list."""
 FINDING = (
     Key("finding.copy", "y,c", "copy_mend", "y", "copy", "Copy the mend of the chosen finding", group="Sheet"),
     Key("finding.run", "r", "run_mend", "r", "do it", "Clean as the chosen finding says, after a question",
@@ -339,6 +344,7 @@ SCREENS: Mapping[str, tuple[Key, ...]] = {
     "question": CONFIRM,
     "help": HELP,
     "sheet": SHEET,
+    "choose": (*TABLE, *CHOOSE),
     "finding": (*FINDING, *SHEET),
 }
 """What each screen listens to, nearest first: a key must not be given twice on one of them."""

@@ -544,7 +544,7 @@ def test_what_was_not_compared_says_so() -> None:
     lines = [line.text for line in words.explain(row, T0, "the build before")]
     assert lines[-1] == "against the build before: nothing that is known"
     ptx = row._replace(change=compare([e.Kernel("k", "compute_80")], None)[0])
-    assert "PTX alone: kernels --ptxas" in "\n".join(line.text for line in words.explain(ptx, T0, "x"))
+    assert "not counted yet: kernels --ptxas" in "\n".join(line.text for line in words.explain(ptx, T0, "x"))
     assert words.note([]) == ""
     assert rows.kernel_rows([row], ASCII)[0].cells[0].text == rows.kernel_rows([row], UNICODE)[0].cells[0].text == "–"
 

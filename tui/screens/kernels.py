@@ -1,6 +1,6 @@
 """What the kernels of builds need, against what they needed before; calls of nvcc; what edits cost."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import ClassVar
 
@@ -12,8 +12,7 @@ from textual.widget import Widget
 from core import kernel_queries as queries
 from core import nvcc_queries
 from core.kernel_queries import Compiled, KernelRow
-from core.native import lever_figures
-from core.native.branch_blobs import BranchPoint, blobs_of, branch_points, git_of
+from core.native.branch_blobs import BranchPoint
 from core.native.budgets import rows_with_budgets
 from core.native.iteration_book import path_of, read_iterations
 from core.native.iterations import ClassRow, Iteration
@@ -22,6 +21,7 @@ from core.plan.small_file import stamp
 from core.state import Run
 from tui import format as f
 from tui.bindings import BY_ID, KERNELS, Key, bindings
+from tui.kernel_against import Against, ask_branches
 from tui.nothing_native import NO_NVCC, has_nvcc
 from tui.screens.base import DeckScreen
 from tui.view import View
@@ -38,8 +38,6 @@ LOW_BELOW = 30
 MOST_SHOWN = 500
 """Kernels in the list, the first ones of its order: more take longer than a frame."""
 _ITERATIONS_EVERY_S = 5.0
-_AGAINST = {"last": "the build before", "branch": "the branch point"}
-_AGAINST_SHORT = {"last": "last build", "branch": "branch point"}
 _NOT_HINTED = ("run.start", "run.stop", "run.restart", "board.attention")
 
 
@@ -66,9 +64,7 @@ class KernelsScreen(DeckScreen[None]):
         self._kept: tuple[Iteration, ...] = ()
         self._kept_stamp: str | None = None
         """Of the book that those were read from; None: it was not read yet."""
-        self._branches: dict[str, BranchPoint] = {}
-        """By checkout; asked when they are first wanted."""
-        self._against = "last"
+        self._against = Against()
         self._order = queries.ORDERS[0]
         self._changed_only = False
         self._agent_only = ""
@@ -148,7 +144,7 @@ class KernelsScreen(DeckScreen[None]):
     def _list_kernels(self) -> None:
         now = [one for one in queries.newest(self._found) if not self._agent_only or one.agent == self._agent_only]
         now = queries.there(now, lambda path: path not in self._gone)
-        rows = queries.ordered(queries.distinct(self._book.rows(now, self._baseline())), self._order)
+        rows = queries.ordered(queries.distinct(self._book.rows(now, self._against.baseline(self._found))), self._order)
         if self._changed_only:
             rows = [row for row in rows if row.change.differs or row.change.is_worse]
         self._counts = queries.count(rows)
@@ -178,17 +174,13 @@ class KernelsScreen(DeckScreen[None]):
         self.query_one("#below", StatusLine).say(() if self.has_class("-iterations") else legend)
         table.show(kernel_rows.call_rows(tuple(self._calls.values()), self.deck.glyphs, view.now, cells))
 
-    def _baseline(self) -> queries.Baseline:
-        if self._against == "last":
-            return queries.last_of(self._found)
-        return queries.branch_of(self._found, blobs_of(self._branches))
-
     def _say(self) -> None:
         about, dot = self.query_one("#about", StatusLine), self.deck.glyphs.dot
         if self.has_class("-none"):
             about.say((Part(" no kernels", "strong"),))
             return
-        left = kernel_summary.about(self._counts, len(self._rows), _AGAINST_SHORT[self._against], dot)
+        against = self._against.short(self._view.now if self._view is not None else 0.0)
+        left = kernel_summary.about(self._counts, len(self._rows), against, dot)
         right = kernel_summary.filters(self._order, self._agent_only, dot, is_changed_only=self._changed_only)
         about.say(left, (right,))
         self._say_chosen()
@@ -202,10 +194,12 @@ class KernelsScreen(DeckScreen[None]):
             self._show_chosen(iteration_rows.brief(edits))
             return
         row = self._rows.get(self.table("kernels").chosen or "")
-        is_branch = self._against == "branch"
-        lines = list(words.brief(row, is_made=self._is_made(row), is_branch=is_branch)) if row is not None else []
-        if row is not None and is_branch and row.before is None:
-            lines[-1:] = [Cell(kernel_summary.no_branch(row, self._branches.get(row.compiled.checkout)), "dim")]
+        if row is None:
+            self._show_chosen(())
+            return
+        lines = list(words.brief(row, is_made=self._is_made(row), is_branch=self._against.is_branch))
+        if why := self._against.why_nothing(row):
+            lines[-1:] = [Cell(why, "dim")]
         self._show_chosen(lines)
 
     def _chosen_edits(self) -> ClassRow | None:
@@ -258,32 +252,31 @@ class KernelsScreen(DeckScreen[None]):
             self._say_chosen()
 
     def on_table_view_opened(self, event: TableView.Opened) -> None:
-        """Say where the figures of a kernel come from; show the run of a call, or the last one of a class of edits."""
+        """Say where the figures of a kernel come from, how a call went; show the last run of a class of edits."""
         event.stop()
         if self._view is None:
             return
+        from tui.kernel_sheets import open_call, open_kernel
+
         runs, edits = self._view.board.runs, self._chosen_edits()
         if event.table.id == "kernels" and event.key in self._rows:
-            self._explain(self._rows[event.key], self._view.now)
+            open_kernel(self.deck, self._rows[event.key], self._view.now, self._against.words())
         elif event.table.id == "calls" and event.key in self._calls:
-            self._open(self._calls[event.key].run)
+            open_call(self.deck, self._calls[event.key], self._view.now)
         elif edits is not None and edits.last is not None and edits.last.run in runs:
             self._open(runs[edits.last.run])
         elif edits is not None and edits.last is not None:
             self.notify(f"Run {edits.last.run} is older than 24 hours: History (F7) has it, if it is kept.")
 
-    def _explain(self, row: KernelRow, now: float) -> None:
-        from tui.screens.sheet import SheetScreen
-
-        measured = lever_figures.read(self.deck.deck.paths)
-        levers = kernel_summary.lever_lines(row.compiled.source, row.compiled.place, measured, words.SHEET)
-        lines = (*words.explain(row, now, _AGAINST[self._against]), *levers)
-        self.app.push_screen(SheetScreen(words.kernel_name(row.change.now), lines, is_ascii=self.deck.glyphs.is_ascii))
+    def action_run(self) -> None:
+        """Show the run of the chosen row."""
+        if (run := self.chosen) is not None:
+            self._open(run)
 
     def _open(self, run: Run) -> None:
-        from tui.screens.run import RunScreen
+        from tui.kernel_sheets import open_run
 
-        self.app.push_screen(RunScreen(run.run, known=run))
+        open_run(self.deck, run)
 
     def action_other(self, way: int) -> None:
         """Kernels, calls, iterations: those that are seen, in turn."""
@@ -306,20 +299,27 @@ class KernelsScreen(DeckScreen[None]):
         self._list_kernels()
 
     def action_against(self) -> None:
-        self._against = "branch" if self._against == "last" else "last"
-        if self._against == "branch" and not self.deck.deck.is_recording:
+        self._against.turn()
+        if self._against.is_branch and not self.deck.deck.is_recording:
             self.run_worker(partial(self._ask_git, self._found), thread=True, group="git", exit_on_error=False)
         self._list_kernels()
 
     def _ask_git(self, found: Sequence[Compiled]) -> None:
-        """Off the event loop: what sources were at the branch point."""
-        known = branch_points(queries.asked_of(queries.newest(found), found), git_of(self.deck.deck.env or {}))
+        known = ask_branches(found, self.deck.deck.env or {})
         self.app.call_from_thread(self._know_branches, known)
 
-    def _know_branches(self, known: dict[str, BranchPoint]) -> None:
-        self._branches = known
+    def _know_branches(self, known: Mapping[str, BranchPoint]) -> None:
+        self._against.branches = known
         if self.is_ready:
             self._list_kernels()
+
+    def action_against_run(self) -> None:
+        """Compare with a run that is asked for."""
+        row = self._rows.get(self.table("kernels").chosen or "")
+        if row is not None and self._view is not None:
+            from tui.kernel_sheets import choose_run
+
+            choose_run(self.deck, self._found, row, self._view.now, self._against, then=self._list_kernels)
 
     def action_below(self) -> None:
         """What edits cost instead of the calls, or the calls again; where both are seen, one of them alone."""

@@ -12,16 +12,17 @@ from tui.widgets.table_view import Cell
 _TOOL, _ARCH, _FIGURE = 26, 13, 9
 
 
-def explain_call(row: CallRow, now: float) -> Iterator[Cell]:
-    """What it made, how it went, and its phases in nvcc's order, each with its arch, seconds and memory."""
+def explain_call(row: CallRow, now: float, width: int = 0) -> Iterator[Cell]:
+    """What it made, how it went, and its phases in nvcc's order, each with its arch, seconds and memory; `width`: cells
+    that paths are cut to; 0: they are not."""
     ended, started = row.ended, row.started
     if ended is None:
         return
     sources = (started.sources if started is not None else ()) or ((ended.source,) if ended.source else ())
     outputs = (started.outputs if started is not None else ()) or ((ended.output,) if ended.output else ())
     root = row.run.checkout + "/"
-    yield from (Cell(f"source  {safe(path.removeprefix(root))}", "strong") for path in sources)
-    yield from (Cell(f"made    {safe(path.removeprefix(root))}") for path in outputs)
+    yield from (Cell(_path("source", path.removeprefix(root), width), "strong") for path in sources)
+    yield from (Cell(_path("made", path.removeprefix(root), width)) for path in outputs)
     archs = " ".join(started.archs) if started is not None else ""
     yield Cell(f"{ended.kind}  {safe(archs)}".rstrip(), "dim")
     yield Cell("")
@@ -32,6 +33,10 @@ def explain_call(row: CallRow, now: float) -> Iterator[Cell]:
     yield from _phases(ended)
     yield Cell("")
     yield Cell(f"{f.moment(ended.began, now)} by {safe(row.run.agent)}, run {row.run.run}", "dim")
+
+
+def _path(label: str, path: str, width: int) -> str:
+    return f"{label:<8}{f.cut_path(safe(path), width - 8) if width else safe(path)}"
 
 
 def _spent(ended: e.NvccEnded) -> str:

@@ -10,6 +10,7 @@ from tui.widgets import kernel_words as words
 from tui.widgets.ansi import safe
 from tui.widgets.look import Glyphs
 from tui.widgets.nvcc_words import doing
+from tui.widgets.ptx_words import arch_name
 from tui.widgets.table_view import Cell, Column, Row
 
 _LEAST_NAME = 20
@@ -83,7 +84,7 @@ def _kernel_cells(row: KernelRow, glyphs: Glyphs) -> tuple[Cell, ...]:
     elif change.before is None:
         sign = Cell(f.UNKNOWN, "dim")
     return (
-        sign, Cell(words.kernel_name(kernel), "strong" if is_news else "text"), Cell(kernel.arch, "dim"),
+        sign, Cell(words.kernel_name(kernel), "strong" if is_news else "text"), Cell(arch_name(kernel), "dim"),
         words.count_cell(kernel.registers, deltas["registers"]), words.spills_cell(change),
         words.occupancy_cell(change), words.time_cell(row.arch_s, row.arch_s_before),
         Cell(row.output or row.compiled.place.rpartition("/")[2], "dim"),

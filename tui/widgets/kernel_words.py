@@ -12,6 +12,7 @@ from core.nvcc_queries import CallRow
 from tui import format as f
 from tui.widgets.ansi import safe
 from tui.widgets.nvcc_words import doing
+from tui.widgets.ptx_words import arch_name
 from tui.widgets.table_view import Cell
 
 UP, DOWN = "▲", "▼"
@@ -215,7 +216,7 @@ def note(rows: Sequence[KernelRow]) -> str:
     if not rows:
         return ""
     first, more = rows[0], len(rows) - 1
-    said = f"{kernel_name(first.change.now)} {first.change.now.arch}: {first.warnings[0]}"
+    said = f"{kernel_name(first.change.now)} {arch_name(first.change.now)}: {first.warnings[0]}"
     return f"{said}{f' · {more} more' if more else ''}"
 
 
@@ -224,7 +225,7 @@ def brief(row: KernelRow, *, is_made: bool = True, is_branch: bool = False) -> I
     `is_branch`: it is compared with the branch point."""
     kernel = row.change.now
     made = f" ▸ {safe(row.output)}" if row.output else ""
-    yield Cell(f"{kernel_name(kernel)}  {kernel.arch}  {safe(row.compiled.place)}{made}", "strong")
+    yield Cell(f"{kernel_name(kernel)}  {arch_name(kernel)}  {safe(row.compiled.place)}{made}", "strong")
     changed = ", ".join(_changes(row.change))
     if not is_made:
         yield Cell("what was made of it is gone: these are the figures of that build", "dim")
@@ -252,6 +253,8 @@ def explain(row: KernelRow, now: float, against: str) -> Iterator[Cell]:
     """All figures of a kernel, what they were, and where each comes from."""
     kernel = row.change.now
     yield Cell(f"{safe(row.compiled.place)}  {kernel.arch}", "strong")
+    if kernel.ptxas_arch:
+        yield Cell(f"PTX, counted for {kernel.ptxas_arch}: the driver's compiler may make others", "dim")
     if kernel.name != demangle(kernel.name):
         yield Cell(safe(kernel.name), "dim")
     yield Cell("")
@@ -268,17 +271,18 @@ def explain(row: KernelRow, now: float, against: str) -> Iterator[Cell]:
 
 def _sources(kernel: e.Kernel) -> dict[str, str]:
     """Where each figure comes from."""
+    if kernel.ptxas_arch or kernel.registers is None:
+        told = f"ptxas -v of {kernel.ptxas_arch}" if kernel.ptxas_arch else "not counted yet: kernels --ptxas"
+        return {field: told for field, _, _ in _COMPARED}
     told = "ptxas -v on the PTX nvcc kept" if kernel.spill_store_bytes else "no stack: nothing can spill"
     if kernel.spill_store_bytes is None:
         told = "ptxas did not tell"
-    is_code = kernel.registers is not None
-    found = {
-        "registers": "the cubin's .nv.info" if is_code else "PTX alone: kernels --ptxas",
+    return {
+        "registers": "the cubin's .nv.info",
         "stack_bytes": "its frame, .nv.info", "shared_bytes": "static, a block, .nv.shared",
         "constant_bytes": "with parameters, .nv.constant", "barriers": "of a block", "code_bytes": "its .text section",
         "spill_store_bytes": told, "spill_load_bytes": told, "called_spill_bytes": "of functions not inlined",
     }  # fmt: skip
-    return found
 
 
 def _figure(label: str, value: float | None, before: float | None, source: str, unit: str = "") -> Cell:

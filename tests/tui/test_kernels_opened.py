@@ -1,0 +1,173 @@
+"""What the Kernels screen opens: a call with its phases, a run to compare with; figures of PTX there."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from core import events as e
+from core.kernel_queries import WorseBook, comparable, compilations
+from core.nvcc_queries import ended_calls
+from core.state import Board
+from tests.nvcc_scene import begun, board_of, compiled, ended, kernel, kernels_of, over, run_of, two_builds
+from tests.scene import T0
+from tests.tui.conftest import Stage
+from tests.tui.screen_text import settled, text_of
+from tui.screens.choose_run import ChooseRunScreen
+from tui.screens.kernels import KernelsScreen
+from tui.screens.run import RunScreen
+from tui.screens.sheet import SheetScreen
+from tui.widgets import kernel_words as words
+from tui.widgets.call_words import explain_call
+from tui.widgets.status_line import StatusLine
+from tui.widgets.table_view import TableView
+
+FIRST, SECOND, THIRD = "20251229-100000-000-0001", "20251229-100030-000-0002", "20251229-100045-000-0004"
+
+
+@pytest.fixture
+def native(stage: Stage) -> Stage:
+    """A kernel was made worse, and then a bit better."""
+    third = begun("41-1", T0 + 46, blob="b3")
+    better = run_of(THIRD, [*compiled(third, *kernels_of(80, 100)), ended(T0 + 50)], "codex", at=T0 + 45)
+    stage.board = board_of(*two_builds().runs.values(), better)
+    stage.now = T0 + 60
+    return stage
+
+
+async def opened(pilot: Pilot[Any]) -> KernelsScreen:
+    await pilot.press("f6")
+    await settled(pilot)
+    screen = pilot.app.screen
+    assert isinstance(screen, KernelsScreen)
+    return screen
+
+
+def registers(screen: KernelsScreen) -> list[str]:
+    return [row.cells[3].text.strip() for row in screen.table("kernels").rows]
+
+
+async def test_enter_on_a_call_shows_its_phases_with_their_memory_and_o_its_run(native: Stage) -> None:
+    async with native.app().run_test(size=(120, 40)) as pilot:
+        await opened(pilot)
+        await pilot.press("tab", "down", "enter")  # the one above is under way
+        await pilot.pause()
+        assert isinstance(pilot.app.screen, SheetScreen)
+        shown = text_of(pilot)
+        assert "source  kernels/gemm.cu" in shown
+        assert "4.0 s · 4.0 s of cores · its largest process 1.2 G · made 680 K" in shown
+        assert "ptxas                     sm_90            0.4 s    1.2 G" in shown
+        await pilot.press("escape", "o")
+        await pilot.pause()
+        assert isinstance(pilot.app.screen, RunScreen)
+
+
+async def test_enter_on_a_call_under_way_shows_its_run(native: Stage) -> None:
+    async with native.app().run_test(size=(120, 40)) as pilot:
+        await opened(pilot)
+        await pilot.press("tab", "enter")
+        await pilot.pause()
+        assert isinstance(pilot.app.screen, RunScreen)
+
+
+def test_a_call_with_long_paths_and_several_sources_keeps_to_the_width_of_its_sheet() -> None:
+    sources = ("/home/ada/src/engine/" + "deep/" * 20 + "a.cu", "/home/ada/src/engine/b.cu")
+    start = replace(
+        begun("1-1", T0, sources[0]),
+        kind="ptx",
+        sources=sources,
+        outputs=("/w/out/a.ptx", "/w/out/b.ptx"),
+        archs=("all",),
+    )
+    phases = tuple(e.Phase("cicc", "compute_80", 1.0, None, name) for name in ("a.cu", "b.cu"))
+    run = run_of(FIRST, [start, over(start, phases=phases, code=1, why="it is new")])
+    (row,) = ended_calls(run)
+    lines = [cell.text for cell in explain_call(row, T0, words.SHEET)]
+    assert max(map(len, lines)) <= words.SHEET
+    assert lines[0].endswith("deep/a.cu")
+    assert [line for line in lines if line.startswith("made")] == ["made    /w/out/a.ptx", "made    /w/out/b.ptx"]
+    assert "exit 1: it is new" in lines
+    assert [line.split() for line in lines[-7:-2]] == [
+        ["phase", "arch", "time", "memory"], ["a.cu"], ["cicc", "compute_80", "1.0", "s", "–"], ["b.cu"],
+        ["cicc", "compute_80", "1.0", "s", "–"],
+    ]  # fmt: skip
+
+
+async def test_kernels_are_compared_with_a_run_that_is_chosen(native: Stage) -> None:
+    async with native.app().run_test(size=(200, 60)) as pilot:
+        screen = await opened(pilot)
+        assert registers(screen)[0].endswith("▼−8")  # against the build before
+        await pilot.press("B")
+        await pilot.pause()
+        assert isinstance(pilot.app.screen, ChooseRunScreen)
+        listed = pilot.app.screen.query_one(TableView).rows
+        assert [row.key for row in listed] == [THIRD, SECOND, FIRST]
+        assert "codex" in text_of(pilot)
+        await pilot.press("down", "down", "enter")
+        await settled(pilot)
+        assert registers(screen)[0].endswith("▲+16")
+        assert "against gpu-agent " in screen.query_one("#about", StatusLine).words
+        await pilot.press("B")
+        await pilot.pause()
+        assert pilot.app.screen.query_one(TableView).chosen == FIRST
+        await pilot.press("escape")
+        assert registers(screen)[0].endswith("▲+16")
+        await pilot.press("enter")
+        await pilot.pause()
+        assert "against the run that was chosen: " in text_of(pilot)
+        assert FIRST in text_of(pilot)
+        await pilot.press("escape", "b", "b")
+        await settled(pilot)
+        assert registers(screen)[0].endswith("▼−8")
+
+
+async def test_a_chosen_run_that_did_not_compile_a_source_says_so(native: Stage) -> None:
+    other = begun("51-1", T0 + 51, "/home/ada/src/engine/kernels/ntt.cu")
+    run = run_of("20251229-100050-000-0009", [*compiled(other, kernel("ntt", "sm_80", 40)), ended(T0 + 58)], "dora")
+    native.board = Board({**native.board.runs, run.run: run}, native.board.now, native.board.engine_seen_at)
+    async with native.app().run_test(size=(120, 40)) as pilot:
+        screen = await opened(pilot)
+        screen.table("kernels").select(next(row.key for row in screen.table("kernels").rows if "gemm" in row.key))
+        await pilot.press("B", "enter")
+        await settled(pilot)
+        assert f"run {run.run} did not compile kernels/gemm.cu" in text_of(pilot)
+
+
+def test_runs_of_this_checkout_and_of_this_source_in_another_one_are_offered(native: Stage) -> None:
+    source = "/v/engine/kernels/gemm.cu"
+    there = run_of("20251229-100010-000-0005", compiled(begun("61-1", T0 + 11, source), kernel("k", "sm_80", 40)),
+                   checkout="/v/engine")  # fmt: skip
+    elsewhere = run_of("20251229-100011-000-0006", compiled(begun("71-1", T0 + 12, "/v/x.cu"), kernel("k", "sm_80", 4)),
+                       checkout="/v/other")  # fmt: skip
+    found = compilations([*native.board.runs.values(), there, elsewhere])
+    rows = comparable(found, next(one for one in found if one.run == SECOND))
+    assert [(row.run[-4:], row.kernels, row.sources, row.is_elsewhere) for row in rows] == [
+        ("0004", 4, 1, False), ("0002", 4, 1, False), ("0005", 1, 1, True), ("0001", 4, 1, False),
+    ]  # fmt: skip
+
+
+async def test_figures_of_ptx_say_whose_they_are(stage: Stage) -> None:
+    counted = kernel("k", "compute_80", 40)._replace(ptxas_arch="sm_80")
+    bare = e.Kernel("waits", "compute_90")
+    stage.board = board_of(run_of(FIRST, compiled(begun("1-1", T0), counted, bare)))
+    async with stage.app().run_test(size=(120, 40)) as pilot:
+        screen = await opened(pilot)
+        cells = {row.cells[1].text: row.cells for row in screen.table("kernels").rows}
+        assert [cells["k"][at].text.strip() for at in (2, 3)] == ["~sm_80", "40"]
+        assert [cells["waits"][at].text.strip() for at in (2, 3)] == ["compute_90", "–"]
+        screen.table("kernels").select(next(row.key for row in screen.table("kernels").rows if "waits" not in row.key))
+        await pilot.press("enter")
+        await pilot.pause()
+        shown = text_of(pilot)
+        assert "PTX, counted for sm_80: the driver's compiler may make others" in shown
+        assert "registers           40             ptxas -v of sm_80" in shown
+
+
+def test_a_pane_warns_of_ptx_that_spills_now() -> None:
+    was, now = (
+        compiled(begun(f"{at}-1", T0 + at), kernel("k", "compute_80", 40, spills=spills)._replace(ptxas_arch="sm_80"))
+        for at, spills in ((1, 0), (9, 16))
+    )
+    board = board_of(run_of(FIRST, was), run_of(SECOND, now))
+    assert words.note(WorseBook().of(board)[SECOND]) == "k ~sm_80: spills appear: 32 B in loads and stores"

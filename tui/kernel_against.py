@@ -1,0 +1,70 @@
+"""What the Kernels screen compares kernels with: the build before, the branch point, or a run that was chosen."""
+
+from collections.abc import Mapping, Sequence
+
+from core import kernel_queries as queries
+from core.kernel_queries import Comparable, Compiled, KernelRow
+from core.native.branch_blobs import BranchPoint, blobs_of, branch_points, git_of
+from tui import format as f
+from tui.widgets import kernel_summary
+from tui.widgets.ansi import safe
+
+_LAST, _BRANCH = "last", "branch"
+_WORDS = {_LAST: "the build before", _BRANCH: "the branch point"}
+_SHORT = {_LAST: "last build", _BRANCH: "branch point"}
+
+
+def ask_branches(found: Sequence[Compiled], env: Mapping[str, str]) -> Mapping[str, BranchPoint]:
+    """What sources were at the branch points; asks git: off the event loop."""
+    return branch_points(queries.asked_of(queries.newest(found), found), git_of(env))
+
+
+class Against:
+    """Which of the three it is, and what is known for it."""
+
+    def __init__(self) -> None:
+        self._what = _LAST
+        self._chosen: Comparable | None = None
+        self.branches: Mapping[str, BranchPoint] = {}
+        """By checkout; empty until they are asked for."""
+
+    @property
+    def is_branch(self) -> bool:
+        """It is the branch point."""
+        return self._what == _BRANCH
+
+    @property
+    def run(self) -> str:
+        """The run that was chosen; empty: none is."""
+        return self._chosen.run if self._chosen is not None else ""
+
+    def turn(self) -> None:
+        """The branch point instead of anything else, or the build before instead of that."""
+        self._what, self._chosen = (_LAST if self.is_branch else _BRANCH), None
+
+    def choose(self, run: Comparable) -> None:
+        """That run."""
+        self._what, self._chosen = run.run, run
+
+    def baseline(self, found: Sequence[Compiled]) -> queries.Baseline:
+        """What each compilation is compared with."""
+        if self._chosen is not None:
+            return queries.run_of(found, self._chosen.run)
+        return queries.branch_of(found, blobs_of(self.branches)) if self.is_branch else queries.last_of(found)
+
+    def words(self) -> str:
+        """For a sentence."""
+        return _WORDS.get(self._what, "the run that was chosen")
+
+    def short(self, now: float) -> str:
+        """For a line with little room: `ada 14:03:07`."""
+        run = self._chosen
+        return _SHORT[self._what] if run is None else f"{safe(run.agent)} {f.moment(run.began, now)}"
+
+    def why_nothing(self, row: KernelRow) -> str:
+        """Why a kernel has nothing to be compared with, where that is not said elsewhere; empty: it is."""
+        if row.before is not None:
+            return ""
+        if self._chosen is not None:
+            return f"run {self._chosen.run} did not compile {safe(row.compiled.place)}"
+        return kernel_summary.no_branch(row, self.branches.get(row.compiled.checkout)) if self.is_branch else ""
