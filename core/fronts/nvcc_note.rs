@@ -96,6 +96,8 @@ pub fn end_line(call: &Call, id: &str, end: &End, asked: &Asked) -> String {
     let text = |text: &str| quoted(OsStr::new(text));
     let arch = |arch: &Option<String>| or_null(arch.as_ref());
     let outcome = &asked.outcome;
+    let several = call.sources().len() > 1;
+    let source = |row: &Row| if several { format!(",{}", text(&row.source)) } else { String::new() };
     let output = call.outputs().first().and_then(|path| fs::metadata(path).ok()).map(|found| found.len());
     let inputs = outcome.inputs.as_ref().map(|inputs| list(inputs.iter().take(MAX_INPUTS).map(|path| quoted(path.as_os_str()))));
     format!(
@@ -108,7 +110,7 @@ pub fn end_line(call: &Call, id: &str, end: &End, asked: &Asked) -> String {
         or_null((!outcome.why_not_kept.is_empty()).then_some(&outcome.why_not_kept)),
         bare(outcome.is_stale),
         bare(inputs),
-        list(end.rows.iter().map(|row| format!("[{},{},{}]", text(&row.phase), arch(&row.arch), row.ms))),
+        list(end.rows.iter().map(|row| format!("[{},{},{}{}]", text(&row.phase), arch(&row.arch), row.ms, source(row)))),
         list(end.memory.iter().map(|(tool, of, bytes)| format!("[{},{},{bytes}]", text(tool), arch(of)))),
         or_null((!end.files.is_empty()).then_some(&end.kept)),
         list(end.files.iter().map(|file| format!("[{},\"{}\",{}]", arch(&file.arch), file.kind, text(&file.name)))),

@@ -22,6 +22,8 @@ const FIELDS: usize = 8;
 /// Source: nvcc 13.0.
 #[derive(Debug)]
 pub struct Row {
+    /// As nvcc names it; empty: of all.
+    pub source: String,
     pub phase: String,
     pub arch: Option<String>,
     pub ms: f64,
@@ -57,7 +59,7 @@ pub fn name_own(rows: &mut [Row]) {
 
 fn read_row(line: &str) -> Option<Row> {
     let fields: Vec<&str> = line.split(" , ").map(str::trim).collect();
-    let [_, phase, inputs, output, arch, _, ms, unit] = fields[..].try_into().ok().filter(|_| fields.len() == FIELDS)?;
+    let [source, phase, inputs, output, arch, _, ms, unit] = fields[..].try_into().ok().filter(|_| fields.len() == FIELDS)?;
     let arch = (!arch.is_empty()).then(|| arch.to_owned());
     // nvcc 13.0 gives no name to the ptxas that only checks PTX.
     let phase = if phase.is_empty() { "ptxas" } else { phase }.to_owned();
@@ -67,7 +69,7 @@ fn read_row(line: &str) -> Option<Row> {
         "fatbinary" | "nvlink" => inputs.split_whitespace().map(PathBuf::from).collect(),
         _ => vec![PathBuf::from(inputs)],
     };
-    Some(Row { phase, arch, ms, inputs, output: output.into() })
+    Some(Row { source: source.to_owned(), phase, arch, ms, inputs, output: output.into() })
 }
 
 /// This nvcc has the option. It is looked for once, as long as the file is the same.

@@ -123,6 +123,11 @@ def test_code_of_a_source_with_a_blank_in_its_name_is_kept_with_its_ptx(world: W
     ]  # fmt: skip
 
 
+def test_phases_of_several_sources_name_theirs(world: World) -> None:
+    world.call("-c", "-arch=sm_80", "k.cu", "l.cu")
+    assert ["ptxas", "sm_80", 99.604, "k.cu"] in world.ended()["times"]
+
+
 def test_nothing_of_ours_lies_beside_temporary_files(world: World) -> None:
     world.call("-c", "k.cu")
     assert os.listdir(world.folder / "tmp") == []

@@ -221,6 +221,9 @@ def test_kernels_of_all_sources_of_a_call_are_known_with_their_outputs(bench: Be
     found = [one for one in bench.kernels(run) if one["source"].endswith("sp x.cu")]
     compare(found, said)
     assert {one["output"] for one in found} == {f"{bench.folder}/sp x.o"}
+    (call,) = bench.deck.json("kernels", run, "--json", cwd=str(bench.folder))["calls"]
+    assert call["outputs"] == [f"{bench.folder}/k.o", f"{bench.folder}/sp x.o"]
+    assert {phase["source"] for phase in call["phases"] if phase["tool"] == "ptxas"} == {"k.cu", "sp x.cu"}
 
 
 def test_phases_and_memory_are_those_of_the_call(bench: Bench) -> None:

@@ -28,7 +28,7 @@ def explain_call(row: CallRow, now: float, width: int = 0) -> Iterator[Cell]:
     yield Cell("")
     verdict = words.verdict_cell(row)
     yield Cell(f"{verdict.text}: {safe(ended.why)}" if ended.why else verdict.text, verdict.role)
-    yield Cell(_spent(ended))
+    yield Cell(_spent(ended, is_one=len(outputs) == 1))
     yield Cell("")
     yield from _phases(ended)
     yield Cell("")
@@ -39,10 +39,10 @@ def _path(label: str, path: str, width: int) -> str:
     return f"{label:<8}{f.cut_path(safe(path), width - 8) if width else safe(path)}"
 
 
-def _spent(ended: e.NvccEnded) -> str:
+def _spent(ended: e.NvccEnded, *, is_one: bool) -> str:
     cores = f"{f.span(ended.cpu_s)} of cores" if ended.cpu_s is not None else ""
     peak = f"its largest process {f.size(ended.peak_bytes)}" if ended.peak_bytes else ""
-    made = f"made {f.size(ended.output_bytes)}" if ended.output_bytes is not None else ""
+    made = f"made {f.size(ended.output_bytes)}" if ended.output_bytes is not None and is_one else ""
     return " · ".join(part for part in (f"{f.span(ended.elapsed_s)}", cores, peak, made) if part)
 
 
@@ -54,8 +54,8 @@ def _phases(ended: e.NvccEnded) -> Iterator[Cell]:
     several = len({phase.source for phase in ended.phases if phase.source}) > 1
     source = ""
     for phase in ended.phases:
-        if several and phase.source and phase.source != source:
-            source = phase.source
+        if several and (of := phase.source or "all of them") != source:
+            source = of
             yield Cell(safe(source), "strong")
         yield Cell(phase_line(safe(phase.tool), safe(phase.arch or ""), f.span(phase.elapsed_s), _memory(phase)))
 
