@@ -197,10 +197,9 @@ def _noted(argv: tuple[str, ...], at: int, env: dict[str, str], *, is_told: bool
     figures = clean.Figures(paths, here, lambda: monotonic() < ends)
     typed = figures.choice(words.cargos)
     last = clean.last_log(paths, here) if monotonic() < ends else None
-    if not words.has("quiet"):
+    if is_told and not words.has("quiet"):
         choices = (*clean.choices_of(figures, here, last)[:-1], typed) if monotonic() < ends else (typed,)
-        said = shown.brief(choices, last, wall_clock()) if is_told else filter(None, (shown.line(choices, last),))
-        for line in said:
+        for line in shown.brief(choices, last, wall_clock()):
             common.say(line)
     if not is_dry:
         _note(paths, here, typed, last)

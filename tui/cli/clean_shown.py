@@ -89,17 +89,6 @@ def brief(choices: Sequence[Choice], last: LastLog | None, now: float) -> tuple[
     return tuple(lines)
 
 
-def line(choices: Sequence[Choice], last: LastLog | None) -> str:
-    """The same in one line; empty where nothing goes, or nothing was built here through us."""
-    typed, less = choices[-1], next((one for one in choices[:-1] if one.mends), None)
-    if not typed.loss.files or last is None:
-        return ""
-    if less is not None:
-        return f"{goes(typed)}; the last log here asks for {_safe(less.command)} ({f.size(less.loss.size_bytes)})"
-    is_asked = typed.mends or any(one.mend.startswith(CLEAN) for one in last.findings)
-    return f"{goes(typed)}; {'the' if is_asked else 'nothing in the'} last log here asks for it"
-
-
 def goes(choice: Choice) -> str:
     """`takes away 3.1 G on the disk; to compile it again: 4:10 (214 units)`."""
     at_least = "" if choice.loss.is_whole else "at least "
