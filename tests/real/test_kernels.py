@@ -455,3 +455,16 @@ def test_an_object_that_the_cache_gives_has_its_kernels(bench: Bench) -> None:
     runs = [run for _, run in sorted(Reader(Paths(bench.deck.state, ""), wall_clock).read_all().runs.items())]
     assert [end.verdict for run in runs for end in run.nvcc_ends] == ["miss", "hit"]
     compare(bench.kernels(runs[1].run), said)
+
+
+def test_ptx_that_the_cache_gives_has_its_figures(bench: Bench) -> None:
+    words = ("-ptx", "-arch", "compute_80", "k.cu", "-o", "k.ptx")
+    bench.env |= {"DECK_NVCC_CACHE": os.path.join(bench.deck.folder, "nvcc-cache")}
+    bench.build(*words)
+    first = counted(bench)
+    (bench.folder / "k.ptx").unlink()
+    bench.build(*words)
+    again = bench.kernels(os.path.basename(bench.deck.runs()[-1]))
+    (call,) = bench.deck.json("kernels", "--json", cwd=str(bench.folder))["calls"]
+    assert (call["verdict"], call["phases"]) == ("hit", [])
+    assert [one["registers"] for one in again] == [one["registers"] for one in first]
