@@ -17,14 +17,14 @@ from pathlib import Path
 
 from bench.figures import Figures
 from core import sample
-from core.native.advice import ALL, Advice
-from core.native.advice_edits import Edit
-from core.native.advice_figures import Tried
-from core.native.advice_survey import Survey, digests, edits_of, survey
-from core.native.advice_trials import Trial, try_all
-from core.native.advice_world import World, worlds
-from core.native.doctor import Examined, examine
-from core.native.stale_place import find_place
+from core.native.gains.advice import ALL, Advice
+from core.native.gains.advice_edits import Edit
+from core.native.gains.advice_figures import Tried
+from core.native.gains.advice_survey import Survey, digests, edits_of, survey
+from core.native.gains.advice_trials import Trial, try_all
+from core.native.gains.advice_world import World, worlds
+from core.native.staleness.doctor import Examined, examine
+from core.native.staleness.stale_place import find_place
 from core.paths import find_paths
 from tests.advice_worlds import content_of, write_package
 from tests.real.nvcc import our_toolkit

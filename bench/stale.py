@@ -15,10 +15,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench.figures import Figures
-from core.native.doctor import Place, examine
-from core.native.prove import Outcome, prove
-from core.native.prove_finding import confirm
-from core.native.prove_setup import proof_of
+from core.native.proofs.prove import Outcome, prove
+from core.native.proofs.prove_finding import confirm
+from core.native.proofs.prove_setup import proof_of
+from core.native.staleness.doctor import Place, examine
 from core.paths import Paths
 from tests.native_worlds import DECLARATIONS, LOOPING, RIGHT, SKIPPING, Package, Style, build_env, edit, fake_nvcc
 from tests.real.nvcc import our_toolkit

@@ -26,8 +26,8 @@ from bench.nvcc_subjects import fetch
 from bench.watch_hour import Hour
 from bench.watch_hour import judge as judge_hour
 from bench.watch_session import Session, save
-from core.native.iteration_book import read_iterations
-from core.native.iterations import SCHEMA, to_record
+from core.native.edits.iteration_book import read_iterations
+from core.native.edits.iterations import SCHEMA, to_record
 from core.paths import Paths
 from tests.real.nvcc import our_toolkit
 from tests.real.product import Deck, temporary_deck

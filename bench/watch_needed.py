@@ -36,7 +36,7 @@ from typing import NamedTuple
 
 from bench.watch_session import Session, save
 from core import sample
-from core.native.nvcc_calls import NvccCall, calls_of_run
+from core.native.traces.nvcc_calls import NvccCall, calls_of_run
 from core.paths import Paths
 from tests.real.product import Deck, read_json, until
 

@@ -15,9 +15,9 @@ from core.errors import JournalError
 from core.keeper import Keeper
 from core.late_plan import LatePlans
 from core.machine_journal import HostReader, MachineJournal
-from core.native.clean_notes import findings_for
-from core.native.kernel_store import KernelStore
-from core.native.ptx_queue import PtxQueue
+from core.native.cleans.clean_notes import findings_for
+from core.native.kernels.kernel_store import KernelStore
+from core.native.kernels.ptx_queue import PtxQueue
 from core.observer import Observer
 from core.pace import Pace
 from core.paths import Paths

@@ -11,8 +11,8 @@ from functools import partial
 from core import events as e
 from core import history, retention
 from core.clock import Clock
-from core.native.iteration_watch import Draft, IterationWatch
-from core.native.nvcc_calls import KEPT, has_called_nvcc
+from core.native.edits.iteration_watch import Draft, IterationWatch
+from core.native.traces.nvcc_calls import KEPT, has_called_nvcc
 from core.paths import Paths
 from core.watched import WatchedRun
 
@@ -120,14 +120,14 @@ class Keeper:
             self._lose_history(error)
 
     def _settle(self, draft: Draft) -> None:
-        from core.native.iteration_settle import settle  # 17 ms
+        from core.native.edits.iteration_settle import settle  # 17 ms
 
         settle(self._paths, draft)
 
     def _remember(self, run: str, *, has_called: bool) -> None:
         """After a run that called nvcc, and after one that did not, where others did: it may have been skipped."""
-        from core.native.seen_run import remember_run  # 15 ms
-        from core.native.stale_kept import is_kept_of, keep_of_run
+        from core.native.staleness.seen_run import remember_run  # 15 ms
+        from core.native.staleness.stale_kept import is_kept_of, keep_of_run
 
         if has_called or is_kept_of(self._paths, run):
             remember_run(self._paths, run)

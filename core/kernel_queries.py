@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from core import events as e
-from core.native.kernel_diff import Change, compare, figures_of, gone, key_of, warnings
+from core.native.kernels.kernel_diff import Change, compare, figures_of, gone, key_of, warnings
 from core.nvcc_queries import arch_s
 from core.state import Board, Run
 

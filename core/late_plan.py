@@ -54,7 +54,7 @@ def _stale(paths: Paths, build_dir: object) -> tuple[Finding, ...]:
     """What was wrong with build scripts after the last build there that called nvcc."""
     if not isinstance(build_dir, str) or not os.path.isdir(paths.state + "/native/stale"):
         return ()
-    from core.native.stale_kept import read_kept  # 30 ms, where somebody has kernels alone
+    from core.native.staleness.stale_kept import read_kept  # 30 ms, where somebody has kernels alone
 
     return read_kept(paths, build_dir)
 

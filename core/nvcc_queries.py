@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from core import events as e
-from core.native.arch import number_of
+from core.native.kernels.arch import number_of
 from core.state import NvccUnderWay, Run
 
 COMPILING = ("object", "device-object", "ptx", "cubin", "fatbin", "library", "program", "link")

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from core import events as e
-from core.native.kernel_store import KernelStore
+from core.native.kernels.kernel_store import KernelStore
 from core.plan.small_file import stamp
 from core.state import Run
 

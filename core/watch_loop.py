@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple, Protocol
 
 from core.errors import DeckError
-from core.native.edit_class import EditClass, class_of
-from core.native.iteration_of import Measured, make_iteration
-from core.native.iterations import BY_WATCH, to_record
+from core.native.edits.edit_class import EditClass, class_of
+from core.native.edits.iteration_of import Measured, make_iteration
+from core.native.edits.iterations import BY_WATCH, to_record
 from core.values import dataclass
 from core.watching import Do, Watching
 

@@ -10,10 +10,10 @@ from typing import Any
 from core.client import ensure_engine
 from core.clock import wall_clock
 from core.errors import SpawnError
-from core.native.inputs_of import Inputs, Subject, inputs_of, native_inputs
-from core.native.iteration_book import keep
-from core.native.iteration_of import Measured, measure
-from core.native.nvcc_calls import has_called_nvcc, has_front
+from core.native.edits.inputs_of import Inputs, Subject, inputs_of, native_inputs
+from core.native.edits.iteration_book import keep
+from core.native.edits.iteration_of import Measured, measure
+from core.native.traces.nvcc_calls import has_called_nvcc, has_front
 from core.paths import Paths
 from core.plan.small_file import read_object
 from core.run import begin, compose, identity, spawn, stop

@@ -8,7 +8,7 @@ from core import events as e
 from core.digest import Chunk, Digest, SilentParser
 from core.findings import seen
 from core.journal import Mark
-from core.native.telling import program_of, teller
+from core.native.cleans.telling import program_of, teller
 from core.parts import Parts
 from core.plan.plan import Finding
 from core.refusal import refuse_linker_of

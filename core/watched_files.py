@@ -5,11 +5,11 @@ from collections.abc import Iterable, Iterator
 
 from core.facts import read_record
 from core.folder import names_in
-from core.native.edit_class import EditClass, kind_of
-from core.native.input_state import Stamp, changed, look, read_stamp
-from core.native.inputs_of import Inputs
-from core.native.nvcc_calls import has_called_nvcc
-from core.native.tree_files import is_ignored, is_scratch, source_files
+from core.native.edits.edit_class import EditClass, kind_of
+from core.native.edits.inputs_of import Inputs
+from core.native.staleness.input_state import Stamp, changed, look, read_stamp
+from core.native.traces.nvcc_calls import has_called_nvcc
+from core.native.traces.tree_files import is_ignored, is_scratch, source_files
 from core.paths import Paths
 from core.runs import run_ids
 from core.values import dataclass

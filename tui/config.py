@@ -322,7 +322,7 @@ def _modes(modes: object, lines: Lines) -> tuple[list[str], list[Complaint]]:
 
 def _wrong_budgets(budgets: object, lines: Lines) -> list[Complaint]:
     """What is wrong in `[budgets]`, which `cargo deck iterations` reads."""
-    from core.native.budgets import budgets_in
+    from core.native.edits.budgets import budgets_in
 
     leaves = [(key, Given(value, Origin("", lines.of(key)))) for key, value in leaves_of({"budgets": budgets})]
     return [Complaint(one.origin.line, one.why) for one in budgets_in(leaves, "")[1]]

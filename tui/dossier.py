@@ -11,7 +11,7 @@ from core.errors import JournalError
 from core.facts import LATE_PLAN
 from core.findings import merged
 from core.log_place import find_diagnostic, find_output, find_text
-from core.native.rebuilt import Why
+from core.native.reasons.rebuilt import Why
 from core.paths import Paths
 from core.plan.mended import mended
 from core.plan.plan import Finding
@@ -124,7 +124,7 @@ class Dossier:
 
     def look_why(self) -> None:
         """Find why units were rebuilt or not; reads the target dir, a second where it is large."""
-        from core.native.why_run import why_of  # with what it needs 20 ms: not before the first paint
+        from core.native.reasons.why_run import why_of  # with what it needs 20 ms: not before the first paint
 
         try:
             found = why_of(self._paths, self._run_id, os.environ, wall_clock())

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from core import kernel_queries as queries
 from core.kernel_queries import Comparable, Compiled, KernelRow
-from core.native.branch_blobs import BranchPoint, blobs_of, branch_points, git_of
+from core.native.kernels.branch_blobs import BranchPoint, blobs_of, branch_points, git_of
 from tui import format as f
 from tui.widgets import kernel_summary
 from tui.widgets.ansi import safe

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from core.kernel_queries import Compiled, KernelRow, comparable
-from core.native import lever_figures
+from core.native.edits import lever_figures
 from core.nvcc_queries import CallRow
 from core.state import Run
 from tui.kernel_against import Against

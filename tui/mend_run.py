@@ -5,7 +5,7 @@ import subprocess
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from core.native.clean import mend_words
+from core.native.cleans.clean import mend_words
 from core.plan.plan import Finding
 from tui.own_program import own_command
 

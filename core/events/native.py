@@ -153,8 +153,8 @@ class KernelsMeasured(Event):
     kernels: tuple[Kernel, ...]
     """In the order of the files, then of the code."""
     ptx: str = ""
-    """Digest of the PTX that it made, under which its figures are known later: `core.native.kernel_store`; empty: it
-    made none, or that is another one by now."""
+    """Digest of the PTX that it made, under which its figures are known later (`core.native.kernels.kernel_store`);
+    empty: it made none, or that is another one by now."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "kernels", rows_of(Kernel, self.kernels))

@@ -128,7 +128,7 @@ def _project_keys(leaves: Mapping[Key, Given]) -> tuple[bool, Given, list[Troubl
             break
         match words:
             case ("mode",) | ("modes", *_) | ("budgets", *_):
-                pass  # `core.native.budgets` says what is wrong in those
+                pass  # `core.native.edits.budgets` says what is wrong in those
             case ("bare-names",) if isinstance(given.value, bool):
                 bare = given.value
             case ("bare-names",):

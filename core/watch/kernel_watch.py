@@ -9,13 +9,21 @@ from typing import Protocol
 
 from core import events as e
 from core.clock import Clock
-from core.native.arch import number_of
-from core.native.cubin import Cubin, read_cubin
-from core.native.kept import Image, images_of, ptx_of, stem_of
-from core.native.kernel_store import KernelStore, digest_of, digest_of_content
-from core.native.ptx import read_ptx
-from core.native.spills import PtxasRun, needs_ptxas, ptxas_argv, ptxas_of, start_ptxas, with_usage, without_stack
-from core.native.usage import parse_usage
+from core.native.kernels.arch import number_of
+from core.native.kernels.cubin import Cubin, read_cubin
+from core.native.kernels.kept import Image, images_of, ptx_of, stem_of
+from core.native.kernels.kernel_store import KernelStore, digest_of, digest_of_content
+from core.native.kernels.ptx import read_ptx
+from core.native.kernels.spills import (
+    PtxasRun,
+    needs_ptxas,
+    ptxas_argv,
+    ptxas_of,
+    start_ptxas,
+    with_usage,
+    without_stack,
+)
+from core.native.kernels.usage import parse_usage
 from core.watch.nvcc_notes import Kept
 
 SLICE_S = 0.03

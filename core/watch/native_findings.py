@@ -4,7 +4,7 @@ import os
 import re
 import shlex
 
-from core.native.blame import Blame
+from core.native.cleans.blame import Blame
 from core.plan.given import Origin
 from core.plan.plan import Evidence, Finding
 from core.watch.native_failures import ARCH, CACHE, HEADER, HOST, MEMORY, NVCC, RULE, SYMBOL, NativeFault

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from core import events as e
-from core.native.kept import stem_of
+from core.native.kernels.kept import stem_of
 from core.note_tail import NoteTail
 from core.plan.small_file import read_small
 

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from core.clock import Clock
-from core.native.kernel_store import KernelStore
-from core.native.ptx import target_of
-from core.native.ptx_queue import PtxQueue, Waiting
-from core.native.ptxas_now import WAYS, argv_of, figures_of
-from core.native.spills import PtxasRun, ptxas_of, start_idle
+from core.native.kernels.kernel_store import KernelStore
+from core.native.kernels.ptx import target_of
+from core.native.kernels.ptx_queue import PtxQueue, Waiting
+from core.native.kernels.ptxas_now import WAYS, argv_of, figures_of
+from core.native.kernels.spills import PtxasRun, ptxas_of, start_idle
 from core.plan.small_file import remove
 
 WALL_S = 1800.0

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from core.native.cubin import Cubin, read_cubin
+from core.native.kernels.cubin import Cubin, read_cubin
 
 FOLDER = Path(__file__).parents[1] / "data" / "cubins"
 NAMES = ("sm_80-11.8", "sm_80-13.0", "sm_90-13.0-dc", "sm_100-13.0")

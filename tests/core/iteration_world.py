@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from core.facts import read_record
-from core.native.iteration_settle import settle
-from core.native.iteration_watch import Draft, draft_of
+from core.native.edits.iteration_settle import settle
+from core.native.edits.iteration_watch import Draft, draft_of
 from core.paths import Paths
 
 SOURCES = {

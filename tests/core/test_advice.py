@@ -8,19 +8,19 @@ from typing import Any
 import pytest
 
 from core.errors import StateError
-from core.native import advice_figures
-from core.native.advice import ALL, Advice, elsewhere, touch_of
-from core.native.advice_arms import AS_IS, CONTROL, Arm, Offer, Project, offer_debug
-from core.native.advice_edits import BACK, NATIVE, RUST, Edit, header_edit, native_edit, rust_edit, text_for
-from core.native.advice_figures import Figure, Rebuilt, Tried, changed_since
-from core.native.advice_trials import Trial, try_all
-from core.native.advice_world import Ground, World, rebuilt_of
-from core.native.closure import Made
-from core.native.doctor import Place
-from core.native.edit_class import EditClass
-from core.native.iterations import Iteration, rows_of
-from core.native.scratch import Done
-from core.native.split import Move, Split
+from core.native.edits.edit_class import EditClass
+from core.native.edits.iterations import Iteration, rows_of
+from core.native.gains import advice_figures
+from core.native.gains.advice import ALL, Advice, elsewhere, touch_of
+from core.native.gains.advice_arms import AS_IS, CONTROL, Arm, Offer, Project, offer_debug
+from core.native.gains.advice_edits import BACK, NATIVE, RUST, Edit, header_edit, native_edit, rust_edit, text_for
+from core.native.gains.advice_figures import Figure, Rebuilt, Tried, changed_since
+from core.native.gains.advice_trials import Trial, try_all
+from core.native.gains.advice_world import Ground, World, rebuilt_of
+from core.native.gains.split import Move, Split
+from core.native.proofs.scratch import Done
+from core.native.staleness.closure import Made
+from core.native.staleness.doctor import Place
 from core.paths import Paths
 from core.plan.figures import figures
 from core.plan.given import Origin

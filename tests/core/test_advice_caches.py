@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from core.native.cache_servers import calls_server, without_servers
-from core.native.cover import Cover
-from core.native.directives import Directives
-from core.native.fingerprint import ScriptRun
-from core.native.stale import Case
+from core.native.proofs.cache_servers import calls_server, without_servers
+from core.native.staleness.cover import Cover
+from core.native.staleness.stale import Case
+from core.native.traces.directives import Directives
+from core.native.traces.fingerprint import ScriptRun
 from core.paths import Paths
 
 

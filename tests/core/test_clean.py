@@ -12,10 +12,10 @@ from core.errors import StateError, UsageError
 from core.events import RunStarted
 from core.facts import read_record
 from core.history import History
-from core.native import clean, clean_notes, cmake_folder
-from core.native.clean_words import name_of, read_words
-from core.native.loss import Loss, Scope, Unit, contents_of, loss_of
-from core.native.rebuild import Rebuild, dependants, profile_of, rebuild_of, seconds_in
+from core.native.cleans import clean, clean_notes, cmake_folder
+from core.native.cleans.clean_words import name_of, read_words
+from core.native.cleans.loss import Loss, Scope, Unit, contents_of, loss_of
+from core.native.cleans.rebuild import Rebuild, dependants, profile_of, rebuild_of, seconds_in
 from core.paths import Paths
 from core.plan.plan import Finding
 from core.run.target import Target

@@ -4,9 +4,9 @@ import struct
 import pytest
 
 from core.events.native import Kernel
-from core.native.arch import number_of
-from core.native.cubin import read_cubin
-from core.native.usage import parse_usage
+from core.native.kernels.arch import number_of
+from core.native.kernels.cubin import read_cubin
+from core.native.kernels.usage import parse_usage
 from tests.core.cubins import NAMES, content_of, cubin_of, said_of
 
 

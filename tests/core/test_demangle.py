@@ -2,7 +2,7 @@ import random
 
 import pytest
 
-from core.native.demangle import demangle, stable_name
+from core.native.kernels.demangle import demangle, stable_name
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,9 @@ import os
 import time
 from pathlib import Path
 
-from core.native import first_built
-from core.native.fingerprint import unit_places
-from core.native.first_built import NEW_DIR, built_units, first_words
+from core.native.traces import first_built
+from core.native.traces.fingerprint import unit_places
+from core.native.traces.first_built import NEW_DIR, built_units, first_words
 from tests.native_worlds import DECLARATIONS, Package, build_env, fake_nvcc
 
 S = 1_000_000_000

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from core.native.build_tree import inputs_in, trees_of
-from core.native.cargo_said import read_log
-from core.native.inputs_of import Inputs, Subject, inputs_of, native_inputs
-from core.native.ninja_deps import cmake_inputs, make_inputs, read_ninja_deps
-from core.native.nvcc_calls import NvccCall
-from core.native.nvcc_closure import closure_of, depfile_of, include_folders
+from core.native.edits.inputs_of import Inputs, Subject, inputs_of, native_inputs
+from core.native.traces.build_tree import inputs_in, trees_of
+from core.native.traces.cargo_said import read_log
+from core.native.traces.ninja_deps import cmake_inputs, make_inputs, read_ninja_deps
+from core.native.traces.nvcc_calls import NvccCall
+from core.native.traces.nvcc_closure import closure_of, depfile_of, include_folders
 from core.paths import Paths
 from tests.core.iteration_world import IterationWorld
 

@@ -11,13 +11,13 @@ from statistics import median
 import pytest
 
 from core.events.native import NvccEnded, Phase
-from core.native import checkout_state, iteration_book
-from core.native.budgets import read_budgets, rows_with_budgets
-from core.native.edit_class import EditClass, class_of, kind_of
-from core.native.iteration_book import keep, keep_iteration, read_iterations
-from core.native.iteration_of import measure
-from core.native.iterations import BUDGETS, Budget, Iteration, from_record, merged, rows_of, to_record
-from core.native.wait_phases import CARGO, CPP, LINK, NVCC, RUSTC, SCRIPT, Piece, divide, nvcc_pieces
+from core.native.edits import checkout_state, iteration_book
+from core.native.edits.budgets import read_budgets, rows_with_budgets
+from core.native.edits.edit_class import EditClass, class_of, kind_of
+from core.native.edits.iteration_book import keep, keep_iteration, read_iterations
+from core.native.edits.iteration_of import measure
+from core.native.edits.iterations import BUDGETS, Budget, Iteration, from_record, merged, rows_of, to_record
+from core.native.edits.wait_phases import CARGO, CPP, LINK, NVCC, RUSTC, SCRIPT, Piece, divide, nvcc_pieces
 from core.paths import Paths
 from tests.core.iteration_world import FILE_OF, IterationWorld
 
@@ -178,7 +178,7 @@ def test_each_command_is_compared_with_its_own_last_run(world: IterationWorld) -
 
 def test_what_is_saved_while_it_builds_is_the_next_edit(world: IterationWorld) -> None:
     from core.facts import read_record
-    from core.native.iteration_watch import draft_of
+    from core.native.edits.iteration_watch import draft_of
 
     world.edit("src/more.rs")
     run = world.run(1.0)

@@ -7,8 +7,8 @@ import pytest
 from core import events as e
 from core import kernel_queries as queries
 from core.kernel_queries import WorseBook, compilations, kernel_rows, last_of, newest
-from core.native.branch_blobs import branch_blobs, git_of
-from core.native.kernel_diff import compare, gone, key_of, spilled, warnings
+from core.native.kernels.branch_blobs import branch_blobs, git_of
+from core.native.kernels.kernel_diff import compare, gone, key_of, spilled, warnings
 from core.nvcc_queries import arch_progress, arch_s, call_rows, memory_of
 from core.reduce import reduce_run
 from core.state import MAX_NVCC, NvccUnderWay, Run

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from core import events as e
-from core.native.kernel_store import MAX_ENTRIES, KernelStore, digest_of
-from core.native.spills import PtxasRun, start_ptxas
+from core.native.kernels.kernel_store import MAX_ENTRIES, KernelStore, digest_of
+from core.native.kernels.spills import PtxasRun, start_ptxas
 from core.watch import kernel_watch
 from core.watch.kernel_watch import PTXAS_S, WAIT_S, KernelWatch
 from core.watch.nvcc_notes import Kept
@@ -352,7 +352,7 @@ def test_an_entry_of_the_store_that_is_damaged_says_nothing(tmp_path: Path, cont
 def test_the_store_keeps_its_limit_and_minds_no_place_it_cannot_write_to(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("core.native.kernel_store.MAX_ENTRIES", 5)
+    monkeypatch.setattr("core.native.kernels.kernel_store.MAX_ENTRIES", 5)
     store = KernelStore(str(tmp_path / "kernels"))
     for number in range(101):
         store.keep(f"{number:03}", [e.Kernel("k", "sm_80", number)])

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from core.errors import StateError, UsageError
-from core.native import lever_figures
-from core.native.lever_figures import FEWEST, Figure, Measurement, noise_of, read, verdict_of
-from core.native.lever_trials import make_plan, measure
-from core.native.levers import AS_IS, CONTROL, levers_of, parallel_levers, redirected
+from core.native.edits import lever_figures
+from core.native.edits.lever_figures import FEWEST, Figure, Measurement, noise_of, read, verdict_of
+from core.native.edits.lever_trials import make_plan, measure
+from core.native.edits.levers import AS_IS, CONTROL, levers_of, parallel_levers, redirected
 from core.paths import Paths
 
 _TWO = (

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from core.native.blame import Blame, Place, look_into
+from core.native.cleans.blame import Blame, Place, look_into
 from core.plan.plan import Finding
 from core.watch.fault_book import Chosen, FaultBook
 from core.watch.native_failures import (

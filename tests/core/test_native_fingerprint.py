@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from core.native.directives import Declared, Directives
-from core.native.fingerprint import linked, package_name, script_runs
-from core.native.units import compiled_units
+from core.native.traces.directives import Declared, Directives
+from core.native.traces.fingerprint import linked, package_name, script_runs
+from core.native.traces.units import compiled_units
 
 HASHES = {"low": "1" * 16, "app": "2" * 16}
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from core.native.build_script_mend import changed, printed, unified
+from core.native.staleness.build_script_mend import changed, printed, unified
 
 SCRIPT = """use std::process::Command;
 // fn main() { println!("cargo:rerun-if-changed=comment"); }

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from core.native.doctor import Examined, Place, examine
-from core.native.prove import Verdict, comment_for, compiled_package, prove
-from core.native.prove_finding import Confirmed, confirm
-from core.native.prove_setup import plain_env, proof_of
-from core.native.scratch import ScratchError, append, make_scratch, restore, run_to_end, snapshot
+from core.native.proofs.prove import Verdict, comment_for, compiled_package, prove
+from core.native.proofs.prove_finding import Confirmed, confirm
+from core.native.proofs.prove_setup import plain_env, proof_of
+from core.native.proofs.scratch import ScratchError, append, make_scratch, restore, run_to_end, snapshot
+from core.native.staleness.doctor import Examined, Place, examine
 from core.paths import Paths
 from tests.core.runs import until
 from tests.native_worlds import DECLARATIONS, LOOPING, RIGHT, SKIPPING, Package, Style, build_env, edit, fake_nvcc

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from core.native.doctor import Examined, Place, examine
-from core.native.seen_run import remember_run
-from core.native.stale_kept import is_kept_of, keep_of_run
+from core.native.staleness.doctor import Examined, Place, examine
+from core.native.staleness.seen_run import remember_run
+from core.native.staleness.stale_kept import is_kept_of, keep_of_run
 from core.paths import Paths
 from tests.native_worlds import (
     DECLARATIONS,

@@ -10,17 +10,17 @@ from typing import Any
 import pytest
 
 from core.errors import UsageError
-from core.native.cmake_text import Call, calls_in, depending, watching, with_all
-from core.native.input_state import read_stamp
-from core.native.ninja_file import read_ninja
-from core.native.prove import Command, Verdict
-from core.native.prove_tree import TreeProver, roots_of
-from core.native.scratch import ScratchError, make_scratch
-from core.native.seen_run import remember_run
-from core.native.tree_launchers import launchers_found
-from core.native.tree_place import TreePlace, build_words, find_trees, has_no_cargo, read_made, remember_tree
-from core.native.tree_stale import TreeFound, found_in
-from core.native.tree_steps import read_tree
+from core.native.proofs.prove import Command, Verdict
+from core.native.proofs.prove_tree import TreeProver, roots_of
+from core.native.proofs.scratch import ScratchError, make_scratch
+from core.native.staleness.input_state import read_stamp
+from core.native.staleness.seen_run import remember_run
+from core.native.staleness.tree_launchers import launchers_found
+from core.native.staleness.tree_place import TreePlace, build_words, find_trees, has_no_cargo, read_made, remember_tree
+from core.native.staleness.tree_stale import TreeFound, found_in
+from core.native.staleness.tree_steps import read_tree
+from core.native.traces.cmake_text import Call, calls_in, depending, watching, with_all
+from core.native.traces.ninja_file import read_ninja
 from core.paths import Paths
 from tests.native_worlds import build_env, edit, fake_nvcc
 

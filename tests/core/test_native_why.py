@@ -5,16 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from core.native.closure import Made
-from core.native.cover import Cover
-from core.native.directives import Declared, Directives
-from core.native.fingerprint import ScriptRun
-from core.native.nvcc_calls import NvccCall
-from core.native.rebuilt import Why
-from core.native.stale import Case
-from core.native.units import Unit
-from core.native.why import Facts, explain
-from core.native.why_make import is_told, tree_of, tree_of_script
+from core.native.reasons.rebuilt import Why
+from core.native.reasons.why import Facts, explain
+from core.native.reasons.why_make import is_told, tree_of, tree_of_script
+from core.native.staleness.closure import Made
+from core.native.staleness.cover import Cover
+from core.native.staleness.stale import Case
+from core.native.traces.directives import Declared, Directives
+from core.native.traces.fingerprint import ScriptRun
+from core.native.traces.nvcc_calls import NvccCall
+from core.native.traces.units import Unit
 
 S = 1_000_000_000
 BEFORE, BEGAN, ENDED = 1000 * S, 2000 * S, 2100 * S

@@ -1,7 +1,7 @@
 import pytest
 
 from core.events.native import Kernel
-from core.native.occupancy import Occupancy, occupancy_of
+from core.native.kernels.occupancy import Occupancy, occupancy_of
 
 
 def kernel(

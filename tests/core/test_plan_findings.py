@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from core.native import stale_findings
-from core.native.clean_notes import CLEANED
+from core.native.cleans.clean_notes import CLEANED
+from core.native.staleness import stale_findings
 from core.plan.finding_toolchain import package_of
 from core.plan.findings import SEVERITIES, find, with_mend
 from core.plan.found import Found, Machine, Target, Tool

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from core import events as e
-from core.native import ptx_queue
-from core.native.kernel_store import KernelStore, digest_of_content
-from core.native.ptx_queue import PtxQueue
-from core.native.spills import CPU_S, MOST_BYTES, PtxasRun, start_idle
+from core.native.kernels import ptx_queue
+from core.native.kernels.kernel_store import KernelStore, digest_of_content
+from core.native.kernels.ptx_queue import PtxQueue
+from core.native.kernels.spills import CPU_S, MOST_BYTES, PtxasRun, start_idle
 from core.ptx_book import PtxBook
 from core.ptx_setting import MeasuresPtx
 from core.state import Run

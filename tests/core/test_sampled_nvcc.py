@@ -17,10 +17,7 @@ from core.watch.sampled_nvcc import UNSEEN, SampledNvcc
 from core.watch.table import TICKS_A_SECOND, ProcessTable
 
 SUPERVISOR = 100
-STARTED = int(time.clock_gettime(time.CLOCK_BOOTTIME) * TICKS_A_SECOND)
-"""All processes were started just now."""
 NVCC = "/opt/cuda/bin/nvcc"
-CALL = f"300-s{STARTED}"
 
 
 class World:
@@ -32,6 +29,9 @@ class World:
         (self.work / "k.cu").write_text("kernel\n")
         self.root.mkdir()
         self.now = time.time()
+        self.started = int(time.clock_gettime(time.CLOCK_BOOTTIME) * TICKS_A_SECOND)
+        """Of all processes: just now."""
+        self.call = f"300-s{self.started}"
         self.table = ProcessTable(str(self.root))
         self.nvcc = SampledNvcc(self.table, lambda: self.now)
         self.add(SUPERVISOR, 1, "python3")
@@ -40,7 +40,7 @@ class World:
     def add(self, pid: int, parent: int, name: str, *words: str, exe: str = "") -> None:
         folder = self.root / str(pid)
         folder.mkdir()
-        (folder / "stat").write_text(f"{pid} ({name}) S {parent} " + "0 " * 17 + f"{STARTED} 0 0\n")
+        (folder / "stat").write_text(f"{pid} ({name}) S {parent} " + "0 " * 17 + f"{self.started} 0 0\n")
         (folder / "statm").write_text("900 600 100 0 0 0 0\n")
         (folder / "cmdline").write_text("\0".join(words))
         (folder / "environ").write_text("CARGO_PKG_NAME=app\0")
@@ -73,11 +73,11 @@ def test_a_call_by_its_path_begins_works_and_ends(world: World) -> None:
     world.add(300, 200, "nvcc", NVCC, "-c", "-arch=sm_80", "k.cu", "-o", "out/k.o")
     (started,) = world.look()
     assert started == e.NvccStarted(
-        at=started.at, call=CALL, package="app", source=f"{world.work}/k.cu", output=f"{world.work}/out/k.o",
+        at=started.at, call=world.call, package="app", source=f"{world.work}/k.cu", output=f"{world.work}/out/k.o",
         kind="object", archs=("sm_80",), blob=getattr(started, "blob", ""),
     )  # fmt: skip
     assert abs(started.at - world.now) < 1
-    assert world.nvcc.open("r") == (CALL,)
+    assert world.nvcc.open("r") == (world.call,)
     world.add(310, 300, "ptxas", "ptxas", "-arch=sm_80", "x.ptx", exe="/opt/cuda/bin/ptxas")
     (phase,) = world.look()
     assert (type(phase), getattr(phase, "tool", ""), getattr(phase, "arch", "")) == (e.NvccPhaseBegan, "ptxas", "sm_80")
@@ -155,7 +155,7 @@ def test_a_book_takes_its_begin_once_and_ends_it_with_the_run(world: World) -> N
     assert book.take(started) is None
     assert list(book.lost(world.now + 100, lambda pid: False)) == []
     (ended,) = book.left(world.now + 3)
-    assert (ended.verdict, ended.call) == (SEEN, CALL)
+    assert (ended.verdict, ended.call) == (SEEN, world.call)
 
 
 @pytest.mark.parametrize(

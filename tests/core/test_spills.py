@@ -3,11 +3,11 @@ from dataclasses import dataclass
 import pytest
 
 from core.events.native import Kernel
-from core.native.cubin import Cubin
-from core.native.kept import Image, images_of, ptx_of, source_of
-from core.native.ptx import read_ptx, target_of
-from core.native.spills import needs_ptxas, ptxas_argv, ptxas_of, with_usage, without_stack
-from core.native.usage import parse_usage
+from core.native.kernels.cubin import Cubin
+from core.native.kernels.kept import Image, images_of, ptx_of, source_of
+from core.native.kernels.ptx import read_ptx, target_of
+from core.native.kernels.spills import needs_ptxas, ptxas_argv, ptxas_of, with_usage, without_stack
+from core.native.kernels.usage import parse_usage
 from tests.core.cubins import FOLDER, NAMES, cubin_of, said_of
 
 

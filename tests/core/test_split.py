@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from core.native.scratch import Done
-from core.native.split import Facts, Move, NoSplit, Split, Write, plan_split
-from core.native.split_build import apply, lock_change, patch_of
-from core.native.split_manifest import features_read
+from core.native.gains.split import Facts, Move, NoSplit, Split, Write, plan_split
+from core.native.gains.split_build import apply, lock_change, patch_of
+from core.native.gains.split_manifest import features_read
+from core.native.proofs.scratch import Done
 
 MANIFEST = """[package]
 name = "app"

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from core.native.doctor import Place
-from core.native.stale_kept import keep, keep_of_run, read_kept
+from core.native.staleness.doctor import Place
+from core.native.staleness.stale_kept import keep, keep_of_run, read_kept
 from core.paths import Paths
 from core.plan.small_file import keep_json
 from tests.core.engine_world import World, settle

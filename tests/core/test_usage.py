@@ -2,7 +2,7 @@ import random
 from collections.abc import Iterable
 
 from core.events.native import Kernel, Phase
-from core.native.usage import Usage, parse_usage
+from core.native.kernels.usage import Usage, parse_usage
 from tests.core.cubins import said_of
 from tests.nvcc_times import parse_times
 

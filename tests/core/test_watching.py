@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from core.errors import SpawnError
-from core.native.edit_class import EditClass
-from core.native.input_state import changed, look, read_stamp
-from core.native.inputs_of import Inputs
-from core.native.iteration_of import Measured
-from core.native.tree_files import is_scratch, source_files
+from core.native.edits.edit_class import EditClass
+from core.native.edits.inputs_of import Inputs
+from core.native.edits.iteration_of import Measured
+from core.native.staleness.input_state import changed, look, read_stamp
+from core.native.traces.tree_files import is_scratch, source_files
 from core.watch_loop import Ended, Step, Told, Watch, Woken
 from core.watched_files import WatchedFiles
 from core.watching import BUSY_WRITES, QUIET_S, Do, Watching

@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 
 from core import sample
-from core.native.advice import Advice
-from core.native.advice_edits import NATIVE, RUST, Edit
-from core.native.advice_survey import digests, survey
-from core.native.advice_trials import Trial, try_all
-from core.native.advice_world import worlds
-from core.native.doctor import examine
-from core.native.stale_place import find_place
+from core.native.gains.advice import Advice
+from core.native.gains.advice_edits import NATIVE, RUST, Edit
+from core.native.gains.advice_survey import digests, survey
+from core.native.gains.advice_trials import Trial, try_all
+from core.native.gains.advice_world import worlds
+from core.native.staleness.doctor import examine
+from core.native.staleness.stale_place import find_place
 from core.paths import find_paths
 from tests.advice_worlds import content_of, write_kernels, write_package
 from tests.real.product import COMMAND, Deck, until, with_environ

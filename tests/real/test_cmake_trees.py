@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from core.native.cmake_api import read_reply
-from core.native.cmake_ask import QUESTION
-from core.native.iteration_book import read_iterations
+from core.native.edits.iteration_book import read_iterations
+from core.native.traces.cmake_api import read_reply
+from core.native.traces.cmake_ask import QUESTION
 from core.paths import Paths
 from tests.real.product import Deck, until
 from tests.real.samples import write_files

@@ -16,10 +16,10 @@ import pytest
 from core.attach import Reader
 from core.clock import wall_clock
 from core.events.native import Kernel
-from core.native import occupancy
-from core.native.demangle import demangle
-from core.native.occupancy import occupancy_of
-from core.native.usage import parse_usage
+from core.native.kernels import occupancy
+from core.native.kernels.demangle import demangle
+from core.native.kernels.occupancy import occupancy_of
+from core.native.kernels.usage import parse_usage
 from core.paths import Paths
 from tests.nvcc_times import parse_times
 from tests.real.product import Deck

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from core.native.advice import Advice, Touch
-from core.native.advice_arms import Arm, Offer, Project
-from core.native.advice_figures import Figure, Rebuilt, Tried
-from core.native.advice_survey import Row, Survey
-from core.native.doctor import Place
-from core.native.edit_class import EditClass
+from core.native.edits.edit_class import EditClass
+from core.native.gains.advice import Advice, Touch
+from core.native.gains.advice_arms import Arm, Offer, Project
+from core.native.gains.advice_figures import Figure, Rebuilt, Tried
+from core.native.gains.advice_survey import Row, Survey
+from core.native.staleness.doctor import Place
 from core.paths import Paths
 from core.plan.plan import Plan
 from tests.native_worlds import RIGHT, Package, build_env, fake_nvcc

@@ -2,9 +2,9 @@
 
 import pytest
 
-from core.native.clean import Choice, LastLog
-from core.native.loss import Loss
-from core.native.rebuild import Rebuild
+from core.native.cleans.clean import Choice, LastLog
+from core.native.cleans.loss import Loss
+from core.native.cleans.rebuild import Rebuild
 from core.plan.plan import Finding
 from tui.cli.clean import main
 from tui.cli.clean_shown import brief

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from core import events as e
-from core.native import lever_figures
-from core.native.edit_class import EditClass
-from core.native.iteration_book import keep_iteration
-from core.native.iterations import Budget, ClassRow, Iteration, State, rows_of
-from core.native.lever_figures import Figure, Measurement
+from core.native.edits import lever_figures
+from core.native.edits.edit_class import EditClass
+from core.native.edits.iteration_book import keep_iteration
+from core.native.edits.iterations import Budget, ClassRow, Iteration, State, rows_of
+from core.native.edits.lever_figures import Figure, Measurement
 from core.parsers.select import Kind, make_parser
 from core.paths import Paths
 from core.reduce import reduce_run

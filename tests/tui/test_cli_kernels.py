@@ -9,7 +9,7 @@ import pytest
 
 from core import events as e
 from core.journal import JournalWriter
-from core.native.kernel_store import digest_of_content
+from core.native.kernels.kernel_store import digest_of_content
 from core.paths import Paths
 from core.watch.nvcc_notes import blob_of
 from tests.core.cubins import FOLDER

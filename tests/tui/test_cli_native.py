@@ -10,8 +10,8 @@ import pytest
 
 from core import events as e
 from core.journal import JournalWriter
-from core.native.build_script_mend import printed as directives
-from core.native.rebuilt import Why
+from core.native.reasons.rebuilt import Why
+from core.native.staleness.build_script_mend import printed as directives
 from core.paths import Paths
 from tests.core.runs import exit_of, start_python
 from tests.core.test_native_trees import cmake_world

@@ -11,12 +11,12 @@ from textual.pilot import Pilot
 
 from core import events as e
 from core.kernel_queries import compilations, kernel_rows, last_of, newest
-from core.native import lever_figures
-from core.native.edit_class import EditClass
-from core.native.iteration_book import keep_iteration
-from core.native.iterations import Iteration
-from core.native.kernel_diff import compare
-from core.native.lever_figures import Figure, Measurement
+from core.native.edits import lever_figures
+from core.native.edits.edit_class import EditClass
+from core.native.edits.iteration_book import keep_iteration
+from core.native.edits.iterations import Iteration
+from core.native.edits.lever_figures import Figure, Measurement
+from core.native.kernels.kernel_diff import compare
 from core.nvcc_queries import CallRow, call_rows, outputs_told_apart
 from core.state import NvccUnderWay
 from core.watch.nvcc_notes import blob_of

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from core import events as e
-from core.native.rebuilt import Found, Why
+from core.native.reasons.rebuilt import Found, Why
 from core.run_plan import Plan
 from core.state import RunState
 from tests.scene import board_at
@@ -93,7 +93,7 @@ async def test_a_run_that_is_over_is_looked_into_when_the_page_is_shown(
         looks.append(run)
         return Found(WHYS)
 
-    monkeypatch.setattr("core.native.why_run.why_of", look)
+    monkeypatch.setattr("core.native.reasons.why_run.why_of", look)
     play(stage, journal())
     assert isinstance(journal()[-1], e.RunEnded)
     async with stage.app().run_test(size=(200, 60)) as pilot:

@@ -10,18 +10,18 @@ from typing import Any
 
 from core.clock import wall_clock
 from core.errors import UsageError
-from core.native import advice_figures
-from core.native.advice import ALL, TITLES, Advice
-from core.native.advice_arms import Arm
-from core.native.advice_figures import Figure, Rebuilt, Tried
-from core.native.advice_survey import Row, Survey, digests, edits_of, survey, top_of
-from core.native.advice_trials import Trial, try_all
-from core.native.advice_world import World, worlds
-from core.native.doctor import Examined, examine
-from core.native.lever_figures import FEWEST
-from core.native.split import NoSplit, Split
-from core.native.split_build import lock_change, patch_of
-from core.native.stale_place import find_place
+from core.native.edits.lever_figures import FEWEST
+from core.native.gains import advice_figures
+from core.native.gains.advice import ALL, TITLES, Advice
+from core.native.gains.advice_arms import Arm
+from core.native.gains.advice_figures import Figure, Rebuilt, Tried
+from core.native.gains.advice_survey import Row, Survey, digests, edits_of, survey, top_of
+from core.native.gains.advice_trials import Trial, try_all
+from core.native.gains.advice_world import World, worlds
+from core.native.gains.split import NoSplit, Split
+from core.native.gains.split_build import lock_change, patch_of
+from core.native.staleness.doctor import Examined, examine
+from core.native.staleness.stale_place import find_place
 from core.plan.machine import core_count
 from tui import format as f
 from tui.cli import common, listing

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from core.clock import monotonic, wall_clock
 from core.errors import StateError, UsageError
-from core.native import clean, clean_notes, cmake_folder
-from core.native.clean_words import read_words
+from core.native.cleans import clean, clean_notes, cmake_folder
+from core.native.cleans.clean_words import read_words
 from core.paths import Paths
 from core.run import begin, grammar, handoff
 from tui.cli import clean_shown as shown

@@ -4,9 +4,9 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from core.native.clean import Choice, Here, LastLog
-from core.native.cmake_folder import Marked
-from core.native.rebuild import Rebuild
+from core.native.cleans.clean import Choice, Here, LastLog
+from core.native.cleans.cmake_folder import Marked
+from core.native.cleans.rebuild import Rebuild
 from core.parsers.text import plain
 from core.watch.native_findings import CLEAN
 from tui import format as f

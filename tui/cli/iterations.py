@@ -13,12 +13,12 @@ from typing import Any
 
 from core.clock import wall_clock
 from core.errors import UsageError
-from core.native import lever_figures
-from core.native.budgets import read_budgets
-from core.native.iteration_book import read_iterations
-from core.native.iterations import ClassRow, Iteration, rows_of, to_record
-from core.native.lever_figures import FEWEST, Measurement
-from core.native.lever_trials import make_plan, measure
+from core.native.edits import lever_figures
+from core.native.edits.budgets import read_budgets
+from core.native.edits.iteration_book import read_iterations
+from core.native.edits.iterations import ClassRow, Iteration, rows_of, to_record
+from core.native.edits.lever_figures import FEWEST, Measurement
+from core.native.edits.lever_trials import make_plan, measure
 from core.paths import Paths
 from core.plan.machine import core_count, has_gpu
 from core.run import identity

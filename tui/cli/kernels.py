@@ -11,8 +11,8 @@ from core import kernel_queries as queries
 from core.attach import Reader
 from core.clock import wall_clock
 from core.kernel_queries import Compiled, KernelRow
-from core.native.branch_blobs import BranchPoint, blobs_of, branch_points, git_of
-from core.native.ptxas_force import force
+from core.native.kernels.branch_blobs import BranchPoint, blobs_of, branch_points, git_of
+from core.native.kernels.ptxas_force import force
 from core.paths import Paths
 from core.runs import resolve_run
 from core.state import Board

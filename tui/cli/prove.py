@@ -10,13 +10,13 @@ from typing import Any, NamedTuple, NoReturn
 
 from core.clock import monotonic
 from core.errors import UsageError
-from core.native.doctor import examine
-from core.native.prove import Command, Verdict, prove
-from core.native.prove_setup import plain_env, proof_of
-from core.native.prove_tree import TreeProver, roots_of
-from core.native.scratch import make_scratch
-from core.native.stale_place import find_place
-from core.native.tree_place import TreePlace, build_words, find_trees, has_no_cargo, read_made
+from core.native.proofs.prove import Command, Verdict, prove
+from core.native.proofs.prove_setup import plain_env, proof_of
+from core.native.proofs.prove_tree import TreeProver, roots_of
+from core.native.proofs.scratch import make_scratch
+from core.native.staleness.doctor import examine
+from core.native.staleness.stale_place import find_place
+from core.native.staleness.tree_place import TreePlace, build_words, find_trees, has_no_cargo, read_made
 from tui import format as f
 from tui.cli import common
 from tui.cli import plan_words as words

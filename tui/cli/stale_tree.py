@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from core.errors import UsageError
-from core.native.cmake_text import with_all
-from core.native.input_state import read_stamp
-from core.native.nvcc_ask import asker
-from core.native.prove_setup import plain_env
-from core.native.tree_launchers import launchers_found
-from core.native.tree_place import Reading, TreePlace, made_by, read_made, remember_tree
-from core.native.tree_stale import TreeFound, TreeMend, found_in
+from core.native.proofs.prove_setup import plain_env
+from core.native.staleness.input_state import read_stamp
+from core.native.staleness.tree_launchers import launchers_found
+from core.native.staleness.tree_place import Reading, TreePlace, made_by, read_made, remember_tree
+from core.native.staleness.tree_stale import TreeFound, TreeMend, found_in
+from core.native.traces.cmake_text import with_all
+from core.native.traces.nvcc_ask import asker
 from core.paths import Paths
 from core.plan.findings import SEVERITIES
 from tui import format as f

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from core import watches
 from core.clock import wall_clock
 from core.errors import UsageError
-from core.native.edit_class import EditClass
+from core.native.edits.edit_class import EditClass
 from core.run import begin, cache, command, identity
 from core.state import Run
 from core.watch_loop import Ended, Step, Told, Watch

@@ -9,8 +9,8 @@ from typing import Any
 from core.clock import wall_clock
 from core.errors import UsageError
 from core.facts import read_record
-from core.native.rebuilt import Why
-from core.native.why_run import why_of
+from core.native.reasons.rebuilt import Why
+from core.native.reasons.why_run import why_of
 from core.paths import Paths
 from core.run import identity
 from core.runs import newest_run_in, resolve_run

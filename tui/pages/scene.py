@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from core.chain import Chain
-from core.native.rebuilt import Why
+from core.native.reasons.rebuilt import Why
 from core.run_plan import Plan
 from core.state import Run
 from core.story import Story

@@ -5,7 +5,7 @@ import os
 import shlex
 from collections.abc import Sequence
 
-from core.native.rebuilt import Why
+from core.native.reasons.rebuilt import Why
 from tui.format import UNKNOWN, many
 from tui.pages.scene import Content, Scene, words_of
 from tui.widgets.table_view import Cell, Column, Row

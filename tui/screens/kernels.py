@@ -12,10 +12,10 @@ from textual.widget import Widget
 from core import kernel_queries as queries
 from core import nvcc_queries
 from core.kernel_queries import Compiled, KernelRow
-from core.native.branch_blobs import BranchPoint
-from core.native.budgets import rows_with_budgets
-from core.native.iteration_book import path_of, read_iterations
-from core.native.iterations import ClassRow, Iteration
+from core.native.edits.budgets import rows_with_budgets
+from core.native.edits.iteration_book import path_of, read_iterations
+from core.native.edits.iterations import ClassRow, Iteration
+from core.native.kernels.branch_blobs import BranchPoint
 from core.nvcc_queries import CallRow
 from core.plan.small_file import stamp
 from core.state import Run

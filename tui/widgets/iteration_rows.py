@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 
-from core.native.edit_class import EditClass
-from core.native.iterations import ClassRow, Iteration
-from core.native.lever_figures import Figure, Measurement
-from core.native.wait_phases import CARGO, REST
+from core.native.edits.edit_class import EditClass
+from core.native.edits.iterations import ClassRow, Iteration
+from core.native.edits.lever_figures import Figure, Measurement
+from core.native.edits.wait_phases import CARGO, REST
 from tui import format as f
 from tui.phases import phase_words
 from tui.widgets.ansi import safe

@@ -4,8 +4,8 @@ import shlex
 from collections.abc import Iterable, Iterator
 
 from core.kernel_queries import Count, KernelRow, Order
-from core.native.branch_blobs import BranchPoint
-from core.native.lever_figures import Measurement
+from core.native.edits.lever_figures import Measurement
+from core.native.kernels.branch_blobs import BranchPoint
 from tui import format as f
 from tui.widgets.ansi import safe
 from tui.widgets.iteration_rows import lever_words

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from core import events as e
 from core.events.native import SEEN
 from core.kernel_queries import KernelRow
-from core.native.demangle import demangle
-from core.native.kernel_diff import Change
+from core.native.kernels.demangle import demangle
+from core.native.kernels.kernel_diff import Change
 from core.nvcc_queries import CallRow
 from tui import format as f
 from tui.widgets.ansi import safe

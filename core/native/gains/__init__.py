@@ -1,0 +1,1 @@
+"""What advice would gain in a project, the split of its native part among it."""

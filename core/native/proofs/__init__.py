@@ -1,0 +1,1 @@
+"""Scratch worlds, and proofs in them of what an edit rebuilds."""

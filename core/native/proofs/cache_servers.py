@@ -1,0 +1,44 @@
+"""Compiler caches with a server: it lives outside of a scratch world that is an overlay, and so compiles what really
+lies there, into the real target dir (tried with sccache 0.16)."""
+
+import os
+import re
+from collections.abc import Iterable, Mapping
+
+from core.native.staleness.stale import Case
+from core.native.traces.build_tree import all_files
+from core.paths import Paths
+from core.plan.small_file import read_head
+from core.run import begin
+
+_SERVERS = ("sccache", "zccache", "kache", "cachepot")
+_COMPILERS = re.compile(r"(?:HOST_|TARGET_)?(?:CC|CXX|NVCC)(?:_|\b)")
+_LAUNCHERS = re.compile(r"^CMAKE_\w+_COMPILER(?:_LAUNCHER)?:\w+=(.*)$", re.MULTILINE)
+_MAX_BYTES = 1 << 24
+
+
+def without_servers(paths: Paths, cwd: str, env: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a build that calls rustc, and what CMake configures anew, without such a cache."""
+    wrapper = begin.command_of(paths, ("build",), cwd, dict(env)).config.rustc_wrapper or ""
+    kept = {name: value for name, value in env.items() if not (name.endswith("_LAUNCHER") and is_server(value))}
+    kept |= {"RUSTC_WRAPPER": ""} if is_server(wrapper) else {}
+    return {**kept, "RUSTC_WORKSPACE_WRAPPER": ""} if is_server(env.get("RUSTC_WORKSPACE_WRAPPER", "")) else kept
+
+
+def calls_server(cases: Iterable[Case], env: Mapping[str, str]) -> bool:
+    """A compiler of C is called through such a cache all the same, as variables or notes of CMake's say: the world has
+    to be a copy."""
+    if any(is_server(value) for name, value in env.items() if _COMPILERS.match(name)):
+        return True
+    for case in cases:
+        for path in all_files(case.script.out_dir):
+            if os.path.basename(path) == "CMakeCache.txt":
+                content = (read_head(path, _MAX_BYTES) or b"").decode("utf-8", "replace")
+                if any(is_server(value) for value in _LAUNCHERS.findall(content)):
+                    return True
+    return False
+
+
+def is_server(words: str) -> bool:
+    """One of these words calls such a cache."""
+    return any(os.path.basename(word) in _SERVERS for word in words.replace(";", " ").split())

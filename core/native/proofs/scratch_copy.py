@@ -1,0 +1,142 @@
+"""The other way to a world of one's own: a copy of the folders, with the mtimes of the original, at other paths."""
+
+import fcntl
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+
+from core.native.proofs.scratch import Done, ScratchError, run_to_end
+
+_FICLONE = 0x40049409
+_LINKED_ENDS = (".rlib", ".rmeta")
+"""rustc puts new ones in their place and writes into none: they may share their blocks with the original."""
+_SPARE_BYTES = 200 << 20
+
+
+class Copy:
+    """A copy."""
+
+    kind = "copy"
+
+    def __init__(self, folder: str, roots: Sequence[str], env: Mapping[str, str]) -> None:
+        """Make it.
+
+        Raises:
+            ScratchError: There is no room, or something cannot be read.
+        """
+        self._env = env
+        self._roots = tuple(roots)
+        self._base = os.path.commonpath(self._roots)
+        self._tree = folder + "/tree"
+        os.makedirs(folder + "/tmp", exist_ok=True)
+        self._tmp = folder + "/tmp"
+        needed = sum(_bytes_of(root) for root in self._roots)
+        free = shutil.disk_usage(folder).free
+        if needed + _SPARE_BYTES > free:
+            raise ScratchError(f"a copy of {', '.join(self._roots)} takes {needed} bytes, {free} are free in {folder}")
+        for root in self._roots:
+            try:
+                _copy_tree(root, self.at(root))
+            except OSError as error:
+                raise ScratchError(f"{error.filename or root} cannot be copied: {error.strerror}") from error
+
+    def at(self, path: str) -> str:
+        """What a file is called in the copy; the same where it is not in it."""
+        if any(path == root or path.startswith(root + "/") for root in self._roots):
+            return f"{self._tree}/{os.path.relpath(path, self._base)}" if path != self._base else self._tree
+        return path
+
+    def run(self, argv: Sequence[str], cwd: str, env: Mapping[str, str]) -> Done:
+        """Run a program in it."""
+        return run_to_end(argv, self.at(cwd), {**self._env, "TMPDIR": self._tmp, **env})
+
+
+def _entries(folder: str) -> Iterator["os.DirEntry[str]"]:
+    folders = [folder]
+    while folders:
+        try:
+            with os.scandir(folders.pop()) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        folders.append(entry.path)
+                    yield entry
+        except OSError:
+            continue
+
+
+def _bytes_of(folder: str) -> int:
+    total = 0
+    for entry in _entries(folder):
+        if not entry.name.endswith(_LINKED_ENDS) and "/.git/" not in entry.path:
+            try:
+                total += entry.stat(follow_symlinks=False).st_size
+            except OSError:
+                continue
+    return total
+
+
+def _copy_tree(source: str, copy: str) -> None:
+    """Files, links and folders with their times; git's objects are shared, sockets and pipes left out."""
+    os.makedirs(copy, exist_ok=True)
+    folders = [(source, copy)]
+    done: list[tuple[str, str]] = []
+    while folders:
+        source, copy = folders.pop()
+        done.append((source, copy))
+        with os.scandir(source) as entries:
+            for entry in entries:
+                place = f"{copy}/{entry.name}"
+                if entry.name == ".git":
+                    _copy_git(source, copy)
+                elif entry.is_dir(follow_symlinks=False):
+                    os.makedirs(place, exist_ok=True)
+                    folders.append((entry.path, place))
+                elif entry.is_symlink():
+                    os.symlink(os.readlink(entry.path), place)
+                elif entry.is_file(follow_symlinks=False):
+                    _copy_file(entry.path, place)
+    for source, copy in done:
+        shutil.copystat(source, copy)
+
+
+def _copy_file(source: str, copy: str) -> None:
+    if source.endswith(_LINKED_ENDS):
+        try:
+            os.link(source, copy)
+            return
+        except OSError:
+            pass  # another file system
+    with open(source, "rb") as old, open(copy, "wb") as new:
+        try:
+            fcntl.ioctl(new.fileno(), _FICLONE, old.fileno())
+        except OSError:
+            shutil.copyfileobj(old, new, 1 << 20)
+    shutil.copystat(source, copy)
+
+
+def _copy_git(source: str, copy: str) -> None:
+    """So much of a repository that cargo finds what is tracked and what is ignored."""
+    places = _ask_git(source, "--git-dir", "--git-common-dir")
+    if len(places) != 2:
+        return
+    own, common = (os.path.normpath(os.path.join(source, place)) for place in places)
+    os.makedirs(f"{copy}/.git/objects/info", exist_ok=True)
+    os.makedirs(f"{copy}/.git/refs", exist_ok=True)
+    with open(f"{copy}/.git/objects/info/alternates", "w", encoding="utf-8", errors="surrogateescape") as file:
+        file.write(common + "/objects\n")
+    for place, names in ((own, ("index", "HEAD")), (common, ("config", "packed-refs", "info/exclude"))):
+        for name in names:
+            if os.path.isfile(f"{place}/{name}"):
+                os.makedirs(os.path.dirname(f"{copy}/.git/{name}"), exist_ok=True)
+                shutil.copy2(f"{place}/{name}", f"{copy}/.git/{name}")
+
+
+def _ask_git(folder: str, *words: str) -> list[str]:
+    try:
+        done = subprocess.run(
+            ["git", "-C", folder, "rev-parse", *words], capture_output=True, stdin=subprocess.DEVNULL, check=False,
+        )  # fmt: skip
+    except OSError:
+        return []
+    return os.fsdecode(done.stdout).split("\n")[:-1] if done.returncode == 0 else []

@@ -1,0 +1,1 @@
+"""Why each unit of a run was rebuilt, or was not."""
