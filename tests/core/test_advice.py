@@ -155,6 +155,9 @@ class Pretended:
     def at(self, path: str) -> str:
         return path
 
+    def holds(self, path: str) -> bool:
+        return path.startswith("/ws/")
+
     def run(self, argv: Sequence[str], cwd: str, env: Mapping[str, str]) -> Done:
         if argv[-1] == "cargo-build":
             return self._build()
@@ -176,7 +179,7 @@ class Pretended:
 
 
 def world(arm: Arm, scratch: Pretended) -> World:
-    return World(arm, scratch, Ground(("cargo-build",), {}, ("/ws",)))
+    return World(arm, scratch, Ground(("cargo-build",), {}))
 
 
 def tried(tmp_path: Path, *others: World, base_s: float = 1.0) -> list[Tried]:

@@ -14,7 +14,8 @@ import pytest
 from core.native.proofs.prove import Verdict, comment_for, compiled_package, prove
 from core.native.proofs.prove_finding import Confirmed, confirm
 from core.native.proofs.prove_setup import plain_env, proof_of
-from core.native.proofs.scratch import ScratchError, append, make_scratch, restore, run_to_end, snapshot
+from core.native.proofs.scratch import ScratchError, make_scratch, open_up, run_to_end
+from core.native.proofs.scratch_edit import append, restore, snapshot, take_away, touch, write
 from core.native.staleness.doctor import Examined, Place, examine
 from core.paths import Paths
 from tests.core.runs import until
@@ -216,3 +217,77 @@ def test_packages_that_were_compiled_are_named_by_their_ids() -> None:
 def test_a_build_in_the_world_hears_nothing_of_cargo_deck() -> None:
     env = {"PATH": "/c/fronts/cc:/usr/bin", "DECK_RUN": "x", "DECK_FRONTS": "y", "HOME": "/h"}
     assert plain_env(env) == {"PATH": "/usr/bin", "HOME": "/h"}
+
+
+def test_a_link_out_of_the_world_is_never_written_through(tmp_path: Path) -> None:
+    paths = Paths(str(tmp_path / "state"), str(tmp_path / "cache"))
+    top, elsewhere = tmp_path / "top", tmp_path / "else.cuh"
+    top.mkdir()
+    elsewhere.write_text("// somebody's own\n" * 50)
+    before = elsewhere.read_text(), elsewhere.stat().st_mtime_ns
+    (top / "out.cuh").symlink_to(elsewhere)
+    for is_copied in (False, True):
+        with make_scratch(paths, [str(top)], dict(os.environ), is_copied=is_copied) as scratch:
+            with pytest.raises(ScratchError, match="outside of the scratch world"):
+                append(scratch, str(top / "out.cuh"), "// x\n")
+            with pytest.raises(ScratchError, match="outside of the scratch world"):
+                write(scratch, str(top / "out.cuh"), b"x")
+            with pytest.raises(ScratchError, match="outside of the scratch world"):
+                touch(scratch, [str(elsewhere)])
+            with pytest.raises(ScratchError, match="outside of the scratch world"):
+                take_away(scratch, str(elsewhere))
+    assert (elsewhere.read_text(), elsewhere.stat().st_mtime_ns) == before
+
+
+@WORLDS
+def test_a_link_within_the_world_is_edited_there_and_taken_back_whole(tmp_path: Path, is_copied: bool) -> None:
+    paths = Paths(str(tmp_path / "state"), str(tmp_path / "cache"))
+    top = tmp_path / "top"
+    (top / "kernels").mkdir(parents=True)
+    (top / "k.cuh").write_text("// long enough to be cut\n" * 50)
+    before = (top / "k.cuh").read_text(), (top / "k.cuh").stat().st_mtime_ns
+    (top / "kernels/absolute.cuh").symlink_to(top / "k.cuh")
+    (top / "kernels/relative.cuh").symlink_to("../k.cuh")
+    (top / "kernels/passwd").symlink_to("../../../../../../../../../../../etc/passwd")
+    with make_scratch(paths, [str(top)], dict(os.environ), is_copied=is_copied) as scratch:
+        for name in ("kernels/absolute.cuh", "kernels/relative.cuh"):
+            edit = append(scratch, str(top / name), "// x\n")
+            assert scratch.run(["cat", scratch.at(str(top / "k.cuh"))], "/", {}).output.endswith(b"// x\n")
+            restore(scratch, edit)
+            assert scratch.run(["cat", scratch.at(str(top / "k.cuh"))], "/", {}).output.decode() == before[0]
+        read = scratch.run(["cat", scratch.at(str(top / "kernels/passwd"))], "/", {}).output
+        assert read == Path("/etc/passwd").read_bytes()
+    assert ((top / "k.cuh").read_text(), (top / "k.cuh").stat().st_mtime_ns) == before
+
+
+def test_a_world_in_its_own_checkout_is_not_copied_into_itself(tmp_path: Path) -> None:
+    top = tmp_path / "home"
+    (top / "src").mkdir(parents=True)
+    (top / "src/k.cu").write_text("old\n")
+    paths = Paths(str(top / "state"), str(top / ".cache/cargo-deck"))
+    with make_scratch(paths, [str(top)], dict(os.environ), is_copied=True) as scratch:
+        assert scratch.run(["cat", scratch.at(str(top / "src/k.cu"))], "/", {}).output == b"old\n"
+        assert not os.path.exists(scratch.at(str(top / ".cache/cargo-deck/scratch")))
+
+
+def test_what_cannot_be_removed_at_once_is_opened_up_but_not_what_a_link_leads_to(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir(mode=0o755)
+    (tmp_path / "file").write_text("somebody's own")
+    (tmp_path / "file").chmod(0o644)
+    world = tmp_path / "world"
+    world.mkdir()
+    for name in ("elsewhere", "file"):
+        (world / name).symlink_to(tmp_path / name)
+        open_up(os.unlink, str(world / name), None)
+    assert os.listdir(world) == []
+    assert (tmp_path / "elsewhere").stat().st_mode & 0o777 == 0o755
+    assert (tmp_path / "file").stat().st_mode & 0o777 == 0o644
+
+
+def test_a_long_file_is_written_whole(tmp_path: Path) -> None:
+    paths = Paths(str(tmp_path / "state"), str(tmp_path / "cache"))
+    (tmp_path / "top").mkdir()
+    text = b"// \xff line\n" * 40_000
+    with make_scratch(paths, [str(tmp_path / "top")], dict(os.environ)) as scratch:
+        write(scratch, str(tmp_path / "top/lib.rs"), text)
+        assert scratch.run(["cat", scratch.at(str(tmp_path / "top/lib.rs"))], "/", {}).output == text

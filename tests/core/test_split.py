@@ -188,6 +188,9 @@ class Here:
     def at(self, path: str) -> str:
         return path
 
+    def holds(self, path: str) -> bool:
+        return True
+
     def run(self, argv: object, cwd: str, env: object) -> Done:
         assert isinstance(argv, list)
         done = subprocess.run(argv, cwd=cwd, capture_output=True, check=False)

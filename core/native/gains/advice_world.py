@@ -16,9 +16,10 @@ from core.native.gains.advice_figures import Rebuilt
 from core.native.proofs.cache_servers import calls_server, without_servers
 from core.native.proofs.prove import MAX_SETTLING
 from core.native.proofs.prove_setup import command_for, dirs_of, plain_env, roots_of
-from core.native.proofs.scratch import Done, Scratch, ScratchError, make_scratch, restore
-from core.native.proofs.scratch import Edit as Undo
-from core.native.proofs.scratch import append as add_text
+from core.native.proofs.scratch import Done, Scratch, ScratchError, make_scratch
+from core.native.proofs.scratch_edit import Edit as Undo
+from core.native.proofs.scratch_edit import append as add_text
+from core.native.proofs.scratch_edit import restore
 from core.native.staleness.doctor import Examined
 from core.native.traces.nvcc_calls import read_calls
 from core.parsers.messages import START, Unit, parse_message
@@ -67,8 +68,6 @@ class Ground(NamedTuple):
     words: tuple[str, ...]
     """Cargo's, with the program."""
     env: Mapping[str, str]
-    roots: tuple[str, ...]
-    """Folders that are the world's own."""
     notes: str = ""
     """Where a front before nvcc notes calls; empty: there is none."""
 
@@ -110,8 +109,6 @@ class World:
             ScratchError: It cannot be written, or lies outside of the world.
         """
         path = self._where(edit.path)
-        if not any(os.path.realpath(path).startswith(root.rstrip("/") + "/") for root in self._ground.roots):
-            raise ScratchError(f"{path} is not edited: it lies outside of {', '.join(self._ground.roots)}")
         if path in self._undo:
             restore(self._scratch, self._undo[path])
         self._undo[path] = add_text(self._scratch, path, text_for(edit, number))
@@ -186,7 +183,7 @@ def worlds(
             fronts = _fronts(project, own, env)
             sccache = _sccache(project, f"{folder}/{number}", env) if arm.has_sccache else {}
             notes = f"{own}/nvcc.jsonl" if fronts else ""
-            found.append(World(arm, scratch, Ground(words, {**env, **fronts, **sccache}, roots, notes)))
+            found.append(World(arm, scratch, Ground(words, {**env, **fronts, **sccache}, notes)))
         yield found
 
 

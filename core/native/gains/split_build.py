@@ -5,7 +5,8 @@ import re
 from collections.abc import Callable, Iterator
 
 from core.native.gains.split import Split, Write
-from core.native.proofs.scratch import Scratch, ScratchError, write
+from core.native.proofs.scratch import Scratch, ScratchError
+from core.native.proofs.scratch_edit import write
 from core.plan.diff_text import ended, lines_of
 
 _MOVE = """set -e
@@ -22,8 +23,11 @@ def apply(scratch: Scratch, split: Split) -> None:
     """Move and write all that it says.
 
     Raises:
-        ScratchError: Something cannot be moved or written.
+        ScratchError: Something cannot be moved or written, or lies outside of the world.
     """
+    named = (*(os.path.dirname(path) for move in split.moves for path in move), *(one.path for one in split.writes))
+    if outside := [path for path in named if not scratch.holds(path)]:
+        raise ScratchError(f"the split cannot be made: {outside[0]} lies outside of the scratch world")
     words = [scratch.at(path) for move in split.moves for path in move]
     folders = sorted({scratch.at(os.path.dirname(one.path)) for one in split.writes})
     for argv in (["mkdir", "-p", *folders], ["sh", "-c", _MOVE, "sh", *words]):

@@ -7,7 +7,8 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
-from core.native.proofs.scratch import Done, Scratch, ScratchError, Stat, append, restore, snapshot
+from core.native.proofs.scratch import Done, Scratch, ScratchError
+from core.native.proofs.scratch_edit import Stat, append, restore, snapshot
 from core.native.staleness.closure import NATIVE_ENDS, OBJECT_ENDS
 from core.native.staleness.stale import Case
 from core.parsers.messages import START, Unit, parse_message

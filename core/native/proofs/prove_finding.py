@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 from core.native.proofs.prove import Prover
 from core.native.proofs.prove_setup import Proof
-from core.native.proofs.scratch import write
+from core.native.proofs.scratch import ScratchError
+from core.native.proofs.scratch_edit import touch, write
 from core.native.staleness.stale_findings import Found
 from core.parsers.text import plain
 
@@ -81,8 +82,10 @@ def _skipped(proof: Proof, found: Found) -> Confirmed:
 def _unseen(proof: Proof, found: Found) -> Confirmed:
     trouble = found.trouble
     is_idle = not set(trouble.outputs) & proof.baseline.cold.outputs
-    paths = [proof.scratch.at(path) for path in trouble.paths]
-    proof.scratch.run(["touch", *paths], "/", {})
+    try:
+        touch(proof.scratch, trouble.paths)
+    except ScratchError as error:
+        return Confirmed(None, str(error))
     built = proof.prover.build()
     is_made = built.code == 0 and set(trouble.outputs) <= built.outputs
     said = "built as it is: " + ("nothing was made again" if is_idle else "it was made again")
@@ -93,7 +96,10 @@ def _with_mend(proof: Proof, found: Found, seen: Confirmed) -> Confirmed:
     """The same with the lines of the mend in the script; afterwards they are gone from it."""
     if not seen.is_true or found.mend is None:
         return seen
-    write(proof.scratch, found.mend.path, found.mend.after.encode("utf-8", "surrogateescape"))
+    try:
+        write(proof.scratch, found.mend.path, found.mend.after.encode("utf-8", "surrogateescape"))
+    except ScratchError as error:
+        return seen._replace(said=f"{seen.said}; {error}")
     built = proof.prover.settle()
     is_mended = built.code == 0 and _is_right(proof, found)
     write(proof.scratch, found.mend.path, found.mend.before.encode("utf-8", "surrogateescape"))

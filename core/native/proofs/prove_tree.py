@@ -4,7 +4,8 @@ import os
 from collections.abc import Collection, Mapping, Sequence
 
 from core.native.proofs.prove import Command, Verdict, comment_for
-from core.native.proofs.scratch import Done, Scratch, ScratchError, Stat, append, restore, snapshot
+from core.native.proofs.scratch import Done, Scratch, ScratchError
+from core.native.proofs.scratch_edit import Stat, append, restore, snapshot, take_away
 from core.native.staleness.tree_place import Reading, TreePlace
 from core.native.staleness.tree_steps import made_of
 from core.parsers.text import plain
@@ -78,7 +79,7 @@ class TreeProver:
     def _makes(self, output: str) -> bool:
         """The command makes an output at all: it is there again after it was taken away."""
         if output not in self._is_asked:
-            self._scratch.run(["rm", "-f", self._scratch.at(output)], "/", {})
+            take_away(self._scratch, output)
             self.build()
             self._is_asked[output] = output in self._before
         return self._is_asked[output]

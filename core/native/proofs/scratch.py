@@ -12,7 +12,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import IO, NamedTuple, Protocol
 
 from core.errors import DeckError
 from core.paths import Paths
@@ -30,12 +30,6 @@ exec "$@"
 _WAYS = (("unshare", "-m"), ("unshare", "-Urm"))
 """As root, and as anybody."""
 _END_LIMIT_S = 5.0
-_APPEND = """set -e
-size=$(stat -c %s "$1"); time=$(stat -c %y "$1")
-printf '%s' "$2" >> "$1"
-printf '%s %s' "$size" "$time"
-"""
-_RESTORE = 'truncate -s "$2" "$1" && touch -d "$3" "$1"'
 
 
 class ScratchError(DeckError):
@@ -51,22 +45,6 @@ class Done(NamedTuple):
     errors: bytes
 
 
-class Stat(NamedTuple):
-    """A file as it is: what differs was written anew."""
-
-    mtime: str
-    size: int
-    inode: int
-
-
-class Edit(NamedTuple):
-    """What was there before an edit."""
-
-    path: str
-    size: str
-    time: str
-
-
 class Scratch(Protocol):
     """A world."""
 
@@ -76,63 +54,11 @@ class Scratch(Protocol):
     def at(self, path: str) -> str:
         """What a file is called in it."""
 
+    def holds(self, path: str) -> bool:
+        """What is written to a file of that name outside stays in it, wherever links lead."""
+
     def run(self, argv: Sequence[str], cwd: str, env: Mapping[str, str]) -> Done:
         """Run a program in it to its end."""
-
-
-def snapshot(scratch: Scratch, folders: Sequence[str]) -> dict[str, Stat]:
-    """All files below folders of it, by the path that they have outside; none where they are not there.
-
-    Raises:
-        ScratchError: They cannot be listed.
-    """
-    if not folders:
-        return {}
-    there = [scratch.at(folder) for folder in folders]
-    done = scratch.run(["find", *there, "-type", "f", "-printf", r"%H\0%T@ %s %i %P\0"], "/", {})
-    if done.code not in (0, 1):
-        raise ScratchError(f"what lies in {folders[0]} cannot be listed: {_said(done)}")
-    outside = dict(zip(there, folders, strict=True))
-    words = os.fsdecode(done.output).split("\0")
-    found = {}
-    for start, row in zip(words[::2], words[1::2], strict=False):
-        mtime, size, inode, name = row.split(" ", 3)
-        found[f"{outside[start]}/{name}" if name else outside[start]] = Stat(mtime, int(size), int(inode))
-    return found
-
-
-def append(scratch: Scratch, path: str, text: str) -> Edit:
-    """Add a text to a file as an editor does that writes in place.
-
-    Raises:
-        ScratchError: It cannot be written.
-    """
-    done = scratch.run(["sh", "-c", _APPEND, "sh", scratch.at(path), text], "/", {})
-    size, _, time = done.output.decode("utf-8", "replace").partition(" ")
-    if done.code or not time:
-        raise ScratchError(f"{path} cannot be edited: {_said(done)}")
-    return Edit(path, size, time)
-
-
-def restore(scratch: Scratch, edit: Edit) -> None:
-    """The file as it was, with its mtime."""
-    scratch.run(["sh", "-c", _RESTORE, "sh", scratch.at(edit.path), edit.size, edit.time], "/", {})
-
-
-def write(scratch: Scratch, path: str, content: bytes) -> None:
-    """Put a content into a file, a new one perhaps.
-
-    Raises:
-        ScratchError: It cannot be written.
-    """
-    text = content.decode("utf-8", "surrogateescape")
-    done = scratch.run(["sh", "-c", 'printf %s "$2" > "$1"', "sh", scratch.at(path), text], "/", {})
-    if done.code:
-        raise ScratchError(f"{path} cannot be written: {_said(done)}")
-
-
-def _said(done: Done) -> str:
-    return done.errors.decode("utf-8", "replace").strip()[-200:]
 
 
 @contextlib.contextmanager
@@ -153,17 +79,9 @@ def make_scratch(
     """
     from core.native.proofs.scratch_copy import Copy
 
-    folder = f"{paths.cache}/scratch/{os.getpid()}"
-    _sweep(f"{paths.cache}/scratch")
-    while os.path.exists(folder):
-        folder += "+"  # another world of this process
+    folder, lock = _made(f"{paths.cache}/scratch")
     try:
-        os.makedirs(folder, 0o700)
-    except OSError as error:
-        raise ScratchError(f"{folder} cannot be made: {error.strerror}") from error
-    try:
-        with open(folder + "/lock", "w", encoding="ascii") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with lock:
             overlay = None if is_copied else _overlay(folder, _topmost(roots), env)
             if overlay is None and needs_overlay:
                 raise ScratchError("this system lets nobody lay an overlay over a folder (unshare, mount), and a build "
@@ -173,16 +91,41 @@ def make_scratch(
         remove(folder)
 
 
+def _made(base: str) -> tuple[str, IO[str]]:
+    """A new folder for a world, and its lock, which is held; what killed ones left is removed before."""
+    try:
+        os.makedirs(base, 0o700, exist_ok=True)
+        turn = os.open(base, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(turn, fcntl.LOCK_EX)  # else another one sweeps what is not locked yet
+            _sweep(base)
+            folder = f"{base}/{os.getpid()}"
+            while os.path.exists(folder):
+                folder += "+"  # another world of this process
+            os.mkdir(folder, 0o700)
+            lock = open(folder + "/lock", "w", encoding="ascii")  # noqa: SIM115
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        finally:
+            os.close(turn)
+    except OSError as error:
+        raise ScratchError(f"no scratch world can be made in {base}: {error.strerror}") from error
+    return folder, lock
+
+
 def remove(folder: str) -> None:
     """Have a tree gone: folders that nobody may enter (an overlay makes some) included."""
-
-    def open_up(function: object, path: str, error: object) -> None:
-        with contextlib.suppress(OSError):
-            os.chmod(os.path.dirname(path), 0o700)
-            os.chmod(path, 0o700)
-            shutil.rmtree(path, ignore_errors=True) if os.path.isdir(path) else os.unlink(path)
-
     shutil.rmtree(folder, onerror=open_up)
+
+
+def open_up(function: object, path: str, error: object) -> None:
+    """Remove what could not be removed at once; what a link leads to stays as it is."""
+    with contextlib.suppress(OSError):
+        os.chmod(os.path.dirname(path), 0o700)
+        if os.path.islink(path) or not os.path.isdir(path):
+            os.unlink(path)
+            return
+        os.chmod(path, 0o700)
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def _sweep(folder: str) -> None:
@@ -206,6 +149,11 @@ def _topmost(roots: Sequence[str]) -> tuple[str, ...]:
     return tuple(root for root in real if not any(root != other and root.startswith(other + "/") for other in real))
 
 
+def is_in(path: str, folder: str) -> bool:
+    """A path is a folder, or lies below it."""
+    return path == folder or path.startswith(folder.rstrip("/") + "/")
+
+
 # Overlay
 
 
@@ -223,6 +171,11 @@ class Overlay:
     def at(self, path: str) -> str:
         """The same."""
         return path
+
+    def holds(self, path: str) -> bool:
+        """It lies in one of the folders that are covered."""
+        real = os.path.realpath(path)
+        return any(is_in(real, root) for root in self._layers[::3])
 
     def run(self, argv: Sequence[str], cwd: str, env: Mapping[str, str]) -> Done:
         """Run a program in it."""

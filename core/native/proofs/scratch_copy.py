@@ -6,7 +6,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 
-from core.native.proofs.scratch import Done, ScratchError, run_to_end
+from core.native.proofs.scratch import Done, ScratchError, is_in, run_to_end
 
 _FICLONE = 0x40049409
 _LINKED_ENDS = (".rlib", ".rmeta")
@@ -31,73 +31,84 @@ class Copy:
         self._tree = folder + "/tree"
         os.makedirs(folder + "/tmp", exist_ok=True)
         self._tmp = folder + "/tmp"
-        needed = sum(_bytes_of(root) for root in self._roots)
+        needed = sum(_bytes_of(root, without=os.path.dirname(folder)) for root in self._roots)
         free = shutil.disk_usage(folder).free
         if needed + _SPARE_BYTES > free:
             raise ScratchError(f"a copy of {', '.join(self._roots)} takes {needed} bytes, {free} are free in {folder}")
         for root in self._roots:
             try:
-                _copy_tree(root, self.at(root))
+                self._copy_tree(root, without=os.path.dirname(folder))
             except OSError as error:
                 raise ScratchError(f"{error.filename or root} cannot be copied: {error.strerror}") from error
 
     def at(self, path: str) -> str:
         """What a file is called in the copy; the same where it is not in it."""
-        if any(path == root or path.startswith(root + "/") for root in self._roots):
+        if any(is_in(path, root) for root in self._roots):
             return f"{self._tree}/{os.path.relpath(path, self._base)}" if path != self._base else self._tree
         return path
+
+    def holds(self, path: str) -> bool:
+        """It is one of the copies."""
+        return is_in(os.path.realpath(self.at(path)), os.path.realpath(self._tree))
 
     def run(self, argv: Sequence[str], cwd: str, env: Mapping[str, str]) -> Done:
         """Run a program in it."""
         return run_to_end(argv, self.at(cwd), {**self._env, "TMPDIR": self._tmp, **env})
 
+    def _copy_tree(self, root: str, *, without: str) -> None:
+        """Files, links and folders with their times; git's objects are shared, sockets and pipes left out."""
+        os.makedirs(self.at(root), exist_ok=True)
+        folders, done = [root], list[str]()
+        while folders:
+            source = folders.pop()
+            done.append(source)
+            with os.scandir(source) as entries:
+                for entry in entries:
+                    place = f"{self.at(source)}/{entry.name}"
+                    if entry.name == ".git":
+                        _copy_git(source, self.at(source))
+                    elif entry.is_dir(follow_symlinks=False) and entry.path != without:
+                        os.makedirs(place, exist_ok=True)
+                        folders.append(entry.path)
+                    elif entry.is_symlink():
+                        os.symlink(self._led_to(entry.path), place)
+                    elif entry.is_file(follow_symlinks=False):
+                        _copy_file(entry.path, place)
+        for source in done:
+            shutil.copystat(source, self.at(source))
 
-def _entries(folder: str) -> Iterator["os.DirEntry[str]"]:
+    def _led_to(self, link: str) -> str:
+        """What the copy of a link says: it leads to the copy of what is copied, and else to where it leads."""
+        said = os.readlink(link)
+        target = os.path.normpath(os.path.join(os.path.dirname(link), said))
+        if self.at(target) == target:
+            real = os.path.realpath(link)
+            return self.at(real) if self.at(real) != real else target
+        return self.at(target) if os.path.isabs(said) else said
+
+
+def _entries(folder: str, without: str) -> Iterator["os.DirEntry[str]"]:
     folders = [folder]
     while folders:
         try:
             with os.scandir(folders.pop()) as entries:
                 for entry in entries:
-                    if entry.is_dir(follow_symlinks=False):
+                    if entry.is_dir(follow_symlinks=False) and entry.path != without:
                         folders.append(entry.path)
                     yield entry
         except OSError:
             continue
 
 
-def _bytes_of(folder: str) -> int:
+def _bytes_of(folder: str, *, without: str) -> int:
     total = 0
-    for entry in _entries(folder):
+    for entry in _entries(folder, without):
         if not entry.name.endswith(_LINKED_ENDS) and "/.git/" not in entry.path:
             try:
                 total += entry.stat(follow_symlinks=False).st_size
             except OSError:
                 continue
     return total
-
-
-def _copy_tree(source: str, copy: str) -> None:
-    """Files, links and folders with their times; git's objects are shared, sockets and pipes left out."""
-    os.makedirs(copy, exist_ok=True)
-    folders = [(source, copy)]
-    done: list[tuple[str, str]] = []
-    while folders:
-        source, copy = folders.pop()
-        done.append((source, copy))
-        with os.scandir(source) as entries:
-            for entry in entries:
-                place = f"{copy}/{entry.name}"
-                if entry.name == ".git":
-                    _copy_git(source, copy)
-                elif entry.is_dir(follow_symlinks=False):
-                    os.makedirs(place, exist_ok=True)
-                    folders.append((entry.path, place))
-                elif entry.is_symlink():
-                    os.symlink(os.readlink(entry.path), place)
-                elif entry.is_file(follow_symlinks=False):
-                    _copy_file(entry.path, place)
-    for source, copy in done:
-        shutil.copystat(source, copy)
 
 
 def _copy_file(source: str, copy: str) -> None:
