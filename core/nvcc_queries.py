@@ -1,5 +1,6 @@
 """Calls of nvcc: values for the screens, derived from the board. Pure."""
 
+import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -56,11 +57,21 @@ class CallRow(NamedTuple):
         return event.output if event is not None else ""
 
     @property
+    def why(self) -> str:
+        """Why the depfile cache did not answer; empty: it did, or nobody said."""
+        return why_below(self.ended.why, self.run.checkout) if self.ended is not None else ""
+
+    @property
     def place(self) -> str:
         """Its source, else its output, below the checkout."""
         event = self.under_way.started if self.under_way is not None else self.ended
         path = (event.source or event.output) if event is not None else ""
         return path.removeprefix(self.run.checkout + "/")
+
+
+def why_below(why: str, checkout: str) -> str:
+    """A reason of the depfile cache's, with files as they are called below the checkout: `k/a.cu has changed`."""
+    return re.sub(rf"(?<!\S){re.escape(checkout)}/", "", why) if checkout else why
 
 
 def outputs_told_apart(rows: Iterable[CallRow]) -> dict[str, str]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from core.events.native import SEEN
-from core.nvcc_queries import COMPILING
+from core.nvcc_queries import COMPILING, why_below
 from core.state import Run
 
 _COUNTED = {"hit": "hits", "miss": "misses", "bypass": "bypassed", "off": "off", SEEN: "off"}
@@ -24,7 +24,7 @@ class NvccUse(NamedTuple):
     unknown: int = 0
     """Nobody told their end."""
     reasons: tuple[tuple[str, str, int], ...] = ()
-    """`miss` or `bypass`, why in words, and how often; the most frequent first."""
+    """`miss` or `bypass`, why in words with files below their checkout, and how often; the most frequent first."""
 
     @property
     def asked(self) -> int:
@@ -57,5 +57,5 @@ def nvcc_use(runs: Iterable[Run]) -> NvccUse:
             if end.kind in COMPILING:
                 counts[_COUNTED.get(end.verdict, "unknown")] += 1
                 if end.verdict in ("miss", "bypass"):
-                    reasons[end.verdict, end.why] += 1
+                    reasons[end.verdict, why_below(end.why, run.checkout)] += 1
     return NvccUse(**counts, reasons=tuple((*key, count) for key, count in reasons.most_common()))

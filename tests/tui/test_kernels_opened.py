@@ -7,13 +7,14 @@ import pytest
 from textual.pilot import Pilot
 
 from core import events as e
-from core.kernel_queries import WorseBook, comparable, compilations
-from core.nvcc_queries import ended_calls
+from core.kernel_queries import WorseBook, comparable, compilations, kernel_rows, last_of
+from core.nvcc_queries import ended_calls, why_below
 from core.state import Board
-from tests.nvcc_scene import begun, board_of, compiled, ended, kernel, kernels_of, over, run_of, two_builds
+from tests.nvcc_scene import begun, board_of, compiled, ended, kernel, kernels_of, measured, over, run_of, two_builds
 from tests.scene import T0
 from tests.tui.conftest import Stage
 from tests.tui.screen_text import settled, text_of
+from tui import format as f
 from tui.screens.choose_run import ChooseRunScreen
 from tui.screens.kernels import KernelsScreen
 from tui.screens.run import RunScreen
@@ -57,7 +58,7 @@ async def test_enter_on_a_call_shows_its_phases_with_their_memory_and_o_its_run(
         shown = text_of(pilot)
         assert "source  kernels/gemm.cu" in shown
         assert "4.0 s · 4.0 s of cores · its largest process 1.2 G · made 680 K" in shown
-        assert "ptxas                     sm_90            0.4 s    1.2 G" in shown
+        assert "ptxas                             sm_90            0.4 s    1.2 G" in shown
         await pilot.press("escape", "o")
         await pilot.pause()
         assert isinstance(pilot.app.screen, RunScreen)
@@ -81,17 +82,44 @@ def test_a_call_with_long_paths_and_several_sources_keeps_to_the_width_of_its_sh
         archs=("all",),
     )
     phases = tuple(e.Phase("cicc", "compute_80", 1.0, None, name) for name in ("a.cu", "b.cu"))
-    run = run_of(FIRST, [start, over(start, phases=phases, code=1, why="it is new")])
+    run = run_of(FIRST, [start, over(start, phases=phases, code=1, why="/home/ada/src/engine/b.cu has changed")])
     (row,) = ended_calls(run)
     lines = [cell.text for cell in explain_call(row, T0, words.SHEET)]
     assert max(map(len, lines)) <= words.SHEET
     assert lines[0].endswith("deep/a.cu")
     assert [line for line in lines if line.startswith("made")] == ["made    /w/out/a.ptx", "made    /w/out/b.ptx"]
-    assert "exit 1: it is new" in lines
+    assert "exit 1 (miss: b.cu has changed)" in lines
     assert [line.split() for line in lines[-7:-2]] == [
         ["phase", "arch", "time", "memory"], ["a.cu"], ["cicc", "compute_80", "1.0", "s", "–"], ["b.cu"],
         ["cicc", "compute_80", "1.0", "s", "–"],
     ]  # fmt: skip
+
+
+def test_phases_with_long_names_have_their_figures_below_the_others() -> None:
+    start = begun("1-1", T0)
+    names = ("cicc", "gcc (preprocessing for the cache)", "a tool whose name has no end, 日本 and all that")
+    phases = tuple(e.Phase(name, "compute_80", 1.0, 27_000_000) for name in names)
+    (row,) = ended_calls(run_of(FIRST, [start, over(start, phases=phases)]))
+    lines = [cell.text for cell in explain_call(row, T0, words.SHEET)]
+    table = [line for line in lines if "compute_80" in line and line.endswith(" M")]
+    assert [f.cell_len(line.partition("compute_80")[0]) for line in table] == [34, 34, 34]
+    assert {f.cell_len(line) for line in table} == {65}
+    assert table[1].startswith("gcc (preprocessing for the cache) compute_80")
+
+
+def test_a_reason_names_files_below_the_checkout_and_no_part_of_another_path() -> None:
+    assert why_below("/w/app/k/a.cu has changed", "/w/app") == "k/a.cu has changed"
+    assert why_below("/data/w/app/a.cu has changed", "/w/app") == "/data/w/app/a.cu has changed"
+    assert why_below("/w/a.cu has changed", "") == "/w/a.cu has changed"
+
+
+def test_the_sheet_of_a_kernel_from_the_cache_says_so_where_phases_would_be() -> None:
+    start = begun("1-1", T0)
+    hit = over(start, 0.004, phases=(), verdict="hit", cpu_s=None, peak_bytes=None)
+    found = compilations([run_of(FIRST, [start, hit, measured(start, kernel("k", "sm_80", 8))])])
+    (row,) = kernel_rows(found, last_of(found))
+    lines = [cell.text for cell in words.explain(row, T0, "the build before")]
+    assert "  4 ms: from the depfile cache" in lines
 
 
 async def test_kernels_are_compared_with_a_run_that_is_chosen(native: Stage) -> None:

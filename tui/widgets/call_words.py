@@ -9,7 +9,7 @@ from tui.widgets import kernel_words as words
 from tui.widgets.ansi import safe
 from tui.widgets.table_view import Cell
 
-_TOOL, _ARCH, _FIGURE = 26, 13, 9
+_TOOL, _ARCH, _FIGURE = 34, 13, 9
 
 
 def explain_call(row: CallRow, now: float, width: int = 0) -> Iterator[Cell]:
@@ -26,8 +26,7 @@ def explain_call(row: CallRow, now: float, width: int = 0) -> Iterator[Cell]:
     archs = " ".join(started.archs) if started is not None else ""
     yield Cell(f"{ended.kind}  {safe(archs)}".rstrip(), "dim")
     yield Cell("")
-    verdict = words.verdict_cell(row)
-    yield Cell(f"{verdict.text}: {safe(ended.why)}" if ended.why else verdict.text, verdict.role)
+    yield Cell(words.verdict_words(row), words.verdict_cell(row).role)
     yield Cell(_spent(ended, is_one=len(outputs) == 1))
     yield Cell("")
     yield from _phases(ended)
@@ -66,4 +65,4 @@ def _memory(phase: e.Phase) -> str:
 
 def phase_line(tool: str, arch: str, time: str, memory: str) -> str:
     """A phase as a row of a table."""
-    return f"{tool:<{_TOOL}}{arch:<{_ARCH}}{time:>{_FIGURE}}{memory:>{_FIGURE}}"
+    return f"{f.fit(tool, _TOOL - 1)} {arch:<{_ARCH}}{time:>{_FIGURE}}{memory:>{_FIGURE}}"

@@ -191,6 +191,15 @@ def verdict_cell(row: CallRow) -> Cell:
                 "done" if ended.verdict == "hit" else "text")  # fmt: skip
 
 
+def verdict_words(row: CallRow) -> str:
+    """With what the depfile cache said: `miss: k/a.cu has changed`; of a call that failed `exit 2 (miss: …)`."""
+    shown, ended = verdict_cell(row).text, row.ended
+    if ended is None or not row.why:
+        return shown
+    has_failed = ended.code not in (0, None) or ended.signal is not None
+    return f"{shown} ({ended.verdict}: {safe(row.why)})" if has_failed else f"{shown}: {safe(row.why)}"
+
+
 def brief_call(row: CallRow) -> Iterator[Cell]:
     """The chosen call in two lines: what it makes for which archs, and how it went."""
     made, started = row.output.rpartition("/")[2], row.under_way.started if row.under_way is not None else None
@@ -202,10 +211,9 @@ def brief_call(row: CallRow) -> Iterator[Cell]:
     if ended is None:
         yield Cell(doing(row.under_way) if row.under_way is not None else "", "building")
         return
-    verdict = verdict_cell(row)
-    said = f"{verdict.text}: {safe(ended.why)}" if ended.why else verdict.text
     cpu = f"{f.span(ended.cpu_s)} of cores" if ended.cpu_s is not None else ""
-    yield Cell(" · ".join(part for part in (said, phase_words(ended), cpu) if part), verdict.role)
+    told = (verdict_words(row), phase_words(ended), cpu)
+    yield Cell(" · ".join(part for part in told if part), verdict_cell(row).role)
 
 
 # Where it comes from
@@ -319,7 +327,8 @@ def _history(row: KernelRow, now: float, against: str) -> Iterator[Cell]:
     compiled = row.compiled
     yield Cell(f"compiled {f.moment(compiled.began, now)} by {safe(compiled.agent)}, run {compiled.run}")
     if compiled.ended is not None:
-        yield Cell(f"  {f.span(compiled.ended.elapsed_s)}: {phase_words(compiled.ended)}", "dim")
+        told = phase_words(compiled.ended) or ("from the depfile cache" if compiled.ended.verdict == "hit" else "")
+        yield Cell("  " + ": ".join(filter(None, (f.span(compiled.ended.elapsed_s), told))), "dim")
     if row.before is not None:
         where = "" if row.before.checkout == compiled.checkout else f" in {safe(row.before.checkout)}"
         yield Cell(f"against {against}: {f.moment(row.before.began, now)}, run {row.before.run}{where}")
