@@ -2,7 +2,9 @@
 
 import json
 import os
+import shutil
 import sqlite3
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +52,11 @@ def test_the_words_of_a_clean_are_taken_apart(
     assert (words.packages, words.profile, words.is_whole, words.is_known) == (packages, profile, is_whole, True)
 
 
-@pytest.mark.parametrize("line", ["-p", "--wrong", "build", "-p --doc", "--profile", "--cmake", "--doc=x y", "+stable"])
+@pytest.mark.parametrize(
+    "line",
+    ["-p", "--wrong", "build", "-p --doc", "--profile", "--cmake", "--doc=x y", "+stable", "yes", "doc", "cmake build",
+     "package app", "-=x"],
+)  # fmt: skip
 def test_what_only_cargo_can_explain_is_left_to_cargo(line: str) -> None:
     assert not read_words(line.split()).is_known
 
@@ -267,6 +273,29 @@ def test_where_sources_lie_beside_the_cache_only_cmakes_notes_go(tmp_path: Path,
     marked = cmake_folder.mark(str(folder), cwd=str(folder), target_dir="", checkout=str(folder))
     cmake_folder.remove(marked)
     assert sorted(path.name for path in folder.iterdir()) == sorted([source, "libx.a"])
+
+
+def test_a_cmake_folder_around_its_sources_or_with_files_of_git_is_not_removed(tmp_path: Path) -> None:
+    folder = project(tmp_path) / "build"
+    whole = {"cwd": str(tmp_path), "target_dir": "", "checkout": str(tmp_path)}
+    assert cmake_folder.mark("build", **whole).paths == (str(folder),)
+    (folder / "mine").mkdir()
+    (folder / "mine/k.cu").write_text("")
+    for argv in (["init", "-q"], ["add", "-f", "build/mine/k.cu"]):
+        subprocess.run(["git", "-C", str(tmp_path), *argv], check=True)
+    notes = (str(folder / "CMakeCache.txt"), str(folder / "CMakeFiles"))
+    assert cmake_folder.mark("build", **whole).paths == notes
+    shutil.rmtree(tmp_path / ".git")
+    (folder / "CMakeCache.txt").write_text(f"CMAKE_HOME_DIRECTORY:INTERNAL={folder}/mine\n")
+    marked = cmake_folder.mark("build", **whole)
+    assert marked.paths == notes
+    target = Target(str(tmp_path / "target"), "default", "")
+    here = clean.Here(read_words([]), str(tmp_path), {}, "a", str(tmp_path), target)
+    figures = clean.Figures(Paths(str(tmp_path / "s"), str(tmp_path / "c")), here)
+    whole_bytes = sum(path.stat().st_blocks * 512 for path in folder.rglob("*") if path.is_file())
+    assert 0 < figures.choice(("--cmake", str(folder))).loss.size_bytes < whole_bytes
+    cmake_folder.remove(marked)
+    assert (folder / "mine/k.cu").exists()
 
 
 def test_a_folder_that_one_works_in_or_that_is_none_of_cmakes_stays(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """What `cargo clean` would do here: where, who builds there, whether the last log asks for it, and smaller ways."""
 
+import contextlib
 import os
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -8,6 +9,8 @@ from typing import NamedTuple
 from core.chain import read_needs
 from core.facts import Record, read_record
 from core.folder import modified_ns, names_in
+from core.native.cleans import cmake_folder
+from core.native.cleans.blame import is_cmake_folder
 from core.native.cleans.clean_words import CleanWords, read_words
 from core.native.cleans.loss import Contents, Loss, Scope, contents_of, loss_of, profiles_of
 from core.native.cleans.rebuild import Rebuild, Seconds, dependants, rebuild_of, seconds_in
@@ -241,6 +244,18 @@ def _joined(several: Sequence[Contents]) -> Contents:
     return Contents(several[0].folder if several else "", pieces, units, all(one.is_whole for one in several))
 
 
+def _loss_of_cmake(folder: str) -> Loss:
+    """What goes with a folder of CMake's: of one with sources only CMake's own notes."""
+    gone = cmake_folder.paths_of(folder) if is_cmake_folder(folder) else (folder,)
+    inside = [contents_of(path) for path in gone]
+    sizes = [(piece.size_bytes, piece.files) for one in inside for piece in one.pieces]
+    for path in gone:
+        with contextlib.suppress(OSError):
+            sizes += [] if os.path.isdir(path) else [(os.lstat(path).st_blocks * 512, 1)]
+    size, files = (sum(row[column] for row in sizes) for column in (0, 1))
+    return Loss((("other", size),), files, (), all(one.is_whole for one in inside))
+
+
 class Figures:
     """What ways to clean cost, in one target dir."""
 
@@ -254,10 +269,8 @@ class Figures:
         """What one way costs."""
         taken = read_words(words)
         if folder := taken.value("cmake"):
-            inside = contents_of(os.path.realpath(os.path.join(self._here.cwd, folder)))
-            size = sum(piece.size_bytes for piece in inside.pieces)
-            files = sum(piece.files for piece in inside.pieces)
-            return Choice(words, Loss((("other", size),), files, (), inside.is_whole), Rebuild(), mends=mends)
+            return Choice(words, _loss_of_cmake(os.path.realpath(os.path.join(self._here.cwd, folder))), Rebuild(),
+                          mends=mends)  # fmt: skip
         scope = scope_of(taken, lambda: members_of(self._here.checkout))
         loss = loss_of(self.contents, scope)
         return Choice(words, loss, rebuild_of(loss.units, self._seconds), self._after(scope), mends)

@@ -87,7 +87,8 @@ def read_words(words: Sequence[str]) -> CleanWords:
 
 
 def _split(word: str) -> tuple[str, bool, str]:
-    """Long name, whether the value is in the same word, the value. A name that is not in the table stays as it is."""
+    """Long name, whether the value is in the same word, the value. The name is empty where the table has no such word:
+    `yes` is no `--yes`."""
     name, equals, value = word.partition("=")
     if word in _FLAGS or word in _VALUES:
         return _FLAGS.get(word) or _VALUES[word], False, ""
@@ -95,7 +96,7 @@ def _split(word: str) -> tuple[str, bool, str]:
         return _VALUES.get(name) or _FLAGS[name], True, value
     if word[:2] in ("-p", "-Z", "-C") and len(word) > 2:
         return _VALUES[word[:2]], True, word[2:]
-    return word, False, ""
+    return "", False, ""
 
 
 def name_of(spec: str) -> str:

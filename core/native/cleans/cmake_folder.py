@@ -3,16 +3,18 @@
 import contextlib
 import os
 import shutil
+import subprocess
 from typing import NamedTuple
 
 from core.errors import StateError, UsageError
-from core.native.cleans.blame import CACHE_FILE, is_cmake_folder
+from core.native.cleans.blame import CACHE_FILE, cached_value, is_cmake_folder
 from core.native.traces.fingerprint import ScriptRun, script_runs
 
 _SOURCES = ("CMakeLists.txt", "Cargo.toml", ".git", ".hg", ".jj")
 """What has one of these is no build folder alone: only CMake's own notes go."""
 _NOTES = (CACHE_FILE, "CMakeFiles")
 _PREFIX = "run-build-script-"
+_GIT_WITHIN_S = 20.0
 
 
 class Marked(NamedTuple):
@@ -37,12 +39,31 @@ def mark(folder: str, *, cwd: str, target_dir: str, checkout: str) -> Marked:
     real = os.path.realpath(os.path.join(cwd, folder))
     if not is_cmake_folder(real):
         raise UsageError(f"{real} has no {CACHE_FILE}: it is no build folder of CMake's")
-    has_sources = any(os.path.lexists(f"{real}/{name}") for name in _SOURCES)
-    if not has_sources and any(_is_in(one, real) for one in (cwd, checkout, target_dir, os.path.expanduser("~"))):
+    paths = paths_of(real)
+    if paths == (real,) and any(_is_in(one, real) for one in (cwd, checkout, target_dir, os.path.expanduser("~"))):
         raise UsageError(f"{real} is not removed: it is around this folder, the workspace, or its target dir")
-    paths = tuple(f"{real}/{name}" for name in _NOTES if os.path.lexists(f"{real}/{name}")) if has_sources else (real,)
     runs = [run for run in script_runs(target_dir, checkout) if _made(run, real)] if target_dir else []
     return Marked(real, paths, tuple(dict.fromkeys(run.package for run in runs)), tuple(_notes(target_dir, runs)))
+
+
+def paths_of(folder: str) -> tuple[str, ...]:
+    """What goes with a CMake folder, by its real path: all of it, or CMake's notes alone where sources lie in it."""
+    source = os.path.realpath(cached_value(folder, "CMAKE_HOME_DIRECTORY") or "/")
+    has_sources = any(os.path.lexists(f"{folder}/{name}") for name in _SOURCES)
+    if not (has_sources or _is_in(source, folder) or _has_tracked(folder)):
+        return (folder,)
+    return tuple(f"{folder}/{name}" for name in _NOTES if os.path.lexists(f"{folder}/{name}"))
+
+
+def _has_tracked(folder: str) -> bool:
+    """Git has files of it in its index; False where there is no git to ask."""
+    env = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    try:
+        done = subprocess.run(["git", "-C", folder, "ls-files", "--cached", "--", "."], capture_output=True, env=env,
+                              stdin=subprocess.DEVNULL, timeout=_GIT_WITHIN_S, check=False)  # fmt: skip
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return False
+    return done.returncode == 0 and bool(done.stdout)
 
 
 def remove(marked: Marked) -> None:
