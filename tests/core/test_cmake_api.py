@@ -198,6 +198,10 @@ def test_cmake_is_asked_below_out_dir_alone_and_once(tmp_path: Path) -> None:
     trapped.mkdir()
     (trapped / "CMakeCache.txt").write_text("")
     (trapped / ".cmake").symlink_to(own)
+    snared = target / "debug/build/app-1/out/snared"
+    (snared / ".cmake/api/v1/query").mkdir(parents=True)
+    (snared / "CMakeCache.txt").write_text("")
+    (snared / ".cmake/api/v1/query/client-cargo-deck").symlink_to(own)
     tree = str(target / "debug/build/app-1/out/build")
     assert ask_cmake(str(target), 2_000_000_000) == (tree,)
     kinds = [one["kind"] for one in json.loads(Path(tree, QUESTION).read_text())["requests"]]

@@ -4,6 +4,7 @@ with an nvcc that compiles nothing."""
 import json
 import os
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,12 @@ from core.native.proofs.prove import Command, Verdict
 from core.native.proofs.prove_tree import TreeProver, roots_of
 from core.native.proofs.scratch import ScratchError, make_scratch
 from core.native.staleness.input_state import read_stamp
+from core.native.staleness.seen import Seen
 from core.native.staleness.seen_run import remember_run
 from core.native.staleness.tree_launchers import launchers_found
 from core.native.staleness.tree_place import TreePlace, build_words, find_trees, has_no_cargo, read_made, remember_tree
 from core.native.staleness.tree_stale import TreeFound, found_in
-from core.native.staleness.tree_steps import read_tree
+from core.native.staleness.tree_steps import Step, Tree, read_tree
 from core.native.traces.cmake_text import Call, calls_in, depending, watching, with_all
 from core.native.traces.ninja_file import read_ninja
 from core.paths import Paths
@@ -282,6 +284,23 @@ def test_a_new_source_beside_what_a_glob_found_is_told_and_not_where_the_glob_lo
     assert [one.finding.id for one in world.found()] == ["input-undeclared"]
 
 
+@pytest.mark.parametrize("name", ["back\\1slash", "brack[et]s"])
+def test_a_checkout_with_an_odd_name_is_judged_like_any(tmp_path: Path, name: str) -> None:
+    root, build = tmp_path / name, tmp_path / name / "build"
+    (root / "kernels").mkdir(parents=True)
+    build.mkdir()
+    (build / "CMakeCache.txt").write_text(f"CMAKE_HOME_DIRECTORY:INTERNAL={root}\n")
+    (build / "build.ninja").write_text("")
+    (root / "CMakeLists.txt").write_text("file(GLOB K ${CMAKE_CURRENT_SOURCE_DIR}/kernels/*.cu)\n")
+    for one in ("a", "new"):
+        (root / f"kernels/{one}.cu").write_text("")
+    os.utime(build / "build.ninja", (1, 1))
+    step = Step((f"{build}/a.o",), frozenset((f"{root}/kernels/a.cu",)), "", str(build))
+    place = TreePlace(str(root), (Tree(str(build), "ninja", (step,), (f"{root}/CMakeLists.txt",)),), {})
+    (one_found,) = found_in(place, (), lambda tree: Seen(), lambda path: "")
+    assert one_found.paths == (f"{root}/kernels/new.cu",)
+
+
 def test_a_tree_that_was_copied_is_told_and_nothing_else_of_it(tmp_path: Path) -> None:
     world = cmake_world(tmp_path, "Ninja")
     subprocess.run(["cp", "-a", str(world.root / "build"), str(world.root / "copy")], check=True)
@@ -334,6 +353,13 @@ build a
     assert first.inputs == ("k.cu", "c:x", "inc/h2.cuh")
     assert (first.command, first.depfile) == ("nvcc -O1 -c k.cu c:x -o k 1.o b && echo $HOME", "k 1.o b.d")
     assert (second.rule, second.inputs, second.command) == ("unheard", ("of", "this"), "")
+
+
+def test_many_variables_and_many_statements_are_read_in_seconds() -> None:
+    lines = [f"a{number}=x\nbuild o{number}: cc i{number}\n" for number in range(20_000)]
+    began = time.process_time()
+    assert len(read_ninja("".join(lines).encode())) == 20_000
+    assert time.process_time() - began < 3
 
 
 @pytest.mark.parametrize("content", [b"\0\xff\n", b"build :\n", b"rule a\n command = $a\n", b"x = $x\nbuild a: b $x\n"])

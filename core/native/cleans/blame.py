@@ -71,7 +71,7 @@ def cached_value(folder: str, name: str) -> str:
     """A value of the folder's cache: `CMAKE_GENERATOR:INTERNAL=Ninja`; empty: it has none."""
     content = read_small(os.path.join(folder, CACHE_FILE), _MAX_BYTES) or b""
     found = re.search(rb"^%s:[A-Z]+=(.*)$" % re.escape(name.encode()), content, re.MULTILINE)
-    return found[1].decode("utf-8", "replace").strip() if found else ""
+    return os.fsdecode(found[1]).strip() if found else ""
 
 
 def cmake_folders(tops: Iterable[str]) -> Iterator[str]:
@@ -136,7 +136,7 @@ def _fits(folder: str, fault: NativeFault) -> bool:
 def _has_rule(folder: str, missing: str) -> bool:
     """What ninja or make reads in a folder names the missing file."""
     names = ["build.ninja", *(f"CMakeFiles/{one}/build.make" for one in names_in(folder + "/CMakeFiles"))]
-    return any(missing.encode() in (read_head(f"{folder}/{name}", _MAX_BYTES) or b"") for name in names)
+    return any(os.fsencode(missing) in (read_head(f"{folder}/{name}", _MAX_BYTES) or b"") for name in names)
 
 
 def _only(found: Iterator[str]) -> str:

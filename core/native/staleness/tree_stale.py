@@ -26,6 +26,7 @@ from core.plan.small_file import read_small
 MAX_EVIDENCE = 12
 _MAX_MATCHES = 5000
 _HERE = "${CMAKE_CURRENT_SOURCE_DIR}/"
+_OWN_FOLDER = re.compile(r"\$\{(?:CMAKE_CURRENT_SOURCE_DIR|CMAKE_CURRENT_LIST_DIR)\}")
 _UNCERTAIN = " By the text of the files: no compiler said so."
 
 
@@ -269,15 +270,20 @@ def _matches(call: Call, folder: str, root: str) -> tuple[str, ...]:
     found: dict[str, None] = {}
     is_deep = call.texts[0] == "GLOB_RECURSE"
     for word in _patterns(call.texts[2:]):
-        pattern = re.sub(r"\$\{(?:CMAKE_CURRENT_SOURCE_DIR|CMAKE_CURRENT_LIST_DIR)\}", folder, word)
-        if "$" in pattern:
+        if "$" in _OWN_FOLDER.sub("", word):
             continue
-        pattern = os.path.normpath(os.path.join(folder, pattern))
+        pattern = os.path.normpath(os.path.join(folder, _OWN_FOLDER.sub(lambda _: folder, word)))
         if not f"{pattern}/".startswith(root + "/"):
             continue
-        matches = _below(*os.path.split(pattern)) if is_deep else glob.iglob(pattern)
+        matches = _below(*os.path.split(pattern)) if is_deep else _in_folders(pattern, folder, root)
         found.update(dict.fromkeys(path for path in islice(matches, _MAX_MATCHES) if _is_native(path)))
     return tuple(found)
+
+
+def _in_folders(pattern: str, *literal: str) -> Iterator[str]:
+    """What matches; the first of the literal folders that it is below is no pattern, whatever its name."""
+    base = next((folder for folder in literal if pattern.startswith(folder + "/")), "")
+    return glob.iglob(glob.escape(base) + pattern[len(base) :])
 
 
 def _below(folder: str, pattern: str) -> Iterator[str]:

@@ -7,12 +7,12 @@ where a build script of cargo's had CMake configure: never into somebody's own b
 import os
 from collections.abc import Iterator
 
+from core.folder import modified_ns
 from core.native.cleans.blame import cmake_folders
 from core.native.traces.fingerprint import unit_places
 from core.plan.small_file import keep_json
 
-_QUERY = ".cmake/api/v1/query"
-QUESTION = f"{_QUERY}/client-cargo-deck/query.json"
+QUESTION = ".cmake/api/v1/query/client-cargo-deck/query.json"
 _REQUESTS = {
     "requests": [
         {"kind": "codemodel", "version": 2}, {"kind": "cmakeFiles", "version": 1}, {"kind": "toolchains", "version": 1},
@@ -28,7 +28,7 @@ def ask_cmake(build_dir: str, since_ns: int) -> tuple[str, ...]:
     """
     asked = []
     for tree in _trees(os.path.realpath(build_dir), since_ns):
-        is_free = not os.path.lexists(f"{tree}/{QUESTION}") and _is_within(f"{tree}/{_QUERY}", tree)
+        is_free = not os.path.lexists(f"{tree}/{QUESTION}") and _is_within(os.path.dirname(f"{tree}/{QUESTION}"), tree)
         if is_free and keep_json(f"{tree}/{QUESTION}", _REQUESTS):
             asked.append(tree)
     return tuple(asked)
@@ -37,20 +37,15 @@ def ask_cmake(build_dir: str, since_ns: int) -> tuple[str, ...]:
 def _trees(build_dir: str, since_ns: int) -> Iterator[str]:
     count = 0
     for place in unit_places(build_dir):
+        if modified_ns(f"{place.run}/{place.printed}") < since_ns:
+            continue
         out = os.path.realpath(place.out)
-        if _modified_ns(f"{place.run}/{place.printed}") >= since_ns and out.startswith(build_dir + "/"):
+        if out.startswith(build_dir + "/"):
             for tree in cmake_folders([out]):
                 count += 1
                 if count > _MOST:
                     return
                 yield tree
-
-
-def _modified_ns(path: str) -> int:
-    try:
-        return os.stat(path).st_mtime_ns
-    except (OSError, ValueError):
-        return 0
 
 
 def _is_within(path: str, folder: str) -> bool:

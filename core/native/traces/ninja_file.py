@@ -8,6 +8,7 @@ build k.o: nvcc k.cu | inc/h.cuh || folders
 """
 
 import re
+from collections import ChainMap
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
@@ -85,7 +86,7 @@ class _Reading:
         colon = words.index(":")
         rule = words[colon + 1]
         own = {name: _expanded(value, self._variables) for name, value in bindings.items()}
-        scope = {**self._variables, **own}
+        scope = ChainMap(own, self._variables)
         outputs = tuple(_expanded(word, scope) for word in words[:colon] if word not in ("|", "||"))
         behind = words[colon + 2 :]
         ends = [behind.index(mark) for mark in ("||", "|@") if mark in behind]
@@ -94,7 +95,7 @@ class _Reading:
         inputs = tuple(_expanded(word, scope) for word in named if word != "|")
         said = self._rules.get(rule, {})
         places = {"in": " ".join(_expanded(one, scope) for one in explicit), "out": " ".join(outputs)}
-        lazy = {**scope, **{key: value for key, value in said.items() if key not in own}, **places}
+        lazy = ChainMap(places, own, said, self._variables)
         told = {key: _expanded(lazy.get(key, ""), lazy) for key in ("command", "depfile", "deps")}
         return NinjaStep(rule, outputs, inputs, told["command"], told["depfile"], bool(told["deps"]))
 
