@@ -3,7 +3,8 @@
 `python -m bench.nvcc_front [--keep DIR] [--candle DIR --sppark DIR --samples DIR] [--kernels 99]`. Each set of calls
 runs three times in one folder: plain, plain with `--time`, and through `cargo deck exec`. What is written is compared
 byte by byte (objects without the names of temporary files, which plain nvcc varies), the notes with the calls that were
-made and with nvcc's own table. Then sccache before nvcc, and what the front itself takes.
+made and with nvcc's own table. Registers, spills, stack and shared memory of each kernel are compared with what
+`-Xptxas -v` says in a further plain call. Then sccache before nvcc, and what the front itself takes.
 """
 
 import argparse
@@ -22,9 +23,10 @@ from pathlib import Path
 from typing import Any
 
 from bench.figures import Figures, spread
-from bench.nvcc_subjects import Call, candle, fetch, samples, small, sppark
+from bench.nvcc_subjects import Call, candle, fetch, own, samples, small, sppark
+from core.native.kernels.usage import parse_usage
 from tests.real.nvcc import our_toolkit
-from tests.real.product import Deck, temporary_deck
+from tests.real.product import Deck, temporary_deck, until
 
 OWN_SHARE = 0.02
 """Of one core that the front may take for itself, of calls of a second and more."""
@@ -32,6 +34,7 @@ OWN_S = 0.03
 """Processor time of the front for a call that ends at once: an aim of our own."""
 COVERED = 0.9
 """Of the time of a call that its phases account for."""
+_FIGURES = ("registers", "spill_store_bytes", "spill_load_bytes", "stack_bytes", "shared_bytes")
 _TEMPORARY = re.compile(rb"tmpxft_[0-9a-f]{8}_[0-9a-f]{8}-\d+")
 
 
@@ -50,6 +53,7 @@ def main() -> int:
         deck.env["DECK_NVCC_CACHE"] = "off"  # it asks for a depfile, which takes a phase more where no object is made
         sets = {
             "small": small(f"{deck.folder}/small"),
+            "sample": own(f"{deck.folder}/own"),
             "sppark": sppark(_copy(deck, "sppark", args.sppark or fetch("sppark", keep))),
             "cuda-samples": samples(_copy(deck, "samples", args.samples or fetch("cuda-samples", keep))),
             "candle": candle(_copy(deck, "candle", args.candle or fetch("candle", keep)), args.kernels),
@@ -97,6 +101,7 @@ def _compare(figures: Figures, deck: Deck, name: str, calls: Sequence[Call]) -> 
     figures.at_least("  phases account for, median share", sorted(shares)[len(shares) // 2], COVERED, "{:.2f}",
                      spread(shares, "{:.2f}"))  # fmt: skip
     _told(figures, begun, ended)
+    _kernels(figures, deck, calls)
 
 
 def _told(figures: Figures, begun: list[dict[str, Any]], ended: list[dict[str, Any]]) -> None:
@@ -112,6 +117,31 @@ def _told(figures: Figures, begun: list[dict[str, Any]], ended: list[dict[str, A
         for phase, arch, _ in line["times"]
     )
     figures.holds("  each cubin made on the way is kept", cubins == wanted, f"{cubins} of {wanted}")
+
+
+def _kernels(figures: Figures, deck: Deck, calls: Sequence[Call]) -> None:
+    """Each figure of each kernel and arch, of all calls that make code, against `-Xptxas -v`."""
+    run = os.path.basename(deck.runs()[-1])
+    until(lambda: not os.path.exists(f"{deck.state}/open/{run}"), 300, f"the end of {run}")
+    rows = deck.json("kernels", run, "--json")["kernels"]
+    told = {(row["output"], row["arch"], row["name"]): tuple(row[name] for name in _FIGURES)
+            for row in rows if not row["ptxas_arch"] and row["registers"] is not None}  # fmt: skip
+    linked = {os.path.normpath(f"{one.folder}/{one.output}") for one in calls if "-dlink" in one.words}
+    told = {key: figures for key, figures in told.items() if key[0] not in linked}  # ptxas has no part in those
+    said = {key: figures for one in calls for key, figures in _said(deck, one).items()}
+    same = sum(told.get(key) == figures for key, figures in said.items())
+    figures.holds("  kernels have the figures of -Xptxas -v", told == said, f"{same} of {len(said)}, {len(told)} told")
+
+
+def _said(deck: Deck, call: Call) -> dict[tuple[str, str, str], tuple[int | None, ...]]:
+    """What ptxas says of each kernel, by output, arch and name."""
+    if not {"-lib", "-dlink", "--ptx", "-ptx"}.isdisjoint(call.words):
+        return {}
+    argv = ["nvcc", "-Xptxas", "-v", *call.words]
+    done = subprocess.run(argv, cwd=call.folder, env=deck.env, check=True, capture_output=True, text=True)
+    path = os.path.normpath(f"{call.folder}/{call.output}")
+    found = (usage.kernel for usage in parse_usage(done.stderr.splitlines()) if usage.is_entry)
+    return {(path, one.arch, one.name): tuple(getattr(one, name) for name in _FIGURES) for one in found}
 
 
 def _outputs(deck: Deck, argv: list[str], calls: Sequence[Call], env: Mapping[str, str]) -> list[bytes]:

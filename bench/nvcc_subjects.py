@@ -1,4 +1,5 @@
-"""Calls of nvcc on real sources: candle's kernels, sppark's `ntt-cuda`, one of NVIDIA's samples, and a small one.
+"""Calls of nvcc on real sources: candle's kernels, sppark's `ntt-cuda`, one of NVIDIA's samples, our sample workspace's
+CUDA members, and a small one.
 
 Part of `bench.nvcc_front`. The sources are fetched, not kept here.
 """
@@ -8,6 +9,8 @@ import shutil
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+from core import sample
 
 REPOSITORIES = {
     "candle": ("https://github.com/huggingface/candle", ("candle-kernels",)),
@@ -72,7 +75,7 @@ def fetch(name: str, keep: str) -> str:
 def candle(place: str, most: int) -> list[Call]:
     """The kernels that lie beside each other, as PTX and as cubins."""
     folder = f"{place}/candle-kernels/src"
-    names = sorted(name.removesuffix(".cu") for name in os.listdir(folder) if name.endswith(".cu"))[:most]
+    names = _names(folder)[:most]
     flags = ("-arch=sm_80", "--expt-relaxed-constexpr", "-std=c++17", "-O3")
     return [
         Call(f"{name} {kind}", folder, (f"-{kind}", *flags, f"{name}.cu", "-o", f"{name}.{kind}"), f"{name}.{kind}")
@@ -97,6 +100,28 @@ def samples(place: str) -> list[Call]:
         )
         for name in ("mergeSort", "bitonic")
     ]
+
+
+def own(place: str) -> list[Call]:
+    """What the CUDA members of our sample workspace call nvcc for; they are written there."""
+    shutil.copytree(sample.FILES + "/cuda", place)
+    archs = tuple(f"-gencode=arch=compute_{arch},code=sm_{arch}" for arch in (80, 90))
+    kernels, grid = f"{place}/orchard-kernels", f"{place}/orchard-grid/native"
+    fat = [
+        Call(f"{name} fatbin", kernels, (*archs, "-fatbin", "-Ikernels", f"kernels/{name}.cu", "-o", f"{name}.fatbin"),
+             f"{name}.fatbin")
+        for name in _names(f"{kernels}/kernels")
+    ]  # fmt: skip
+    objects = [
+        Call(f"{name} object", grid, ("-O3", "-DNDEBUG", "-arch=sm_80", "-Xcompiler=-fPIC", "-I.", "-c", f"{name}.cu",
+                                      "-o", f"{name}.o"), f"{name}.o")
+        for name in _names(grid)
+    ]  # fmt: skip
+    return [*fat, *objects]
+
+
+def _names(folder: str) -> list[str]:
+    return sorted(name.removesuffix(".cu") for name in os.listdir(folder) if name.endswith(".cu"))
 
 
 def small(place: str) -> list[Call]:
