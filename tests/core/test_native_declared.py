@@ -126,6 +126,18 @@ def test_notes_of_the_front_give_calls_and_leave_out_what_is_none() -> None:
     assert latest_by_output((first, first._replace(at=4.0, code=1), second)) == {"/w/k.o": first}
 
 
+@pytest.mark.parametrize("number", ["1" * 400, "Infinity", "NaN", "-1", '"x"', "null"])
+def test_a_time_that_is_none_is_not_known(number: str) -> None:
+    notes = f'{{"nvcc": "1", "at": {number}}}\n{{"end": "1", "elapsed_s": {number}}}\n'
+    (call,) = read_calls(notes.encode())
+    assert (call.at, call.elapsed_s) == (0.0, None)
+
+
+def test_words_of_a_depfile_are_those_between_blanks_with_and_without_escapes() -> None:
+    text = b"a.o  b.o: x\t y:z w::\n: lost\nk:\nc.o : $$y\tq\n"
+    assert read_depfile(text) == (Rule(("a.o", "b.o"), ("x", "y:z", "w::")), Rule(("c.o",), ("$y", "q")))
+
+
 def test_nvcc_is_asked_with_the_words_of_the_call_but_for_what_it_makes() -> None:
     call = read_calls(NOTES)[0]
     assert words_for(call) is None, "a word of it is not known"

@@ -76,7 +76,7 @@ def read(paths: Paths) -> list[Clean]:
     for line in (read_head(paths.state + _NAME, 2 * _MAX_BYTES) or b"").split(b"\n"):
         try:
             found.append(_clean(json.loads(line)))
-        except (ValueError, KeyError, TypeError, RecursionError):
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
             continue
     return found
 

@@ -15,7 +15,7 @@ from core.native.staleness.tree_steps import Step, Tree, read_tree
 from core.native.traces.build_tree import trees_of
 from core.native.traces.directives import Directives
 from core.native.traces.fingerprint import ScriptRun
-from core.native.traces.nvcc_calls import NvccCall, calls_of_run
+from core.native.traces.nvcc_calls import NvccCall, calls_of_run, seconds_of
 from core.paths import Paths
 from core.plan.small_file import read_object
 from core.run.identity import git_root, workspace_root
@@ -153,7 +153,7 @@ def exec_run(paths: Paths, run: str) -> ExecRun | None:
     if not isinstance(words, list) or not words or not all(isinstance(one, str) for one in words):
         return None
     ended = read_object(f"{paths.run(run)}/exit.json")
-    return ExecRun(run, tuple(words), cwd, float(at) if isinstance(at, int | float) else 0.0, ended.get("code") == 0)
+    return ExecRun(run, tuple(words), cwd, seconds_of(at) or 0.0, ended.get("code") == 0)
 
 
 def read_made(paths: Paths, place: TreePlace, ask: Ask | None = None) -> Reading:

@@ -24,6 +24,7 @@ _FRONT = "/fronts/nvcc-"
 MAX_RUNS = 60
 """The latest are looked at."""
 _MAX_BYTES = 1 << 26
+_MOST_SECONDS = 1e11
 
 
 class NvccCall(NamedTuple):
@@ -75,11 +76,11 @@ def read_calls(content: bytes, run: str = "") -> tuple[NvccCall, ...]:
         if isinstance(note.get("nvcc"), str):
             calls[note["nvcc"]] = _started(note, run)
         elif (call := calls.get(_text(note.get("end")))) is not None:
-            code, elapsed = note.get("code"), note.get("elapsed_s")
+            code = note.get("code")
             calls[call.call] = call._replace(
                 code=code if isinstance(code, int) else None,
                 verdict=_text(note.get("verdict")), why=_text(note.get("why")),
-                elapsed_s=float(elapsed) if isinstance(elapsed, int | float) else None,
+                elapsed_s=seconds_of(note.get("elapsed_s")),
                 inputs=tuple(one for one in _paths(note.get("inputs")) if one.startswith("/")),
             )  # fmt: skip
     return tuple(calls.values())
@@ -128,14 +129,20 @@ def latest_by_output(calls: Iterable[NvccCall]) -> dict[str, NvccCall]:
 
 
 def _started(note: dict[str, Any], run: str) -> NvccCall:
-    at = note.get("at")
     return NvccCall(
-        run=run, call=note["nvcc"], at=float(at) if isinstance(at, int | float) else 0.0, cwd=_path(note.get("cwd")),
+        run=run, call=note["nvcc"], at=seconds_of(note.get("at")) or 0.0, cwd=_path(note.get("cwd")),
         argv=_words(note.get("argv")), tool=_path(note.get("tool")), sources=_paths(note.get("sources")),
         output=_path(note.get("output")), kind=_text(note.get("kind")), package=_text(note.get("package")),
         manifest_dir=_path(note.get("manifest_dir")), out_dir=_path(note.get("out_dir")),
         archs=_words(note.get("archs")),
     )  # fmt: skip
+
+
+def seconds_of(value: object) -> float | None:
+    """A moment or a span as a record has it; None: it is none."""
+    if not isinstance(value, int | float) or not 0 <= value < _MOST_SECONDS:
+        return None
+    return float(value)
 
 
 def _text(value: Any) -> str:
