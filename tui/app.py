@@ -26,10 +26,11 @@ from core.pulse import Pulse
 from core.state import Board
 from tui import format as f
 from tui import roster
-from tui.bindings import ACTIONS, bindings, reachable
+from tui.bindings import ACTIONS, bindings
 from tui.driver import DeckDriver
 from tui.farewell import crash_notice, farewell
 from tui.guardian import guarded_terminal
+from tui.key import reachable
 from tui.notice import Watch, sequences
 from tui.own_program import own_words
 from tui.preferences import Preferences

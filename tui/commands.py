@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, cast
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.dom import DOMNode
 
-from tui.bindings import ACTIONS, Key, reachable
+from tui.bindings import ACTIONS
+from tui.key import Key, reachable
 
 if TYPE_CHECKING:
     from tui.app import DeckApp

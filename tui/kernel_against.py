@@ -14,11 +14,6 @@ _WORDS = {_LAST: "the build before", _BRANCH: "the branch point"}
 _SHORT = {_LAST: "last build", _BRANCH: "branch point"}
 
 
-def ask_branches(found: Sequence[Compiled], env: Mapping[str, str]) -> Mapping[str, BranchPoint]:
-    """What sources were at the branch points; asks git: off the event loop."""
-    return branch_points(queries.asked_of(queries.newest(found), found), git_of(env))
-
-
 class Against:
     """Which of the three it is, and what is known for it."""
 
@@ -27,11 +22,17 @@ class Against:
         self._chosen: Comparable | None = None
         self.branches: Mapping[str, BranchPoint] = {}
         """By checkout; empty until they are asked for."""
+        self._asked: tuple[tuple[str, str], ...] = ()
 
     @property
     def is_branch(self) -> bool:
         """It is the branch point."""
         return self._what == _BRANCH
+
+    @property
+    def is_chosen(self) -> bool:
+        """It is not what everybody has without a key."""
+        return self._what != _LAST
 
     @property
     def run(self) -> str:
@@ -41,6 +42,15 @@ class Against:
     def turn(self) -> None:
         """The branch point instead of anything else, or the build before instead of that."""
         self._what, self._chosen = (_LAST if self.is_branch else _BRANCH), None
+        self._asked = ()  # a branch may be another one by now
+
+    def ask(self, found: Sequence[Compiled], env: Mapping[str, str]) -> Mapping[str, BranchPoint] | None:
+        """What sources were at the branch points; None: the same was asked before. Asks git: off the event loop."""
+        asked = tuple(queries.asked_of(queries.newest(found), found))
+        if asked == self._asked:
+            return None
+        self._asked = asked
+        return branch_points(asked, git_of(env))
 
     def choose(self, run: Comparable) -> None:
         """That run."""

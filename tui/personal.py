@@ -4,8 +4,9 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from tui.bindings import BY_ID, Key, rebound
+from tui.bindings import BY_ID
 from tui.config import Settings
+from tui.key import Key, rebound
 from tui.key_turns import KeyTurns
 from tui.names import NamedSource
 from tui.preferences import LAYOUTS, SORTS

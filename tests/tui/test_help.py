@@ -11,8 +11,9 @@ from core.state import Board, Run, RunState
 from tests.tui.conftest import Stage
 from tests.tui.screen_text import text_of
 from tests.tui.sizes import PICTURED
-from tui.bindings import ACTIONS, BOARD, Key, reachable
+from tui.bindings import ACTIONS, BOARD
 from tui.commands import title_of
+from tui.key import Key, reachable
 from tui.screens.board import BoardScreen
 from tui.screens.confirm import ConfirmScreen
 from tui.screens.help import HelpScreen

@@ -150,6 +150,18 @@ async def test_kernels_are_compared_with_a_run_that_is_chosen(native: Stage) -> 
         assert registers(screen)[0].endswith("▼−8")
 
 
+async def test_what_a_person_chose_to_compare_with_is_said_on_a_small_terminal_too(native: Stage) -> None:
+    async with native.app().run_test(size=(80, 24)) as pilot:
+        await opened(pilot)
+        await pilot.press("B")
+        await pilot.pause()
+        await pilot.press("down", "down", "enter")
+        await settled(pilot)
+        line = next(line for line in text_of(pilot).splitlines() if " kernels of " in line)
+        assert "against gpu-agent " in line
+        assert " worse" in line
+
+
 async def test_a_chosen_run_that_did_not_compile_a_source_says_so(native: Stage) -> None:
     other = begun("51-1", T0 + 51, "/home/ada/src/engine/kernels/ntt.cu")
     run = run_of("20251229-100050-000-0009", [*compiled(other, kernel("ntt", "sm_80", 40)), ended(T0 + 58)], "dora")

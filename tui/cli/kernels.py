@@ -107,7 +107,7 @@ def _compiled(board: Board, run: str | None) -> tuple[tuple[Compiled, ...], list
 def _none_known(found: Sequence[Compiled], env: Mapping[str, str]) -> str:
     """Why there is no kernel to show, and what to do."""
     if found:
-        return "Sources of all kernels that are known are gone."
+        return words.ALL_GONE
     return "\n".join(words.NO_KERNELS if has_nvcc(env) else (*NO_NVCC, "", *words.NO_KERNELS))
 
 
@@ -141,7 +141,7 @@ def _not_known(now: Sequence[Compiled], points: Mapping[str, BranchPoint], basel
     """Of each checkout, why there is nothing to compare with."""
     for checkout, point in points.items():
         if not point.commit:
-            yield f"{checkout}: the branch point is not known: no git repository, or no commit"
+            yield f"{checkout}: {words.NO_BRANCH_POINT}"
             continue
         missing = sorted({one.place for one in now if one.checkout == checkout and baseline(one) is None})
         names = ", ".join(missing[:3]) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")

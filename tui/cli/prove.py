@@ -87,19 +87,19 @@ def _run_tree(given: Namespace, place: TreePlace, command: Sequence[str]) -> int
     files = _files(reading.inputs, given.files, cwd)
     if not files:
         raise UsageError(_nothing_in(place))
-    words, where = (tuple(command), cwd) if command else build_words(place)
+    argv, where = (tuple(command), cwd) if command else build_words(place)
     end_cleanly()
     began = monotonic()
     env = plain_env(place.env)
     with make_scratch(paths, roots_of(place, files), env, needs_overlay=True) as scratch:
-        prover = TreeProver(scratch, Command(words, where, env), place, reading)
+        prover = TreeProver(scratch, Command(argv, where, env), place, reading)
         always = prover.baseline()
         verdicts = []
         for number, path in enumerate(files, 1):
             show_progress(path, number, len(files))
             verdicts.append(prover.judge(path, always))
     names = tuple(sorted(os.path.relpath(one, place.root) for one in always))
-    return _tell(Tried(verdicts, words, place.root, scratch.kind, names, monotonic() - began), is_json=given.json)
+    return _tell(Tried(verdicts, argv, place.root, scratch.kind, names, monotonic() - began), is_json=given.json)
 
 
 def _nothing_in(place: TreePlace) -> str:

@@ -28,6 +28,7 @@ from tui.cli.prove import clear_progress, end_cleanly, show_progress
 from tui.nothing_native import nothing_native
 
 EXIT_STALE = 1
+NOTHING = "Nothing is stale, as far as that is to be seen."
 _EXIT_CODES = (
     "Exit code: 0, nothing is wrong, or there is nothing to judge; 1, something is; 2, the command line cannot be "
     "used; 125, cargo-deck failed."
@@ -139,8 +140,7 @@ def lines(found: Examined, place: Place, proofs: Sequence[Confirmed] = ()) -> It
     if not found.found:
         yield ""
         packages = [case.script.package for case in found.scripts]
-        nothing = "Nothing is stale, as far as that is to be seen."
-        yield from words.folded(nothing if native else plain(nothing_native("judge", packages, place.env)), width)
+        yield from words.folded(NOTHING if native else plain(nothing_native("judge", packages, place.env)), width)
 
 
 def finding_lines(finding: Finding, look: words.Look) -> Iterator[str]:

@@ -20,9 +20,7 @@ from tui import format as f
 from tui.cli import common
 from tui.cli import plan_words as words
 from tui.cli.events import plain
-from tui.cli.stale import change, finding_lines
-
-_NOTHING = "Nothing is stale, as far as that is to be seen."
+from tui.cli.stale import NOTHING, change, finding_lines
 
 
 def run(given: Namespace, paths: Paths, place: TreePlace, ask: Callable[[str], bool] | None) -> bool:
@@ -69,11 +67,7 @@ def lines(found: Sequence[TreeFound], place: TreePlace, reading: Reading) -> Ite
         yield from finding_lines(one.finding, look)
     if not found:
         yield ""
-        yield (
-            "Nothing is stale, as far as that is to be seen."
-            if reading.made
-            else "There is nothing to judge: build first."
-        )
+        yield NOTHING if reading.made else "There is nothing to judge: build first."
 
 
 def record(found: Sequence[TreeFound], place: TreePlace, reading: Reading) -> dict[str, Any]:

@@ -7,7 +7,8 @@ from textual.app import ComposeResult
 from textual.widget import Widget
 
 from core.state import Run
-from tui.bindings import ACTIONS, Key
+from tui.bindings import ACTIONS
+from tui.key import Key
 from tui.view import View
 from tui.widgets.key_line import KeyLine
 from tui.widgets.painted import PaintedScreen

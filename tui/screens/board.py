@@ -11,9 +11,10 @@ from textual.widget import Widget
 from core.foreign_queries import NOT_OURS
 from core.state import Board, Run
 from tui import roster
-from tui.bindings import BOARD, Key, bindings
+from tui.bindings import BOARD, bindings
 from tui.format import cut_name
 from tui.guests import guests, refusal
+from tui.key import Key
 from tui.screens.base import DeckScreen
 from tui.view import View
 from tui.widgets.ansi import safe

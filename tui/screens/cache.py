@@ -13,7 +13,8 @@ from core.cache_queries import AgentUse, Trade, UnitLookup
 from core.run_plan import read_plan
 from core.state import Run
 from tui import format as f
-from tui.bindings import BY_ID, CACHE, Key, bindings
+from tui.bindings import BY_ID, CACHE, bindings
+from tui.key import Key
 from tui.screens.base import DeckScreen
 from tui.view import View
 from tui.widgets import cache_rows as rows
@@ -21,7 +22,7 @@ from tui.widgets import cache_words as words
 from tui.widgets.ansi import safe
 from tui.widgets.status_line import Part, StatusLine
 from tui.widgets.table_view import Cell, TableView
-from tui.widgets.text_view import Frame, TextView
+from tui.widgets.text_view import Frame, QuietText, TextView
 
 STORE_BESIDE_FROM = 110
 """Columns: on a narrower screen units and store are two pages."""
@@ -63,14 +64,14 @@ class CacheScreen(DeckScreen[None]):
     def body(self) -> Iterable[Widget]:
         glyphs = self.deck.glyphs
         yield StatusLine(glyphs, id="about")
-        yield _quiet(TextView(glyphs, id="alarms"))
-        yield _quiet(TextView(glyphs, id="none"))
-        yield _quiet(TextView(glyphs, id="gain"))
+        yield QuietText(glyphs, id="alarms")
+        yield QuietText(glyphs, id="none")
+        yield QuietText(glyphs, id="gain")
         yield TableView(glyphs, (), id="agents")
         with Horizontal(id="halves"):
             yield TableView(glyphs, (), id="units")
             with Vertical(id="store"):
-                yield _quiet(TextView(glyphs, id="store-text"))
+                yield QuietText(glyphs, id="store-text")
                 yield TableView(glyphs, rows.TRADES, id="trades", empty="Nobody took anything from a cache yet.")
 
     def begin(self) -> None:
@@ -329,9 +330,3 @@ class CacheScreen(DeckScreen[None]):
 def _gained(one: AgentUse) -> int:
     """Compilations that it was spared."""
     return one.use.total.hits + one.nvcc.hits
-
-
-def _quiet(view: TextView) -> TextView:
-    """Text that nobody stands in."""
-    view.can_focus = False
-    return view

@@ -11,7 +11,8 @@ from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Input, Static
 
-from tui.bindings import HELP, Key, bindings
+from tui.bindings import HELP, bindings
+from tui.key import Key
 from tui.screens.dialog import ScrolledDialog
 from tui.widgets.scroll_bar import draw_in_ascii
 

@@ -12,7 +12,8 @@ from core.attach import Reader
 from core.compare import counterpart
 from core.state import Board, Run
 from tui import format as f
-from tui.bindings import HISTORY, Key, bindings
+from tui.bindings import HISTORY, bindings
+from tui.key import Key
 from tui.screens.base import DeckScreen
 from tui.view import View
 from tui.widgets.ansi import safe

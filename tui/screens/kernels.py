@@ -20,8 +20,9 @@ from core.nvcc_queries import CallRow
 from core.plan.small_file import stamp
 from core.state import Run
 from tui import format as f
-from tui.bindings import BY_ID, KERNELS, Key, bindings
-from tui.kernel_against import Against, ask_branches
+from tui.bindings import BY_ID, KERNELS, bindings
+from tui.kernel_against import Against
+from tui.key import Key
 from tui.nothing_native import NO_NVCC, has_nvcc
 from tui.screens.base import DeckScreen
 from tui.view import View
@@ -29,7 +30,7 @@ from tui.widgets import iteration_rows, kernel_rows, kernel_summary
 from tui.widgets import kernel_words as words
 from tui.widgets.status_line import Part, StatusLine
 from tui.widgets.table_view import Cell, TableView
-from tui.widgets.text_view import TextView
+from tui.widgets.text_view import QuietText, TextView
 
 BOTH_FROM = 150
 """Columns: on a narrower screen calls and iterations are two pages."""
@@ -74,9 +75,9 @@ class KernelsScreen(DeckScreen[None]):
     def body(self) -> Iterable[Widget]:
         glyphs = self.deck.glyphs
         yield StatusLine(glyphs, id="about")
-        yield _quiet(TextView(glyphs, id="none"))
+        yield QuietText(glyphs, id="none")
         yield TableView(glyphs, (), id="kernels")
-        yield _quiet(TextView(glyphs, id="chosen"))
+        yield QuietText(glyphs, id="chosen")
         yield StatusLine(glyphs, id="below")
         with Horizontal(id="halves"):
             yield TableView(glyphs, (), id="calls", empty="No call of nvcc that makes code is known.")
@@ -125,6 +126,7 @@ class KernelsScreen(DeckScreen[None]):
         self.set_class(not has_any, "-none")
         missing = () if self.deck.deck.env is None or has_nvcc(self.deck.deck.env) else (*NO_NVCC, "")
         self.query_one("#none", TextView).show([Cell(line) for line in (*missing, *words.NO_KERNELS)])
+        self._look_at_branch()
         self._list_kernels()
         self._list_calls()
 
@@ -152,9 +154,9 @@ class KernelsScreen(DeckScreen[None]):
         table = self.table("kernels")
         table.set_columns(kernel_rows.kernel_columns(table.size.width or self.size.width))
         is_filtered = self._changed_only or bool(self._agent_only)
-        nothing = words.ALL_GONE if self._found else _NOTHING_MEASURED
+        nothing = words.ALL_GONE if self._found else words.NOTHING_MEASURED
         table.say_empty("Nothing is like that: esc shows all." if is_filtered else nothing)
-        table.show(kernel_rows.kernel_rows(self._rows.values(), self.deck.glyphs, self._is_made))
+        table.show(kernel_rows.kernel_rows(self._rows.values(), self._is_made))
         self._say()
 
     def _is_made(self, row: KernelRow) -> bool:
@@ -180,8 +182,9 @@ class KernelsScreen(DeckScreen[None]):
             about.say((Part(" no kernels", "strong"),))
             return
         against = self._against.short(self._view.now if self._view is not None else 0.0)
-        left = kernel_summary.about(self._counts, len(self._rows), against, dot)
-        right = kernel_summary.filters(self._order, self._agent_only, dot, is_changed_only=self._changed_only)
+        usual, chosen = ("", against) if self._against.is_chosen else (against, "")
+        left = kernel_summary.about(self._counts, len(self._rows), usual, dot)
+        right = kernel_summary.filters(self._order, self._agent_only, chosen, dot, is_changed_only=self._changed_only)
         about.say(left, (right,))
         self._say_chosen()
 
@@ -300,13 +303,17 @@ class KernelsScreen(DeckScreen[None]):
 
     def action_against(self) -> None:
         self._against.turn()
-        if self._against.is_branch and not self.deck.deck.is_recording:
-            self.run_worker(partial(self._ask_git, self._found), thread=True, group="git", exit_on_error=False)
+        self._look_at_branch()
         self._list_kernels()
 
+    def _look_at_branch(self) -> None:
+        """Ask git, if that is what is compared with: also of what was compiled since."""
+        if self._against.is_branch and not self.deck.deck.is_recording:
+            self.run_worker(partial(self._ask_git, self._found), thread=True, group="git", exit_on_error=False)
+
     def _ask_git(self, found: Sequence[Compiled]) -> None:
-        known = ask_branches(found, self.deck.deck.env or {})
-        self.app.call_from_thread(self._know_branches, known)
+        if (known := self._against.ask(found, self.deck.deck.env or {})) is not None:
+            self.app.call_from_thread(self._know_branches, known)
 
     def _know_branches(self, known: Mapping[str, BranchPoint]) -> None:
         self._against.branches = known
@@ -339,12 +346,3 @@ class KernelsScreen(DeckScreen[None]):
     def hints(self, view: View) -> tuple[Key, ...]:
         kept = tuple(key for key in super().hints(view) if key.id not in _NOT_HINTED)
         return kept if self.has_class("-none") else (BY_ID["table.open"], *kept)
-
-
-_NOTHING_MEASURED = "Calls of nvcc are known, and none of them left a kernel: see the list below."
-
-
-def _quiet(view: TextView) -> TextView:
-    """Text that nobody stands in."""
-    view.can_focus = False
-    return view

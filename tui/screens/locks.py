@@ -14,7 +14,8 @@ from core.lock_queries import LockLine, SharedTarget, is_current, lock_lines, sh
 from core.state import Board
 from core.watch.shared_mend import Proven, examine
 from tui import format as f
-from tui.bindings import LOCKS, Key, bindings
+from tui.bindings import LOCKS, bindings
+from tui.key import Key
 from tui.screens.base import DeckScreen
 from tui.view import View
 from tui.widgets import lock_words as words

@@ -12,7 +12,8 @@ from core.parsers.text import strip_sgr
 from core.state import Run
 from core.timeline import Timeline
 from tui import format as f
-from tui.bindings import LOG, LOGS, Key, bindings
+from tui.bindings import LOG, LOGS, bindings
+from tui.key import Key
 from tui.screens.log_host import LogHost
 from tui.view import View
 from tui.widgets.ansi import safe

@@ -27,7 +27,8 @@ from core.memory_queries import (
 from core.state import Board, Run
 from tui import format as f
 from tui import link_words
-from tui.bindings import MEMORY, Key, bindings
+from tui.bindings import MEMORY, bindings
+from tui.key import Key
 from tui.screens.base import DeckScreen
 from tui.view import View
 from tui.widgets.ansi import safe

@@ -16,8 +16,9 @@ from core.stamps import Stamps
 from core.state import Run
 from tui import format as f
 from tui import roster
-from tui.bindings import BY_ID, LOG, RUN, Key, bindings
+from tui.bindings import BY_ID, LOG, RUN, bindings
 from tui.dossier import Dossier, Place
+from tui.key import Key
 from tui.pages import plan, tests
 from tui.pages.places import file_of, first_page
 from tui.pages.scene import SORTS, Scene

@@ -59,32 +59,23 @@ def _fitting(columns: tuple[Column, ...], width: int) -> tuple[Column, ...]:
     return tuple(shown)
 
 
-def kernel_rows(
-    rows: Iterable[KernelRow], glyphs: Glyphs, is_made: Callable[[KernelRow], bool] = lambda row: True
-) -> list[Row]:
+def kernel_rows(rows: Iterable[KernelRow], is_made: Callable[[KernelRow], bool] = lambda row: True) -> list[Row]:
     """A row a kernel and arch, in order; `is_made`: what was made of it is still there, else its row is dim."""
-    return [
-        Row(row.key, cells if is_made(row) else _dimmed(cells))
-        for row in rows
-        for cells in (_kernel_cells(row, glyphs),)
-    ]
+    return [Row(row.key, cells if is_made(row) else _dimmed(cells)) for row in rows for cells in (_kernel_cells(row),)]
 
 
 def _dimmed(cells: Sequence[Cell]) -> tuple[Cell, ...]:
     return (Cell("", "dim"), *(cell._replace(role="dim") for cell in cells[1:]))
 
 
-def _kernel_cells(row: KernelRow, glyphs: Glyphs) -> tuple[Cell, ...]:
+def _kernel_cells(row: KernelRow) -> tuple[Cell, ...]:
     kernel, change = row.change.now, row.change
     deltas = change.deltas
     is_news = change.is_worse or change.differs
-    sign = Cell(glyphs.dot.strip() if change.differs else "", "lit")
-    if change.is_worse:
-        sign = Cell(glyphs.failed, "failed")
-    elif change.before is None:
-        sign = Cell(f.UNKNOWN, "dim")
+    look = "failed" if change.is_worse else "dim" if change.before is None else "lit"
     return (
-        sign, Cell(words.kernel_name(kernel), "strong" if is_news else "text"), Cell(arch_name(kernel), "dim"),
+        Cell(words.news_sign(row), look),
+        Cell(words.kernel_name(kernel), "strong" if is_news else "text"), Cell(arch_name(kernel), "dim"),
         words.count_cell(kernel.registers, deltas["registers"]), words.spills_cell(change),
         words.occupancy_cell(change), words.time_cell(row.arch_s, row.arch_s_before),
         Cell(row.output or row.compiled.place.rpartition("/")[2], "dim"),

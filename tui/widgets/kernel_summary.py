@@ -9,34 +9,39 @@ from core.native.kernels.branch_blobs import BranchPoint
 from tui import format as f
 from tui.widgets.ansi import safe
 from tui.widgets.iteration_rows import lever_words
+from tui.widgets.kernel_words import NO_BRANCH_POINT
 from tui.widgets.status_line import Part
 from tui.widgets.table_view import Cell
 
 
 def about(found: Count, shown: int, against: str, dot: str) -> tuple[Part, ...]:
     """` 5 kernels of 3 sources · 2 worse · 10 changed · against last build · 5 archs`: the last parts go first where
-    there is no room. `shown`: rows of the list."""
+    there is no room. `shown`: rows of the list; `against`: empty where it is said elsewhere."""
     parts = [Part(f" {f.many(found.kernels, 'kernel')} of {f.many(found.sources, 'source')}", "strong")]
     if found.rows > shown:
         parts.append(Part(f"{dot}the first {shown} of {found.rows} rows", "dim"))
     if found.worse:
         parts.append(Part(f"{dot}{found.worse} worse", "failed"))
     parts.append(Part(f"{dot}{found.changed} changed", "number" if found.changed else "dim"))
-    return (*parts, Part(f"{dot}against {against}", "dim"), Part(f"{dot}{f.many(found.archs, 'arch')}", "dim"))
+    if against:
+        parts.append(Part(f"{dot}against {against}", "dim"))
+    return (*parts, Part(f"{dot}{f.many(found.archs, 'arch')}", "dim"))
 
 
-def filters(order: Order, agent: str, dot: str, *, is_changed_only: bool) -> Part:
-    """`registers first · changed only · claude-1`; bright where something is left out."""
+def filters(order: Order, agent: str, against: str, dot: str, *, is_changed_only: bool) -> Part:
+    """`registers first · changed only · claude-1 · against branch point`: what a person chose, which is never left out;
+    bright where there is anything but the order."""
     said = [f"{order} first" if order != "source" else "by source"]
     said += ["changed only"] if is_changed_only else []
     said += [safe(agent)] if agent else []
+    said += [f"against {against}"] if against else []
     return Part(dot.join(said) + " ", "lit" if len(said) > 1 else "dim")
 
 
 def no_branch(row: KernelRow, point: BranchPoint | None) -> str:
     """Why a kernel has nothing at the branch point."""
     if point is None or not point.commit:
-        return "the branch point is not known: no git repository, or no commit"
+        return NO_BRANCH_POINT
     at = f"{point.name} ({point.commit[:8]})"
     if row.compiled.place not in point.blobs:
         return f"{safe(row.compiled.place)} was not there at {at}"

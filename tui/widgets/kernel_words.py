@@ -34,6 +34,8 @@ _COMPARED = (
 _OF_TOOL = {"cicc": "cicc", "ptxas": "ptxas", "gcc (compiling)": "host", "nvlink": "ptxas", "fatbinary": "host"}
 
 ALL_GONE = "Sources of all kernels that are known are gone."
+NO_BRANCH_POINT = "the branch point is not known: no git repository, or no commit"
+NOTHING_MEASURED = "Calls of nvcc are known, and none of them left a kernel: see the list below."
 NO_KERNELS = (
     "No kernel was compiled in the last 24 hours.",
     "",

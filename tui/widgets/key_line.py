@@ -1,6 +1,6 @@
 """The keys that matter on a screen, at its foot; each can be clicked."""
 
-from tui.bindings import Key
+from tui.key import Key
 from tui.widgets.status_line import Part, StatusLine
 
 

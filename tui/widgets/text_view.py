@@ -69,3 +69,7 @@ class TextView(PaintedScroll):
 def _parts(line: Cell | Frame, width: int) -> Iterator[str]:
     text = safe(line.text)
     return iter((cut_name(text, width),)) if isinstance(line, Frame) else wrapped(text, width)
+
+
+class QuietText(TextView, can_focus=False):
+    """Text that nobody stands in."""
