@@ -98,6 +98,9 @@ def test_json_has_the_fields_that_are_documented() -> None:
     [
         (["--measure", "magic"], "'magic' is none of split, debug, sccache, linker, jobs"),
         (["--rounds", "2"], "5 at least"), ([], "no Cargo.toml"),
+        (["--patch", "p", "--json"], "neither with --measure nor with --json"),
+        (["--measure", "split", "--patch", "p"], "neither with --measure nor with --json"),
+        (["--patch", "."], ". cannot be written"), (["--patch", "nowhere/p"], "nowhere/p cannot be written"),
     ],
 )  # fmt: skip
 def test_a_command_line_that_cannot_be_used_says_why(

@@ -1,5 +1,6 @@
 """Which words go where, and what is said about words that go nowhere."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -72,6 +73,18 @@ def test_help_names_every_command(argv: list[str], called: Called, capsys: pytes
     assert [word for word in dispatch._COMMANDS if not word.startswith("_") and word not in said] == []
     assert [name for name in OWN_OPTIONS if f"\n      {name} " not in said] == []
     assert called == []
+
+
+def test_help_lists_exactly_the_commands_that_have_json(capsys: pytest.CaptureFixture[str]) -> None:
+    having = set()
+    for word in (word for word in dispatch._COMMANDS if not word.startswith("_")):
+        with contextlib.suppress(SystemExit):
+            dispatch.main([word, "--help"])
+        said = capsys.readouterr().out
+        assert f"cargo deck {word}" in said
+        having |= {word} if "--json" in said else set()
+    listed = dispatch.HELP.partition("\n--json: ")[2].partition(".")[0]
+    assert set(listed.replace(",", " ").split()) == having
 
 
 def test_the_version_is_the_one_that_is_packaged(capsys: pytest.CaptureFixture[str]) -> None:

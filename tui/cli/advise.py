@@ -55,6 +55,8 @@ def run(argv: list[str]) -> int:
     given = _parser().parse_args(argv[:at])
     if given.rounds < FEWEST:
         raise UsageError(f"--rounds is {FEWEST} at least: fewer tell nothing")
+    if given.patch is not None:
+        _check_patch(given)
     paths = common.user_paths()
     listing.bring_up_to_date(paths)
     place = find_place(paths, current_folder(), dict(os.environ), given.target_dir)
@@ -88,6 +90,19 @@ def _parser() -> common.Parser:
                         "what `git apply` takes into FILE")  # fmt: skip
     parser.add_argument("--target-dir", metavar="DIR", help="build there, instead of where cargo would")
     return parser
+
+
+def _check_patch(given: argparse.Namespace) -> None:
+    """Before minutes of building.
+
+    Raises:
+        UsageError: A patch is not all that is asked for, or cannot be written there.
+    """
+    if given.json or given.measure is not None:
+        raise UsageError("--patch writes a patch: it goes neither with --measure nor with --json")
+    folder = os.path.dirname(os.path.abspath(given.patch))
+    if os.path.isdir(given.patch) or not os.access(folder, os.W_OK):
+        raise UsageError(f"{plain(given.patch)} cannot be written: name a file in a folder of yours")
 
 
 def _advice(word: str) -> Advice:

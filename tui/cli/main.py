@@ -52,8 +52,8 @@ act on them (RUN: an id, the beginning of one, or an agent's name)
   cargo deck config [default]           check config.toml, print one; docs/config.md
   cargo deck demo                       four agents build a sample workspace
 
---json: plan, tools, ps, top, logs, links, kernels, iterations, advise, watch, locks, cache, wait, stop, restart,
-  forget, sweep, clean, shim, config.
+--json: plan, tools, ps, top, logs, links, kernels, iterations, why, stale, prove, advise, watch, locks, cache, wait,
+  stop, restart, forget, sweep, clean, record, shim, config.
 --help: every command.
 """
 _COMMANDS = {
