@@ -42,7 +42,12 @@ test-long: setup
 	$(BIN)/python -m bench.user_caches
 	$(BIN)/python -m bench.bottleneck
 	$(BIN)/python -m bench.prober
-	$(BIN)/python -m bench.nvcc_cache --part edits
+	$(BIN)/python -m bench.nvcc_front
+	$(BIN)/python -m bench.nvcc_cache
+	$(BIN)/python -m bench.stale
+	$(BIN)/python -m bench.watch
+	$(BIN)/python -m bench.watch --hour
+	$(BIN)/python -m bench.advice --cuda
 
 check: setup
 	$(BIN)/ruff format --check .

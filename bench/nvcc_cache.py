@@ -3,7 +3,8 @@
 `python -m bench.nvcc_cache [--count 1000] [--seed N] [--keep FOLDER] [--part edits|kernels|all]`. *Edits*: after each
 of many random changes to sources, headers, flags, environment and toolkit, two calls at a time compile in verify mode,
 which compares what the cache would have given; some hits are compared with a plain compilation besides, and some files
-change while nvcc runs. *Kernels*: candle's twelve, cold and in a second worktree; sources are in FOLDER/candle-kernels.
+change while nvcc runs. *Kernels*: candle's twelve, cold and in a second worktree; their sources are
+fetched into FOLDER where they are not there.
 """
 
 import argparse
@@ -25,9 +26,10 @@ from typing import Any, NamedTuple
 
 from bench.figures import Figures, spread
 from bench.nvcc_edits import Ask, World, settle
+from bench.nvcc_subjects import fetch
 from core.paths import Paths
 from core.run.fronts import find_exec_fronts
-from tests.real.nvcc import toolkit
+from tests.real.nvcc import our_toolkit
 
 WARM_SHARE, HIT_MS = 0.01, 100.0
 KERNELS = (
@@ -46,6 +48,8 @@ KERNELS = (
 )
 OPTIONS = ("-ptx", "--gpu-architecture=sm_80", "--expt-relaxed-constexpr", "-std=c++17", "-O3")
 _SAMPLE, _RACES, _COMPARED = 0.15, 0.2, 8
+_MANY = 100
+"""So many edits have hits among them that are compared with a plain compilation."""
 _NAMES = re.compile(rb"tmpxft_[0-9a-f]{8}_[0-9a-f]{8}-\d+_")
 
 
@@ -196,16 +200,16 @@ def edits(folder: str, kit: str, args: argparse.Namespace) -> bool:
     figures.note("hits", f"{hits / max(1, hits + misses):.0%}; {found.compared} compared with plain nvcc")
     figures.note("a hit, ms", spread(found.hit_ms) if found.hit_ms else "-")
     figures.holds("every answer was what nvcc makes", not found.wrong, "; ".join(found.wrong[:3]))
-    figures.holds("the cache was of use", hits > 0 and found.compared > 0)
+    figures.holds("the cache was of use", hits > 0 and (found.compared > 0 or args.count < _MANY))
     return figures.end("edits") == 0
 
 
-def kernels(folder: str, kit: str, keep: str) -> bool:
+def kernels(folder: str, kit: str, sources: str) -> bool:
     """Cold, warm, touched, and in a second worktree."""
     figures = Figures()
     roots = [f"{folder}/candle-{name}" for name in ("one", "two")]
     for root in roots:
-        shutil.copytree(keep + "/candle-kernels", root)
+        shutil.copytree(sources, root)
         os.makedirs(root + "/.git")
     bench = Bench(folder, [kit])
     settle()
@@ -271,14 +275,14 @@ def main() -> int:
     parser.add_argument("--keep", default=os.path.join(tempfile.gettempdir(), "bench-keep"))
     parser.add_argument("--part", choices=("edits", "kernels", "all"), default="all")
     args = parser.parse_args()
-    kit = toolkit(args.keep + "/cuda", os.environ["PATH"])
+    kit = our_toolkit()
     is_good = True
     with _own_folder() as folder:
         if args.part != "kernels":
             is_good = edits(folder, kit, args)
     with _own_folder() as folder:
         if args.part != "edits":
-            is_good = kernels(folder, kit, args.keep) and is_good
+            is_good = kernels(folder, kit, fetch("candle", args.keep) + "/candle-kernels") and is_good
     return 0 if is_good else 1
 
 
