@@ -45,7 +45,7 @@ class Keeper:
         self._can_punch: bool | None = None
         self._sweep_at = monotonic() + FIRST_SWEEP_S
         self._jobs: list[Iterator[object]] = []
-        self._iterations = IterationWatch(paths)
+        self._iterations = IterationWatch(paths, monotonic)
 
     def log(self, sentence: str) -> None:
         """A line in `engine/log`, which is begun anew when it is too long."""
@@ -99,7 +99,7 @@ class Keeper:
     def run_adopted(self, started: e.RunStarted) -> None:
         """See what was edited since the last run of its kind."""
         try:
-            self._iterations.began(started)
+            self._jobs.insert(0, self._iterations.began(started))  # first: what is saved later is not known
         except Exception as error:
             self.fault("iterations", error)
 

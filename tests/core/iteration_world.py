@@ -2,14 +2,16 @@
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
+from core import events as e
 from core.facts import read_record
 from core.native.edits.iteration_settle import settle
-from core.native.edits.iteration_watch import Draft, draft_of
+from core.native.edits.iteration_watch import Draft, IterationWatch
 from core.paths import Paths
 
 SOURCES = {
@@ -32,6 +34,10 @@ class IterationWorld:
         self.paths = Paths(str(folder / "state"), str(folder / "cache"))
         self.now = 1_800_000_000.0
         self._count = 0
+        self.ticks: Iterator[float] = repeat(0.0)
+        """What a clock says each time that it is asked."""
+        self.is_hurried = False
+        """The run is over before the engine looked at all."""
         self.settle: Callable[[Draft], None] = partial(settle, self.paths)
         for name, text in SOURCES.items():
             self.write(name, text)
@@ -92,7 +98,7 @@ class IterationWorld:
             unseen()
             record = read_record(self.paths, run)
             assert record is not None
-            draft = draft_of(self.paths, record.started)
+            draft = self.draft_of(record.started)
         self.settle(draft)
         return run
 
@@ -106,6 +112,16 @@ class IterationWorld:
             self.settle = later
         return run, lambda: later(kept[0])
 
+    def draft_of(self, started: e.RunStarted) -> Draft:
+        """What the engine sees as a run begins; as far as `ticks` give it time."""
+        watch = IterationWatch(self.paths, lambda: next(self.ticks))
+        rest = watch.began(started)
+        if not self.is_hurried:
+            list(rest)
+        draft = watch.ended(started.run)
+        assert draft is not None
+        return draft
+
     def _begin(self, command: str) -> tuple[str, Path, Draft]:
         self._count += 1
         run = f"20270115-080000-{self._count:03d}-0000"
@@ -114,7 +130,7 @@ class IterationWorld:
         (folder / "run.json").write_text(json.dumps(self._record(run, command, self.now)))
         record = read_record(self.paths, run)
         assert record is not None
-        return run, folder, draft_of(self.paths, record.started)
+        return run, folder, self.draft_of(record.started)
 
     def _record(self, run: str, command: str, began: float) -> dict[str, Any]:
         root = str(self.root)

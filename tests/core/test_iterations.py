@@ -1,5 +1,6 @@
 """What an edit is, what it cost, and what is said of it."""
 
+import itertools
 import json
 import os
 import random
@@ -11,7 +12,7 @@ from statistics import median
 import pytest
 
 from core.events.native import NvccEnded, Phase
-from core.native.edits import checkout_state, iteration_book
+from core.native.edits import checkout_state, iteration_book, iteration_watch
 from core.native.edits.budgets import read_budgets, rows_with_budgets
 from core.native.edits.edit_class import EditClass, class_of, kind_of
 from core.native.edits.iteration_book import keep, keep_iteration, read_iterations
@@ -178,17 +179,40 @@ def test_each_command_is_compared_with_its_own_last_run(world: IterationWorld) -
 
 def test_what_is_saved_while_it_builds_is_the_next_edit(world: IterationWorld) -> None:
     from core.facts import read_record
-    from core.native.edits.iteration_watch import draft_of
 
     world.edit("src/more.rs")
     run = world.run(1.0)
     record = read_record(world.paths, run)
     assert record is not None
-    before = checkout_state.read_state(draft_of(world.paths, record.started).state_path)
+    before = checkout_state.read_state(world.draft_of(record.started).state_path)
     assert before is not None
     world.edit("kernels/b.cu")
     world.run(1.0)
     assert [one.kind for one in read_iterations(world.paths)] == ["rust", "cu"]
+
+
+def test_a_state_that_is_too_long_for_the_engine_is_read_by_who_settles(
+    world: IterationWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(iteration_watch, "_MOST_STATE_BYTES", 100)
+    for name in ("src/lib.rs", "kernels/b.cu"):
+        world.edit(name)
+        world.run(1.0)
+    assert [one.kind for one in read_iterations(world.paths)] == ["rust", "cu"]
+
+
+@pytest.mark.parametrize("is_hurried", [True, False])
+def test_what_there_is_no_time_for_as_a_run_begins_is_looked_at_later(world: IterationWorld, is_hurried: bool) -> None:
+    world.is_hurried = is_hurried
+    world.ticks = itertools.count()  # each look at the clock is a second later
+    world.edit("src/lib.rs")
+    world.run(1.0)
+    world.edit("kernels/b.cu")
+    world.run(1.0)
+    found = read_iterations(world.paths)
+    assert [(one.kind, [os.path.basename(path) for path in one.changed]) for one in found] == [
+        ("rust", ["lib.rs"]), ("cu", ["b.cu"]),
+    ]  # fmt: skip
 
 
 def test_a_new_target_dir_makes_a_clean_build(world: IterationWorld) -> None:

@@ -43,9 +43,9 @@ def path_of(paths: Paths, checkout: str, target_dir: str | None, command: str) -
     return f"{folder_of(paths)}/{blake2b(key, digest_size=12).hexdigest()}.json"
 
 
-def read_state(path: str) -> CheckoutState | None:
-    """What is kept; None where nothing is, or it is damaged, or of a newer version."""
-    record = read_object(path, _MAX_BYTES)
+def read_state(path: str, most: int = _MAX_BYTES) -> CheckoutState | None:
+    """What is kept; None where nothing is, it has more than `most` bytes, it is damaged, or of a newer version."""
+    record = read_object(path, most)
     if record.get("schema") != SCHEMA:
         return None
     try:

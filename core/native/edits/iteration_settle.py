@@ -34,7 +34,7 @@ def settle(paths: Paths, draft: Draft) -> None:
     measured = measure(paths, draft.run, _journal(paths, draft.run))
     if measured is None:
         return
-    inputs, draft = _inputs(paths, measured), _caught_up(draft, measured.started.at)
+    inputs, draft = _inputs(paths, measured), _caught_up(_looked_at(draft, measured.started.at), measured.started.at)
     edited = _edited(draft, inputs, measured.started.at)
     kind = EditClass.CLEAN if _is_clean(measured) else class_of(
         edited, inputs.build_scripts, inputs.cmake_files
@@ -52,6 +52,14 @@ def _journal(paths: Paths, run: str) -> list[e.Event] | None:
         return read_journal(f"{paths.run(run)}/{NAME}").events
     except (OSError, JournalError):
         return None
+
+
+def _looked_at(draft: Draft, began: float) -> Draft:
+    """With what there was no time for as the run began, as far as it is still what it was then."""
+    if draft.before is None or not draft.left:
+        return draft
+    late = look_as_of(draft.left, draft.before.files, began)
+    return Draft(draft.run, draft.state_path, draft.before, {**draft.stamps, **late})
 
 
 def _caught_up(draft: Draft, began: float) -> Draft:

@@ -74,12 +74,16 @@ def look(paths: Iterable[str], before: Mapping[str, Stamp]) -> dict[str, Stamp]:
 def look_as_of(paths: Iterable[str], before: Mapping[str, Stamp], moment: float) -> dict[str, Stamp]:
     """Stamps of those files that are now what they were at a moment (seconds since the epoch): what was written later
     is left out, and what is gone from a folder in which something happened later."""
-    found: dict[str, Stamp] = {}
-    for path in paths:
-        stamp = read_stamp(path, before.get(path))  # first: what is written meanwhile has a later time
-        if changed_at(path) <= moment:
-            found[path] = stamp
-    return found
+    stamps = ((path, stamp_as_of(path, before.get(path), moment)) for path in paths)
+    return {path: stamp for path, stamp in stamps if stamp is not None}
+
+
+def stamp_as_of(path: str, before: Stamp | None, moment: float) -> Stamp | None:
+    """The same of one file; None: it is not known what it was then."""
+    stamp = read_stamp(path, before)  # first: what is written meanwhile has a later time
+    if stamp is before and stamp.changed_ns:
+        return stamp if stamp.changed_ns / 1e9 <= moment else None
+    return stamp if changed_at(path) <= moment else None
 
 
 def changed_at(path: str) -> float:
