@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from core.events import RunStarted
 from core.native.cleans.blame import Blame, Place, look_into
+from core.native.cleans.telling import MOST_LOOKS, teller
+from core.paths import Paths
 from core.plan.plan import Finding
 from core.watch.fault_book import Chosen, FaultBook
 from core.watch.native_failures import (
@@ -190,6 +193,21 @@ def test_a_flood_is_told_in_part_and_hostile_bytes_are_read_in_bounded_memory() 
     for _ in range(50):
         assert reader.feed(b"error: linking with `" + b"\xff\x00\x1b[" * 5000) == []
     assert reader.feed(b"\n" * 9000) == []
+
+
+def test_files_are_looked_at_for_the_first_failures_alone_and_once_each(tmp_path: Path) -> None:
+    build = tmp_path / "build"
+    build.mkdir()
+    (build / "CMakeCache.txt").write_text("CMAKE_GENERATOR:INTERNAL=Ninja\n")
+    started = RunStarted(at=0.0, run=_RUN, agent="me", tool="exec", subcommand="make", command="make",
+                         cwd=str(tmp_path), checkout=str(tmp_path), target_dir=None,
+                         is_private_target=False, is_owned=True, is_split=False)  # fmt: skip
+    tell = teller(Paths(str(tmp_path / "state"), str(tmp_path / "cache")), started)
+    told = [NativeFault(CACHE, f"line {number}", subject=str(build)) for number in range(MOST_LOOKS + 1)]
+    mends = [tell(one).mend for one in (*told[:-1], *told)]
+    assert [bool(one) for one in mends] == [True] * (2 * MOST_LOOKS) + [False]
+    (build / "CMakeCache.txt").unlink()
+    assert tell(told[0]).mend, "nobody looks twice"
 
 
 def finding(name: str, blame: Blame | None = None) -> Finding:
