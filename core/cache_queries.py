@@ -9,7 +9,7 @@ from typing import NamedTuple
 from core import events as e
 from core import queries
 from core.cache_use import CacheUse, combine
-from core.nvcc_use import NvccUse, nvcc_use
+from core.nvcc_use import NvccUse, added, nvcc_use, was_asked
 from core.state import Board, Run
 from core.values import dataclass
 
@@ -99,7 +99,7 @@ def has_cache(board: Board) -> bool:
     if caches is not None and (caches.servers or caches.store_state):
         return True
     runs = board.runs.values()
-    return any(run.cache.cache for run in runs) or bool(nvcc_use(runs).asked)
+    return any(run.cache.cache for run in runs) or was_asked(runs)
 
 
 def servers(board: Board, called: Names = NO_NAMES) -> tuple[Server, ...]:
@@ -132,7 +132,7 @@ def together(found: Iterable[AgentUse]) -> AgentUse:
     """All agents as one without a name."""
     found = tuple(found)
     runs = tuple(run for one in found for run in one.runs)
-    return AgentUse("", runs, combine(one.use for one in found), None, nvcc_use(runs))
+    return AgentUse("", runs, combine(one.use for one in found), None, added(one.nvcc for one in found))
 
 
 def lookups(

@@ -71,7 +71,9 @@ class CallRow(NamedTuple):
 
 def why_below(why: str, checkout: str) -> str:
     """A reason of the depfile cache's, with files as they are called below the checkout: `k/a.cu has changed`."""
-    return re.sub(rf"(?<!\S){re.escape(checkout)}/", "", why) if checkout else why
+    if not checkout or checkout not in why:
+        return why
+    return re.sub(rf"(?<!\S){re.escape(checkout)}/", "", why)
 
 
 def outputs_told_apart(rows: Iterable[CallRow]) -> dict[str, str]:

@@ -59,3 +59,22 @@ def nvcc_use(runs: Iterable[Run]) -> NvccUse:
                 if end.verdict in ("miss", "bypass"):
                     reasons[end.verdict, why_below(end.why, run.checkout)] += 1
     return NvccUse(**counts, reasons=tuple((*key, count) for key, count in reasons.most_common()))
+
+
+def was_asked(runs: Iterable[Run]) -> bool:
+    """A call had a depfile cache before it."""
+    ends = (end for run in runs for end in run.nvcc_ends)
+    return any(end.kind in COMPILING and end.verdict in ("hit", "miss", "bypass") for end in ends)
+
+
+def added(uses: Iterable[NvccUse]) -> NvccUse:
+    """What it did for all of them together."""
+    uses = tuple(uses)
+    reasons: Counter[tuple[str, str]] = Counter()
+    for use in uses:
+        reasons.update({(verdict, why): count for verdict, why, count in use.reasons})
+    return NvccUse(
+        sum(use.hits for use in uses), sum(use.misses for use in uses), sum(use.bypassed for use in uses),
+        sum(use.off for use in uses), sum(use.unknown for use in uses),
+        tuple((*key, count) for key, count in reasons.most_common()),
+    )  # fmt: skip
