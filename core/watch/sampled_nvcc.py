@@ -11,13 +11,13 @@ from collections.abc import Mapping
 
 from core import events as e
 from core.clock import Clock
+from core.native.traces.nvcc_words import NvccWords, read_words
 from core.plan.given import Origin
 from core.plan.plan import Evidence, Finding
 from core.values import dataclass
 from core.watch.native_findings import clean_of_folder
 from core.watch.nvcc_book import seen_end
 from core.watch.nvcc_notes import blob_of
-from core.watch.nvcc_words import NvccWords, read_words
 from core.watch.proc_files import read_link
 from core.watch.procs import package_of
 from core.watch.table import TICKS_A_SECOND, Proc, ProcessTable

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from core.native.reasons.make_tree import outputs_in
 from core.native.reasons.why import Facts, explain
 from core.native.traces.build_tree import read_in
 from core.native.traces.cmake_api import REPLY, Reply, Source, Toolchain, read_reply
 from core.native.traces.cmake_ask import QUESTION, ask_cmake
-from core.native.traces.make_tree import outputs_in
 
 INDEX = {
     "cmake": {"generator": {"multiConfig": False, "name": "Ninja"}},

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from core import events as e
+from core.native.edits.make_times import make_pieces
 from core.native.edits.wait_phases import ABOUT_CPP, Piece
 from core.native.traces.make_said import Made, Told, read_make, split_words
-from core.native.traces.make_times import make_pieces
 
 LOG = b"""make: Entering directory '/w/build'
 [ 33%] \x1b[32mBuilding CUDA object sub/CMakeFiles/k.dir/k.cu.o\x1b[0m

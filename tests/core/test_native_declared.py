@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from core.native.staleness.nvcc_ask import words_for
 from core.native.traces.depfile import Rule, read_depfile
 from core.native.traces.directives import Declared, Directives, read_directives
 from core.native.traces.includes import closure, includes
 from core.native.traces.ninja_explain import Explained, read_explained, reasons_of
 from core.native.traces.ninja_log import Step, read_ninja_log
-from core.native.traces.nvcc_ask import words_for
 from core.native.traces.nvcc_calls import NvccCall, latest_by_output, read_calls
 
 OUTPUT = b"""cargo:rerun-if-changed=kernels/k.cu

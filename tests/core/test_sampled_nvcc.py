@@ -11,8 +11,8 @@ import pytest
 
 from core import events as e
 from core.events.native import SEEN
+from core.native.traces.nvcc_words import NvccWords, read_words
 from core.watch.nvcc_book import NvccBook
-from core.watch.nvcc_words import NvccWords, read_words
 from core.watch.sampled_nvcc import UNSEEN, SampledNvcc
 from core.watch.table import TICKS_A_SECOND, ProcessTable
 

@@ -12,10 +12,10 @@ from core.native.proofs.prove_finding import Confirmed, confirm
 from core.native.proofs.prove_setup import plain_env, proof_of
 from core.native.staleness.build_script_mend import changed
 from core.native.staleness.doctor import Examined, Place, examine
+from core.native.staleness.nvcc_ask import asker
 from core.native.staleness.stale_findings import Found, Mend
 from core.native.staleness.stale_place import find_place
 from core.native.staleness.tree_place import find_trees, has_no_cargo
-from core.native.traces.nvcc_ask import asker
 from core.paths import Paths
 from core.plan.plan import Finding
 from core.plan.small_file import read_small

@@ -9,11 +9,11 @@ from typing import Any
 from core.errors import UsageError
 from core.native.proofs.prove_setup import plain_env
 from core.native.staleness.input_state import read_stamp
+from core.native.staleness.nvcc_ask import asker
 from core.native.staleness.tree_launchers import launchers_found
 from core.native.staleness.tree_place import Reading, TreePlace, made_by, read_made, remember_tree
 from core.native.staleness.tree_stale import TreeFound, TreeMend, found_in
 from core.native.traces.cmake_text import with_all
-from core.native.traces.nvcc_ask import asker
 from core.paths import Paths
 from core.plan.findings import SEVERITIES
 from tui import format as f

@@ -5,16 +5,16 @@ Read once a failure, and bounded: at most `_MAX_FILES` sources and `_MAX_BYTES` 
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from core.folder import modified_ns, names_in
 from core.native.staleness.closure import native_files
+from core.native.traces.cmake_cache import cached_value, cmake_folders, is_cmake_folder
 from core.native.traces.fingerprint import ScriptRun, script_runs
 from core.plan.small_file import read_head, read_small
 from core.watch.native_failures import CACHE, NVCC, RULE, SYMBOL, NativeFault
 
-CACHE_FILE = "CMakeCache.txt"
 _MAX_FILES = 2000
 _MAX_BYTES = 4 << 20
 _MAX_DEPTH = 4
@@ -60,40 +60,6 @@ def look_into(fault: NativeFault, place: Place) -> Blame:
     if fault.kind == SYMBOL:
         return _of_symbol(fault, place)
     return Blame(nvcc=_nvcc_beside(place.env)) if fault.kind == NVCC else Blame()
-
-
-def is_cmake_folder(path: str) -> bool:
-    """CMake configured into this folder."""
-    return os.path.isfile(os.path.join(path, CACHE_FILE))
-
-
-def cached_value(folder: str, name: str) -> str:
-    """A value of the folder's cache: `CMAKE_GENERATOR:INTERNAL=Ninja`; empty: it has none."""
-    content = read_small(os.path.join(folder, CACHE_FILE), _MAX_BYTES) or b""
-    found = re.search(rb"^%s:[A-Z]+=(.*)$" % re.escape(name.encode()), content, re.MULTILINE)
-    return os.fsdecode(found[1]).strip() if found else ""
-
-
-def cmake_folders(tops: Iterable[str]) -> Iterator[str]:
-    """Folders that CMake configured into, at most four levels below the given ones."""
-    waiting = [(top, 0) for top in tops]
-    seen = 0
-    while waiting and seen < _MAX_FILES:
-        folder, depth = waiting.pop()
-        seen += 1
-        if is_cmake_folder(folder):
-            yield folder
-        elif depth < _MAX_DEPTH:
-            waiting += [(path, depth + 1) for path in _folders_in(folder)]
-
-
-def _folders_in(folder: str) -> list[str]:
-    try:
-        with os.scandir(folder) as entries:
-            found = [one for one in entries if one.name not in ("target", "CMakeFiles") and one.name[:1] != "."]
-            return sorted(one.path for one in found if one.is_dir(follow_symlinks=False))
-    except (OSError, ValueError):
-        return []
 
 
 def _of_folder(fault: NativeFault, place: Place) -> Blame:

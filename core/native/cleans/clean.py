@@ -10,11 +10,11 @@ from core.chain import read_needs
 from core.facts import Record, read_record
 from core.folder import modified_ns, names_in
 from core.native.cleans import cmake_folder
-from core.native.cleans.blame import is_cmake_folder
 from core.native.cleans.clean_words import CleanWords, read_words
 from core.native.cleans.loss import Contents, Loss, Scope, contents_of, loss_of, profiles_of
 from core.native.cleans.rebuild import Rebuild, Seconds, dependants, rebuild_of, seconds_in
 from core.native.cleans.telling import program_of, teller
+from core.native.traces.cmake_cache import is_cmake_folder
 from core.paths import Paths
 from core.plan.plan import Finding
 from core.run import begin, identity

@@ -7,7 +7,7 @@ import subprocess
 from typing import NamedTuple
 
 from core.errors import StateError, UsageError
-from core.native.cleans.blame import CACHE_FILE, cached_value, is_cmake_folder
+from core.native.traces.cmake_cache import CACHE_FILE, cached_value, is_cmake_folder
 from core.native.traces.fingerprint import ScriptRun, script_runs
 
 _SOURCES = ("CMakeLists.txt", "Cargo.toml", ".git", ".hg", ".jj")

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 
 from core import events as e
 from core.facts import read_exit, read_record
+from core.native.edits.cargo_times import ninja_pieces, unit_pieces
 from core.native.edits.edit_class import EditClass
 from core.native.edits.iterations import MOST_CHANGED, Iteration, State
+from core.native.edits.make_times import make_pieces
 from core.native.edits.wait_phases import CARGO, PROGRAM, REST, RUSTC, TEST, Piece, divide, pieces_of
 from core.native.traces.build_tree import trees_of
 from core.native.traces.cargo_said import Package, Said, read_log
-from core.native.traces.cargo_times import ninja_pieces, unit_pieces
-from core.native.traces.make_times import make_pieces
 from core.native.traces.nvcc_calls import NOTES, has_called_nvcc
 from core.paths import Paths
 from core.values import dataclass

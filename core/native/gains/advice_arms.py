@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -11,19 +10,18 @@ from core.native.gains.split import Split
 from core.native.staleness.doctor import Place
 from core.native.staleness.stale import Case
 from core.native.traces.build_tree import all_files
+from core.native.traces.cmake_cache import CACHE_FILE, cached_value
 from core.native.traces.nvcc_calls import runs_in
 from core.paths import Paths
 from core.plan import choose
 from core.plan.given import Given, Origin
 from core.plan.make import finish, prepare
 from core.plan.plan import Plan, Setting
-from core.plan.small_file import read_head, read_object
+from core.plan.small_file import read_object
 from core.run import begin, cache, decided
 
 AS_IS, CONTROL = "as it is", "as it is, again"
 _SHORT = {"rust-lld": "lld"}
-_GENERATOR = re.compile(rb"^CMAKE_GENERATOR:\w+=(.*)$", re.MULTILINE)
-_MAX_CACHE_BYTES = 1 << 22
 _LESS = {"none": "", "line-directives-only": "none", "line-tables-only": "none"}
 """Fewer debug symbols than these are none; than all others, line tables."""
 _LOST = {"none": "backtraces without lines", "line-tables-only": "a debugger shows no variables"}
@@ -155,10 +153,9 @@ def offer_jobs(project: Project, plan: Plan) -> Offer:
 def _generators(cases: Sequence[Case]) -> Iterator[str]:
     for case in cases:
         for path in all_files(case.script.out_dir):
-            if os.path.basename(path) == "CMakeCache.txt":
-                found = _GENERATOR.search(read_head(path, _MAX_CACHE_BYTES) or b"")
-                if found is not None:
-                    yield found[1].decode("utf-8", "replace").strip()
+            folder, name = os.path.split(path)
+            if name == CACHE_FILE and (generator := cached_value(folder, "CMAKE_GENERATOR")):
+                yield generator
 
 
 def offer_sccache(project: Project, plan: Plan) -> Offer:

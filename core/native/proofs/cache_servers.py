@@ -7,14 +7,13 @@ from collections.abc import Iterable, Mapping
 
 from core.native.staleness.stale import Case
 from core.native.traces.build_tree import all_files
+from core.native.traces.cmake_cache import CACHE_FILE, read_cache
 from core.paths import Paths
-from core.plan.small_file import read_head
 from core.run import begin
 
 _SERVERS = ("sccache", "zccache", "kache", "cachepot")
 _COMPILERS = re.compile(r"(?:HOST_|TARGET_)?(?:CC|CXX|NVCC)(?:_|\b)")
-_LAUNCHERS = re.compile(r"^CMAKE_\w+_COMPILER(?:_LAUNCHER)?:\w+=(.*)$", re.MULTILINE)
-_MAX_BYTES = 1 << 24
+_NOTED = re.compile(r"CMAKE_\w+_COMPILER(?:_LAUNCHER)?")
 
 
 def without_servers(paths: Paths, cwd: str, env: Mapping[str, str]) -> dict[str, str]:
@@ -32,10 +31,10 @@ def calls_server(cases: Iterable[Case], env: Mapping[str, str]) -> bool:
         return True
     for case in cases:
         for path in all_files(case.script.out_dir):
-            if os.path.basename(path) == "CMakeCache.txt":
-                content = (read_head(path, _MAX_BYTES) or b"").decode("utf-8", "replace")
-                if any(is_server(value) for value in _LAUNCHERS.findall(content)):
-                    return True
+            folder, name = os.path.split(path)
+            noted = read_cache(folder).items() if name == CACHE_FILE else ()
+            if any(is_server(value) for key, value in noted if _NOTED.fullmatch(key)):
+                return True
     return False
 
 

@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from core.native.reasons.make_tree import Moment, outputs_by_cmake
 from core.native.reasons.rebuilt import By, Why
 from core.native.reasons.why_make import Tree, left_whys, make_whys
 from core.native.staleness.closure import Made
@@ -16,7 +17,6 @@ from core.native.staleness.doctor import TICK_NS
 from core.native.staleness.stale import Case, tail_of, times, uncovered
 from core.native.traces.build_tree import all_files
 from core.native.traces.first_built import born_ns
-from core.native.traces.make_tree import Moment, outputs_by_cmake
 from core.native.traces.ninja_deps import read_ninja_deps
 from core.native.traces.ninja_explain import read_explained, reasons_of
 from core.native.traces.ninja_log import read_ninja_log

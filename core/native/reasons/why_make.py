@@ -4,10 +4,10 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from core.native.reasons.make_tree import Moment, Output, left_old, outputs_in, remade, said_outputs
 from core.native.reasons.rebuilt import By, Why
 from core.native.staleness.stale import Case, tail_of, times
 from core.native.traces.make_said import Told, read_make
-from core.native.traces.make_tree import Moment, Output, left_old, outputs_in, remade, said_outputs
 from core.plan.small_file import read_head
 
 _OVERWRITTEN = "make says so; a later build has overwritten what tells why"

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
-from core.native.cleans.blame import CACHE_FILE, cached_value
 from core.native.staleness.tree_stale import TreeFound
 from core.native.staleness.tree_steps import Tree
+from core.native.traces.cmake_cache import CACHE_FILE, read_cache
 from core.paths import Paths
 from core.plan.answers import open_answers
 from core.plan.ccache_mode import goes_by_dependencies
@@ -46,5 +46,6 @@ def launchers_found(paths: Paths, trees: tuple[Tree, ...], env: Mapping[str, str
 
 def _noted(tree: Tree) -> dict[Key, Given]:
     cache = f"{tree.folder}/{CACHE_FILE}"
-    values = {name: cached_value(tree.folder, name) for name in LAUNCHERS}
+    kept = read_cache(tree.folder)
+    values = {name: kept.get(name, "") for name in LAUNCHERS}
     return {("env", name): Given(value, Origin(cache)) for name, value in values.items() if value}

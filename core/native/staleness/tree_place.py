@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from core.errors import UsageError
-from core.native.cleans.blame import cached_value, cmake_folders, is_cmake_folder
 from core.native.staleness.closure import Ask, Made, Owned
 from core.native.staleness.doctor import homes_of, toolkits_of
 from core.native.staleness.input_state import read_stamp
@@ -13,6 +12,7 @@ from core.native.staleness.seen import Seen, remember
 from core.native.staleness.tree_made import links_of, made_in
 from core.native.staleness.tree_steps import Step, Tree, read_tree
 from core.native.traces.build_tree import trees_of
+from core.native.traces.cmake_cache import cached_value, cmake_folders, is_cmake_folder
 from core.native.traces.directives import Directives
 from core.native.traces.fingerprint import ScriptRun
 from core.native.traces.nvcc_calls import NvccCall, calls_of_run, seconds_of

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple
 
-from core.native.cleans.blame import cached_value, is_cmake_folder
 from core.native.staleness.build_script_mend import unified
 from core.native.staleness.closure import SOURCE_ENDS, Made
 from core.native.staleness.seen import Digest, Seen
@@ -18,6 +17,7 @@ from core.native.staleness.stale import tail_of, times
 from core.native.staleness.tree_place import ExecRun, TreePlace, made_by
 from core.native.staleness.tree_steps import Tree, inputs_below, makers_in
 from core.native.traces.build_tree import all_files, trees_of
+from core.native.traces.cmake_cache import cached_value, is_cmake_folder
 from core.native.traces.cmake_text import Call, Insertion, calls_in, depending, watching, with_all
 from core.plan.given import Origin
 from core.plan.plan import Evidence, Finding

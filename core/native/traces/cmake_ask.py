@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator
 
 from core.folder import modified_ns
-from core.native.cleans.blame import cmake_folders
+from core.native.traces.cmake_cache import cmake_folders
 from core.native.traces.fingerprint import unit_places
 from core.plan.small_file import keep_json
 
