@@ -17,6 +17,7 @@ from tests.core.engine_world import START
 from tests.nvcc_scene import begun, compiled, ended, kernels_of, over, two_builds
 from tests.tui.commands import user_folders
 from tests.tui.test_cli_json import documented
+from tui import format as f
 from tui.cli.listing import run_record
 from tui.cli.main import main
 
@@ -85,6 +86,21 @@ def test_kernels_are_listed_against_the_build_before(builds: Path, capsys: pytes
     assert "⚠ gemm<128, 128> sm_80: spills appear: 528 B in loads and stores" in rows
     assert sum(row.startswith("⚠ gemm") for row in rows) == 5
     assert [row.partition(" ")[0] for row in rows[:4]] == ["⚠"] * 4
+
+
+@pytest.mark.parametrize("room", [50, 80, 100, 200])
+@pytest.mark.parametrize("words", [(), ("--calls",)])
+def test_no_row_is_wider_than_the_terminal(
+    words: tuple[str, ...], room: int, builds: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = lines(capsys, *words)
+    monkeypatch.setattr("tui.cli.common.room", lambda: room)
+    count = next((at for at, line in enumerate(whole) if line.startswith("⚠ ") and ": " in line), len(whole))
+    rows = lines(capsys, *words)[:count]
+    assert max(f.cell_len(row) for row in rows) <= room
+    assert rows[0].split() == [title for title in whole[0].split() if title in rows[0].split()]
+    assert ({"call", "time", "file"} if words else {"kernel", "arch", "regs", "spills"}) <= set(rows[0].split())
+    assert (rows == whole[:count]) == (f.cell_len(max(whole[:count], key=f.cell_len)) <= room)
 
 
 def test_json_has_the_fields_that_are_documented(builds: Path, capsys: pytest.CaptureFixture[str]) -> None:

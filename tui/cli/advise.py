@@ -3,8 +3,6 @@
 import argparse
 import os
 import shlex
-import shutil
-import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -172,7 +170,7 @@ def _text(path: str) -> str | None:
 
 def lines(found: Survey) -> Iterator[str]:
     """A table, a row an advice, and below it what is so now and how to have each."""
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else words.COLUMNS
+    width = common.room() or words.COLUMNS
     project = found.project
     done = sum(one.state == "done" for one in found.iterations)
     yield plain(f"cargo {' '.join(project.words)}  in {project.place.workspace}: {f.many(done, 'iteration')} recorded")

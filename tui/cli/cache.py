@@ -108,9 +108,9 @@ def _print_units(records: list[dict[str, Any]], store: dict[str, Any] | None) ->
 
 
 def _print_table(rows: list[tuple[str, ...]]) -> None:
-    widths = common.column_widths(rows)
-    for row in rows:
-        common.print_text(common.aligned(row, widths))
+    """The last column is what gives way."""
+    for line in common.table(rows, [(len(rows[0]) - 1, 10)]) if rows else ():
+        common.print_text(line)
 
 
 def _of_nvcc(board: Board) -> dict[str, NvccUse]:

@@ -4,8 +4,9 @@ import argparse
 import json
 import os
 import select
+import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NoReturn
 
 from core.attach import Reader
@@ -48,6 +49,39 @@ def whole_board(paths: Paths) -> Board:
 def column_widths(rows: Sequence[Sequence[str]]) -> list[int]:
     """Cells that each column needs."""
     return [max(f.cell_len(cell) for cell in column) for column in zip(*rows, strict=True)]
+
+
+def room() -> int | None:
+    """Columns of the terminal that is printed to; None: it is none, and nothing has to fit."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def narrowed(widths: Sequence[int], gives_way: Iterable[tuple[int, int]], room: int | None) -> list[int]:
+    """Cells of each column so that a row fits a room, 0 for a column that is left out.
+
+    Args:
+        widths: What each one needs.
+        gives_way: Columns in the order in which they get narrower, down to so many cells; 0: they are left out.
+        room: Cells; None: there is no end to them.
+    """
+    kept = list(widths)
+    for at, least in gives_way:
+        excess = sum(kept) + 2 * (sum(map(bool, kept)) - 1) - room if room is not None else 0
+        if excess > 0:
+            kept[at] = max(min(kept[at], least), kept[at] - excess) if least else 0
+    return kept
+
+
+def table(
+    rows: Sequence[Sequence[str]], gives_way: Iterable[tuple[int, int]] = (), *, paths: Sequence[int] = ()
+) -> Iterator[str]:
+    """Rows as aligned lines, without columns that have nothing in them, on a terminal narrowed as `narrowed` says; of
+    columns of paths the ends are seen."""
+    widths = narrowed(column_widths(rows), gives_way, room())
+    kept = [at for at, width in enumerate(widths) if width]
+    for row in rows:
+        cells = [f.cut_path(row[at], widths[at]) if at in paths else row[at] for at in kept]
+        yield aligned(cells, [widths[at] for at in kept])
 
 
 def aligned(row: Sequence[str], widths: Sequence[int]) -> str:

@@ -5,9 +5,7 @@ import argparse
 import os
 import re
 import shlex
-import shutil
 import subprocess
-import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -137,11 +135,7 @@ def _table(rows: tuple[ClassRow, ...], found: list[Iteration], measured: Sequenc
         more = "".join(f", {count} {word}" for count, word in ((failed, "failed"), (stopped, "stopped")) if count)
         lines += ["", f"{plain(command)}  in {plain(checkout)}: {sum(row.done for row in own)} done{more}"]
         cells = [words.HEADING, *(tuple(plain(cell.text) for cell in words.cells_of(row)) for row in own)]
-        widths = common.column_widths(cells)
-        if sys.stdout.isatty():
-            rest = sum(widths[:-1]) + 2 * (len(widths) - 1)
-            widths[-1] = max(10, min(widths[-1], shutil.get_terminal_size().columns - rest))
-        lines += [common.aligned(row, widths) for row in cells]
+        lines += common.table(cells, [(len(words.HEADING) - 1, 10)])
         lines += [f"▲ {line}" for row in own if (line := _slower(row))]
     lines += _measured(found, measured)
     unseen = [one for one in found if one.unseen]

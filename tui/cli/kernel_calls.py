@@ -15,6 +15,8 @@ from tui.widgets.call_words import explain_call
 _HEADING = (
     "call", *(f"{title:>8}" for title in ("time", "cores", "memory")), "archs", "phases", "file", "made", "agent",
 )  # fmt: skip
+_GIVES_WAY = ((5, 16), (8, 0), (4, 10), (7, 0), (2, 0), (6, 20), (4, 0), (5, 0), (3, 0), (6, 8))
+"""Columns in the order in which they give way on a narrow terminal; of a call are left: how it went, time, file."""
 NONE = "No call of nvcc that makes code is known."
 
 
@@ -35,9 +37,8 @@ def print_calls(rows: Sequence[CallRow], now: float, *, is_whole: bool) -> None:
             common.print_text("\n".join([""] * (at > 0) + [plain(line) for line in lines]))
     else:
         cells = [_HEADING, *(_cells(row, row.ended) for row in rows if row.ended is not None)]
-        widths = common.column_widths(cells)
-        for line in cells:
-            common.print_text(common.aligned(line, widths))
+        for line in common.table(cells, _GIVES_WAY, paths=(6,)):
+            common.print_text(line)
 
 
 def _cells(row: CallRow, ended: e.NvccEnded) -> tuple[str, ...]:

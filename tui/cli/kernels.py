@@ -1,8 +1,6 @@
 """`cargo deck kernels`: what kernels need, against what they needed before."""
 
 import os
-import shutil
-import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -30,6 +28,9 @@ _HEADING = (
         ("stack", words.SIZE), ("code", words.SIZE), ("time", words.TIME),
     )), "file", "agent",
 )  # fmt: skip
+_GIVES_WAY = ((1, 24), (11, 0), (10, 14), (7, 0), (6, 0), (8, 0), (10, 0), (1, 8), (9, 0), (5, 0))
+"""Columns in the order in which they give way on a narrow terminal: agent, stack, shared memory, code, file, time and
+occupancy are left out."""
 _EXIT_CODES = (
     "First column: ⚠ worse, · changed, – nothing to compare with. Exit code: 0, also where there is no kernel; "
     "2, the command line cannot be used; 125, cargo-deck failed."
@@ -161,13 +162,8 @@ def _print(rows: Sequence[KernelRow], why: str, empty: str) -> None:
     if not rows:
         common.print_text(empty)
         return
-    cells = [_HEADING, *(_cells(row) for row in rows)]
-    widths = common.column_widths(cells)
-    if sys.stdout.isatty():
-        excess = sum(widths) + 2 * (len(widths) - 1) - shutil.get_terminal_size().columns
-        widths[1] = max(16, widths[1] - max(0, excess))
-    for row in cells:
-        common.print_text(common.aligned(row, widths))
+    for line in common.table([_HEADING, *(_cells(row) for row in rows)], _GIVES_WAY, paths=(10,)):
+        common.print_text(line)
     for one in rows:
         for warning in one.warnings:
             name = f"{plain(words.kernel_name(one.change.now))} {ptx_words.arch_name(one.change.now)}"

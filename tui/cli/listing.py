@@ -102,7 +102,7 @@ def _print_now(schema: str, *, is_all: bool, is_json: bool) -> None:
         _print_json(schema, board, runs, paths)
         return
     shown = runs if is_all else newest_of_each(runs)
-    for line in [*table(board, shown, _room()), *_foreign(board, paths), *_earlier(len(runs) - len(shown))]:
+    for line in [*table(board, shown, common.room()), *_foreign(board, paths), *_earlier(len(runs) - len(shown))]:
         common.print_text(line)
 
 
@@ -188,11 +188,7 @@ def _widths(rows: Sequence[_Row], room: int | None) -> _Widths:
     if room is None:
         return tuple(widths)
     natural = widths[_Row._fields.index("command")]
-    for name, least in _GIVES_WAY:
-        at = _Row._fields.index(name)
-        excess = sum(widths) + 2 * (sum(map(bool, widths)) - 1) - room
-        if excess > 0:
-            widths[at] = max(min(widths[at], least), widths[at] - excess) if least else 0
+    widths = common.narrowed(widths, [(_Row._fields.index(name), least) for name, least in _GIVES_WAY], room)
     command = _Row._fields.index("command")
     spare = room - sum(widths) - 2 * (sum(map(bool, widths)) - 1)
     if widths[command]:
@@ -258,13 +254,9 @@ def _done(run: Run) -> str:
     return f"{run.units_done}/{'?' if run.units_total is None else run.units_total}"
 
 
-def _room() -> int | None:
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-
-
 def _foreign(board: Board, paths: Paths) -> list[str]:
     """Builds that are not ours, a line each, cut to the room."""
-    room = _room()
+    room = common.room()
     lines = foreign_lines(builds_of(board, paths), board.now)
     return lines if room is None else [f.cut_name(line, room) for line in lines]
 

@@ -185,7 +185,7 @@ def clear_progress() -> None:
 
 def lines(tried: Tried) -> Iterator[str]:
     """`tracked N of M`, and each file that is not."""
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else words.COLUMNS
+    width = common.room() or words.COLUMNS
     look = words.Look(width, common.has_colour())
     yield from words.folded(plain(" ".join((os.path.basename(tried.command[0]), *tried.command[1:]))), width, hang=2)
     for one in tried.verdicts:

@@ -1,7 +1,6 @@
 """`cargo deck stale`: builds that go on with old code, or that run for ever, and the lines that mend them."""
 
 import os
-import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from itertools import zip_longest
@@ -118,7 +117,7 @@ def _parser() -> common.Parser:
 
 def lines(found: Examined, place: Place, proofs: Sequence[Confirmed] = ()) -> Iterator[str]:
     """What was looked at, and each finding with its mend and, where it was tried, what came of it."""
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else words.COLUMNS
+    width = common.room() or words.COLUMNS
     look = words.Look(width, common.has_colour(), is_asked_why=True)
     native = [case for case in found.scripts if case.made]
     yield from words.folded(plain(

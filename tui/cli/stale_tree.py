@@ -1,7 +1,5 @@
 """`cargo deck stale` in build trees of CMake, ninja and make: what goes on with old code, and the lines to add."""
 
-import shutil
-import sys
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -51,7 +49,7 @@ def run(given: Namespace, paths: Paths, place: TreePlace, ask: Callable[[str], b
 
 def lines(found: Sequence[TreeFound], place: TreePlace, reading: Reading) -> Iterator[str]:
     """What was looked at, and each finding with its mend."""
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else words.COLUMNS
+    width = common.room() or words.COLUMNS
     look = words.Look(width, common.has_colour(), is_asked_why=True)
     for tree in place.trees:
         made = made_by(tree, reading.made)

@@ -1,8 +1,6 @@
 """`cargo deck why`: why each unit of a run was rebuilt, or was not although a file near it changed."""
 
 import os
-import shutil
-import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -81,7 +79,7 @@ def _command(paths: Paths, run: str) -> str:
 
 def lines(found: Sequence[Why], run: str, command: str, *, is_told: bool = True) -> Iterator[str]:
     """Units by kind, each with its reason."""
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else words.COLUMNS
+    width = common.room() or words.COLUMNS
     look = words.Look(width, common.has_colour())
     yield from words.folded(plain(f"{run}  {command}"), width)
     for kind, title in _TITLES:
