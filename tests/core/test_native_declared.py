@@ -146,6 +146,13 @@ def test_nvcc_is_asked_with_the_words_of_the_call_but_for_what_it_makes() -> Non
     assert words_for(call._replace(argv=argv, sources=())) is None
 
 
+def test_what_nvcc_would_write_beside_its_answer_is_not_asked_for() -> None:
+    call = read_calls(NOTES)[0]
+    words = ("--time", "t.csv", "-time=u", "-keep-dir", "k", "--keep", "-save-temps", "-fdevice-time-trace", "f",
+             "-cubin", "-O3", "-o=x", "k.cu")  # fmt: skip
+    assert words_for(call._replace(argv=words)) == ("-O3", "k.cu", "-M")
+
+
 def test_includes_are_followed_but_not_those_that_are_commented_out(tmp_path: Path) -> None:
     files = {
         "k.cu": '#include "a.cuh"\n// #include "no.h"\n/* x\n#include "no.h"\n*/ #include "b.h"\n#include <c.h>\n'

@@ -19,8 +19,9 @@ from core.clock import Clock, monotonic
 from core.errors import StateError, UsageError
 from core.measuring import scratch_folder
 from core.native.edits.lever_figures import Figure, Measurement, append, interval, noise_of, verdict_of
-from core.native.edits.levers import MOST_PARALLEL, Lever, is_repeatable, levers_of, parallel_levers, redirected
+from core.native.edits.levers import MOST_PARALLEL, Lever, levers_of, parallel_levers, redirected
 from core.native.traces.nvcc_calls import NvccCall, calls_of_run
+from core.native.traces.nvcc_words import is_repeatable
 from core.paths import Paths
 from core.plan.small_file import read_object
 from core.run.fronts import without_fronts

@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from core.run.mask import MASK
+from core.native.traces.nvcc_words import COMPILES, FOLDER, KEEP_FOLDER, KEEPS, OUTPUT, TRACES, WRITES, without
 
 AS_IS = "as it is"
 CONTROL = "as it is, again"
@@ -17,13 +17,8 @@ _PARALLEL = "as by CMAKE_BUILD_PARALLEL_LEVEL, ninja, or threads in a build scri
 _ARCH_OPTIONS = (
     "-gencode", "--generate-code", "-arch", "--gpu-architecture", "-code", "--gpu-code",
 )  # fmt: skip
-_OUTPUTS = ("-o", "--output-file", "-MF", "--dependency-output", "--time", "-time", "-keep-dir", "--keep-dir")
-_OUTPUT_FOLDERS = ("-odir", "--output-directory")
-_DROPPED = ("-keep", "--keep", "-save-temps", "--save-temps")
-_DROPPED_WITH_VALUE = ("-fdevice-time-trace", "--fdevice-time-trace")
-_COMPILES = ("-c", "--compile", "-dc", "--device-c", "-dw", "--device-w", "-fatbin", "--fatbin", "-ptx", "--ptx",
-             "-cubin", "--cubin")  # fmt: skip
-_OBJECTS = _COMPILES[:8]
+_OUTPUTS = (*WRITES, *KEEP_FOLDER)
+_OBJECTS = tuple(word for word in COMPILES if "ptx" not in word and "cubin" not in word)
 _SM = re.compile(r"sm_(\d+)([af]?)")
 
 
@@ -40,11 +35,6 @@ class Lever(NamedTuple):
     """Further calls that are made, for what several cost together."""
     jobs: int = 1
     """So many of all those calls at once."""
-
-
-def is_repeatable(argv: Sequence[str]) -> bool:
-    """The command line is whole: no word of it looked like a credential, and was not recorded."""
-    return not any(MASK in word for word in argv)
 
 
 def levers_of(argv: Sequence[str], archs: Sequence[str], cores: int, arch: str = "") -> tuple[Lever, ...]:
@@ -108,50 +98,34 @@ def _order(arch: str) -> tuple[int, str]:
 
 
 def _with_arch(words: Sequence[str], arch: str) -> tuple[str, ...]:
-    return (*_without(words, _ARCH_OPTIONS), f"-arch={arch}")
+    return (*without(words, _ARCH_OPTIONS), f"-arch={arch}")
 
 
 def _has(words: Sequence[str], names: Sequence[str]) -> bool:
     return any(word in names or word.partition("=")[0] in names for word in words)
 
 
-def _without(words: Sequence[str], names: Sequence[str]) -> list[str]:
-    """Without options of these names and their values."""
-    kept: list[str] = []
-    skip = False
-    for word in words:
-        if skip:
-            skip = False
-        elif word in names:
-            skip = True
-        elif "=" not in word or word.partition("=")[0] not in names:
-            kept.append(word)
-    return kept
-
-
 def redirected(argv: Sequence[str], folder: str) -> tuple[str, ...]:
     """The same call, which writes below a folder and nowhere else; its own name stays that of each output."""
-    words = list(_without(argv, _DROPPED_WITH_VALUE))
+    words = without(argv, TRACES)
     found: list[str] = []
     has_output = False
     at = 0
     while at < len(words):
         word, value = words[at], words[at + 1] if at + 1 < len(words) else ""
         name, equals, joined = word.partition("=")
-        if word in (*_OUTPUTS, *_OUTPUT_FOLDERS):
-            has_output |= word in (*_OUTPUTS[:2], *_OUTPUT_FOLDERS)
+        if word in (*_OUTPUTS, *FOLDER):
+            has_output |= word in (*OUTPUT, *FOLDER)
             found += [word, _place(word, value, folder)]
             at += 1
-        elif equals and name in (*_OUTPUTS, *_OUTPUT_FOLDERS):
-            has_output |= name in (*_OUTPUTS[:2], *_OUTPUT_FOLDERS)
+        elif equals and name in (*_OUTPUTS, *FOLDER):
+            has_output |= name in (*OUTPUT, *FOLDER)
             found.append(f"{name}={_place(name, joined, folder)}")
-        elif word not in _DROPPED:
+        elif word not in KEEPS:
             found.append(word)
         at += 1
     return tuple(found if has_output else [*found, "-odir", folder])
 
 
 def _place(option: str, value: str, folder: str) -> str:
-    return (
-        folder if option in _OUTPUT_FOLDERS or "keep-dir" in option else f"{folder}/{os.path.basename(value) or 'out'}"
-    )
+    return folder if option in FOLDER or "keep-dir" in option else f"{folder}/{os.path.basename(value) or 'out'}"

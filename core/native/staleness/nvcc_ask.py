@@ -4,19 +4,25 @@ import os
 import subprocess
 from collections.abc import Mapping
 
-from core.native.edits.levers import is_repeatable
 from core.native.staleness.closure import Ask
 from core.native.traces.depfile import read_depfile
 from core.native.traces.nvcc_calls import NvccCall
+from core.native.traces.nvcc_words import (
+    COMPILES,
+    FOLDER,
+    KEEP_FOLDER,
+    KEEPS,
+    TRACES,
+    WRITES,
+    is_repeatable,
+    without,
+)
 
 LIMIT_S = 60.0
-_WITH_VALUE = ("-o", "--output-file", "-MF", "--dependency-output", "-MT", "--dependency-target-name", "-odir",
-               "--output-directory")  # fmt: skip
+_WITH_VALUE = (*WRITES, *FOLDER, *KEEP_FOLDER, *TRACES, "-MT", "--dependency-target-name")
 _MAKES = (
-    "-c", "--compile", "-dc", "--device-c", "-dw", "--device-w", "-ptx", "--ptx", "-cubin", "--cubin", "-fatbin",
-    "--fatbin",
-    "-MD", "--generate-dependencies-with-compile", "-MMD", "-MP", "--generate-dependency-targets", "-v", "--verbose",
-    "-keep", "--keep", "-lib", "--lib", "-time", "--time",
+    *COMPILES, *KEEPS, "-MD", "--generate-dependencies-with-compile", "-MMD", "-MP", "--generate-dependency-targets",
+    "-v", "--verbose", "-lib", "--lib",
 )  # fmt: skip
 
 
@@ -45,13 +51,4 @@ def words_for(call: NvccCall) -> tuple[str, ...] | None:
     """The words of a call that asks for what another one reads; None: it cannot be asked."""
     if not call.sources or not is_repeatable(call.argv):
         return None
-    kept: list[str] = []
-    is_value = False
-    for word in call.argv:
-        if is_value:
-            is_value = False
-        elif word in _WITH_VALUE:
-            is_value = True
-        elif word not in _MAKES and not word.startswith(tuple(f"{name}=" for name in (*_WITH_VALUE, "--time"))):
-            kept.append(word)
-    return (*kept, "-M")
+    return (*(word for word in without(call.argv, _WITH_VALUE) if word not in _MAKES), "-M")

@@ -11,6 +11,7 @@ from core.native.traces import includes
 from core.native.traces.build_tree import prerequisites
 from core.native.traces.nvcc_calls import NvccCall, latest_by_output
 from core.native.traces.nvcc_closure import depfile_of, include_folders
+from core.native.traces.nvcc_words import OUTPUT, values
 
 _COMPILERS = ("nvcc", "gcc", "g++", "cc", "c++", "clang", "clang++", "hipcc")
 _LAUNCHED = 2
@@ -109,7 +110,7 @@ def calls_in(step: Step) -> tuple[NvccCall, ...]:
 
 def _call(tool: str, argv: Sequence[str], cwd: str, step: Step) -> NvccCall:
     sources = tuple(_absolute(word, cwd) for at, word in enumerate(argv) if _is_source(argv, at))
-    named = next((argv[at + 1] for at, word in enumerate(argv[:-1]) if word in ("-o", "--output-file")), "")
+    named = next(values(argv, OUTPUT), "")
     output = _absolute(named, cwd) if named else ""
     output = output if output in step.outputs else step.outputs[0]
     is_nvcc = os.path.basename(tool) == "nvcc"

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from core.native.traces import includes
 from core.native.traces.build_tree import prerequisites
 from core.native.traces.nvcc_calls import NvccCall
+from core.native.traces.nvcc_words import DEPFILE, values
 
 _WRITES_DEPFILE = (
     "-MD", "-MMD", "--generate-dependencies-with-compile", "--generate-nonsystem-dependencies-with-compile",
@@ -32,27 +33,14 @@ def _absolute(paths: Iterable[str], cwd: str) -> tuple[str, ...]:
 
 def depfile_of(call: NvccCall) -> str:
     """Where the caller has its depfile written; empty: it asked for none, or it is not said where."""
-    words = call.argv
-    for name in ("-MF", "--dependency-output"):
-        for at, word in enumerate(words):
-            if word == name and at + 1 < len(words):
-                return os.path.join(call.cwd, words[at + 1])
-            if word.startswith(name + "="):
-                return os.path.join(call.cwd, word[len(name) + 1 :])
-    if any(word in _WRITES_DEPFILE for word in words) and call.output:
+    if name := next(values(call.argv, DEPFILE), ""):
+        return os.path.join(call.cwd, name)
+    if any(word in _WRITES_DEPFILE for word in call.argv) and call.output:
         return os.path.splitext(call.output)[0] + ".d"
     return ""
 
 
 def include_folders(argv: Sequence[str], cwd: str) -> tuple[str, ...]:
     """Folders that a command line of nvcc names for headers: `-I x`, `-Ix`, `-isystem x`, `--include-path=x,y`."""
-    found: list[str] = []
-    names = ("-I", "--include-path", "-isystem", "--system-include")
-    for at, word in enumerate(argv):
-        if word in names and at + 1 < len(argv):
-            found += argv[at + 1].split(",")
-        elif word.startswith("-I") and word != "-I":
-            found += word[2:].removeprefix("=").split(",")
-        elif word.startswith(tuple(name + "=" for name in names[1:])):
-            found += word.partition("=")[2].split(",")
-    return _absolute((folder for folder in found if folder), cwd)
+    found = values(argv, ("-I", "--include-path", "-isystem", "--system-include"), joined=("-I",))
+    return _absolute((folder for value in found for folder in value.split(",") if folder), cwd)
