@@ -178,11 +178,24 @@ async def test_each_order_puts_the_largest_first(past: Stage) -> None:
         assert column(screen, "took")[0] == "2:30:00"
         await pilot.press("O")
         assert screen.table.rows[0].key.endswith("0003")
-        built = [int(text.replace(",", "")) for text in column(screen, "built")]
+        built = [int(text.replace(",", "").replace("–", "0")) for text in column(screen, "built")]
         assert built == sorted(built, reverse=True)
         assert "most compiled first" in text_of(pilot)
         await pilot.press("O")
         assert [row.key for row in screen.table.rows] == newest
+
+
+async def test_what_is_not_cargo_has_no_number_of_units_unless_cargo_ran_in_it(past: Stage) -> None:
+    for number, units in ((3, {}), (4, {"engine": 1.0})):
+        started, *events = events_of(number, units, command="nvcc -c k.cu", day=30)
+        said = [event for event in events if units or not isinstance(event, e.UnitFinished)]
+        assert isinstance(started, e.RunStarted)
+        write_run(past, [replace(started, tool="exec", subcommand="nvcc"), *said])
+    async with past.app().run_test(size=(120, 40)) as pilot:
+        screen = await opened(pilot)
+        assert column(screen, "built")[:2] == ["1", "–"]
+        assert column(screen, "fresh")[:2] == ["1", "–"]
+        assert column(screen, "errors")[:2] == ["0", "0"]
 
 
 async def test_a_filter_that_fits_nothing_says_so_and_escape_undoes_filter_and_marks_before_it_leaves(

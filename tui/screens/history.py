@@ -119,7 +119,9 @@ class HistoryScreen(DeckScreen[None]):
 
     def _row(self, run: Run) -> Row:
         now = self._board.now
-        numbers = ((run.units_built, "number"), (run.units_fresh, "dim"), (run.errors, "failed"), (run.warnings, "dim"))
+        tells_units = run.tool == "cargo" or run.units_built or run.units_fresh
+        built, fresh = (run.units_built, run.units_fresh) if tells_units else (None, None)
+        numbers = ((built, "number"), (fresh, "dim"), (run.errors, "failed"), (run.warnings, "dim"))
         return Row(
             run.run,
             (
@@ -127,7 +129,7 @@ class HistoryScreen(DeckScreen[None]):
                 Cell(f.moment(run.started_at, now), "dim"), Cell(run.agent, "title"), Cell(run.command),
                 Cell(f"{self.look.glyph(run)} {run.state.value}", role_of(run)),
                 Cell(f.duration(queries.elapsed_s(run, now)), "number"),
-                *(Cell(f"{number:,}", role if number else "dim") for number, role in numbers),
+                *(Cell(f.UNKNOWN if n is None else f"{n:,}", role if n else "dim") for n, role in numbers),
                 Cell(run.checkout, "dim"),
             ),
         )  # fmt: skip
