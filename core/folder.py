@@ -12,6 +12,11 @@ def names_in(folder: str, *, has_hidden: bool = True, most: int | None = None) -
     return (names if has_hidden else [name for name in names if not name.startswith(".")])[:most]
 
 
+def absolute(path: str, base: str) -> str:
+    """A path without `..`, of a relative one as it is from a folder on."""
+    return os.path.normpath(os.path.join(base, path))
+
+
 def modified_ns(path: str) -> int:
     """When a file was last written, nanoseconds since the epoch; 0: it is not there, or not to be seen."""
     try:

@@ -11,7 +11,8 @@ import pytest
 from core.native.edits.inputs_of import Inputs, Subject, inputs_of, native_inputs
 from core.native.traces.build_tree import inputs_in, trees_of
 from core.native.traces.cargo_said import read_log
-from core.native.traces.ninja_deps import cmake_inputs, make_inputs, read_ninja_deps
+from core.native.traces.cmake_inputs import cmake_inputs, make_inputs
+from core.native.traces.ninja_deps import read_ninja_deps
 from core.native.traces.nvcc_calls import NvccCall
 from core.native.traces.nvcc_closure import closure_of, depfile_of, include_folders
 from core.paths import Paths

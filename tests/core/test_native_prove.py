@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from core.native.proofs.prove import Verdict, comment_for, compiled_package, prove
+from core.native.proofs.prove import Verdict, comment_for, compiled_units, prove
 from core.native.proofs.prove_finding import Confirmed, confirm
-from core.native.proofs.prove_setup import plain_env, proof_of
+from core.native.proofs.prove_setup import named_packages, plain_env, proof_of
 from core.native.proofs.scratch import ScratchError, make_scratch, open_up, run_to_end
 from core.native.proofs.scratch_edit import append, restore, snapshot, take_away, touch, write
 from core.native.staleness.doctor import Examined, Place, examine
@@ -206,12 +206,20 @@ def test_packages_that_were_compiled_are_named_by_their_ids() -> None:
             "reason": "compiler-artifact", "package_id": package_id, "manifest_path": "/x/Cargo.toml", "target": target,
             "profile": {"test": False}, "filenames": [], "executable": None, "fresh": fresh,
         }  # fmt: skip
-        return compiled_package(json.dumps(message, separators=(",", ":")).encode())
+        found = compiled_units(json.dumps(message, separators=(",", ":")).encode() + b"\nelse")
+        return " ".join(f"{one.package} {one.kind}" for one in found)
 
-    assert told("path+file:///x/app#1.0.0") == told("app 1.0.0 (path+file:///x/app)") == "app"
-    assert told("path+file:///x/app#kernels@1.0.0") == "kernels"
-    assert told("path+file:///x/app#1.0.0", fresh=True) == told("path+file:///x/app#1.0.0", "custom-build") == ""
-    assert told("") == compiled_package(b'{"reason":"compiler-artifact"') == compiled_package(b"app") == ""
+    assert told("path+file:///x/app#1.0.0") == told("app 1.0.0 (path+file:///x/app)") == "app lib"
+    assert told("path+file:///x/app#kernels@1.0.0", "bin") == "kernels bin"
+    assert told("path+file:///x/app#1.0.0", "custom-build") == "app custom-build"
+    assert told("path+file:///x/app#1.0.0", fresh=True) == ""
+    assert list(compiled_units(b'{"reason":"compiler-artifact"\napp\n')) == []
+
+
+def test_packages_that_a_command_names_are_found_however_they_are_written() -> None:
+    words = ["build", "-p", "a", "--package", "b", "--package=c", "-pd", "-p=e", "--profile", "dev"]
+    assert sorted(named_packages(words)) == ["a", "b", "c", "d", "e"]
+    assert named_packages(["build", "--release"]) == []
 
 
 def test_a_build_in_the_world_hears_nothing_of_cargo_deck() -> None:

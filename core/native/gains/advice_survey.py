@@ -26,7 +26,7 @@ from core.native.gains.advice_edits import Edit
 from core.native.gains.advice_figures import Tried, changed_since
 from core.native.gains.split import NoSplit, Split, plan_split
 from core.native.gains.split_facts import facts_of
-from core.native.proofs.prove_setup import command_for, plain_env, recorded_words
+from core.native.proofs.prove_setup import command_for, named_packages, plain_env, recorded_words
 from core.native.staleness.doctor import Examined, Place
 from core.native.staleness.input_state import read_stamp
 from core.native.staleness.stale import Case
@@ -100,7 +100,7 @@ def survey(paths: Paths, place: Place, examined: Examined, words: Sequence[str] 
         raise UsageError(f"no build script of a package {package[:60]!r} makes native code here, as far as is known")
     project = _project(paths, place, examined, (words, package))
     iterations = tuple(one for one in read_iterations(paths) if one.checkout == place.workspace)
-    case = _case(native, iterations, [package] if package else _named(project.words))
+    case = _case(native, iterations, [package] if package else named_packages(project.words))
     plan, split = plan_with(project, {}), _split(place, case)
     offers = [_offer(advice, project, plan, (case, split)) for advice in ALL]
     rows = tuple(_rows(project, iterations, offers))
@@ -111,7 +111,7 @@ def _project(paths: Paths, place: Place, examined: Examined, asked: tuple[Sequen
     """With the words that were given, else of the last build, where that is of the package that is asked for."""
     words, package = asked
     last = [] if words else recorded_words(paths, place, has_packages=True)
-    named = _named(last)
+    named = named_packages(last)
     if package and named and package not in named:
         last = []
     command = command_for(paths, place, examined.scripts, words or last, plain_env(place.env))
@@ -128,12 +128,6 @@ def _rows(project: Project, iterations: Sequence[Iteration], offers: Iterable[Of
         value = offer.arm.name.rpartition(" ")[2] if offer.arm is not None else ""
         touch = touch_of(offer.advice, rows, cores)
         yield Row(offer, touch, elsewhere(offer.advice, table, value), tried, changed)
-
-
-def _named(words: Sequence[str]) -> list[str]:
-    """Packages that a command names."""
-    behind = [words[at + 1] for at, word in enumerate(words[:-1]) if word in ("-p", "--package")]
-    return [*behind, *(word.partition("=")[2] for word in words if word.startswith("--package="))]
 
 
 def _case(cases: Sequence[Case], iterations: Sequence[Iteration], packages: Sequence[str]) -> Case | None:

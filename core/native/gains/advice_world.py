@@ -14,7 +14,7 @@ from core.native.gains.advice_arms import Arm, Project
 from core.native.gains.advice_edits import Edit, text_for
 from core.native.gains.advice_figures import Rebuilt
 from core.native.proofs.cache_servers import calls_server, without_servers
-from core.native.proofs.prove import MAX_SETTLING
+from core.native.proofs.prove import MAX_SETTLING, compiled_units, tail_of
 from core.native.proofs.prove_setup import command_for, dirs_of, plain_env, roots_of
 from core.native.proofs.scratch import Done, Scratch, ScratchError, make_scratch
 from core.native.proofs.scratch_edit import Edit as Undo
@@ -22,7 +22,7 @@ from core.native.proofs.scratch_edit import append as add_text
 from core.native.proofs.scratch_edit import restore
 from core.native.staleness.doctor import Examined
 from core.native.traces.nvcc_calls import read_calls
-from core.parsers.messages import START, Unit, parse_message
+from core.parsers.messages import Unit
 from core.plan.small_file import read_head
 from core.run import nvcc_front
 from core.run.fronts import VARIABLE, Build, find_fronts
@@ -133,7 +133,7 @@ class World:
             else None
         )
         rebuilt = rebuilt_of(done, calls)
-        trouble = split_build.tail_of(done.errors.decode("utf-8", "replace")) if done.code else ""
+        trouble = tail_of(done.errors) if done.code else ""
         return Built(
             int(took[1]) / 1e9 if took else outer_s, rebuilt, trouble or (f"exit {done.code}" if done.code else "")
         )
@@ -145,9 +145,7 @@ class World:
 
 def rebuilt_of(done: Done, calls: int | None) -> Rebuilt:
     """What a build made again, as cargo says: its messages, and with `-v` the programs that it ran."""
-    units = (parse_message(line) for line in done.output.split(b"\n") if line.startswith(START))
-    compiled = [f"{one.package} {_kind(one)}" for one in units
-                if isinstance(one, Unit) and not one.is_fresh and one.kind != "run-build-script"]  # fmt: skip
+    compiled = [f"{one.package} {_kind(one)}" for one in compiled_units(done.output)]
     scripts = [name.decode("utf-8", "replace") for name in _SCRIPT.findall(done.errors)]
     packages = [name.rpartition("-")[0] or name for name in scripts]
     return Rebuilt(tuple(sorted(compiled)), tuple(sorted(packages)), calls)

@@ -1,7 +1,6 @@
 """Makes a split in a scratch world, and says it as a patch."""
 
 import os
-import re
 from collections.abc import Callable, Iterator
 
 from core.native.gains.split import Split, Write
@@ -101,10 +100,3 @@ def lock_change(read: Callable[[str], str | None], workspace: str, before: str |
     path = f"{workspace}/Cargo.lock"
     after = read(path) if before is not None else None
     return (Write(path, before, after),) if before is not None and after not in (None, before) and after else ()
-
-
-def tail_of(text: str) -> str:
-    """The first error that cargo said, without progress."""
-    lines = [line for line in text.splitlines() if line.strip()]
-    first = next((at for at, line in enumerate(lines) if re.match(r"error", line)), 0)
-    return "\n".join(lines[first:])[:2000]

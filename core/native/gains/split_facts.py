@@ -1,7 +1,6 @@
 """What is known of a package with a build script, for `split`: asked of cargo, git and the file system."""
 
 import os
-import subprocess
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -11,6 +10,7 @@ from core.native.staleness.doctor import Place
 from core.native.staleness.stale import Case
 from core.native.traces.build_tree import all_files, inputs_in
 from core.native.traces.depfile import read_depfile
+from core.native.traces.tree_files import git_files
 from core.native.traces.units import compiled_units
 from core.plan.small_file import read_head, read_small
 from core.plan.workspace import read_metadata
@@ -20,7 +20,6 @@ _CRATE = ("src", "tests", "examples", "benches")
 _CMAKE = ("CMakeLists.txt", "Makefile", "meson.build")
 _MAX_TEXT = 1 << 20
 _MOST_FILES = 5000
-_GIT_LIMIT_S = 20.0
 
 
 def facts_of(place: Place, case: Case) -> Facts | NoSplit:
@@ -119,22 +118,10 @@ def _other_scripts(packages: Iterable[Mapping[str, Any]], own: Mapping[str, Any]
 def _files(root: str, place: Place) -> Iterator[str]:
     """All in a folder, without what git ignores and what builds make."""
     made = (place.build_dir + "/", place.target_dir + "/" if place.target_dir else place.build_dir + "/")
-    listed = _git_files(root, place.env)
-    found = listed if listed is not None else [one for one in all_files(root) if "/.git/" not in one]
+    listed = git_files(root)
+    named = all_files(root) if listed is None else listed
+    found = (one for one in named if "/.git/" not in one and os.path.lexists(one))
     yield from (path for path in sorted(found) if not path.startswith(made))
-
-
-def _git_files(root: str, env: Mapping[str, str]) -> list[str] | None:
-    words = ["git", "-C", root, "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    try:
-        done = subprocess.run(words, capture_output=True, env=dict(env), stdin=subprocess.DEVNULL,
-                              timeout=_GIT_LIMIT_S, check=False)  # fmt: skip
-    except (OSError, ValueError, subprocess.SubprocessError):
-        return None
-    if done.returncode:
-        return None
-    paths = [os.path.join(root, os.fsdecode(name)) for name in done.stdout.split(b"\0") if name]
-    return [path for path in dict.fromkeys(paths) if os.path.lexists(path)]
 
 
 def _script_sources(case: Case, workspace: str) -> frozenset[str]:

@@ -116,7 +116,7 @@ class Prover:
             path for path in written if any(_is_below(path, case.script.out_dir) for case in self.cases)
         )
         crates, reasons = _said(done)
-        tail = "" if done.code == 0 else _tail(done)
+        tail = "" if done.code == 0 else tail_of(done.errors)
         return Built(done.code, crates, reasons, ran, outputs, tail)
 
     def judge(self, path: str) -> Verdict:
@@ -191,26 +191,26 @@ def comment_for(path: str) -> str | None:
 
 def _said(done: Done) -> tuple[frozenset[str], tuple[str, ...]]:
     """Packages that were compiled, from cargo's messages, and its reasons, from its words (`-v`)."""
-    crates = {name for line in done.output.split(b"\n") if (name := compiled_package(line))}
+    crates = {one.package for one in compiled_units(done.output) if one.kind != "custom-build" and one.package}
     lines = (line.strip() for line in done.errors.split(b"\n"))
     reasons = dict.fromkeys(plain(line[6:], 300) for line in lines if line.startswith(b"Dirty "))
     return frozenset(crates), tuple(reasons)
 
 
-def compiled_package(line: bytes) -> str:
-    """Package of a crate that was compiled, by a message of cargo's; empty: the line tells of none."""
-    unit = parse_message(line) if line.startswith(START) else None
-    if not isinstance(unit, Unit) or unit.is_fresh or unit.kind in ("custom-build", "run-build-script"):
-        return ""
-    return unit.package
+def compiled_units(output: bytes) -> Iterator[Unit]:
+    """Units that were compiled, programs of build scripts too, by cargo's messages."""
+    for line in output.split(b"\n"):
+        unit = parse_message(line) if line.startswith(START) else None
+        if isinstance(unit, Unit) and not unit.is_fresh and unit.kind != "run-build-script":
+            yield unit
 
 
 def _is_below(path: str, folder: str) -> bool:
     return path.startswith(folder + "/")
 
 
-def _tail(done: Done) -> str:
-    """From the first error on, without cargo's progress."""
-    lines = [plain(line) for line in done.errors.split(b"\n")]
+def tail_of(errors: bytes) -> str:
+    """What cargo said of a build that failed, from its first error on, without progress."""
+    lines = [plain(line) for line in errors.split(b"\n")]
     first = next((at for at, line in enumerate(lines) if line.startswith("error")), 0)
     return "\n".join(line for line in lines[first:] if line.strip())[:_MAX_TAIL]

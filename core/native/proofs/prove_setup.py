@@ -124,11 +124,18 @@ def recorded_words(paths: Paths, place: Place, *, has_packages: bool = False) ->
         typed, subcommand = record.get("typed"), record.get("subcommand")
         if not isinstance(typed, list) or not all(isinstance(word, str) for word in typed):
             continue
-        if "-p" in typed and not has_packages:
+        if not has_packages and named_packages(typed):
             continue
         if subcommand in _AS_BUILT and typed and typed[0] in (subcommand, *COMMANDS, *ALIASES):
             return [_AS_BUILT[str(subcommand)], *typed[1:]]
     return []
+
+
+def named_packages(words: Sequence[str]) -> list[str]:
+    """Packages that a command names: `-p app`, `-papp`, `--package=app`."""
+    behind = [words[at + 1] for at, word in enumerate(words[:-1]) if word in ("-p", "--package")]
+    joined = [word[2:].removeprefix("=") for word in words if word.startswith("-p") and len(word) > 2]
+    return [*behind, *joined, *(word.partition("=")[2] for word in words if word.startswith("--package="))]
 
 
 def _from_units(cases: Sequence[Case]) -> list[str]:

@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from core.folder import absolute
 from core.native.staleness.closure import LIBRARY_ENDS, OBJECT_ENDS, SOURCE_ENDS
 from core.native.staleness.stale import tail_of, times
 from core.native.traces import includes
@@ -104,10 +105,10 @@ def _take(found: dict[str, Output], more: Iterable[Output]) -> None:
 def _of_depfile(name: str, tree: str) -> Iterator[Output]:
     bases = _above(name, tree)
     for rule in read_depfile(read(name)):
-        base = next((one for one in bases if os.path.exists(_absolute(rule.inputs[0], one))), bases[0])
-        inputs = tuple(dict.fromkeys(_absolute(one, base) for one in rule.inputs))
+        base = next((one for one in bases if os.path.exists(absolute(rule.inputs[0], one))), bases[0])
+        inputs = tuple(dict.fromkeys(absolute(one, base) for one in rule.inputs))
         for target in rule.targets:
-            places = (_absolute(target, one) for one in (base, *bases))
+            places = (absolute(target, one) for one in (base, *bases))
             path = next((one for one in places if os.path.isfile(one)), "")
             if path and path not in inputs:
                 yield Output(path, inputs, note=name if name.endswith((".d", ".dep")) else "")
@@ -138,8 +139,8 @@ def _of_link(name: str) -> Iterator[Output]:
     folder = name.partition(_CMAKES)[0]
     for line in (read_small(name, _MAX_LINK) or b"").decode("utf-8", "surrogateescape").split("\n"):
         for made in made_by(split_words(line), folder):
-            inputs = tuple(_absolute(one, folder) for one in made.inputs)
-            yield Output(_absolute(made.output, folder), inputs, (name,))
+            inputs = tuple(absolute(one, folder) for one in made.inputs)
+            yield Output(absolute(made.output, folder), inputs, (name,))
 
 
 def _settings_of(path: str) -> tuple[str, ...]:
@@ -171,18 +172,14 @@ def _said(
 
 def _inputs_of(made: Made, *, has_scan: bool) -> tuple[str, ...]:
     """By the command, and by what its sources include."""
-    inputs = tuple(_absolute(one, made.folder) for one in made.inputs)
-    folders = [_absolute(one, made.folder) for one in made.folders]
+    inputs = tuple(absolute(one, made.folder) for one in made.inputs)
+    folders = [absolute(one, made.folder) for one in made.folders]
     sources = [name for name in inputs if name.endswith(SOURCE_ENDS)] if has_scan else []
     return tuple(dict.fromkeys((*inputs, *(one for name in sources for one in includes.closure(name, folders)))))
 
 
 def _places(made: Made, tree: str) -> tuple[str, ...]:
-    return _absolute(made.output, made.folder), _absolute(made.output, tree)
-
-
-def _absolute(path: str, base: str) -> str:
-    return os.path.normpath(os.path.join(base, path))
+    return absolute(made.output, made.folder), absolute(made.output, tree)
 
 
 def remade(outputs: Sequence[Output], moment: Moment) -> dict[str, str | None]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Literal, NamedTuple
 
+from core.folder import absolute
 from core.native.traces import includes
 from core.native.traces.build_tree import all_files
 from core.native.traces.depfile import MAX_BYTES, read_depfile
@@ -124,9 +125,9 @@ def _of_ninja(names: Iterable[str]) -> Iterator[Made]:
         if name.endswith("/.ninja_deps"):
             tree = os.path.dirname(name)
             for output, deps in read_ninja_deps(read_small(name, 1 << 27) or b"").items():
-                path = _absolute(output, tree)
+                path = absolute(output, tree)
                 if os.path.exists(path) and deps:
-                    inputs = [_absolute(one, tree) for one in deps]
+                    inputs = [absolute(one, tree) for one in deps]
                     yield Made(path, _source_of(inputs), tuple(dict.fromkeys(inputs)), "ninja", name)
 
 
@@ -147,9 +148,9 @@ def _bases(name: str, ground: Ground) -> list[str]:
 def _of_depfile(name: str, bases: Sequence[str], known: str = "") -> Iterator[Made]:
     """`known`: what it is of, where that is told elsewhere."""
     for rule in read_depfile(read_head(name, MAX_BYTES) or b""):
-        base = next((one for one in bases if os.path.exists(_absolute(rule.inputs[0], one))), bases[0])
-        inputs = tuple(dict.fromkeys(_absolute(one, base) for one in rule.inputs))
-        targets = [_absolute(one, place) for one in rule.targets for place in (base, os.path.dirname(name), *bases)]
+        base = next((one for one in bases if os.path.exists(absolute(rule.inputs[0], one))), bases[0])
+        inputs = tuple(dict.fromkeys(absolute(one, base) for one in rule.inputs))
+        targets = [absolute(one, place) for one in rule.targets for place in (base, os.path.dirname(name), *bases)]
         output = known or next((one for one in targets if os.path.exists(one)), _beside(name))
         if output:
             yield Made(output, _source_of(inputs), inputs, "depfile", name)
@@ -183,17 +184,17 @@ def _of_call(output: str, call: NvccCall, ask: Ask | None) -> Iterator[Made]:
     if call.inputs:
         yield Made(output, call.sources[0], tuple(dict.fromkeys((*call.sources, *call.inputs))), "nvcc")
     if name := depfile_of(call):
-        yield from _of_depfile(_absolute(name, call.cwd), [call.cwd or "/"], output)
+        yield from _of_depfile(absolute(name, call.cwd), [call.cwd or "/"], output)
     asked = ask(call) if ask is not None and not call.inputs else None
     if asked:
-        yield Made(output, call.sources[0], tuple(dict.fromkeys(_absolute(one, call.cwd) for one in asked)), "nvcc")
+        yield Made(output, call.sources[0], tuple(dict.fromkeys(absolute(one, call.cwd) for one in asked)), "nvcc")
 
 
 def _holders(output: str, calls: Iterable[NvccCall]) -> Iterator[str]:
     """Libraries and programs that an object went into which is there no more."""
     for call in calls:
         is_one = call.kind in ("library", "link", "program") and os.path.exists(call.output)
-        if is_one and any(_absolute(word, call.cwd) == output for word in call.argv if not word.startswith("-")):
+        if is_one and any(absolute(word, call.cwd) == output for word in call.argv if not word.startswith("-")):
             yield call.output
 
 
@@ -254,7 +255,3 @@ def native_files(folder: str, without: str = "") -> Iterator[str]:
 def _source_of(inputs: Sequence[str]) -> str:
     """The first that is compiled: make's depfiles may begin with something else."""
     return next((one for one in inputs if one.endswith(SOURCE_ENDS)), inputs[0])
-
-
-def _absolute(path: str, base: str) -> str:
-    return os.path.normpath(os.path.join(base, path))

@@ -5,6 +5,7 @@ import os
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from core.folder import absolute
 from core.native.staleness.closure import LIBRARY_ENDS, OBJECT_ENDS, SOURCE_ENDS, Ask, KnownBy, Made, Owned
 from core.native.staleness.tree_steps import Step, Tree
 from core.native.traces import includes
@@ -49,7 +50,7 @@ def made_in(tree: Tree, calls: Iterable[NvccCall], owned: Owned, ask: Ask | None
 def links_of(calls: Iterable[NvccCall]) -> tuple[Step, ...]:
     """What nvcc linked or archived, of what."""
     return tuple(
-        Step((output,), frozenset(_absolute(word, call.cwd) for word in call.argv if word.endswith(
+        Step((output,), frozenset(absolute(word, call.cwd) for word in call.argv if word.endswith(
             (*OBJECT_ENDS, *LIBRARY_ENDS))) - {output}, "", call.cwd)
         for output, call in latest_by_output(calls).items()
         if call.kind in ("library", "link", "program")
@@ -78,7 +79,7 @@ def _of_call(output: str, call: NvccCall, ask: Ask | None) -> Made:
     known_by: KnownBy = "nvcc"
     note = ""
     if not inputs and (name := depfile_of(call)):
-        note = _absolute(name, call.cwd)
+        note = absolute(name, call.cwd)
         inputs, known_by = prerequisites(note), "depfile"
     if not inputs and ask is not None and call.tool:
         inputs, known_by, note = ask(call) or (), "nvcc", ""
@@ -86,7 +87,7 @@ def _of_call(output: str, call: NvccCall, ask: Ask | None) -> Made:
         folders = include_folders(call.argv, call.cwd)
         inputs = [path for source in call.sources for path in includes.closure(source, folders)]
         known_by, note = "text", ""
-    files = dict.fromkeys((*call.sources, *(_absolute(one, call.cwd) for one in inputs)))
+    files = dict.fromkeys((*call.sources, *(absolute(one, call.cwd) for one in inputs)))
     return Made(output, call.sources[0], tuple(files), known_by, note)
 
 
@@ -95,7 +96,7 @@ def calls_in(step: Step) -> tuple[NvccCall, ...]:
     cwd, found = step.cwd, []
     for words in _commands(step.command):
         if words[0] == "cd" and len(words) == 2:
-            cwd = _absolute(words[1], cwd)
+            cwd = absolute(words[1], cwd)
             continue
         at = next((at for at, word in enumerate(words) if _is_compiler(word)), None)
         if at is None:
@@ -109,9 +110,9 @@ def calls_in(step: Step) -> tuple[NvccCall, ...]:
 
 
 def _call(tool: str, argv: Sequence[str], cwd: str, step: Step) -> NvccCall:
-    sources = tuple(_absolute(word, cwd) for at, word in enumerate(argv) if _is_source(argv, at))
+    sources = tuple(absolute(word, cwd) for at, word in enumerate(argv) if _is_source(argv, at))
     named = next(values(argv, OUTPUT), "")
-    output = _absolute(named, cwd) if named else ""
+    output = absolute(named, cwd) if named else ""
     output = output if output in step.outputs else step.outputs[0]
     is_nvcc = os.path.basename(tool) == "nvcc"
     return NvccCall("", "", 0.0, cwd, tuple(argv), tool if is_nvcc else "", sources, output, "object", "", "", "", 0)
@@ -142,7 +143,3 @@ def _commands(text: str) -> Iterator[list[str]]:
             command = []
         else:
             command.append(word)
-
-
-def _absolute(path: str, base: str) -> str:
-    return os.path.normpath(os.path.join(base, path))

@@ -8,9 +8,11 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Literal, NamedTuple
 
-from core.native.traces.build_tree import all_files, read
+from core.folder import absolute
+from core.native.traces.build_tree import all_files, prerequisites, read
+from core.native.traces.cmake_inputs import cmake_inputs, make_inputs
 from core.native.traces.depfile import read_depfile
-from core.native.traces.ninja_deps import cmake_inputs, make_inputs, read_ninja_deps
+from core.native.traces.ninja_deps import read_ninja_deps
 from core.native.traces.ninja_file import MAX_BYTES, read_ninja
 from core.plan.small_file import read_head
 
@@ -114,23 +116,23 @@ def inputs_below(makers: Mapping[str, Step], output: str) -> frozenset[str]:
 def _ninja(folder: str) -> Tree:
     content = read_head(folder + "/build.ninja", MAX_BYTES) or b""
     told = {
-        _absolute(output, folder): _all(inputs, folder)
+        absolute(output, folder): _all(inputs, folder)
         for output, inputs in read_ninja_deps(read_head(folder + "/.ninja_deps", 1 << 27) or b"").items()
     }
     steps = []
-    for one in read_ninja(content, lambda name: read_head(_absolute(name, folder), MAX_BYTES) or b""):
+    for one in read_ninja(content, lambda name: read_head(absolute(name, folder), MAX_BYTES) or b""):
         if one.rule == _GENERATES:
             continue
-        outputs = tuple(_absolute(name, folder) for name in one.outputs)
+        outputs = tuple(absolute(name, folder) for name in one.outputs)
         heard = frozenset[str]().union(*(told.get(output, frozenset()) for output in outputs))
         if not one.has_deps and one.depfile:
-            heard |= _of_depfile(_absolute(one.depfile, folder), folder)
+            heard |= _of_depfile(absolute(one.depfile, folder), folder)
         steps.append(Step(outputs, _all(one.inputs, folder) | heard, one.command, folder, bool(heard)))
     return Tree(folder, "ninja", tuple(steps), tuple(sorted(_all(cmake_inputs(content), folder))))
 
 
 def _of_depfile(path: str, base: str) -> frozenset[str]:
-    return _all((name for rule in read_depfile(read(path)) for name in rule.inputs), base)
+    return _all(prerequisites(path), base)
 
 
 # Make, with files of CMake's
@@ -146,11 +148,11 @@ def _cmake_make(folder: str) -> Tree:
         elif path.endswith(_KEPT):
             for rule in read_depfile(read(path)):
                 for name in rule.targets:
-                    _add(told, _absolute(name, folder), _all(rule.inputs, folder))
+                    _add(told, absolute(name, folder), _all(rule.inputs, folder))
         elif path.endswith("/DependInfo.cmake"):
             for _, output, depfile in _DEPENDENCY.findall(read(path)):
-                said = _of_depfile(_absolute(os.fsdecode(depfile), folder), folder)
-                _add(told, _absolute(os.fsdecode(output), folder), said)
+                said = _of_depfile(absolute(os.fsdecode(depfile), folder), folder)
+                _add(told, absolute(os.fsdecode(output), folder), said)
     heard = [step._replace(inputs=step.inputs | told.get(step.outputs[0], frozenset()),
                            has_told=bool(told.get(step.outputs[0]))) for step in steps]  # fmt: skip
     cmake_files = _all(make_inputs(read(folder + "/CMakeFiles/Makefile.cmake")), folder)
@@ -187,12 +189,8 @@ def _of_rules(content: bytes, folder: str, flags: Mapping[str, str]) -> Iterator
         if "cmake_force" not in files:
             command = _MAKE_VARIABLE.sub(lambda found: flags.get(found[1], ""), " && ".join(commands.get(name, ())))
             command = command.replace("$$", "$")
-            yield Step((_absolute(name, folder),), _all(files, folder), command, folder)
+            yield Step((absolute(name, folder),), _all(files, folder), command, folder)
 
 
 def _all(names: Iterable[str], base: str) -> frozenset[str]:
-    return frozenset(_absolute(name, base) for name in names)
-
-
-def _absolute(path: str, base: str) -> str:
-    return os.path.normpath(os.path.join(base, path))
+    return frozenset(absolute(name, base) for name in names)

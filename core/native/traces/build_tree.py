@@ -5,8 +5,9 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from core.native.traces.cmake_api import REPLY, Reply, read_reply
+from core.native.traces.cmake_inputs import cmake_inputs, make_inputs
 from core.native.traces.depfile import MAX_BYTES, read_depfile
-from core.native.traces.ninja_deps import cmake_inputs, make_inputs, read_ninja_deps
+from core.native.traces.ninja_deps import read_ninja_deps
 from core.plan.small_file import read_head
 
 _MOST_ENTRIES = 20_000

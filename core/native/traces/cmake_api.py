@@ -13,7 +13,7 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from core.folder import names_in
+from core.folder import absolute, names_in
 from core.plan.small_file import read_json
 
 REPLY = ".cmake/api/v1/reply"
@@ -131,11 +131,11 @@ def _target(target: dict[str, Any], tree: str, top: str, configuration: str) -> 
         at = one.get("compileGroupIndex")
         language = groups[at] if isinstance(at, int) and 0 <= at < len(groups) else ""
         if (path := _text(one.get("path"))) and one.get("isGenerated") is not True:
-            sources.append(Source(_absolute(path, top), language))
+            sources.append(Source(absolute(path, top), language))
     return Target(
         _text(target.get("name")), _text(target.get("type")), configuration,
-        _absolute(_text(paths.get("build")), tree), _absolute(_text(paths.get("source")), top),
-        tuple(_absolute(path, tree) for one in _dicts(target.get("artifacts")) if (path := _text(one.get("path")))),
+        absolute(_text(paths.get("build")), tree), absolute(_text(paths.get("source")), top),
+        tuple(absolute(path, tree) for one in _dicts(target.get("artifacts")) if (path := _text(one.get("path")))),
         tuple(sources),
     )  # fmt: skip
 
@@ -145,7 +145,7 @@ def _inputs(files: dict[str, Any]) -> Iterator[str]:
     for one in _dicts(files.get("inputs")):
         path = _text(one.get("path"))
         if path and top and one.get("isCMake") is not True and one.get("isGenerated") is not True:
-            yield _absolute(path, top)
+            yield absolute(path, top)
 
 
 def _toolchains(toolchains: dict[str, Any]) -> Iterator[Toolchain]:
@@ -178,7 +178,3 @@ def _text(value: Any) -> str:
         return os.fsdecode(os.fsencode(value))
     except ValueError:
         return ""
-
-
-def _absolute(path: str, base: str) -> str:
-    return os.path.normpath(os.path.join(base, path))

@@ -21,14 +21,14 @@ _SCRATCH_BEGINNINGS = (".#", "#", ".~", ".goutputstream-", ".kate-swp")
 
 def source_files(folder: str) -> list[str]:
     """Absolute paths, at most MAX_FILES, sorted; empty where the folder cannot be read."""
-    found = _of_git(folder)
-    if found is None:
-        found = list(_walk(folder, 0))
+    named = git_files(folder)
+    found = _walk(folder, 0) if named is None else (path for path in named if not os.path.isdir(path))
     return sorted(found)[:MAX_FILES]
 
 
-def _of_git(folder: str) -> list[str] | None:
-    """Tracked and new files that are not ignored; None: git does not say."""
+def git_files(folder: str) -> list[str] | None:
+    """Tracked and new files below a folder that are not ignored, some perhaps gone, at most MAX_FILES; None: git does
+    not say."""
     argv = ["git", "-C", folder, "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     try:
         done = subprocess.run(argv, capture_output=True, stdin=subprocess.DEVNULL, timeout=_GIT_WITHIN_S, check=False)
@@ -36,8 +36,8 @@ def _of_git(folder: str) -> list[str] | None:
         return None
     if done.returncode:
         return None
-    names = (os.fsdecode(name) for name in done.stdout.split(b"\0")[: MAX_FILES + 1] if name)
-    return [path for name in names if not os.path.isdir(path := os.path.join(folder, name))]
+    names = dict.fromkeys(name for name in done.stdout.split(b"\0") if name)
+    return [os.path.join(folder, os.fsdecode(name)) for name in list(names)[:MAX_FILES]]
 
 
 def _walk(folder: str, depth: int) -> Iterator[str]:
