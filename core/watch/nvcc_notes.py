@@ -17,7 +17,8 @@ _MAX_ROWS = 5000
 _TEXT = 4096
 _MAX_SOURCE_BYTES = 16 << 20
 _MAX_HEADERS = 200
-"""Of a call whose content is looked at (20 µs each); one that read more is compared with no branch point."""
+"""Of a call whose content is looked at (20 µs each, the first time); one that read more has no branch point."""
+_MOST_KNOWN = 5000
 _ONE_EACH = ("object", "device-object", "ptx", "cubin", "fatbin")
 _WRONG = (ValueError, KeyError, TypeError, OverflowError, RecursionError, AttributeError)
 
@@ -55,6 +56,7 @@ class NvccNotes:
         self._told = told
         self._open: dict[str, _Begun] = {}
         self._kept: list[Kept] = []
+        self._blobs = _Blobs()
 
     @property
     def open(self) -> tuple[str, ...]:
@@ -114,7 +116,7 @@ class NvccNotes:
         begun = self._open.get(_text(note["end"]))
         if begun is None:
             return None
-        event = _end_of(begun.started, note)
+        event = _end_of(begun.started, note, self._blobs)
         del self._open[event.call]
         self._kept.append(self._kept_of(event, begun, note))
         return event
@@ -155,7 +157,7 @@ def told_in(events: Iterable[e.Event]) -> Told:
     return frozenset(key_of(event) for event in events if isinstance(event, ours))
 
 
-def _end_of(begun: e.NvccStarted, note: dict[str, Any]) -> e.NvccEnded:
+def _end_of(begun: e.NvccStarted, note: dict[str, Any], blobs: "_Blobs") -> e.NvccEnded:
     elapsed_s = _seconds(note["elapsed_s"])
     stale = note.get("stale")
     return e.NvccEnded(
@@ -176,7 +178,7 @@ def _end_of(begun: e.NvccStarted, note: dict[str, Any]) -> e.NvccEnded:
         why=_text(note.get("why") or ""),
         phases=tuple(_phases(note.get("times"), note.get("memory"))),
         is_stale=stale if isinstance(stale, bool) else None,
-        headers=_headers(begun, note.get("inputs")),
+        headers=_headers(begun, note.get("inputs"), blobs),
     )
 
 
@@ -196,7 +198,7 @@ def _phases(times: Any, memory: Any) -> Iterator[e.Phase]:
         yield e.Phase(tool, arch, round(_seconds(row[2]) / 1000, 7), peaks.get((tool, arch)), source)
 
 
-def _headers(begun: e.NvccStarted, inputs: Any) -> tuple[e.Header, ...] | None:
+def _headers(begun: e.NvccStarted, inputs: Any, blobs: "_Blobs") -> tuple[e.Header, ...] | None:
     """What it read beside its source, as that is now; None: it was not told, or is too much."""
     if not isinstance(inputs, list) or not begun.source:
         return None
@@ -204,15 +206,31 @@ def _headers(begun: e.NvccStarted, inputs: Any) -> tuple[e.Header, ...] | None:
     others = [path for path in dict.fromkeys(paths) if path != begun.source]
     if len(others) > _MAX_HEADERS:
         return None
-    return tuple(e.Header(path, blob_of(path) if _is_older(path, begun.at) else "") for path in others)
+    return tuple(e.Header(path, blobs.of(path, begun.at)) for path in others)
 
 
-def _is_older(path: str, at: float) -> bool:
-    """It was not written since then."""
-    try:
-        return os.stat(path).st_mtime < at
-    except (OSError, ValueError):
-        return False
+class _Blobs:
+    """Git's names for headers: calls of one build read the same ones, and many may end at once."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[tuple[int, ...], str]] = {}
+        """With what tells that the file is another one."""
+
+    def of(self, path: str, at: float) -> str:
+        """Of a file that was not written since then; empty: it was, or cannot be read."""
+        try:
+            found = os.stat(path)
+        except (OSError, ValueError):
+            return ""
+        if found.st_mtime >= at:
+            return ""
+        now = found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino
+        known = self._known.get(path)
+        if known is None or known[0] != now:
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            known = self._known[path] = now, blob_of(path)
+        return known[1]
 
 
 def _files(rows: Any) -> Iterator[tuple[str, str, str]]:

@@ -9,6 +9,7 @@ import pytest
 
 from core import events as e
 from core.events import from_record, to_record
+from core.watch import nvcc_notes
 from core.watch.call_book import CallBook
 from core.watch.nvcc_book import CUT_SHORT, LOST_AFTER_S
 from core.watch.nvcc_notes import NvccNotes, blob_of, outputs_of, told_in
@@ -175,6 +176,36 @@ def test_what_a_call_read_is_kept_with_gits_names_as_long_as_it_is_certain(tmp_p
     assert headers("alone", ["/w/k.cu"]) == ()
     assert headers("none", None) is None
     assert headers("many", [f"/h/{number}.h" for number in range(500)]) is None
+
+
+def test_a_header_that_several_calls_read_is_read_once_and_again_when_it_was_saved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    header, read = tmp_path / "a.cuh", list[str]()
+    header.write_text("x\n")
+    os.utime(header, (50.0, 50.0))
+    path = notes_of(tmp_path)
+    notes = NvccNotes(str(path))
+
+    def counted(path: str) -> str:
+        read.append(path)
+        return blob_of(path)
+
+    monkeypatch.setattr(nvcc_notes, "blob_of", counted)
+
+    def names() -> list[str]:
+        with path.open("a") as file:
+            file.writelines(json.dumps(note) + "\n" for note in (begun(), over(inputs=[str(header)])))
+        ended = notes.poll()[-1]
+        assert isinstance(ended, e.NvccEnded)
+        return [one.blob for one in ended.headers or ()]
+
+    first = blob_of(str(header))
+    assert names() == names() == [first]
+    assert read.count(str(header)) == 1
+    header.write_text("other\n")
+    os.utime(header, (50.0, 50.0))
+    assert names() == [blob_of(str(header))] != [first]
 
 
 def test_an_answer_of_the_cache_took_no_time_of_anybody(tmp_path: Path) -> None:

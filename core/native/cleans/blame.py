@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from core.folder import modified_ns, names_in
-from core.native.staleness.closure import native_files
+from core.native.staleness.closure import SOURCE_ENDS, native_files
 from core.native.traces.cmake_cache import cached_value, cmake_folders, is_cmake_folder
 from core.native.traces.fingerprint import ScriptRun, script_runs
 from core.plan.small_file import read_head, read_small
@@ -152,7 +152,7 @@ def _sources(root: str) -> Iterator[str]:
     for count, path in enumerate(native_files(root)):
         if count >= _MAX_FILES:
             return
-        if not path.endswith((".h", ".hpp", ".cuh", ".hh", ".inc")):
+        if path.endswith(SOURCE_ENDS):
             yield path
 
 

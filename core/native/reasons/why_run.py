@@ -10,6 +10,7 @@ from core.journal import JournalTail
 from core.native.reasons.rebuilt import Found
 from core.native.reasons.why import Facts, explain
 from core.native.reasons.why_make import is_told, tree_of, tree_of_script
+from core.native.staleness.closure import NATIVE_ENDS
 from core.native.staleness.doctor import Place, cases_of
 from core.native.traces.build_tree import trees_of
 from core.native.traces.fingerprint import unit_places
@@ -24,7 +25,7 @@ from core.runs import run_ids
 _MOST_RUNS = 400
 """Among so many of the latest an earlier one is looked for."""
 _LOGS = ("out.log", "err.log")
-_NATIVE_ENDS = (".rs", ".cu", ".cuh", ".c", ".cc", ".cpp", ".cxx", ".h", ".hh", ".hpp", ".hxx", ".inl", ".inc")
+_SOURCES = (".rs", *NATIVE_ENDS)
 
 
 def why_of(paths: Paths, run: str, env: Mapping[str, str], now: float) -> Found:
@@ -132,7 +133,7 @@ def _changed(roots: Iterable[str], since_ns: int, until_ns: int) -> Iterator[tup
     """Sources below these folders that were changed then."""
     for root in sorted(roots):
         for path in source_files(root):
-            if path.endswith(_NATIVE_ENDS):
+            if path.endswith(_SOURCES):
                 try:
                     mtime = os.stat(path).st_mtime_ns
                 except (OSError, ValueError):
