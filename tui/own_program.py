@@ -26,4 +26,12 @@ def typed_command(program: str, path: str, cwd: str) -> str:
 
 def own_words() -> str:
     """The same for this process."""
-    return typed_command(sys.argv[0], os.environ.get("PATH", ""), os.getcwd())
+    return typed_command(sys.argv[0], os.environ.get("PATH", ""), current_folder())
+
+
+def current_folder() -> str:
+    """Where we were started; the root where that is gone."""
+    try:
+        return os.getcwd()
+    except OSError:
+        return "/"

@@ -12,6 +12,7 @@ from core.run.mask import MASK, safe_words
 from core.state import Board, Run
 from core.values import dataclass
 from tui import survivors
+from tui.own_program import current_folder
 from tui.personal import PersonalApp
 from tui.screens.base import DeckScreen
 
@@ -156,7 +157,7 @@ class RunActions(PersonalApp):
             if not _has_credentials(wanted.command):
                 self.remember(lambda memory: memory.having_started(wanted.cwd, wanted.agent, wanted.command))
 
-        folder = os.getcwd()
+        folder = current_folder()
         run = self.chosen or self._newest_in(folder)
         agent = self.names.true_name(run) if run is not None else ""
         suggested = Wanted.after(run, agent, folder, self.remembered)

@@ -225,6 +225,20 @@ async def test_the_start_dialog_suggests_the_command_of_the_highlighted_pane_and
             await pilot.press("escape")
 
 
+async def test_a_dashboard_whose_folder_is_gone_starts_builds_elsewhere(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone() -> str:
+        raise FileNotFoundError(2, "No such file or directory")
+
+    stage.board = Board(MappingProxyType({}), stage.now, stage.now)
+    monkeypatch.setattr("os.getcwd", gone)
+    async with stage.app().run_test(size=(120, 40)) as pilot:
+        await pilot.press("s")
+        await pilot.pause()
+        assert pilot.app.screen.query_one("#cwd", Input).value == "/"
+
+
 async def test_without_a_highlighted_pane_the_dialog_suggests_what_was_built_in_this_folder(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:

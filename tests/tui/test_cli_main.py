@@ -87,6 +87,21 @@ def test_help_lists_exactly_the_commands_that_have_json(capsys: pytest.CaptureFi
     assert set(listed.replace(",", " ").split()) == having
 
 
+@pytest.mark.parametrize("word", ["why", "iterations", "stale", "prove", "advise"])
+def test_a_command_in_a_folder_that_is_gone_says_so(
+    word: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr("tui.cli.listing.bring_up_to_date", lambda paths: None)
+    gone.rmdir()
+    assert dispatch.main([word]) == 2
+    assert capsys.readouterr().err == "cargo-deck: the current folder cannot be used: No such file or directory\n"
+
+
 def test_the_version_is_the_one_that_is_packaged(capsys: pytest.CaptureFixture[str]) -> None:
     assert dispatch.main(["--version"]) == 0
     packaged = (Path(__file__).parents[2] / "pyproject.toml").read_text().split('\nversion = "')[1].split('"')[0]

@@ -25,7 +25,6 @@ from tui import format as f
 from tui.cli import common, listing
 from tui.cli import plan_words as words
 from tui.cli.events import plain
-from tui.cli.plan import current_folder
 from tui.cli.prove import end_cleanly
 
 _ROUNDS = 7
@@ -57,7 +56,7 @@ def run(argv: list[str]) -> int:
         _check_patch(given)
     paths = common.user_paths()
     listing.bring_up_to_date(paths)
-    place = find_place(paths, current_folder(), dict(os.environ), given.target_dir)
+    place = find_place(paths, common.current_folder(), dict(os.environ), given.target_dir)
     examined = examine(paths, place)
     found = survey(paths, place, examined, argv[at + 1 :], given.package or "")
     if given.patch is not None:

@@ -41,6 +41,18 @@ def user_paths() -> Paths:
     return find_paths(os.environ)
 
 
+def current_folder() -> str:
+    """Where we were started.
+
+    Raises:
+        UsageError: It is gone.
+    """
+    try:
+        return os.getcwd()
+    except OSError as error:
+        raise UsageError(f"the current folder cannot be used: {error.strerror}") from error
+
+
 def whole_board(paths: Paths) -> Board:
     """Every run of the last 24 hours, read to the end."""
     return Reader(paths, wall_clock).read_all()

@@ -59,7 +59,7 @@ def _main(argv: list[str]) -> int:
     if given.levers is not None:
         return _levers(paths, given)
     listing.bring_up_to_date(paths)
-    root = identity.checkout_of(os.getcwd())
+    root = identity.checkout_of(common.current_folder())
     budgets = read_budgets(paths.cache, root, os.environ)
     found = [one for one in read_iterations(paths) if given.all or one.checkout == root]
     rows = rows_of(found, budgets.by_class)

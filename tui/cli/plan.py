@@ -52,7 +52,7 @@ def run(argv: list[str], maker: Maker, env: dict[str, str]) -> int:
     if given.json and given.shell:
         raise UsageError("--json goes with the table, --diff or --modes, not with --shell")
     words = _cargo_words(words)
-    paths, cwd = common.user_paths(), current_folder()
+    paths, cwd = common.user_paths(), common.current_folder()
 
     def make(mode: str | None) -> Planned:
         return maker(paths, words=words, cwd=cwd, env=env, mode=mode, agent=given.agent or "")
@@ -135,18 +135,6 @@ def _cargo_words(words: tuple[str, ...]) -> tuple[str, ...]:
     if words[:1] == ("exec",):
         raise UsageError("a plan is made for a command of cargo, not for exec")
     return words or ("build",)
-
-
-def current_folder() -> str:
-    """Where we were started.
-
-    Raises:
-        UsageError: It is gone.
-    """
-    try:
-        return os.getcwd()
-    except OSError as error:
-        raise UsageError(f"the current folder cannot be used: {error.strerror}") from error
 
 
 # For people

@@ -21,7 +21,6 @@ from tui import format as f
 from tui.cli import common
 from tui.cli import plan_words as words
 from tui.cli.events import plain
-from tui.cli.plan import current_folder
 from tui.nothing_native import nothing_native
 
 EXIT_UNTRACKED = 1
@@ -63,7 +62,7 @@ def run(argv: list[str]) -> int:
     """
     at = argv.index("--") if "--" in argv else len(argv)
     given = _parser().parse_args(argv[:at])
-    paths, cwd = common.user_paths(), current_folder()
+    paths, cwd = common.user_paths(), common.current_folder()
     if has_no_cargo(cwd, given.tree or ""):
         return _run_tree(given, find_trees(paths, cwd, dict(os.environ), given.tree or ""), argv[at + 1 :])
     place = find_place(paths, cwd, dict(os.environ), given.target_dir)
@@ -82,7 +81,7 @@ def run(argv: list[str]) -> int:
 
 def _run_tree(given: Namespace, place: TreePlace, command: Sequence[str]) -> int:
     """The same in build trees of ninja, make and CMake."""
-    paths, cwd = common.user_paths(), current_folder()
+    paths, cwd = common.user_paths(), common.current_folder()
     reading = read_made(paths, place)
     files = _files(reading.inputs, given.files, cwd)
     if not files:

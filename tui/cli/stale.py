@@ -22,7 +22,6 @@ from tui import format as f
 from tui.cli import common
 from tui.cli import plan_words as words
 from tui.cli.events import plain
-from tui.cli.plan import current_folder
 from tui.cli.prove import clear_progress, end_cleanly, show_progress
 from tui.nothing_native import nothing_native
 
@@ -62,12 +61,12 @@ def run(argv: list[str], world: World) -> int:
     if given.json and given.apply:
         raise UsageError("--json shows the diffs, --apply makes the changes: one of both")
     paths = common.user_paths()
-    if has_no_cargo(current_folder(), given.tree or ""):
+    if has_no_cargo(common.current_folder(), given.tree or ""):
         from tui.cli import stale_tree  # it takes lines of this one
 
-        trees = find_trees(paths, current_folder(), dict(os.environ), given.tree or "")
+        trees = find_trees(paths, common.current_folder(), dict(os.environ), given.tree or "")
         return EXIT_STALE if stale_tree.run(given, paths, trees, world.ask) else 0
-    place = find_place(paths, current_folder(), dict(os.environ), given.target_dir)
+    place = find_place(paths, common.current_folder(), dict(os.environ), given.target_dir)
     found = examine(paths, place, given.package or "", asker(plain_env(place.env)) if given.ask else None)
     proofs = _proofs(paths, place, found) if given.prove and found.found else ()
     if given.json:

@@ -267,9 +267,8 @@ def look_around(paths: Paths, env: Mapping[str, str]) -> Found:
     """What is there for a build in this folder; programs are asked what they are."""
     from core.plan.look import look
     from core.run import begin
-    from tui.cli.plan import current_folder
 
-    cwd = current_folder()
+    cwd = common.current_folder()
     command = begin.command_of(paths, ("build",), cwd, dict(env))
     return look(
         paths, cwd=cwd, env=env, root=command.root, toolchain_word="", target="",

@@ -51,7 +51,7 @@ def run(argv: list[str]) -> int:
     given = parser.parse_args(argv)
     paths = common.user_paths()
     listing.bring_up_to_date(paths)
-    wanted = resolve_run(paths, given.run) if given.run else _newest(paths, identity.checkout_of(os.getcwd()))
+    wanted = resolve_run(paths, given.run) if given.run else _newest(paths)
     found = why_of(paths, wanted, os.environ, wall_clock())
     if given.json:
         common.print_json("why", run=wanted, is_told=found.is_told, units=[record(one) for one in found.units])
@@ -65,7 +65,8 @@ def run(argv: list[str]) -> int:
     return 0
 
 
-def _newest(paths: Paths, checkout: str) -> str:
+def _newest(paths: Paths) -> str:
+    checkout = identity.checkout_of(common.current_folder())
     run = newest_run_in(paths, checkout)
     if run is None:
         raise UsageError(f"no run is known yet of {checkout}: build here through cargo-deck, or name a run")

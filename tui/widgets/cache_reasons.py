@@ -18,7 +18,7 @@ def reason_shown(reason: str) -> str:
 
 
 def why_nvcc(nvcc: NvccUse) -> str:
-    """Why nvcc ran: `nothing is kept for it 2, kernels/n.cuh has changed 1, 3 others; there was no cache 4`."""
+    """Why nvcc ran: `nothing is kept for it 2, kernels/n.cuh has changed 1, others 3 · no depfile cache 4`."""
     told = [f"{why or 'not said'} {count}" for _, why, count in nvcc.reasons[:_NVCC_REASONS]]
     if rest := sum(count for _, _, count in nvcc.reasons[_NVCC_REASONS:]):
         told.append(f"others {rest}")
