@@ -41,6 +41,11 @@ def panes(board: Board) -> tuple[Pane, ...]:
     return tuple(found)
 
 
+def tells_units(run: Run) -> bool:
+    """How many units it built is known: it is cargo's, or cargo ran in it."""
+    return run.tool == "cargo" or bool(run.units_built or run.units_fresh)
+
+
 def elapsed_s(run: Run, now: float) -> float:
     """Seconds since the start, or how long it took."""
     if run.ended is not None:

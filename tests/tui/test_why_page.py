@@ -49,7 +49,13 @@ def test_units_have_their_reason_and_what_was_left_old_stands_out() -> None:
         "text", "waiting", "text", "dim", "dim",
     ]  # fmt: skip
     summary = "".join(part.text for part in why.content(scene(WHYS)).summary)
-    assert summary.endswith("cargo gave 1 reason · 1 left old")
+    assert summary.endswith(" compiled · 1 left old · 100 fresh · cargo gave 1 reason")
+
+
+def test_a_run_that_is_not_cargos_has_no_number_of_units() -> None:
+    run = replace(RUN, tool="exec", units_built=0, units_fresh=0)
+    shown = why.content(Scene(run, whys=WHYS[4:5]))
+    assert "".join(part.text for part in shown.summary) == " 1 left old"
 
 
 def test_inputs_that_nothing_watches_are_counted_above_and_stand_out() -> None:
@@ -58,7 +64,7 @@ def test_inputs_that_nothing_watches_are_counted_above_and_stand_out() -> None:
     row = rows(shown)["app (inputs)"]
     assert (row.cells[1].role, row.cells[1].text[:8]) == ("waiting", "2 inputs")
     summary = "".join(part.text for part in why.content(shown).summary)
-    assert summary.endswith("1 left old · 1 package with inputs that nothing watches")
+    assert " compiled · 1 left old · inputs of 1 package not watched · " in summary
 
 
 def test_a_row_in_full_says_the_whole_path_and_who_says_so() -> None:

@@ -5,7 +5,9 @@ import os
 import shlex
 from collections.abc import Sequence
 
+from core import queries
 from core.native.reasons.rebuilt import Why
+from core.state import Run
 from tui.format import UNKNOWN, many
 from tui.pages.scene import Content, Scene, words_of
 from tui.widgets.table_view import Cell, Column, Row
@@ -17,26 +19,26 @@ def content(scene: Scene) -> Content:
     found = _entries(scene)
     rows = [Row("wait", (Cell("waits", "waiting"), Cell(text, "waiting"))) for text in scene.waits[:1]]
     rows += [Row(f"y{index}", (Cell(named(one)), Cell(said(one), _role(one)))) for index, one in enumerate(found)]
-    told = sum(one.by == "cargo" for one in found)
-    left = sum(not one.is_rebuilt and one.kind == "output" for one in found)
-    parts = [
-        (f"{scene.run.units_built} compiled", "text"), (f"{scene.run.units_fresh} fresh", "dim"),
-        (f"cargo gave {told} reason{'' if told == 1 else 's'}", "dim"),
-        *([(f"{left} left old", "waiting")] if left else []),
-        *([(unwatched, "waiting")] if (unwatched := _unwatched(found)) else []),
-    ]  # fmt: skip
     nothing = (
         "Nothing was compiled yet." if not scene.run.state.is_over
         else "Nothing was compiled." if scene.is_why_told
         else "Not known: this run left nothing that says what it made."
     )  # fmt: skip
-    return Content(words_of(parts, scene.glyphs.dot), columns, rows, nothing)
+    return Content(words_of(_counts(scene.run, found), scene.glyphs.dot), columns, rows, nothing)
 
 
-def _unwatched(found: Sequence[Why]) -> str:
-    """`inputs of 2 packages not watched: cargo deck stale`; empty: all are."""
-    count = sum(one.kind == "input" for one in found)
-    return f"{many(count, 'package')} with inputs that nothing watches" if count else ""
+def _counts(run: Run, found: Sequence[Why]) -> list[tuple[str, str]]:
+    """What is wrong comes before what need not be read: the last ones go where there is no room."""
+    told = sum(one.by == "cargo" for one in found)
+    left = sum(not one.is_rebuilt and one.kind == "output" for one in found)
+    unwatched = sum(one.kind == "input" for one in found)
+    is_known = queries.tells_units(run)
+    return [
+        *([(f"{run.units_built} compiled", "text")] if is_known else []),
+        *([(f"{left} left old", "waiting")] if left else []),
+        *([(f"inputs of {many(unwatched, 'package')} not watched", "waiting")] if unwatched else []),
+        *([(f"{run.units_fresh} fresh", "dim"), (f"cargo gave {many(told, 'reason')}", "dim")] if is_known else []),
+    ]
 
 
 def named(one: Why) -> str:

@@ -119,8 +119,7 @@ class HistoryScreen(DeckScreen[None]):
 
     def _row(self, run: Run) -> Row:
         now = self._board.now
-        tells_units = run.tool == "cargo" or run.units_built or run.units_fresh
-        built, fresh = (run.units_built, run.units_fresh) if tells_units else (None, None)
+        built, fresh = (run.units_built, run.units_fresh) if queries.tells_units(run) else (None, None)
         numbers = ((built, "number"), (fresh, "dim"), (run.errors, "failed"), (run.warnings, "dim"))
         return Row(
             run.run,
