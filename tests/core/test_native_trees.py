@@ -310,6 +310,22 @@ def test_a_tree_that_was_copied_is_told_and_nothing_else_of_it(tmp_path: Path) -
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("where", ["command", "makefile", "cache", "variable", "words", ""])
+def test_a_tree_that_builds_through_a_cache_with_a_server_is_not_proven(tmp_path: Path, where: str) -> None:
+    is_make = where == "makefile"
+    text = "k.o: kernels/k.cu\n\tsccache nvcc -c $< -o $@\n" if is_make else NINJA
+    text = text.replace("command = nvcc", "command = /opt/bin/sccache nvcc") if where == "command" else text
+    world = World(tmp_path, "Makefile" if is_make else "build.ninja", text)
+    if where == "cache":
+        (world.root / "CMakeCache.txt").write_text("CMAKE_CUDA_COMPILER_LAUNCHER:STRING=/opt/bin/sccache\n")
+    if where == "variable":
+        world.env["CC"] = "sccache gcc"
+    words = ("ninja", 'CC="sccache cc"') if where == "words" else ()
+    with pytest.raises(ScratchError, match="whose server is outside" if where else "even without an edit"):
+        world.verdicts("kernels/k.cu", words=words or ("ninja", "nothing"))
+    assert not (world.root / "k.o").exists()
+
+
 def test_what_does_not_build_and_what_cannot_be_laid_over_are_said(tmp_path: Path) -> None:
     world = World(tmp_path, "build.ninja", NINJA)
     world.run("ninja")

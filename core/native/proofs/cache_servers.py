@@ -6,13 +6,16 @@ import re
 from collections.abc import Iterable, Mapping
 
 from core.native.staleness.stale import Case
+from core.native.staleness.tree_steps import MAKEFILES, Tree
 from core.native.traces.build_tree import all_files
 from core.native.traces.cmake_cache import CACHE_FILE, read_cache
 from core.paths import Paths
+from core.plan.small_file import read_head
 from core.run import begin
 
 _SERVERS = ("sccache", "zccache", "kache", "cachepot")
 _COMPILERS = re.compile(r"(?:HOST_|TARGET_)?(?:CC|CXX|NVCC)(?:_|\b)")
+_MAX_BYTES = 1 << 20
 _NOTED = re.compile(r"CMAKE_\w+_COMPILER(?:_LAUNCHER)?")
 
 
@@ -38,6 +41,23 @@ def calls_server(cases: Iterable[Case], env: Mapping[str, str]) -> bool:
     return False
 
 
+def server_of(trees: Iterable[Tree], words: Iterable[str], env: Mapping[str, str]) -> str:
+    """The cache that a build of these trees would call, as far as their files, its words and variables say; empty:
+    none. What CMake noted cannot be left out of a build."""
+    said = [*words, *(value for name, value in env.items() if _COMPILERS.match(name))]
+    for tree in trees:
+        said += [value for name, value in read_cache(tree.folder).items() if _NOTED.fullmatch(name)]
+        said += [step.command for step in tree.steps]
+        if tree.kind == "make":
+            said += [os.fsdecode(read_head(f"{tree.folder}/{name}", _MAX_BYTES) or b"") for name in MAKEFILES]
+    return next(filter(None, map(_server_in, said)), "")
+
+
+def _server_in(words: str) -> str:
+    named = (os.path.basename(word) for word in re.split(r"[\s;=\"']+", words))
+    return next((name for name in named if name in _SERVERS), "")
+
+
 def is_server(words: str) -> bool:
     """One of these words calls such a cache."""
-    return any(os.path.basename(word) in _SERVERS for word in words.replace(";", " ").split())
+    return bool(_server_in(words))

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Collection, Mapping, Sequence
 
+from core.native.proofs.cache_servers import server_of
 from core.native.proofs.prove import Command, Verdict, comment_for
 from core.native.proofs.scratch import Done, Scratch, ScratchError
 from core.native.proofs.scratch_edit import Stat, append, restore, snapshot, take_away
@@ -18,6 +19,14 @@ class TreeProver:
     """Builds a project in a world, and tells what was made again."""
 
     def __init__(self, scratch: Scratch, command: Command, place: TreePlace, reading: Reading) -> None:
+        """Builds nothing yet.
+
+        Raises:
+            ScratchError: It would build through a cache whose server is not in the world.
+        """
+        if server := server_of(place.trees, command.argv, command.env):
+            raise ScratchError(f"{place.trees[0].folder} is built through {server}, whose server is outside of a "
+                               "scratch world and would write into the real tree: prove a tree without it")  # fmt: skip
         self._scratch = scratch
         self._command = command
         self._steps = (*(step for tree in place.trees for step in tree.steps), *reading.links)

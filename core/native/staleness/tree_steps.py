@@ -16,6 +16,7 @@ from core.native.traces.ninja_deps import read_ninja_deps
 from core.native.traces.ninja_file import MAX_BYTES, read_ninja
 from core.plan.small_file import read_head
 
+MAKEFILES = ("GNUmakefile", "makefile", "Makefile")
 Kind = Literal["ninja", "cmake-make", "make"]
 _GENERATES = "RERUN_CMAKE"
 _RULES = "/build.make"
@@ -64,8 +65,7 @@ def read_tree(folder: str) -> Tree | None:
         return _ninja(folder)
     if os.path.isfile(folder + "/CMakeFiles/Makefile.cmake"):
         return _cmake_make(folder)
-    names = ("GNUmakefile", "makefile", "Makefile")
-    return Tree(folder, "make") if any(os.path.isfile(f"{folder}/{name}") for name in names) else None
+    return Tree(folder, "make") if any(os.path.isfile(f"{folder}/{name}") for name in MAKEFILES) else None
 
 
 def made_of(steps: Iterable[Step], paths: Collection[str], more: Mapping[str, Collection[str]]) -> frozenset[str]:
