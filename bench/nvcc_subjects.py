@@ -141,6 +141,7 @@ def small(place: str) -> list[Call]:
         ("fatbin", ("-fatbin", *archs, "small.cu", "-o", "small.fatbin"), "small.fatbin"),
         ("device code", ("-dc", "-arch=sm_80", "split.cu", "-o", "split.o"), "split.o"),
         ("more device code", ("-dc", "-arch=sm_80", "twice.cu", "-o", "twice.o"), "twice.o"),
+        ("device code, lines", ("-dc", "-lineinfo", "-arch=sm_80", "small.cu", "-o", "lines.o"), "lines.o"),
         ("device link", ("-dlink", *link), "linked.o"),
         ("linked cubin", ("-dlink", "-cubin", *link[:-1], "linked.cubin"), "linked.cubin"),
         ("library", ("-lib", "split.o", "twice.o", "-o", "libsmall.a"), "libsmall.a"),

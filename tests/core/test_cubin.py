@@ -42,6 +42,14 @@ def test_the_whole_of_a_kernel_is_read() -> None:
     )  # fmt: skip
 
 
+def test_memory_that_has_no_bytes_in_the_file_may_lie_beyond_its_end() -> None:
+    """Static shared memory of a template, in code that is to be linked."""
+    (said,) = [usage.kernel for usage in parse_usage(said_of("shared-sm_80-13.0-dc")) if usage.is_entry]
+    (found,) = cubin_of("shared-sm_80-13.0-dc").kernels
+    assert (found.name, found.arch, found.registers) == (said.name, "sm_80", said.registers)
+    assert (found.stack_bytes, found.shared_bytes) == (0, 0)
+
+
 def test_options_and_functions_that_a_kernel_has_a_copy_of_are_read() -> None:
     whole, later, old = cubin_of("sm_80-13.0"), cubin_of("sm_90-13.0-dc"), cubin_of("sm_80-11.8")
     assert whole.options == "-v  -maxrregcount 16 -arch sm_80 -m 64"
