@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from core.folder import topmost
 from core.native.proofs.prove import Verdict, comment_for, compiled_units, prove
 from core.native.proofs.prove_finding import Confirmed, confirm
 from core.native.proofs.prove_setup import named_packages, plain_env, proof_of
@@ -184,6 +185,12 @@ def test_an_interrupt_ends_what_runs_and_leaves_nothing(tmp_path: Path) -> None:
     assert until(lambda: find_process(pid) is None, "nvcc's end")
     assert os.listdir(tmp_path / "c/cargo-deck/scratch") == []
     assert world.trace() == before
+
+
+def test_of_folders_within_others_the_outer_ones_are_left() -> None:
+    assert topmost(["/a/c", "/a-b", "/a", "/a", "/a-b/x", "/b/c"]) == ("/a-b", "/a", "/b/c")
+    assert topmost(["/x", "/"]) == ("/",)
+    assert topmost([]) == ()
 
 
 def test_a_program_is_run_to_its_end(tmp_path: Path) -> None:

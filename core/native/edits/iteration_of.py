@@ -2,15 +2,17 @@
 
 import shlex
 from collections.abc import Sequence
+from functools import partial
 
 from core import events as e
 from core.facts import read_exit, read_record
+from core.folder import modified_ns
 from core.native.edits.cargo_times import ninja_pieces, unit_pieces
 from core.native.edits.edit_class import EditClass
 from core.native.edits.iterations import MOST_CHANGED, Iteration, State
 from core.native.edits.make_times import make_pieces
-from core.native.edits.wait_phases import CARGO, PROGRAM, REST, RUSTC, TEST, Piece, divide, pieces_of
-from core.native.traces.build_tree import trees_of
+from core.native.edits.wait_phases import CARGO, LOCK, ORDER, PROGRAM, REST, RUSTC, TEST, Piece, divide, pieces_of
+from core.native.traces.build_tree import all_files, trees_of
 from core.native.traces.cargo_said import Package, Said, read_log
 from core.native.traces.nvcc_calls import NOTES, has_called_nvcc
 from core.paths import Paths
@@ -18,6 +20,10 @@ from core.values import dataclass
 from core.watch.links import LinkNotes
 from core.watch.nvcc_notes import NvccNotes
 
+_BOOKS = ("/.ninja_log", "/.ninja_deps", "/.ninja_lock", "/compiler_depend.make", "/compiler_depend.internal",
+          "/compiler_depend.ts")  # fmt: skip
+_TICK_S = 0.02
+"""Of a file system's clock."""
 _AFTER = {"test": TEST, "nextest": TEST, "bench": TEST, "run": PROGRAM}
 """What follows the build, by subcommand."""
 
@@ -36,6 +42,8 @@ class Measured:
     """Calls of nvcc that compiled; None: no front told of any."""
     units: int
     """Crates that were compiled."""
+    has_built: bool | None = None
+    """It made anything; None: that is not known."""
 
 
 def measure(paths: Paths, run: str, told: Sequence[e.Event] | None = None) -> Measured | None:
@@ -66,8 +74,27 @@ def measure(paths: Paths, run: str, told: Sequence[e.Event] | None = None) -> Me
         started, ended, _state(ended), said.is_built and not _is_stopped(ended),
         divide(began, ended.at, pieces, rest),
         tuple(call for call in calls if call.kind in _COMPILES) if calls or has_called_nvcc(paths, run) else None,
-        said.compiled,
+        said.compiled, _has_built(started, trees, pieces, said.compiled),
     )  # fmt: skip
+
+
+_BUILD = frozenset(ORDER) - {LOCK, CARGO, TEST, PROGRAM, REST}
+
+
+def _has_built(started: e.RunStarted, trees: Sequence[str], pieces: Sequence[Piece], units: int) -> bool | None:
+    """By what ran; in build trees also by what was written there since it began."""
+    if units or any(piece.what in _BUILD for piece in pieces):
+        return True
+    if started.tool == "cargo":
+        return False
+    return any(map(partial(_is_written_since, started.at), trees)) if trees else None
+
+
+def _is_written_since(began: float, tree: str) -> bool:
+    """Anything in a build tree but the books that its tools keep."""
+    return any(
+        not path.endswith(_BOOKS) and modified_ns(path) >= int((began - _TICK_S) * 1e9) for path in all_files(tree)
+    )
 
 
 def _trees(started: e.RunStarted) -> tuple[str, ...]:
@@ -128,4 +155,5 @@ def make_iteration(measured: Measured, kind: EditClass, changed: Sequence[str]) 
         changed_count=len(changed), phases=measured.phases,
         nvcc_calls=None if calls is None else len(calls),
         nvcc_hits=None if calls is None else sum(call.verdict == "hit" for call in calls),
+        has_built=measured.has_built,
     )  # fmt: skip

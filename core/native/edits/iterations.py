@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 from core.native.edits.edit_class import CLASSES, EditClass
-from core.native.edits.wait_phases import ORDER, REST
+from core.native.edits.wait_phases import CARGO, LOCK, ORDER, REST
 from core.values import dataclass
 
 SCHEMA = 1
@@ -76,6 +76,24 @@ class Iteration:
     test_code: int | None = None
     unseen: tuple[str, ...] = ()
     """Changed inputs of nvcc for which it did not run, though the build went well."""
+    has_built: bool | None = None
+    """It made anything: a crate, what a build script makes, an object; None: nobody looked."""
+
+    @property
+    def is_idle(self) -> bool:
+        """It went well, and made nothing of what was edited."""
+        if self.state != "done" or self.kind is EditClass.CLEAN or self.nvcc_calls:
+            return False
+        if self.changed and self.changed_count == len(self.changed) and set(self.changed) <= set(self.unseen):
+            return True
+        if self.has_built is None:
+            return CARGO in self.phases and set(self.phases) <= {CARGO, LOCK}
+        return not self.has_built
+
+    @property
+    def is_answered(self) -> bool:
+        """All calls of nvcc for an edit of native files were answered by the cache: nothing of it was compiled."""
+        return bool(self.nvcc_calls) and self.nvcc_hits == self.nvcc_calls and self.kind is not EditClass.RUST
 
     @property
     def wait_s(self) -> float:
@@ -98,7 +116,8 @@ class ClassRow(NamedTuple):
     command: str
     kind: EditClass
     done: int
-    """Iterations that went well: all figures are theirs."""
+    """Iterations that went well and built something: all figures are theirs. Answers of nvcc's cache are not among them
+    where others compiled."""
     failed: int
     stopped: int
     median_s: float | None
@@ -113,6 +132,12 @@ class ClassRow(NamedTuple):
     budget: Budget | None
     phases: tuple[PhaseRow, ...]
     """In the order of ORDER."""
+    idle: int = 0
+    """That went well, and made nothing of what was edited."""
+    answered: int = 0
+    """Of which nvcc's cache had everything."""
+    newest: Iteration | None = None
+    """The last one that went well, also where it built nothing."""
 
     @property
     def trend(self) -> float | None:
@@ -151,18 +176,37 @@ def _budget(budget: Budget | None, of_command: Mapping[EditClass, Sequence[Itera
 
 
 def _row(checkout: str, command: str, kind: EditClass, found: Sequence[Iteration], budget: Budget | None) -> ClassRow:
-    good = [one for one in found if one.state == "done"]
-    failed, stopped = (sum(one.state == state for one in found) for state in ("failed", "stopped"))
+    well = [one for one in found if one.state == "done"]
+    built = [one for one in well if not one.is_idle]
+    good = [one for one in built if not one.is_answered] or built  # what was compiled is compared with its like
+    counts = {
+        "failed": sum(one.state == "failed" for one in found), "stopped": sum(one.state == "stopped" for one in found),
+        "idle": len(well) - len(built), "answered": sum(one.is_answered for one in built),
+        "newest": well[-1] if well else None,
+    }  # fmt: skip
     if not good:
-        return ClassRow(checkout, command, kind, 0, failed, stopped, None, None, None, False, "", budget, ())
+        none = ClassRow(checkout, command, kind, 0, 0, 0, None, None, None, False, "", budget, ())
+        return none._replace(**counts)
     before = good[-TREND_OF - 1 : -1]
     is_slower = len(before) >= _LEAST_TREND and _is_slower(good[-1].wait_s, [one.wait_s for one in before])
-    phases = _phases(good)
-    return ClassRow(
-        checkout, command, kind, len(good), failed, stopped, median(one.wait_s for one in good), good[-1],
+    row = ClassRow(
+        checkout, command, kind, len(good), 0, 0, median(one.wait_s for one in good), good[-1],
         median(one.wait_s for one in before) if len(before) >= _LEAST_TREND else None, is_slower,
-        _culprit(good[-1], before) if is_slower else "", budget, phases,
+        _culprit(good[-1], before) if is_slower else "", budget, _phases(good),
     )  # fmt: skip
+    return row._replace(**counts)
+
+
+def unseen_now(iterations: Iterable[Iteration]) -> tuple[str, ...]:
+    """Files of which the last iteration that edited them went well without nvcc, though it read them before; the one
+    that was edited last first."""
+    last: dict[tuple[str, str], Iteration] = {}
+    for one in sorted(iterations, key=lambda one: one.at):
+        if one.state == "done":
+            for path in one.changed:
+                last.pop((one.checkout, path), None)
+                last[one.checkout, path] = one
+    return tuple(dict.fromkeys(path for (_, path), one in reversed(last.items()) if path in one.unseen))
 
 
 def _is_slower(last_s: float, before: Sequence[float]) -> bool:
@@ -198,6 +242,7 @@ def to_record(one: Iteration) -> dict[str, Any]:
         "changed_count": one.changed_count, "phases": {name: round(s, 4) for name, s in one.phases.items()},
         "nvcc_calls": one.nvcc_calls, "nvcc_hits": one.nvcc_hits, "since_save_s": one.since_save_s,
         "test_run": one.test_run, "test_s": one.test_s, "test_code": one.test_code, "unseen": list(one.unseen),
+        "has_built": one.has_built,
     }  # fmt: skip
 
 
@@ -218,6 +263,7 @@ def from_record(record: object) -> Iteration | None:
             nvcc_hits=_count(record.get("nvcc_hits")), since_save_s=_seconds_or_none(record.get("since_save_s")),
             test_run=_text(record.get("test_run", "")), test_s=_seconds_or_none(record.get("test_s")),
             test_code=_count(record.get("test_code")), unseen=_texts(record.get("unseen")),
+            has_built=built if isinstance(built := record.get("has_built"), bool) else None,
         )  # fmt: skip
     except (KeyError, ValueError, TypeError, OverflowError):
         return None

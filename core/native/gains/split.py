@@ -225,23 +225,26 @@ def _moves(facts: Facts, folder: str) -> Iterator[Move]:
     """The largest folders that hold no Rust and no manifest, single files where they lie among such."""
     fixed = {path for path in facts.files if path in facts.texts or os.path.basename(path) == "Cargo.toml"}
     fixed |= facts.read_by_rust
+    held = {folder for path in fixed | facts.script_sources for folder in _folders_above(path, facts.root)}
     done: set[str] = set()
     for path in sorted({*facts.inputs, *facts.script_sources}):
         if not _is_below(path, facts.root) or path in fixed or path not in facts.files:
             continue
-        place = _largest(path, facts.root, fixed | facts.script_sources)
+        place = _largest(path, facts.root, held)
         if place not in done:
             done.add(place)
             yield Move(place, f"{folder}/{os.path.relpath(place, facts.root)}")
 
 
-def _largest(path: str, root: str, fixed: set[str] | frozenset[str]) -> str:
+def _largest(path: str, root: str, held: set[str]) -> str:
+    """The uppermost folder of a file that holds nothing which stays, else the file. `held`: folders that do."""
+    return next((folder for folder in _folders_above(path, root) if folder not in held), path)
+
+
+def _folders_above(path: str, root: str) -> Iterator[str]:
+    """Of a file those below the root, the uppermost first."""
     parts = os.path.relpath(path, root).split("/")
-    for count in range(1, len(parts)):
-        place = "/".join((root, *parts[:count]))
-        if not any(_is_below(one, place) for one in fixed):
-            return place
-    return path
+    return ("/".join((root, *parts[:count])) for count in range(1, len(parts)))
 
 
 def _single(files: Sequence[str], moves: Sequence[Move]) -> Iterator[Move]:

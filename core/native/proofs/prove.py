@@ -3,6 +3,7 @@
 The edit is a comment at the end: it changes the content, and nothing that the program does.
 """
 
+import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
@@ -19,7 +20,12 @@ Outcome = Literal["tracked", "wide", "untracked", "failed", "left out"]
 edited harmlessly."""
 _COMMENTS = {".asm": "; {}", ".s": "/* {} */"}
 _MAX_TAIL = 2000
+_SCRIPT_RAN = b'{"reason":"build-script-executed"'
 MAX_SETTLING = 4
+
+
+class NotRun(ScratchError):
+    """The command runs no build script that is in question."""
 
 
 class Command(NamedTuple):
@@ -80,18 +86,35 @@ class Prover:
         self._scratch = scratch
         self._command = command
         self.cases = tuple(cases)
+        """After `baseline` those alone that the command runs: not those of another profile, nor of other features."""
         self._before: dict[str, Stat] = {}
+        self._out_dirs: frozenset[str] = frozenset()
+        self._others: frozenset[str] = frozenset()
+
+    @property
+    def inputs(self) -> frozenset[str]:
+        """All of what the command makes."""
+        return frozenset(path for case in self.cases for made in case.made for path in made.inputs)
 
     def baseline(self) -> Baseline:
         """Build twice without an edit.
 
         Raises:
+            NotRun: None of the build scripts is run, so far as cargo's messages say.
             ScratchError: It does not build.
         """
         self._before = self._look()
         cold = self.build()
         if cold.code:
             raise ScratchError(f"it does not build even without an edit: {cold.tail}")
+        real = {os.path.realpath(path) for path in self._out_dirs}
+        run = [case for case in self.cases if os.path.realpath(self._scratch.at(case.script.out_dir)) in real]
+        if self.cases and not run:
+            words = " ".join((os.path.basename(self._command.argv[0]), *self._command.argv[1:]))
+            raise NotRun(f"`{words}` runs no build script of which something is known here: build that first")
+        others = {path for case in self.cases for made in case.made for path in made.inputs}
+        self.cases = tuple(run)
+        self._others = frozenset(others) - self.inputs
         return Baseline(cold, self.build())
 
     def settle(self) -> Built:
@@ -116,6 +139,7 @@ class Prover:
             path for path in written if any(_is_below(path, case.script.out_dir) for case in self.cases)
         )
         crates, reasons = _said(done)
+        self._out_dirs = frozenset(out_dirs_in(done.output))
         tail = "" if done.code == 0 else tail_of(done.errors)
         return Built(done.code, crates, reasons, ran, outputs, tail)
 
@@ -125,6 +149,8 @@ class Prover:
         A file that is tracked stays edited; any other is put back as it was, with its mtime.
         """
         expected = tuple(sorted({made.output for case in self.cases for made in case.made if path in made.inputs}))
+        if not expected and path in self._others:
+            return Verdict(path, "left out", (), why="it is read for what this command does not make")
         comment = comment_for(path)
         if comment is None:
             return Verdict(path, "left out", expected, why="how a comment is written in it is not known")
@@ -203,6 +229,18 @@ def compiled_units(output: bytes) -> Iterator[Unit]:
         unit = parse_message(line) if line.startswith(START) else None
         if isinstance(unit, Unit) and not unit.is_fresh and unit.kind != "run-build-script":
             yield unit
+
+
+def out_dirs_in(output: bytes) -> Iterator[str]:
+    """OUT_DIR of each build script that a build needed, run or fresh, by cargo's messages."""
+    for line in output.split(b"\n"):
+        if line.startswith(_SCRIPT_RAN):
+            try:
+                place = json.loads(line)["out_dir"]
+            except (ValueError, KeyError, TypeError, RecursionError):
+                continue
+            if isinstance(place, str):
+                yield place
 
 
 def _is_below(path: str, folder: str) -> bool:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Collection, Mapping, Sequence
 
+from core.folder import topmost
 from core.native.proofs.cache_servers import server_of
 from core.native.proofs.prove import Command, Verdict, comment_for
 from core.native.proofs.scratch import Done, Scratch, ScratchError
@@ -97,11 +98,10 @@ class TreeProver:
         return snapshot(self._scratch, self._folders)
 
 
-def _folders(place: TreePlace, outputs: Collection[str]) -> list[str]:
+def _folders(place: TreePlace, outputs: Collection[str]) -> tuple[str, ...]:
     """The trees, and where else in the project they write to; none within another."""
     outside = {os.path.dirname(one) for one in outputs if one.startswith(place.root + "/")}
-    wanted = sorted({tree.folder for tree in place.trees} | {one for one in outside if os.path.isdir(one)})
-    return [one for one in wanted if not any(one.startswith(other + "/") for other in wanted)]
+    return topmost({tree.folder for tree in place.trees} | {one for one in outside if os.path.isdir(one)})
 
 
 def _verdict(path: str, expected: frozenset[str], missing: set[str], written: frozenset[str]) -> Verdict:

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import IO, NamedTuple, Protocol
 
 from core.errors import DeckError
+from core.folder import topmost
 from core.paths import Paths
 
 _LAY = """set -e
@@ -79,14 +80,15 @@ def make_scratch(
     """
     from core.native.proofs.scratch_copy import Copy
 
+    real = topmost(map(os.path.realpath, roots))
     folder, lock = _made(f"{paths.cache}/scratch")
     try:
         with lock:
-            overlay = None if is_copied else _overlay(folder, _topmost(roots), env)
+            overlay = None if is_copied else _overlay(folder, real, env)
             if overlay is None and needs_overlay:
                 raise ScratchError("this system lets nobody lay an overlay over a folder (unshare, mount), and a build "
                                    "tree cannot be tried in a copy: it names its own paths")  # fmt: skip
-            yield overlay or Copy(folder, _topmost(roots), env)
+            yield overlay or Copy(folder, real, env)
     finally:
         remove(folder)
 
@@ -141,12 +143,6 @@ def _sweep(folder: str) -> None:
                 remove(f"{folder}/{name}")
         except OSError:
             continue
-
-
-def _topmost(roots: Sequence[str]) -> tuple[str, ...]:
-    """Without those that lie in others."""
-    real = sorted({os.path.realpath(root) for root in roots})
-    return tuple(root for root in real if not any(root != other and root.startswith(other + "/") for other in real))
 
 
 def is_in(path: str, folder: str) -> bool:

@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from core.folder import topmost
 from core.native.staleness.build_script_mend import changed, printed, unified
 from core.native.staleness.cover import Watched
 from core.native.staleness.stale import Case, Kind, Trouble, is_in, is_pattern, tail_of, uncovered
@@ -195,7 +196,8 @@ def _grouped(case: Case, paths: Sequence[str]) -> list[str]:
     kept: list[str] = []
     for folder, files in folders.items():
         kept += [folder] if len(files) >= _MANY and _is_free(case, folder) else files
-    return [one for one in kept if not any(one.startswith(other + "/") for other in kept)]
+    uppermost = set(topmost(kept))
+    return [one for one in kept if one in uppermost]
 
 
 def _is_free(case: Case, folder: str) -> bool:

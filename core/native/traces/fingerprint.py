@@ -79,22 +79,23 @@ class UnitPlace(NamedTuple):
     compiled: str
 
 
-def script_runs(build_dir: str, workspace: str) -> tuple[ScriptRun, ...]:
+def script_runs(build_dir: str, workspace: str, *, has_all: bool = False) -> tuple[ScriptRun, ...]:
     """Of each package and profile the latest, by package; what cannot be read is left out.
 
     Args:
         build_dir: Where cargo builds: the target dir, unless one is set apart.
         workspace: Its root: cargo's paths start there.
+        has_all: Those of other features and flags too, of which others were the latest.
     """
     places = list(unit_places(build_dir))
     scripts = dict(_compiled(places, workspace))
-    newest: dict[tuple[str, str, str], ScriptRun] = {}
+    newest: dict[tuple[str, ...], ScriptRun] = {}
     for place in places:
         for run in _runs(place, scripts):
-            key = run.package, run.root, run.profile
+            key = run.package, run.root, run.profile, *((run.key,) if has_all else ())
             if key not in newest or newest[key].began_ns < run.began_ns:
                 newest[key] = run
-    return tuple(sorted(newest.values(), key=lambda run: (run.package, run.root, run.profile)))
+    return tuple(sorted(newest.values(), key=lambda run: (run.package, run.root, run.profile, run.key)))
 
 
 def linked(run: ScriptRun, others: Iterable[ScriptRun]) -> tuple[ScriptRun, ...]:
