@@ -153,7 +153,7 @@ def find_exec_fronts(paths: Paths, env: dict[str, str], words: tuple[str, ...], 
     if not _is_made(paths, env, with_nvcc=True):
         return Fronts()
     variables: tuple[tuple[str, str], ...] = (_launch(paths),)
-    if nvcc_front.LAUNCHER not in env and nvcc_front.makes_new_tree(command):
+    if nvcc_front.LAUNCHER not in env and nvcc_front.makes_tree(command):
         variables = ((nvcc_front.LAUNCHER, nvcc_front.LAUNCH), *variables)
     if kit is None or not nvcc_front.is_alone(kit, path):
         return Fronts((), variables)

@@ -24,6 +24,8 @@ _TOOLS = (
 """What else is linked of the folder of nvcc, which may be `/usr/bin`."""
 _MAX_ENTRIES = 500
 _MAX_TREES = 2000
+_DEPTH = 3
+_CMAKE = b"cmake"
 _MAX_CACHE_BYTES = 1 << 22
 _TAKES_FRONT = frozenset(("nvcc", "ninja", "make", "gmake", "just", "sh", "bash", "dash", "zsh", "env"))
 """Programs before which nvcc's front may stand in PATH. Others may note where it was."""
@@ -196,10 +198,16 @@ def takes_front(command: Command, *, has_cmake_told: bool) -> bool:
         return has_cmake_told
     if program not in _TAKES_FRONT and script is None:
         return False
-    files = (read_head(f"{_folder_of(command)}/{name}", _MAX_SCRIPT_BYTES) for name in _RULES)
-    words = " ".join(command.words).encode("utf-8", "replace")
-    noters = _NOTES_PATHS if has_cmake_told else (b"cmake", *_NOTES_PATHS)
-    return not any(word in (text or b"").lower() for text in (words, script, *files) for word in noters)
+    noters = _NOTES_PATHS if has_cmake_told else (_CMAKE, *_NOTES_PATHS)
+    return not any(word in text for text in _texts(command) for word in noters)
+
+
+def _texts(command: Command) -> Iterator[bytes]:
+    """All that tells what a command starts: its words, its script, the rules of the folder that it works in."""
+    yield " ".join(command.words).encode("utf-8", "replace").lower()
+    yield (_script_of(command) or b"").lower()
+    for name in _RULES:
+        yield (read_head(f"{_folder_of(command)}/{name}", _MAX_SCRIPT_BYTES) or b"").lower()
 
 
 def _script_of(command: Command) -> bytes | None:
@@ -226,16 +234,34 @@ def _named(command: Command, flag: str) -> Iterator[str]:
             yield os.path.join(command.cwd, word[2:] or (words[at + 1] if at + 1 < len(words) else ""))
 
 
-def makes_new_tree(command: Command) -> bool:
-    """It is a CMake that makes a build tree where there is none yet."""
-    words = command.words
-    if os.path.basename(words[0]) != "cmake" or any(word in words for word in ("--build", "--install", "-E", "-P")):
+def makes_tree(command: Command) -> bool:
+    """CMake makes a build tree, and configures none again that has kernels and no launcher: it would take the launcher
+    up, and compile them all anew."""
+    words, program = command.words, os.path.basename(command.words[0])
+    if any(word.startswith(f"-D{LAUNCHER}") for word in words):
         return False
-    if any(word.startswith(("--preset", f"-D{LAUNCHER}")) for word in words):
+    if program != "cmake":
+        is_taken = program in _TAKES_FRONT or _script_of(command) is not None
+        return is_taken and any(_CMAKE in text for text in _texts(command)) and not _has_old_tree(command)
+    if any(word in words for word in ("--build", "--install", "-E", "-P")):
         return False
+    if any(word.startswith("--preset") for word in words):
+        return not _has_old_tree(command)
     *_, tree = (command.cwd, *_named(command, "-B"))
     named = (os.path.join(command.cwd, word) for word in words[1:] if word[:1] != "-")
     return not any(os.path.exists(f"{folder}/CMakeCache.txt") for folder in (tree, *named))
+
+
+def _has_old_tree(command: Command) -> bool:
+    """In the folder that it works in, three levels below, or beside it."""
+    top = _folder_of(command)
+    found = [top, command.cwd, *folders_in(os.path.dirname(command.cwd))]
+    level = [command.cwd]
+    for _ in range(_DEPTH):
+        level = [folder for parent in level for folder in folders_in(parent) if os.path.basename(folder)[:1] != "."]
+        level = level[:_MAX_TREES]
+        found += level
+    return any(_lacks_launcher(f"{folder}/CMakeCache.txt") for folder in found)
 
 
 def _is_program(path: str) -> bool:

@@ -34,6 +34,7 @@ _PASSED = b"DECK_NVCC_PASSED="
 """In the environment of what it starts."""
 _ARCH = re.compile(rb"(?:sm|compute)_[0-9]{2,3}[af]?")
 _MAX_CALLS = 256
+_MAX_DEPTH = 16
 
 Key = tuple[int, int]
 """Pid and start, in ticks since boot."""
@@ -162,7 +163,17 @@ def _finding(program: str, cwd: str) -> Finding:
     place = (Evidence(Origin("process"), program),)
     if not program.startswith("/"):
         return Finding(UNSEEN, "hint", "no front stands before nvcc in this build", place, _COST)
-    if os.path.exists(cwd + "/CMakeCache.txt"):
-        title = f"{cwd} was configured without the front: CMake calls nvcc by its path"
-        return Finding(UNSEEN, "hint", title, place, _COST, clean_of_folder(cwd))
+    if tree := _tree_of(cwd):
+        title = f"{tree} was configured without the front: CMake calls nvcc by its path"
+        return Finding(UNSEEN, "hint", title, place, _COST, clean_of_folder(tree))
     return Finding(UNSEEN, "hint", f"nvcc is called by its path, where no front stands: {program}", place, _COST)
+
+
+def _tree_of(folder: str) -> str:
+    """CMake's build tree around a folder, not one that it tries a compiler in; empty: none."""
+    folder = folder.partition("/CMakeFiles/")[0]
+    for _ in range(_MAX_DEPTH):
+        if os.path.exists(folder + "/CMakeCache.txt"):
+            return folder
+        folder = os.path.dirname(folder)
+    return ""

@@ -409,7 +409,7 @@ def test_commands_that_may_note_where_nvcc_was_do_not_find_the_front(
     [
         (("cmake", "-S", ".", "-B", "new"), True), (("cmake", "-S", ".", "-Bnew"), True), (("cmake", ".."), True),
         (("cmake", "-S", ".", "-B", "old"), False), (("cmake", "old"), False), (("cmake", "--build", "new"), False),
-        (("cmake", "--preset", "x"), False), (("cmake", "-B", "new", "-DCMAKE_CUDA_COMPILER_LAUNCHER=x"), False),
+        (("cmake", "--preset", "x"), True), (("cmake", "-B", "new", "-DCMAKE_CUDA_COMPILER_LAUNCHER=x"), False),
         (("ninja",), False),
     ],
 )  # fmt: skip
@@ -422,6 +422,32 @@ def test_cmake_is_told_of_the_launcher_where_it_makes_a_new_tree(
     assert (found.get(nvcc_front.LAUNCHER) == nvcc_front.LAUNCH) == is_told
     own = find_exec_fronts(world.paths, {**world.env, nvcc_front.LAUNCHER: "mine"}, words, str(world.folder / "src"))
     assert nvcc_front.LAUNCHER not in dict(own.env)
+
+
+@pytest.mark.parametrize(
+    ("tree", "cache", "is_told"),
+    [
+        ("src/none", None, True), ("src/out", "\nCMAKE_CXX_COMPILER:FILEPATH=/usr/bin/c++\n", True),
+        ("src/out", f"\nCMAKE_CUDA_COMPILER:FILEPATH=/x/nvcc\n{nvcc_front.LAUNCH}", True),
+        *((tree, "\nCMAKE_CUDA_COMPILER:FILEPATH=/x/nvcc\n", False) for tree in ("src", "src/a/b/out", "build")),
+        ("src/a/b/c/too/deep", "\nCMAKE_CUDA_COMPILER:FILEPATH=/x/nvcc\n", True),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize(
+    "words",
+    [("sh", "-c", "cmake -B out && ninja -C out"), ("./make.sh",), ("make",), ("cmake", "--preset", "x")],
+)
+def test_what_has_cmake_make_a_tree_is_told_of_the_launcher_where_no_other_one_would_be_compiled_anew(
+    world: World, words: tuple[str, ...], tree: str, cache: str | None, is_told: bool
+) -> None:
+    src = world.folder / "src"
+    program(src / "make.sh", "#!/bin/sh\ncmake -B out\n")
+    (src / "Makefile").write_text("all:\n\tcmake -B out\n")
+    if cache is not None:
+        (world.folder / tree).mkdir(parents=True, exist_ok=True)
+        (world.folder / tree / "CMakeCache.txt").write_text(cache)
+    found = dict(find_exec_fronts(world.paths, world.env, words, str(src)).env)
+    assert (nvcc_front.LAUNCHER in found) == is_told
 
 
 def built(world: World, name: str = "", text: str = "") -> tuple[Path, Path]:

@@ -107,6 +107,11 @@ def test_it_is_said_why_no_front_stood_before_it(world: World) -> None:
     world.look()
     title = f"{world.work} was configured without the front: CMake calls nvcc by its path"
     assert world.findings() == [(title, f"cargo deck clean --cmake {world.work}")]
+    world.add(450, 200, "nvcc", NVCC, "-c", "k.cu")
+    (world.root / "450/cwd").unlink()
+    os.symlink(world.work / "CMakeFiles/CMakeScratch/TryCompile-1", world.root / "450/cwd")
+    world.look()
+    assert world.findings() == [(title, f"cargo deck clean --cmake {world.work}")]
     world.add(500, 200, "nvcc", "nvcc", "-c", "k.cu")
     world.look()
     assert world.findings() == [("no front stands before nvcc in this build", "")]
