@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,7 @@ def main() -> int:
     parser.add_argument("--keep", default="", help="folder for what is fetched")
     for name in ("candle", "sppark", "samples"):
         parser.add_argument(f"--{name}", default="", help="a folder that has its files already")
+    parser.add_argument("--only", default="", help="one set of calls: small, sample, sppark, cuda-samples, candle")
     parser.add_argument("--kernels", type=int, default=99, help="at most so many of candle's")
     args = parser.parse_args()
     keep = os.path.abspath(args.keep) if args.keep else tempfile.mkdtemp(prefix="nvcc-front-")
@@ -51,17 +52,19 @@ def main() -> int:
         home = our_toolkit()
         deck.env["PATH"] = f"{home}/bin:{deck.env['PATH']}"
         deck.env["DECK_NVCC_CACHE"] = "off"  # it asks for a depfile, which takes a phase more where no object is made
-        sets = {
-            "small": small(f"{deck.folder}/small"),
-            "sample": own(f"{deck.folder}/own"),
-            "sppark": sppark(_copy(deck, "sppark", args.sppark or fetch("sppark", keep))),
-            "cuda-samples": samples(_copy(deck, "samples", args.samples or fetch("cuda-samples", keep))),
-            "candle": candle(_copy(deck, "candle", args.candle or fetch("candle", keep)), args.kernels),
+        first = small(f"{deck.folder}/small")
+        sets: dict[str, Callable[[], list[Call]]] = {
+            "small": lambda: first,
+            "sample": lambda: own(f"{deck.folder}/own"),
+            "sppark": lambda: sppark(_copy(deck, "sppark", args.sppark or fetch("sppark", keep))),
+            "cuda-samples": lambda: samples(_copy(deck, "samples", args.samples or fetch("cuda-samples", keep))),
+            "candle": lambda: candle(_copy(deck, "candle", args.candle or fetch("candle", keep)), args.kernels),
         }
         for name, calls in sets.items():
-            _compare(figures, deck, name, calls)
-        _cache(figures, deck, sets["small"][0])
-        _cost(figures, deck, sets["small"][3])
+            if args.only in ("", name):
+                _compare(figures, deck, name, calls())
+        _cache(figures, deck, first[0])
+        _cost(figures, deck, first[3])
     if not args.keep:
         shutil.rmtree(keep, ignore_errors=True)
     return figures.end("nvcc front")
@@ -122,7 +125,7 @@ def _told(figures: Figures, begun: list[dict[str, Any]], ended: list[dict[str, A
 def _kernels(figures: Figures, deck: Deck, calls: Sequence[Call]) -> None:
     """Each figure of each kernel and arch, of all calls that make code, against `-Xptxas -v`."""
     run = os.path.basename(deck.runs()[-1])
-    until(lambda: not os.path.exists(f"{deck.state}/open/{run}"), 300, f"the end of {run}")
+    until(lambda: not os.path.exists(f"{deck.state}/open/{run}"), 600, f"the end of {run}")
     rows = deck.json("kernels", run, "--json")["kernels"]
     told = {(row["output"], row["arch"], row["name"]): tuple(row[name] for name in _FIGURES)
             for row in rows if not row["ptxas_arch"] and row["registers"] is not None}  # fmt: skip
