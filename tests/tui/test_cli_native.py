@@ -10,6 +10,7 @@ import pytest
 
 from core import events as e
 from core.journal import JournalWriter
+from core.native.proofs.prove import Verdict
 from core.native.reasons.rebuilt import Why
 from core.native.staleness.build_script_mend import printed as directives
 from core.paths import Paths
@@ -21,6 +22,8 @@ from tests.tui.test_cli_json import documented
 from tui.cli import common
 from tui.cli import stale as stale_command
 from tui.cli.main import main
+from tui.cli.prove import Tried
+from tui.cli.prove import lines as prove_lines
 from tui.cli.why import lines as why_lines
 from tui.nothing_native import nothing_native
 
@@ -267,3 +270,19 @@ def test_stale_and_prove_of_a_build_tree_print_what_is_documented_and_the_mend_i
     assert main(["stale"]) == 0
     assert "Nothing is stale" in capsys.readouterr().out
     assert main(["stale", "--prove"]) == 2
+
+
+def test_a_build_that_failed_is_told_line_by_line_and_once() -> None:
+    why = "error: failed to run build script of app\n\n  --- stderr\n  nvcc did not start"
+    verdicts = [Verdict(f"/w/{name}.cu", "failed", ("/o/a.o",), why=why) for name in "ab"]
+    tried = Tried(verdicts, ("/bin/cargo", "build"), "/w", "overlay", (), 2.0)
+    assert list(prove_lines(tried)) == [
+        "cargo build",
+        "  ! a.cu: a.o",
+        "      error: failed to run build script of app",
+        "        --- stderr",
+        "        nvcc did not start",
+        "  ! b.cu: a.o",
+        "      error: failed to run build script of app (as above)",
+        "tracked 0 of 2; 0:02",
+    ]

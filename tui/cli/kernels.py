@@ -17,6 +17,7 @@ from core.state import Board
 from tui.cli import common, listing
 from tui.cli.events import plain
 from tui.cli.kernel_calls import call_records, calls_of, print_calls
+from tui.cli.plan_words import COLUMNS, folded
 from tui.nothing_native import NO_NVCC, has_nvcc
 from tui.widgets import kernel_words as words
 from tui.widgets import ptx_words
@@ -160,7 +161,8 @@ def _print(rows: Sequence[KernelRow], why: str, empty: str) -> None:
     if why:
         common.say(plain(why))
     if not rows:
-        common.print_text(empty)
+        for line in empty.split("\n"):
+            common.print_text("\n".join(folded(line, common.room() or COLUMNS)))
         return
     for line in common.table([_HEADING, *(_cells(row) for row in rows)], _GIVES_WAY, paths=(10,)):
         common.print_text(line)

@@ -31,6 +31,8 @@ _EXIT_CODES = (
 _SIGNS = {"tracked": "✓", "wide": "+", "untracked": "✗", "failed": "!", "left out": "·"}
 _COLOURS = {"untracked": "error", "failed": "warning", "wide": "warning", "left out": "faint"}
 _MAX_REASONS = 2
+_MAX_LINES = 20
+"""Of what a build that failed said."""
 
 
 class Tried(NamedTuple):
@@ -187,13 +189,14 @@ def lines(tried: Tried) -> Iterator[str]:
     width = common.room() or words.COLUMNS
     look = words.Look(width, common.has_colour())
     yield from words.folded(plain(" ".join((os.path.basename(tried.command[0]), *tried.command[1:]))), width, hang=2)
+    told: set[str] = set()
     for one in tried.verdicts:
         name = os.path.relpath(one.path, tried.base)
         made = ", ".join(os.path.basename(path) for path in one.expected[:4]) or f.UNKNOWN
         first, *rest = words.folded(f"{_SIGNS[one.outcome]} {plain(name)}: {plain(made)}", width, 2, hang=4)
         yield look.tint(_COLOURS.get(one.outcome, ""), first)
         yield from rest
-        for text in _said(one):
+        for text in _said(one, told):
             yield from words.folded(plain(text), width, 6, hang=8)
     if tried.always:
         names = ", ".join(tried.always)
@@ -211,12 +214,17 @@ def summary(verdicts: Sequence[Verdict], took_s: float) -> str:
     return f"tracked {good} of {len(verdicts)}{exactly}{not_tried}; {f.duration(took_s)}"
 
 
-def _said(one: Verdict) -> Iterator[str]:
+def _said(one: Verdict, told: set[str]) -> Iterator[str]:
+    """`told`: long reasons that were told in full already, of another file."""
     if one.outcome == "wide":
         names = ", ".join(os.path.basename(path) for path in one.extra[:6])
         yield f"made again too: {names}{f' and {len(one.extra) - 6} more' if len(one.extra) > 6 else ''}"
-    if one.why:
-        yield one.why
+    why = [line for line in one.why.splitlines() if line.strip()]
+    if len(why) > 1 and one.why in told:
+        yield f"{why[0]} (as above)"
+    else:
+        told.add(one.why)
+        yield from why[:_MAX_LINES]
     if one.outcome == "untracked":
         yield from (f"cargo: {reason}" for reason in one.reasons[:_MAX_REASONS])
 

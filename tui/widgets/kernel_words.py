@@ -39,9 +39,9 @@ NOTHING_MEASURED = "Calls of nvcc are known, and none of them left a kernel: see
 NO_KERNELS = (
     "No kernel was compiled in the last 24 hours.",
     "",
-    "Whatever calls nvcc through cargo deck shows here what its kernels need: a build script or CMake in",
-    "`cargo deck build`, or nvcc itself in `cargo deck exec -- nvcc -c k.cu`. For each kernel and arch: registers,",
-    "spills, shared memory, stack, code and time, each against the build before.",
+    "Whatever calls nvcc through cargo deck shows here what its kernels need: a build script or CMake in `cargo deck "
+    "build`, or nvcc itself in `cargo deck exec -- nvcc -c k.cu`. For each kernel and arch: registers, spills, shared "
+    "memory, stack, code and time, each against the build before.",
 )
 
 
