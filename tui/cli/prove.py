@@ -14,7 +14,7 @@ from core.native.proofs.prove import Command, Verdict, prove
 from core.native.proofs.prove_setup import plain_env, proof_of
 from core.native.proofs.prove_tree import TreeProver, roots_of
 from core.native.proofs.scratch import make_scratch
-from core.native.staleness.doctor import examine
+from core.native.staleness.doctor import examine_all
 from core.native.staleness.stale_place import find_place
 from core.native.staleness.tree_place import TreePlace, build_words, find_trees, has_no_cargo, read_made
 from tui import format as f
@@ -68,14 +68,15 @@ def run(argv: list[str]) -> int:
     if has_no_cargo(cwd, given.tree or ""):
         return _run_tree(given, find_trees(paths, cwd, dict(os.environ), given.tree or ""), argv[at + 1 :])
     place = find_place(paths, cwd, dict(os.environ), given.target_dir)
-    found = examine(paths, place, given.package or "")
+    found = examine_all(paths, place, given.package or "")
     files = _files(found.inputs, given.files, cwd)
     if not files:
         raise UsageError(nothing_native("prove", [case.script.package for case in found.scripts], place.env))
     end_cleanly()
     began = monotonic()
     with proof_of(paths, place, found, argv[at + 1 :]) as proof:
-        verdicts = list(prove(proof.prover, files, show_progress))
+        made = [path for path in files if given.files or path in proof.prover.inputs]
+        verdicts = list(prove(proof.prover, made, show_progress))
     always = tuple(sorted(proof.baseline.again.scripts))
     tried = Tried(verdicts, proof.command.argv, place.workspace, proof.scratch.kind, always, monotonic() - began)
     return _tell(tried, is_json=given.json)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from core.native.proofs.cache_servers import calls_server, without_servers
-from core.native.proofs.prove import Baseline, Command, Prover
+from core.native.proofs.prove import Baseline, Command, NotRun, Prover
 from core.native.proofs.scratch import Scratch, make_scratch
 from core.native.staleness.doctor import Examined, Place
 from core.native.staleness.stale import Case
@@ -48,17 +48,28 @@ def proof_of(
         is_copied: Without an overlay, even where the system has one.
 
     Raises:
-        ScratchError: The world cannot be made, or it does not build.
+        ScratchError: The world cannot be made, it does not build, or that runs none of the build scripts.
     """
     env = without_servers(paths, place.workspace, plain_env(place.env))
     is_copied = is_copied or calls_server(examined.scripts, env)
     with make_scratch(paths, roots_of(place, examined), env, is_copied=is_copied) as scratch:
-        command = command_for(paths, place, examined.scripts, words, env)
-        cases = examined.scripts
         dirs = dirs_of(scratch, place)
-        command = command._replace(argv=(*command.argv, *dirs))
-        prover = Prover(scratch, command, cases)
-        yield Proof(prover, prover.baseline(), scratch, command, dirs)
+        command = command_for(paths, place, examined.scripts, words, env)
+        try:
+            proof = _begun(scratch, command, examined, dirs)
+        except NotRun:
+            if words:
+                raise
+            # what was recorded is not there, or not as it was: what is there
+            command = command_for(paths, place, examined.scripts, _from_units(examined.scripts), env)
+            proof = _begun(scratch, command, examined, dirs)
+        yield proof
+
+
+def _begun(scratch: Scratch, command: Command, examined: Examined, dirs: tuple[str, ...]) -> Proof:
+    command = command._replace(argv=(*command.argv, *dirs))
+    prover = Prover(scratch, command, examined.scripts)
+    return Proof(prover, prover.baseline(), scratch, command, dirs)
 
 
 def dirs_of(scratch: Scratch, place: Place) -> tuple[str, ...]:
@@ -139,10 +150,13 @@ def named_packages(words: Sequence[str]) -> list[str]:
 
 
 def _from_units(cases: Sequence[Case]) -> list[str]:
-    """From the units that are there: packages, their features, profile and target."""
+    """From the units that are there: packages, their features, profile and target, as they were built last."""
     words = ["build"]
-    profiles = {case.script.profile for case in cases}
-    target, _, profile = max(profiles, default="debug").rpartition("/")
+    in_order = sorted(cases, key=lambda case: case.script.began_ns)
+    target, _, profile = (in_order[-1].script.profile if in_order else "debug").rpartition("/")
+    latest = {(case.script.package, case.script.root): case for case in in_order
+              if case.script.profile == in_order[-1].script.profile}  # fmt: skip
+    cases = tuple(latest.values())
     words += {"debug": [], "release": ["--release"]}.get(profile, ["--profile", profile])
     words += ["--target", target] if target else []
     names = sorted({case.script.package for case in cases})

@@ -86,6 +86,11 @@ class Told(NamedTuple):
         return sum(call.run == run and call.makes and call.out_dir == script.out_dir for call in self.calls)
 
 
+def examine_all(paths: Paths, place: Place, only: str = "") -> Examined:
+    """All build scripts, those of other features than the latest too; what is wrong with them is not asked."""
+    return Examined(tuple(cases_of(paths, place, only, has_all=True)), ())
+
+
 def examine(paths: Paths, place: Place, only: str = "", ask: Ask | None = None) -> Examined:
     """What is wrong in a target dir.
 
@@ -105,9 +110,11 @@ def examine(paths: Paths, place: Place, only: str = "", ask: Ask | None = None) 
     return Examined(cases, tuple(found), unknown)
 
 
-def cases_of(paths: Paths, place: Place, only: str = "", ask: Ask | None = None) -> Iterable[Case]:
-    """All that is known of each build script of a package that somebody edits."""
-    runs = script_runs(place.build_dir, place.workspace)
+def cases_of(
+    paths: Paths, place: Place, only: str = "", ask: Ask | None = None, *, has_all: bool = False
+) -> Iterable[Case]:
+    """All that is known of each build script of a package that somebody edits; `has_all` as of `script_runs`."""
+    runs = script_runs(place.build_dir, place.workspace, has_all=has_all)
     told = told_of(paths, place)._replace(ask=ask)
     for script in runs:
         if _is_wanted(script, place, only):

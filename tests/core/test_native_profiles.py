@@ -1,0 +1,65 @@
+"""A target dir with more than one profile in it: what a command makes is judged by its own OUT_DIRs alone, and what is
+wrong with a build script is said once."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from core.native.proofs.prove import NotRun, out_dirs_in, prove
+from core.native.proofs.prove_setup import proof_of
+from core.native.staleness.doctor import Place, examine, examine_all
+from core.paths import Paths
+from tests.native_worlds import DECLARATIONS, RIGHT, Package, Style, build_env, fake_nvcc
+
+STYLES = {style.name: style for style in (*DECLARATIONS, *RIGHT)}
+
+
+class World:
+    """A package that was built in both profiles, release last."""
+
+    def __init__(self, folder: Path, style: Style) -> None:
+        self.package = Package(folder / "world", style)
+        self.env = build_env(folder, str(fake_nvcc(folder / "bin")))
+        self.paths = Paths(str(folder / "state"), str(folder / "cache"))
+        self.place = Place(str(self.package.root), str(self.package.build_dir), self.env)
+        self.package.build(self.env)
+        self.package.build(self.env, "--release")
+
+
+@pytest.mark.parametrize("is_copied", [False, pytest.param(True, marks=pytest.mark.long)], ids=["overlay", "copy"])
+def test_objects_of_a_profile_that_is_not_built_are_not_waited_for(tmp_path: Path, is_copied: bool) -> None:
+    world = World(tmp_path, STYLES["files-all"])
+    examined = examine_all(world.paths, world.place)
+    assert len(examined.scripts) == 2
+    with proof_of(world.paths, world.place, examined, (), is_copied=is_copied) as proof:
+        assert "--release" in proof.command.argv, "it was built last"
+        found = list(prove(proof.prover, sorted(proof.prover.inputs)))
+    assert {os.path.basename(one.path): (one.outcome, one.why) for one in found} == dict.fromkeys(
+        ("deep.cuh", "k.cu", "outside.cuh"), ("tracked", "")
+    )
+    (made,) = world.package.build_dir.glob("release/build/app-*/out/k.ptx")
+    assert {one.expected for one in found} == {(str(made),)}
+
+
+def test_what_was_never_built_proves_nothing_and_what_was_built_before_something_else_still_does(
+    tmp_path: Path,
+) -> None:
+    world = World(tmp_path, STYLES["files-all"])
+    examined = examine_all(world.paths, world.place)
+    words = ("build", "--profile", "bench", "--config", "profile.bench.opt-level=1")
+    with (
+        pytest.raises(NotRun, match=r"`cargo build --profile bench .*: build that first"),
+        proof_of(world.paths, world.place, examined, words),
+    ):
+        pass
+    world.package.build(world.env, *words[1:])  # in the folder of release, and beside it
+    assert len(examine(world.paths, world.place).scripts) == 2
+    with proof_of(world.paths, world.place, examine_all(world.paths, world.place), ("build", "--release")) as proof:
+        assert [case.script.unit for case in proof.prover.cases] == [examined.scripts[1].script.unit]
+
+
+def test_the_folders_of_build_scripts_are_in_cargo_s_messages() -> None:
+    said = b'{"reason":"build-script-executed","package_id":"x","out_dir":"/t/debug/build/a-1/out"}'
+    broken = b'{"reason":"build-script-executed","out_dir":4}\n{"reason":"build-script-executed"\n{"out_dir":"/x"}'
+    assert list(out_dirs_in(said + b"\n" + broken)) == ["/t/debug/build/a-1/out"]
