@@ -25,7 +25,7 @@ from tui.cli.main import main
 from tui.cli.prove import Tried
 from tui.cli.prove import lines as prove_lines
 from tui.cli.why import lines as why_lines
-from tui.nothing_native import nothing_native
+from tui.nothing_native import no_kernel, nothing_native
 
 STYLES = {style.name: style for style in (*DECLARATIONS, *RIGHT, *SKIPPING)}
 
@@ -101,6 +101,19 @@ def test_where_nothing_native_is_known_it_is_said_what_to_do(tmp_path: Path) -> 
     said = nothing_native("prove", ["a"], lacks)
     assert "(a) is known. nvcc is not in PATH: no kernel can be compiled here." in said
     assert said.endswith("there: export PATH=/usr/local/cuda/bin:$PATH")
+
+
+def test_why_no_kernel_is_known_of_a_run() -> None:
+    def call(verdict: str, why: str, code: int | None) -> e.NvccEnded:
+        return e.NvccEnded(
+            9.0, "1", "", "/w/k.cu", "/w/k.o", "object", 1.0, 2.0, None, None, code, None, None, verdict, why
+        )
+
+    by_path = "nvcc is called by its path, where no front stands: /opt/cuda/bin/nvcc"
+    seen = call("seen", by_path, None)
+    assert no_kernel([seen, seen]) == f"No kernel is known of this run: nvcc was seen 2×, but {by_path}."
+    assert no_kernel([call("miss", "", 1)]) == "No kernel is known of this run: nvcc failed, 1 of 1 calls."
+    assert no_kernel([]).startswith("No kernel is known of this run: it did not call nvcc, ")
 
 
 def test_scripts_are_changed_only_after_a_yes(

@@ -18,7 +18,7 @@ from tui.cli import common, listing
 from tui.cli.events import plain
 from tui.cli.kernel_calls import call_records, calls_of, print_calls
 from tui.cli.plan_words import COLUMNS, folded
-from tui.nothing_native import NO_NVCC, has_nvcc
+from tui.nothing_native import NO_NVCC, has_nvcc, no_kernel
 from tui.widgets import kernel_words as words
 from tui.widgets import ptx_words
 
@@ -35,10 +35,6 @@ occupancy are left out."""
 _EXIT_CODES = (
     "First column: ⚠ worse, · changed, – nothing to compare with. Exit code: 0, also where there is no kernel; "
     "2, the command line cannot be used; 125, cargo-deck failed."
-)
-_NONE_OF_RUN = (
-    "No kernel is known of this run: it did not call nvcc, what it made held no code, or a cache gave what nobody "
-    "measured."
 )
 
 
@@ -95,7 +91,9 @@ def _main(argv: list[str]) -> int:
         about = {"now": board.now, "run": run, "against": against, "why": why or None}
         common.print_json("kernels", **about, **_records(rows), calls=call_records(calls))
     else:
-        _print(queries.distinct(rows), why, _NONE_OF_RUN if run else _none_known(found, os.environ))
+        of_run = board.runs.get(run) if run else None
+        none = no_kernel(of_run.nvcc_ends if of_run else ()) if run else _none_known(found, os.environ)
+        _print(queries.distinct(rows), why, none)
     return 0
 
 
