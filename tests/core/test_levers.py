@@ -165,6 +165,16 @@ def test_each_round_has_all_levers_and_nothing_is_written_beside_the_scratch_fol
     assert read(paths) == (found,)
 
 
+def test_where_the_call_as_it_is_fails_now_and_then_nothing_is_said_to_be_faster(paths: Paths, tmp_path: Path) -> None:
+    tool = tmp_path / "cuda/bin/nvcc"
+    luck = 'if [ $(wc -l < "$CALLS") -gt 9 ]; then echo "out of luck"; exit 9; fi\nout=\n'
+    tool.write_text(_FAKE.replace("out=\n", luck, 1))
+    plan = make_plan(paths, str(tmp_path / "w/k.cu"), env=dict(os.environ), cores=2)
+    with pytest.raises(StateError, match=r"not always compiled as it was: exit 9: out of luck"):
+        measure(paths, plan, FEWEST, lambda: 5.0, lambda said: None)
+    assert read(paths) == ()
+
+
 def test_with_other_sources_of_the_same_build_several_at_once_are_measured_too(paths: Paths, tmp_path: Path) -> None:
     note(paths, tmp_path, "r1", ["-c", "b.cu", "-o", "b.o"], source="b.cu")
     plan = make_plan(paths, str(tmp_path / "w/k.cu"), env=dict(os.environ), cores=2)

@@ -11,7 +11,7 @@ import pytest
 from core.native.staleness.nvcc_ask import words_for
 from core.native.traces.depfile import Rule, read_depfile
 from core.native.traces.directives import Declared, Directives, read_directives
-from core.native.traces.includes import closure, includes
+from core.native.traces.includes import MAX_TRIES, closure, includes
 from core.native.traces.ninja_explain import Explained, read_explained, reasons_of
 from core.native.traces.ninja_log import Step, read_ninja_log
 from core.native.traces.nvcc_calls import NvccCall, latest_by_output, read_calls
@@ -144,6 +144,18 @@ def test_nvcc_is_asked_with_the_words_of_the_call_but_for_what_it_makes() -> Non
     argv = ("-c", "-I", "inc", "k.cu", "-o", "k.o", "-MD", "-MF", "k.d", "--dependency-output=x", "-arch=sm_80", "-ptx")
     assert words_for(call._replace(argv=argv)) == ("-I", "inc", "k.cu", "-arch=sm_80", "-M")
     assert words_for(call._replace(argv=argv, sources=())) is None
+
+
+def test_names_that_are_nowhere_are_looked_for_in_a_bounded_number_of_places() -> None:
+    text = b"".join(b'#include "n%d.h"\n' % number for number in range(60_000))
+    looked: list[str] = []
+
+    def read(path: str) -> bytes | None:
+        looked.append(path)
+        return text if path == "/w/k.cu" else None
+
+    assert closure("/w/k.cu", ["/a", "/b", "/c"], read) == ("/w/k.cu",)
+    assert len(looked) <= MAX_TRIES + 1
 
 
 def test_what_nvcc_would_write_beside_its_answer_is_not_asked_for() -> None:

@@ -140,7 +140,11 @@ def _measure_family(
                 taken[lever.name].append(_trial(plan, lever, folder))
         tell(f"round {number + 1} of {rounds}: {base.name} {taken[base.name][-1].wall_s:.2f} s")
     control = _ratios(taken[base.name], taken[family[1].name])
-    noise = noise_of(control) if control else 0.0
+    if not control:
+        tried = (*taken[base.name], *taken[family[1].name])
+        trouble = next((took.trouble for took in tried if took.trouble), "no round was measured")
+        raise StateError(f"{plan.call.sources[0]} is not always compiled as it was: {trouble}")
+    noise = noise_of(control)
     return [_figure(lever, base, taken, noise) for lever in family], noise
 
 

@@ -9,9 +9,8 @@ from core.folder import absolute
 from core.native.staleness.closure import LIBRARY_ENDS, OBJECT_ENDS, SOURCE_ENDS
 from core.native.staleness.stale import tail_of, times
 from core.native.traces import includes
-from core.native.traces.build_tree import all_files, read
+from core.native.traces.build_tree import all_files, told_in
 from core.native.traces.cmake_api import REPLY, read_reply
-from core.native.traces.depfile import read_depfile
 from core.native.traces.make_said import Made, made_by, split_words
 from core.plan.small_file import read_small
 
@@ -104,14 +103,12 @@ def _take(found: dict[str, Output], more: Iterable[Output]) -> None:
 
 def _of_depfile(name: str, tree: str) -> Iterator[Output]:
     bases = _above(name, tree)
-    for rule in read_depfile(read(name)):
-        base = next((one for one in bases if os.path.exists(absolute(rule.inputs[0], one))), bases[0])
-        inputs = tuple(dict.fromkeys(absolute(one, base) for one in rule.inputs))
-        for target in rule.targets:
-            places = (absolute(target, one) for one in (base, *bases))
+    for told in told_in(name, bases):
+        for target in told.targets:
+            places = (absolute(target, one) for one in (told.base, *bases))
             path = next((one for one in places if os.path.isfile(one)), "")
-            if path and path not in inputs:
-                yield Output(path, inputs, note=name if name.endswith((".d", ".dep")) else "")
+            if path and path not in told.inputs:
+                yield Output(path, told.inputs, note=name if name.endswith((".d", ".dep")) else "")
 
 
 def _above(name: str, tree: str) -> list[str]:

@@ -8,13 +8,12 @@ from typing import Literal, NamedTuple
 
 from core.folder import absolute
 from core.native.traces import includes
-from core.native.traces.build_tree import all_files
-from core.native.traces.depfile import MAX_BYTES, read_depfile
+from core.native.traces.build_tree import all_files, told_in
 from core.native.traces.fingerprint import ScriptRun
 from core.native.traces.ninja_deps import read_ninja_deps
 from core.native.traces.nvcc_calls import NvccCall, latest_by_output
 from core.native.traces.nvcc_closure import depfile_of, include_folders
-from core.plan.small_file import read_head, read_small
+from core.plan.small_file import read_small
 
 SOURCE_ENDS = (".cu", ".c", ".cc", ".cpp", ".cxx", ".c++", ".hip", ".m", ".mm", ".s", ".S", ".asm", ".ptx")
 HEADER_ENDS = (".cuh", ".h", ".hh", ".hpp", ".hxx", ".h++", ".inl", ".inc", ".ipp", ".tpp", ".tcc", ".impl")
@@ -147,13 +146,12 @@ def _bases(name: str, ground: Ground) -> list[str]:
 
 def _of_depfile(name: str, bases: Sequence[str], known: str = "") -> Iterator[Made]:
     """`known`: what it is of, where that is told elsewhere."""
-    for rule in read_depfile(read_head(name, MAX_BYTES) or b""):
-        base = next((one for one in bases if os.path.exists(absolute(rule.inputs[0], one))), bases[0])
-        inputs = tuple(dict.fromkeys(absolute(one, base) for one in rule.inputs))
-        targets = [absolute(one, place) for one in rule.targets for place in (base, os.path.dirname(name), *bases)]
+    for told in told_in(name, bases):
+        places = (told.base, os.path.dirname(name), *bases)
+        targets = [absolute(one, place) for one in told.targets for place in places]
         output = known or next((one for one in targets if os.path.exists(one)), _beside(name))
         if output:
-            yield Made(output, _source_of(inputs), inputs, "depfile", name)
+            yield Made(output, _source_of(told.inputs), told.inputs, "depfile", name)
 
 
 def _beside(name: str) -> str:

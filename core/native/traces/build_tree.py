@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from core.folder import absolute
 from core.native.traces.cmake_api import REPLY, Reply, read_reply
 from core.native.traces.cmake_inputs import cmake_inputs, make_inputs
 from core.native.traces.depfile import MAX_BYTES, read_depfile
@@ -24,6 +25,23 @@ def read(path: str) -> bytes:
 def prerequisites(path: str) -> tuple[str, ...]:
     """What the targets of all rules in a depfile depend on, each once; empty where it is none."""
     return tuple(dict.fromkeys(one for rule in read_depfile(read(path)) for one in rule.inputs))
+
+
+class Told(NamedTuple):
+    """A rule of a depfile, with absolute inputs."""
+
+    targets: tuple[str, ...]
+    """As they stand there."""
+    inputs: tuple[str, ...]
+    base: str
+    """Where relative names of it start."""
+
+
+def told_in(path: str, bases: Sequence[str]) -> Iterator[Told]:
+    """Rules of a depfile. `bases`: where relative names may start; the first from which an input is there counts."""
+    for rule in read_depfile(read(path)):
+        base = next((one for one in bases if os.path.exists(absolute(rule.inputs[0], one))), bases[0])
+        yield Told(rule.targets, tuple(dict.fromkeys(absolute(one, base) for one in rule.inputs)), base)
 
 
 def all_files(folder: str) -> Iterator[str]:
