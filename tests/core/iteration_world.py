@@ -38,6 +38,8 @@ class IterationWorld:
         """What a clock says each time that it is asked."""
         self.is_hurried = False
         """The run is over before the engine looked at all."""
+        self.is_fresh = False
+        """Cargo finds nothing to do."""
         self.settle: Callable[[Draft], None] = partial(settle, self.paths)
         for name, text in SOURCES.items():
             self.write(name, text)
@@ -149,7 +151,7 @@ class IterationWorld:
              "filenames": [], "fresh": True},
             {"reason": "build-script-executed", **about, "out_dir": str(self.out_dir)},
             {"reason": "compiler-artifact", **about, "manifest_path": f"{self.root}/Cargo.toml", "target": target,
-             "filenames": [f"{deps}/libapp-1.rlib"], "fresh": False},
+             "filenames": [f"{deps}/libapp-1.rlib"], "fresh": self.is_fresh},
             {"reason": "build-finished", "success": is_built},
         ]  # fmt: skip
         return "".join(json.dumps(line, separators=(",", ":")) + "\n" for line in lines)

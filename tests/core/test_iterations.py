@@ -17,7 +17,7 @@ from core.native.edits.budgets import read_budgets, rows_with_budgets
 from core.native.edits.edit_class import EditClass, class_of, kind_of
 from core.native.edits.iteration_book import keep, keep_iteration, read_iterations
 from core.native.edits.iteration_of import measure
-from core.native.edits.iterations import BUDGETS, Budget, Iteration, from_record, merged, rows_of, to_record
+from core.native.edits.iterations import BUDGETS, Budget, Iteration, from_record, merged, rows_of, to_record, unseen_now
 from core.native.edits.wait_phases import CARGO, CPP, LINK, NVCC, RUSTC, SCRIPT, Piece, divide, nvcc_pieces
 from core.paths import Paths
 from tests.core.iteration_world import FILE_OF, IterationWorld
@@ -325,6 +325,39 @@ def test_what_make_does_not_tell_of_is_no_programs_time(world: IterationWorld, w
     assert measured.phases == pytest.approx({rest: 1.9, "link": 0.1})
 
 
+def test_an_edit_that_made_nothing_is_told_and_leaves_the_next_edit_of_another_file_its_class(
+    world: IterationWorld,
+) -> None:
+    world.edit("kernels/n.cuh")
+    world.is_fresh = True
+    world.run(0.1, link_s=0.0)
+    world.is_fresh = False
+    world.edit("kernels/a.cu")
+    world.run(2.0, nvcc={"cicc": 1.0})
+    found = read_iterations(world.paths)
+    assert [(one.kind, one.is_idle, one.has_built) for one in found] == [("header", True, False), ("cu", False, True)]
+
+
+def test_in_a_build_tree_what_was_written_there_tells_that_something_was_made(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    paths = Paths(str(tmp_path / "state"), str(tmp_path / "cache"))
+    (tmp_path / "out/build.ninja").write_text("")
+    os.utime(tmp_path / "out/build.ninja", (1, 1))
+    began = os.stat(tmp_path / "out").st_mtime
+    for run, name, has_built in (("r1", ".ninja_log", False), ("r2", "app", True)):
+        os.makedirs(paths.run(run))
+        (tmp_path / "out" / name).write_text("")
+        record = {"schema": 1, "run": run, "agent": "me", "tool": "exec", "subcommand": "ninja", "owner": True,
+                  "command": "ninja -C out", "typed": ["ninja", "-C", "out"], "cwd": str(tmp_path), "env": {},
+                  "checkout": str(tmp_path), "target_dir": None, "started": began, "streams": 1}  # fmt: skip
+        Path(paths.run(run), "run.json").write_text(json.dumps(record))
+        ended = {"code": 0, "signal": None, "ended": began + 1, "wall_s": 1.0, "stopped_by": None}
+        Path(paths.run(run), "exit.json").write_text(json.dumps(ended))
+        measured = measure(paths, run)
+        assert measured is not None
+        assert measured.has_built is has_built
+
+
 def test_without_a_front_nothing_is_said_of_nvcc(world: IterationWorld) -> None:
     world.edit("kernels/a.cu")
     world.run(5.0)
@@ -457,6 +490,41 @@ def test_the_last_one_is_marked_only_where_it_is_slower_than_the_ten_before_beyo
 def test_with_less_than_four_there_is_no_trend() -> None:
     assert getattr(one_row([1.0, 1.0, 1.0]), "trend") is None  # noqa: B009
     assert getattr(one_row([1.0, 1.0, 1.0, 2.0]), "trend") == 2.0  # noqa: B009
+
+
+def test_what_built_nothing_is_counted_apart_and_the_first_real_one_is_no_alarm() -> None:
+    header = {"kind": EditClass.HEADER, "changed": ("/w/n.cuh",), "changed_count": 1}
+    idle = [iteration(at, 0.09, phases={"cargo": 0.09}, **header) for at in range(4)]
+    built = iteration(5, 3.0, phases={"cicc": 2.0, "cargo": 1.0}, nvcc_calls=2, nvcc_hits=0, **header)
+    (row,) = rows_of([*idle, built])
+    assert (row.done, row.idle, row.median_s, row.is_slower, row.before_s) == (1, 4, 3.0, False, None)
+    (row,) = rows_of([iteration(at, 0.2, phases={"rest": 0.2}, has_built=False) for at in range(2)])
+    assert (row.done, row.idle, row.median_s, row.last) == (0, 2, None, None)
+    assert row.newest is not None
+    (row,) = rows_of([iteration(0, 0.4, phases={"rustc": 0.4}, has_built=True, unseen=("/w/n.cuh",), **header)])
+    assert (row.done, row.idle) == (0, 1), "the crate was made, but nothing of the header"
+
+
+def test_answers_of_nvccs_cache_are_not_compared_with_what_compiled() -> None:
+    cu = {"kind": EditClass.CU, "nvcc_calls": 2}
+    answered = [iteration(at, 0.3, nvcc_hits=2, **cu) for at in range(4)]
+    compiled = iteration(5, 3.0, nvcc_hits=1, **cu)
+    (row,) = rows_of([*answered, compiled])
+    assert (row.done, row.answered, row.median_s, row.is_slower) == (1, 4, 3.0, False)
+    (row,) = rows_of(answered)
+    assert (row.done, row.answered, row.median_s) == (4, 4, 0.3)
+    (row,) = rows_of([replace(one, kind=EditClass.RUST) for one in (*answered, compiled)])
+    assert (row.done, row.answered) == (5, 0), "what a Rust edit costs where the build script runs each time"
+
+
+def test_only_files_whose_last_edit_nvcc_did_not_see_are_named() -> None:
+    missed = {"changed": ("/w/n.cuh",), "changed_count": 1, "unseen": ("/w/n.cuh",)}
+    seen = {"changed": ("/w/n.cuh",), "changed_count": 1, "nvcc_calls": 1}
+    other = iteration(3, 0.1, changed=("/w/m.cuh",), changed_count=1, unseen=("/w/m.cuh",))
+    assert unseen_now([iteration(1, 0.1, **missed), iteration(2, 2.0, **seen)]) == ()
+    assert unseen_now([iteration(2, 2.0, **seen), iteration(4, 0.1, **missed), other]) == ("/w/n.cuh", "/w/m.cuh")
+    tested = iteration(5, 0.1, changed=("/w/n.cuh",), changed_count=1, has_built=False)
+    assert unseen_now([iteration(4, 0.1, **missed), tested]) == ("/w/n.cuh",)
 
 
 def test_the_wait_since_the_save_counts_where_it_is_known() -> None:

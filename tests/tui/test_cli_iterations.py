@@ -73,6 +73,24 @@ def test_the_table_has_a_line_a_kind_of_edit_and_says_what_got_slower(
     ]
 
 
+def test_what_built_nothing_and_what_a_cache_answered_is_counted_beside_the_others(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answered = replace(iteration(here, 8, EditClass.CU, 1.1), nvcc_hits=1)
+    idle = replace(iteration(here, 9, EditClass.CU, 1.1), nvcc_calls=None, has_built=False)
+    keep_iteration(_paths(), replace(answered, run="answered"))
+    keep_iteration(_paths(), replace(idle, run="idle"))
+    head = printed(capsys).splitlines()[0]
+    assert head == f"build  in {here}: 7 done (1 answered by nvcc's cache), 1 built nothing, 1 failed, 1 stopped"
+
+
+def test_advice_is_named_only_where_cargo_builds(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (here / "Cargo.toml").unlink()
+    said = printed(capsys, "--all")
+    assert "3.0 s" in said
+    assert "cargo deck advise" not in said
+
+
 def test_other_checkouts_are_shown_on_request(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert f"in {here.parent}/other" not in printed(capsys)
     assert f"build  in {here.parent}/other: 1 done" in printed(capsys, "--all")

@@ -14,7 +14,7 @@ from core.errors import UsageError
 from core.native.edits import lever_figures
 from core.native.edits.budgets import read_budgets
 from core.native.edits.iteration_book import read_iterations
-from core.native.edits.iterations import ClassRow, Iteration, rows_of, to_record
+from core.native.edits.iterations import ClassRow, Iteration, rows_of, to_record, unseen_now
 from core.native.edits.lever_figures import FEWEST, Measurement
 from core.native.edits.lever_trials import make_plan, measure
 from core.paths import Paths
@@ -73,7 +73,7 @@ def _main(argv: list[str]) -> int:
         return 0
     for trouble in budgets.troubles:
         common.say(plain(f"{trouble.origin.place}:{trouble.origin.line}: {trouble.why}"))
-    for line in _table(rows, found, measured):
+    for line in _table(rows, found, measured, is_package=os.path.isfile(root + "/Cargo.toml")):
         common.print_text(line)
     return 0
 
@@ -125,23 +125,25 @@ def lever_lines(found: Measurement) -> list[str]:
             f"{about}call differs from itself by a factor of {1 + found.noise:.2f}"]  # fmt: skip
 
 
-def _table(rows: tuple[ClassRow, ...], found: list[Iteration], measured: Sequence[Measurement]) -> list[str]:
+def _table(
+    rows: tuple[ClassRow, ...], found: list[Iteration], measured: Sequence[Measurement], *, is_package: bool
+) -> list[str]:
+    """`is_package`: cargo builds here."""
     if not rows:
         return [words.EMPTY]
     lines: list[str] = []
     for checkout, command in dict.fromkeys((row.checkout, row.command) for row in rows):
         own = [row for row in rows if (row.checkout, row.command) == (checkout, command)]
-        failed, stopped = sum(row.failed for row in own), sum(row.stopped for row in own)
-        more = "".join(f", {count} {word}" for count, word in ((failed, "failed"), (stopped, "stopped")) if count)
-        lines += ["", f"{plain(command)}  in {plain(checkout)}: {sum(row.done for row in own)} done{more}"]
+        lines += ["", f"{plain(command)}  in {plain(checkout)}: {words.count_words(own)}"]
         cells = [words.HEADING, *(tuple(plain(cell.text) for cell in words.cells_of(row)) for row in own)]
         lines += common.table(cells, [(len(words.HEADING) - 1, 10)])
         lines += [f"▲ {line}" for row in own if (line := _slower(row))]
     lines += _measured(found, measured)
-    unseen = [one for one in found if one.unseen]
-    if unseen:
-        lines += ["", f"{plain(unseen[-1].unseen[0])} changed and nvcc was not called: `cargo deck stale` says why"]
-    return [*lines[1:], "", "what a native crate apart, fewer symbols, a cache, a linker would gain: cargo deck advise"]
+    if unseen := unseen_now(found):
+        lines += ["", f"{plain(unseen[0])} changed and nvcc was not called: `cargo deck stale` says why"]
+    if is_package:
+        lines += ["", "what a native crate apart, fewer symbols, a cache, a linker would gain: cargo deck advise"]
+    return lines[1:]
 
 
 def _measured(found: Sequence[Iteration], measured: Sequence[Measurement]) -> list[str]:
@@ -171,7 +173,8 @@ def _row_record(row: ClassRow) -> dict[str, Any]:
     budget = row.budget
     return {
         "checkout": row.checkout, "command": row.command, "class": str(row.kind), "done": row.done,
-        "failed": row.failed, "stopped": row.stopped, "median_s": row.median_s,
+        "failed": row.failed, "stopped": row.stopped, "built_nothing": row.idle, "answered": row.answered,
+        "median_s": row.median_s,
         "last_s": row.last.wait_s if row.last is not None else None, "last_run": row.last.run if row.last else None,
         "before_s": row.before_s, "trend": row.trend, "is_slower": row.is_slower, "culprit": row.culprit or None,
         "budget_s": [budget.least_s, budget.most_s] if budget is not None else None,

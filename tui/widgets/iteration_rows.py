@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from core.native.edits.edit_class import EditClass
 from core.native.edits.iterations import ClassRow, Iteration
 from core.native.edits.lever_figures import Figure, Measurement
-from core.native.edits.wait_phases import CARGO, REST
 from tui import format as f
 from tui.phases import phase_words
 from tui.widgets.ansi import safe
@@ -60,7 +59,7 @@ def key_of(row: ClassRow) -> str:
 
 def brief(row: ClassRow) -> Iterator[Cell]:
     """A class in two lines: its last edit, and where the time of that one went."""
-    last = row.last
+    last = row.newest
     if last is None:
         failed = f"{row.failed} failed, {row.stopped} stopped"
         yield Cell(f"{row.kind} in {row.checkout.rpartition('/')[2]}: none went well, {failed}", "strong")
@@ -71,10 +70,27 @@ def brief(row: ClassRow) -> Iterator[Cell]:
     if last.nvcc_calls is not None:
         hits = f", {last.nvcc_hits} from the cache" if last.nvcc_hits else ""
         said.append(f"nvcc {f.many(last.nvcc_calls, 'call')}{hits}")
-    is_idle = row.kind in _NATIVE and not last.nvcc_calls and bool(last.phases) and set(last.phases) <= {CARGO, REST}
+    is_idle = row.kind in _NATIVE and last.is_idle
     said += ["no compiler ran: cargo deck stale says why"] if is_idle else []
     told = " · ".join(part for part in (*said, phase_words(last.phases)) if part)
     yield Cell(told, "waiting" if is_idle else "text")
+
+
+def count_words(rows: Sequence[ClassRow]) -> str:
+    """`48 done (3 answered by nvcc's cache), 2 built nothing, 1 failed` of the rows of a command."""
+    done = sum(row.done + (row.answered if _has_compiled(row) else 0) for row in rows)
+    answered = sum(row.answered for row in rows)
+    counts = (
+        (sum(row.idle for row in rows), "built nothing"), (sum(row.failed for row in rows), "failed"),
+        (sum(row.stopped for row in rows), "stopped"),
+    )  # fmt: skip
+    told = f"{done} done" + (f" ({answered} answered by nvcc's cache)" if answered else "")
+    return "".join([told, *(f", {count} {word}" for count, word in counts if count)])
+
+
+def _has_compiled(row: ClassRow) -> bool:
+    """Its figures are of iterations that compiled, so that answers of the cache are not among them."""
+    return row.last is not None and not row.last.is_answered
 
 
 def command_words(row: ClassRow) -> str:

@@ -74,20 +74,22 @@ def measure(paths: Paths, run: str, told: Sequence[e.Event] | None = None) -> Me
         started, ended, _state(ended), said.is_built and not _is_stopped(ended),
         divide(began, ended.at, pieces, rest),
         tuple(call for call in calls if call.kind in _COMPILES) if calls or has_called_nvcc(paths, run) else None,
-        said.compiled, _has_built(started, trees, pieces, said.compiled),
+        said.compiled, _has_built(said, trees, pieces, is_cargo=started.tool == "cargo", began=began),
     )  # fmt: skip
 
 
 _BUILD = frozenset(ORDER) - {LOCK, CARGO, TEST, PROGRAM, REST}
 
 
-def _has_built(started: e.RunStarted, trees: Sequence[str], pieces: Sequence[Piece], units: int) -> bool | None:
+def _has_built(
+    said: Said, trees: Sequence[str], pieces: Sequence[Piece], *, is_cargo: bool, began: float
+) -> bool | None:
     """By what ran; in build trees also by what was written there since it began."""
-    if units or any(piece.what in _BUILD for piece in pieces):
+    if said.compiled or any(piece.what in _BUILD for piece in pieces):
         return True
-    if started.tool == "cargo":
-        return False
-    return any(map(partial(_is_written_since, started.at), trees)) if trees else None
+    if is_cargo:
+        return False if said.is_built else None
+    return any(map(partial(_is_written_since, began), trees)) if trees else None
 
 
 def _is_written_since(began: float, tree: str) -> bool:

@@ -179,22 +179,23 @@ def _row(checkout: str, command: str, kind: EditClass, found: Sequence[Iteration
     well = [one for one in found if one.state == "done"]
     built = [one for one in well if not one.is_idle]
     good = [one for one in built if not one.is_answered] or built  # what was compiled is compared with its like
-    counts = {
-        "failed": sum(one.state == "failed" for one in found), "stopped": sum(one.state == "stopped" for one in found),
-        "idle": len(well) - len(built), "answered": sum(one.is_answered for one in built),
-        "newest": well[-1] if well else None,
-    }  # fmt: skip
-    if not good:
-        none = ClassRow(checkout, command, kind, 0, 0, 0, None, None, None, False, "", budget, ())
-        return none._replace(**counts)
-    before = good[-TREND_OF - 1 : -1]
-    is_slower = len(before) >= _LEAST_TREND and _is_slower(good[-1].wait_s, [one.wait_s for one in before])
-    row = ClassRow(
-        checkout, command, kind, len(good), 0, 0, median(one.wait_s for one in good), good[-1],
-        median(one.wait_s for one in before) if len(before) >= _LEAST_TREND else None, is_slower,
-        _culprit(good[-1], before) if is_slower else "", budget, _phases(good),
+    none = ClassRow(
+        checkout, command, kind, 0, sum(one.state == "failed" for one in found),
+        sum(one.state == "stopped" for one in found), None, None, None, False, "", budget, (),
+        len(well) - len(built), sum(one.is_answered for one in built), well[-1] if well else None,
     )  # fmt: skip
-    return row._replace(**counts)
+    return none if not good else _with_figures(none, good)
+
+
+def _with_figures(row: ClassRow, good: Sequence[Iteration]) -> ClassRow:
+    before = good[-TREND_OF - 1 : -1]
+    has_trend = len(before) >= _LEAST_TREND
+    is_slower = has_trend and _is_slower(good[-1].wait_s, [one.wait_s for one in before])
+    return row._replace(
+        done=len(good), median_s=median(one.wait_s for one in good), last=good[-1],
+        before_s=median(one.wait_s for one in before) if has_trend else None, is_slower=is_slower,
+        culprit=_culprit(good[-1], before) if is_slower else "", phases=_phases(good),
+    )  # fmt: skip
 
 
 def unseen_now(iterations: Iterable[Iteration]) -> tuple[str, ...]:
@@ -202,7 +203,7 @@ def unseen_now(iterations: Iterable[Iteration]) -> tuple[str, ...]:
     that was edited last first."""
     last: dict[tuple[str, str], Iteration] = {}
     for one in sorted(iterations, key=lambda one: one.at):
-        if one.state == "done":
+        if one.state == "done" and (one.unseen or not one.is_idle):  # a test of what a build made says nothing of it
             for path in one.changed:
                 last.pop((one.checkout, path), None)
                 last[one.checkout, path] = one
