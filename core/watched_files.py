@@ -55,6 +55,7 @@ class WatchedFiles:
         known = self._stamps
         self._inputs, self._outputs = inputs, tuple(f"{folder}/" for folder in sorted(outputs))
         self._stamps = {path: known[path] if path in known else read_stamp(path) for path in inputs.files}
+        self._pass_over([path for path in known.keys() - self._stamps.keys() if os.path.lexists(path)])  # new once
         return self._list_folders()
 
     def _list_folders(self) -> bool:

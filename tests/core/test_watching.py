@@ -374,6 +374,16 @@ def test_a_new_source_beside_an_input_counts_and_so_does_its_end(tree: Path) -> 
     assert both(files, new) == (str(new),)
 
 
+def test_a_new_source_that_the_build_did_not_read_counts_once(tree: Path) -> None:
+    files = eye_on(tree)
+    new = tree / "k/extra.cu"
+    new.write_text("x")
+    assert both(files, new) == (str(new),)
+    files.watch(Inputs(frozenset({str(tree / "k/b.cu")})), frozenset())
+    assert both(files, new) == ()
+    assert files.sweep().paths == ()
+
+
 def test_of_other_new_files_only_those_in_a_folder_that_was_declared_count(tree: Path) -> None:
     files = eye_on(tree, trees=("k",))
     for folder in ("src", "k"):

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from core.native.edits.edit_class import EditClass
+from core.native.edits.iterations import Iteration
 from core.native.gains.advice import Advice, Touch
 from core.native.gains.advice_arms import Arm, Offer, Project
 from core.native.gains.advice_figures import Figure, Rebuilt, Tried
@@ -31,7 +32,7 @@ TOUCH = Touch(EditClass.RUST, 3.2, 0.4, 12)
 
 
 def row(offer: Offer = OFFER, touch: Touch = TOUCH, tried: Tried | None = TRIED, changed: tuple[str, ...] = ()) -> Row:
-    return Row(offer, touch, "elsewhere (ripgrep): link ×1.26", tried, changed)
+    return Row(offer, touch, "elsewhere (ripgrep): link ×1.26 slower", tried, changed)
 
 
 def survey(*rows: Row) -> Survey:
@@ -68,11 +69,19 @@ def test_the_table_has_a_row_an_advice_and_says_how_to_have_it() -> None:
     assert "Cargo.toml changed since" in found
 
 
+def test_only_iterations_of_the_command_are_counted_as_its_own() -> None:
+    one = Iteration("r1", 1.0, "/ws", "build --release", EditClass.CU, "done", 3.0)
+    failed = replace(one, run="r4", state="failed")
+    known = (one, replace(one, run="r2", command="build"), replace(one, run="r3", command="test"), failed)
+    head = next(lines(survey(row())._replace(iterations=known)))
+    assert head == "cargo build --release  in /ws: 1 iteration recorded, 2 of other commands"
+
+
 def test_what_was_measured_now_names_what_was_rebuilt() -> None:
     found = list(measured_lines([TRIED], survey(row())))
     assert found[:4] == [
         "native part in a crate of its own: app-native",
-        "  rust edit, src/lib.rs: 1.24 s → 1.03 s  ×0.83 (0.80–0.86) faster; the same build twice: ×1.03",
+        "  rust edit, src/lib.rs: 1.24 s → 1.03 s, pairs ×0.83 (0.80–0.86) faster; the same build twice: ×1.03",
         "    rebuilt before: app lib; build script of app; nvcc 1 call",
         "    rebuilt after:  app lib; no build script; nvcc 0 calls",
     ]

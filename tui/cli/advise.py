@@ -171,8 +171,7 @@ def lines(found: Survey) -> Iterator[str]:
     """A table, a row an advice, and below it what is so now and how to have each."""
     width = common.room() or words.COLUMNS
     project = found.project
-    done = sum(one.state == "done" for one in found.iterations)
-    yield plain(f"cargo {' '.join(project.words)}  in {project.place.workspace}: {f.many(done, 'iteration')} recorded")
+    yield plain(f"cargo {' '.join(project.words)}  in {project.place.workspace}: {_count_words(found)}")
     cells = [("advice", "at most", "measured here")]
     cells += [(TITLES[row.offer.advice], touch_words(row), tried_words(row)) for row in found.rows]
     widths = common.column_widths(cells)
@@ -188,6 +187,14 @@ def lines(found: Survey) -> Iterator[str]:
             yield from words.folded(plain(f"{names} changed since"), width, 4, hang=4)
     yield ""
     yield "what each does here: cargo deck advise --measure"
+
+
+def _count_words(found: Survey) -> str:
+    """`1 iteration recorded, 18 of other commands`: all of them tell what advice could shorten."""
+    done = [one for one in found.iterations if one.state == "done"]
+    own = sum(one.command == " ".join(found.project.words) for one in done)
+    others = f", {len(done) - own} of other commands" if own < len(done) else ""
+    return f"{f.many(own, 'iteration')} recorded{others}"
 
 
 def _parts(row: Row) -> Iterator[str]:
@@ -247,16 +254,18 @@ def measured_lines(tried: Sequence[Tried], found: Survey) -> Iterator[str]:
             yield plain(f"  {figure.edit} edit, {os.path.relpath(figure.path, workspace)}: {figure_words(figure)}")
             yield from (plain(f"    {line}") for line in _rebuilt_lines(figure))
     if tried:
-        yield f"in {tried[0].rounds} rounds on {core_count()} cores, world: {tried[0].world}; ranges hold 95 % of such"
-        yield "medians, and only what lies beyond the noise of the same build twice is faster or slower"
+        yield f"in {tried[0].rounds} rounds on {core_count()} cores, world: {tried[0].world}; seconds are medians, pairs"
+        yield "the median of ratios within a round; ranges hold 95 % of such medians, and only what lies beyond the noise"
+        yield "of the same build twice is faster or slower"
 
 
 def figure_words(one: Figure) -> str:
-    """`1.24 s → 1.03 s  ×0.83 (0.80–0.86) faster; the same build twice: ×1.03`."""
+    """`1.24 s → 1.03 s, pairs ×0.83 (0.80–0.86) faster; the same build twice: ×1.03`: medians, and the median of ratios
+    within each round, which may lie on the other side of 1."""
     if one.ratio is None or one.low is None or one.high is None or one.before_s is None or one.after_s is None:
         return f.UNKNOWN
     noise = f"; the same build twice: ×{1 + one.noise:.2f}" if one.noise is not None else ""
-    return f"{one.before_s:.2f} s → {one.after_s:.2f} s  {_range(one)}{noise}"
+    return f"{one.before_s:.2f} s → {one.after_s:.2f} s, pairs {_range(one)}{noise}"
 
 
 def _rebuilt_lines(one: Figure) -> Iterator[str]:

@@ -123,4 +123,6 @@ def _ratio_of(one: Any) -> str:
     if one["verdict"] not in ("faster", "slower"):
         return "no difference shown"
     before, after = one.get("without_s"), one.get("with_s")
-    return f"×{after / before:.2f}" if isinstance(before, int | float) and isinstance(after, int | float) else ""
+    if not isinstance(before, int | float) or not isinstance(after, int | float) or not before:
+        return ""
+    return f"×{after / before:.2f} {one['verdict']}"
