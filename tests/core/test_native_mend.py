@@ -125,3 +125,12 @@ def test_torn_scripts_neither_raise_nor_lose_other_text(seed: int) -> None:
         line = 'println!("cargo:rerun-if-changed=new.cuh");'
         colons = line.replace("cargo:", "cargo::")
         assert "".join(after.replace(line, "").replace(colons, "").split()) == "".join(text.split())
+
+
+def test_what_is_declared_already_is_not_declared_once_more() -> None:
+    once = changed(SCRIPT, ["inc/a.cuh", "inc/a.cuh", "k.cu"])
+    assert once is not None
+    assert [one.path for one in printed(once)].count("inc/a.cuh") == 1
+    assert [one.path for one in printed(once)].count("k.cu") == 1
+    assert changed(once, ["inc/a.cuh"]) == once
+    assert "in a loop" in [one.path for one in printed(changed(SCRIPT, ["in a loop"]) or "") if one.is_plain]

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from core.native.proofs.prove import NotRun, out_dirs_in, prove
+from core.native.proofs.prove_finding import confirm
 from core.native.proofs.prove_setup import proof_of
 from core.native.staleness.doctor import Place, examine, examine_all
 from core.paths import Paths
-from tests.native_worlds import DECLARATIONS, RIGHT, Package, Style, build_env, fake_nvcc
+from tests.native_worlds import DECLARATIONS, RIGHT, SKIPPING, Package, Style, build_env, edit, fake_nvcc
 
 STYLES = {style.name: style for style in (*DECLARATIONS, *RIGHT)}
 
@@ -63,3 +64,37 @@ def test_the_folders_of_build_scripts_are_in_cargo_s_messages() -> None:
     said = b'{"reason":"build-script-executed","package_id":"x","out_dir":"/t/debug/build/a-1/out"}'
     broken = b'{"reason":"build-script-executed","out_dir":4}\n{"reason":"build-script-executed"\n{"out_dir":"/x"}'
     assert list(out_dirs_in(said + b"\n" + broken)) == ["/t/debug/build/a-1/out"]
+
+
+def test_what_is_wrong_with_a_script_is_found_once_and_proven_in_the_profile_that_is_built(tmp_path: Path) -> None:
+    world = World(tmp_path, STYLES["file"])
+    examined = examine(world.paths, world.place)
+    (found,) = examined.found
+    assert found.finding.title == "app: an edit to kernels/inc/deep.cuh and 1 more is not rebuilt"
+    assert [one.script.profile for one in found.each] == ["release", "debug"]
+    assert len(found.trouble.outputs) == 2
+    assert found.lines == ("kernels/inc/deep.cuh", "../shared/outside.cuh")
+    with proof_of(world.paths, world.place, examined, ("build",)) as proof:
+        one = confirm(proof, found)
+        assert (one.is_true, one.is_mended) == (True, True)
+        assert found.mend is not None
+        other = confirm(proof, found._replace(each=found.each[:1]))
+        assert (other.is_true, other.said.split(" --offline")[0]) == (None, "`cargo build")
+    script = world.package.root / "build.rs"
+    script.write_text(found.mend.after)
+    world.package.build(world.env, "--release")
+    (left,) = examine(world.paths, world.place).found
+    assert left.finding.title == "app (debug): an edit to kernels/inc/deep.cuh and 1 more is not rebuilt"
+    assert (left.mend, left.finding.cost) == (None, "The script declares it by now: it is right after the next build.")
+
+
+def test_each_profile_has_its_own_command_that_makes_it_right(tmp_path: Path) -> None:
+    world = World(tmp_path, SKIPPING[0])
+    examine(world.paths, world.place)
+    edit(world.package.header, "#define VALUE 7\n")
+    world.package.build(world.env)
+    (one,) = examine(world.paths, world.place).found
+    assert one.finding.title.startswith("app (debug): its build script ran after an edit")
+    world.package.build(world.env, "--release")
+    (both,) = examine(world.paths, world.place).found
+    assert both.finding.mend.splitlines() == ["cargo clean -p app --release", "cargo clean -p app"]

@@ -132,9 +132,10 @@ def test_scripts_are_changed_only_after_a_yes(
 
         return ask
 
-    for ask in (None, answer("n")):
+    for ask, said in ((None, "Nothing is changed: there is no terminal"), (answer("n"), "is left as it is")):
         assert stale_command.run(["--apply"], stale_command.World(ask)) == 1
         assert script.read_text() == before
+        assert said in capsys.readouterr().err
     assert stale_command.run(["--apply"], stale_command.World(answer("y"))) == 1
     assert [one.path for one in directives(script.read_text())] == [
         "kernels/k.cu", "kernels/inc/deep.cuh", "../shared/outside.cuh",
@@ -242,7 +243,7 @@ def test_reasons_are_told_by_kind_and_foreign_text_is_made_harmless() -> None:
     assert "  k.ptx: not rebuilt: old" in shown
     assert "  k.ptx: from the cache" in shown
     assert not any(char in line for line in shown for char in "\x1b\x07\n")
-    assert list(why_lines([], "run", ""))[-1] == "Nothing was rebuilt, and nothing changed."
+    assert list(why_lines([], "run", ""))[-1] == "Nothing was rebuilt, and nothing changed, as far as times and what is known of contents tell."
     assert "Nothing" not in "".join(why_lines([], "run", "", is_told=False))
     assert "Not known: " in "".join(why_lines([], "run", "", is_told=False))
 

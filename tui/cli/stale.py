@@ -118,7 +118,7 @@ def lines(found: Examined, place: Place, proofs: Sequence[Confirmed] = ()) -> It
     """What was looked at, and each finding with its mend and, where it was tried, what came of it."""
     width = common.room() or words.COLUMNS
     look = words.Look(width, common.has_colour(), is_asked_why=True)
-    native = [case for case in found.scripts if case.made]
+    native = {(case.script.package, case.script.root) for case in found.scripts if case.made}
     yield from words.folded(plain(
         f"{f.many(len(native), 'build script')} with native outputs, {f.many(len(found.inputs), 'input')}, "
         f"in {place.build_dir}"
@@ -191,7 +191,8 @@ def _finding(one: Found, proof: Confirmed | None) -> dict[str, Any]:
     trouble = one.trouble
     return {
         **one.finding.record(), "mend": one.finding.mend, "package": trouble.script.package,
-        "profile": trouble.script.profile, "paths": list(trouble.paths), "outputs": list(trouble.outputs),
+        "profile": trouble.script.profile, "profiles": [each.script.profile for each in one.each],
+        "paths": list(trouble.paths), "outputs": list(trouble.outputs),
         "is_certain": trouble.is_certain, "declare": list(one.lines),
         "proof": None if proof is None else {
             "is_true": proof.is_true, "said": proof.said, "is_mended": proof.is_mended, "reasons": list(proof.reasons),
@@ -204,7 +205,10 @@ def _finding(one: Found, proof: Confirmed | None) -> dict[str, Any]:
 
 def _apply(found: Sequence[Found], ask: Ask | None, *, is_sure: bool) -> None:
     """Change the scripts that have diffs, each after a yes."""
-    for path in dict.fromkeys(one.mend.path for one in found if one.mend):
+    paths = list(dict.fromkeys(one.mend.path for one in found if one.mend))
+    if not found or not can_change(paths, ask, is_sure=is_sure):
+        return
+    for path in paths:
         mends = [one.mend for one in found if one.mend and one.mend.path == path]
         text = joined(mends)
         if text is None:
@@ -213,11 +217,24 @@ def _apply(found: Sequence[Found], ask: Ask | None, *, is_sure: bool) -> None:
         change(path, (mends[0].before, text), ask, is_sure=is_sure)
 
 
+def can_change(paths: Sequence[str], ask: Ask | None, *, is_sure: bool) -> bool:
+    """Something is to be changed, and there is a yes or somebody to ask for one; if not, that is said."""
+    if not paths:
+        common.say("Nothing is changed: no finding has a diff")
+    elif not is_sure and ask is None:
+        common.say("Nothing is changed: there is no terminal to ask at; --yes changes without a question")
+    else:
+        return True
+    return False
+
+
 def change(path: str, texts: tuple[str, str], ask: Ask | None, *, is_sure: bool) -> None:
     """Put the second text in the place of the first, after a yes."""
     if is_sure or (ask is not None and ask(f"Change {plain(path)} like this? [y/N] ")):
         write_script(path, *texts)
         common.say(f"{plain(path)} is changed")
+    else:
+        common.say(f"{plain(path)} is left as it is")
 
 
 def joined(mends: Sequence[Mend]) -> str | None:

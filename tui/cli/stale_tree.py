@@ -18,7 +18,7 @@ from tui import format as f
 from tui.cli import common
 from tui.cli import plan_words as words
 from tui.cli.events import plain
-from tui.cli.stale import NOTHING, change, finding_lines
+from tui.cli.stale import NOTHING, can_change, change, finding_lines
 
 
 def run(given: Namespace, paths: Paths, place: TreePlace, ask: Callable[[str], bool] | None) -> bool:
@@ -42,7 +42,7 @@ def run(given: Namespace, paths: Paths, place: TreePlace, ask: Callable[[str], b
     else:
         for line in lines(found, place, reading):
             common.print_text(line)
-    if given.apply:
+    if given.apply and found:
         _apply([one.mend for one in found if one.mend is not None], ask, is_sure=given.yes)
     return bool(found)
 
@@ -74,7 +74,7 @@ def record(found: Sequence[TreeFound], place: TreePlace, reading: Reading) -> di
         "workspace": place.root, "build_dir": place.trees[0].folder, "scripts": [], "not_known": [],
         "findings": [
             {
-                **one.finding.record(), "mend": one.finding.mend, "package": None, "profile": None,
+                **one.finding.record(), "mend": one.finding.mend, "package": None, "profile": None, "profiles": [],
                 "paths": list(one.paths), "outputs": list(one.outputs), "is_certain": one.is_certain, "declare": [],
                 "proof": None,
             }
@@ -95,7 +95,8 @@ def record(found: Sequence[TreeFound], place: TreePlace, reading: Reading) -> di
 
 def _apply(mends: Sequence[TreeMend], ask: Callable[[str], bool] | None, *, is_sure: bool) -> None:
     """Change the files that have diffs, each after a yes."""
-    for path in dict.fromkeys(one.path for one in mends):
+    paths = list(dict.fromkeys(one.path for one in mends))
+    for path in paths if can_change(paths, ask, is_sure=is_sure) else ():
         own = [one for one in mends if one.path == path]
         after = with_all(own[0].before, [insertion for one in own for insertion in one.insertions])
         change(path, (own[0].before, after), ask, is_sure=is_sure)

@@ -1,12 +1,13 @@
 """Proof of a finding: what it says is done in a scratch world, and then again with what mends it."""
 
+import shlex
 from typing import NamedTuple
 
 from core.native.proofs.prove import Prover
 from core.native.proofs.prove_setup import Proof
 from core.native.proofs.scratch import ScratchError
 from core.native.proofs.scratch_edit import touch, write
-from core.native.staleness.stale_findings import Found
+from core.native.staleness.stale_findings import Found, clean_of
 from core.parsers.text import plain
 
 MAX_FILES = 4
@@ -27,8 +28,13 @@ class Confirmed(NamedTuple):
 
 
 def confirm(proof: Proof, found: Found) -> Confirmed:
-    """Try a finding."""
-    trouble = found.trouble
+    """Try a finding, in the profile that is built."""
+    units = {case.script.unit for case in proof.prover.cases}
+    trouble = next((one for one in found.each if one.script.unit in units), None)
+    if trouble is None:
+        words = " ".join(("cargo", *proof.command.argv[1:]))
+        return Confirmed(None, f"`{words}` does not run that build script")
+    found = found._replace(trouble=trouble)
     match trouble.kind:
         case "undeclared":
             return _with_mend(proof, found, _missed(proof.prover, trouble.paths))
@@ -71,7 +77,7 @@ def _skipped(proof: Proof, found: Found) -> Confirmed:
     if verdict.outcome in ("left out", "failed"):
         return Confirmed(None, verdict.why)
     is_true = verdict.outcome == "untracked"
-    clean = [proof.command.argv[0], *found.finding.mend.split()[1:]]
+    clean = [proof.command.argv[0], *shlex.split(clean_of(trouble))[1:]]
     proof.scratch.run([*clean, *proof.dirs], proof.command.cwd, proof.command.env)
     built = prover.build()
     is_made = built.code == 0 and set(trouble.outputs) <= built.outputs

@@ -64,7 +64,8 @@ def changed(text: str, add: Sequence[str] = (), remove: Sequence[str] = ()) -> s
 
     Args:
         text: Of a build script.
-        add: Paths as cargo is to be told them; behind the last literal directive of `main`, else at its start.
+        add: Paths as cargo is to be told them; behind the last literal directive of `main`, else at its start; none
+            that `main` declares already.
         remove: Paths of literal directives, which go with their lines; the first of them gives way to `add`.
     """
     if len(text) >= MAX_CHARACTERS or any(not _is_sayable(path) for path in add):
@@ -73,6 +74,8 @@ def changed(text: str, add: Sequence[str] = (), remove: Sequence[str] = ()) -> s
     gone = [one for one in there if one.path in remove]
     if {one.path for one in gone} != set(remove):
         return None
+    said = {one.path for one in there if one.is_plain} - set(remove)
+    add = [path for path in dict.fromkeys(add) if path not in said]
     whole, at = text, len(text)
     if add:
         plain = [one for one in there if one.is_plain]

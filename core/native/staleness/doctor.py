@@ -3,7 +3,7 @@ but what it saw of inputs (`core.native.staleness.seen`)."""
 
 import os
 import subprocess
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from core.facts import read_exit, read_record
@@ -13,7 +13,7 @@ from core.native.staleness.input_state import read_stamp
 from core.native.staleness.listing import list_package
 from core.native.staleness.seen import remember
 from core.native.staleness.stale import Case, World, not_known, troubles
-from core.native.staleness.stale_findings import Found, found_of
+from core.native.staleness.stale_findings import Concern, Found, found_of
 from core.native.traces import nvcc_calls
 from core.native.traces.fingerprint import ScriptRun, linked, script_runs
 from core.native.traces.nvcc_calls import NvccCall
@@ -102,12 +102,25 @@ def examine(paths: Paths, place: Place, only: str = "", ask: Ask | None = None) 
     """
     cases = tuple(cases_of(paths, place, only, ask))
     world = World(lambda path: read_stamp(path).digest, lambda root, files: tracked(root, files, place.env))
-    found = [
-        found_of(case, trouble, place.workspace) for case in cases for trouble in troubles(case, world)
-    ]  # fmt: skip
+    found = list(_found(cases, world, place.workspace))
     found.sort(key=lambda one: SEVERITIES.index(one.finding.severity))
     unknown = tuple(dict.fromkeys(path for case in cases for path in not_known(case)))
     return Examined(cases, tuple(found), unknown)
+
+
+def _found(cases: Sequence[Case], world: World, base: str) -> Iterator[Found]:
+    """Of each build script each kind of trouble once, in however many profiles it is."""
+    concerns: dict[tuple[str, ...], list[Concern]] = {}
+    profiles: dict[tuple[str, ...], set[str]] = {}
+    for case in cases:
+        script = case.script
+        name = script.package, script.root, script.script
+        profiles.setdefault(name, set()).add(script.profile)
+        for trouble in troubles(case, world):
+            concerns.setdefault((*name, trouble.kind), []).append((case, trouble))
+    for key, some in concerns.items():
+        there = {case.script.profile for case, _ in some}
+        yield found_of(some, base, sorted(there) if there != profiles[key[:-1]] else ())
 
 
 def cases_of(

@@ -51,27 +51,54 @@ class Found(NamedTuple):
     """None: no line of the script makes it right."""
     lines: tuple[str, ...] = ()
     """Paths to declare."""
+    each: tuple[Trouble, ...] = ()
+    """What `trouble` has together, of each profile, the latest first."""
 
 
-def found_of(case: Case, trouble: Trouble, base: str) -> Found:
+Concern = tuple[Case, Trouble]
+"""A trouble with a build script as it ran in one profile."""
+
+
+def found_of(concerns: Sequence[Concern], base: str, named: Sequence[str] = ()) -> Found:
     """The finding of a trouble.
 
     Args:
-        case: What is known of the build script.
-        trouble: Of the same.
+        concerns: The same kind with the same script, of each profile in which it is there.
         base: Folder that the diff's names start from: the workspace; of a script outside of it, its repository.
+        named: Profiles to name: where it is not so in all of them.
     """
-    add, remove = _lines(case, trouble)
+    concerns = sorted(concerns, key=lambda one: -one[0].script.began_ns)
+    case, trouble = concerns[0][0], _whole([one for _, one in concerns])
+    lines = [_lines(*one) for one in concerns]
+    remove = tuple(dict.fromkeys(path for _, paths in lines for path in paths))
+    add = _outer([path for paths, _ in lines for path in paths])
+    is_said = bool(add) and not remove and set(add) <= {one.path for one in printed(case.text) if one.is_plain}
     mend = _mend(case, base, add, remove) if add or remove else None
     finding = Finding(
         id=IDS[trouble.kind],
         severity=_severity(trouble),
-        title=_title(trouble),
+        title=_title(trouble, named),
         evidence=tuple(_evidence(case, trouble))[:MAX_EVIDENCE],
-        cost=_cost(trouble),
-        mend=mend.diff if mend else _command(trouble),
+        cost="The script declares it by now: it is right after the next build." if is_said else _cost(trouble),
+        mend=mend.diff if mend else "\n".join(_commands(trouble, [one for _, one in concerns])),
     )
-    return Found(finding, trouble, mend, add)
+    return Found(finding, trouble, mend, add, tuple(one for _, one in concerns))
+
+
+def _whole(each: Sequence[Trouble]) -> Trouble:
+    """Of several profiles as one: all files and outputs, and the script as it ran in the first."""
+    why = {path: text for one in reversed(each) for path, text in zip(one.paths, one.why, strict=True)}
+    paths = tuple(dict.fromkeys(path for one in each for path in one.paths))
+    return each[0]._replace(
+        paths=paths, why=tuple(why[path] for path in paths), is_certain=any(one.is_certain for one in each),
+        outputs=tuple(dict.fromkeys(path for one in each for path in one.outputs)),
+    )  # fmt: skip
+
+
+def _outer(paths: Sequence[str]) -> tuple[str, ...]:
+    """Each once, without those in others."""
+    outer = set(topmost(paths))
+    return tuple(one for one in dict.fromkeys(paths) if one in outer)
 
 
 def _severity(trouble: Trouble) -> str:
@@ -80,8 +107,8 @@ def _severity(trouble: Trouble) -> str:
     return "warning"
 
 
-def _title(trouble: Trouble) -> str:
-    package, count = trouble.script.package, len(trouble.paths)
+def _title(trouble: Trouble, named: Sequence[str]) -> str:
+    package, count = trouble.script.package + (f" ({', '.join(named)})" if named else ""), len(trouble.paths)
     one = _short(trouble.paths[0], trouble.script.root)
     more = f" and {count - 1} more" if count > 1 else ""
     match trouble.kind:
@@ -196,8 +223,7 @@ def _grouped(case: Case, paths: Sequence[str]) -> list[str]:
     kept: list[str] = []
     for folder, files in folders.items():
         kept += [folder] if len(files) >= _MANY and _is_free(case, folder) else files
-    uppermost = set(topmost(kept))
-    return [one for one in kept if one in uppermost]
+    return list(_outer(kept))
 
 
 def _is_free(case: Case, folder: str) -> bool:
@@ -261,15 +287,20 @@ def _mend(case: Case, base: str, add: tuple[str, ...], remove: tuple[str, ...]) 
     return Mend(path, case.text, after, unified(case.text, after, name), add, remove)
 
 
-def _command(trouble: Trouble) -> str:
+def _commands(trouble: Trouble, each: Sequence[Trouble]) -> Sequence[str]:
     """What makes it right now, where no line of the script does."""
     match trouble.kind:
         case "skipped":
-            return f"cargo clean -p {shlex.quote(trouble.script.package)}{_profile_words(trouble.script.profile)}"
+            return [clean_of(one) for one in each]
         case "unseen":
-            return f"touch {shlex.join(trouble.paths[:20])}"
+            return [f"touch {shlex.join(trouble.paths[:20])}"]
         case _:
-            return ""
+            return ()
+
+
+def clean_of(trouble: Trouble) -> str:
+    """The command that removes what was made in that profile."""
+    return f"cargo clean -p {shlex.quote(trouble.script.package)}{_profile_words(trouble.script.profile)}"
 
 
 def _profile_words(profile: str) -> str:
