@@ -5,6 +5,7 @@ from typing import Literal, NamedTuple
 
 from core import events as e
 from core.native.kernels.kernel_diff import Change, compare, figures_of, gone, key_of, warnings
+from core.native.kernels.output_place import lasting_place, out_dir_of, profile_of
 from core.nvcc_queries import arch_s
 from core.state import Board, Run
 
@@ -52,7 +53,9 @@ class Compiled(NamedTuple):
 
     @property
     def made(self) -> tuple[str, str]:
-        """What a later compilation of the same has too, in this checkout or another."""
+        """What a later compilation of the same has too, in this checkout or another; of a link in every profile."""
+        if not self.measured.source:
+            return "", lasting_place(self.place)
         return self.place, self.measured.output.rpartition("/")[2]
 
     def arch_s(self, arch: str) -> float | None:
@@ -89,7 +92,14 @@ class KernelRow(NamedTuple):
     @property
     def warnings(self) -> tuple[str, ...]:
         """What got worse, in words."""
-        return tuple(warnings(self.change))
+        said = self.other_flags
+        return tuple(f"{warning}; {said}" if said else warning for warning in warnings(self.change))
+
+    @property
+    def other_flags(self) -> str:
+        """`other flags: debug before, release now`; empty: both are of one profile, or that is not known."""
+        now, before = (profile_of(one.measured.output) if one else "" for one in (self.compiled, self.before))
+        return f"other flags: {before} before, {now} now" if now and before and now != before else ""
 
 
 Baseline = Callable[[Compiled], Compiled | None]
@@ -132,41 +142,20 @@ def last_of(found: Sequence[Compiled]) -> Baseline:
     return before
 
 
-def run_of(found: Sequence[Compiled], run: str) -> Baseline:
-    """What a run made of the same source, in whatever checkout."""
-    own = {one.made: one for one in found if one.run == run}
-    by_place = {one.place: one for one in own.values()}
-    return lambda now: own.get(now.made) or by_place.get(now.place)
+Repository = Callable[[str], str]
+"""Names the repository of a checkout, and its place there: what worktrees of the same have in common."""
 
 
-class Comparable(NamedTuple):
-    """A run that kernels can be compared with."""
+def run_of(found: Sequence[Compiled], run: str, repository: Repository) -> Baseline:
+    """What a run made of the same source, in the same checkout or another worktree of its repository."""
+    own = {(repository(one.checkout), *one.made): one for one in found if one.run == run}
+    by_place = {(key[0], one.place): one for key, one in own.items()}
 
-    run: str
-    agent: str
-    began: float
-    """Of the first of its calls, in seconds since the epoch."""
-    kernels: int
-    """Each arch counted."""
-    sources: int
-    is_elsewhere: bool
-    """It built another checkout."""
+    def before(now: Compiled) -> Compiled | None:
+        where = repository(now.checkout)
+        return own.get((where, *now.made)) or by_place.get((where, now.place))
 
-
-def comparable(found: Iterable[Compiled], now: Compiled) -> tuple[Comparable, ...]:
-    """Runs that have kernels of the checkout of a compilation, or its source in another one; newest first."""
-    by_run: dict[str, list[Compiled]] = {}
-    for one in found:
-        if one.checkout == now.checkout or one.place == now.place:
-            by_run.setdefault(one.run, []).append(one)
-    rows = (
-        Comparable(
-            run, same[0].agent, same[0].began, sum(len(one.measured.kernels) for one in same),
-            len({one.place for one in same}), same[0].checkout != now.checkout,
-        )
-        for run, same in by_run.items()
-    )  # fmt: skip
-    return tuple(sorted(rows, key=lambda one: -one.began))
+    return before
 
 
 def branch_of(found: Sequence[Compiled], blobs: Mapping[tuple[str, str], str]) -> Baseline:
@@ -217,9 +206,9 @@ def _rows_of(compiled: Compiled, before: Compiled | None) -> tuple[KernelRow, ..
 def distinct(rows: Iterable[KernelRow]) -> list[KernelRow]:
     """One row a kernel and arch of each source. A source may be compiled to an object, a fatbin and a cubin: where
     their figures are the same the last one stands for all, where they differ each row has the name of its output. What
-    an earlier state of the source gave, and PTX of what is known as code, is left out."""
+    an earlier state of the source gave, PTX of what is known as code, and what was linked since, is left out."""
     groups: dict[tuple[str, ...], list[KernelRow]] = {}
-    for row in rows:
+    for row in _as_linked(list(rows)):
         groups.setdefault((row.compiled.checkout, row.compiled.place, *key_of(row.change.now)), []).append(row)
     has_code = {key[:3] for key, same in groups.items() if any(row.change.now.is_code for row in same)}
     return [
@@ -228,6 +217,23 @@ def distinct(rows: Iterable[KernelRow]) -> list[KernelRow]:
         for row in _told_apart(same)
         if row.change.now.is_code or key[:3] not in has_code
     ]
+
+
+def _as_linked(rows: Sequence[KernelRow]) -> list[KernelRow]:
+    """Without kernels of objects that a later link in the same place has: its figures are those that run."""
+    linked: dict[tuple[str, ...], float] = {}
+    for row in rows:
+        if not row.compiled.measured.source:
+            key = _linked_key(row)
+            linked[key] = max(linked.get(key, 0.0), row.compiled.began)
+    is_last = (
+        not row.compiled.measured.source or linked.get(_linked_key(row), -1) < row.compiled.began for row in rows
+    )
+    return [row for row, stays in zip(rows, is_last, strict=True) if stays]
+
+
+def _linked_key(row: KernelRow) -> tuple[str, ...]:
+    return row.compiled.checkout, out_dir_of(row.compiled.measured.output), *key_of(row.change.now)
 
 
 def _told_apart(same: Sequence[KernelRow]) -> list[KernelRow]:
@@ -338,7 +344,7 @@ class WorseBook:
     def _worse(self, runs: Iterable[Run]) -> Mapping[str, tuple[KernelRow, ...]]:
         found = compilations(runs)
         rows: dict[str, tuple[KernelRow, ...]] = {}
-        worse = [row for row in self._book.rows(newest(found), last_of(found)) if row.change.is_worse]
-        for row in distinct(worse):
-            rows[row.compiled.run] = (*rows.get(row.compiled.run, ()), row)
+        for row in distinct(self._book.rows(newest(found), last_of(found))):
+            if row.change.is_worse:
+                rows[row.compiled.run] = (*rows.get(row.compiled.run, ()), row)
         return rows

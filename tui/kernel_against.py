@@ -3,8 +3,10 @@
 from collections.abc import Mapping, Sequence
 
 from core import kernel_queries as queries
-from core.kernel_queries import Comparable, Compiled, KernelRow
+from core.kernel_choice import Comparable
+from core.kernel_queries import Compiled, KernelRow
 from core.native.kernels.branch_blobs import BranchPoint, blobs_of, branch_points, git_of
+from core.native.kernels.repository import repository_of
 from tui import format as f
 from tui.widgets import kernel_summary
 from tui.widgets.ansi import safe
@@ -23,6 +25,8 @@ class Against:
         self.branches: Mapping[str, BranchPoint] = {}
         """By checkout; empty until they are asked for."""
         self._asked: tuple[tuple[str, str], ...] = ()
+        self._repositories: dict[str, str] = {}
+        """By checkout, as each was looked at first."""
 
     @property
     def is_branch(self) -> bool:
@@ -52,6 +56,12 @@ class Against:
         self._asked = asked
         return branch_points(asked, git_of(env))
 
+    def repository(self, checkout: str) -> str:
+        """Which repository a checkout is of; a few small files are read, once."""
+        if checkout not in self._repositories:
+            self._repositories[checkout] = repository_of(checkout)
+        return self._repositories[checkout]
+
     def choose(self, run: Comparable) -> None:
         """That run."""
         self._what, self._chosen = run.run, run
@@ -59,7 +69,7 @@ class Against:
     def baseline(self, found: Sequence[Compiled]) -> queries.Baseline:
         """What each compilation is compared with."""
         if self._chosen is not None:
-            return queries.run_of(found, self._chosen.run)
+            return queries.run_of(found, self._chosen.run, self.repository)
         return queries.branch_of(found, blobs_of(self.branches)) if self.is_branch else queries.last_of(found)
 
     def words(self) -> str:
@@ -76,5 +86,5 @@ class Against:
         if row.before is not None:
             return ""
         if self._chosen is not None:
-            return f"run {self._chosen.run} did not compile {safe(row.compiled.place)}"
+            return f"run {self._chosen.run} did not compile {safe(row.compiled.place)} of this repository"
         return kernel_summary.no_branch(row, self.branches.get(row.compiled.checkout)) if self.is_branch else ""

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from core.kernel_queries import Compiled, KernelRow, comparable
+from core.kernel_choice import comparable
+from core.kernel_queries import Compiled, KernelRow
 from core.native.edits import lever_figures
 from core.nvcc_queries import CallRow
 from core.state import Run
@@ -49,12 +50,12 @@ def choose_run(
     Args:
         app: Over whose screen.
         found: All compilations that are known.
-        row: The chosen kernel: runs of its checkout are offered.
+        row: The chosen kernel: runs of its checkout and its worktrees are offered.
         now: Seconds since the epoch.
         against: Takes the answer.
         then: Called when there is one.
     """
-    runs = {run.run: run for run in comparable(found, row.compiled)}
+    runs = {run.run: run for run in comparable(found, row.compiled, against.repository)}
 
     def answer(run: str | None) -> None:
         if run is not None:

@@ -115,10 +115,55 @@ def test_a_run_that_is_named_may_have_been_of_another_checkout() -> None:
     copy = run_of("20251229-090000-000-0000", compiled(there, *kernels_of(50)), checkout="/home/ada/src/copy")
     here = run_of("20251229-100000-000-0001", compiled(begun("1-1", T0), *kernels_of()))
     found = compilations([copy, here])
-    before = queries.run_of(found, copy.run)(found[-1])
+    before = queries.run_of(found, copy.run, lambda checkout: "engine")(found[-1])
     assert before is not None
     assert before.run == copy.run
-    assert queries.run_of(found, "no such run")(found[-1]) is None
+    assert queries.run_of(found, "no such run", lambda checkout: "engine")(found[-1]) is None
+
+
+def test_kernels_of_another_repository_are_not_compared_though_their_sources_have_the_same_place() -> None:
+    source = "/home/ada/src/other/kernels/gemm.cu"
+    there = replace(begun("0-1", T0 - 99), source=source, output="/home/ada/src/other/k.o")
+    other = run_of("20251229-090000-000-0000", compiled(there, *kernels_of(50)), checkout="/home/ada/src/other")
+    found = compilations([other, run_of("20251229-100000-000-0001", compiled(begun("1-1", T0), *kernels_of()))])
+    assert queries.run_of(found, other.run, str)(found[-1]) is None
+    assert queries.run_of(found, other.run, str)(found[0]) == found[0]
+
+
+def out_of(name: str, profile: str = "debug") -> str:
+    """A path in OUT_DIR."""
+    return f"{CHECKOUT}/target/{profile}/build/kern-{'0123456789abcdef'}/out/{name}"
+
+
+def test_a_build_of_another_profile_is_said_to_be_one_beside_what_it_changed() -> None:
+    first = replace(begun("1-1", T0), output=out_of("gemm.o"))
+    second = replace(begun("2-1", T0 + 60), output=out_of("gemm.o", "release"))
+    builds = [run_of("20251229-100000-000-0001", compiled(first, *kernels_of())),
+              run_of("20251229-100100-000-0002", compiled(second, *kernels_of(88)))]  # fmt: skip
+    found = compilations(builds)
+    rows = kernel_rows(newest(found), last_of(found))
+    assert {row.other_flags for row in rows} == {"other flags: debug before, release now"}
+    assert rows[0].warnings == ("occupancy falls: 50 % to 25 % (registers); other flags: debug before, release now",)
+    assert {row.other_flags for row in kernel_rows(found[:1], last_of(found))} == {""}
+
+
+def test_a_kernel_that_was_linked_is_one_row_with_the_figures_of_the_last_link() -> None:
+    def build(number: int, profile: str, registers: int) -> Run:
+        at = T0 + number * 60
+        made = replace(begun("1-1", at), output=out_of("gemm.o", profile))
+        link = replace(begun("1-2", at + 5, source=""), output=out_of("k_dlink.o", profile), kind="link")
+        events = [*compiled(made, *kernels_of(registers)), *compiled(link, *kernels_of(registers + 1))]
+        return run_of(f"20251229-10000{number}-000-000{number}", events, at=at)
+
+    found = compilations([build(0, "debug", 32), build(1, "release", 24)])
+    shown = queries.distinct(kernel_rows(newest(found), last_of(found)))
+    assert [row.change.now.registers for row in shown] == [25, 65, 29, 69]
+    assert [row.change.deltas["registers"] for row in shown] == [-8.0] * 4
+    assert {row.compiled.measured.output for row in shown} == {out_of("k_dlink.o", "release")}
+    again = run_of("20251229-100900-000-0009", compiled(
+        replace(begun("9-1", T0 + 900), output=out_of("gemm.o", "release")), *kernels_of(20)))  # fmt: skip
+    found = compilations([build(1, "release", 24), again])
+    assert len(queries.distinct(kernel_rows(newest(found), last_of(found)))) == 8, "it is not linked yet"
 
 
 def test_the_branch_point_is_the_last_build_of_the_source_as_it_was_there() -> None:

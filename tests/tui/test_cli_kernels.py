@@ -22,6 +22,7 @@ from tui.cli.listing import run_record
 from tui.cli.main import main
 
 FIRST, SECOND = "20270115-080000-000-0001", "20270115-081000-000-0002"
+THIRD = "20270115-080030-000-0003"
 
 
 @pytest.fixture
@@ -101,6 +102,59 @@ def test_no_row_is_wider_than_the_terminal(
     assert rows[0].split() == [title for title in whole[0].split() if title in rows[0].split()]
     assert ({"call", "time", "file"} if words else {"kernel", "arch", "regs", "spills"}) <= set(rows[0].split())
     assert (rows == whole[:count]) == (f.cell_len(max(whole[:count], key=f.cell_len)) <= room)
+
+
+@pytest.fixture
+def other(builds: Path, paths: Paths, tmp_path: Path) -> Path:
+    """Another project, with a source of the same place and name."""
+    source = tmp_path / "other" / "gemm.cu"
+    source.parent.mkdir()
+    source.write_text("one\n")
+    start = begun("31-1", START + 20, str(source), blob=blob_of(str(source)))
+    written(paths, THIRD, source.parent, *compiled(start, *kernels_of()))
+    return source
+
+
+def test_inside_a_checkout_its_own_kernels_are_shown_and_elsewhere_all_with_whose_they_are(
+    builds: Path, other: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(builds.parent)
+    own = lines(capsys)
+    assert len([row for row in own if "gemm.cu" in row]) == 4
+    assert own[-1] == f"of this checkout alone: {builds.parent}; --all has 1 other"
+    assert printed(capsys)["checkout"] == str(builds.parent)
+    assert {one["checkout"] for one in printed(capsys)["calls"]} == {str(builds.parent)}
+    whole = lines(capsys, "--all")
+    assert whole[0].split()[:2] == ["checkout", "kernel"]
+    assert sorted(row.split()[1] for row in whole[1:9]) == ["engine"] * 4 + ["other"] * 4
+    assert "⚠ gemm<128, 128> sm_80 in engine: spills appear: 528 B in loads and stores" in whole
+    monkeypatch.chdir(tmp_path)
+    assert lines(capsys) == [*whole, "of 2 checkouts: none called nvcc around this folder"]
+
+
+def test_a_run_of_another_repository_is_nothing_to_compare_with(
+    builds: Path, other: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = printed(capsys, SECOND, "--against", THIRD)
+    assert [one["before"] for one in found["kernels"]] == [None] * 4
+
+
+def test_of_branch_points_only_that_of_this_checkout_is_told_to_be_missing(
+    builds: Path, other: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(builds.parent)
+    why = printed(capsys, "--against", "branch")["why"]
+    assert why == f"{builds.parent}: the branch point is not known: no git repository, or no commit"
+
+
+def test_what_stands_below_the_table_parts_between_words(
+    builds: Path, other: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tui.cli.common.room", lambda: 60)
+    rows = lines(capsys, "--all")
+    assert max(f.cell_len(row) for row in rows) <= 60
+    at = next(at for at, row in enumerate(rows) if row.startswith("⚠ gemm<128, 128> sm_80"))
+    assert rows[at : at + 2] == ["⚠ gemm<128, 128> sm_80 in engine: spills appear: 528 B in", "loads and stores"]
 
 
 def test_json_has_the_fields_that_are_documented(builds: Path, capsys: pytest.CaptureFixture[str]) -> None:

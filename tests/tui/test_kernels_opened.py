@@ -7,7 +7,8 @@ import pytest
 from textual.pilot import Pilot
 
 from core import events as e
-from core.kernel_queries import WorseBook, comparable, compilations, kernel_rows, last_of
+from core.kernel_choice import comparable
+from core.kernel_queries import WorseBook, compilations, kernel_rows, last_of
 from core.nvcc_queries import ended_calls, why_below
 from core.state import Board
 from tests.nvcc_scene import begun, board_of, compiled, ended, kernel, kernels_of, measured, over, run_of, two_builds
@@ -174,17 +175,19 @@ async def test_a_chosen_run_that_did_not_compile_a_source_says_so(native: Stage)
         assert f"run {run.run} did not compile kernels/gemm.cu" in text_of(pilot)
 
 
-def test_runs_of_this_checkout_and_of_this_source_in_another_one_are_offered(native: Stage) -> None:
+def test_runs_of_this_checkout_and_of_this_source_in_another_worktree_are_offered(native: Stage) -> None:
     source = "/v/engine/kernels/gemm.cu"
     there = run_of("20251229-100010-000-0005", compiled(begun("61-1", T0 + 11, source), kernel("k", "sm_80", 40)),
                    checkout="/v/engine")  # fmt: skip
     elsewhere = run_of("20251229-100011-000-0006", compiled(begun("71-1", T0 + 12, "/v/x.cu"), kernel("k", "sm_80", 4)),
                        checkout="/v/other")  # fmt: skip
     found = compilations([*native.board.runs.values(), there, elsewhere])
-    rows = comparable(found, next(one for one in found if one.run == SECOND))
+    now = next(one for one in found if one.run == SECOND)
+    rows = comparable(found, now, lambda checkout: "engine")
     assert [(row.run[-4:], row.kernels, row.sources, row.is_elsewhere) for row in rows] == [
         ("0004", 4, 1, False), ("0002", 4, 1, False), ("0005", 1, 1, True), ("0001", 4, 1, False),
     ]  # fmt: skip
+    assert [row.run[-4:] for row in comparable(found, now, str)] == ["0004", "0002", "0001"]
 
 
 async def test_figures_of_ptx_say_whose_they_are(stage: Stage) -> None:

@@ -114,6 +114,14 @@ def print_text(text: str, end: str = "\n") -> None:
     print_bytes(f"{text}{end}".encode("utf-8", "replace"))
 
 
+def print_prose(text: str) -> None:
+    """A sentence on stdout, on a terminal in lines that part between words; nothing of an empty one."""
+    width = room()
+    for line in f.wrapped(text, max(1, width)) if width is not None else (text,):
+        if text:
+            print_text(line)
+
+
 def print_bytes(content: bytes) -> None:
     """Bytes on stdout as they are; a reader that is gone ends the program quietly."""
     try:

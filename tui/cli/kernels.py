@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from core import events as e
@@ -11,9 +12,12 @@ from core.clock import wall_clock
 from core.kernel_queries import Compiled, KernelRow
 from core.native.kernels.branch_blobs import BranchPoint, blobs_of, branch_points, git_of
 from core.native.kernels.ptxas_force import force
+from core.native.kernels.repository import repository_of
 from core.paths import Paths
+from core.run import identity
 from core.runs import resolve_run
 from core.state import Board
+from tui import format as f
 from tui.cli import common, listing
 from tui.cli.events import plain
 from tui.cli.kernel_calls import call_records, calls_of, print_calls
@@ -21,17 +25,21 @@ from tui.cli.plan_words import COLUMNS, folded
 from tui.nothing_native import NO_NVCC, has_nvcc, no_kernel
 from tui.widgets import kernel_words as words
 from tui.widgets import ptx_words
+from tui.widgets.checkout_names import checkout_names
 
 _ALL_S = 400 * 24 * 3600.0
 _HEADING = (
-    "", "kernel", "arch", *(f"{title:>{cells}}" for title, cells in (
+    "", "", "kernel", "arch", *(f"{title:>{cells}}" for title, cells in (
         ("regs", words.COUNT), ("spills", words.SPILLS), ("occup", words.OCCUPANCY), ("smem", words.SIZE),
         ("stack", words.SIZE), ("code", words.SIZE), ("time", words.TIME),
     )), "file", "agent",
 )  # fmt: skip
-_GIVES_WAY = ((1, 24), (11, 0), (10, 14), (7, 0), (6, 0), (8, 0), (10, 0), (1, 8), (9, 0), (5, 0))
+_GIVES_WAY = (
+    (2, 24), (12, 0), (11, 14), (8, 0), (7, 0), (9, 0), (11, 0), (1, 12), (2, 8), (10, 0), (6, 0), (1, 6),
+)  # fmt: skip
 """Columns in the order in which they give way on a narrow terminal: agent, stack, shared memory, code, file, time and
-occupancy are left out."""
+occupancy are left out. The checkout, where there are several, stays."""
+_NONE_MEASURED = "Calls of nvcc are known here, and none of them left a kernel: --calls lists them."
 _EXIT_CODES = (
     "First column: ⚠ worse, · changed, – nothing to compare with. Exit code: 0, also where there is no kernel; "
     "2, the command line cannot be used; 125, cargo-deck failed."
@@ -50,6 +58,7 @@ def _parser() -> common.Parser:
         "code and time for each arch, against what they were before.",
     )
     parser.add_argument("run", metavar="RUN", nargs="?", help="an id, the beginning of one, or an agent's name")
+    parser.add_argument("--all", action="store_true", help="of all checkouts, not only of the one around this folder")
     parser.add_argument(
         "--against", metavar="RUN|last|branch", default="last",
         help="last: the build before of the same source (default); branch: as it was at the branch point; or a run",
@@ -75,37 +84,64 @@ def _main(argv: list[str]) -> int:
     run = resolve_run(paths, given.run) if given.run else None
     is_whole = run is not None or given.against != "last"
     board = _board(paths, is_whole=is_whole)
-    found, now = _compiled(board, run)
+    scope = "" if run or given.all else _scope(board)
+    found, now = _compiled(board, run, scope)
     if given.ptxas:
         for sentence in force(paths, [(one.run, one.measured) for one in now], os.environ.get("PATH", "")):
             common.say(plain(sentence))
         board = _board(paths, is_whole=is_whole)
-        found, now = _compiled(board, run)
-    calls = calls_of(board, run)
+        found, now = _compiled(board, run, scope)
+    calls = [row for row in calls_of(board, run) if not scope or row.run.checkout == scope]
+    others = "" if run else _of_others(board, scope, is_all=given.all)
     if given.calls and not given.json:
         print_calls(calls, board.now, is_whole=run is not None)
+        common.print_prose(others)
         return 0
     baseline, against, why = _baseline(paths, given.against, found, now)
     rows = queries.ordered(queries.kernel_rows(now, baseline), "changed")
     if given.json:
-        about = {"now": board.now, "run": run, "against": against, "why": why or None}
+        about = {"now": board.now, "run": run, "checkout": scope or None, "against": against, "why": why or None}
         common.print_json("kernels", **about, **_records(rows), calls=call_records(calls))
     else:
-        of_run = board.runs.get(run) if run else None
-        none = no_kernel(of_run.nvcc_ends if of_run else ()) if run else _none_known(found, os.environ)
+        ends = board.runs[run].nvcc_ends if run is not None and run in board.runs else ()
+        none = no_kernel(ends) if run else _none_known(found, scope, os.environ)
         _print(queries.distinct(rows), why, none)
+        common.print_prose(others)
     return 0
 
 
-def _compiled(board: Board, run: str | None) -> tuple[tuple[Compiled, ...], list[Compiled]]:
-    """All compilations, and those to show."""
+def _compiled(board: Board, run: str | None, scope: str) -> tuple[tuple[Compiled, ...], list[Compiled]]:
+    """All compilations, and those to show; `scope`: their checkout, empty: any."""
     found = queries.compilations(board.runs.values())
-    now = [one for one in found if one.run == run] if run else queries.there(queries.newest(found), os.path.exists)
-    return found, now
+    if run:
+        return found, [one for one in found if one.run == run]
+    newest = [one for one in queries.newest(found) if not scope or one.checkout == scope]
+    return found, queries.there(newest, os.path.exists)
 
 
-def _none_known(found: Sequence[Compiled], env: Mapping[str, str]) -> str:
+def _with_nvcc(board: Board) -> set[str]:
+    """Checkouts that called nvcc."""
+    return {run.checkout for run in board.runs.values() if run.kernels or run.nvcc_ends}
+
+
+def _scope(board: Board) -> str:
+    """The checkout around this folder; empty: nothing called nvcc there."""
+    here = identity.checkout_of(common.current_folder())
+    return here if here in _with_nvcc(board) else ""
+
+
+def _of_others(board: Board, scope: str, *, is_all: bool) -> str:
+    """What else there is, or why all is shown; empty: there is one checkout alone."""
+    others = len(_with_nvcc(board) - {scope})
+    if scope:
+        return f"of this checkout alone: {plain(scope)}; --all has {f.many(others, 'other')}" if others else ""
+    return f"of {f.many(others, 'checkout')}: none called nvcc around this folder" if others > 1 and not is_all else ""
+
+
+def _none_known(found: Sequence[Compiled], scope: str, env: Mapping[str, str]) -> str:
     """Why there is no kernel to show, and what to do."""
+    if scope and not any(one.checkout == scope for one in found):
+        return _NONE_MEASURED
     if found:
         return words.ALL_GONE
     return "\n".join(words.NO_KERNELS if has_nvcc(env) else (*NO_NVCC, "", *words.NO_KERNELS))
@@ -130,7 +166,7 @@ def _baseline(
         why = (
             "" if any(one.run == run for one in found) else f"run {run} compiled no kernel: there is nothing to compare"
         )
-        return queries.run_of(found, run), run, why
+        return queries.run_of(found, run, lru_cache(repository_of)), run, why
     now = list(now)
     points = branch_points(queries.asked_of(now, found), git_of(os.environ))
     baseline = queries.branch_of(found, blobs_of(points))
@@ -162,17 +198,28 @@ def _print(rows: Sequence[KernelRow], why: str, empty: str) -> None:
         for line in empty.split("\n"):
             common.print_text("\n".join(folded(line, common.room() or COLUMNS)))
         return
-    for line in common.table([_HEADING, *(_cells(row) for row in rows)], _GIVES_WAY, paths=(10,)):
+    names = checkout_names(row.compiled.checkout for row in rows)
+    cells = [(*_HEADING[:1], "checkout" if names else "", *_HEADING[2:]), *(_cells(row, names) for row in rows)]
+    for line in common.table(cells, _GIVES_WAY, paths=(11,)):
         common.print_text(line)
+    for line in _remarks(rows, names):
+        common.print_prose(line)
+
+
+def _remarks(rows: Sequence[KernelRow], names: Mapping[str, str]) -> Iterator[str]:
+    """What is to be said below the table."""
     for one in rows:
-        for warning in one.warnings:
-            name = f"{plain(words.kernel_name(one.change.now))} {ptx_words.arch_name(one.change.now)}"
-            common.print_text(f"⚠ {name}: {warning}")
+        name = f"{plain(words.kernel_name(one.change.now))} {ptx_words.arch_name(one.change.now)}"
+        where = f" in {plain(names[one.compiled.checkout])}" if names else ""
+        yield from (f"{words.WORSE} {name}{where}: {warning}" for warning in one.warnings)
+    for place, said in sorted({(words.place_of(one), one.other_flags) for one in rows if one.change.differs}):
+        if said:
+            yield f"{plain(place)}: {plain(said)}"
     if any(one.change.now.ptxas_arch for one in rows):
-        common.print_text(ptx_words.OF_PTX)
+        yield ptx_words.OF_PTX
 
 
-def _cells(row: KernelRow) -> tuple[str, ...]:
+def _cells(row: KernelRow, names: Mapping[str, str]) -> tuple[str, ...]:
     kernel, deltas = row.change.now, row.change.deltas
     cells = (
         words.count_cell(kernel.registers, deltas["registers"]), words.spills_cell(row.change),
@@ -182,8 +229,9 @@ def _cells(row: KernelRow) -> tuple[str, ...]:
     )  # fmt: skip
     made = f" ▸ {row.output}" if row.output else ""
     return (
-        words.news_sign(row), plain(words.kernel_name(kernel)), ptx_words.arch_name(kernel),
-        *(cell.text for cell in cells), plain(row.compiled.place + made), plain(row.compiled.agent),
+        words.news_sign(row), plain(names.get(row.compiled.checkout, "")), plain(words.kernel_name(kernel)),
+        ptx_words.arch_name(kernel),
+        *(cell.text for cell in cells), plain(words.place_of(row) + made), plain(row.compiled.agent),
     )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from textual.binding import Binding
 from textual.containers import Vertical
 from textual.widgets import Static
 
-from core.kernel_queries import Comparable
+from core.kernel_choice import Comparable
 from tui import format as f
 from tui.bindings import CHOOSE, bindings
 from tui.screens.dialog import Dialog
@@ -37,7 +37,7 @@ class ChooseRunScreen(Dialog[str | None]):
         with Vertical(classes="dialog choose"):
             yield Static("Compare kernels with", classes="dialog-title", markup=False)
             yield TableView(self.deck.glyphs, _COLUMNS, id="runs", empty="No run of the last 24 hours has kernels.")
-            about = "Runs of the last 24 hours with kernels of this checkout, or of this source in another one."
+            about = "Runs of the last 24 hours with kernels of this checkout, or of its source in another worktree."
             yield Static(about, classes="dialog-hints", markup=False)
             keys = f"{self.key('table.open')} choose   {self.key('choose.close')} back"
             yield Static(

@@ -16,6 +16,7 @@ from tui.widgets.ptx_words import arch_name
 from tui.widgets.table_view import Cell
 
 UP, DOWN = "▲", "▼"
+WORSE = "⚠"
 _LEAST_TIME = 0.2
 _LEAST_TIME_S = 0.1
 """A time that differs by less, or by a smaller share, is the same."""
@@ -48,7 +49,7 @@ NO_KERNELS = (
 def news_sign(row: KernelRow) -> str:
     """⚠ worse, · changed, – nothing to compare with; empty: as it was."""
     if row.change.is_worse:
-        return "⚠"
+        return WORSE
     if row.change.before is None:
         return f.UNKNOWN
     return "·" if row.change.differs else ""
@@ -57,6 +58,11 @@ def news_sign(row: KernelRow) -> str:
 def kernel_name(kernel: e.Kernel) -> str:
     """As a person writes it."""
     return safe(demangle(kernel.name))
+
+
+def place_of(row: KernelRow) -> str:
+    """The source below its checkout; of a link what it made, by package and name."""
+    return safe(row.compiled.place if row.compiled.measured.source else row.compiled.made[1])
 
 
 # Figures
@@ -235,7 +241,7 @@ def brief(row: KernelRow, *, is_made: bool = True, is_branch: bool = False) -> I
     `is_branch`: it is compared with the branch point."""
     kernel = row.change.now
     made = f" ▸ {safe(row.output)}" if row.output else ""
-    yield Cell(f"{kernel_name(kernel)}  {arch_name(kernel)}  {safe(row.compiled.place)}{made}", "strong")
+    yield Cell(f"{kernel_name(kernel)}  {arch_name(kernel)}  {place_of(row)}{made}  in {_where(row)}", "strong")
     changed = ", ".join(_changes(row.change))
     if not is_made:
         yield Cell("what was made of it is gone: these are the figures of that build", "dim")
@@ -246,7 +252,12 @@ def brief(row: KernelRow, *, is_made: bool = True, is_branch: bool = False) -> I
         yield Cell("a new kernel" if is_new else "compiled for the first time that is known", "dim")
     else:
         same = "as at the branch point" if is_branch else "as it was before"
-        yield Cell(changed or same, "text" if changed else "dim")
+        yield Cell("; ".join(filter(None, (changed or same, row.other_flags))), "text" if changed else "dim")
+
+
+def _where(row: KernelRow) -> str:
+    """`app, by claude-1`."""
+    return safe(f"{row.compiled.checkout.rpartition('/')[2] or '/'}, by {row.compiled.agent}")
 
 
 def _changes(change: Change) -> Iterator[str]:
@@ -262,7 +273,7 @@ def _changes(change: Change) -> Iterator[str]:
 def explain(row: KernelRow, now: float, against: str) -> Iterator[Cell]:
     """All figures of a kernel, what they were, and where each comes from."""
     kernel = row.change.now
-    yield Cell(f"{safe(row.compiled.place)}  {kernel.arch}", "strong")
+    yield Cell(f"{place_of(row)}  {kernel.arch}", "strong")
     if kernel.ptxas_arch:
         yield Cell(f"PTX, counted for {kernel.ptxas_arch}: the driver's compiler may make others", "dim")
     if kernel.name != demangle(kernel.name):
@@ -334,5 +345,6 @@ def _history(row: KernelRow, now: float, against: str) -> Iterator[Cell]:
     if row.before is not None:
         where = "" if row.before.checkout == compiled.checkout else f" in {safe(row.before.checkout)}"
         yield Cell(f"against {against}: {f.moment(row.before.began, now)}, run {row.before.run}{where}")
+        yield Cell(row.other_flags)
     else:
         yield Cell(f"against {against}: nothing that is known", "dim")
