@@ -136,6 +136,15 @@ def test_files_that_changed_and_that_nothing_reads_are_named_last() -> None:
     assert (found.unit, found.kind, found.is_rebuilt) == ("/w/src/unused.rs", "file", False)
 
 
+def test_an_edit_that_an_old_mtime_hid_from_the_build_is_named_where_contents_tell(folder: Folder) -> None:
+    header = folder.file("n.cuh", 500)
+    changed_ns = os.stat(header).st_ctime_ns
+    (found,) = explain(facts(hidden={header: "cargo"}, ended_ns=changed_ns))
+    assert (found.unit, found.kind, found.is_rebuilt, found.by) == (header, "file", False, "content")
+    assert found.reason.startswith("another content than the build read, and an mtime before it: cargo did not see it")
+    assert explain(facts(hidden={header: "cargo"}, ended_ns=changed_ns - 1)) == (), "edited after that run"
+
+
 def test_inputs_that_nothing_declares_are_counted_and_named_whatever_changed(folder: Folder) -> None:
     output = folder.file("target/out/k.ptx", 1200)
     source, header = folder.file("k.cu", 900), folder.file("inc/deep/deep.cuh", 900)

@@ -99,7 +99,8 @@ def test_make_without_cmake_is_read_by_its_commands(deck: Deck, tmp_path: Path) 
         "m.o": "…/inc/m.h has changed since the build before", "app": "made again of m.o",
     }  # fmt: skip
     assert deck.run("exec", "--", "make", cwd=str(tmp_path)).returncode == 0
-    assert deck.run("why", cwd=str(tmp_path)).stdout.endswith("Nothing was rebuilt, and nothing changed.\n")
+    told = " ".join(deck.run("why", cwd=str(tmp_path)).stdout.split())
+    assert "Nothing was rebuilt, and nothing changed, as far as" in told
     assert deck.run("exec", "--", "true", cwd=str(tmp_path)).returncode == 0
 
 

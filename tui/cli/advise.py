@@ -254,8 +254,8 @@ def measured_lines(tried: Sequence[Tried], found: Survey) -> Iterator[str]:
             yield plain(f"  {figure.edit} edit, {os.path.relpath(figure.path, workspace)}: {figure_words(figure)}")
             yield from (plain(f"    {line}") for line in _rebuilt_lines(figure))
     if tried:
-        yield f"in {tried[0].rounds} rounds on {core_count()} cores, world: {tried[0].world}; seconds are medians, pairs"
-        yield "the median of ratios within a round; ranges hold 95 % of such medians, and only what lies beyond the noise"
+        yield f"in {tried[0].rounds} rounds on {core_count()} cores, world: {tried[0].world}; seconds are medians, the"
+        yield "ratio is that of pairs in a round; ranges hold 95 % of such medians, and only what lies beyond the noise"
         yield "of the same build twice is faster or slower"
 
 

@@ -28,6 +28,7 @@ _NOT_KNOWN = (
     "Not known: this run left nothing that says what it made. What make, ninja and CMake write is read where the "
     "command names their build tree, or runs in it."
 )
+_NOTHING = "Nothing was rebuilt, and nothing changed, as far as times and what is known of contents tell."
 _UNSAID = "– : nobody said why, and no change is to be seen any more. Cargo tells with -v."
 
 
@@ -93,7 +94,7 @@ def lines(found: Sequence[Why], run: str, command: str, *, is_told: bool = True)
             yield first if one.is_rebuilt or one.kind == "call" else look.tint("warning", first)
             yield from rest
     if not found:
-        yield from words.folded("Nothing was rebuilt, and nothing changed." if is_told else _NOT_KNOWN, width)
+        yield from words.folded(_NOTHING if is_told else _NOT_KNOWN, width)
 
 
 def _joined(some: Sequence[Why]) -> Iterator[Why]:

@@ -5,8 +5,8 @@ from typing import Literal, NamedTuple
 Kind = Literal["crate", "script", "output", "call", "file", "input"]
 """A package's crates; a build script; what ninja or a compiler made; a call of nvcc; a file that changed in vain;
 inputs of a package's build script that nothing declares."""
-By = Literal["cargo", "times", "ninja", "make", "nvcc", "declared", ""]
-"""Who says so; empty: nobody."""
+By = Literal["cargo", "times", "ninja", "make", "nvcc", "declared", "content", ""]
+"""Who says so; `content`: digests of what the build read; empty: nobody."""
 
 
 class Why(NamedTuple):

@@ -54,6 +54,8 @@ class Facts(NamedTuple):
     born_ns: Callable[[str], int] = born_ns
     changed: Mapping[str, int] = {}
     """Files of packages that were changed since the build before, with their mtimes."""
+    hidden: Mapping[str, str] = {}
+    """Files with another content than the build read, and an older mtime; with who did not see it."""
     first: Mapping[tuple[str, str], str] = {}
     """What was built for the first time: why it was not there, by package, and `crate` or `script`."""
 
@@ -71,7 +73,7 @@ def explain(facts: Facts) -> tuple[Why, ...]:
     scripts = {case.script.unit: case for case in facts.cases if facts.is_of_it(case.script.began_ns)}
     found = [
         *_crates(facts, tuple(scripts.values())), *_scripts(facts, scripts.values()), *_calls(facts),
-        *_ninja(facts), *_make(facts), *_missed(facts), *_idle(facts), *_unwatched(facts),
+        *_ninja(facts), *_make(facts), *_missed(facts), *_hidden(facts), *_idle(facts), *_unwatched(facts),
     ]  # fmt: skip
     return tuple(dict.fromkeys(found))
 
@@ -269,6 +271,14 @@ def _idle(facts: Facts) -> Iterator[Why]:
     ]  # fmt: skip
     for path in sorted(idle)[:MAX_FILES]:
         yield Why(path, "file", False, "changed since the build before; no unit that was built reads it", "times")
+
+
+def _hidden(facts: Facts) -> Iterator[Why]:
+    """Edits whose mtime is that of an older file, as far as they were made before the run ended."""
+    for path, who in sorted(facts.hidden.items())[:MAX_FILES]:
+        if times(path)[1] <= facts.ended_ns:
+            reason = f"another content than the build read, and an mtime before it: {who} did not see it"
+            yield Why(path, "file", False, f"{reason}; see `cargo deck stale`", "content")
 
 
 def _unwatched(facts: Facts) -> Iterator[Why]:

@@ -12,6 +12,10 @@ from core.native.reasons.why import Facts, explain
 from core.native.reasons.why_make import is_told, tree_of, tree_of_script
 from core.native.staleness.closure import NATIVE_ENDS
 from core.native.staleness.doctor import Place, cases_of
+from core.native.staleness.input_state import read_stamp
+from core.native.staleness.stale import hidden_edits
+from core.native.staleness.tree_made import made_in
+from core.native.staleness.tree_steps import read_tree
 from core.native.traces.build_tree import trees_of
 from core.native.traces.fingerprint import unit_places
 from core.native.traces.first_built import built_units, first_words
@@ -24,6 +28,7 @@ from core.runs import run_ids
 
 _MOST_RUNS = 400
 """Among so many of the latest an earlier one is looked for."""
+_WHO_TREE = "what builds here"
 _LOGS = ("out.log", "err.log")
 _SOURCES = (".rs", *NATIVE_ENDS)
 
@@ -54,7 +59,26 @@ def _with_trees(paths: Paths, started: e.RunStarted, facts: Facts) -> Facts:
     """And what lies in the build trees of a command that is not cargo."""
     trees = trees_of(_words(started.command), started.cwd)
     made = tuple(tree_of(tree, facts.logs, started.cwd) for tree in trees or ("",))
-    return facts._replace(trees=trees, made=made, before_ns=_before_in(paths, started.run, frozenset(trees)))
+    hidden = {path: _WHO_TREE for tree in trees for path in _hidden_in(paths, started.run, tree)}
+    return facts._replace(
+        trees=trees, made=made, hidden=hidden, before_ns=_before_in(paths, started.run, frozenset(trees))
+    )
+
+
+def _hidden_in(paths: Paths, run: str, folder: str) -> Iterable[str]:
+    """Edits in a build tree that an older mtime hides."""
+    from core.native.staleness import tree_place, tree_stale  # with what they need 10 ms
+
+    real, calls = os.path.realpath(folder), calls_of_run(paths, run)
+    if (tree := read_tree(real)) is None:
+        return ()
+    made = made_in(tree, calls, tree_place.owned_in(tree_place.project_of(real), (tree,), calls, os.environ))
+    seen = tree_place.remember_tree(paths.state, tree, made)
+    return tree_stale.hidden_edits(tree_place.made_by(tree, made), seen, _digest)
+
+
+def _digest(path: str) -> str:
+    return read_stamp(path).digest
 
 
 def _before_in(paths: Paths, run: str, trees: frozenset[str]) -> int:
@@ -113,6 +137,7 @@ def _with_dir(paths: Paths, started: e.RunStarted, facts: Facts, env: Mapping[st
         logs=(*facts.logs, *(name for case in ran for name in (case.script.output, case.script.stderr))),
         cases=cases,
         made=tuple(tree_of_script(case) for case in ran),
+        hidden={path: "cargo" for case in cases for path in hidden_edits(case, _digest)},
         units=compiled_units(build_dir, place.workspace),
         changed=dict(_changed(roots, before, facts.began_ns)) if before else {},
         first=first_words(units, facts.is_of_it, facts.began_ns),

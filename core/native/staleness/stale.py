@@ -214,18 +214,22 @@ def _later(path: str, outputs: Sequence[str]) -> str:
     return f"{age_s:.1f} s newer than {names}"
 
 
-def _unseen(case: Case, world: World) -> Iterator[Trouble]:
+def hidden_edits(case: Case, digest: Digest) -> tuple[str, ...]:
     """Files whose content is another one than the build saw, though their mtime is older than it."""
     began = case.script.began_ns
     paths = []
     for path in dict.fromkeys([*_inputs(case), *(one.path for one in case.cover.own if one.kind == "file")]):
         was = case.seen.at_script(case.script, path)
-        if was and case.cover.has(path) and _is_old_and_touched(path, began) and world.digest(path) not in ("", was):
+        if was and case.cover.has(path) and _is_old_and_touched(path, began) and digest(path) not in ("", was):
             paths.append(path)
-    if paths:
+    return tuple(paths)
+
+
+def _unseen(case: Case, world: World) -> Iterator[Trouble]:
+    if paths := hidden_edits(case, world.digest):
         outputs = {made.output for made in case.made if set(paths) & set(made.inputs)}
         why = "another content than the build saw, and an mtime before it"
-        yield Trouble("unseen", case.script, tuple(paths), tuple(sorted(outputs)), True, (why,) * len(paths))
+        yield Trouble("unseen", case.script, paths, tuple(sorted(outputs)), True, (why,) * len(paths))
 
 
 def _is_old_and_touched(path: str, began_ns: int) -> bool:

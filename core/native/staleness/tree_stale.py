@@ -210,8 +210,8 @@ def _is_in(run: ExecRun, tree: Tree) -> bool:
 # Edits with an old mtime
 
 
-def _unseen(root: str, made: Sequence[Made], seen: Seen, digest: Digest) -> Iterator[TreeFound]:
-    """Files with another content than an output was made of, and an mtime that is not newer."""
+def hidden_edits(made: Sequence[Made], seen: Seen, digest: Digest) -> dict[str, list[str]]:
+    """Files with another content than an output was made of, and an mtime that is not newer; with those outputs."""
     hidden: dict[str, list[str]] = {}
     for one in made:
         made_at = times(one.output)[0]
@@ -220,7 +220,11 @@ def _unseen(root: str, made: Sequence[Made], seen: Seen, digest: Digest) -> Iter
             mtime, ctime = times(path)
             if before and 0 < mtime <= made_at < ctime and digest(path) not in ("", before):
                 hidden.setdefault(path, []).append(one.output)
-    for path, outputs in hidden.items():
+    return hidden
+
+
+def _unseen(root: str, made: Sequence[Made], seen: Seen, digest: Digest) -> Iterator[TreeFound]:
+    for path, outputs in hidden_edits(made, seen, digest).items():
         names = ", ".join(os.path.basename(one) for one in outputs[:3])
         finding = Finding(
             "edit-unseen", "error",
