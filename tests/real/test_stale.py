@@ -80,6 +80,22 @@ def test_of_all_ways_to_declare_the_wrong_ones_are_found_and_none_else(
     assert "found 9 of 9, false 0" in capsys.readouterr().out
 
 
+def test_with_two_profiles_built_a_script_is_mended_once_and_the_last_one_is_proven(
+    package: Path, env: dict[str, str]
+) -> None:
+    deck(package, env, "build", "--release", "--offline")
+    (finding,) = read(package, env, "stale", code=1)["findings"]
+    assert finding["profiles"] == ["release", "debug"]
+    deck(package, env, "stale", "--apply", "--yes", code=1)
+    declared = (package / "build.rs").read_text()
+    assert [declared.count(f'changed={one}"') for one in finding["declare"]] == [1, 1, 1, 1]
+    deck(package, env, "build", "--release", "--offline")
+    (left,) = read(package, env, "stale", code=1)["findings"]
+    assert (left["profiles"], left["mend"]) == (["debug"], "")
+    found = read(package, env, "prove")
+    assert ("--release" in found["command"], found["tracked"], found["tried"]) == (True, 5, 5)
+
+
 def test_what_ninja_knows_is_what_a_build_script_should_have_declared(package: Path, env: dict[str, str]) -> None:
     found = read(package, env, "stale", code=1)
     (finding,) = found["findings"]
@@ -121,3 +137,15 @@ def test_why_names_what_ninja_made_and_the_edit_that_was_left_out(package: Path,
     assert "newer than what was made before" in made["a.cu.o"]
     script = next(one for one in units if one["kind"] == "script")
     assert "kernels/a.cu has changed" in script["reason"]
+
+
+def test_why_names_an_edit_that_an_old_mtime_hid(package: Path, env: dict[str, str]) -> None:
+    source = package / "kernels/a.cu"
+    read(package, env, "stale", code=1)  # what the build saw is known from here on
+    was = source.stat()
+    edit(source, _KERNEL.format("a") + "// more\n")
+    os.utime(source, ns=(was.st_atime_ns, was.st_mtime_ns))
+    deck(package, env, "build", "--offline")
+    (found,) = (one for one in read(package, env, "why")["units"] if one["kind"] == "file")
+    assert (found["unit"], found["by"]) == (str(source), "content")
+    assert "cargo did not see it" in found["reason"]
