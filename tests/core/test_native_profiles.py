@@ -1,6 +1,7 @@
 """A target dir with more than one profile in it: what a command makes is judged by its own OUT_DIRs alone, and what is
 wrong with a build script is said once."""
 
+import json
 import os
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 
 from core.native.proofs.prove import NotRun, out_dirs_in, prove
 from core.native.proofs.prove_finding import confirm
-from core.native.proofs.prove_setup import proof_of
+from core.native.proofs.prove_setup import proof_of, recorded_words
 from core.native.staleness.doctor import Place, examine, examine_all
 from core.paths import Paths
 from tests.native_worlds import DECLARATIONS, RIGHT, SKIPPING, Package, Style, build_env, edit, fake_nvcc
@@ -58,6 +59,20 @@ def test_what_was_never_built_proves_nothing_and_what_was_built_before_something
     assert len(examine(world.paths, world.place).scripts) == 2
     with proof_of(world.paths, world.place, examine_all(world.paths, world.place), ("build", "--release")) as proof:
         assert [case.script.unit for case in proof.prover.cases] == [examined.scripts[1].script.unit]
+
+
+@pytest.mark.long
+def test_a_recorded_build_of_what_is_there_no_more_gives_way_to_what_is_there(tmp_path: Path) -> None:
+    world = World(tmp_path, STYLES["files-all"])
+    run = Path(world.paths.run("20260101-000000-000-0001"))
+    run.mkdir(parents=True)
+    typed = ["build", "--config", "profile.dev.opt-level=1"]
+    record = {"tool": "cargo", "subcommand": "build", "typed": typed, "target_dir": world.place.build_dir}
+    (run / "run.json").write_text(json.dumps(record))
+    assert recorded_words(world.paths, world.place) == typed
+    with proof_of(world.paths, world.place, examine_all(world.paths, world.place), ()) as proof:
+        assert "--release" in proof.command.argv
+        assert [case.script.profile for case in proof.prover.cases] == ["release"]
 
 
 def test_the_folders_of_build_scripts_are_in_cargo_s_messages() -> None:
