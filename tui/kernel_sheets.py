@@ -1,6 +1,6 @@
 """What the Kernels screen opens: sheets, the page of a run, the choice of a run. Imported where one is opened."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from core.kernel_choice import comparable
@@ -40,6 +40,14 @@ def open_call(app: "DeckApp", row: CallRow, now: float) -> None:
 def open_run(app: "DeckApp", run: Run) -> None:
     """Show a run."""
     app.push_screen(RunScreen(run.run, known=run))
+
+
+def open_edit(app: "DeckApp", run: str, known: Mapping[str, Run]) -> None:
+    """Show the run of an edit, if it is one of the last 24 hours."""
+    if run in known:
+        open_run(app, known[run])
+    else:
+        app.notify(f"Run {run} is older than 24 hours: History (F7) has it, if it is kept.")
 
 
 def choose_run(

@@ -10,7 +10,7 @@ from core import events as e
 from core.kernel_choice import comparable
 from core.kernel_queries import WorseBook, compilations, kernel_rows, last_of
 from core.nvcc_queries import ended_calls, why_below
-from core.state import Board
+from core.state import Board, Run
 from tests.nvcc_scene import begun, board_of, compiled, ended, kernel, kernels_of, measured, over, run_of, two_builds
 from tests.scene import T0
 from tests.tui.conftest import Stage
@@ -188,6 +188,62 @@ def test_runs_of_this_checkout_and_of_this_source_in_another_worktree_are_offere
         ("0004", 4, 1, False), ("0002", 4, 1, False), ("0005", 1, 1, True), ("0001", 4, 1, False),
     ]  # fmt: skip
     assert [row.run[-4:] for row in comparable(found, now, str)] == ["0004", "0002", "0001"]
+
+
+def elsewhere(registers: int = 64) -> Run:
+    """A build of another project with a source of the same place, a minute before."""
+    source = "/v/other/kernels/gemm.cu"
+    start = begun("71-1", T0 - 60, source)
+    return run_of("20251229-095900-000-0006", compiled(start, *kernels_of(registers)), "dora", checkout="/v/other")
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+async def test_rows_of_several_checkouts_say_whose_they_are_and_spills_are_never_left_out(
+    native: Stage, width: int
+) -> None:
+    other = elsewhere()
+    native.board = Board({other.run: other, **native.board.runs}, native.board.now, native.board.engine_seen_at)
+    async with native.app().run_test(size=(width, 24)) as pilot:
+        screen = await opened(pilot)
+        shown = text_of(pilot).splitlines()
+        heading = next(at for at, line in enumerate(shown) if " kernel " in line and "spills" in line)
+        assert ("checkout" if width >= 100 else " in ") in shown[heading]
+        assert {row.cells[1].text for row in screen.table("kernels").rows} == {"engine", "other"}
+        assert " engine " in shown[heading + 1]
+        assert "kernels/gemm.cu  in engine, by " in "\n".join(shown)
+
+
+@pytest.mark.parametrize("width", [60, 80])
+async def test_spills_stay_on_a_narrow_terminal(native: Stage, width: int) -> None:
+    async with native.app().run_test(size=(width, 24)) as pilot:
+        await opened(pilot)
+        heading = next(line for line in text_of(pilot).splitlines() if " kernel " in line and "arch" in line)
+        assert "spills" in heading
+        assert "checkout" not in heading
+
+
+async def test_news_is_seen_until_somebody_moves_and_then_the_head_says_where_it_is(stage: Stage) -> None:
+    stage.board, stage.now = two_builds(), T0 + 60
+    runs = dict(stage.board.runs)
+    many = [kernel(f"tail{n}", "sm_80", 8) for n in range(40)]
+    start = begun("81-1", T0 + 3, "/home/ada/src/engine/kernels/tail.cu")
+    tails = run_of("20251229-100003-000-0008", compiled(start, *many))
+    quiet = {run: runs[run] for run in runs if run != SECOND}
+    stage.board = Board({**quiet, tails.run: tails}, stage.board.now, stage.board.engine_seen_at)
+    async with stage.app().run_test(size=(80, 24)) as pilot:
+        screen = await opened(pilot)
+        before = screen.table("kernels").chosen
+        stage.board = Board({**runs, tails.run: tails}, stage.board.now + 1, stage.board.engine_seen_at)
+        await settled(pilot)
+        table = screen.table("kernels")
+        assert table.chosen != before
+        assert "⚠" in text_of(pilot)
+        await pilot.press("end")
+        await settled(pilot)
+        assert "4 worse above" in text_of(pilot)
+        await pilot.press("home")
+        await settled(pilot)
+        assert "worse above" not in text_of(pilot)
 
 
 async def test_figures_of_ptx_say_whose_they_are(stage: Stage) -> None:

@@ -28,6 +28,7 @@ from tui.screens.base import DeckScreen
 from tui.view import View
 from tui.widgets import iteration_rows, kernel_rows, kernel_summary
 from tui.widgets import kernel_words as words
+from tui.widgets.checkout_names import checkout_names
 from tui.widgets.status_line import Part, StatusLine
 from tui.widgets.table_view import Cell, TableView
 from tui.widgets.text_view import QuietText, TextView
@@ -76,7 +77,7 @@ class KernelsScreen(DeckScreen[None]):
         glyphs = self.deck.glyphs
         yield StatusLine(glyphs, id="about")
         yield QuietText(glyphs, id="none")
-        yield TableView(glyphs, (), id="kernels")
+        yield TableView(glyphs, (), id="kernels", is_news=True)
         yield QuietText(glyphs, id="chosen")
         yield StatusLine(glyphs, id="below")
         with Horizontal(id="halves"):
@@ -85,6 +86,7 @@ class KernelsScreen(DeckScreen[None]):
 
     def begin(self) -> None:
         self.table("kernels").focus()
+        self.watch(self.table("kernels"), "scroll_y", self._say, init=False)
 
     def table(self, name: str) -> TableView:
         """One of the lists: `kernels`, `calls`, `iterations`."""
@@ -152,11 +154,13 @@ class KernelsScreen(DeckScreen[None]):
         self._counts = queries.count(rows)
         self._rows = {row.key: row for row in rows[:MOST_SHOWN]}
         table = self.table("kernels")
-        table.set_columns(kernel_rows.kernel_columns(table.size.width or self.size.width))
+        names = checkout_names(row.compiled.checkout for row in self._rows.values())
+        width = table.size.width or self.size.width
+        table.set_columns(kernel_rows.kernel_columns(width, has_checkouts=bool(names)))
         is_filtered = self._changed_only or bool(self._agent_only)
         nothing = words.ALL_GONE if self._found else words.NOTHING_MEASURED
         table.say_empty("Nothing is like that: esc shows all." if is_filtered else nothing)
-        table.show(kernel_rows.kernel_rows(self._rows.values(), self._is_made))
+        table.show(kernel_rows.kernel_rows(self._rows.values(), self._is_made, names))
         self._say()
 
     def _is_made(self, row: KernelRow) -> bool:
@@ -166,8 +170,7 @@ class KernelsScreen(DeckScreen[None]):
         view = self._view
         if view is None or not self.is_ready:
             return
-        found = nvcc_queries.call_rows(view.board.runs.values())
-        self._calls = {row.key: row for row in found}
+        self._calls = {row.key: row for row in nvcc_queries.call_rows(view.board.runs.values())}
         table = self.table("calls")
         columns = kernel_rows.call_columns(table.size.width or self.size.width)
         table.set_columns(columns)
@@ -183,7 +186,8 @@ class KernelsScreen(DeckScreen[None]):
             return
         against = self._against.short(self._view.now if self._view is not None else 0.0)
         usual, chosen = ("", against) if self._against.is_chosen else (against, "")
-        left = kernel_summary.about(self._counts, len(self._rows), usual, dot)
+        top = self.table("kernels").scroll_offset.y
+        left = kernel_summary.about(self._counts, tuple(self._rows.values()), top, usual, dot)
         right = kernel_summary.filters(self._order, self._agent_only, chosen, dot, is_changed_only=self._changed_only)
         about.say(left, (right,))
         self._say_chosen()
@@ -259,17 +263,15 @@ class KernelsScreen(DeckScreen[None]):
         event.stop()
         if self._view is None:
             return
-        from tui.kernel_sheets import open_call, open_kernel
+        from tui.kernel_sheets import open_call, open_edit, open_kernel
 
         runs, edits = self._view.board.runs, self._chosen_edits()
         if event.table.id == "kernels" and event.key in self._rows:
             open_kernel(self.deck, self._rows[event.key], self._view.now, self._against.words())
         elif event.table.id == "calls" and event.key in self._calls:
             open_call(self.deck, self._calls[event.key], self._view.now)
-        elif edits is not None and edits.last is not None and edits.last.run in runs:
-            self._open(runs[edits.last.run])
         elif edits is not None and edits.last is not None:
-            self.notify(f"Run {edits.last.run} is older than 24 hours: History (F7) has it, if it is kept.")
+            open_edit(self.deck, edits.last.run, runs)
 
     def action_run(self) -> None:
         """Show the run of the chosen row."""

@@ -1,6 +1,7 @@
 """The lists of the kernels screen: kernels, and the calls of nvcc that made them; pure."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 from core.events.native import SEEN
 from core.kernel_queries import KernelRow
@@ -13,8 +14,11 @@ from tui.widgets.nvcc_words import doing
 from tui.widgets.ptx_words import arch_name
 from tui.widgets.table_view import Cell, Column, Row
 
-_LEAST_NAME = 20
-"""Cells of a kernel's name, before columns are left out."""
+_LEAST_NAME, _LEAST_BESIDE = 20, 14
+"""Cells of a kernel's name, before columns are left out; the second one beside the name of its checkout."""
+_CHECKOUT, _CHECKOUT_NARROW, _WIDE_FROM = 14, 7, 100
+_FIRST, _FIRST_CALLS = 5, 4
+"""Columns that always stay: up to spills, up to the time."""
 _GAP, _GUTTER = 2, 2
 _BAR_CELLS = 24
 _LEAST_BAR = 8
@@ -40,41 +44,58 @@ _CALLS = (
 )  # fmt: skip
 
 
-def kernel_columns(width: int) -> tuple[Column, ...]:
-    """As many as leave room for the names, the last ones are left out first."""
-    return _fitting(_KERNELS, width)
+def kernel_columns(width: int, *, has_checkouts: bool = False) -> tuple[Column, ...]:
+    """As many as leave room for the names, the last ones are left out first, spills never. `has_checkouts`: each row
+    says whose it is."""
+    if not has_checkouts:
+        return _fitting(_KERNELS, width, _FIRST, _LEAST_NAME)
+    checkout = Column("checkout", _CHECKOUT) if width >= _WIDE_FROM else Column("in", _CHECKOUT_NARROW)
+    return _fitting((_KERNELS[0], checkout, *_KERNELS[1:]), width, _FIRST + 1, _LEAST_BESIDE)
 
 
 def call_columns(width: int) -> tuple[Column, ...]:
     """The same of calls; a narrow list has a shorter bar."""
     room = width - _GUTTER - sum(column.width + _GAP for column in _CALLS[:4]) - _LEAST_NAME
     bar = max(_LEAST_BAR, min(_BAR_CELLS, room - _GAP))
-    return _fitting(tuple(one._replace(width=bar) if one.title == "phases" else one for one in _CALLS), width)
+    columns = tuple(one._replace(width=bar) if one.title == "phases" else one for one in _CALLS)
+    return _fitting(columns, width, _FIRST_CALLS, _LEAST_NAME)
 
 
-def _fitting(columns: tuple[Column, ...], width: int) -> tuple[Column, ...]:
+def _fitting(columns: tuple[Column, ...], width: int, kept: int, least: int) -> tuple[Column, ...]:
     shown = list(columns)
-    while len(shown) > 4 and width - _GUTTER - sum(column.width + _GAP for column in shown) < _LEAST_NAME:
+    while len(shown) > kept and width - _GUTTER - sum(column.width + _GAP for column in shown) < least:
         shown.pop()
     return tuple(shown)
 
 
-def kernel_rows(rows: Iterable[KernelRow], is_made: Callable[[KernelRow], bool] = lambda row: True) -> list[Row]:
-    """A row a kernel and arch, in order; `is_made`: what was made of it is still there, else its row is dim."""
-    return [Row(row.key, cells if is_made(row) else _dimmed(cells)) for row in rows for cells in (_kernel_cells(row),)]
+def kernel_rows(
+    rows: Iterable[KernelRow],
+    is_made: Callable[[KernelRow], bool] = lambda row: True,
+    names: Mapping[str, str] = MappingProxyType({}),
+) -> list[Row]:
+    """A row a kernel and arch, in order.
+
+    Args:
+        rows: What is shown.
+        is_made: What was made of it is still there, else its row is dim.
+        names: What checkouts are called, where there are several.
+    """
+    drawn = ((row, _kernel_cells(row, names)) for row in rows)
+    return [Row(row.key, cells if is_made(row) else _dimmed(cells)) for row, cells in drawn]
 
 
 def _dimmed(cells: Sequence[Cell]) -> tuple[Cell, ...]:
     return (Cell("", "dim"), *(cell._replace(role="dim") for cell in cells[1:]))
 
 
-def _kernel_cells(row: KernelRow) -> tuple[Cell, ...]:
+def _kernel_cells(row: KernelRow, names: Mapping[str, str]) -> tuple[Cell, ...]:
     kernel, change = row.change.now, row.change
     deltas = change.deltas
     is_news = change.is_worse or change.differs
     look = "failed" if change.is_worse else "dim" if change.before is None else "lit"
+    checkout = (Cell(safe(names.get(row.compiled.checkout, "")), "title"),) if names else ()
     return (
-        Cell(words.news_sign(row), look),
+        Cell(words.news_sign(row), look), *checkout,
         Cell(words.kernel_name(kernel), "strong" if is_news else "text"), Cell(arch_name(kernel), "dim"),
         words.count_cell(kernel.registers, deltas["registers"]), words.spills_cell(change),
         words.occupancy_cell(change), words.time_cell(row.arch_s, row.arch_s_before),

@@ -1,7 +1,7 @@
 """What is said above the list of kernels, and of a kernel that has nothing at the branch point. Pure."""
 
 import shlex
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from core.kernel_queries import Count, KernelRow, Order
 from core.native.edits.lever_figures import Measurement
@@ -14,14 +14,24 @@ from tui.widgets.status_line import Part
 from tui.widgets.table_view import Cell
 
 
-def about(found: Count, shown: int, against: str, dot: str) -> tuple[Part, ...]:
-    """` 5 kernels of 3 sources · 2 worse · 10 changed · against last build · 5 archs`: the last parts go first where
-    there is no room. `shown`: rows of the list; `against`: empty where it is said elsewhere."""
+def about(found: Count, rows: Sequence[KernelRow], top: int, against: str, dot: str) -> tuple[Part, ...]:
+    """` 5 kernels of 3 sources · 2 worse above · 10 changed · against last build · 5 archs`: the last parts go first
+    where there is no room.
+
+    Args:
+        found: What there is.
+        rows: What the list has.
+        top: How many rows are above what is seen.
+        against: Empty where it is said elsewhere.
+        dot: Between parts.
+    """
+    shown, above = len(rows), sum(row.change.is_worse for row in rows[:top])
     parts = [Part(f" {f.many(found.kernels, 'kernel')} of {f.many(found.sources, 'source')}", "strong")]
     if found.rows > shown:
         parts.append(Part(f"{dot}the first {shown} of {found.rows} rows", "dim"))
     if found.worse:
-        parts.append(Part(f"{dot}{found.worse} worse", "failed"))
+        where = f", {above} above" if 0 < above < found.worse else " above" if above else ""
+        parts.append(Part(f"{dot}{found.worse} worse{where}", "failed"))
     parts.append(Part(f"{dot}{found.changed} changed", "number" if found.changed else "dim"))
     if against:
         parts.append(Part(f"{dot}against {against}", "dim"))

@@ -80,8 +80,11 @@ class TableView(PaintedScroll):
         *,
         id: str | None = None,  # noqa: A002
         empty: str = "",
+        is_news: bool = False,
     ) -> None:
         super().__init__(glyphs, id=id)
+        self._is_news = is_news
+        """The first rows are what one should look at: until somebody moves, they are seen."""
         self._columns = tuple(columns)
         self._empty = empty
         self._rows: Sequence[Row] = ()
@@ -150,7 +153,8 @@ class TableView(PaintedScroll):
         rows = self._rows
         if self._index < len(rows) and rows[self._index].key == chosen:
             return
-        index = self._index_of(chosen) if chosen is not None and (self._is_moved or self.has_focus) else None
+        is_kept = self._is_moved or (self.has_focus and not self._is_news)
+        index = self._index_of(chosen) if chosen is not None and is_kept else None
         self._index = index if index is not None else min(self._index, max(0, len(rows) - 1))
         if self.chosen is not None and self.chosen != chosen:
             self.post_message(self.Selected(self, self.chosen))
