@@ -28,7 +28,6 @@ from core.runs import run_ids
 
 _MOST_RUNS = 400
 """Among so many of the latest an earlier one is looked for."""
-_WHO_TREE = "what builds here"
 _LOGS = ("out.log", "err.log")
 _SOURCES = (".rs", *NATIVE_ENDS)
 
@@ -59,7 +58,8 @@ def _with_trees(paths: Paths, started: e.RunStarted, facts: Facts) -> Facts:
     """And what lies in the build trees of a command that is not cargo."""
     trees = trees_of(_words(started.command), started.cwd)
     made = tuple(tree_of(tree, facts.logs, started.cwd) for tree in trees or ("",))
-    hidden = {path: _WHO_TREE for tree in trees for path in _hidden_in(paths, started.run, tree)}
+    tool = os.path.basename(_words(started.command)[0]) if started.command.strip() else started.tool
+    hidden = {path: tool for tree in trees for path in _hidden_in(paths, started.run, tree)}
     return facts._replace(
         trees=trees, made=made, hidden=hidden, before_ns=_before_in(paths, started.run, frozenset(trees))
     )
