@@ -33,15 +33,20 @@ class World:
 def test_objects_of_a_profile_that_is_not_built_are_not_waited_for(tmp_path: Path, is_copied: bool) -> None:
     world = World(tmp_path, STYLES["files-all"])
     examined = examine_all(world.paths, world.place)
-    assert len(examined.scripts) == 2
+    debug, release = examined.scripts
+    only_in_debug = str(world.package.root / "src/main.rs")
+    made = (debug.made[0]._replace(inputs=(*debug.made[0].inputs, only_in_debug)),)
+    examined = examined._replace(scripts=(debug._replace(made=made), release))
     with proof_of(world.paths, world.place, examined, (), is_copied=is_copied) as proof:
         assert "--release" in proof.command.argv, "it was built last"
+        left = proof.prover.judge(only_in_debug)
+        assert (left.outcome, left.why) == ("left out", "it is read for what this command does not make")
         found = list(prove(proof.prover, sorted(proof.prover.inputs)))
     assert {os.path.basename(one.path): (one.outcome, one.why) for one in found} == dict.fromkeys(
         ("deep.cuh", "k.cu", "outside.cuh"), ("tracked", "")
     )
-    (made,) = world.package.build_dir.glob("release/build/app-*/out/k.ptx")
-    assert {one.expected for one in found} == {(str(made),)}
+    (ptx,) = world.package.build_dir.glob("release/build/app-*/out/k.ptx")
+    assert {one.expected for one in found} == {(str(ptx),)}
 
 
 def test_what_was_never_built_proves_nothing_and_what_was_built_before_something_else_still_does(
