@@ -164,6 +164,16 @@ def test_what_cannot_be_measured_is_refused_with_a_sentence(
 # Rows of a screen
 
 
+def test_above_the_rows_of_a_command_stands_how_many_built_nothing() -> None:
+    idle = replace(iteration(Path("/w"), 1, EditClass.HEADER, 0.1), nvcc_calls=None, has_built=False)
+    built = replace(iteration(Path("/w"), 2, EditClass.CU, 3.0), run="r2")
+    found = rows_of([idle, built])
+    assert words.iteration_rows(found)[0].cells[0].text == "build in w: 1 built nothing"
+    assert words.iteration_rows(rows_of([built]))[0].cells[0].text == "build in w"
+    header = next(row for row in found if row.kind is EditClass.HEADER)
+    assert [cell.text for cell in words.brief(header)][1].endswith("cargo deck stale says why · rustc 0.1 s")
+
+
 def rows() -> tuple[ClassRow, ...]:
     kernels = rows_of(iteration(Path("/w"), number, EditClass.CU, 3.0) for number in range(5))
     checked = replace(iteration(Path("/v"), 9, EditClass.RUST, 3.0), command="check")

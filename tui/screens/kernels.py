@@ -270,8 +270,8 @@ class KernelsScreen(DeckScreen[None]):
             open_kernel(self.deck, self._rows[event.key], self._view.now, self._against.words())
         elif event.table.id == "calls" and event.key in self._calls:
             open_call(self.deck, self._calls[event.key], self._view.now)
-        elif edits is not None and edits.last is not None:
-            open_edit(self.deck, edits.last.run, runs)
+        elif edits is not None and edits.newest is not None:
+            open_edit(self.deck, edits.newest.run, runs)
 
     def action_run(self) -> None:
         """Show the run of the chosen row."""

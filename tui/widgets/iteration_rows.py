@@ -44,7 +44,9 @@ def iteration_rows(rows: Sequence[ClassRow], *, width: int = 120) -> list[Row]:
         key = f"{row.checkout}\n{row.command}"
         if (row.checkout, row.command) != named:
             named = (row.checkout, row.command)
-            found.append(Row(key, (Cell(command_words(row), "title"),), is_heading=True))
+            idle = sum(one.idle for one in rows if (one.checkout, one.command) == named)
+            told = f"{command_words(row)}: {idle} built nothing" if idle else command_words(row)
+            found.append(Row(key, (Cell(told, "title"),), is_heading=True))
         cells = cells_of(row, is_narrow=is_narrow)
         if not is_narrow and not has_budget:
             cells = (*cells[:_BUDGET], *cells[_BUDGET + 1 :])
