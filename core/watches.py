@@ -89,6 +89,11 @@ def find_watches(paths: Paths) -> tuple[Holder, ...]:
     return tuple(sorted(found, key=lambda one: one.since))
 
 
+def watched(paths: Paths) -> frozenset[tuple[str, str]]:
+    """Agent and checkout of each that lives."""
+    return frozenset((one.subject.agent, one.subject.checkout) for one in find_watches(paths))
+
+
 def _read(path: str) -> Holder | None:
     if not os.path.isfile(path) or not is_locked(path):
         return None

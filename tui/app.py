@@ -24,6 +24,7 @@ from core.load import Load, LoadMeter, is_news
 from core.paths import Paths, find_paths
 from core.pulse import Pulse
 from core.state import Board
+from core.watches import watched
 from tui import format as f
 from tui import roster
 from tui.bindings import ACTIONS, bindings
@@ -187,7 +188,7 @@ class DeckApp(RunActions):
         self._wake_engine(now)
         self.view = View(
             board, float(int(now)), self.pending_words(), self._load(int(now)), self.alive, self.sort,
-            self.layout_of_panes,
+            self.layout_of_panes, self._watched(int(now)),
         )  # fmt: skip
         self.show_now()
 
@@ -196,6 +197,11 @@ class DeckApp(RunActions):
         screen = self.front
         if screen is not None and screen.is_ready:
             screen.show_frame(self.view)
+
+    def _watched(self, second: int) -> frozenset[tuple[str, str]]:
+        """What is built again after each save: looked at once a second."""
+        look = self.deck.watched
+        return self.view.watched if look is None or second == int(self.view.now) else look()
 
     def _load(self, second: int) -> Load | None:
         """How busy the machine is: looked at once a second, and as before while hardly anything changed."""
@@ -311,6 +317,7 @@ def main(argv: list[str] | None = None) -> int:
         env=os.environ,
         pulse=Pulse(paths),
         is_there=os.path.exists,
+        watched=partial(watched, paths),
         glyphs_are_ascii=not has_unicode(os.environ),
         theme=pick_theme(os.environ),
         preferences=Preferences.of_user(os.environ, paths),

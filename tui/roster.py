@@ -32,6 +32,7 @@ def panes(view: View) -> tuple[PaneState, ...]:
             warning=lock_queries.shared_words(pane.run, shared),
             advice=next(iter(lock_queries.run_advice(board, pane.run)), None),
             worse=_kernel_note(board, pane.run),
+            is_watched=(pane.run.agent, pane.run.checkout) in view.watched,
             alive=in_words(view.alive.get(pane.run.run, ())),
         )
         for number, pane in enumerate(_in_order(queries.panes(board), view.sort), 1)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 SEEN_WITHIN_S = 20.0
 """What was asked for and is not seen by then is not said any longer."""
+_BRIEF_S = 2.0
+"""A toast of what a pane says too goes away by then."""
 _WORDS = {"stop": "stopping", "kill": "killing", "restart": "restarts", "forget": "removing"}
 
 
@@ -206,10 +208,10 @@ class RunActions(PersonalApp):
         if self.watches is None:
             self.watches = Watches(self.deck.paths, self.deck.env or os.environ)
         try:
-            said, severity = self.watches.toggle(run), "information"
+            say = partial(self.notify, self.watches.toggle(run), timeout=_BRIEF_S)
         except DeckError as error:
-            said, severity = str(error), "error"
-        self.call_from_thread(self.notify, said, title="watch", severity=severity, markup=False)
+            say = partial(self.notify, str(error), title="watch", severity="error")
+        self.call_from_thread(say, markup=False)
 
     def action_forget(self) -> None:
         run = self.chosen

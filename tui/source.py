@@ -48,6 +48,8 @@ class Deck:
     """Says what a build would be told; None: that is not to be had."""
     env: Mapping[str, str] | None = None
     """Of builds that are started here, as they are foreseen; None: the engine's own."""
+    watched: Callable[[], frozenset[tuple[str, str]]] | None = None
+    """Agent and checkout of what is built again after each save; None: nobody looks."""
     is_there: Callable[[str], bool] | None = None
     """A file of a build is still on this machine; None: that is not asked (a recording)."""
     is_recording: bool = False

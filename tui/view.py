@@ -26,3 +26,5 @@ class View:
     """Order of the panes: `appearance`, `name`, `state`."""
     layout: str = "fit"
     """Of the panes: `fit`, `list`, or how many columns."""
+    watched: frozenset[tuple[str, str]] = frozenset()
+    """Agent and checkout of what is built again after each save."""

@@ -38,9 +38,9 @@ class Watches:
         if holder is not None:
             end(holder)
             self._reap(holder.process.pid)
-            return f"{run.agent}: `{holder.subject.command}` is not watched any more"
+            return f"`{holder.subject.command}` is not watched any more"
         self._start(run)
-        return f"{run.agent}: `{run.command}` again after each save, until you leave or press the key again"
+        return f"`{run.command}` again after each save"
 
     def _reap(self, pid: int) -> None:
         """Wait for one of our own to end."""

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from core.state import Run
 from core.watches import Subject, find_watches, held
 from tests.real.product import Deck, gone_after_s, temporary_deck, until
 from tests.tui.conftest import Stage
+from tests.tui.screen_text import settled, text_of
 from tui.watching import Watches
 
 
@@ -41,6 +43,40 @@ async def test_the_key_starts_a_watch_of_the_highlighted_build_and_says_so(stage
         said = "no room for a watch" if refuses else "again after each save"
         assert [note.message for note in app._notifications] == [said]
         assert app.watches.asked == [chosen.run]
+
+
+@pytest.mark.parametrize("size", [(60, 24), (80, 24), (120, 40)])
+async def test_a_build_that_is_watched_says_so_on_the_board_and_on_its_page_until_it_is_not(
+    stage: Stage, size: tuple[int, int]
+) -> None:
+    app, found = stage.app(), set[tuple[str, str]]()
+    app.deck = replace(app.deck, watched=lambda: frozenset(found))
+    async with app.run_test(size=size) as pilot:
+        await settled(pilot)
+        run = app.chosen
+        assert run is not None
+        assert "watched" not in text_of(pilot)
+        found.add((run.agent, run.checkout))
+        stage.now += 1
+        await settled(pilot)
+        assert [run.agent in line for line in text_of(pilot).splitlines() if " watched" in line] == [True]
+        await pilot.press("enter")
+        await settled(pilot)
+        assert " watched" in text_of(pilot)
+        found.clear()
+        stage.now += 1
+        await settled(pilot)
+        assert "watched" not in text_of(pilot)
+
+
+async def test_a_toast_that_says_what_a_pane_says_too_is_short_and_soon_gone(stage: Stage) -> None:
+    app = stage.app()
+    app.watches = FakeWatches()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("A")
+        await app.workers.wait_for_complete()
+        await pilot.pause()
+        assert [(note.title, note.timeout) for note in app._notifications] == [("", 2.0)]
 
 
 async def test_without_a_build_there_is_nothing_to_watch(stage: Stage) -> None:

@@ -35,6 +35,8 @@ _LEAST_WITH_GAPS = 60
 """The same: in fewer they stand closer together."""
 _LEAST_COMMAND = 10
 """Cells that a command keeps beside the word for what holds it up."""
+WATCHED, _LEAST_WATCHED = " watched", 6
+"""Of what is built again after each save, and cells that its command keeps beside it."""
 _MARGIN = 2
 """Cells left of the text: the edge and a blank."""
 
@@ -71,6 +73,8 @@ class PaneView:
     """What would avoid its wait, in words."""
     worse: str = ""
     """Kernels that it made worse, in words."""
+    is_watched: bool = False
+    """It is built again after each save."""
     foreign: foreign_pane.ForeignView | None = None
     """A build that is not ours, for which `run` stands."""
     why_key: str = ""
@@ -177,11 +181,14 @@ def _title(view: PaneView, look: Look, width: int) -> tuple[Piece, ...]:
     used = len(number) + len(sign) + cell_len(agent) + cell_len(mark.text) + 2
     held = words.held_up(run)
     short = f" {held} " if held else ""
+    watched = WATCHED if view.is_watched and room - used - len(WATCHED) >= _LEAST_WATCHED else ""
+    used += len(watched)
     if room - used - len(short) < _LEAST_COMMAND:
         short = ""
     command = _cut(safe(run.command), room - used - len(short), look)
     return (
-        Piece(number, "dim"), Piece(sign, role_of(run)), Piece(agent, "title"), mark, Piece("  ", "text"),
+        Piece(number, "dim"), Piece(sign, role_of(run)), Piece(agent, "title"), mark,
+        Piece(watched, "building"), Piece("  ", "text"),
         Piece(f.fit(command, room + 1 - used - len(short)), "text"),
         Piece(short, "waiting"), Piece(right, role_of(run)), Piece(elapsed, "number"),
     )  # fmt: skip
@@ -315,7 +322,8 @@ def _matter(view: PaneView, room: int) -> Piece:
     if view.waits is not None:
         return Piece(words.waits(safe(view.waits), room), "waiting")
     error = words.error_lines(view.run) if view.run.state is RunState.FAILED else ()
-    return Piece(safe(error[0]), "text") if error else Piece(safe(view.run.command), "dim")
+    command = f"watched · {view.run.command}" if view.is_watched else view.run.command
+    return Piece(safe(error[0]), "text") if error else Piece(safe(command), "dim")
 
 
 def _cut(text: str, width: int, look: Look) -> str:

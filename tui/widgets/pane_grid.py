@@ -58,6 +58,8 @@ class PaneState:
     """What would avoid its wait, in words."""
     worse: str = ""
     """Kernels that it made worse, in words."""
+    is_watched: bool = False
+    """It is built again after each save."""
     foreign: ForeignView | None = None
     """A build that is not ours, for which `run` stands; None: it is ours."""
 
@@ -316,7 +318,7 @@ class PaneGrid(PaintedScroll):
             eta_s=pane.eta_s, now=whole_second(run, self._now),
             is_selected=index == self.selected, is_old=pane.is_old, pending=pane.pending, waits=pane.waits,
             warning=pane.warning, advice=pane.advice, worse=pane.worse,
-            alive=pane.alive, foreign=pane.foreign, why_key=self._why_key,
+            alive=pane.alive, is_watched=pane.is_watched, foreign=pane.foreign, why_key=self._why_key,
         )  # fmt: skip
 
     def _lines_of(self, run: Run, height: int) -> tuple[tuple[str, ...], int | None]:

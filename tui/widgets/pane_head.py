@@ -25,6 +25,7 @@ class PaneHead(Painted):
             number=pane.number, run=run, others=pane.others, tail=(), lines_below=None, eta_s=pane.eta_s,
             now=whole_second(run, now), is_selected=False, is_old=pane.is_old,
             pending=pane.pending, waits=pane.waits, alive=pane.alive,
+            is_watched=pane.is_watched,
         )  # fmt: skip
         if view != self._view:
             self._view = view
