@@ -21,6 +21,7 @@ from core.reduce import reduce_run
 from core.watch_loop import Edit, Ended, Step, Told
 from tests.tui.commands import user_folders
 from tests.tui.test_cli_json import documented
+from tui import format as f
 from tui.cli import watch
 from tui.cli.main import main
 from tui.widgets import iteration_rows as words
@@ -150,6 +151,25 @@ def test_what_levers_gave_here_is_shown(here: Path, capsys: pytest.CaptureFixtur
     assert lines[3] == ("-cubin, sm_90", "–", "–", "failed", "–", "exit 1: no")
     slow = replace(measurement(here), figures=measurement(here).figures[:2])
     assert words.lever_words(slow) == "gemm.cu: no lever is faster beyond noise"
+
+
+@pytest.mark.parametrize("room", [60, 80, 100])
+def test_no_line_is_wider_than_the_terminal_and_none_is_parted_within_a_word(
+    room: int, here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    faster = [
+        Figure(f"one arch: sm_{n}0", "9 of 9 archs", 0.4, 0.38, 0.3, 0.4, "faster", None, None) for n in (7, 8, 9)
+    ]
+    lever_figures.append(_paths(), Measurement(1.0, f"{here}/k/gemm.cu", "13.0", 2, 7, 0.05, tuple(faster)))
+    assert main(["iterations"]) == 0
+    whole = capsys.readouterr().out
+    monkeypatch.setattr("tui.cli.common.room", lambda: room)
+    assert main(["iterations"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert max(f.cell_len(line) for line in lines) <= room
+    lines = lines[next(at for at, line in enumerate(lines) if line.startswith("edit ")) :]  # above it stands a path
+    assert {word for line in lines for word in line.split() if "…" not in word} <= set(whole.split())
+    assert max(f.cell_len(line) for line in whole.splitlines()) > 100, "whole where it is piped"
 
 
 @pytest.mark.parametrize("argv", [("--levers", "x.cu", "--rounds", "2"), ("--levers", "x.cu", "--arch", "90"),

@@ -115,11 +115,10 @@ def print_text(text: str, end: str = "\n") -> None:
 
 
 def print_prose(text: str) -> None:
-    """A sentence on stdout, on a terminal in lines that part between words; nothing of an empty one."""
+    """A sentence on stdout, on a terminal in lines that part between words."""
     width = room()
     for line in f.wrapped(text, max(1, width)) if width is not None else (text,):
-        if text:
-            print_text(line)
+        print_text(line)
 
 
 def print_bytes(content: bytes) -> None:

@@ -26,6 +26,8 @@ from tui.cli.events import plain
 from tui.widgets import iteration_rows as words
 
 _MOST_SOURCES = 3
+_LEVERS_GIVE_WAY = ((5, 12), (0, 20), (4, 0), (5, 0), (0, 8))
+"""Columns of the table of levers in the order in which they give way: their size and what they give are left out."""
 _MOST = 500
 """Iterations in `--json`, the last ones."""
 
@@ -74,7 +76,7 @@ def _main(argv: list[str]) -> int:
     for trouble in budgets.troubles:
         common.say(plain(f"{trouble.origin.place}:{trouble.origin.line}: {trouble.why}"))
     for line in _table(rows, found, measured, is_package=os.path.isfile(root + "/Cargo.toml")):
-        common.print_text(line)
+        common.print_prose(line)
     return 0
 
 
@@ -93,7 +95,7 @@ def _levers(paths: Paths, given: argparse.Namespace) -> int:
         common.print_json("levers", **_lever_record(found))
         return 0
     for line in lever_lines(found):
-        common.print_text(line)
+        common.print_prose(line)
     return 0
 
 
@@ -119,9 +121,8 @@ def lever_lines(found: Measurement) -> list[str]:
     """What was measured, as a table."""
     heading = ("lever", "time", "against as it is", "", "size", "gives")
     cells = [heading, *(tuple(plain(cell) for cell in words.lever_cells(one)) for one in found.figures)]
-    widths = common.column_widths(cells)
     about = f"measured here with nvcc {found.version or '?'} on {found.cores} cores in {found.rounds} rounds; the same "
-    return [*(common.aligned(row, widths) for row in cells),
+    return [*common.table(cells, _LEVERS_GIVE_WAY),
             f"{about}call differs from itself by a factor of {1 + found.noise:.2f}"]  # fmt: skip
 
 

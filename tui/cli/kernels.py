@@ -95,7 +95,7 @@ def _main(argv: list[str]) -> int:
     others = "" if run else _of_others(board, scope, is_all=given.all)
     if given.calls and not given.json:
         print_calls(calls, board.now, is_whole=run is not None)
-        common.print_prose(others)
+        _print_others(others)
         return 0
     baseline, against, why = _baseline(paths, given.against, found, now)
     rows = queries.ordered(queries.kernel_rows(now, baseline), "changed")
@@ -106,7 +106,7 @@ def _main(argv: list[str]) -> int:
         ends = board.runs[run].nvcc_ends if run is not None and run in board.runs else ()
         none = no_kernel(ends) if run else _none_known(found, scope, os.environ)
         _print(queries.distinct(rows), why, none)
-        common.print_prose(others)
+        _print_others(others)
     return 0
 
 
@@ -189,6 +189,11 @@ def _not_known(now: Sequence[Compiled], points: Mapping[str, BranchPoint], basel
 
 
 # For people
+
+
+def _print_others(said: str) -> None:
+    if said:
+        common.print_prose(said)
 
 
 def _print(rows: Sequence[KernelRow], why: str, empty: str) -> None:
