@@ -151,6 +151,30 @@ async def test_kernels_are_compared_with_a_run_that_is_chosen(native: Stage) -> 
         assert registers(screen)[0].endswith("▼−8")
 
 
+async def test_what_is_compared_with_stays_where_other_filters_leave_no_room(native: Stage) -> None:
+    async with native.app().run_test(size=(40, 24)) as pilot:
+        await opened(pilot)
+        await pilot.press("B")
+        await pilot.pause()
+        await pilot.press("enter")
+        await settled(pilot)
+        await pilot.press("m", "a")
+        await settled(pilot)
+        assert "against codex " in text_of(pilot)
+
+
+async def test_a_build_of_another_profile_is_told_beside_what_changed(stage: Stage) -> None:
+    out = "/home/ada/src/engine/target/{}/build/kern-0123456789abcdef/out/gemm.o"
+    first = replace(begun("1-1", T0), output=out.format("debug"))
+    second = replace(begun("2-1", T0 + 30), output=out.format("release"))
+    runs = run_of(FIRST, compiled(first, *kernels_of(88))), run_of(SECOND, compiled(second, *kernels_of()))
+    stage.board = board_of(*runs)
+    stage.now = T0 + 60
+    async with stage.app().run_test(size=(80, 24)) as pilot:
+        await opened(pilot)
+        assert "other flags: debug before, release now; registers 88 to 64" in text_of(pilot)
+
+
 async def test_what_a_person_chose_to_compare_with_is_said_on_a_small_terminal_too(native: Stage) -> None:
     async with native.app().run_test(size=(80, 24)) as pilot:
         await opened(pilot)

@@ -39,12 +39,12 @@ def about(found: Count, rows: Sequence[KernelRow], top: int, against: str, dot: 
 
 
 def filters(order: Order, agent: str, against: str, dot: str, *, is_changed_only: bool) -> Part:
-    """`registers first · changed only · claude-1 · against branch point`: what a person chose, which is never left out;
+    """`against branch point · registers first · changed only · claude-1`: what a person chose, which is never left out;
     bright where there is anything but the order."""
-    said = [f"{order} first" if order != "source" else "by source"]
+    said = [f"against {against}"] if against else []
+    said += [f"{order} first" if order != "source" else "by source"]
     said += ["changed only"] if is_changed_only else []
     said += [safe(agent)] if agent else []
-    said += [f"against {against}"] if against else []
     return Part(dot.join(said) + " ", "lit" if len(said) > 1 else "dim")
 
 

@@ -252,7 +252,7 @@ def brief(row: KernelRow, *, is_made: bool = True, is_branch: bool = False) -> I
         yield Cell("a new kernel" if is_new else "compiled for the first time that is known", "dim")
     else:
         same = "as at the branch point" if is_branch else "as it was before"
-        yield Cell("; ".join(filter(None, (changed or same, row.other_flags))), "text" if changed else "dim")
+        yield Cell("; ".join(filter(None, (row.other_flags, changed or same))), "text" if changed else "dim")
 
 
 def _where(row: KernelRow) -> str:
