@@ -36,7 +36,7 @@ _HEADING = (
 )  # fmt: skip
 _GIVES_WAY = (
     (2, 24), (12, 0), (11, 14), (8, 0), (7, 0), (9, 0), (11, 0), (1, 12), (2, 14), (10, 0), (2, 8), (6, 0),
-    (1, 6),,
+    (1, 6),
 )  # fmt: skip
 """Columns in the order in which they give way on a narrow terminal: agent, stack, shared memory, code, file, time and
 occupancy are left out. The checkout, where there are several, stays."""
