@@ -186,7 +186,7 @@ async def test_calls_for_one_source_are_told_apart_and_the_chosen_one_says_how_i
         assert "miss: tile.cuh has changed · cicc 2.0 s · front ends 0.8 s" in shown
         await pilot.press("down")
         await pilot.pause()
-        assert "kernels/gemm.cu ▸ gemm.cu.o  sm_80 sm_90" in text_of(pilot)
+        assert "kernels/gemm.cu ▸ gemm.cu.o  sm_80 sm_90  in engine, by gpu-agent" in text_of(pilot)
 
 
 async def test_filters_orders_and_lists_follow_their_keys(native: Stage) -> None:

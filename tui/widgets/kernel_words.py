@@ -5,10 +5,11 @@ from collections.abc import Iterator, Sequence
 
 from core import events as e
 from core.events.native import SEEN
-from core.kernel_queries import KernelRow
+from core.kernel_queries import Compiled, KernelRow
 from core.native.kernels.demangle import demangle
 from core.native.kernels.kernel_diff import Change
 from core.nvcc_queries import CallRow
+from core.state import Run
 from tui import format as f
 from tui.widgets.ansi import safe
 from tui.widgets.nvcc_words import doing
@@ -213,8 +214,8 @@ def brief_call(row: CallRow) -> Iterator[Cell]:
     made, started = row.output.rpartition("/")[2], row.under_way.started if row.under_way is not None else None
     if started is None:
         started = next((one for one in row.run.nvcc_starts if one.call == row.call), None)
-    archs = " ".join(started.archs) if started is not None else ""
-    yield Cell("  ".join(part for part in (f"{safe(row.place)} ▸ {safe(made)}", safe(archs)) if part), "strong")
+    archs = safe(" ".join(started.archs)) if started is not None else ""
+    yield Cell("  ".join(filter(None, (f"{safe(row.place)} ▸ {safe(made)}", archs, _where(row.run)))), "strong")
     ended = row.ended
     if ended is None:
         yield Cell(doing(row.under_way) if row.under_way is not None else "", "building")
@@ -241,7 +242,7 @@ def brief(row: KernelRow, *, is_made: bool = True, is_branch: bool = False) -> I
     `is_branch`: it is compared with the branch point."""
     kernel = row.change.now
     made = f" ▸ {safe(row.output)}" if row.output else ""
-    yield Cell(f"{kernel_name(kernel)}  {arch_name(kernel)}  {place_of(row)}{made}  in {_where(row)}", "strong")
+    yield Cell(f"{kernel_name(kernel)}  {arch_name(kernel)}  {place_of(row)}{made}  {_where(row.compiled)}", "strong")
     changed = ", ".join(_changes(row.change))
     if not is_made:
         yield Cell("what was made of it is gone: these are the figures of that build", "dim")
@@ -255,9 +256,8 @@ def brief(row: KernelRow, *, is_made: bool = True, is_branch: bool = False) -> I
         yield Cell("; ".join(filter(None, (row.other_flags, changed or same))), "text" if changed else "dim")
 
 
-def _where(row: KernelRow) -> str:
-    """`app, by claude-1`."""
-    return safe(f"{row.compiled.checkout.rpartition('/')[2] or '/'}, by {row.compiled.agent}")
+def _where(one: Compiled | Run) -> str:
+    return safe(f"in {one.checkout.rpartition('/')[2] or '/'}, by {one.agent}")
 
 
 def _changes(change: Change) -> Iterator[str]:
