@@ -188,7 +188,7 @@ def _title(view: PaneView, look: Look, width: int) -> tuple[Piece, ...]:
     command = _cut(safe(run.command), room - used - len(short), look)
     return (
         Piece(number, "dim"), Piece(sign, role_of(run)), Piece(agent, "title"), mark,
-        Piece(watched, "building"), Piece("  ", "text"),
+        *((Piece(watched, "building"),) if watched else ()), Piece("  ", "text"),
         Piece(f.fit(command, room + 1 - used - len(short)), "text"),
         Piece(short, "waiting"), Piece(right, role_of(run)), Piece(elapsed, "number"),
     )  # fmt: skip
