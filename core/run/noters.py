@@ -11,8 +11,9 @@ _OTHER_PACKAGES = (b'name = "autotools"\n', b'name = "meson"\n')
 _CMAKE_CALL = b'"cmake"'
 _OTHER_CALLS = (b'"meson"', b'"./configure"')
 """In a build script that has one of those make its build tree."""
-_DEPENDENCIES = rb"(?m)^\s*\[.*dependencies"
-"""In a manifest: a package that is not here may bring one of them. Compiled where there is no lock."""
+_TABLE = rb"\[(?:.*\.)?(?:(?:dev|build)-)?dependencies(\.[^.]+)?\]"
+_HERE = rb"\b(?:path|workspace)\s*="
+"""Of manifests: dependencies, and those that are in this workspace. Compiled where there is no lock."""
 _MEMBERS = ("crates", "packages", "libs", "members", "components")
 _MAX_MEMBERS = 300
 _MAX_FILE_BYTES = 1 << 18
@@ -32,7 +33,8 @@ class Noters(NamedTuple):
 
 
 def find_noters(root: str | None) -> Noters:
-    """Those of a workspace, by its lock and its build scripts. Without a lock a dependency may bring CMake."""
+    """Those of a workspace, by its lock and its build scripts. Without a lock a dependency on a package
+    that is not here may bring CMake."""
     if root is None:
         return Noters()
     lock = read_head(root + "/Cargo.lock", _MAX_LOCK_BYTES)
@@ -40,14 +42,27 @@ def find_noters(root: str | None) -> Noters:
     scripts = [read_head(folder + "/build.rs", _MAX_FILE_BYTES) or b"" for folder in folders]
     has_cmake = _CMAKE_PACKAGE in (lock or b"") or any(_CMAKE_CALL in script for script in scripts)
     return Noters(
-        has_cmake or (lock is None and any(map(_has_dependencies, folders))),
+        has_cmake or (lock is None and any(map(_has_foreign, folders))),
         any(package in (lock or b"") for package in _OTHER_PACKAGES)
         or any(call in script for script in scripts for call in _OTHER_CALLS),
     )
 
 
-def _has_dependencies(package: str) -> bool:
-    return re.search(_DEPENDENCIES, read_head(package + "/Cargo.toml", _MAX_FILE_BYTES) or b"") is not None
+def _has_foreign(package: str) -> bool:
+    """Its manifest names a dependency that is not here: it may bring any other."""
+    is_listed = is_named = False
+    for line in (read_head(package + "/Cargo.toml", _MAX_FILE_BYTES) or b"").splitlines():
+        words = line.strip()
+        if words.startswith(b"["):
+            if is_named:
+                return True
+            table = re.match(_TABLE, words)
+            is_listed, is_named = table is not None and not table[1], table is not None and bool(table[1])
+        elif is_named and re.match(_HERE, words):
+            is_named = False
+        elif is_listed and b"=" in words and words[:1] != b"#" and not re.search(_HERE, words):
+            return True
+    return is_named
 
 
 def _packages(root: str) -> list[str]:

@@ -12,6 +12,7 @@ import pytest
 from core.paths import Paths
 from core.run import nvcc_front
 from core.run.fronts import Build, find_exec_fronts, find_fronts, without_fronts
+from core.run.noters import find_noters
 from tests.fronts import own_fronts
 
 NVCC = """#!/bin/sh
@@ -522,6 +523,28 @@ def test_without_a_lock_a_dependency_may_bring_cmake(world: World) -> None:
     found = find_fronts(world.paths, build)
     assert names(found.folders) == ["bin"]
     assert {nvcc_front.PROGRAMS, nvcc_front.LAUNCHER} <= dict(found.env).keys()
+
+
+@pytest.mark.parametrize(
+    ("manifest", "is_foreign"),
+    [
+        ("[dependencies]\n", False), ('[dependencies]\n# a = "1"\na = { path = "../a", version = "1" }\n', False),
+        ('[dependencies.a]\nversion = "1"\npath = "../a"\n[features]\nx = []\n', False),
+        ("[dependencies]\na.workspace = true\nb = { workspace = true }\n", False),
+        ('[package]\nname = "x"\n[profile.dev]\nopt-level = 1\n', False),
+        ('[dependencies]\na = "1"\n', True), ('[dependencies]\na = { version = "1", features = ["path"] }\n', True),
+        ('[target."cfg(unix)".build-dependencies]\na = "1"\n', True), ('[dev-dependencies.a]\nversion = "1"\n', True),
+        ('[dependencies.a]\nversion = "1"\n[features]\npath = []\n', True),
+        ('[workspace.dependencies]\na = { git = "https://x" }\n', True),
+    ],
+)  # fmt: skip
+def test_without_a_lock_packages_of_the_workspace_alone_bring_nothing(
+    tmp_path: Path, manifest: str, is_foreign: bool
+) -> None:
+    (tmp_path / "Cargo.toml").write_text(manifest)
+    assert find_noters(str(tmp_path)).cmake == is_foreign
+    (tmp_path / "Cargo.lock").touch()
+    assert not find_noters(str(tmp_path)).any
 
 
 def test_a_build_finds_the_front_in_path_but_where_a_script_watches_path(world: World) -> None:
