@@ -25,13 +25,16 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from bench.figures import Figures
 from bench.watch_session import Session
 from core import sample
+from core.native.edits.iteration_book import read_iterations
+from core.native.edits.iterations import Iteration, to_record
+from core.paths import Paths
 from tests.real.product import Deck, Process, process, until, with_environ
 
 TOLERANCE_S, PHASES_S, CLOSED_S = 0.1, 0.02, 200.0
@@ -280,11 +283,14 @@ def judge(hour: Hour, deck: Deck, told: Sequence[Mapping[str, Any]]) -> int:
     deck.run("iterations", cwd=str(hour.root))  # where the engine has ended, another one begins
     until(lambda: not os.listdir(f"{deck.state}/open"), CLOSED_S, "the end of what the engine measures")
     builds = list(builds_of(hour.editor.saves, told))
-    kept = deck.json("iterations", "--json", cwd=str(hour.root))
+    rows = deck.json("iterations", "--json", cwd=str(hour.root))["rows"]
+    found = read_iterations(Paths(deck.state, deck.env["XDG_CACHE_HOME"] + "/cargo-deck"))
+    own = [one for one in found if one.checkout == str(hour.root)]
+    kept = [to_record(one) for one in own]  # JSON has the last 500
     print(deck.run("iterations", cwd=str(hour.root)).stdout)
-    _judge_classes(figures, builds, kept["iterations"])
-    _judge_waits(figures, builds, kept)
-    _judge_counts(figures, builds, kept["rows"])
+    _judge_classes(figures, builds, kept)
+    _judge_waits(figures, builds, {one.run: one for one in own}, rows)
+    _judge_counts(figures, builds, own, rows)
     _judge_target(figures, hour, deck)
     return figures.end("an hour of edits")
 
@@ -302,33 +308,46 @@ def _judge_classes(figures: Figures, builds: Sequence[Build], kept: Sequence[Map
     figures.at_most("builds without phases", len(kept) - len(apart), 0, "{:.0f}")
 
 
-def _judge_waits(figures: Figures, builds: Sequence[Build], kept: Mapping[str, Any]) -> None:
-    by_run = {one["run"]: one for one in kept["iterations"]}
+def _judge_waits(
+    figures: Figures, builds: Sequence[Build], kept: Mapping[str, Iteration], rows: Sequence[Mapping[str, Any]]
+) -> None:
     outside: dict[str, list[float]] = {}
     apart: list[float] = []
+    compiled = _classes_that_compiled(kept.values())
     for one in builds:
-        if one.told["is_cancelled"] or one.first_at is None or one.run not in by_run:
+        known = kept.get(one.run)
+        if one.told["is_cancelled"] or one.first_at is None or known is None or known.since_save_s is None:
             continue
         wait = one.told["told_at"] - one.first_at
-        apart.append(wait - by_run[one.run]["since_save_s"])
-        if one.told["code"] == 0:
+        apart.append(wait - known.since_save_s)
+        if one.told["code"] == 0 and not known.is_idle and not (known.is_answered and known.kind in compiled):
             outside.setdefault(one.told["class"], []).append(wait)
     figures.note("waits from outside less those that are kept", f"median {statistics.median(apart):.3f} s, "
                  f"{min(apart):.3f} to {max(apart):.3f} s of {len(apart)}")  # fmt: skip
     figures.at_most(f"waits that differ by more than {TOLERANCE_S:g} s", sum(abs(one) > TOLERANCE_S for one in apart),
                     len(apart) // 100, "{:.0f}")  # fmt: skip
-    for row in kept["rows"]:
+    for row in rows:
         if waits := outside.get(row["class"]):
             figures.at_most(f"median of {row['class']}: {row['median_s']:.2f} s, apart by s",
                             abs(statistics.median(waits) - row["median_s"]), TOLERANCE_S, "{:.3f}")  # fmt: skip
 
 
-def _judge_counts(figures: Figures, builds: Sequence[Build], rows: Sequence[Mapping[str, Any]]) -> None:
+def _classes_that_compiled(kept: Iterable[Iteration]) -> frozenset[str]:
+    """Those in whose figures answers of the cache have no part."""
+    return frozenset(one.kind for one in kept if one.state == "done" and not one.is_idle and not one.is_answered)
+
+
+def _judge_counts(
+    figures: Figures, builds: Sequence[Build], kept: Sequence[Iteration], rows: Sequence[Mapping[str, Any]]
+) -> None:
     counted = {"clean": [1, 0, 0]}  # the first build
     for one in builds:
         at = 2 if one.told["is_cancelled"] else 0 if one.told["code"] == 0 else 1
         counted.setdefault(one.told["class"], [0, 0, 0])[at] += 1
-    shown = {row["class"]: [row["done"], row["failed"], row["stopped"]] for row in rows}
+    compiled = _classes_that_compiled(kept)
+    well = {row["class"]: row["done"] + row["built_nothing"] + (row["answered"] if row["class"] in compiled else 0)
+            for row in rows}  # fmt: skip
+    shown = {row["class"]: [well[row["class"]], row["failed"], row["stopped"]] for row in rows}
     figures.holds("done, failed, stopped of each class", shown == counted, f"{shown} shown, {counted} counted")
 
 
