@@ -23,8 +23,8 @@ SLOWEST = (
 """Of the files that take more than ten seconds those that take longest, in this order."""
 
 
-for _number in (signal.SIGINT, signal.SIGQUIT):
-    # A shell starts what it runs in the background with these ignored, and all that tests start would inherit it.
+for _number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+    # A shell in the background, and nohup, start things with these ignored, and all that tests start would inherit it.
     if signal.getsignal(_number) is signal.SIG_IGN:
         signal.signal(_number, signal.default_int_handler if _number == signal.SIGINT else signal.SIG_DFL)
 
