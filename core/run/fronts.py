@@ -6,6 +6,7 @@ path of a compiler into its cache.
 """
 
 import os
+from collections.abc import Callable
 from typing import NamedTuple
 
 from core.errors import StateError
@@ -20,9 +21,6 @@ NO_LINKS = "no-links"
 """A file among the notes of a run: no front stands before `cc` in it."""
 CACHES = ("sccache", "ccache", "zccache", "kache", "cachepot", "buildcache")
 """They hash the compiler that they find in PATH, so each gets a front that hides `cc`'s from it."""
-_OF_CC = ("CC", "CXX", "HOST_CC", "HOST_CXX", "TARGET_CC", "TARGET_CXX", "CMAKE_", "RUSTC_")
-_OF_NVCC = ("NVCC", "CUDACXX", "CMAKE_CUDA_")
-"""Beginnings of variables that name a compiler, and a cache before it."""
 
 
 def folder(paths: Paths) -> str:
@@ -79,14 +77,15 @@ def find_fronts(paths: Paths, build: Build) -> Fronts:
     """The fronts of a build; none where one would do harm or cannot be made."""
     env, path = build.env, without_fronts(build.env.get("PATH", ""))
     has_cc, kit = _is_on_path("cc", env), nvcc_front.find_toolkit(path)
-    noters = find_noters(build.root) if has_cc or nvcc_front.has_cuda(env, kit) else Noters()
+    has_cuda = nvcc_front.has_cuda(env, kit)
+    noters = find_noters(build.root) if has_cc or has_cuda else Noters()
     is_free = not (build.build_dir and watches_path(paths, build.build_dir))
-    has_cc = has_cc and is_free and not noters.any and not _names_cache_by_path(env, _OF_CC, build.wrapper)
-    may_mirror = is_free and not noters.others and not _names_cache_by_path(env, _OF_NVCC)
+    has_cc = has_cc and is_free and not noters.any and not _names_cache_by_path(env, _is_of_cc, build.wrapper)
+    may_mirror = is_free and not noters.others and not _names_cache_by_path(env, _is_of_nvcc)
     kit = kit if may_mirror and kit is not None and nvcc_front.is_alone(kit, path) else None
     if kit is not None and noters.cmake and not _may_name_folder(paths, build, kit):
         kit = None
-    launched = noters.cmake and nvcc_front.has_cuda(env, kit) and _may_launch(paths, build)
+    launched = noters.cmake and has_cuda and _may_launch(paths, build)
     if (kit or launched) and not _is_made(paths, env, with_nvcc=True):
         kit, launched = None, False
     if not build.has_our_cache and not (kit or launched or (has_cc and _is_made(paths, env))):
@@ -146,19 +145,19 @@ def find_exec_fronts(paths: Paths, env: dict[str, str], words: tuple[str, ...], 
     """The fronts of a command that is not cargo: nvcc's, and those that hide it from caches."""
     path = without_fronts(env.get("PATH", ""))
     kit = nvcc_front.find_toolkit(path)
-    command = nvcc_front.Command(words, cwd, path)
-    is_named = _names_cache_by_path(env, _OF_NVCC)
-    if is_named or not nvcc_front.has_cuda(env, kit) or not nvcc_front.may_compile(command):
+    if _names_cache_by_path(env, _is_of_nvcc) or not nvcc_front.has_cuda(env, kit):
         return Fronts()
-    if not _is_made(paths, env, with_nvcc=True):
+    command = nvcc_front.read_command(words, cwd, path)
+    if not command.may_compile or not _is_made(paths, env, with_nvcc=True):
         return Fronts()
+    texts = nvcc_front.texts_of(command)
     variables: tuple[tuple[str, str], ...] = (_launch(paths),)
-    if nvcc_front.LAUNCHER not in env and nvcc_front.makes_tree(command):
+    if nvcc_front.LAUNCHER not in env and nvcc_front.makes_tree(command, texts):
         variables = ((nvcc_front.LAUNCHER, nvcc_front.LAUNCH), *variables)
     if kit is None or not nvcc_front.is_alone(kit, path):
         return Fronts((), variables)
     is_told = nvcc_front.has_own_folder(kit)
-    if not nvcc_front.takes_front(command, has_cmake_told=is_told):
+    if not nvcc_front.takes_front(command, texts, has_cmake_told=is_told):
         return Fronts((), variables)
     mirrors = _mirror(paths, kit)
     if mirrors and is_told:
@@ -178,13 +177,23 @@ def without_fronts(path: str) -> str:
     return ":".join(one for one in path.split(":") if not one.endswith(ours) and nvcc_front.MARK not in one)
 
 
-def _names_cache_by_path(env: dict[str, str], prefixes: tuple[str, ...], wrapper: str | None = None) -> bool:
+def _names_cache_by_path(env: dict[str, str], is_asked: Callable[[str], bool], wrapper: str | None = None) -> bool:
     """A cache is called by its absolute path in one of these variables, so no front of ours can stand before it."""
     words = [wrapper or ""]
     for name, value in env.items():
-        if name.startswith(prefixes):
+        if is_asked(name):
             words += value.split()
     return any("/" in word and word.rpartition("/")[2] in CACHES for word in words)
+
+
+def _is_of_cc(name: str) -> bool:
+    """A variable that may name a compiler of C or rustc, and a cache before it."""
+    return name.startswith(("CC", "CXX", "HOST_C", "TARGET_C", "CMAKE_", "RUSTC_")) or name.endswith("_LAUNCHER")
+
+
+def _is_of_nvcc(name: str) -> bool:
+    """The same for nvcc."""
+    return name.startswith(("NVCC", "CUDACXX", "CMAKE_CUDA_"))
 
 
 def _is_on_path(name: str, env: dict[str, str]) -> bool:

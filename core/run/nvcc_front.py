@@ -4,7 +4,7 @@ all of it; and a launcher for CMake, which notes the path of its compiler."""
 import os
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from core.plan.small_file import read_head
@@ -179,41 +179,56 @@ class Command(NamedTuple):
 
     words: tuple[str, ...]
     cwd: str
-    path: str
-    """As PATH, without fronts."""
+    script: bytes | None
+    """What a shell's script says: the program itself, or the first file that a shell is given; None: there is none."""
+
+    @property
+    def program(self) -> str:
+        """Its name."""
+        return os.path.basename(self.words[0])
+
+    @property
+    def may_compile(self) -> bool:
+        """It is of the kind that calls nvcc: a build tool, a script of a shell, nvcc itself."""
+        return self.program in _BUILDS or self.program in _TAKES_FRONT or self.script is not None
 
 
-def may_compile(command: Command) -> bool:
-    """It is of the kind that calls nvcc: a build tool, a script of a shell, nvcc itself."""
-    program = os.path.basename(command.words[0])
-    return program in _BUILDS or program in _TAKES_FRONT or _script_of(command) is not None
+def read_command(words: tuple[str, ...], cwd: str, path: str) -> Command:
+    """A command as it would be started. `path`: PATH, without fronts."""
+    return Command(words, cwd, _script_of(words, cwd, path))
 
 
-def takes_front(command: Command, *, has_cmake_told: bool) -> bool:
-    """It may find the front in PATH: it keeps no note of where nvcc was. `has_cmake_told`: CMake notes the real one."""
-    program, script = os.path.basename(command.words[0]), _script_of(command)
-    if program == "nvcc":
+def texts_of(command: Command) -> tuple[bytes, ...]:
+    """All that tells what a command starts, in small letters: its words, its script, the rules of the folder that it
+    works in. Of nvcc itself nothing: it starts no build."""
+    if command.program == "nvcc":
+        return ()
+    rules = (read_head(f"{_folder_of(command)}/{name}", _MAX_SCRIPT_BYTES) for name in _RULES)
+    words = " ".join(command.words).encode("utf-8", "replace")
+    return tuple((text or b"").lower() for text in (words, command.script, *rules))
+
+
+def takes_front(command: Command, texts: Iterable[bytes], *, has_cmake_told: bool) -> bool:
+    """It may find the front in PATH: it keeps no note of where nvcc was.
+
+    Args:
+        command: Which.
+        texts: `texts_of` it.
+        has_cmake_told: CMake notes the real one.
+    """
+    if command.program == "nvcc":
         return "/" not in command.words[0]
-    if program in _BUILDS:
+    if command.program in _BUILDS:
         return has_cmake_told
-    if program not in _TAKES_FRONT and script is None:
+    if command.program not in _TAKES_FRONT and command.script is None:
         return False
     noters = _NOTES_PATHS if has_cmake_told else (_CMAKE, *_NOTES_PATHS)
-    return not any(word in text for text in _texts(command) for word in noters)
+    return not any(word in text for text in texts for word in noters)
 
 
-def _texts(command: Command) -> Iterator[bytes]:
-    """All that tells what a command starts: its words, its script, the rules of the folder that it works in."""
-    yield " ".join(command.words).encode("utf-8", "replace").lower()
-    yield (_script_of(command) or b"").lower()
-    for name in _RULES:
-        yield (read_head(f"{_folder_of(command)}/{name}", _MAX_SCRIPT_BYTES) or b"").lower()
-
-
-def _script_of(command: Command) -> bytes | None:
-    """What a shell's script says: the program itself, or the first file that a shell is given."""
-    for word in command.words:
-        folders = [command.cwd] if "/" in word or word != command.words[0] else command.path.split(":")
+def _script_of(words: tuple[str, ...], cwd: str, path: str) -> bytes | None:
+    for word in words:
+        folders = [cwd] if "/" in word or word != words[0] else path.split(":")
         file = next((file for file in (os.path.join(folder, word) for folder in folders) if os.path.isfile(file)), None)
         content = read_head(file, _MAX_SCRIPT_BYTES) if file else None
         if content is not None and re.match(_SHELL, content):
@@ -234,15 +249,15 @@ def _named(command: Command, flag: str) -> Iterator[str]:
             yield os.path.join(command.cwd, word[2:] or (words[at + 1] if at + 1 < len(words) else ""))
 
 
-def makes_tree(command: Command) -> bool:
+def makes_tree(command: Command, texts: Iterable[bytes]) -> bool:
     """CMake makes a build tree, and configures none again that has kernels and no launcher: it would take the launcher
-    up, and compile them all anew."""
-    words, program = command.words, os.path.basename(command.words[0])
+    up, and compile them all anew. `texts`: `texts_of` the command."""
+    words = command.words
     if any(word.startswith(f"-D{LAUNCHER}") for word in words):
         return False
-    if program != "cmake":
-        is_taken = program in _TAKES_FRONT or _script_of(command) is not None
-        return is_taken and any(_CMAKE in text for text in _texts(command)) and not _has_old_tree(command)
+    if command.program != "cmake":
+        is_taken = command.program in _TAKES_FRONT or command.script is not None
+        return is_taken and any(_CMAKE in text for text in texts) and not _has_old_tree(command)
     if any(word in words for word in ("--build", "--install", "-E", "-P")):
         return False
     if any(word.startswith("--preset") for word in words):

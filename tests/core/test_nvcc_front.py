@@ -506,6 +506,7 @@ def test_where_cmake_cannot_be_told_of_the_real_one_the_front_is_not_in_path(wor
     found = find_fronts(world.paths, build)
     assert found.folders == ()
     assert nvcc_front.PROGRAMS not in dict(found.env)
+    assert (nvcc_front.LAUNCHER in dict(found.env)) == (case != "meson"), "CMake's own calls are told all the same"
     given = {**world.env, nvcc_front.PROGRAMS: "/mine"}
     free = find_fronts(world.paths, Build(given, str(root)))
     told = dict(free.env).get(nvcc_front.PROGRAMS)
