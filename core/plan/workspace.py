@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from core.errors import StateError
+from core.git import ask_git
 from core.plan.changed import Changed, find_changed, members_of
 
 _LIMIT_S = 20.0
@@ -34,17 +35,9 @@ def read_metadata(cargo: str, manifest: str | None, cwd: str, env: Mapping[str, 
 
 def changed_packages(cargo: str, root: str, env: Mapping[str, str], *, with_dependants: bool) -> Changed:
     """Packages of a workspace that differ from the branch point."""
-    git_env = {name: value for name, value in env.items() if not name.startswith("GIT_")} | {"LC_ALL": "C"}
 
     def run(words: Sequence[str], folder: str) -> bytes | None:
-        try:
-            done = subprocess.run(
-                words, cwd=folder, env=git_env, stdin=subprocess.DEVNULL, capture_output=True, check=False,
-                timeout=_LIMIT_S,
-            )  # fmt: skip
-        except (OSError, subprocess.TimeoutExpired):
-            return None
-        return done.stdout if done.returncode == 0 else None
+        return ask_git(words[1:], folder, env)
 
     try:
         members = members_of(read_metadata(cargo, os.path.join(root, "Cargo.toml"), root, env))

@@ -3,10 +3,10 @@
 import contextlib
 import os
 import shutil
-import subprocess
 from typing import NamedTuple
 
 from core.errors import StateError, UsageError
+from core.git import ask_git
 from core.native.traces.cmake_cache import CACHE_FILE, cached_value, is_cmake_folder
 from core.native.traces.fingerprint import ScriptRun, script_runs
 
@@ -14,7 +14,6 @@ _SOURCES = ("CMakeLists.txt", "Cargo.toml", ".git", ".hg", ".jj")
 """What has one of these is no build folder alone: only CMake's own notes go."""
 _NOTES = (CACHE_FILE, "CMakeFiles")
 _PREFIX = "run-build-script-"
-_GIT_WITHIN_S = 20.0
 
 
 class Marked(NamedTuple):
@@ -57,13 +56,7 @@ def paths_of(folder: str) -> tuple[str, ...]:
 
 def _has_tracked(folder: str) -> bool:
     """Git has files of it in its index; False where there is no git to ask."""
-    env = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    try:
-        done = subprocess.run(["git", "-C", folder, "ls-files", "--cached", "--", "."], capture_output=True, env=env,
-                              stdin=subprocess.DEVNULL, timeout=_GIT_WITHIN_S, check=False)  # fmt: skip
-    except (OSError, ValueError, subprocess.SubprocessError):
-        return False
-    return done.returncode == 0 and bool(done.stdout)
+    return bool(ask_git(("ls-files", "--cached", "--", "."), folder))
 
 
 def remove(marked: Marked) -> None:

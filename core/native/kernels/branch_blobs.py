@@ -1,10 +1,9 @@
 """Sources as they were where the branch began: git's names for their content there."""
 
-import subprocess
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
 from typing import NamedTuple
 
+from core.git import ask_git
 from core.plan.changed import branch_point
 
 _TIMEOUT_S = 10.0
@@ -60,16 +59,5 @@ def blobs_of(points: Mapping[str, BranchPoint]) -> dict[tuple[str, str], str]:
 
 
 def git_of(env: Mapping[str, str]) -> Git:
-    """Git as it is in a checkout, whatever the caller's variables say of another one."""
-    return partial(_run, {name: value for name, value in env.items() if not name.startswith("GIT_")} | {"LC_ALL": "C"})
-
-
-def _run(env: Mapping[str, str], argv: Sequence[str], folder: str, text: bytes) -> bytes | None:
-    try:
-        done = subprocess.run(
-            argv, cwd=folder, env=dict(env), input=text, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-            timeout=_TIMEOUT_S, check=False,
-        )  # fmt: skip
-    except (OSError, subprocess.SubprocessError, ValueError):
-        return None
-    return done.stdout if done.returncode == 0 else None
+    """Git as it is in a checkout."""
+    return lambda argv, folder, text: ask_git(argv[1:], folder, env, text, _TIMEOUT_S)

@@ -3,9 +3,9 @@
 import fcntl
 import os
 import shutil
-import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 
+from core.git import ask_git
 from core.native.proofs.scratch import Done, ScratchError, is_in, run_to_end
 
 _FICLONE = 0x40049409
@@ -144,10 +144,5 @@ def _copy_git(source: str, copy: str) -> None:
 
 
 def _ask_git(folder: str, *words: str) -> list[str]:
-    try:
-        done = subprocess.run(
-            ["git", "-C", folder, "rev-parse", *words], capture_output=True, stdin=subprocess.DEVNULL, check=False,
-        )  # fmt: skip
-    except OSError:
-        return []
-    return os.fsdecode(done.stdout).split("\n")[:-1] if done.returncode == 0 else []
+    said = ask_git(("rev-parse", *words), folder)
+    return os.fsdecode(said).split("\n")[:-1] if said is not None else []

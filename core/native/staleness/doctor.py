@@ -2,11 +2,11 @@
 but what it saw of inputs (`core.native.staleness.seen`)."""
 
 import os
-import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from core.facts import read_exit, read_record
+from core.git import ask_git
 from core.native.staleness.closure import Ask, Ground, made_of
 from core.native.staleness.cover import Cover
 from core.native.staleness.input_state import read_stamp
@@ -21,7 +21,6 @@ from core.paths import Paths
 from core.plan.findings import SEVERITIES
 from core.plan.small_file import read_small
 
-_GIT_LIMIT_S = 20.0
 _SPANS = 8
 """Of so many of the latest runs is known when they were."""
 TICK_NS = 20_000_000
@@ -193,17 +192,10 @@ def toolkits_of(calls: Iterable[NvccCall], env: Mapping[str, str]) -> tuple[str,
 
 def tracked(root: str, files: Sequence[str], env: Mapping[str, str]) -> frozenset[str]:
     """Which of these files are in git's index; none where there is no git."""
-    try:
-        done = subprocess.run(
-            ["git", "-C", root, "ls-files", "-z", "--full-name", "--", *files[:500]], capture_output=True,
-            env=dict(env), stdin=subprocess.DEVNULL, timeout=_GIT_LIMIT_S, check=False,
-        )  # fmt: skip
-        top = subprocess.run(
-            ["git", "-C", root, "rev-parse", "--show-toplevel"], capture_output=True, env=dict(env),
-            stdin=subprocess.DEVNULL, timeout=_GIT_LIMIT_S, check=False,
-        )  # fmt: skip
-    except (OSError, ValueError, subprocess.SubprocessError):
+    said = ask_git(("ls-files", "-z", "--full-name", "--", *files[:500]), root, env)
+    top = ask_git(("rev-parse", "--show-toplevel"), root, env)
+    if said is None or top is None:
         return frozenset()
-    folder = os.fsdecode(top.stdout.rstrip(b"\n"))
-    names = {os.path.realpath(f"{folder}/{os.fsdecode(name)}") for name in done.stdout.split(b"\0") if name}
+    folder = os.fsdecode(top.rstrip(b"\n"))
+    names = {os.path.realpath(f"{folder}/{os.fsdecode(name)}") for name in said.split(b"\0") if name}
     return frozenset(path for path in files if os.path.realpath(path) in names)

@@ -1,8 +1,9 @@
 """Files below a folder that count as sources: what git does not ignore; without git, what is not hidden."""
 
 import os
-import subprocess
 from collections.abc import Iterator
+
+from core.git import ask_git
 
 MAX_FILES = 50_000
 _MAX_DEPTH = 40
@@ -29,14 +30,10 @@ def source_files(folder: str) -> list[str]:
 def git_files(folder: str) -> list[str] | None:
     """Tracked and new files below a folder that are not ignored, some perhaps gone, at most MAX_FILES; None: git does
     not say."""
-    argv = ["git", "-C", folder, "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    try:
-        done = subprocess.run(argv, capture_output=True, stdin=subprocess.DEVNULL, timeout=_GIT_WITHIN_S, check=False)
-    except (OSError, ValueError, subprocess.TimeoutExpired):
+    said = ask_git(("ls-files", "-z", "--cached", "--others", "--exclude-standard"), folder, limit_s=_GIT_WITHIN_S)
+    if said is None:
         return None
-    if done.returncode:
-        return None
-    names = dict.fromkeys(name for name in done.stdout.split(b"\0") if name)
+    names = dict.fromkeys(name for name in said.split(b"\0") if name)
     return [os.path.join(folder, os.fsdecode(name)) for name in list(names)[:MAX_FILES]]
 
 
@@ -68,9 +65,5 @@ def is_scratch(name: str) -> bool:
 
 def is_ignored(path: str) -> bool:
     """Git ignores it; False where there is no git to ask."""
-    argv = ["git", "-C", os.path.dirname(path), "check-ignore", "--quiet", "--", path]
-    try:
-        done = subprocess.run(argv, capture_output=True, stdin=subprocess.DEVNULL, timeout=_GIT_WITHIN_S, check=False)
-    except (OSError, ValueError, subprocess.TimeoutExpired):
-        return False
-    return done.returncode == 0
+    words = ("check-ignore", "--quiet", "--", path)
+    return ask_git(words, os.path.dirname(path), limit_s=_GIT_WITHIN_S) is not None
