@@ -9,7 +9,7 @@ from core.native.staleness.closure import native_files
 from core.native.staleness.doctor import Place
 from core.native.staleness.stale import Case
 from core.native.traces.build_tree import all_files, inputs_in
-from core.native.traces.depfile import read_depfile
+from core.native.traces.depfile import first_inputs
 from core.native.traces.tree_files import git_files
 from core.native.traces.units import compiled_units
 from core.plan.small_file import read_head, read_small
@@ -132,8 +132,7 @@ def _script_sources(case: Case, workspace: str) -> frozenset[str]:
     for folder in sorted(_folders(profile + "/build", script.package)):
         for path in all_files(folder):
             if path.endswith(".d") and "/out/" not in path.removeprefix(folder):
-                rules = read_depfile(read_head(path, _MAX_TEXT) or b"")
-                names = [os.path.normpath(os.path.join(workspace, one)) for rule in rules[:1] for one in rule.inputs]
+                names = first_inputs(read_head(path, _MAX_TEXT) or b"", workspace)
                 found |= set(names) if script.script in names else set()
     return frozenset(found)
 

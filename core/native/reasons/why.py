@@ -17,7 +17,7 @@ from core.native.staleness.doctor import TICK_NS
 from core.native.staleness.stale import Case, tail_of, times, uncovered
 from core.native.traces.build_tree import all_files
 from core.native.traces.first_built import born_ns
-from core.native.traces.ninja_deps import read_ninja_deps
+from core.native.traces.ninja_deps import deps_in
 from core.native.traces.ninja_explain import read_explained, reasons_of
 from core.native.traces.ninja_log import read_ninja_log
 from core.native.traces.nvcc_calls import NvccCall
@@ -192,7 +192,7 @@ def _ninja(facts: Facts) -> Iterator[Why]:
     yield from (Why(one.output or "ninja", "output", True, one.reason, "ninja") for one in said)
     for tree, package in _trees(facts):
         steps = read_ninja_log(read_small(f"{tree}/.ninja_log", 1 << 26) or b"")
-        deps = {**_by_cmake(tree), **read_ninja_deps(read_small(f"{tree}/.ninja_deps", 1 << 27) or b"")}
+        deps = {**_by_cmake(tree), **deps_in(tree)}
 
         def mtime(name: str, tree: str = tree) -> int:
             return times(os.path.join(tree, name))[0]

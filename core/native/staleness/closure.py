@@ -10,10 +10,9 @@ from core.folder import absolute
 from core.native.traces import includes
 from core.native.traces.build_tree import all_files, told_in
 from core.native.traces.fingerprint import ScriptRun
-from core.native.traces.ninja_deps import read_ninja_deps
+from core.native.traces.ninja_deps import deps_in
 from core.native.traces.nvcc_calls import NvccCall, latest_by_output
 from core.native.traces.nvcc_closure import depfile_of, include_folders
-from core.plan.small_file import read_small
 
 SOURCE_ENDS = (".cu", ".c", ".cc", ".cpp", ".cxx", ".c++", ".hip", ".m", ".mm", ".s", ".S", ".asm", ".ptx")
 HEADER_ENDS = (".cuh", ".h", ".hh", ".hpp", ".hxx", ".h++", ".inl", ".inc", ".ipp", ".tpp", ".tcc", ".impl")
@@ -123,7 +122,7 @@ def _of_ninja(names: Iterable[str]) -> Iterator[Made]:
     for name in names:
         if name.endswith("/.ninja_deps"):
             tree = os.path.dirname(name)
-            for output, deps in read_ninja_deps(read_small(name, 1 << 27) or b"").items():
+            for output, deps in deps_in(tree).items():
                 path = absolute(output, tree)
                 if os.path.exists(path) and deps:
                     inputs = [absolute(one, tree) for one in deps]

@@ -12,7 +12,7 @@ from core.folder import absolute
 from core.native.traces.build_tree import all_files, prerequisites, read
 from core.native.traces.cmake_inputs import cmake_inputs, make_inputs
 from core.native.traces.depfile import read_depfile
-from core.native.traces.ninja_deps import read_ninja_deps
+from core.native.traces.ninja_deps import deps_in
 from core.native.traces.ninja_file import MAX_BYTES, read_ninja
 from core.plan.small_file import read_head
 
@@ -115,10 +115,7 @@ def inputs_below(makers: Mapping[str, Step], output: str) -> frozenset[str]:
 
 def _ninja(folder: str) -> Tree:
     content = read_head(folder + "/build.ninja", MAX_BYTES) or b""
-    told = {
-        absolute(output, folder): _all(inputs, folder)
-        for output, inputs in read_ninja_deps(read_head(folder + "/.ninja_deps", 1 << 27) or b"").items()
-    }
+    told = {absolute(output, folder): _all(inputs, folder) for output, inputs in deps_in(folder).items()}
     steps = []
     for one in read_ninja(content, lambda name: read_head(absolute(name, folder), MAX_BYTES) or b""):
         if one.rule == _GENERATES:

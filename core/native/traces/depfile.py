@@ -6,6 +6,7 @@
 Source: nvcc 13.0, gcc 12 and clang 14, `-MD -MF`.
 """
 
+import os.path
 from typing import NamedTuple
 
 MAX_BYTES = 1 << 24
@@ -31,6 +32,12 @@ def read_depfile(content: bytes) -> tuple[Rule, ...]:
         if inputs:
             rules.append(Rule(tuple(words[:at]), inputs))
     return tuple(rules)
+
+
+def first_inputs(content: bytes, folder: str) -> list[str]:
+    """Inputs of the first rule, from a folder on: what rustc compiled, by its note that begins with them."""
+    rules = read_depfile(content)
+    return [os.path.normpath(os.path.join(folder, one)) for one in (rules[0].inputs if rules else ())]
 
 
 def _lines(content: bytes) -> list[str]:

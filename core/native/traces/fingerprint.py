@@ -187,12 +187,11 @@ def _compiled(places: Iterable[UnitPlace], workspace: str) -> Iterator[tuple[str
 
 def _source(folder: str, workspace: str) -> str:
     """Of a program that was compiled there, from the compiler's note `PATH: build.rs …`; empty: it is not told."""
-    from core.native.traces.depfile import read_depfile
+    from core.native.traces.depfile import first_inputs
 
     for name in names_in(folder, most=_MAX_FOLDERS):
-        if name.endswith(".d"):
-            for rule in read_depfile(read_small(f"{folder}/{name}") or b""):
-                return os.path.normpath(os.path.join(workspace, rule.inputs[0]))
+        if name.endswith(".d") and (found := first_inputs(read_small(f"{folder}/{name}") or b"", workspace)):
+            return found[0]
     return ""
 
 

@@ -1,9 +1,17 @@
-"""`.ninja_deps`: what ninja learned from depfiles, which it removes. Source: ninja 1.12, `src/deps_log.cc`. Pure."""
+"""`.ninja_deps`: what ninja learned from depfiles, which it removes. Source: ninja 1.12, `src/deps_log.cc`."""
 
 import struct
 
+from core.plan.small_file import read_small
+
 _HEADER = b"# ninjadeps\n"
 _MAX_RECORD_BYTES = (1 << 19) - 1
+_MAX_BYTES = 1 << 27
+
+
+def deps_in(tree: str) -> dict[str, tuple[str, ...]]:
+    """What ninja learned in a build tree, as `read_ninja_deps`; empty where that is not to be read."""
+    return read_ninja_deps(read_small(tree + "/.ninja_deps", _MAX_BYTES) or b"")
 
 
 def read_ninja_deps(content: bytes) -> dict[str, tuple[str, ...]]:

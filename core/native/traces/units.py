@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from core.folder import names_in
-from core.native.traces.depfile import MAX_BYTES, read_depfile
+from core.native.traces.depfile import MAX_BYTES, first_inputs
 from core.native.traces.fingerprint import UnitPlace, needs_of, read_fingerprint, unit_places
 from core.plan.small_file import read_head, read_json
 
@@ -67,8 +67,7 @@ def _sources(place: UnitPlace, workspace: str, notes: dict[str, dict[str, str]])
         notes[folder] = {"" if is_own else _key(name): name for name in names_in(folder) if name.endswith(".d")}
     name = notes[folder].get("" if is_own else place.key)
     if name is not None:
-        rules = read_depfile(read_head(f"{folder}/{name}", MAX_BYTES) or b"")
-        yield from (os.path.normpath(os.path.join(workspace, one)) for rule in rules[:1] for one in rule.inputs)
+        yield from first_inputs(read_head(f"{folder}/{name}", MAX_BYTES) or b"", workspace)
 
 
 def _key(name: str) -> str:
