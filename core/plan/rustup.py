@@ -10,7 +10,7 @@ from typing import NamedTuple
 from core.folder import names_in
 from core.plan.foreign import first_line
 from core.plan.given import Given, Key, Origin, Trouble
-from core.plan.small_file import read_small
+from core.plan.small_file import read_text
 from core.plan.toolchain_names import host_of, is_official
 from core.run.command import rustup_home
 
@@ -105,7 +105,7 @@ def _by_folder(folder: str, home: str, settings: Mapping[Key, Given], read_toml:
             return _resolve(override.value, Origin("rustup override"), home, settings)
         for name in ("rust-toolchain", "rust-toolchain.toml"):
             path = os.path.join(folder, name)
-            if (text := _text(path)) is not None:
+            if (text := read_text(path)) is not None:  # rustup passes over what it cannot read
                 return _by_file(path, text, home, settings, read_toml)
         parent = os.path.dirname(folder)
         if parent == folder:
@@ -138,15 +138,6 @@ def _by_file(path: str, text: str, home: str, settings: Mapping[Key, Given], rea
 def _targets(leaves: Mapping[Key, Given]) -> tuple[str, ...]:
     given = leaves.get(("toolchain", "targets"))
     return given.words if given is not None else ()
-
-
-def _text(path: str) -> str | None:
-    """None: rustup passes it over, as it does with what it cannot read."""
-    content = read_small(path)
-    try:
-        return None if content is None else content.decode()
-    except UnicodeDecodeError:
-        return None
 
 
 def _linked(given: Given, path: str) -> Chosen:

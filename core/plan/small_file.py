@@ -12,6 +12,15 @@ def read_small(path: str, most: int = 1 << 20) -> bytes | None:
     return content if content is not None and len(content) <= most else None
 
 
+def read_text(path: str, most: int = 1 << 20) -> str | None:
+    """The same as text; None too where it is none."""
+    content = read_small(path, most)
+    try:
+        return None if content is None else content.decode()
+    except UnicodeDecodeError:
+        return None
+
+
 def read_head(path: str, most: int) -> bytes | None:
     """Its first bytes, at most so many; None: it is not there, not to be read, or no file."""
     try:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 from core import events as e
 from core.clock import Clock
+from core.native.traces.cmake_cache import is_cmake_folder
 from core.native.traces.nvcc_words import NvccWords, read_words
 from core.plan.given import Origin
 from core.plan.plan import Evidence, Finding
@@ -173,7 +174,7 @@ def _tree_of(folder: str) -> str:
     """CMake's build tree around a folder, not one that it tries a compiler in; empty: none."""
     folder = folder.partition("/CMakeFiles/")[0]
     for _ in range(_MAX_DEPTH):
-        if os.path.exists(folder + "/CMakeCache.txt"):
+        if is_cmake_folder(folder):
             return folder
         folder = os.path.dirname(folder)
     return ""

@@ -21,6 +21,7 @@ from core.native.gains.split_build import lock_change, patch_of
 from core.native.staleness.doctor import Examined, examine
 from core.native.staleness.stale_place import find_place
 from core.plan.machine import core_count
+from core.plan.small_file import read_text
 from tui import format as f
 from tui.cli import common, listing
 from tui.cli import plan_words as words
@@ -28,6 +29,7 @@ from tui.cli.events import plain
 from tui.cli.prove import end_cleanly
 
 _ROUNDS = 7
+_MAX_LOCK_BYTES = 1 << 26
 EXIT_FAILED = 1
 _EXIT_CODES = (
     "Exit code: 0; 1, the split was asked for and cannot be made or does not build; 2, the command line cannot be "
@@ -145,7 +147,7 @@ def _patch(found: Survey, examined: Examined, file: str) -> int:
 
 def _build_patch(found: Survey, split: Split, world: World, file: str) -> int:
     workspace = found.project.place.workspace
-    before = _text(f"{workspace}/Cargo.lock")
+    before = read_text(f"{workspace}/Cargo.lock", _MAX_LOCK_BYTES)
     if why := world.prepare(workspace):
         common.say(plain(f"the split does not build: {why}"))
         return EXIT_FAILED
@@ -154,14 +156,6 @@ def _build_patch(found: Survey, split: Split, world: World, file: str) -> int:
         out.write(text)
     common.say(plain(f"{file}: {split.package} depends on {split.name}, which builds; git apply {shlex.quote(file)}"))
     return 0
-
-
-def _text(path: str) -> str | None:
-    try:
-        with open(path, encoding="utf-8") as file:
-            return file.read()
-    except (OSError, UnicodeDecodeError):
-        return None
 
 
 # For people

@@ -12,7 +12,7 @@ from core.native.traces.build_tree import all_files, inputs_in
 from core.native.traces.depfile import first_inputs
 from core.native.traces.tree_files import git_files
 from core.native.traces.units import compiled_units
-from core.plan.small_file import read_head, read_small
+from core.plan.small_file import read_head, read_text
 from core.plan.workspace import read_metadata
 
 _CRATE = ("src", "tests", "examples", "benches")
@@ -32,7 +32,7 @@ def facts_of(place: Place, case: Case) -> Facts | NoSplit:
     metadata = read_metadata(place.cargo, f"{script.root}/Cargo.toml", script.root, place.env)
     packages = [one for one in metadata.get("packages", ()) if isinstance(one, dict)]
     package = next((one for one in packages if one.get("name") == script.package and _root(one) == script.root), None)
-    manifest = _text(f"{script.root}/Cargo.toml")
+    manifest = read_text(f"{script.root}/Cargo.toml", _MAX_TEXT)
     if package is None or manifest is None:
         return NoSplit(script.package, ("it is no member of the workspace",))
     others = dict(_other_scripts(packages, package))
@@ -71,7 +71,7 @@ def _crate_texts(root: str, files: Iterable[str], script: frozenset[str], known:
     found = {}
     for path in files:
         if path.endswith(".rs") and path not in script and (path in named or path.startswith(crate)):
-            text = _text(path)
+            text = read_text(path, _MAX_TEXT)
             if text is not None:
                 found[path] = text
     return found
@@ -84,14 +84,6 @@ def _is_needed(path: str, case: Case) -> bool:
 
 def _root(package: Mapping[str, Any]) -> str:
     return os.path.realpath(os.path.dirname(str(package.get("manifest_path") or "")))
-
-
-def _text(path: str) -> str | None:
-    content = read_small(path, _MAX_TEXT)
-    try:
-        return None if content is None else content.decode()
-    except UnicodeDecodeError:
-        return None
 
 
 def _targets(package: Mapping[str, Any]) -> tuple[str, ...]:
@@ -112,7 +104,7 @@ def _other_scripts(packages: Iterable[Mapping[str, Any]], own: Mapping[str, Any]
     for package in packages:
         for target in package.get("targets", ()):
             if package is not own and "custom-build" in (target.get("kind") or ()):
-                yield str(package.get("name")), _text(str(target.get("src_path"))) or ""
+                yield str(package.get("name")), read_text(str(target.get("src_path")), _MAX_TEXT) or ""
 
 
 def _files(root: str, place: Place) -> Iterator[str]:
