@@ -18,9 +18,7 @@ from bench.figures import Figures
 from core.native.proofs.prove import Outcome, prove
 from core.native.proofs.prove_finding import confirm
 from core.native.proofs.prove_setup import proof_of
-from core.native.staleness.doctor import Place, examine
-from core.paths import Paths
-from tests.native_worlds import DECLARATIONS, LOOPING, RIGHT, SKIPPING, Package, Style, build_env, edit, fake_nvcc
+from tests.native_worlds import DECLARATIONS, LOOPING, RIGHT, SKIPPING, Style, World, edit, fake_nvcc
 from tests.real.nvcc import our_toolkit
 
 STYLES = (*DECLARATIONS, *RIGHT, *SKIPPING, LOOPING)
@@ -44,20 +42,13 @@ class Score:
         return f"found {self.found} of {self.wanted}, false {self.false}"
 
 
-class Trial:
-    """One package, built."""
-
-    def __init__(self, folder: Path, style: Style, nvcc: str) -> None:
-        self.package = Package(folder / style.name, style)
-        self.env = build_env(folder, nvcc)
-        self.paths = Paths(f"{folder}/state", f"{folder}/cache")
-        self.place = Place(str(self.package.root), str(self.package.build_dir), self.env)
-        self.package.build(self.env)
+class Trial(World):
+    """What is tried of one."""
 
     def look(self, score: Score, wanted: frozenset[str]) -> float:
         """Examine; gives the seconds that took."""
         began = time.monotonic()
-        found = examine(self.paths, self.place)
+        found = self.examined()
         took_s = time.monotonic() - began
         score.add(wanted, {one.finding.id for one in found.found})
         return took_s
@@ -69,7 +60,7 @@ class Trial:
 
     def prove(self) -> tuple[int, int, dict[str, Outcome]]:
         """Findings, those of them that are proven and whose mend is, and what an edit to each input rebuilds."""
-        examined = examine(self.paths, self.place)
+        examined = self.examined()
         with proof_of(self.paths, self.place, examined, ()) as proof:
             tried = [confirm(proof, one) for one in examined.found]
             verdicts = {os.path.basename(one.path): one.outcome for one in prove(proof.prover, sorted(examined.inputs))}
@@ -92,7 +83,7 @@ def measure(figures: Figures, folder: Path, nvcc: str, say: Callable[[str], None
     score, proven, of, times, wrong_verdicts, edits = Score(), 0, 0, [], [], 0
     for style in STYLES:
         say(style.name)
-        trial = Trial(folder, style, nvcc)
+        trial = Trial(folder / style.name, style, nvcc)
         times.append(trial.look(score, style.wrong))
         trial.edit_and_build()
         if not style.wrong:

@@ -9,6 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from core.native.staleness.doctor import Examined, Place, examine
+from core.paths import Paths
+
 FAKE_NVCC = """#!/bin/sh
 # nvcc as far as these packages need it: -ptx, -c or --lib; -o FILE; -MD -MF FILE; -I DIR; one source
 echo "$*" >> "${FAKE_NVCC_LOG:-/dev/null}"
@@ -205,6 +208,21 @@ class Package:
         """The build script's."""
         (found,) = self.build_dir.glob("debug/build/app-*/out")
         return found
+
+
+class World:
+    """A package that was built, and what the doctor says of it."""
+
+    def __init__(self, folder: Path, style: Style, nvcc: str = "") -> None:
+        """`nvcc`: the folder of the one to call; without it one that compiles nothing."""
+        self.package = Package(folder / "world", style)
+        self.env = build_env(folder, nvcc or str(fake_nvcc(folder / "bin")))
+        self.paths = Paths(str(folder / "state"), str(folder / "cache"))
+        self.place = Place(str(self.package.root), str(self.package.build_dir), self.env)
+        self.package.build(self.env)
+
+    def examined(self) -> Examined:
+        return examine(self.paths, self.place)
 
 
 def fake_nvcc(folder: Path) -> Path:

@@ -24,3 +24,11 @@ def cubin_of(name: str) -> Cubin:
 def said_of(name: str) -> list[str]:
     """What ptxas said as it made it."""
     return (FOLDER / f"{name}.txt").read_text().splitlines()
+
+
+def nvcc_in(folder: Path) -> str:
+    """Where an nvcc would stand that has a ptxas beside it."""
+    beside = folder / "bin" / "ptxas"
+    beside.parent.mkdir(exist_ok=True)
+    beside.touch(mode=0o755)
+    return str(folder / "bin" / "nvcc")

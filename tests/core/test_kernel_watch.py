@@ -11,7 +11,7 @@ from core.native.kernels.spills import PtxasRun, start_ptxas
 from core.watch import kernel_watch
 from core.watch.kernel_watch import PTXAS_S, WAIT_S, KernelWatch
 from core.watch.nvcc_notes import Kept
-from tests.core.cubins import FOLDER, content_of, said_of
+from tests.core.cubins import FOLDER, content_of, nvcc_in, said_of
 
 NAMES = ("_Z5callsPfPKfi", "_Z4tilePfPKf", "_Z5heavyILi20EEvPfPKf")
 
@@ -84,10 +84,7 @@ class World:
     @property
     def nvcc(self) -> str:
         """With a ptxas beside it."""
-        beside = self.folder / "bin" / "ptxas"
-        beside.parent.mkdir(exist_ok=True)
-        beside.touch(mode=0o755)
-        return str(self.folder / "bin" / "nvcc")
+        return nvcc_in(self.folder)
 
 
 def ended(call: str, code: int | None = 0, *, kind: str = "object", output: str = "/w/k.o") -> e.NvccEnded:

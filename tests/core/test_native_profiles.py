@@ -10,22 +10,18 @@ import pytest
 from core.native.proofs.prove import NotRun, out_dirs_in, prove
 from core.native.proofs.prove_finding import confirm
 from core.native.proofs.prove_setup import proof_of, recorded_words
-from core.native.staleness.doctor import Place, examine, examine_all
-from core.paths import Paths
-from tests.native_worlds import DECLARATIONS, RIGHT, SKIPPING, Package, Style, build_env, edit, fake_nvcc
+from core.native.staleness.doctor import examine, examine_all
+from tests import native_worlds
+from tests.native_worlds import DECLARATIONS, RIGHT, SKIPPING, Style, edit
 
 STYLES = {style.name: style for style in (*DECLARATIONS, *RIGHT)}
 
 
-class World:
+class World(native_worlds.World):
     """A package that was built in both profiles, release last."""
 
     def __init__(self, folder: Path, style: Style) -> None:
-        self.package = Package(folder / "world", style)
-        self.env = build_env(folder, str(fake_nvcc(folder / "bin")))
-        self.paths = Paths(str(folder / "state"), str(folder / "cache"))
-        self.place = Place(str(self.package.root), str(self.package.build_dir), self.env)
-        self.package.build(self.env)
+        super().__init__(folder, style)
         self.package.build(self.env, "--release")
 
 

@@ -17,28 +17,18 @@ from core.native.proofs.prove_finding import Confirmed, confirm
 from core.native.proofs.prove_setup import named_packages, plain_env, proof_of
 from core.native.proofs.scratch import ScratchError, make_scratch, open_up, run_to_end
 from core.native.proofs.scratch_edit import append, restore, snapshot, take_away, touch, write
-from core.native.staleness.doctor import Examined, Place, examine
 from core.paths import Paths
+from tests import native_worlds
 from tests.core.runs import until
-from tests.native_worlds import DECLARATIONS, LOOPING, RIGHT, SKIPPING, Package, Style, build_env, edit, fake_nvcc
+from tests.native_worlds import DECLARATIONS, LOOPING, RIGHT, SKIPPING, edit
 from tests.real.product import process as find_process
 
 WORLDS = pytest.mark.parametrize("is_copied", [False, True], ids=["overlay", "copy"])
 STYLES = {style.name: style for style in (*DECLARATIONS, *RIGHT, *SKIPPING, LOOPING)}
 
 
-class World:
-    """A package that was built."""
-
-    def __init__(self, folder: Path, style: Style) -> None:
-        self.package = Package(folder / "world", style)
-        self.env = build_env(folder, str(fake_nvcc(folder / "bin")))
-        self.paths = Paths(str(folder / "state"), str(folder / "cache"))
-        self.place = Place(str(self.package.root), str(self.package.build_dir), self.env)
-        self.package.build(self.env)
-
-    def examined(self) -> Examined:
-        return examine(self.paths, self.place)
+class World(native_worlds.World):
+    """With what is proven of it."""
 
     def verdicts(self, *, is_copied: bool) -> dict[str, Verdict]:
         examined = self.examined()

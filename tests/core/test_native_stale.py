@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from core.native.staleness.doctor import Examined, Place, examine
+from core.native.staleness.doctor import Place, examine
 from core.native.staleness.seen_run import remember_run
 from core.native.staleness.stale_kept import is_kept_of, keep_of_run
 from core.paths import Paths
+from tests import native_worlds
 from tests.native_worlds import (
     DECLARATIONS,
     LOOPING,
     RIGHT,
     SKIPPING,
-    Package,
     Style,
     build_env,
     declaring,
@@ -28,18 +28,8 @@ from tests.native_worlds import (
 )
 
 
-class World:
-    """A package that was built, and what the doctor says of it."""
-
-    def __init__(self, folder: Path, style: Style, nvcc: str) -> None:
-        self.package = Package(folder / "world", style)
-        self.env = build_env(folder, nvcc)
-        self.paths = Paths(str(folder / "state"), str(folder / "cache"))
-        self.place = Place(str(self.package.root), str(self.package.build_dir), self.env)
-        self.package.build(self.env)
-
-    def examined(self) -> Examined:
-        return examine(self.paths, self.place)
+class World(native_worlds.World):
+    """With what is done to it here."""
 
     def ids(self) -> set[str]:
         return {one.finding.id for one in self.examined().found}

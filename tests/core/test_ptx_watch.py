@@ -19,7 +19,7 @@ from core.watch.kernel_watch import KernelWatch
 from core.watch.memory_room import has_room
 from core.watch.nvcc_notes import Kept
 from core.watch.ptx_watch import LOOK_EVERY_S, REST_S, TRIES, WALL_S, PtxWatch
-from tests.core.cubins import FOLDER, content_of, said_of
+from tests.core.cubins import FOLDER, content_of, nvcc_in, said_of
 from tests.core.test_kernel_watch import Ptxas, ended
 from tests.nvcc_scene import begun, measured, over, run_of
 
@@ -66,10 +66,7 @@ class World:
     @property
     def nvcc(self) -> str:
         """With a ptxas beside it."""
-        beside = self.folder / "bin" / "ptxas"
-        beside.parent.mkdir(exist_ok=True)
-        beside.touch(mode=0o755)
-        return str(self.folder / "bin" / "nvcc")
+        return nvcc_in(self.folder)
 
     def left(self) -> list[str]:
         """Files of the queue."""

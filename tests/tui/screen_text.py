@@ -1,9 +1,12 @@
 """What a test sees of the dashboard."""
 
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from textual.pilot import Pilot
+from textual.screen import Screen
+
+OneScreen = TypeVar("OneScreen", bound=Screen[Any])
 
 
 def text_of(pilot: Pilot[Any]) -> str:
@@ -20,6 +23,15 @@ async def settled(pilot: Pilot[Any]) -> str:
         pilot.app.pull()  # type: ignore[attr-defined]
     await pilot.pause()
     return text_of(pilot)
+
+
+async def opened_by(pilot: Pilot[Any], key: str, kind: type[OneScreen]) -> OneScreen:
+    """The screen that a key leads to, with what it shows."""
+    await pilot.press(key)
+    await settled(pilot)
+    screen = pilot.app.screen
+    assert isinstance(screen, kind)
+    return screen
 
 
 async def painted_at_rest(pilot: Pilot[Any], monkeypatch: pytest.MonkeyPatch) -> list[object]:

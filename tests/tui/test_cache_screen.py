@@ -20,7 +20,7 @@ from core.state import Board, Run
 from tests.nvcc_scene import begun, over
 from tests.scene import FOUR, T0, board_at, run_id
 from tests.tui.conftest import Stage
-from tests.tui.screen_text import painted_at_rest, settled, text_of
+from tests.tui.screen_text import opened_by, painted_at_rest, settled, text_of
 from tests.tui.sizes import PICTURED, SIZES
 from tui.pages import cache as page
 from tui.pages import crates
@@ -152,11 +152,7 @@ def test_a_cache_without_figures_says_why_and_shows_none() -> None:
 
 
 async def opened(pilot: Pilot[Any]) -> CacheScreen:
-    await pilot.press("f5")
-    screen = pilot.app.screen
-    assert isinstance(screen, CacheScreen)
-    await settled(pilot)
-    return screen
+    return await opened_by(pilot, "f5", CacheScreen)
 
 
 def line_of(pilot: Pilot[Any], *parts: str) -> str:

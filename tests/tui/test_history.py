@@ -18,7 +18,7 @@ from core.state import Board, Run
 from tests.nvcc_scene import board_of
 from tests.scene import T0
 from tests.tui.conftest import Stage
-from tests.tui.screen_text import painted_at_rest, settled, text_of
+from tests.tui.screen_text import opened_by, painted_at_rest, settled, text_of
 from tests.tui.sizes import PICTURED
 from tui.app import DeckApp
 from tui.format import moment
@@ -103,11 +103,7 @@ def column(screen: HistoryScreen, title: str) -> list[str]:
 
 
 async def opened(pilot: Pilot[str]) -> HistoryScreen:
-    await pilot.press("f7")
-    screen = pilot.app.screen
-    assert isinstance(screen, HistoryScreen)
-    await settled(pilot)
-    return screen
+    return await opened_by(pilot, "f7", HistoryScreen)
 
 
 async def test_all_runs_that_are_kept_are_listed_newest_first(past: Stage) -> None:

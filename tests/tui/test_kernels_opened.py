@@ -1,10 +1,8 @@
 """What the Kernels screen opens: a call with its phases, a run to compare with; figures of PTX there."""
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
-from textual.pilot import Pilot
 
 from core import events as e
 from core.kernel_choice import comparable
@@ -14,7 +12,7 @@ from core.state import Board, Run
 from tests.nvcc_scene import begun, board_of, compiled, ended, kernel, kernels_of, measured, over, run_of, two_builds
 from tests.scene import T0
 from tests.tui.conftest import Stage
-from tests.tui.screen_text import settled, text_of
+from tests.tui.screen_text import opened_by, settled, text_of
 from tui import format as f
 from tui.screens.choose_run import ChooseRunScreen
 from tui.screens.kernels import KernelsScreen
@@ -38,21 +36,13 @@ def native(stage: Stage) -> Stage:
     return stage
 
 
-async def opened(pilot: Pilot[Any]) -> KernelsScreen:
-    await pilot.press("f6")
-    await settled(pilot)
-    screen = pilot.app.screen
-    assert isinstance(screen, KernelsScreen)
-    return screen
-
-
 def registers(screen: KernelsScreen) -> list[str]:
     return [row.cells[3].text.strip() for row in screen.table("kernels").rows]
 
 
 async def test_enter_on_a_call_shows_its_phases_with_their_memory_and_o_its_run(native: Stage) -> None:
     async with native.app().run_test(size=(120, 40)) as pilot:
-        await opened(pilot)
+        await opened_by(pilot, "f6", KernelsScreen)
         await pilot.press("tab", "down", "enter")  # the one above is under way
         await pilot.pause()
         assert isinstance(pilot.app.screen, SheetScreen)
@@ -67,7 +57,7 @@ async def test_enter_on_a_call_shows_its_phases_with_their_memory_and_o_its_run(
 
 async def test_enter_on_a_call_under_way_shows_its_run(native: Stage) -> None:
     async with native.app().run_test(size=(120, 40)) as pilot:
-        await opened(pilot)
+        await opened_by(pilot, "f6", KernelsScreen)
         await pilot.press("tab", "enter")
         await pilot.pause()
         assert isinstance(pilot.app.screen, RunScreen)
@@ -125,7 +115,7 @@ def test_the_sheet_of_a_kernel_from_the_cache_says_so_where_phases_would_be() ->
 
 async def test_kernels_are_compared_with_a_run_that_is_chosen(native: Stage) -> None:
     async with native.app().run_test(size=(200, 60)) as pilot:
-        screen = await opened(pilot)
+        screen = await opened_by(pilot, "f6", KernelsScreen)
         assert registers(screen)[0].endswith("▼−8")  # against the build before
         await pilot.press("B")
         await pilot.pause()
@@ -153,7 +143,7 @@ async def test_kernels_are_compared_with_a_run_that_is_chosen(native: Stage) -> 
 
 async def test_what_is_compared_with_stays_where_other_filters_leave_no_room(native: Stage) -> None:
     async with native.app().run_test(size=(40, 24)) as pilot:
-        await opened(pilot)
+        await opened_by(pilot, "f6", KernelsScreen)
         await pilot.press("B")
         await pilot.pause()
         await pilot.press("enter")
@@ -171,13 +161,13 @@ async def test_a_build_of_another_profile_is_told_beside_what_changed(stage: Sta
     stage.board = board_of(*runs)
     stage.now = T0 + 60
     async with stage.app().run_test(size=(80, 24)) as pilot:
-        await opened(pilot)
+        await opened_by(pilot, "f6", KernelsScreen)
         assert "other flags: debug before, release now; registers 88 to 64" in text_of(pilot)
 
 
 async def test_what_a_person_chose_to_compare_with_is_said_on_a_small_terminal_too(native: Stage) -> None:
     async with native.app().run_test(size=(80, 24)) as pilot:
-        await opened(pilot)
+        await opened_by(pilot, "f6", KernelsScreen)
         await pilot.press("B")
         await pilot.pause()
         await pilot.press("down", "down", "enter")
@@ -192,7 +182,7 @@ async def test_a_chosen_run_that_did_not_compile_a_source_says_so(native: Stage)
     run = run_of("20251229-100050-000-0009", [*compiled(other, kernel("ntt", "sm_80", 40)), ended(T0 + 58)], "dora")
     native.board = Board({**native.board.runs, run.run: run}, native.board.now, native.board.engine_seen_at)
     async with native.app().run_test(size=(120, 40)) as pilot:
-        screen = await opened(pilot)
+        screen = await opened_by(pilot, "f6", KernelsScreen)
         screen.table("kernels").select(next(row.key for row in screen.table("kernels").rows if "gemm" in row.key))
         await pilot.press("B", "enter")
         await settled(pilot)
@@ -228,7 +218,7 @@ async def test_rows_of_several_checkouts_say_whose_they_are_and_spills_are_never
     other = elsewhere()
     native.board = Board({other.run: other, **native.board.runs}, native.board.now, native.board.engine_seen_at)
     async with native.app().run_test(size=(width, 24)) as pilot:
-        screen = await opened(pilot)
+        screen = await opened_by(pilot, "f6", KernelsScreen)
         shown = text_of(pilot).splitlines()
         heading = next(at for at, line in enumerate(shown) if " kernel " in line and "spills" in line)
         assert ("checkout" if width >= 100 else " in ") in shown[heading]
@@ -240,7 +230,7 @@ async def test_rows_of_several_checkouts_say_whose_they_are_and_spills_are_never
 @pytest.mark.parametrize("width", [60, 80])
 async def test_spills_stay_on_a_narrow_terminal(native: Stage, width: int) -> None:
     async with native.app().run_test(size=(width, 24)) as pilot:
-        await opened(pilot)
+        await opened_by(pilot, "f6", KernelsScreen)
         heading = next(line for line in text_of(pilot).splitlines() if " kernel " in line and "arch" in line)
         assert "spills" in heading
         assert "checkout" not in heading
@@ -255,7 +245,7 @@ async def test_news_is_seen_until_somebody_moves_and_then_the_head_says_where_it
     quiet = {run: runs[run] for run in runs if run != SECOND}
     stage.board = Board({**quiet, tails.run: tails}, stage.board.now, stage.board.engine_seen_at)
     async with stage.app().run_test(size=(80, 24)) as pilot:
-        screen = await opened(pilot)
+        screen = await opened_by(pilot, "f6", KernelsScreen)
         before = screen.table("kernels").chosen
         stage.board = Board({**runs, tails.run: tails}, stage.board.now + 1, stage.board.engine_seen_at)
         await settled(pilot)
@@ -275,7 +265,7 @@ async def test_figures_of_ptx_say_whose_they_are(stage: Stage) -> None:
     bare = e.Kernel("waits", "compute_90")
     stage.board = board_of(run_of(FIRST, compiled(begun("1-1", T0), counted, bare)))
     async with stage.app().run_test(size=(120, 40)) as pilot:
-        screen = await opened(pilot)
+        screen = await opened_by(pilot, "f6", KernelsScreen)
         cells = {row.cells[1].text: row.cells for row in screen.table("kernels").rows}
         assert [cells["k"][at].text.strip() for at in (2, 3)] == ["~sm_80", "40"]
         assert [cells["waits"][at].text.strip() for at in (2, 3)] == ["compute_90", "–"]

@@ -36,7 +36,7 @@ from tests.nvcc_scene import (
 )
 from tests.scene import T0
 from tests.tui.conftest import Stage
-from tests.tui.screen_text import painted_at_rest, settled, text_of
+from tests.tui.screen_text import opened_by, painted_at_rest, settled, text_of
 from tests.tui.sizes import PICTURED, SIZES
 from tui.screens.kernels import MOST_SHOWN, KernelsScreen
 from tui.screens.run import RunScreen
@@ -54,14 +54,6 @@ def native(stage: Stage) -> Stage:
     stage.board = two_builds()
     stage.now = T0 + 60
     return stage
-
-
-async def opened(pilot: Pilot[Any]) -> KernelsScreen:
-    await pilot.press("f6")
-    await settled(pilot)
-    screen = pilot.app.screen
-    assert isinstance(screen, KernelsScreen)
-    return screen
 
 
 def column(screen: KernelsScreen, title: str) -> list[str]:
@@ -84,14 +76,14 @@ def commit(root: Path) -> None:
 @pytest.mark.parametrize("size", PICTURED, ids=lambda size: f"{size[0]}x{size[1]}")
 def test_the_screen_looks_as_it_did(native: Stage, size: tuple[int, int], snap_compare: Any) -> None:
     async def press(pilot: Pilot[None]) -> None:
-        await opened(pilot)
+        await opened_by(pilot, "f6", KernelsScreen)
 
     assert snap_compare(native.app(), terminal_size=size, run_before=press)
 
 
 async def test_each_figure_stands_beside_what_it_changed_by(native: Stage) -> None:
     async with native.app().run_test(size=(200, 60)) as pilot:
-        screen = await opened(pilot)
+        screen = await opened_by(pilot, "f6", KernelsScreen)
         assert column(screen, "kernel") == ["gemm<64, 64>", "gemm<128, 128>"] * 2
         assert column(screen, "arch") == ["sm_80", "sm_80", "sm_90", "sm_90"]
         assert column(screen, "regs") == ["88 ▲+24", "128 ▲+24", "92 ▲+24", "132 ▲+24"]
@@ -105,7 +97,7 @@ async def test_each_figure_stands_beside_what_it_changed_by(native: Stage) -> No
 
 async def test_the_chosen_kernel_says_what_changed_and_what_got_worse(native: Stage) -> None:
     async with native.app().run_test(size=(120, 40)) as pilot:
-        screen = await opened(pilot)
+        screen = await opened_by(pilot, "f6", KernelsScreen)
         await pilot.press("down")
         await pilot.pause()
         shown = text_of(pilot)
@@ -117,7 +109,7 @@ async def test_the_chosen_kernel_says_what_changed_and_what_got_worse(native: St
 
 async def test_enter_says_where_each_figure_comes_from(native: Stage) -> None:
     async with native.app().run_test(size=(120, 40)) as pilot:
-        await opened(pilot)
+        await opened_by(pilot, "f6", KernelsScreen)
         await pilot.press("down", "enter")
         await pilot.pause()
         assert isinstance(pilot.app.screen, SheetScreen)
@@ -134,7 +126,7 @@ async def test_enter_says_where_each_figure_comes_from(native: Stage) -> None:
 
 async def test_the_sheet_says_what_was_measured_to_be_faster_or_how_to_measure_it(native: Stage) -> None:
     async with native.app().run_test(size=(120, 40)) as pilot:
-        await opened(pilot)
+        await opened_by(pilot, "f6", KernelsScreen)
         await pilot.press("enter")
         await pilot.pause()
         assert "cargo deck iterations --levers kernels/gemm.cu" in text_of(pilot)
@@ -156,7 +148,7 @@ async def test_no_line_of_the_sheet_is_wider_than_it(native: Stage) -> None:
 
 async def test_a_call_under_way_is_above_those_that_are_over(native: Stage) -> None:
     async with native.app().run_test(size=(120, 40)) as pilot:
-        screen = await opened(pilot)
+        screen = await opened_by(pilot, "f6", KernelsScreen)
         live, done = screen.table("calls").rows
         assert [cell.text for cell in live.cells[1:5]] == [
             "kernels/ntt.cu", "runs", "8.0 s", "ptxas sm_86 · 3/9",
@@ -174,7 +166,7 @@ async def test_calls_for_one_source_are_told_apart_and_the_chosen_one_says_how_i
     events = [*compiled(first, kernel("k", "sm_80", 40)), second, over(second, why="tile.cuh has changed")]
     stage.board = board_of(run_of("20251229-100000-000-0001", events))
     async with stage.app().run_test(size=(120, 40)) as pilot:
-        screen = await opened(pilot)
+        screen = await opened_by(pilot, "f6", KernelsScreen)
         assert [row.cells[1].text for row in screen.table("calls").rows] == [
             "kernels/gemm.cu ▸ gemm.cubin", "kernels/gemm.cu ▸ gemm.cu.o",
         ]  # fmt: skip
@@ -195,7 +187,7 @@ async def test_filters_orders_and_lists_follow_their_keys(native: Stage) -> None
     )
     native.board = board_of(*native.board.runs.values(), plain)
     async with native.app().run_test(size=(120, 40)) as pilot:
-        screen = await opened(pilot)
+        screen = await opened_by(pilot, "f6", KernelsScreen)
         assert len(screen.table("kernels").rows) == 5
         await pilot.press("m")
         assert len(screen.table("kernels").rows) == 4
@@ -219,7 +211,7 @@ async def test_what_an_edit_cost_is_shown_once_it_is_kept(native: Stage) -> None
 
     keep_iteration(native.paths, edited("20251229-100000-000-0001", T0))
     async with native.app().run_test(size=(200, 60)) as pilot:
-        screen = await opened(pilot)
+        screen = await opened_by(pilot, "f6", KernelsScreen)
         assert [row.cells[0].text for row in screen.table("iterations").rows] == ["build in w", "cu"]
         assert screen.table("iterations").rows[1].cells[1].text == "1"
         keep_iteration(native.paths, edited("20251229-100010-000-0002", T0 + 10))
@@ -237,7 +229,7 @@ async def test_a_class_of_edits_says_what_was_edited_last_and_opens_that_run(nat
     keep_iteration(native.paths, replace(one, run="20251201-100030-000-0002", kind=EditClass.RUST, at=T0 - 9))
     app = native.app()
     async with app.run_test(size=(200, 60)) as pilot:
-        screen = await opened(pilot)
+        screen = await opened_by(pilot, "f6", KernelsScreen)
         screen.table("iterations").focus()
         await pilot.press("G")
         await pilot.pause()
@@ -258,7 +250,7 @@ async def test_commands_with_long_names_can_be_read_above_their_iterations_at_80
         one = Iteration(f"20251229-10000{number}-000-0001", T0 + number, name, command, EditClass.CU, "done", 3.0)
         keep_iteration(native.paths, one)
     async with native.app().run_test(size=(80, 24)) as pilot:
-        await opened(pilot)
+        await opened_by(pilot, "f6", KernelsScreen)
         await pilot.press("i")
         await settled(pilot)
         shown = text_of(pilot)
@@ -269,7 +261,7 @@ async def test_commands_with_long_names_can_be_read_above_their_iterations_at_80
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)])
 async def test_the_branch_point_is_compared_with_on_request(native: Stage, size: tuple[int, int]) -> None:
     async with native.app(env={"PATH": "/usr/bin:/bin"}).run_test(size=size) as pilot:
-        screen = await opened(pilot)
+        screen = await opened_by(pilot, "f6", KernelsScreen)
         await pilot.press("b")
         await settled(pilot)
         assert "against branch point" in text_of(pilot)
@@ -295,7 +287,7 @@ async def test_a_build_after_an_edit_of_a_header_alone_is_not_that_of_the_branch
     edited = [start, end, measured(start, *kernels_of())]
     stage.board = board_of(run_of("20251229-100000-000-0001", edited, checkout=str(root)))
     async with stage.app(env=dict(os.environ)).run_test(size=(120, 40)) as pilot:
-        screen = await opened(pilot)
+        screen = await opened_by(pilot, "f6", KernelsScreen)
         await pilot.press("b")
         await settled(pilot)
         shown = text_of(pilot)
@@ -325,7 +317,7 @@ async def test_git_is_asked_of_a_source_that_was_compiled_after_the_branch_point
         made += [start, over(start), measured(start, kernel(f"of_{source.stem}", "sm_80", 32))]
     stage.board = board_of(run_of("20251229-100000-000-0001", made[:3], checkout=str(root)))
     async with stage.app(env=dict(os.environ)).run_test(size=(120, 40)) as pilot:
-        screen = await opened(pilot)
+        screen = await opened_by(pilot, "f6", KernelsScreen)
         await pilot.press("b")
         await settled(pilot)
         assert column(screen, "") == [""]
@@ -338,7 +330,7 @@ async def test_git_is_asked_of_a_source_that_was_compiled_after_the_branch_point
 async def test_rows_whose_source_is_gone_go_and_those_whose_output_is_gone_are_dim(native: Stage) -> None:
     native.gone.add(made_of(GEMM))
     async with native.app().run_test(size=(120, 40)) as pilot:
-        screen = await opened(pilot)
+        screen = await opened_by(pilot, "f6", KernelsScreen)
         await settled(pilot)
         table = screen.table("kernels")
         assert {cell.role for row in table.rows for cell in row.cells} == {"dim"}
@@ -359,7 +351,7 @@ async def test_several_outputs_of_one_source_are_one_row_unless_their_figures_di
         *compiled(other, kernel("l", "sm_80", 10)),
     ]))  # fmt: skip
     async with stage.app().run_test(size=(120, 40)) as pilot:
-        screen = await opened(pilot)
+        screen = await opened_by(pilot, "f6", KernelsScreen)
         assert list(zip(column(screen, "kernel"), column(screen, "file"), strict=True)) == [
             ("l", "gemm-3.cubin"), ("k", "gemm.cu"), ("l", "gemm.cu.o"),
         ]  # fmt: skip
@@ -370,7 +362,7 @@ async def test_of_very_many_kernels_the_first_are_shown_and_all_are_counted(stag
     many = [kernel(f"_Z1kILi{number}EEvv", "sm_80", 40) for number in range(MOST_SHOWN + 20)]
     stage.board = board_of(run_of("20251229-100000-000-0001", compiled(begun("1-1", T0), *many)))
     async with stage.app().run_test(size=(120, 40)) as pilot:
-        screen = await opened(pilot)
+        screen = await opened_by(pilot, "f6", KernelsScreen)
         assert len(screen.table("kernels").rows) == MOST_SHOWN
         count = MOST_SHOWN + 20
         assert f" {count} kernels of 1 source · the first {MOST_SHOWN} of {count} rows" in text_of(pilot)
@@ -378,7 +370,7 @@ async def test_of_very_many_kernels_the_first_are_shown_and_all_are_counted(stag
 
 async def test_without_kernels_the_screen_says_what_would_fill_it(stage: Stage) -> None:
     async with stage.app().run_test(size=(80, 24)) as pilot:
-        screen = await opened(pilot)
+        screen = await opened_by(pilot, "f6", KernelsScreen)
         shown = text_of(pilot)
         assert "No kernel was compiled in the last 24 hours." in shown
         assert "cargo deck exec -- nvcc -c k.cu" in " ".join(shown.split())
@@ -388,7 +380,7 @@ async def test_without_kernels_the_screen_says_what_would_fill_it(stage: Stage) 
         await settled(pilot)
         assert isinstance(pilot.app.screen, KernelsScreen)
     async with stage.app(env={"PATH": "/nowhere"}).run_test(size=(80, 24)) as pilot:
-        await opened(pilot)
+        await opened_by(pilot, "f6", KernelsScreen)
         assert "nvcc is not in PATH: no kernel can be compiled here." in text_of(pilot)
 
 
@@ -396,7 +388,7 @@ async def test_calls_without_kernels_are_shown_as_what_they_are(stage: Stage) ->
     start = begun("1-1", T0)
     stage.board = board_of(run_of("20251229-100000-000-0001", [start, over(start, code=2, phases=()), ended(T0 + 9)]))
     async with stage.app().run_test(size=(120, 40)) as pilot:
-        screen = await opened(pilot)
+        screen = await opened_by(pilot, "f6", KernelsScreen)
         assert "none of them left a kernel" in text_of(pilot)
         (row,) = screen.table("calls").rows
         assert [cell.text for cell in row.cells[1:4]] == ["kernels/gemm.cu", "exit 2", "4.0 s"]
@@ -408,7 +400,7 @@ async def test_nothing_is_painted_while_nothing_changes(
 ) -> None:
     native.board = board_of(*(run for run in native.board.runs.values() if not run.nvcc))
     async with native.app().run_test(size=size) as pilot:
-        await opened(pilot)
+        await opened_by(pilot, "f6", KernelsScreen)
         assert await painted_at_rest(pilot, monkeypatch) == []
 
 
@@ -417,7 +409,7 @@ async def test_foreign_text_is_never_markup_and_moves_no_column(stage: Stage) ->
     odd = kernel("[bold]k\x1b]0;x\x07", "sm_80", 8)
     stage.board = board_of(run_of("20251229-100000-000-0001", compiled(start, odd), agent="gpu-agent"))
     async with stage.app().run_test(size=(120, 40)) as pilot:
-        await opened(pilot)
+        await opened_by(pilot, "f6", KernelsScreen)
         shown = text_of(pilot)
         assert "[bold]k" in shown
         assert "\x1b" not in shown
@@ -429,7 +421,7 @@ async def test_foreign_text_is_never_markup_and_moves_no_column(stage: Stage) ->
 
 async def test_a_terminal_without_unicode_gets_letters_of_its_own(native: Stage) -> None:
     async with native.app(is_ascii=True).run_test(size=(200, 60)) as pilot:
-        await opened(pilot)
+        await opened_by(pilot, "f6", KernelsScreen)
         assert text_of(pilot).isascii()
 
 
@@ -463,7 +455,7 @@ async def test_a_low_pane_warns_of_them_in_the_place_of_its_vitals(native: Stage
 
 async def test_what_is_said_of_the_chosen_kernel_is_cut_where_it_is_too_long(native: Stage) -> None:
     async with native.app().run_test(size=(60, 24)) as pilot:
-        await opened(pilot)
+        await opened_by(pilot, "f6", KernelsScreen)
         await pilot.press("down")
         await pilot.pause()
         (line,) = (line for line in text_of(pilot).split("\n") if "⚠ spills appear" in line)

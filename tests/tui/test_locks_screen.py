@@ -18,7 +18,7 @@ from tests.core.test_shared_target import World
 from tests.lock_scene import with_locks
 from tests.scene import T0
 from tests.tui.conftest import Stage
-from tests.tui.screen_text import text_of
+from tests.tui.screen_text import opened_by, text_of
 from tests.tui.sizes import PICTURED
 from tui.screens.locks import LocksScreen
 from tui.screens.run import RunScreen
@@ -33,11 +33,7 @@ def locked(stage: Stage) -> Stage:
 
 
 async def opened(pilot: Pilot[str]) -> LocksScreen:
-    await pilot.press("f4")
-    screen = pilot.app.screen
-    assert isinstance(screen, LocksScreen)
-    await pilot.pause()
-    return screen
+    return await opened_by(pilot, "f4", LocksScreen)
 
 
 def row_of(screen: LocksScreen, key: str) -> dict[str, str]:

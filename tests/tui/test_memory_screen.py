@@ -13,7 +13,7 @@ from core.memory_queries import History, Moment
 from tests.scene import T0
 from tests.tui.conftest import Stage
 from tests.tui.link_scene import TOTAL_BYTES, link_end, with_events, with_links
-from tests.tui.screen_text import text_of
+from tests.tui.screen_text import opened_by, text_of
 from tests.tui.sizes import PICTURED
 from tui.app import DeckApp
 from tui.link_words import said_of, setting_of
@@ -32,11 +32,7 @@ def linked(stage: Stage) -> Stage:
 
 
 async def opened(pilot: Pilot[Any]) -> MemoryScreen:
-    await pilot.press("f3")
-    await pilot.pause()
-    screen = pilot.app.screen
-    assert isinstance(screen, MemoryScreen)
-    return screen
+    return await opened_by(pilot, "f3", MemoryScreen)
 
 
 def pull(pilot: Pilot[Any]) -> None:
