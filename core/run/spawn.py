@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import signal
 import time
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -203,10 +204,12 @@ def start(paths: Paths, slot: Slot, order: Order, *, owned: bool) -> Started:
     Raises:
         SpawnError: the logs or pipes could not be made; nothing was started.
     """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, supervisor.HELD)
     try:
         job, owner_write, report_read = _job(slot, order, owned=owned)
         pid = os.fork()
     except BaseException:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
         give_up_slot(paths, slot)
         raise
     if pid == 0:
@@ -214,6 +217,7 @@ def start(paths: Paths, slot: Slot, order: Order, *, owned: bool) -> Started:
             if fd >= 0:
                 os.close(fd)
         supervisor.supervise(job)
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
     for mine in {job.out_fd, job.err_fd, slot.lock_fd, job.owner_fd, job.report_fd}:
         if mine is not None:
             os.close(mine)

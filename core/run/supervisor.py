@@ -30,6 +30,11 @@ _EXIT_RESERVE = 2048
 """Bytes set aside at the start, so that a full disk cannot lose the exit code."""
 
 
+_OF_TERMINAL = (signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP, signal.SIGHUP)
+HELD = frozenset((*_OF_TERMINAL, signal.SIGTERM))
+"""Signals that whoever forks a supervisor blocks: it begins in the terminal's group, and cannot hear them yet."""
+
+
 class _Stop:
     """A stop that is under way."""
 
@@ -40,6 +45,15 @@ class _Stop:
         self.kill_at = kill_at
         self.term_at: float | None = None
         self.is_killed = False
+
+
+def _drop_pending() -> None:
+    """Forget what the terminal sent to the whole group that we were in: the build got it, and its owner tells us."""
+    for number in _OF_TERMINAL:
+        before = signal.getsignal(number)
+        signal.signal(number, signal.SIG_IGN)  # what is ignored is not kept
+        if before is not None:
+            signal.signal(number, before)
 
 
 def supervise(job: Job) -> NoReturn:
@@ -98,6 +112,7 @@ class _Supervisor:
         os.set_blocking(self.wake_fd, False)
         self.child = start_child(self.job)
         os.setsid()
+        _drop_pending()
         for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
             signal.signal(number, lambda *_: None)
         signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)

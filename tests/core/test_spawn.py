@@ -9,7 +9,8 @@ import pytest
 
 from core.errors import StateError, UsageError
 from core.paths import Paths
-from core.run import begin, spawn, target
+from core.run import begin, spawn, supervisor, target
+from core.run.child import Job, start_child
 from core.run.stop import find_holder, is_live, stop_run
 from tests.core.runs import alive, exit_of, log_of, paths_in, start_owned, start_python, until
 
@@ -75,6 +76,28 @@ def test_a_child_gets_default_signals(tmp_path: Path) -> None:
     )
     exit_of(paths, run)
     assert int(log_of(paths, run).split()[1], 16) & (1 << (signal.SIGPIPE - 1)) == 0
+
+
+def test_what_a_terminal_sends_while_a_run_starts_is_the_builds_not_the_supervisors(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It leaves the terminal's group only once it has started the build."""
+
+    def started_late(job: Job) -> int:
+        child = start_child(job)
+        for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGTSTP):
+            os.kill(os.getpid(), number)
+        return child
+
+    monkeypatch.setattr(supervisor, "start_child", started_late)
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    paths = paths_in(tmp_path)
+    run = start_python(paths, "print('done')")
+    record = exit_of(paths, run)
+    assert (record["code"], record["signal"], record["stopped_by"]) == (0, None, None)
+    assert log_of(paths, run) == "done\n"
+    assert not Path(paths.run(run), "supervisor.log").exists()
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == mask
 
 
 def test_a_stop_ends_what_ignores_it_hides_or_has_lost_its_environment(tmp_path: Path) -> None:
