@@ -3,7 +3,7 @@
 One thread; what happens is told as values, for whoever shows it.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, NamedTuple, Protocol
 
 from core.errors import DeckError
@@ -11,7 +11,7 @@ from core.native.edits.edit_class import EditClass, class_of
 from core.native.edits.iteration_of import Measured, make_iteration
 from core.native.edits.iterations import BY_WATCH, to_record
 from core.values import dataclass
-from core.watching import Do, Watching
+from core.watching import QUIET_S, Do, Watching
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +96,11 @@ class World(Protocol):
     def wait(self, timeout_s: float | None) -> Woken:
         """Until something happens, or for so long."""
 
-    def start(self, step: Step) -> str:
-        """Start a run; its id. Raises DeckError where that is not possible."""
+    def prepare(self, step: Step, changed: Collection[str]) -> None:
+        """Files were saved, and further saves are waited for: begin what can be begun."""
+
+    def start(self, step: Step, changed: Collection[str] = ()) -> str:
+        """Start a run for these files; its id. Raises DeckError where that is not possible."""
 
     def stop(self, run: str) -> None:
         """Ask for its end, as `cargo deck stop` does; that it has ended is told by `wait`."""
@@ -168,6 +171,7 @@ class Watch:
         self._is_last |= woken.is_last
         if woken.changed and not self._is_last:
             self._take(woken.changed, woken.newest)
+            self._prepare()
         if woken.ended is not None:
             self._take_end(woken.ended)
         return True
@@ -175,6 +179,11 @@ class Watch:
     def _take(self, changed: Iterable[str], newest: float | None) -> None:
         for path in self._state.saved(self._world.now(), changed, newest):
             self._say("notice", text=f"{path} changes while each build runs: it does not cut one short any more")
+
+    def _prepare(self) -> None:
+        wait_s = self._state.wait_s(self._world.now())
+        if wait_s is not None and wait_s <= QUIET_S and not self._is_first:
+            self._world.prepare(self._steps[0], tuple(self._state.pending))
 
     def _take_end(self, ended: Ended) -> None:
         now, step, saved_at, edit = self._world.now(), self._state.step, self._state.began_for, self._edit
@@ -224,7 +233,7 @@ class Watch:
             changed = tuple(self._state.building)
             self._edit = Edit(changed, class_of(changed, self._world.build_scripts(), self._world.cmake_files()))
         try:
-            self._run = self._world.start(self._steps[do.step])
+            self._run = self._world.start(self._steps[do.step], () if do.step else self._edit.changed)
         except DeckError as error:
             if self._is_first:
                 raise  # it was typed wrong

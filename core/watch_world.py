@@ -1,22 +1,24 @@
 """What a watch does things with, for real: builds as runs of ours that it owns, the lookout, digests of files."""
 
+import contextlib
 import json
 import os
 import select
 import signal
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Collection, Mapping
+from typing import Any, NamedTuple
 
 from core.client import ensure_engine
 from core.clock import wall_clock
-from core.errors import SpawnError
+from core.errors import DeckError, SpawnError
+from core.native.edits.calls_ahead import CallsAhead
 from core.native.edits.inputs_of import Inputs, Subject, inputs_of, native_inputs
 from core.native.edits.iteration_book import keep
 from core.native.edits.iteration_of import Measured, measure
-from core.native.traces.nvcc_calls import has_called_nvcc, has_front
+from core.native.traces.nvcc_calls import NvccCall, calls_of_run, has_called_nvcc, has_front
 from core.paths import Paths
 from core.plan.small_file import read_object
-from core.run import begin, compose, identity, spawn, stop
+from core.run import begin, compose, fronts, identity, spawn, stop
 from core.run.nvcc_front import PROGRAM
 from core.watch_lookout import Heard, Lookout
 from core.watch_loop import Ended, Step, Woken
@@ -28,6 +30,17 @@ _KEPT = 8
 """Runs of which is known how they were started."""
 _MOST_RUNS = 20
 """In whose notes closures are looked for."""
+_SOURCES = (".rs", ".cu", ".cuh", ".h", ".hh", ".hpp", ".hxx", ".inl", ".c", ".cc", ".cpp", ".cxx")
+"""How a build is run does not depend on them."""
+
+
+class _Held(NamedTuple):
+    """A run that waits for further saves."""
+
+    begun: begin.Begun
+    step: Step
+    changed: frozenset[str]
+    """What it was begun for."""
 
 
 class RealWorld:
@@ -42,6 +55,8 @@ class RealWorld:
         """What was started, by run."""
         self._paths, self._agent, self._cwd, self._env, self._mode = paths, agent, cwd, dict(env), mode
         self._under_way: spawn.Started | None = None
+        self._held: _Held | None = None
+        self._calls = CallsAhead()
         self._parent_fd = parent_fd
         self._wake_fd, self._wake_write = os.pipe()
         os.set_blocking(self._wake_fd, False)
@@ -74,20 +89,27 @@ class RealWorld:
         """Of the last survey."""
         return frozenset().union(*(one.cmake_files for one in self._by_step.values()))
 
-    def start(self, step: Step) -> str:
-        """Start a run; its id.
+    def prepare(self, step: Step, changed: Collection[str]) -> None:
+        """Begin what a save asks of nvcc; the rest of the run waits for `start`, which also says what is wrong."""
+        if self._held is None and self._under_way is None and self._calls.asked_by(changed):
+            with contextlib.suppress(DeckError):
+                self._held = _Held(self._begin(step, changed), step, frozenset(changed))
+
+    def start(self, step: Step, changed: Collection[str] = ()) -> str:
+        """Start a run; its id. `changed`: what it is for.
 
         Raises:
             DeckError: it is not possible.
         """
         if self.files is None:
             self._watch_first(step)
-        request = begin.Request(step.tool, step.words, self._agent, self._cwd, self._env, compose.NOBODY,
-                                is_owned=True, mode=self._mode if step.tool == "cargo" else None)  # fmt: skip
-        try:
-            begun = begin.begin(self._paths, request)
-        except OSError as error:
-            raise SpawnError(f"{step.command} could not be started: {error}") from error
+        held, self._held = self._held, None
+        if held is not None and not (held.step == step and _are_sources(frozenset(changed) - held.changed)):
+            spawn.drop(held.begun.started)
+            held = None
+        begun = held.begun if held is not None else self._begin(step, changed)
+        if held is not None or self._calls.asked_by(changed):
+            spawn.let_go(begun.started)
         ensure_engine(self._paths)
         self._under_way = begun.started
         while len(self.begun) >= _KEPT:
@@ -99,6 +121,21 @@ class RealWorld:
             self._target_dirs.add(begun.target.path)
         self._tell_once(begun)
         return begun.started.run
+
+    def _begin(self, step: Step, changed: Collection[str]) -> begin.Begun:
+        """Held where anything is begun ahead."""
+        mode = self._mode if step.tool == "cargo" else None
+        launcher = fronts.launcher(self._paths)
+        ahead = tuple(
+            spawn.Ahead((launcher, call.tool, *call.argv), call.cwd, (call.env or ()) + _of_cargo(call))
+            for call in self._calls.asked_by(changed)
+        )
+        request = begin.Request(step.tool, step.words, self._agent, self._cwd, self._env, compose.NOBODY,
+                                is_owned=True, mode=mode, ahead=ahead)  # fmt: skip
+        try:
+            return begin.begin(self._paths, request)
+        except OSError as error:
+            raise SpawnError(f"{step.command} could not be started: {error}") from error
 
     def _tell_once(self, begun: begin.Begun) -> None:
         """What the caller of a single build is told before it, and where its binaries are."""
@@ -112,6 +149,8 @@ class RealWorld:
         """Before anything was built: what may be its inputs."""
         checkout = identity.checkout_of(self._cwd)
         self._noted = noted_runs(self._paths, checkout, _MOST_RUNS)
+        for run in self._noted:
+            self._calls.learn(calls_of_run(self._paths, run))
         self.files = WatchedFiles(first_inputs(checkout if step.tool == "cargo" else self._cwd))
         self._lookout.order(self.files.folders)
 
@@ -133,6 +172,7 @@ class RealWorld:
         found = inputs_of(self._paths, subject, self._noted)
         if has_called_nvcc(self._paths, run):
             self._noted = [*self._noted, run][-_MOST_RUNS:]
+            self._calls.learn(calls_of_run(self._paths, run))
         before = self._by_step.get(step)
         self._native = native_inputs(self._paths, self._noted)
         self._by_step[step] = found if is_whole or before is None else before.joined(found)
@@ -225,6 +265,8 @@ class RealWorld:
 
     def close(self) -> None:
         """End the lookout; signals act as before."""
+        if self._held is not None:
+            spawn.drop(self._held.begun.started)
         self._lookout.close()
         signal.set_wakeup_fd(self._old_wake)
         for number, handler in self._old_handlers.items():
@@ -234,6 +276,16 @@ class RealWorld:
 
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def _are_sources(paths: Collection[str]) -> bool:
+    return all(path.endswith(_SOURCES) for path in paths)
+
+
+def _of_cargo(call: NvccCall) -> tuple[tuple[str, str], ...]:
+    """What tells whose build script calls."""
+    found = (("CARGO_PKG_NAME", call.package), ("CARGO_MANIFEST_DIR", call.manifest_dir), ("OUT_DIR", call.out_dir))
+    return tuple((name, value) for name, value in found if value)
 
 
 def _ended(run: str, record: dict[str, Any]) -> Ended:

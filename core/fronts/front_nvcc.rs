@@ -10,6 +10,7 @@ mod link;
 mod note;
 mod note_more;
 mod nvcc;
+mod nvcc_ahead;
 mod nvcc_args;
 mod nvcc_bind;
 mod nvcc_cache;

@@ -4,21 +4,23 @@
 //! asked first.
 
 use crate::child::{end_as, pass_signals_on, pass_them_to, wait_for};
+use crate::inotify::leave;
 use crate::note::{open_notes, since_epoch};
+use crate::nvcc_ahead::{is_asked, take_up, Ahead, BEGUN_EARLY};
 use crate::nvcc_args::{Call, Kind};
-use crate::nvcc_cache::{look_up, Answer, Hit, Pending, Said};
+use crate::nvcc_cache::{look_up, pending_of, verifies, Answer, Hit, Pending, Said};
 use crate::nvcc_find::{find_nvcc, is_cache, next_nvcc, with};
 use crate::nvcc_keep::{store, Ended};
 use crate::nvcc_kept::keep;
 use crate::nvcc_note::{end_line, start_line, Asked, End};
 use crate::nvcc_times::{knows_time, name_own, read_times};
 use crate::nvcc_watch::{Watch, Watching};
-use crate::tee::{another, write_whole, Tee};
+use crate::tee::Tee;
 use crate::tool::{find_real, is_me, take_over};
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::Write;
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -71,16 +73,17 @@ fn run(tool: &Path, argv: &[OsString], is_launched: bool) -> ! {
         take_over(command);
     };
     pass_signals_on(); // before anything is noted: what begins there ends there
-    let at = since_epoch();
-    let id = format!("{}-{}", process::id(), at.as_nanos());
-    let mut noted = Noted { call: Call::read(tool, argv), id, started: Instant::now(), folder, notes };
-    let line = start_line(&noted.call, &noted.id, at, is_launched);
-    let _ = noted.notes.write_all(line.as_bytes());
+    let mut noted = Noted::new(Call::read(tool, argv), folder, notes);
+    if is_asked() {
+        noted.make_ahead();
+    }
+    take_up(&noted.call, &noted.folder, &mut noted.notes);
+    noted.begin(is_launched);
     match look_up(&noted.call) {
         Answer::Hit(hit) => noted.answer(hit),
-        Answer::Off => noted.compile(command, Asked::off(), None),
-        Answer::Bypass(why) => noted.compile(command, Asked::bypass(why), None),
-        Answer::Miss(pending) => noted.compile(command, Asked::miss(pending.why.clone()), Some(pending)),
+        Answer::Off => noted.compile(command, Asked::off(), None, None),
+        Answer::Bypass(why) => noted.compile(command, Asked::bypass(why), None, None),
+        Answer::Miss(pending) => noted.compile(command, Asked::miss(pending.why.clone()), Some(pending), None),
     }
 }
 
@@ -94,26 +97,57 @@ struct Noted {
 }
 
 impl Noted {
+    fn new(call: Call, folder: PathBuf, notes: File) -> Noted {
+        Noted { call, id: String::new(), started: Instant::now(), folder, notes }
+    }
+
+    /// It begins now.
+    fn begin(&mut self, is_launched: bool) {
+        let at = since_epoch();
+        self.started = Instant::now();
+        self.id = format!("{}-{}", process::id(), at.as_nanos());
+        let _ = self.notes.write_all(start_line(&self.call, &self.id, at, is_launched).as_bytes());
+    }
+
     /// As nvcc would have, when it made the same before.
     fn answer(mut self, hit: Hit) -> ! {
-        for (file, text) in [(another(&io::stdout()), &hit.said.stdout), (another(&io::stderr()), &hit.said.stderr)] {
-            let _ = file.map(|mut file| write_whole(&mut file, text));
-        }
-        let end = End { elapsed: self.started.elapsed(), ..End::default() };
-        self.note(&end, &Asked::hit(hit.inputs));
+        hit.said.print();
+        let end = End { elapsed: self.started.elapsed(), output_bytes: size_of(&self.call.outputs()), ..End::default() };
+        let _ = self.notes.write_all(end_line(&self.call, &self.id, &end, &Asked::hit(hit.inputs)).as_bytes());
         exit(0);
     }
 
-    fn compile(mut self, mut command: Command, mut asked: Asked, pending: Option<Box<Pending>>) -> ! {
+    /// Have the outputs ready for the call that will ask for them; nothing is noted where there is nothing to be done.
+    fn make_ahead(mut self) -> ! {
+        let Some(mut pending) = pending_of(&self.call).ok().filter(|_| self.may_add() && !verifies()) else { exit(0) };
+        let Some(ahead) = Ahead::begin(&self.folder, &self.call, &pending.plan) else { exit(0) };
+        pending.why = match pending.find() {
+            Ok(_) => ahead.give_up(),
+            Err(why) => why + BEGUN_EARLY,
+        };
+        pending.made = Some(ahead.made.clone());
+        let mut command = Command::new(&self.call.tool);
+        command.args(&ahead.argv).env(PASSED, &self.call.tool);
+        self.begin(false);
+        let asked = Asked::miss(pending.why.clone());
+        self.compile(command, asked, Some(pending), Some(ahead));
+    }
+
+    fn compile(
+        mut self, mut command: Command, mut asked: Asked, pending: Option<Box<Pending>>, ahead: Option<Ahead>,
+    ) -> ! {
         let kept = self.folder.join(format!("nvcc-{}", self.id));
         let may_add = self.may_add();
-        let pending = pending.filter(|_| may_add);
+        let mut pending = pending.filter(|_| may_add);
         let times = if may_add { self.make_times(&kept) } else { None };
         add_flags(&mut command, pending.as_deref(), times.as_ref());
         let mut tee = if pending.is_some() && Pending::wants_text() { Tee::on(&mut command) } else { None };
         let watch = Watch::prepare(&self.call, self.notes.try_clone().ok(), &self.id, pending.is_some());
         let child = start(command, tee.as_mut());
         let watching = if self.call.kind == Kind::Query { None } else { watch.begin(child) };
+        if let Some(pending) = &mut pending {
+            pending.look_ahead(&self.call);
+        }
         let (status, usage) = wait_for(child);
         let said = tee.and_then(Tee::end).map(|(stdout, stderr)| Said { stdout, stderr });
         let elapsed = self.started.elapsed();
@@ -123,20 +157,28 @@ impl Noted {
             name_own(&mut rows);
         }
         let _ = fs::remove_file(kept.join("times"));
-        let files = if status == 0 { keep(&self.call, &kept, &rows, &seen.temporaries) } else { Vec::new() };
+        let outputs = ahead.as_ref().map_or_else(|| self.call.outputs(), |ahead| vec![ahead.made.output.clone()]);
+        let files = match status {
+            0 => keep(&self.call.cwd, &outputs, &kept, &rows, &seen.temporaries),
+            _ => Vec::new(),
+        };
         let _ = fs::remove_dir(&kept); // where nothing is in it
         if let Some(pending) = pending {
             let temporaries = std::mem::take(&mut seen.temporaries);
-            asked.learn(store(*pending, &self.call, &Ended { status, said, temporaries }));
+            let texts = rows.iter().filter(|row| row.output.extension() == Some(OsStr::new("ii"))).count();
+            asked.learn(store(*pending, &self.call, &Ended { status, said, temporaries, texts }));
         }
-        let memory = seen.memory(&rows);
-        self.note(&End { elapsed, status, usage: Some(usage), rows, memory, files, kept }, &asked);
-        end_as(status);
-    }
-
-    fn note(&mut self, end: &End, asked: &Asked) {
-        let line = end_line(&self.call, &self.id, end, asked);
+        let (memory, output_bytes) = (seen.memory(&rows), size_of(&outputs));
+        let end = End { elapsed, status, usage: Some(usage), rows, memory, files, kept, output_bytes };
+        let line = end_line(&self.call, &self.id, &end, &asked);
+        if let Some(ahead) = ahead {
+            ahead.end(&line);
+        }
         let _ = self.notes.write_all(line.as_bytes());
+        if let Some(events) = seen.events {
+            leave(events);
+        }
+        end_as(status);
     }
 
     /// Flags can be added: nobody sees them, and they say what they should.
@@ -163,6 +205,10 @@ impl Noted {
         };
         Some((file, name))
     }
+}
+
+fn size_of(outputs: &[PathBuf]) -> Option<u64> {
+    outputs.first().and_then(|path| fs::metadata(path).ok()).map(|found| found.len())
 }
 
 /// Its pid. Where it cannot be started, it says so itself.

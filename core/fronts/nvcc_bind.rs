@@ -41,18 +41,6 @@ pub struct Made<'a> {
 }
 
 impl Made<'_> {
-    /// Files that the preprocessor entered, as far as its texts were seen.
-    pub fn entered(&self) -> BTreeSet<Vec<u8>> {
-        let texts = self.temporaries.iter().filter(|file| file.name.ends_with(".ii"));
-        let mut found = BTreeSet::new();
-        for text in texts.filter_map(|file| read_whole(&file.file).ok()) {
-            let markers = find_all(&text, b"\n# ").map(|at| &text[at + 1..]);
-            let lines = markers.map(|rest| &rest[..find(rest, b"\n").unwrap_or(rest.len())]);
-            found.extend(lines.filter_map(entered_file));
-        }
-        found
-    }
-
     pub fn tie(&self) -> Tie {
         let base = self.place.base.as_os_str().as_bytes();
         if find(self.output, base).is_some() || find(self.output, &temporary_start()).is_some() {
@@ -102,6 +90,21 @@ impl Made<'_> {
         let is_free = |file: &&File| read_whole(file).is_ok_and(|code| !is_named(&code));
         if codes.iter().all(is_free) { Tie::Free } else { Tie::Bound("it has names of its own") }
     }
+}
+
+/// Files that the preprocessor entered, as far as its texts were seen.
+pub fn entered(temporaries: &[Temporary]) -> BTreeSet<Vec<u8>> {
+    let texts = temporaries.iter().filter(|file| file.name.ends_with(".ii"));
+    let mut found = BTreeSet::new();
+    for text in texts.filter_map(|file| read_whole(&file.file).ok()) {
+        // Of the markers, which are many, those say `1` behind the name.
+        let lines = find_all(&text, b"\" 1").map(|at| {
+            let start = text[..at].iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+            &text[start..at + find(&text[at..], b"\n").unwrap_or(text.len() - at)]
+        });
+        found.extend(lines.filter_map(entered_file));
+    }
+    found
 }
 
 /// `# 1 "/usr/include/stdio.h" 1 3 4`: its name. None: the line says something else, or of no file.

@@ -3,24 +3,29 @@
 //! A *key* is what was asked for (`nvcc_key`), a *manifest* what that gave, each time with everything that was read for it
 //! (`nvcc_manifest`). Where in doubt there is no answer, and nothing is kept.
 
-use crate::digest::{ByName, Digest, Hasher};
+use crate::digest::{Digest, Hasher};
+use crate::nvcc_ahead::Made;
 use crate::nvcc_args::Call;
 use crate::nvcc_bind::{rename, source_name};
 use crate::nvcc_codec::{Reader, Writer};
-use crate::nvcc_files::{Files, Signature};
+use crate::nvcc_closure::Questions;
+use crate::nvcc_files::Files;
 use crate::nvcc_key::{plan, Plan};
 use crate::nvcc_manifest::{Entry, Manifest};
 use crate::nvcc_output::write_output;
 use crate::nvcc_pending::Before;
 use crate::nvcc_program::{resolve, why_no_depfile};
 use crate::nvcc_store::{Note, Store};
+use crate::nvcc_tools::Tools;
+use crate::tee::{another, write_whole};
 use std::collections::HashMap;
 use std::env;
 use std::ffi::{OsStr, OsString};
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 use std::process;
+use std::rc::Rc;
 
 /// What the cache says to a call.
 pub enum Answer {
@@ -48,6 +53,15 @@ pub struct Said {
     pub stderr: Vec<u8>,
 }
 
+impl Said {
+    /// Print it as nvcc did.
+    pub fn print(&self) {
+        for (file, text) in [(another(&io::stdout()), &self.stdout), (another(&io::stderr()), &self.stderr)] {
+            let _ = file.map(|mut file| write_whole(&mut file, text));
+        }
+    }
+}
+
 /// A call that runs now, and may be kept.
 pub struct Pending {
     /// Why it was no hit.
@@ -60,6 +74,11 @@ pub struct Pending {
     pub own_depfile: Option<PathBuf>,
     /// Verify mode: what a hit would have given.
     pub expected: Option<Found>,
+    /// Where it is made ahead.
+    pub made: Option<Made>,
+    /// What was found out while nvcc ran.
+    pub tools: Option<Tools>,
+    pub hidden: Option<Vec<(Vec<u8>, PathBuf)>>,
 }
 
 /// An entry whose inputs are as they were, and what it gave.
@@ -80,24 +99,29 @@ impl Pending {
 
     /// What it prints has to be read on its way: else it is not kept.
     pub fn wants_text() -> bool {
-        !std::io::stdout().is_terminal() && !std::io::stderr().is_terminal()
+        !io::stdout().is_terminal() && !io::stderr().is_terminal()
     }
 }
 
 /// Ask for the outputs of a call.
 pub fn look_up(call: &Call) -> Answer {
-    let Some(store) = Store::open() else { return Answer::Off };
-    let plan = match plan(call) {
-        Ok(plan) => plan,
-        Err(why) => return Answer::Bypass(why),
-    };
+    pending_of(call).map_or_else(|answer| answer, Pending::ask)
+}
+
+/// What is to be asked. Err: the answer, as far as that is known without.
+pub fn pending_of(call: &Call) -> Result<Box<Pending>, Answer> {
+    let store = Store::open().ok_or(Answer::Off)?;
+    let plan = plan(call).map_err(Answer::Bypass)?;
     if let Some(why) = why_no_depfile(&call.tool, &store) {
-        return Answer::Bypass(why);
+        return Err(Answer::Bypass(why));
     }
-    match Pending::new(call, plan, store) {
-        Some(pending) => pending.ask(),
-        None => Answer::Bypass("nvcc cannot be told where its depfile goes".to_owned()),
-    }
+    let unsaid = || Answer::Bypass("nvcc cannot be told where its depfile goes".to_owned());
+    Pending::new(call, plan, store).map(Box::new).ok_or_else(unsaid)
+}
+
+/// What is kept is compared with what nvcc makes, and not used.
+pub fn verifies() -> bool {
+    env::var_os("DECK_NVCC_VERIFY").is_some_and(|value| value == "1")
 }
 
 /// `NVCC_APPEND_FLAGS` is parted by blanks, and has to end outside of quotes.
@@ -115,23 +139,25 @@ fn depfile_place(store: &Store) -> Option<PathBuf> {
 }
 
 impl Pending {
-    fn new(call: &Call, plan: Plan, store: Store) -> Option<Pending> {
+    pub fn new(call: &Call, plan: Plan, store: Store) -> Option<Pending> {
         let own_depfile = if plan.depfile.is_none() { depfile_place(&store) } else { None };
         (plan.depfile.is_some() || own_depfile.is_some()).then(|| Pending {
             why: String::new(),
             before: Before::now(call, &plan),
-            files: Files::new(read_signatures(&store, &plan)),
+            files: read_files(&store, &plan),
             own_depfile,
             expected: None,
+            made: None,
+            tools: None,
+            hidden: None,
             plan,
             store,
         })
     }
 
-    fn ask(mut self) -> Answer {
-        let verifies = env::var_os("DECK_NVCC_VERIFY").is_some_and(|value| value == "1");
+    fn ask(mut self: Box<Self>) -> Answer {
         match self.find() {
-            Ok(found) if verifies => {
+            Ok(found) if verifies() => {
                 self.why = "it is verified".to_owned();
                 self.expected = Some(found);
             }
@@ -141,11 +167,11 @@ impl Pending {
             },
             Err(why) => self.why = why,
         }
-        Answer::Miss(Box::new(self))
+        Answer::Miss(self)
     }
 
     /// What was made of the same, or why nothing was.
-    fn find(&mut self) -> Result<Found, String> {
+    pub fn find(&mut self) -> Result<Found, String> {
         let Some(text) = self.store.note(Note::Manifest, &self.plan.key) else {
             return Err("nothing was compiled with these words yet".to_owned());
         };
@@ -162,6 +188,11 @@ impl Pending {
             }
         }
         Err(whys.into_iter().next().unwrap_or_else(|| "nothing was kept".to_owned()))
+    }
+
+    /// Why an entry is of no use now; None: all is as it was.
+    pub fn why_not(&mut self, entry: &Entry, manifest: &Manifest) -> Option<String> {
+        Judge { pending: self, manifest, files: HashMap::new(), probes: HashMap::new() }.why_not(entry)
     }
 
     fn fetch(&self, entry: &Entry, manifest: &Manifest) -> Option<Found> {
@@ -181,7 +212,7 @@ impl Pending {
     }
 
     /// Write what nvcc would have written.
-    fn deliver(&mut self, found: Found) -> Result<Hit, String> {
+    pub fn deliver(&mut self, found: Found) -> Result<Hit, String> {
         let is_input = self.plan.output.canonicalize().is_ok_and(|path| self.files.before(&path).is_some());
         if is_input || self.files.before(&self.plan.output).is_some() {
             return Err("the output is an input".to_owned());
@@ -269,21 +300,36 @@ fn read_said(text: &[u8]) -> Option<(Said, Vec<u8>)> {
     Some((Said { stdout: reader.owned()?, stderr: reader.owned()? }, reader.owned()?))
 }
 
-fn signatures_name(plan: &Plan) -> Digest {
+/// What is asked for in this checkout.
+pub fn here(plan: &Plan) -> Digest {
     let mut hasher = Hasher::default();
+    hasher.add_part(b"files 2");
     hasher.add_part(&plan.key);
     hasher.add_part(plan.place.base.as_os_str().as_bytes());
     hasher.end()
 }
 
-/// Signatures under which files of this key were read before.
-fn read_signatures(store: &Store, plan: &Plan) -> ByName<(Signature, Digest)> {
-    let read = |text: Vec<u8>| {
+/// What is remembered of files of this key.
+fn read_files(store: &Store, plan: &Plan) -> Files {
+    let mut files = Files::default();
+    let mut take = |text: Vec<u8>| {
         let mut reader = Reader::new(&text);
-        let name = |reader: &mut Reader| Some(OsString::from_vec(reader.owned()?));
-        reader.list(|reader| Some((name(reader)?, (reader.signature()?, reader.digest()?))))
+        let known = reader.list(|reader| {
+            let name = OsString::from_vec(reader.owned()?);
+            let (signature, digest) = (reader.signature()?, reader.digest()?);
+            let asked = reader.list(|reader| Some((reader.list(Reader::owned)?, reader.small()? == 1)))?;
+            Some((name, signature, digest, asked.into_iter().next()))
+        })?;
+        for (name, signature, digest, asked) in known {
+            if let Some((names, is_hidden)) = asked {
+                files.questions.insert(name.clone(), (digest, Rc::new(Questions { names, is_hidden })));
+            }
+            files.remembered.insert(name, (signature, digest));
+        }
+        Some(())
     };
-    store.note(Note::Signatures, &signatures_name(plan)).and_then(read).unwrap_or_default().into_iter().collect()
+    store.note(Note::Signatures, &here(plan)).and_then(&mut take);
+    files
 }
 
 pub fn write_signatures(store: &Store, plan: &Plan, files: &Files) {
@@ -293,6 +339,11 @@ pub fn write_signatures(store: &Store, plan: &Plan, files: &Files) {
         writer.bytes(name.as_bytes());
         writer.signature(signature);
         writer.digest(digest);
+        let asked = files.questions.get(*name).filter(|(of, _)| of == digest).map(|(_, questions)| questions);
+        writer.list(&Vec::from_iter(asked), |writer, questions| {
+            writer.list(&questions.names, |writer, name| writer.bytes(name));
+            writer.small(u32::from(questions.is_hidden));
+        });
     });
-    store.put_note(Note::Signatures, &signatures_name(plan), &writer.text);
+    store.put_note(Note::Signatures, &here(plan), &writer.text);
 }

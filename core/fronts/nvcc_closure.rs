@@ -1,7 +1,7 @@
 //! What a compilation read, and what would have been read instead had it been there.
 
 use crate::digest::{Digest, Hasher};
-use crate::nvcc_place::{find_all, normal};
+use crate::nvcc_place::{find, find_all, normal};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ffi::OsStr;
 use std::fs;
@@ -47,7 +47,7 @@ fn unescaped(name: &[u8]) -> Vec<u8> {
 }
 
 /// Why what was made of a text is not to be kept: it means something else each time, or reads what no depfile names.
-pub fn why_not_kept(text: &[u8]) -> Option<&'static str> {
+fn why_not_kept(text: &[u8]) -> Option<&'static str> {
     const WORDS: [(&[u8], &str); 6] = [
         (b"__DATE__", "__DATE__"), (b"__TIME__", "__TIME__"), (b"__TIMESTAMP__", "__TIMESTAMP__"),
         (b"__has_embed", "__has_embed"), (b"incbin", ".incbin"), (b"GCC dependency", "#pragma GCC dependency"),
@@ -64,8 +64,24 @@ pub fn why_not_kept(text: &[u8]) -> Option<&'static str> {
     find_all(text, b".include").any(is_of_assembler).then_some(".include")
 }
 
-/// The names that a text asks for by `__has_include("x")`, or a macro that has such a name.
-pub fn asked_names(text: &[u8]) -> Vec<Vec<u8>> {
+/// What a text asks of the file system while it is preprocessed.
+#[derive(PartialEq, Eq, Debug)]
+pub struct Questions {
+    /// That it asks for by `__has_include("x")`, or a macro that has such a name.
+    pub names: Vec<Vec<u8>>,
+    /// It also asks for what only a macro says.
+    pub is_hidden: bool,
+}
+
+impl Questions {
+    /// Err: why what was made of the text is not to be kept.
+    pub fn read(text: &[u8]) -> Result<Questions, &'static str> {
+        why_not_kept(text).map_or(Ok(()), Err)?;
+        Ok(Questions { names: asked_names(text), is_hidden: has_hidden_question(text) })
+    }
+}
+
+fn asked_names(text: &[u8]) -> Vec<Vec<u8>> {
     questions(text).filter_map(|rest| literal(rest).map(<[u8]>::to_vec)).collect()
 }
 
@@ -92,7 +108,7 @@ fn literal(rest: &[u8]) -> Option<&[u8]> {
 
 /// `__has_include` is asked for what only a macro says, and not by a macro that hands its own argument on under a name
 /// that tells so.
-pub fn has_hidden_question(text: &[u8]) -> bool {
+fn has_hidden_question(text: &[u8]) -> bool {
     find_all(text, b"__has_include").any(|at| {
         let rest = &text[at + b"__has_include".len()..];
         let rest = rest.strip_prefix(b"_next").unwrap_or(rest);
@@ -131,9 +147,14 @@ pub fn hidden_headers(folders: &[PathBuf]) -> Vec<(Vec<u8>, PathBuf)> {
 }
 
 fn included(text: &[u8]) -> Vec<Vec<u8>> {
-    let lines = text.split(|byte| *byte == b'\n').filter_map(|line| line.trim_ascii_start().strip_prefix(b"#"));
-    let rests = lines.filter_map(|line| line.trim_ascii_start().strip_prefix(b"include"));
-    rests.filter_map(|rest| literal(&[b"(", rest.trim_ascii_start()].concat()).map(<[u8]>::to_vec)).collect()
+    let name = |at: usize| {
+        let start = text[..at].iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+        let is_directive = text[start..at].trim_ascii_start().strip_prefix(b"#").is_some_and(|gap| gap.trim_ascii().is_empty());
+        let end = at + find(&text[at..], b"\n").unwrap_or(text.len() - at);
+        let rest = text[at..end].strip_prefix(b"include").filter(|_| is_directive)?;
+        literal(&[b"(", rest.trim_ascii_start()].concat()).map(<[u8]>::to_vec)
+    };
+    find_all(text, b"include").filter_map(name).collect()
 }
 
 /// Names below a folder that an include could mean: what they are there decides which file is read.

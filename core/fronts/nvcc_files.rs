@@ -1,7 +1,7 @@
 //! What files are made of, by content; a file whose *signature* is the one that its content was read under is not read again.
 
-use crate::digest::{of_file, ByName, Digest};
-use crate::nvcc_closure::Probe;
+use crate::digest::{of_bytes, of_file, ByName, Digest};
+use crate::nvcc_closure::{Probe, Questions};
 use crate::nvcc_store::Store;
 use std::collections::HashMap;
 use std::ffi::OsStr;
@@ -10,6 +10,7 @@ use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
+use std::rc::Rc;
 
 /// Larger files have a note of their own content in the store: every call of a compiler needs that.
 const LARGE_BYTES: u64 = 1 << 18;
@@ -48,6 +49,8 @@ fn changed_ns(signature: &Signature) -> u64 {
 pub struct Files {
     /// From earlier calls: signatures that can be trusted.
     pub remembered: ByName<(Signature, Digest)>,
+    /// What is asked in a text of this content.
+    pub questions: ByName<(Digest, Rc<Questions>)>,
     seen: ByName<Option<Content>>,
     /// File systems by device: their times can be compared with our clock.
     local: HashMap<u64, bool>,
@@ -56,8 +59,20 @@ pub struct Files {
 }
 
 impl Files {
-    pub fn new(remembered: ByName<(Signature, Digest)>) -> Files {
-        Files { remembered, ..Files::default() }
+    /// What the text of a file asks, whose content is known. Err: why nothing that was made of it can be kept.
+    pub fn questions(&mut self, path: &Path, most: u64) -> Result<Rc<Questions>, String> {
+        let known = self.before(path).map(|content| content.digest);
+        if let Some((_, questions)) = self.questions.get(path.as_os_str()).filter(|(of, _)| Some(*of) == known) {
+            return Ok(questions.clone());
+        }
+        let text = read_small(path, most).map_err(|error| format!("{}: {error}", path.display()))?;
+        let digest = of_bytes(&text);
+        if Some(digest) != known {
+            return Err(format!("{} has changed", path.display()));
+        }
+        let found = Rc::new(Questions::read(&text).map_err(|word| format!("{} has {word}", path.display()))?);
+        self.questions.insert(path.into(), (digest, found.clone()));
+        Ok(found)
     }
 
     /// None: it is no regular file, or cannot be read. The first answer stays the answer.
@@ -215,10 +230,11 @@ fn is_timed_by_us(file: &File) -> bool {
 pub fn read_small(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     use std::io::Read;
     let file = OpenOptions::new().read(true).custom_flags(NO_WAITING).open(path)?;
-    if !file.metadata()?.is_file() {
+    let about = file.metadata()?;
+    if !about.is_file() {
         return Err(io::ErrorKind::InvalidInput.into());
     }
-    let mut found = Vec::new();
+    let mut found = Vec::with_capacity(about.len().min(most) as usize + 1); // else it is read in many small pieces
     file.take(most + 1).read_to_end(&mut found)?;
     if found.len() as u64 > most {
         return Err(io::ErrorKind::InvalidData.into());

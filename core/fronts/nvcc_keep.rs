@@ -1,8 +1,9 @@
 //! Keeps what nvcc has made, where nothing changed meanwhile and all that it was made of is known.
 
 use crate::digest::Digest;
+use crate::nvcc_ahead::Failed;
 use crate::nvcc_args::Call;
-use crate::nvcc_bind::{source_name, Made, Tie};
+use crate::nvcc_bind::{entered, source_name, Made, Tie};
 use crate::nvcc_cache::{write_said, write_signatures, Found, Pending, Said};
 use crate::nvcc_closure::Probe;
 use crate::nvcc_files::read_small;
@@ -31,6 +32,8 @@ pub struct Ended {
     /// None: it was not read.
     pub said: Option<Said>,
     pub temporaries: Vec<Temporary>,
+    /// So many texts were preprocessed, as nvcc tells.
+    pub texts: usize,
 }
 
 /// What became of it.
@@ -47,7 +50,10 @@ pub struct Outcome {
 /// Keep the outcome of a call, and compare it in verify mode.
 pub fn store(mut pending: Pending, call: &Call, ended: &Ended) -> Outcome {
     let mut outcome = Outcome::default();
-    let kept = pending.keep(call, ended, &mut outcome);
+    let kept = match pending.made.is_some() && ended.status != 0 {
+        true => pending.keep_failure(call, ended),
+        false => pending.keep(call, ended, &mut outcome),
+    };
     if let Some(path) = &pending.own_depfile {
         let _ = fs::remove_file(path);
     }
@@ -68,8 +74,13 @@ impl Pending {
             return Err("it failed".to_owned());
         }
         let said = ended.said.as_ref().ok_or("what it prints goes to a terminal, or is too much")?;
-        let output = self.read_made(&self.plan.output, MAX_OBJECT_BYTES)?;
-        let depfile = self.own_depfile.clone().or(self.plan.depfile.clone()).unwrap_or_default();
+        let made = self.made.clone();
+        let (output, depfile) = match &made {
+            Some(made) => (&made.output, &made.depfile),
+            None => (&self.plan.output, &self.plan.depfile),
+        };
+        let output = self.read_made(output, MAX_OBJECT_BYTES)?;
+        let depfile = self.own_depfile.as_ref().or(depfile.as_ref()).cloned().unwrap_or_default();
         let depfile = self.read_made(&depfile, MAX_DEPFILE_BYTES)?;
         let tools = self.tools(call)?;
         let closure = self.read_closure(call, &depfile, &tools)?;
@@ -84,7 +95,40 @@ impl Pending {
         self.put(&output, said, &closure, &tools, &tie)
     }
 
-    fn tools(&self, call: &Call) -> Result<Tools, String> {
+    /// Keep what a call printed that was made ahead and failed, for whoever takes it up. What was read is known by what
+    /// was preprocessed: of each step that nvcc had come to, as its own table has them.
+    fn keep_failure(&mut self, call: &Call, ended: &Ended) -> Result<(), String> {
+        let unknown = || "it failed".to_owned();
+        let (said, made) = (ended.said.as_ref().ok_or_else(unknown)?, self.made.clone().ok_or_else(unknown)?);
+        let texts = ended.temporaries.iter().filter(|file| file.name.ends_with(".ii")).count();
+        if texts == 0 || texts != ended.texts {
+            return Err(unknown());
+        }
+        let tools = self.tools(call)?;
+        let files = entered(&ended.temporaries).into_iter().map(|file| file.split(|byte| *byte == b' ').collect::<Vec<_>>().join(&b"\\ "[..]));
+        let all = std::iter::once(self.plan.source.as_bytes().to_vec()).chain(files).collect::<Vec<_>>().join(&b" \\\n"[..]);
+        let depfile = [&self.plan.target[..], b" : ", &all].concat();
+        let closure = self.read_closure(call, &depfile, &tools)?;
+        let mut manifest = Manifest::default();
+        let entry = self.entry(&mut manifest, &closure, &tools, &Tie::Bound("it failed"), Default::default());
+        Failed::new(ended.status, said, manifest, entry).write(&made);
+        Err(unknown())
+    }
+
+    /// Find out while nvcc runs what does not depend on what it makes: all of it is looked at once more in the end.
+    pub fn look_ahead(&mut self, call: &Call) {
+        let Ok(tools) = self.tools(call) else { return };
+        self.hidden = Some(self.hidden_headers(call, &tools));
+        for file in &tools.files {
+            self.files.content_now(file, &self.store); // the large ones are noted
+        }
+        self.tools = Some(tools);
+    }
+
+    fn tools(&mut self, call: &Call) -> Result<Tools, String> {
+        if let Some(tools) = self.tools.take() {
+            return Ok(tools);
+        }
         let mut flags = env::var_os("NVCC_APPEND_FLAGS").unwrap_or_default();
         if self.own_depfile.is_some() {
             flags.push(" -MD -MF deck.d"); // the same for all calls, and nothing is written
@@ -106,7 +150,7 @@ impl Pending {
         };
         let known: HashSet<PathBuf> = closure.contents.iter().map(|(path, _)| normal(path)).collect();
         let is_known = |file: &&Vec<u8>| known.contains(&normal(&call.at(OsStr::from_bytes(file))));
-        if let Some(file) = made.entered().iter().find(|file| !is_known(file)) {
+        if let Some(file) = entered(temporaries).iter().find(|file| !is_known(file)) {
             return Err(format!("the depfile has no {}", String::from_utf8_lossy(file)));
         }
         Ok(if self.plan.is_bound { Tie::Bound("it has debug information") } else { made.tie() })

@@ -1,11 +1,10 @@
 //! Code that nvcc makes on the way and removes in the end, kept for whoever counts registers.
 
-use crate::nvcc_args::Call;
 use crate::nvcc_times::Row;
 use crate::nvcc_watch::Temporary;
 use std::fs::File;
 use std::io::{self, Seek};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Of all that one call made on the way, together.
 const MAX_KEPT_BYTES: u64 = 64 << 20;
@@ -19,19 +18,20 @@ pub struct Kept {
     pub name: String,
 }
 
-/// Copy PTX and cubins into a folder, as long as there is room; what the call was asked for stays where it is.
-pub fn keep(call: &Call, folder: &Path, rows: &[Row], temporaries: &[Temporary]) -> Vec<Kept> {
+/// Copy PTX and cubins into a folder, as long as there is room; the outputs themselves stay where they are. Rows name
+/// files from `cwd`.
+pub fn keep(cwd: &Path, outputs: &[PathBuf], folder: &Path, rows: &[Row], temporaries: &[Temporary]) -> Vec<Kept> {
     let mut left = MAX_KEPT_BYTES;
     let mut found: Vec<Kept> = Vec::new();
     for path in rows.iter().filter(|row| row.makes_code()).flat_map(Row::files) {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let kind = if name.ends_with(".ptx") { "ptx" } else { "cubin" };
-        let is_known = found.iter().any(|file| file.name == name) || call.outputs().contains(&call.cwd.join(path));
+        let is_known = found.iter().any(|file| file.name == name) || outputs.contains(&cwd.join(path));
         if is_known || !(name.ends_with(".ptx") || name.ends_with(".cubin")) {
             continue;
         }
         let held = temporaries.iter().rev().find(|file| file.name == name).map(|file| &file.file);
-        let opened = if held.is_none() { File::open(call.cwd.join(path)).ok() } else { None };
+        let opened = if held.is_none() { File::open(cwd.join(path)).ok() } else { None };
         let Some(file) = held.or(opened.as_ref()) else { continue };
         let size = file.metadata().map(|about| about.len()).unwrap_or(u64::MAX);
         if size > left || copy(file, folder, &name).is_err() {

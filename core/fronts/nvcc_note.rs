@@ -1,15 +1,15 @@
 //! Notes of nvcc: in `$DECK_FRONTS/nvcc.jsonl` a line when a call starts, and one when it has ended.
 
 use crate::child::{end_figures, Usage};
-use crate::note::quoted;
+use crate::note::{is_secret, quoted};
 use crate::note_more::{masked, or_null};
 use crate::nvcc_args::Call;
 use crate::nvcc_keep::Outcome;
 use crate::nvcc_kept::Kept;
+use crate::nvcc_key::variables;
 use crate::nvcc_times::Row;
 use std::env;
-use std::ffi::OsStr;
-use std::fs;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::process::parent_id;
 use std::path::PathBuf;
 use std::process;
@@ -32,6 +32,8 @@ pub struct End {
     pub files: Vec<Kept>,
     /// The folder that has them.
     pub kept: PathBuf,
+    /// Size of the first output; None: there is none.
+    pub output_bytes: Option<u64>,
 }
 
 /// What the depfile cache said.
@@ -75,7 +77,7 @@ pub fn start_line(call: &Call, id: &str, at: Duration, is_launched: bool) -> Str
     format!(
         "{{\"nvcc\":\"{id}\",\"at\":{:.6},\"pid\":{},\"parent\":{},\"cwd\":{},\"argv\":{},\"tool\":{},\
          \"launcher\":{is_launched},\"sources\":{},\"output\":{},\"kind\":\"{}\",\"archs\":{},\"package\":{},\
-         \"manifest_dir\":{},\"out_dir\":{}}}\n",
+         \"manifest_dir\":{},\"out_dir\":{},\"env\":{}}}\n",
         at.as_secs_f64(),
         process::id(),
         parent_id(),
@@ -89,6 +91,7 @@ pub fn start_line(call: &Call, id: &str, at: Duration, is_launched: bool) -> Str
         variable("CARGO_PKG_NAME"),
         variable("CARGO_MANIFEST_DIR"),
         variable("OUT_DIR"),
+        bare(environment()),
     )
 }
 
@@ -98,13 +101,12 @@ pub fn end_line(call: &Call, id: &str, end: &End, asked: &Asked) -> String {
     let outcome = &asked.outcome;
     let several = call.sources().len() > 1;
     let source = |row: &Row| if several { format!(",{}", text(&row.source)) } else { String::new() };
-    let output = call.outputs().first().and_then(|path| fs::metadata(path).ok()).map(|found| found.len());
     let inputs = outcome.inputs.as_ref().map(|inputs| list(inputs.iter().take(MAX_INPUTS).map(|path| quoted(path.as_os_str()))));
     format!(
         "{{\"end\":\"{id}\",{},\"output_bytes\":{},\"verdict\":\"{}\",\"why\":{},\"not_kept\":{},\"stale\":{},\
          \"inputs\":{},\"times\":{},\"memory\":{},\"kept\":{},\"files\":{}}}\n",
         end_figures(end.elapsed, end.status, end.usage.as_ref()),
-        bare(output),
+        bare(end.output_bytes),
         asked.verdict,
         text(&asked.why),
         or_null((!outcome.why_not_kept.is_empty()).then_some(&outcome.why_not_kept)),
@@ -115,6 +117,16 @@ pub fn end_line(call: &Call, id: &str, end: &End, asked: &Asked) -> String {
         or_null((!end.files.is_empty()).then_some(&end.kept)),
         list(end.files.iter().map(|file| format!("[{},\"{}\",{}]", arch(&file.arch), file.kind, text(&file.name)))),
     )
+}
+
+/// Variables that decide what is made, for whoever makes it ahead the next time. None: one holds a credential.
+fn environment() -> Option<String> {
+    const MORE: [&str; 5] = ["NVCC_PREPEND_FLAGS", "NVCC_APPEND_FLAGS", "PATH", "PWD", "TMPDIR"];
+    let more = MORE.iter().filter_map(|name| Some((OsString::from(name), env::var_os(name)?)));
+    let found: Vec<(OsString, OsString)> = variables().into_iter().chain(more).collect();
+    let has_secret = found.iter().any(|(name, value)| is_secret(&name.to_string_lossy(), &value.to_string_lossy()));
+    let pair = |(name, value): &(OsString, OsString)| format!("{}:{}", quoted(name), quoted(value));
+    (!has_secret).then(|| format!("{{{}}}", found.iter().map(pair).collect::<Vec<_>>().join(",")))
 }
 
 fn list(items: impl Iterator<Item = String>) -> String {

@@ -3,10 +3,7 @@
 use crate::digest::Digest;
 use crate::nvcc_args::{Call, Kind};
 use crate::nvcc_cache::Pending;
-use crate::nvcc_closure::{
-    asked_names, has_hidden_question, hidden_headers, read_depfile, why_not_kept, Probe, Search, COMPILED_HEADER,
-};
-use crate::nvcc_files::read_small;
+use crate::nvcc_closure::{hidden_headers, read_depfile, Probe, Search, COMPILED_HEADER};
 use crate::nvcc_place::normal;
 use crate::nvcc_tools::Tools;
 use std::collections::BTreeSet;
@@ -44,24 +41,48 @@ impl Pending {
         let folders: Vec<PathBuf> = self.plan.folders.iter().chain(&tools.folders).cloned().collect();
         let mut names: Vec<Vec<u8>> = call.values("pre-include").into_iter().map(OsString::into_vec).collect();
         if matches!(self.plan.kind, Kind::Object | Kind::DeviceObject) {
-            for (name, path) in hidden_headers(&folders.iter().map(|folder| call.cwd.join(folder)).collect::<Vec<_>>()) {
+            let hidden = self.hidden.take().unwrap_or_else(|| self.hidden_headers(call, tools));
+            for (name, path) in hidden {
                 files.push(path.into_os_string().into_vec());
                 names.push(name);
             }
             names.push(COMPILED_HEADER.to_vec());
         }
         let paths: Vec<PathBuf> = files.iter().map(|file| self.plan.place.at(file)).collect();
-        names.extend(names_asked_in(&paths, is_own)?);
+        let contents = self.contents(paths.clone(), tools)?;
+        names.extend(self.names_asked_in(&paths, is_own)?);
         let parent = |file: &Vec<u8>| Path::new(OsStr::from_bytes(file)).parent().unwrap_or(Path::new("")).to_owned();
         let own_folders: Vec<PathBuf> = own.iter().map(parent).collect::<BTreeSet<_>>().into_iter().collect();
         let search = Search { cwd: &call.cwd, folders: &folders, own_folders: &own_folders, files: &files, names: &names };
         let mut probes = search.probes()?;
         probes.extend(tools.absent.iter().filter_map(|path| absent(path)));
-        let contents = self.contents(paths, tools)?;
         self.check_probes(&probes, &contents)?;
         let has_absolute_names = files.iter().any(|file| self.plan.place.shorten(file) != *file);
         let own = own.iter().map(|file| self.plan.place.at(file)).collect();
         Ok(Closure { own, rest, probes, contents, has_absolute_names })
+    }
+
+    /// Headers that no depfile names.
+    pub fn hidden_headers(&self, call: &Call, tools: &Tools) -> Vec<(Vec<u8>, PathBuf)> {
+        if !matches!(self.plan.kind, Kind::Object | Kind::DeviceObject) {
+            return Vec::new();
+        }
+        let folders = self.plan.folders.iter().chain(&tools.folders);
+        hidden_headers(&folders.map(|folder| call.cwd.join(folder)).collect::<Vec<_>>())
+    }
+
+    /// What files ask for by `__has_include`. Err: one means something else each time, or, of the user's, asks in a way
+    /// that is not understood.
+    fn names_asked_in(&mut self, paths: &[PathBuf], is_own: impl Fn(&Path) -> bool) -> Result<Vec<Vec<u8>>, String> {
+        let mut names = Vec::new();
+        for path in paths {
+            let questions = self.files.questions(path, MAX_SOURCE_BYTES)?;
+            if questions.is_hidden && is_own(path) {
+                return Err(format!("{} has __has_include of a macro", path.display()));
+            }
+            names.extend(questions.names.iter().cloned());
+        }
+        Ok(names)
     }
 
     /// Contents of these files and of tools, where none of them is from after nvcc began.
@@ -99,21 +120,6 @@ impl Pending {
 
 fn late(path: &Path) -> String {
     format!("{} may have changed while it was compiled", path.display())
-}
-
-/// What files ask for by `__has_include`. Err: one means something else each time, or, of the user's, asks in a way that
-/// is not understood.
-fn names_asked_in(paths: &[PathBuf], is_own: impl Fn(&Path) -> bool) -> Result<Vec<Vec<u8>>, String> {
-    let mut names = Vec::new();
-    for path in paths {
-        let text = read_small(path, MAX_SOURCE_BYTES).map_err(|error| format!("{}: {error}", path.display()))?;
-        let hidden = || (is_own(path) && has_hidden_question(&text)).then_some("__has_include of a macro");
-        if let Some(word) = why_not_kept(&text).or_else(hidden) {
-            return Err(format!("{} has {word}", path.display()));
-        }
-        names.extend(asked_names(&text));
-    }
-    Ok(names)
 }
 
 /// It would be read if it were there.

@@ -45,6 +45,8 @@ pub struct Phase {
 
 #[derive(Default)]
 pub struct Seen {
+    /// To be let go of when nobody waits any more: see `leave`.
+    pub events: Option<Inotify>,
     /// In order; the last one of a name counts.
     pub temporaries: Vec<Temporary>,
     pub phases: Vec<Phase>,
@@ -135,6 +137,7 @@ impl Looker {
             let is_over = crate::inotify::wait(self.watch.events.as_ref(), stop, next - Instant::now().min(next));
             self.take_files();
             if is_over {
+                self.seen.events = self.watch.events.take();
                 return self.seen;
             }
             if Instant::now() >= next {

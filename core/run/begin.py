@@ -28,6 +28,8 @@ class Request(NamedTuple):
     is_owned: bool
     mode: str | None = None
     """Value of `--mode`; None: as variables and files say."""
+    ahead: tuple[spawn.Ahead, ...] = ()
+    """Calls of nvcc to begin at once, while the build waits for `spawn.let_go`."""
 
 
 class Begun(NamedTuple):
@@ -234,6 +236,8 @@ def _order(request: Request, launch: Launch, subcommand: str, checkout: str) -> 
         streams=1 if request.caller.is_one_stream else 2,
         has_terminal=request.caller.has_terminal,
         mode_asked=request.mode,
+        ahead=request.ahead,
+        is_held=bool(request.ahead),
     )
 
 

@@ -7,6 +7,14 @@ from typing import Any, NamedTuple
 _PR_SET_CHILD_SUBREAPER = 36
 
 
+class Ahead(NamedTuple):
+    """A command that runs beside the build, which will ask for what it makes."""
+
+    argv: tuple[str, ...]
+    cwd: str
+    env: dict[str, str]
+
+
 class Job(NamedTuple):
     """What a supervisor needs to know."""
 
@@ -26,6 +34,10 @@ class Job(NamedTuple):
     handoff_fd: int | None
     """Memory file in which a program that takes over the terminal leaves its command line."""
     rustc_wrapper: str | None
+    ahead: tuple[Ahead, ...] = ()
+    """Begun before the build."""
+    is_held: bool = False
+    """The build waits for a word of its owner; what is begun ahead does not."""
 
 
 def set_subreaper() -> bool:
@@ -40,27 +52,46 @@ def set_subreaper() -> bool:
         return False
 
 
+def start_ahead(ahead: Ahead) -> int:
+    """Fork and execute it in a session of its own, silent; its pid."""
+    pid = os.fork()
+    if pid:
+        return pid
+    try:
+        os.setsid()
+        null = os.open("/dev/null", os.O_RDWR)
+        for fd in (0, 1, 2):
+            os.dup2(null, fd)
+        _reset_signals()
+        os.chdir(ahead.cwd)
+        os.execve(ahead.argv[0], ahead.argv, ahead.env)
+    finally:
+        os._exit(127)
+
+
+def _reset_signals() -> None:
+    """As a shell would have them: Python ignores some, and a supervisor blocks others."""
+    for number in (signal.SIGPIPE, signal.SIGXFSZ):
+        signal.signal(number, signal.SIG_DFL)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGTSTP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+
 def start_child(job: Job) -> int:
     """Fork and execute the build; its pid. In the caller's session, or in one of its own where nobody owns it."""
     pid = os.fork()
     if pid:
         return pid
     try:
-        for number in (
-            signal.SIGPIPE,
-            signal.SIGXFSZ,
-        ):  # Python ignores them, and the child would inherit that
-            signal.signal(number, signal.SIG_DFL)
         if job.owner_fd is None:
             os.setsid()
             os.dup2(os.open("/dev/null", os.O_RDONLY), 0)
         os.dup2(job.out_fd, 1)
         os.dup2(job.err_fd, 2)
         os.chdir(job.cwd)
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGTSTP):
-            if signal.getsignal(number) is not signal.SIG_IGN:
-                signal.signal(number, signal.SIG_DFL)
-        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        _reset_signals()
         os.execvpe(job.argv[0], job.argv, job.env)
     except OSError as error:
         text = f"error: could not execute `{job.argv[0]}`: {os.strerror(error.errno or 0)}\n"

@@ -116,7 +116,12 @@ def _may_launch(paths: Paths, build: Build) -> bool:
 
 
 def _launch(paths: Paths) -> tuple[str, str]:
-    return nvcc_front.PROGRAM, folder(paths) + "/launch/launch"
+    return nvcc_front.PROGRAM, launcher(paths)
+
+
+def launcher(paths: Paths) -> str:
+    """What runs the nvcc that its first word names, and notes it."""
+    return folder(paths) + "/launch/launch"
 
 
 def _mirrors(

@@ -13,6 +13,8 @@ from core.run.path_watchers import folders_in, script_folders
 LAUNCHER, PROGRAM = "CMAKE_CUDA_COMPILER_LAUNCHER", "DECK_NVCC"
 LAUNCH = '/bin/sh;-c;exec ${DECK_NVCC:+"$DECK_NVCC"} "$@";nvcc'
 """What CMake notes as launcher: a build tree that has it works without us."""
+AHEAD = "DECK_NVCC_AHEAD"
+"""1: the front makes its call ahead, and nobody waits for it."""
 PROGRAMS = "CMAKE_PROGRAM_PATH"
 """Folders in which CMake looks for programs before it looks in PATH."""
 MARK = "/fronts/nvcc-"

@@ -1,5 +1,6 @@
 """Starting a run: its folder, its record, its supervisor."""
 
+import contextlib
 import fcntl
 import json
 import os
@@ -22,6 +23,16 @@ FREE_FLOOR_BYTES = 500_000_000
 
 _STAMP_LETTERS = 19
 """Of a run id: to the millisecond."""
+
+
+class Ahead(NamedTuple):
+    """A call of nvcc that the build is going to make."""
+
+    argv: tuple[str, ...]
+    """The launcher of ours, nvcc, and its words."""
+    cwd: str
+    env: tuple[tuple[str, str], ...]
+    """Variables as the build script had them."""
 
 
 class Order(NamedTuple):
@@ -55,6 +66,10 @@ class Order(NamedTuple):
     handoff_fd: int | None = None
     mode_asked: str | None = None
     """Value of `--mode`, for a restart; None: it was not given."""
+    ahead: tuple[Ahead, ...] = ()
+    """What is begun before the build."""
+    is_held: bool = False
+    """The build begins when its owner says so: see `let_go`."""
 
 
 class Slot(NamedTuple):
@@ -236,11 +251,39 @@ def _job(slot: Slot, order: Order, *, owned: bool) -> tuple[child.Job, int, int]
         report_read, report_write = os.pipe() if owned else (-1, None)
     except OSError as error:
         raise SpawnError(f"cannot write {error.filename or slot.folder}: {error.strerror}") from error
+    env = _environment(order, slot)
     job = child.Job(
-        slot.run, slot.folder, order.launch.argv, _environment(order, slot), order.launch.cwd, out_fd, err_fd,
-        slot.lock_fd, owner_read, report_write, order.handoff_fd, order.rustc_wrapper,
+        slot.run, slot.folder, order.launch.argv, env, order.launch.cwd, out_fd, err_fd,
+        slot.lock_fd, owner_read, report_write, order.handoff_fd, order.rustc_wrapper, _ahead(order, env),
+        order.is_held,
     )  # fmt: skip
     return job, owner_write, report_read
+
+
+def _ahead(order: Order, env: dict[str, str]) -> tuple[child.Ahead, ...]:
+    if fronts.VARIABLE not in env:
+        return ()
+    return tuple(child.Ahead(one.argv, one.cwd, env | dict(one.env) | {nvcc_front.AHEAD: "1"}) for one in order.ahead)
+
+
+def let_go(started: Started) -> None:
+    """Have a build that is held begin."""
+    _tell(started, supervisor.GO)
+
+
+def _tell(started: Started, words: bytes) -> None:
+    with contextlib.suppress(BrokenPipeError):  # its supervisor was killed: the report says so
+        os.write(started.owner_fd, words)
+
+
+def drop(started: Started) -> None:
+    """End a build that is held, and wait for it: it is as if it had been killed at once."""
+    _tell(started, supervisor.GO + b"k")
+    while os.read(started.report_fd, 1 << 16):
+        pass
+    os.close(started.report_fd)
+    os.close(started.owner_fd)
+    os.waitpid(started.supervisor, 0)
 
 
 def _environment(order: Order, slot: Slot) -> dict[str, str]:

@@ -11,11 +11,14 @@ import os
 import select
 import signal
 import time
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from core.clock import wall_clock
 from core.run import proctree
-from core.run.child import Job, set_subreaper, start_child
+from core.run.child import Job, set_subreaper, start_ahead, start_child
+
+if TYPE_CHECKING:
+    import resource
 
 TERM_AFTER_S = 0.4
 """After SIGINT, those that are still there get SIGTERM."""
@@ -26,6 +29,10 @@ LEFTOVER_KILL_AFTER_S = 1.0
 """The main process of an interrupted run has ended; what it left gets this long after SIGTERM."""
 OWNER_HEARD_WITHIN_MS = 60
 """A build died of a signal: its owner, if it got the same one, is heard within this time."""
+HELD_AT_MOST_S = 1.0
+"""A build that is held goes on after this, whatever its owner does."""
+GO = b"g"
+"""What the owner writes to let it go on."""
 _EXIT_RESERVE = 2048
 """Bytes set aside at the start, so that a full disk cannot lose the exit code."""
 
@@ -93,6 +100,10 @@ class _Supervisor:
         self.is_disowned = False
         """The owner let go, or is gone."""
         self.spared: set[int] = set()
+        self.ahead: set[int] = set()
+        """What was begun ahead and runs."""
+        self.ahead_s = [0.0, 0.0]
+        """Processor time of what ran ahead, as user and as system."""
         self.reserve_fd = self._reserve()
         self.child = 0
         self.wake_fd = -1
@@ -110,6 +121,8 @@ class _Supervisor:
         self.wake_fd, wake_write = os.pipe()
         os.set_blocking(wake_write, False)
         os.set_blocking(self.wake_fd, False)
+        self.ahead.update(map(start_ahead, self.job.ahead))
+        self._hold()
         self.child = start_child(self.job)
         os.setsid()
         _drop_pending()
@@ -122,6 +135,14 @@ class _Supervisor:
         self._loop()
         self._write_exit()
         return 0
+
+    def _hold(self) -> None:
+        """Until the owner says go, or is gone."""
+        if self.job.is_held and self.job.owner_fd is not None:
+            poll = select.poll()
+            poll.register(self.job.owner_fd, select.POLLIN | select.POLLHUP)
+            if poll.poll(HELD_AT_MOST_S * 1000):
+                os.read(self.job.owner_fd, len(GO))
 
     def _write_lock_file(self) -> None:
         me, child = proctree.read_process(os.getpid()), proctree.read_process(self.child)
@@ -167,7 +188,10 @@ class _Supervisor:
             self._reap()
             if self.status is not None and self.stop is None:
                 self._hear_owner_out()
-            if self.status is not None and (self.stop is None or not self._survivors()):
+            if self.status is not None and self.stop is None:
+                self._end_ahead()
+                return
+            if self.status is not None and not self._survivors():
                 return
             self._escalate()
             for fd, _ in poll.poll(self._timeout_ms()):
@@ -185,11 +209,26 @@ class _Supervisor:
                 return
             if pid == 0:
                 return
+            if pid in self.ahead:
+                self._count_ahead(pid, usage)
             if pid == self.child:
                 self.status, self.usage = status, usage
                 if self.stop is not None and self.stop.term_at is None:
                     self.stop.sends = True
                     self.stop.kill_at = min(self.stop.kill_at or float("inf"), time.monotonic() + LEFTOVER_KILL_AFTER_S)
+
+    def _count_ahead(self, pid: int, usage: "resource.struct_rusage") -> None:
+        self.ahead.discard(pid)
+        self.ahead_s = [self.ahead_s[0] + usage.ru_utime, self.ahead_s[1] + usage.ru_stime]
+
+    def _end_ahead(self) -> None:
+        """What nobody asked for is not needed any more."""
+        for pid in tuple(self.ahead):
+            for process in proctree.descendants(pid):
+                proctree.send(process, signal.SIGKILL)
+            os.kill(pid, signal.SIGKILL)  # our own unreaped child
+            _, _, usage = os.wait4(pid, 0)
+            self._count_ahead(pid, usage)
 
     def _survivors(self) -> list[proctree.Process]:
         """Live descendants that are ours to end. Shared cache servers are found once and spared for good."""
@@ -336,8 +375,8 @@ class _Supervisor:
             "signal": os.WTERMSIG(self.status) if signaled else None,
             "ended": self.started_at + time.monotonic() - self.started_mono,
             "wall_s": round(time.monotonic() - self.started_mono, 6),
-            "user_s": getattr(usage, "ru_utime", 0.0),
-            "sys_s": getattr(usage, "ru_stime", 0.0),
+            "user_s": getattr(usage, "ru_utime", 0.0) + self.ahead_s[0],
+            "sys_s": getattr(usage, "ru_stime", 0.0) + self.ahead_s[1],
             "largest_process_bytes": getattr(usage, "ru_maxrss", 0) * 1024,
             "stopped_by": self.stop.by if self.stop else None,
             "is_killed": bool(self.stop and self.stop.is_killed),

@@ -1,7 +1,7 @@
 """When a watch starts and stops builds, and which files it has an eye on."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -160,6 +160,7 @@ class FakeWorld:
         """`refuses`: the start of that number, from 0."""
         self.at = 0.0
         self.did: list[str] = []
+        self.prepared: list[tuple[Step, tuple[str, ...]]] = []
         self.kept: list[Mapping[str, Any]] = []
         self.stale: tuple[str, ...] = ()
         self._wakes = list(wakes)
@@ -180,7 +181,10 @@ class FakeWorld:
         del self._wakes[0]
         return woken
 
-    def start(self, step: Step) -> str:
+    def prepare(self, step: Step, changed: Collection[str]) -> None:
+        self.prepared.append((step, tuple(changed)))
+
+    def start(self, step: Step, changed: Collection[str] = ()) -> str:
         self._starts += 1
         if self._refuses == self._starts - 1:
             raise SpawnError("no room")

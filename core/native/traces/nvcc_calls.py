@@ -1,7 +1,7 @@
 """Calls of nvcc as the front noted them: `runs/<run>/fronts/nvcc.jsonl`, a line as a call starts and one as it ends.
 
     {"nvcc": ID, "at": s, "cwd", "argv": […], "tool", "sources": […], "output", "kind", "archs": […], "package",
-     "manifest_dir", "out_dir"}
+     "manifest_dir", "out_dir", "env": {name: value} or null}
     {"end": ID, "elapsed_s", "code", "signal", "verdict": "hit|miss|off|bypass", "why",
      "inputs": [abs] or null}
 
@@ -56,6 +56,8 @@ class NvccCall(NamedTuple):
     """Absolute: all that it read, without the toolkit and the system; empty: not told."""
     archs: tuple[str, ...] = ()
     """`sm_80`, `compute_90`: what it makes code for."""
+    env: tuple[tuple[str, str], ...] | None = None
+    """Variables that nvcc and its tools read; None: not told, or one holds a credential."""
 
     @property
     def makes(self) -> bool:
@@ -134,7 +136,7 @@ def _started(note: dict[str, Any], run: str) -> NvccCall:
         argv=_words(note.get("argv")), tool=_path(note.get("tool")), sources=_paths(note.get("sources")),
         output=_path(note.get("output")), kind=_text(note.get("kind")), package=_text(note.get("package")),
         manifest_dir=_path(note.get("manifest_dir")), out_dir=_path(note.get("out_dir")),
-        archs=_words(note.get("archs")),
+        archs=_words(note.get("archs")), env=_variables(note.get("env")),
     )  # fmt: skip
 
 
@@ -151,6 +153,12 @@ def _text(value: Any) -> str:
 
 def _words(value: Any) -> tuple[str, ...]:
     return tuple(one for one in value if isinstance(one, str)) if isinstance(value, list) else ()
+
+
+def _variables(value: Any) -> tuple[tuple[str, str], ...] | None:
+    if not isinstance(value, dict):
+        return None
+    return tuple((name, one) for name, one in value.items() if isinstance(one, str) and "\0" not in name + one)
 
 
 def _path(value: Any) -> str:

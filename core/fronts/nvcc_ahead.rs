@@ -1,0 +1,205 @@
+//! A call that is made ahead: nvcc compiles what was saved while cargo and the build script still come to it. What it
+//! makes goes into the depfile cache; the call itself, once it is asked for, waits for that and takes it up.
+//!
+//! `$DECK_FRONTS/ahead/NAME` is the folder of one: `busy` is locked while nvcc runs, `end` its note, `failed` what it said
+//! where it failed, with all that was read for it. Whoever removes `busy` has taken it up.
+
+use crate::child::{end_as, ASKED_TO_END};
+use crate::digest::hex;
+use crate::nvcc_args::Call;
+use crate::nvcc_cache::{here, Hit, Pending, Said};
+use crate::nvcc_codec::{Reader, Writer};
+use crate::nvcc_files::read_small;
+use crate::nvcc_key::{plan, Plan};
+use crate::nvcc_manifest::{Entry, Manifest};
+use crate::nvcc_options::{read_word, Value};
+use crate::nvcc_store::Store;
+use crate::nvcc_words::has_device_debug;
+use std::env;
+use std::ffi::OsString;
+use std::fs::{self, DirBuilder, File};
+use std::io::Write;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::process::exit;
+use std::sync::atomic::Ordering::SeqCst;
+use std::time::Duration;
+
+/// Said of why it was no hit.
+pub const BEGUN_EARLY: &str = "; begun with the save";
+const MAX_NOTE_BYTES: u64 = 64 << 20;
+/// Between two looks at whether it was taken up.
+const PERIOD: Duration = Duration::from_millis(20);
+
+/// One that is made by us.
+pub struct Ahead {
+    folder: PathBuf,
+    busy: File,
+    /// What nvcc is called with: other outputs, and else the same.
+    pub argv: Vec<OsString>,
+    pub made: Made,
+}
+
+/// Where nvcc writes instead of where it was asked to.
+#[derive(Clone)]
+pub struct Made {
+    pub output: PathBuf,
+    /// None: no depfile is asked for.
+    pub depfile: Option<PathBuf>,
+    pub folder: PathBuf,
+}
+
+/// This process is to make its call ahead.
+pub fn is_asked() -> bool {
+    env::var_os("DECK_NVCC_AHEAD").is_some_and(|value| value == "1")
+}
+
+fn folder_of(notes: &Path, plan: &Plan) -> PathBuf {
+    notes.join("ahead").join(hex(&here(plan)))
+}
+
+impl Ahead {
+    /// None: it cannot be made ahead, or somebody else makes it.
+    pub fn begin(notes: &Path, call: &Call, plan: &Plan) -> Option<Ahead> {
+        let folder = folder_of(notes, plan);
+        let output = folder.join(plan.output.file_name()?);
+        let depfile = plan.depfile.is_some().then(|| folder.join("depfile"));
+        let argv = elsewhere(call, &output, depfile.as_deref())?;
+        DirBuilder::new().recursive(true).mode(0o700).create(&folder).ok()?;
+        let busy = File::create_new(folder.join("busy")).ok()?;
+        lock(&busy, ALONE);
+        Some(Ahead { made: Made { output, depfile, folder: folder.clone() }, folder, busy, argv })
+    }
+
+    /// There is nothing to be made.
+    pub fn give_up(self) -> ! {
+        let _ = fs::remove_dir_all(&self.folder);
+        exit(0);
+    }
+
+    /// Tell how it ended, once somebody takes it up.
+    pub fn end(self, line: &str) -> ! {
+        let _ = fs::write(self.folder.join("end"), line);
+        let _ = fs::remove_file(&self.made.output);
+        self.made.depfile.iter().for_each(|path| drop(fs::remove_file(path)));
+        drop(self.busy);
+        // As long as it may be taken up, it has not ended for whoever follows the notes.
+        while self.folder.join("busy").exists() && ASKED_TO_END.load(SeqCst) == 0 {
+            std::thread::sleep(PERIOD);
+        }
+        exit(0);
+    }
+}
+
+/// The words of a call with other outputs. None: those are not named once, and in the command line.
+fn elsewhere(call: &Call, output: &Path, depfile: Option<&Path>) -> Option<Vec<OsString>> {
+    let count = |name: &str| call.options.iter().filter(|(known, _)| *known == name).count();
+    let (mut outputs, mut depfiles) = (0, 0);
+    let mut argv = Vec::new();
+    let mut words = call.argv.iter();
+    while let Some(word) = words.next() {
+        let (name, is_next) = match read_word(word) {
+            Some((name, value)) => (name, matches!(value, Value::Next)),
+            None => ("", false),
+        };
+        outputs += usize::from(name == "output-file");
+        depfiles += usize::from(name == "dependency-output");
+        let value = if is_next { words.next() } else { None };
+        if !matches!(name, "output-file" | "dependency-output") {
+            argv.extend([Some(word), value].into_iter().flatten().cloned());
+        }
+    }
+    let is_said_here = outputs == 1 && count("output-file") == 1 && depfiles == count("dependency-output") && depfiles < 2;
+    if !is_said_here || has_device_debug(call) {
+        return None; // with device debug information, the name of the output is in it
+    }
+    argv.extend(["-o".into(), output.as_os_str().to_owned()]);
+    if let Some(depfile) = depfile {
+        argv.extend(["-MF".into(), depfile.as_os_str().to_owned()]);
+        if !call.has("dependency-target-name") {
+            argv.extend(["-MT".into(), call.value("output-file")?.to_owned()]);
+        }
+    }
+    Some(argv)
+}
+
+/// Where this call is made ahead, wait for it and end as it did. Returns where it has to be made now.
+pub fn take_up(call: &Call, notes_folder: &Path, notes: &mut File) {
+    if !notes_folder.join("ahead").is_dir() {
+        return;
+    }
+    let (Some(store), Ok(plan)) = (Store::open(), plan(call)) else { return };
+    let folder = folder_of(notes_folder, &plan);
+    let Ok(busy) = File::open(folder.join("busy")) else { return };
+    lock(&busy, SHARED);
+    match ASKED_TO_END.load(SeqCst) {
+        0 => {}
+        number => end_as(number),
+    }
+    if fs::remove_file(folder.join("busy")).is_err() {
+        return; // somebody else has taken it up
+    }
+    let end = read_small(&folder.join("end"), MAX_NOTE_BYTES).unwrap_or_default();
+    let failed = read_small(&folder.join("failed"), MAX_NOTE_BYTES).ok().and_then(|text| Failed::read(&text));
+    let _ = fs::remove_dir_all(&folder);
+    let taken = Pending::new(call, plan, store).and_then(|pending| pending.take(failed));
+    let _ = notes.write_all(&end);
+    if let Some((said, status)) = taken {
+        said.print();
+        end_as(status);
+    }
+}
+
+impl Pending {
+    /// What was made ahead, with what was printed and how it ended, where all is as it was.
+    fn take(mut self, failed: Option<Failed>) -> Option<(Said, i32)> {
+        match (self.find(), failed) {
+            (Ok(found), _) => self.deliver(found).ok().map(|Hit { said, .. }| (said, 0)),
+            (Err(_), Some(failed)) if Pending::wants_text() => {
+                let entry = failed.manifest.entries.first()?.clone();
+                self.why_not(&entry, &failed.manifest).is_none().then_some((failed.said, failed.status))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// A call that failed, and all that was read for it.
+pub struct Failed {
+    status: i32,
+    said: Said,
+    manifest: Manifest,
+}
+
+impl Failed {
+    pub fn new(status: i32, said: &Said, mut manifest: Manifest, entry: Entry) -> Failed {
+        manifest.add(entry);
+        Failed { status, said: said.clone(), manifest }
+    }
+
+    pub fn write(&self, made: &Made) {
+        let mut writer = Writer::default();
+        writer.number(self.status as u64);
+        [&self.said.stdout, &self.said.stderr, &self.manifest.write()].into_iter().for_each(|text| writer.bytes(text));
+        let _ = fs::write(made.folder.join("failed"), writer.text);
+    }
+
+    fn read(text: &[u8]) -> Option<Failed> {
+        let mut reader = Reader::new(text);
+        let status = reader.number()? as i32;
+        let said = Said { stdout: reader.owned()?, stderr: reader.owned()? };
+        Some(Failed { status, said, manifest: Manifest::read(&reader.owned()?)? })
+    }
+}
+
+const SHARED: i32 = 1;
+const ALONE: i32 = 2;
+
+/// Until the file is closed. Waits for it, but where somebody ends us.
+fn lock(file: &File, how: i32) {
+    extern "C" {
+        fn flock(file: i32, how: i32) -> i32;
+    }
+    while unsafe { flock(file.as_raw_fd(), how) } != 0 && ASKED_TO_END.load(SeqCst) == 0 {}
+}
