@@ -31,6 +31,28 @@ pub fn wait(events: Option<&Inotify>, mut stop: &UnixStream, limit: Duration) ->
     files[1].found != 0 && stop.read(&mut [0]).is_ok_and(|size| size == 0)
 }
 
+/// Wait until something is to be read. False: the child has ended before that, or its end cannot be waited for.
+#[cfg(target_os = "linux")]
+pub fn wait_unless_ended(child: i32, bell: &UnixStream) -> bool {
+    const PIDFD_OPEN: i64 = 434;
+    extern "C" {
+        fn syscall(number: i64, pid: u32, flags: u32, unused: u32) -> i64;
+    }
+    let found = unsafe { syscall(PIDFD_OPEN, child as u32, 0, 0) } as i32;
+    if found < 0 {
+        return false;
+    }
+    let end = unsafe { <std::fs::File as std::os::fd::FromRawFd>::from_raw_fd(found) };
+    let mut files = [Poll { fd: end.as_raw_fd(), events: INPUT, found: 0 }, Poll { fd: bell.as_raw_fd(), events: INPUT, found: 0 }];
+    unsafe { poll(files.as_mut_ptr(), files.len(), -1) };
+    files[0].found == 0 && files[1].found & INPUT != 0
+}
+
+#[cfg(not(target_os = "linux"))]
+pub fn wait_unless_ended(_: i32, _: &UnixStream) -> bool {
+    false
+}
+
 /// Wait until a file takes more.
 pub fn wait_for_room(file: &impl AsRawFd) {
     let mut files = [Poll { fd: file.as_raw_fd(), events: OUTPUT, found: 0 }];

@@ -77,7 +77,7 @@ fn run(tool: &Path, argv: &[OsString], is_launched: bool) -> ! {
     if is_asked() {
         noted.make_ahead();
     }
-    take_up(&noted.call, &noted.folder, &mut noted.notes);
+    take_up(&noted.call, &noted.folder);
     noted.begin(is_launched);
     match look_up(&noted.call) {
         Answer::Hit(hit) => noted.answer(hit),
@@ -120,12 +120,12 @@ impl Noted {
     /// Have the outputs ready for the call that will ask for them; nothing is noted where there is nothing to be done.
     fn make_ahead(mut self) -> ! {
         let Some(mut pending) = pending_of(&self.call).ok().filter(|_| self.may_add() && !verifies()) else { exit(0) };
-        let Some(ahead) = Ahead::begin(&self.folder, &self.call, &pending.plan) else { exit(0) };
+        let Some((ahead, made)) = Ahead::begin(&self.folder, &self.call, &pending.plan) else { exit(0) };
         pending.why = match pending.find() {
             Ok(_) => ahead.give_up(),
             Err(why) => why + BEGUN_EARLY,
         };
-        pending.made = Some(ahead.made.clone());
+        pending.made = Some(made);
         let mut command = Command::new(&self.call.tool);
         command.args(&ahead.argv).env(PASSED, &self.call.tool);
         self.begin(false);
@@ -147,6 +147,9 @@ impl Noted {
         let watching = if self.call.kind == Kind::Query { None } else { watch.begin(child) };
         if let Some(pending) = &mut pending {
             pending.look_ahead(&self.call);
+            if let Some(texts) = watching.as_ref().and_then(|watching| watching.wait_for_texts(child, pending.texts())) {
+                pending.read_early(&self.call, &texts);
+            }
         }
         let (status, usage) = wait_for(child);
         let said = tee.and_then(Tee::end).map(|(stdout, stderr)| Said { stdout, stderr });
@@ -157,22 +160,23 @@ impl Noted {
             name_own(&mut rows);
         }
         let _ = fs::remove_file(kept.join("times"));
-        let outputs = ahead.as_ref().map_or_else(|| self.call.outputs(), |ahead| vec![ahead.made.output.clone()]);
+        let outputs = ahead.as_ref().map_or_else(|| self.call.outputs(), |ahead| vec![ahead.output.clone()]);
         let files = match status {
             0 => keep(&self.call.cwd, &outputs, &kept, &rows, &seen.temporaries),
             _ => Vec::new(),
         };
         let _ = fs::remove_dir(&kept); // where nothing is in it
+        let output_bytes = size_of(&outputs); // what was made ahead goes as soon as it is taken up
         if let Some(pending) = pending {
             let temporaries = std::mem::take(&mut seen.temporaries);
             let texts = rows.iter().filter(|row| row.output.extension() == Some(OsStr::new("ii"))).count();
             asked.learn(store(*pending, &self.call, &Ended { status, said, temporaries, texts }));
         }
-        let (memory, output_bytes) = (seen.memory(&rows), size_of(&outputs));
+        let memory = seen.memory(&rows);
         let end = End { elapsed, status, usage: Some(usage), rows, memory, files, kept, output_bytes };
         let line = end_line(&self.call, &self.id, &end, &asked);
         if let Some(ahead) = ahead {
-            ahead.end(&line);
+            ahead.end(&mut self.notes, &line);
         }
         let _ = self.notes.write_all(line.as_bytes());
         if let Some(events) = seen.events {

@@ -1,8 +1,15 @@
 //! A call that is made ahead: nvcc compiles what was saved while cargo and the build script still come to it. What it
 //! makes goes into the depfile cache; the call itself, once it is asked for, waits for that and takes it up.
 //!
-//! `$DECK_FRONTS/ahead/NAME` is the folder of one: `busy` is locked while nvcc runs, `end` its note, `failed` what it said
-//! where it failed, with all that was read for it. Whoever removes `busy` has taken it up.
+//! `$DECK_FRONTS/ahead/NAME` is the folder of one:
+//!
+//!     busy    locked until it is known that what nvcc made is good, or is not; whoever takes it up renames it to `taken`
+//!     kept    locked until it is in the cache, or is not
+//!     good    what nvcc printed, where what it made is good
+//!     failed  what nvcc printed where it failed, with all that was read for it
+//!
+//! Who came before `busy` was free takes the files: all that they were made of was as it was at a moment after it had
+//! asked. Who comes later asks the cache. The last one to leave removes the folder.
 
 use crate::child::{end_as, ASKED_TO_END};
 use crate::digest::hex;
@@ -13,6 +20,7 @@ use crate::nvcc_files::read_small;
 use crate::nvcc_key::{plan, Plan};
 use crate::nvcc_manifest::{Entry, Manifest};
 use crate::nvcc_options::{read_word, Value};
+use crate::nvcc_output::write_output;
 use crate::nvcc_store::Store;
 use crate::nvcc_words::has_device_debug;
 use std::env;
@@ -26,7 +34,7 @@ use std::process::exit;
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
-/// Said of why it was no hit.
+/// Is added to why it was no hit.
 pub const BEGUN_EARLY: &str = "; begun with the save";
 const MAX_NOTE_BYTES: u64 = 64 << 20;
 /// Between two looks at whether it was taken up.
@@ -35,19 +43,29 @@ const PERIOD: Duration = Duration::from_millis(20);
 /// One that is made by us.
 pub struct Ahead {
     folder: PathBuf,
-    busy: File,
+    kept: File,
     /// What nvcc is called with: other outputs, and else the same.
     pub argv: Vec<OsString>,
-    pub made: Made,
+    pub output: PathBuf,
 }
 
 /// Where nvcc writes instead of where it was asked to.
-#[derive(Clone)]
 pub struct Made {
     pub output: PathBuf,
     /// None: no depfile is asked for.
     pub depfile: Option<PathBuf>,
     pub folder: PathBuf,
+    busy: Option<File>,
+}
+
+impl Made {
+    /// What was made is what nvcc would make now: whoever waits for it may have it.
+    pub fn release(&mut self, said: &Said) {
+        let mut writer = Writer::default();
+        [&said.stdout, &said.stderr].into_iter().for_each(|text| writer.bytes(text));
+        let _ = fs::write(self.folder.join("good"), writer.text);
+        self.busy = None;
+    }
 }
 
 /// This process is to make its call ahead.
@@ -61,15 +79,18 @@ fn folder_of(notes: &Path, plan: &Plan) -> PathBuf {
 
 impl Ahead {
     /// None: it cannot be made ahead, or somebody else makes it.
-    pub fn begin(notes: &Path, call: &Call, plan: &Plan) -> Option<Ahead> {
+    pub fn begin(notes: &Path, call: &Call, plan: &Plan) -> Option<(Ahead, Made)> {
         let folder = folder_of(notes, plan);
         let output = folder.join(plan.output.file_name()?);
         let depfile = plan.depfile.is_some().then(|| folder.join("depfile"));
         let argv = elsewhere(call, &output, depfile.as_deref())?;
         DirBuilder::new().recursive(true).mode(0o700).create(&folder).ok()?;
+        let kept = File::create_new(folder.join("kept")).ok()?;
+        lock(&kept, ALONE);
         let busy = File::create_new(folder.join("busy")).ok()?;
         lock(&busy, ALONE);
-        Some(Ahead { made: Made { output, depfile, folder: folder.clone() }, folder, busy, argv })
+        let made = Made { output: output.clone(), depfile, folder: folder.clone(), busy: Some(busy) };
+        Some((Ahead { folder, kept, argv, output }, made))
     }
 
     /// There is nothing to be made.
@@ -78,15 +99,14 @@ impl Ahead {
         exit(0);
     }
 
-    /// Tell how it ended, once somebody takes it up.
-    pub fn end(self, line: &str) -> ! {
-        let _ = fs::write(self.folder.join("end"), line);
-        let _ = fs::remove_file(&self.made.output);
-        self.made.depfile.iter().for_each(|path| drop(fs::remove_file(path)));
-        drop(self.busy);
-        // As long as it may be taken up, it has not ended for whoever follows the notes.
-        while self.folder.join("busy").exists() && ASKED_TO_END.load(SeqCst) == 0 {
+    /// Note how it ended, once somebody takes it up: what is told of outputs is true then.
+    pub fn end(self, notes: &mut File, line: &str) -> ! {
+        drop(self.kept);
+        while self.folder.exists() && ASKED_TO_END.load(SeqCst) == 0 {
             std::thread::sleep(PERIOD);
+        }
+        if !self.folder.join("busy").exists() {
+            let _ = notes.write_all(line.as_bytes());
         }
         exit(0);
     }
@@ -125,30 +145,55 @@ fn elsewhere(call: &Call, output: &Path, depfile: Option<&Path>) -> Option<Vec<O
 }
 
 /// Where this call is made ahead, wait for it and end as it did. Returns where it has to be made now.
-pub fn take_up(call: &Call, notes_folder: &Path, notes: &mut File) {
-    if !notes_folder.join("ahead").is_dir() {
+pub fn take_up(call: &Call, notes: &Path) {
+    if !notes.join("ahead").is_dir() {
         return;
     }
     let (Some(store), Ok(plan)) = (Store::open(), plan(call)) else { return };
-    let folder = folder_of(notes_folder, &plan);
+    let folder = folder_of(notes, &plan);
     let Ok(busy) = File::open(folder.join("busy")) else { return };
-    lock(&busy, SHARED);
-    match ASKED_TO_END.load(SeqCst) {
-        0 => {}
-        number => end_as(number),
+    let is_early = !lock(&busy, SHARED | AT_ONCE);
+    if is_early {
+        lock(&busy, SHARED);
     }
-    if fs::remove_file(folder.join("busy")).is_err() {
+    end_if_asked();
+    if fs::rename(folder.join("busy"), folder.join("taken")).is_err() {
         return; // somebody else has taken it up
     }
-    let end = read_small(&folder.join("end"), MAX_NOTE_BYTES).unwrap_or_default();
-    let failed = read_small(&folder.join("failed"), MAX_NOTE_BYTES).ok().and_then(|text| Failed::read(&text));
+    let mut taken = if is_early { take_files(&folder, &plan) } else { None };
+    if taken.is_none() {
+        if let Ok(kept) = File::open(folder.join("kept")) {
+            lock(&kept, SHARED);
+        }
+        end_if_asked();
+        let failed = read_small(&folder.join("failed"), MAX_NOTE_BYTES).ok().and_then(|text| Failed::read(&text));
+        taken = Pending::new(call, plan, store).and_then(|pending| pending.take(failed));
+    }
     let _ = fs::remove_dir_all(&folder);
-    let taken = Pending::new(call, plan, store).and_then(|pending| pending.take(failed));
-    let _ = notes.write_all(&end);
     if let Some((said, status)) = taken {
         said.print();
         end_as(status);
     }
+}
+
+fn end_if_asked() {
+    match ASKED_TO_END.load(SeqCst) {
+        0 => {}
+        number => end_as(number),
+    }
+}
+
+/// Write what nvcc has made to where it was asked for. None: it is not good, or cannot be written.
+fn take_files(folder: &Path, plan: &Plan) -> Option<(Said, i32)> {
+    let good = read_small(&folder.join("good"), MAX_NOTE_BYTES).ok()?;
+    let mut reader = Reader::new(&good);
+    let said = Said { stdout: reader.owned()?, stderr: reader.owned()? };
+    if let Some(path) = &plan.depfile {
+        write_output(path, &fs::read(folder.join("depfile")).ok()?).ok()?;
+    }
+    let output = fs::read(folder.join(plan.output.file_name()?)).ok()?;
+    write_output(&plan.output, &output).ok()?;
+    Some((said, 0))
 }
 
 impl Pending {
@@ -156,7 +201,7 @@ impl Pending {
     fn take(mut self, failed: Option<Failed>) -> Option<(Said, i32)> {
         match (self.find(), failed) {
             (Ok(found), _) => self.deliver(found).ok().map(|Hit { said, .. }| (said, 0)),
-            (Err(_), Some(failed)) if Pending::wants_text() => {
+            (Err(_), Some(failed)) => {
                 let entry = failed.manifest.entries.first()?.clone();
                 self.why_not(&entry, &failed.manifest).is_none().then_some((failed.said, failed.status))
             }
@@ -195,11 +240,19 @@ impl Failed {
 
 const SHARED: i32 = 1;
 const ALONE: i32 = 2;
+const AT_ONCE: i32 = 4;
 
-/// Until the file is closed. Waits for it, but where somebody ends us.
-fn lock(file: &File, how: i32) {
+/// Until the file is closed. Waits for it, but where that is not wanted or somebody ends us: false then.
+fn lock(file: &File, how: i32) -> bool {
     extern "C" {
         fn flock(file: i32, how: i32) -> i32;
     }
-    while unsafe { flock(file.as_raw_fd(), how) } != 0 && ASKED_TO_END.load(SeqCst) == 0 {}
+    loop {
+        if unsafe { flock(file.as_raw_fd(), how) } == 0 {
+            return true;
+        }
+        if how & AT_ONCE != 0 || ASKED_TO_END.load(SeqCst) != 0 {
+            return false;
+        }
+    }
 }

@@ -5,6 +5,7 @@
 
 use crate::nvcc_args::Kind;
 use crate::nvcc_place::{find, find_all, Place};
+use crate::nvcc_read::Closure;
 use crate::nvcc_watch::Temporary;
 use std::collections::BTreeSet;
 use std::env;
@@ -34,10 +35,38 @@ pub struct Made<'a> {
     pub output: &'a [u8],
     /// What nvcc made on its way, as far as it was seen.
     pub temporaries: &'a [Temporary],
+    pub scan: &'a Scan,
     /// So many texts and codes nvcc made.
     pub wanted: (usize, usize),
-    /// Some header is named by its whole path, below the base.
-    pub has_absolute_names: bool,
+}
+
+/// What is in the texts that were preprocessed.
+pub struct Scan {
+    /// Name and size of each.
+    pub texts: Vec<(String, u64)>,
+    /// Files that the preprocessor entered.
+    pub entered: BTreeSet<Vec<u8>>,
+    why_bound: Option<&'static str>,
+}
+
+impl Scan {
+    pub fn of(temporaries: &[Temporary], place: &Place, closure: &Closure) -> Scan {
+        let why = |file: &Temporary| why_bound(&file.file, place, closure.has_absolute_names);
+        Scan {
+            texts: texts_of(temporaries),
+            entered: entered(temporaries),
+            why_bound: temporaries.iter().filter(is_text).find_map(why),
+        }
+    }
+}
+
+fn is_text(file: &&Temporary) -> bool {
+    file.name.ends_with(".ii")
+}
+
+pub fn texts_of(temporaries: &[Temporary]) -> Vec<(String, u64)> {
+    let size = |file: &Temporary| file.file.metadata().map_or(u64::MAX, |about| about.len());
+    temporaries.iter().filter(is_text).map(|file| (file.name.clone(), size(file))).collect()
 }
 
 impl Made<'_> {
@@ -46,10 +75,10 @@ impl Made<'_> {
         if find(self.output, base).is_some() || find(self.output, &temporary_start()).is_some() {
             return Tie::Bound("its output holds a path");
         }
-        let Some(texts) = self.seen(&[".ii"], self.wanted.0) else {
+        if self.wanted.0 == 0 || self.scan.texts.len() < self.wanted.0 {
             return Tie::Bound("what was preprocessed was not seen");
-        };
-        if let Some(why) = texts.iter().find_map(|file| self.why_bound(file)) {
+        }
+        if let Some(why) = self.scan.why_bound {
             return Tie::Bound(why);
         }
         self.tie_of_names()
@@ -60,15 +89,6 @@ impl Made<'_> {
         let is_it = |file: &&Temporary| ends.iter().any(|end| file.name.ends_with(end));
         let found: Vec<&File> = self.temporaries.iter().filter(is_it).map(|file| &file.file).collect();
         (wanted > 0 && found.len() >= wanted).then_some(found)
-    }
-
-    fn why_bound(&self, file: &File) -> Option<&'static str> {
-        let Ok(text) = read_whole(file) else { return Some("what was preprocessed could not be read") };
-        if find_all(&text, self.place.base.as_os_str().as_bytes()).any(|at| !is_in_marker(&text, at)) {
-            return Some("its text holds a path");
-        }
-        let asks = ASKS_FOR_PATH.iter().any(|name| find(&text, name).is_some());
-        (asks && self.has_absolute_names).then_some("it asks for the name of its source")
     }
 
     fn tie_of_names(&self) -> Tie {
@@ -92,11 +112,19 @@ impl Made<'_> {
     }
 }
 
+fn why_bound(file: &File, place: &Place, has_absolute_names: bool) -> Option<&'static str> {
+    let Ok(text) = read_whole(file) else { return Some("what was preprocessed could not be read") };
+    if find_all(&text, place.base.as_os_str().as_bytes()).any(|at| !is_in_marker(&text, at)) {
+        return Some("its text holds a path");
+    }
+    let asks = ASKS_FOR_PATH.iter().any(|name| find(&text, name).is_some());
+    (asks && has_absolute_names).then_some("it asks for the name of its source")
+}
+
 /// Files that the preprocessor entered, as far as its texts were seen.
 pub fn entered(temporaries: &[Temporary]) -> BTreeSet<Vec<u8>> {
-    let texts = temporaries.iter().filter(|file| file.name.ends_with(".ii"));
     let mut found = BTreeSet::new();
-    for text in texts.filter_map(|file| read_whole(&file.file).ok()) {
+    for text in temporaries.iter().filter(is_text).filter_map(|file| read_whole(&file.file).ok()) {
         // Of the markers, which are many, those say `1` behind the name.
         let lines = find_all(&text, b"\" 1").map(|at| {
             let start = text[..at].iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);

@@ -10,6 +10,7 @@ use crate::nvcc_bind::{rename, source_name};
 use crate::nvcc_codec::{Reader, Writer};
 use crate::nvcc_closure::Questions;
 use crate::nvcc_files::Files;
+use crate::nvcc_keep::Early;
 use crate::nvcc_key::{plan, Plan};
 use crate::nvcc_manifest::{Entry, Manifest};
 use crate::nvcc_output::write_output;
@@ -79,6 +80,7 @@ pub struct Pending {
     /// What was found out while nvcc ran.
     pub tools: Option<Tools>,
     pub hidden: Option<Vec<(Vec<u8>, PathBuf)>>,
+    pub early: Option<Early>,
 }
 
 /// An entry whose inputs are as they were, and what it gave.
@@ -150,6 +152,7 @@ impl Pending {
             made: None,
             tools: None,
             hidden: None,
+            early: None,
             plan,
             store,
         })

@@ -3,7 +3,7 @@
 use crate::digest::Digest;
 use crate::nvcc_ahead::Failed;
 use crate::nvcc_args::Call;
-use crate::nvcc_bind::{entered, source_name, Made, Tie};
+use crate::nvcc_bind::{entered, source_name, texts_of, Made, Scan, Tie};
 use crate::nvcc_cache::{write_said, write_signatures, Found, Pending, Said};
 use crate::nvcc_closure::Probe;
 use crate::nvcc_files::read_small;
@@ -24,6 +24,13 @@ use std::time::{SystemTime, UNIX_EPOCH};
 const MAX_DEPFILE_BYTES: u64 = 64 << 20;
 /// What a manifest and signatures take, about.
 const NOTES_BYTES: u64 = 128 << 10;
+
+/// What was read for a call, found out before it had ended.
+pub struct Early {
+    depfile: Vec<u8>,
+    closure: Closure,
+    scan: Scan,
+}
 
 /// How a call ended that was pending.
 pub struct Ended {
@@ -74,21 +81,30 @@ impl Pending {
             return Err("it failed".to_owned());
         }
         let said = ended.said.as_ref().ok_or("what it prints goes to a terminal, or is too much")?;
-        let made = self.made.clone();
-        let (output, depfile) = match &made {
-            Some(made) => (&made.output, &made.depfile),
-            None => (&self.plan.output, &self.plan.depfile),
-        };
+        let output = self.made.as_ref().map_or(&self.plan.output, |made| &made.output);
         let output = self.read_made(output, MAX_OBJECT_BYTES)?;
-        let depfile = self.own_depfile.as_ref().or(depfile.as_ref()).cloned().unwrap_or_default();
-        let depfile = self.read_made(&depfile, MAX_DEPFILE_BYTES)?;
+        let depfile = self.read_made(&self.depfile(), MAX_DEPFILE_BYTES)?;
         let tools = self.tools(call)?;
-        let closure = self.read_closure(call, &depfile, &tools)?;
+        let early = self.early.take().filter(|early| early.depfile == depfile && self.holds(&early.closure, &tools));
+        let (closure, scan) = match early {
+            Some(early) => (early.closure, Some(early.scan)),
+            None => (self.read_closure(call, &depfile, &tools)?, None),
+        };
+        let is_whole = |scan: &Scan| scan.texts == texts_of(&ended.temporaries);
+        let scan = scan.filter(is_whole).unwrap_or_else(|| Scan::of(&ended.temporaries, &self.plan.place, &closure));
         outcome.inputs = Some(closure.own.clone());
         if !self.before.is_clock_good() {
             return Err("the clock was set".to_owned());
         }
-        let tie = self.tie(call, &output, &ended.temporaries, &closure, &tools)?;
+        let known: HashSet<PathBuf> = closure.contents.iter().map(|(path, _)| normal(path)).collect();
+        let is_known = |file: &&Vec<u8>| known.contains(&normal(&call.at(OsStr::from_bytes(file))));
+        if let Some(file) = scan.entered.iter().find(|file| !is_known(file)) {
+            return Err(format!("the depfile has no {}", String::from_utf8_lossy(file)));
+        }
+        if let Some(made) = &mut self.made {
+            made.release(said);
+        }
+        let tie = self.tie(&output, &ended.temporaries, &scan, &tools);
         let texts = [&said.stdout[..], &said.stderr, &closure.rest];
         let is_ambiguous = texts.iter().any(|text| self.plan.place.is_ambiguous(text));
         let tie = if is_ambiguous { Tie::Bound("its text names a folder that is called alike") } else { tie };
@@ -99,19 +115,21 @@ impl Pending {
     /// was preprocessed: of each step that nvcc had come to, as its own table has them.
     fn keep_failure(&mut self, call: &Call, ended: &Ended) -> Result<(), String> {
         let unknown = || "it failed".to_owned();
-        let (said, made) = (ended.said.as_ref().ok_or_else(unknown)?, self.made.clone().ok_or_else(unknown)?);
+        let said = ended.said.as_ref().ok_or_else(unknown)?;
         let texts = ended.temporaries.iter().filter(|file| file.name.ends_with(".ii")).count();
         if texts == 0 || texts != ended.texts {
             return Err(unknown());
         }
         let tools = self.tools(call)?;
-        let files = entered(&ended.temporaries).into_iter().map(|file| file.split(|byte| *byte == b' ').collect::<Vec<_>>().join(&b"\\ "[..]));
+        let escaped = |file: Vec<u8>| file.split(|byte| *byte == b' ').collect::<Vec<_>>().join(&b"\\ "[..]);
+        let files = entered(&ended.temporaries).into_iter().map(escaped);
         let all = std::iter::once(self.plan.source.as_bytes().to_vec()).chain(files).collect::<Vec<_>>().join(&b" \\\n"[..]);
         let depfile = [&self.plan.target[..], b" : ", &all].concat();
         let closure = self.read_closure(call, &depfile, &tools)?;
         let mut manifest = Manifest::default();
         let entry = self.entry(&mut manifest, &closure, &tools, &Tie::Bound("it failed"), Default::default());
-        Failed::new(ended.status, said, manifest, entry).write(&made);
+        let made = self.made.as_ref().ok_or_else(unknown)?;
+        Failed::new(ended.status, said, manifest, entry).write(made);
         Err(unknown())
     }
 
@@ -121,6 +139,21 @@ impl Pending {
         self.hidden = Some(self.hidden_headers(call, &tools));
         for file in &tools.files {
             self.files.content_now(file, &self.store); // the large ones are noted
+        }
+        self.tools = Some(tools);
+    }
+
+    /// So many texts are preprocessed for it; 0: that is not known.
+    pub fn texts(&self) -> usize {
+        self.tools.as_ref().map_or(0, |tools| tools.wanted.0)
+    }
+
+    /// All has been preprocessed, and nvcc goes on: read what that was made of.
+    pub fn read_early(&mut self, call: &Call, temporaries: &[Temporary]) {
+        let (Ok(depfile), Some(tools)) = (read_small(&self.depfile(), MAX_DEPFILE_BYTES), self.tools.take()) else { return };
+        if let Ok(closure) = self.read_closure(call, &depfile, &tools) {
+            let scan = Scan::of(temporaries, &self.plan.place, &closure);
+            self.early = Some(Early { depfile, closure, scan });
         }
         self.tools = Some(tools);
     }
@@ -136,24 +169,17 @@ impl Pending {
         find_tools(call, &flags, &self.store)
     }
 
-    /// Err: the preprocessor read what the depfile does not name.
-    fn tie(
-        &self, call: &Call, output: &[u8], temporaries: &[Temporary], closure: &Closure, tools: &Tools,
-    ) -> Result<Tie, String> {
-        let made = Made {
-            place: &self.plan.place,
-            kind: self.plan.kind,
-            output,
-            temporaries,
-            wanted: tools.wanted,
-            has_absolute_names: closure.has_absolute_names,
-        };
-        let known: HashSet<PathBuf> = closure.contents.iter().map(|(path, _)| normal(path)).collect();
-        let is_known = |file: &&Vec<u8>| known.contains(&normal(&call.at(OsStr::from_bytes(file))));
-        if let Some(file) = entered(temporaries).iter().find(|file| !is_known(file)) {
-            return Err(format!("the depfile has no {}", String::from_utf8_lossy(file)));
+    fn tie(&self, output: &[u8], temporaries: &[Temporary], scan: &Scan, tools: &Tools) -> Tie {
+        if self.plan.is_bound {
+            return Tie::Bound("it has debug information");
         }
-        Ok(if self.plan.is_bound { Tie::Bound("it has debug information") } else { made.tie() })
+        Made { place: &self.plan.place, kind: self.plan.kind, output, temporaries, scan, wanted: tools.wanted }.tie()
+    }
+
+    /// Where the depfile is: ours, or the one that was asked for.
+    fn depfile(&self) -> PathBuf {
+        let asked = self.made.as_ref().map_or(&self.plan.depfile, |made| &made.depfile);
+        self.own_depfile.as_ref().or(asked.as_ref()).cloned().unwrap_or_default()
     }
 
     /// A file that nvcc wrote just now.

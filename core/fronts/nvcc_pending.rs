@@ -6,7 +6,7 @@ use crate::nvcc_key::Plan;
 use crate::nvcc_store::Store;
 use std::collections::{BTreeSet, HashMap};
 use std::env;
-use std::fs;
+use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -54,7 +54,12 @@ impl Before {
 
     /// It was written since.
     pub fn is_new(&self, path: &Path) -> bool {
-        path.symlink_metadata().is_ok_and(|found| changed_ns(&found) >= self.began_ns)
+        path.symlink_metadata().is_ok_and(|found| self.is_later(&found))
+    }
+
+    /// It has changed since.
+    pub fn is_later(&self, found: &Metadata) -> bool {
+        changed_ns(found) >= self.began_ns
     }
 
     /// The first folder or link, on the way to these files, that may have become another one.
@@ -94,6 +99,6 @@ fn identity(path: &Path) -> Option<Identity> {
     Some((found.dev(), found.ino(), if found.is_symlink() { changed_ns(&found) } else { 0 }))
 }
 
-fn changed_ns(found: &std::fs::Metadata) -> u64 {
+fn changed_ns(found: &Metadata) -> u64 {
     (found.ctime() as u64).wrapping_mul(1_000_000_000).wrapping_add(found.ctime_nsec() as u64)
 }

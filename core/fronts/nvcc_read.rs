@@ -41,7 +41,7 @@ impl Pending {
         let folders: Vec<PathBuf> = self.plan.folders.iter().chain(&tools.folders).cloned().collect();
         let mut names: Vec<Vec<u8>> = call.values("pre-include").into_iter().map(OsString::into_vec).collect();
         if matches!(self.plan.kind, Kind::Object | Kind::DeviceObject) {
-            let hidden = self.hidden.take().unwrap_or_else(|| self.hidden_headers(call, tools));
+            let hidden = self.hidden.clone().unwrap_or_else(|| self.hidden_headers(call, tools));
             for (name, path) in hidden {
                 files.push(path.into_os_string().into_vec());
                 names.push(name);
@@ -60,6 +60,23 @@ impl Pending {
         let has_absolute_names = files.iter().any(|file| self.plan.place.shorten(file) != *file);
         let own = own.iter().map(|file| self.plan.place.at(file)).collect();
         Ok(Closure { own, rest, probes, contents, has_absolute_names })
+    }
+
+    /// What was read is still as it was when nvcc began.
+    pub fn holds(&mut self, closure: &Closure, tools: &Tools) -> bool {
+        let paths = closure.contents.iter().map(|(path, _)| path.clone()).collect();
+        let is_same = self.contents(paths, tools).is_ok_and(|now| now == closure.contents);
+        is_same && closure.probes.iter().all(|probe| self.is_unmoved(probe))
+            && self.check_probes(&closure.probes, &closure.contents).is_ok()
+    }
+
+    /// Its folder is as it was when nvcc began, or has the same names.
+    fn is_unmoved(&mut self, probe: &Probe) -> bool {
+        let folder = Path::new(OsStr::from_bytes(&probe.folder));
+        let is_told = probe.is_told_by_folder() && !probe.names.is_empty();
+        let about = folder.metadata().ok().filter(|about| is_told && !self.before.is_later(about));
+        let is_old = about.is_some_and(|about| self.files.is_timed(folder, about.dev()) && !self.before.is_new(folder));
+        is_old || probe.holds(folder)
     }
 
     /// Headers that no depfile names.

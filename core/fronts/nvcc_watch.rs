@@ -1,6 +1,6 @@
 //! What can be seen of a running nvcc from beside: its phases and their memory, and files that it removes in the end.
 
-use crate::inotify::Inotify;
+use crate::inotify::{wait_unless_ended, Inotify};
 use crate::note::{quoted, since_epoch};
 use crate::note_more::or_null;
 use crate::nvcc_args::Call;
@@ -13,6 +13,10 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::SeqCst;
+use std::sync::mpsc::{channel, Receiver, Sender};
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -93,6 +97,9 @@ pub struct Watch {
 
 /// It looks, until it is told to end.
 pub struct Watching {
+    texts: Receiver<Vec<Temporary>>,
+    bell: UnixStream,
+    wanted: Arc<AtomicUsize>,
     stop: UnixStream,
     thread: JoinHandle<Seen>,
 }
@@ -111,13 +118,23 @@ impl Watch {
     /// `child`: nvcc. None: it is not looked at.
     pub fn begin(self, child: i32) -> Option<Watching> {
         let (stop, ours) = UnixStream::pair().ok()?;
-        let looker = Looker { watch: self, tree: Tree::new(child), seen: Seen::default() };
+        let (bell, rope) = UnixStream::pair().ok()?;
+        let (sender, texts) = channel();
+        let wanted = Arc::new(AtomicUsize::new(0));
+        let ready = Some((sender, rope, wanted.clone()));
+        let looker = Looker { watch: self, tree: Tree::new(child), seen: Seen::default(), ready };
         let thread = thread::Builder::new().spawn(move || looker.look_until(&ours)).ok()?;
-        Some(Watching { stop, thread })
+        Some(Watching { texts, bell, wanted, stop, thread })
     }
 }
 
 impl Watching {
+    /// Wait until so many texts are preprocessed and are being compiled. None: nvcc has ended before, or it was not seen.
+    pub fn wait_for_texts(&self, child: i32, count: usize) -> Option<Vec<Temporary>> {
+        self.wanted.store(count, SeqCst);
+        (count > 0 && wait_unless_ended(child, &self.bell)).then(|| self.texts.try_recv().ok()).flatten()
+    }
+
     pub fn end(self) -> Seen {
         drop(self.stop);
         self.thread.join().unwrap_or_default()
@@ -128,6 +145,8 @@ struct Looker {
     watch: Watch,
     tree: Tree,
     seen: Seen,
+    /// Until the texts are handed over: to whom, what to pull then, and how many there have to be.
+    ready: Option<(Sender<Vec<Temporary>>, UnixStream, Arc<AtomicUsize>)>,
 }
 
 impl Looker {
@@ -142,6 +161,7 @@ impl Looker {
             }
             if Instant::now() >= next {
                 self.look();
+                self.hand_over();
                 next = Instant::now() + PERIOD;
             }
         }
@@ -166,6 +186,21 @@ impl Looker {
             let bytes = &mut self.seen.phases[phase].bytes;
             *bytes = hwm_of(pid).max(*bytes);
         }
+    }
+
+    /// Give the texts away, once a compiler reads the last of them.
+    fn hand_over(&mut self) {
+        let Some((sender, rope, wanted)) = &self.ready else { return };
+        let is_compiled = self.seen.phases.iter().any(|phase| phase.tool == "cicc" || phase.tool == "cudafe++");
+        let texts: Vec<&Temporary> = self.seen.temporaries.iter().filter(|file| file.name.ends_with(TEXT_END)).collect();
+        let wanted = wanted.load(SeqCst);
+        if wanted == 0 || texts.len() < wanted || !is_compiled {
+            return;
+        }
+        let copy = |text: &&Temporary| Some(Temporary { name: text.name.clone(), file: text.file.try_clone().ok()? });
+        let _ = sender.send(texts.iter().filter_map(copy).collect());
+        let _ = (&mut &*rope).write_all(b"!");
+        self.ready = None;
     }
 
     /// Open what nvcc has made since.
