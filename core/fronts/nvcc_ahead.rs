@@ -39,6 +39,8 @@ pub const BEGUN_EARLY: &str = "; begun with the save";
 const MAX_NOTE_BYTES: u64 = 64 << 20;
 /// Between two looks at whether it was taken up.
 const PERIOD: Duration = Duration::from_millis(20);
+/// Between two looks at a lock.
+const MOMENT: Duration = Duration::from_millis(1);
 
 /// One that is made by us.
 pub struct Ahead {
@@ -137,9 +139,9 @@ fn elsewhere(call: &Call, output: &Path, depfile: Option<&Path>) -> Option<Vec<O
     argv.extend(["-o".into(), output.as_os_str().to_owned()]);
     if let Some(depfile) = depfile {
         argv.extend(["-MF".into(), depfile.as_os_str().to_owned()]);
-        if !call.has("dependency-target-name") {
-            argv.extend(["-MT".into(), call.value("output-file")?.to_owned()]);
-        }
+    }
+    if !call.has("dependency-target-name") {
+        argv.extend(["-MT".into(), call.value("output-file")?.to_owned()]); // our own depfile has it too
     }
     Some(argv)
 }
@@ -152,20 +154,16 @@ pub fn take_up(call: &Call, notes: &Path) {
     let (Some(store), Ok(plan)) = (Store::open(), plan(call)) else { return };
     let folder = folder_of(notes, &plan);
     let Ok(busy) = File::open(folder.join("busy")) else { return };
-    let is_early = !lock(&busy, SHARED | AT_ONCE);
-    if is_early {
-        lock(&busy, SHARED);
-    }
-    end_if_asked();
+    let is_early = !lock(&busy, SHARED);
+    wait_for(&busy);
     if fs::rename(folder.join("busy"), folder.join("taken")).is_err() {
         return; // somebody else has taken it up
     }
     let mut taken = if is_early { take_files(&folder, &plan) } else { None };
     if taken.is_none() {
         if let Ok(kept) = File::open(folder.join("kept")) {
-            lock(&kept, SHARED);
+            wait_for(&kept);
         }
-        end_if_asked();
         let failed = read_small(&folder.join("failed"), MAX_NOTE_BYTES).ok().and_then(|text| Failed::read(&text));
         taken = Pending::new(call, plan, store).and_then(|pending| pending.take(failed));
     }
@@ -173,13 +171,6 @@ pub fn take_up(call: &Call, notes: &Path) {
     if let Some((said, status)) = taken {
         said.print();
         end_as(status);
-    }
-}
-
-fn end_if_asked() {
-    match ASKED_TO_END.load(SeqCst) {
-        0 => {}
-        number => end_as(number),
     }
 }
 
@@ -240,19 +231,23 @@ impl Failed {
 
 const SHARED: i32 = 1;
 const ALONE: i32 = 2;
-const AT_ONCE: i32 = 4;
 
-/// Until the file is closed. Waits for it, but where that is not wanted or somebody ends us: false then.
+/// Until the file is closed. False: somebody else has it.
 fn lock(file: &File, how: i32) -> bool {
     extern "C" {
         fn flock(file: i32, how: i32) -> i32;
     }
-    loop {
-        if unsafe { flock(file.as_raw_fd(), how) } == 0 {
-            return true;
-        }
-        if how & AT_ONCE != 0 || ASKED_TO_END.load(SeqCst) != 0 {
-            return false;
-        }
+    const AT_ONCE: i32 = 4;
+    unsafe { flock(file.as_raw_fd(), how | AT_ONCE) == 0 }
+}
+
+/// Wait until nobody has locked a file, or somebody ends us: a signal does not cut a wait of the kernel's short.
+fn wait_for(file: &File) {
+    while !lock(file, SHARED) && ASKED_TO_END.load(SeqCst) == 0 {
+        std::thread::sleep(MOMENT);
+    }
+    match ASKED_TO_END.load(SeqCst) {
+        0 => {}
+        number => end_as(number),
     }
 }

@@ -9,7 +9,7 @@ import pytest
 
 from core.errors import StateError, UsageError
 from core.paths import Paths
-from core.run import begin, spawn, supervisor, target
+from core.run import begin, compose, identity, spawn, supervisor, target
 from core.run.child import Job, start_child
 from core.run.stop import find_holder, is_live, stop_run
 from tests.core.runs import alive, exit_of, log_of, paths_in, start_owned, start_python, until
@@ -281,3 +281,88 @@ def test_of_agents_that_start_at_once_one_alone_takes_cargos_own_target_dir(tmp_
     for one in starts:
         one.communicate("")
     assert sorted(sources) == ["default", *["private"] * 5]
+
+
+AHEAD = """
+import os, subprocess, sys, time
+child = subprocess.Popen([sys.executable, "-IS", "-c", "import time; time.sleep(99)"])
+while time.process_time() < 0.3: pass
+names = ("DECK_RUN", "DECK_FRONTS", "DECK_NVCC_AHEAD", "MORE")
+with open(sys.argv[1] + ".part", "w") as file:
+    print(os.getpid(), child.pid, *map(os.environ.get, names), file=file)
+os.rename(sys.argv[1] + ".part", sys.argv[1])
+if len(sys.argv) < 3: time.sleep(99)
+child.kill()
+child.wait()
+"""
+
+
+def begun_ahead(paths: Paths, monkeypatch: pytest.MonkeyPatch, flag: Path, *words: str, code: str) -> spawn.Started:
+    """An owned run of a piece of Python, which is held while another one runs ahead; that writes a file."""
+    monkeypatch.setattr(spawn, "_has_fronts", lambda launch: True)
+    one = spawn.Ahead((sys.executable, "-IS", "-c", AHEAD, str(flag), *words), os.getcwd(), (("MORE", "more"),))
+    request = begin.Request(
+        "exec", (sys.executable, "-IS", "-c", code, str(flag)), identity.Agent("owner", "flag"), os.getcwd(),
+        dict(os.environ), compose.NOBODY, is_owned=True, ahead=(one,),
+    )  # fmt: skip
+    return begin.begin(paths, request).started
+
+
+def told(flag: Path) -> list[str]:
+    until(flag.exists, "what runs ahead")
+    return flag.read_text().split()
+
+
+def test_a_build_waits_for_its_owner_while_something_runs_ahead_which_is_ended_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths, flag = paths_in(tmp_path), tmp_path / "flag"
+    started = begun_ahead(paths, monkeypatch, flag, code="print('built')")
+    pid, child, *variables = told(flag)
+    assert variables == [started.run, started.folder + "/fronts", "1", "more"]
+    assert log_of(paths, started.run) == ""
+    spawn.let_go(started)
+    record = exit_of(paths, started.run)
+    assert (record["code"], record["stopped_by"], log_of(paths, started.run)) == (0, None, "built\n")
+    assert record["user_s"] + record["sys_s"] >= 0.3
+    until(lambda: not alive(int(pid)) and not alive(int(child)), "the end of what ran ahead")
+    os.close(started.owner_fd)
+
+
+def test_what_ran_ahead_counts_where_it_ended_before_the_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    paths, flag = paths_in(tmp_path), tmp_path / "flag"
+    code = "import os, sys, time\nwhile os.path.exists(sys.argv[1]): time.sleep(0.005)"
+    started = begun_ahead(paths, monkeypatch, flag, "ends", code=code)
+    pid = int(told(flag)[0])
+    spawn.let_go(started)
+    until(lambda: not alive(pid), "its end")
+    flag.unlink()
+    record = exit_of(paths, started.run)
+    assert record["code"] == 0
+    assert record["user_s"] + record["sys_s"] >= 0.3
+    os.close(started.owner_fd)
+
+
+@pytest.mark.parametrize("is_dropped", [True, False], ids=["it is dropped", "its owner is gone"])
+def test_a_build_that_is_held_ends_with_all_that_runs_ahead(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_dropped: bool
+) -> None:
+    paths, flag = paths_in(tmp_path), tmp_path / "flag"
+    started = begun_ahead(paths, monkeypatch, flag, code="import time; time.sleep(99)")
+    pid, child = map(int, told(flag)[:2])
+    if is_dropped:
+        spawn.drop(started)
+    else:
+        os.close(started.owner_fd)
+    record = exit_of(paths, started.run)
+    assert (record["code"], record["stopped_by"]) == (None, "interrupt" if is_dropped else "owner")
+    until(lambda: not alive(pid) and not alive(child), "the end of what ran ahead")
+
+
+def test_a_build_that_is_held_goes_on_without_a_word(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervisor, "HELD_AT_MOST_S", 0.05)
+    paths, flag = paths_in(tmp_path), tmp_path / "flag"
+    started = begun_ahead(paths, monkeypatch, flag, code="print('built')")
+    assert exit_of(paths, started.run)["code"] == 0
+    spawn.let_go(started)  # nobody hears it any more
+    os.close(started.owner_fd)

@@ -161,6 +161,7 @@ class FakeWorld:
         self.at = 0.0
         self.did: list[str] = []
         self.prepared: list[tuple[Step, tuple[str, ...]]] = []
+        self.started_for: list[tuple[str, ...]] = []
         self.kept: list[Mapping[str, Any]] = []
         self.stale: tuple[str, ...] = ()
         self._wakes = list(wakes)
@@ -189,6 +190,7 @@ class FakeWorld:
         if self._refuses == self._starts - 1:
             raise SpawnError("no room")
         self._runs += 1
+        self.started_for.append(tuple(changed))
         self.did.append(f"start {step.command}")
         return f"run{self._runs}"
 
@@ -244,6 +246,25 @@ def test_saves_within_twenty_milliseconds_are_one_build() -> None:
     told = watched(world)
     assert world.did.count("start cargo build") == 2
     assert [one.edit.kind for one in told if one.what == "ended"][-1] is EditClass.SEVERAL
+
+
+def test_what_a_save_asks_for_may_begin_while_further_saves_are_waited_for() -> None:
+    world = FakeWorld(
+        (1.0, good("run1")), (10.0, Woken((A,), 10.0)), (10.015, Woken((B,), 10.015)), (12.0, good("run2"))
+    )
+    watched(world)
+    assert world.prepared == [(BUILD, (A,)), (BUILD, (A, B))]
+    assert world.started_for == [(), (A, B)]
+
+
+def test_nothing_is_prepared_while_a_build_runs_and_the_next_one_knows_all_that_it_is_for() -> None:
+    stopped = Woken(ended=Ended("run2", None, 2, 0.5, is_stopped=True))
+    world = FakeWorld(
+        (1.0, good("run1")), (10.0, Woken((A,), 10.0)), (11.0, Woken((B,), 11.0)), (11.3, stopped), (12.0, good("run3"))
+    )
+    watched(world)
+    assert world.prepared == [(BUILD, (A,))]
+    assert world.started_for == [(), (A,), (A, B)]
 
 
 def test_a_save_while_it_builds_stops_that_build_and_the_next_one_waits_for_its_end() -> None:

@@ -1,0 +1,274 @@
+"""Calls of nvcc that are begun with a save: the build's own call takes up what they make, or makes it anew."""
+
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.native.edits.calls_ahead import CallsAhead
+from core.native.traces.nvcc_calls import NvccCall, read_calls
+from core.run.nvcc_front import AHEAD
+from tests.core.runs import until
+from tests.nvcc_world import SOURCE, World, build_stub, make_world, settle
+
+WORDS = ("-c", "-arch=sm_80", "-Iearly", "-Iinc", "src/k.cu", "-o", "k.o")
+
+
+@pytest.fixture(scope="module")
+def stub(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_stub(tmp_path_factory.mktemp("stub"))
+
+
+@pytest.fixture
+def world(tmp_path: Path, stub: Path) -> World:
+    """With a call that is known."""
+    world = make_world(tmp_path, stub)
+    assert world.call(*WORDS).verdict == "miss"
+    return world
+
+
+@pytest.fixture
+def begin(world: World) -> Iterator[Callable[..., "subprocess.Popen[bytes]"]]:
+    """Begins the calls of these words ahead, by what was noted of them; without words, that of `WORDS`."""
+    begun: list[subprocess.Popen[bytes]] = []
+
+    def start(*words: str, env: dict[str, str] | None = None) -> "subprocess.Popen[bytes]":
+        settle()
+        (call,) = [one for one in noted(world) if one.argv == (words or WORDS)][-1:]
+        launcher = Path(world.front).parents[1] / "launch/launch"
+        whole = {**world.env, **dict(call.env or ()), AHEAD: "1", **(env or {})}
+        argv = [str(launcher), call.tool, *call.argv]
+        silent = subprocess.DEVNULL
+        begun.append(subprocess.Popen(argv, cwd=call.cwd, env=whole, stdin=silent, stdout=silent, stderr=silent))
+        return begun[-1]
+
+    yield start
+    for one in begun:
+        one.kill()
+        one.wait()
+
+
+def noted(world: World) -> tuple[NvccCall, ...]:
+    return read_calls((world.folder / "notes/nvcc.jsonl").read_bytes())
+
+
+def ahead(world: World, name: str) -> list[Path]:
+    """Files of this name of calls that are made ahead."""
+    return list((world.folder / "notes/ahead").glob(f"*/{name}"))
+
+
+def is_ready(world: World) -> bool:
+    """What is made ahead is in the cache."""
+    return any(subprocess.run(["flock", "-n", path, "true"], check=False).returncode == 0
+               for path in ahead(world, "kept"))  # fmt: skip
+
+
+def run(world: World, *words: str) -> "subprocess.Popen[str]":
+    """The build's own call, under way."""
+    env = {**world.env, "PATH": f"{world.front}:{world.env['PATH']}"}
+    return subprocess.Popen(["nvcc", *(words or WORDS)], executable=world.front + "/nvcc", cwd=world.root, env=env,
+                            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                            text=True)  # fmt: skip
+
+
+def notes(world: World) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (world.folder / "notes/nvcc.jsonl").read_text().splitlines()]
+
+
+def ended(world: World, process: "subprocess.Popen[bytes]") -> dict[str, Any]:
+    """The note of the end of a call that was made ahead and taken up."""
+    assert process.wait(20) == 0
+    return world.ended()
+
+
+def hold(world: World, text: str = "") -> Path:
+    """Save a source whose compilation waits until this file is there."""
+    flag = world.folder / "flag"
+    world.write("src/k.cu", f"{SOURCE}{text}DURING while [ ! -e {flag} ]; do sleep 0.01; done\n")
+    return flag
+
+
+@pytest.mark.parametrize("is_early", [True, False], ids=["while it is made", "once it is made"])
+def test_what_was_begun_ahead_is_taken_up_and_noted_once(
+    world: World, begin: Callable[..., "subprocess.Popen[bytes]"], is_early: bool
+) -> None:
+    flag = hold(world, "more\n")
+    process = begin()
+    until(lambda: world.compiled() == 2, "nvcc")
+    if not is_early:
+        flag.touch()
+        until(lambda: is_ready(world), "the end of it")
+    own = run(world)
+    flag.touch()
+    assert (own.wait(20), own.communicate()) == (0, ("", ""))
+    note = ended(world, process)
+    assert (note["verdict"], note["code"], world.compiled()) == ("miss", 0, 2)
+    assert note["why"] == f"{world.root}/src/k.cu has changed; begun with the save"
+    assert note["output_bytes"] == (world.root / "k.o").stat().st_size
+    assert "more\n" in (world.root / "k.o").read_text()
+    assert (len(noted(world)), ahead(world, "*")) == (2, [])
+    assert world.call(*WORDS).verdict == "hit"
+
+
+def test_output_and_depfile_are_those_of_the_call_itself(
+    world: World, begin: Callable[..., "subprocess.Popen[bytes]"]
+) -> None:
+    for words in ((*WORDS, "-MD", "-MF", "k.d"), (*WORDS, "-MD", "-MF", "k.d", "-MT", "named"), (*WORDS, "-MD")):
+        assert world.call(*words).code == 0
+        world.write("src/near.cuh", f"near {len(words)}\n")
+        process = begin(*words)
+        until(lambda: is_ready(world), "the end of it")
+        assert world.call(*words).code == 0
+        assert ended(world, process)["why"].endswith("begun with the save")
+        made = (world.root / "k.o").read_text(), (world.root / "k.d").read_text()
+        (world.root / "k.o").unlink()
+        env = {"DECK_NVCC_CACHE": "off"}
+        assert world.call(*words, env=env).verdict == "off"
+        plain = (world.root / "k.o").read_text(), (world.root / "k.d").read_text()
+        assert (made[0].split("tmpxft")[0], made[1]) == (plain[0].split("tmpxft")[0], plain[1])
+
+
+def test_another_call_is_not_answered_by_it(world: World, begin: Callable[..., "subprocess.Popen[bytes]"]) -> None:
+    world.write("src/k.cu", SOURCE + "more\n")
+    begin()
+    until(lambda: is_ready(world), "the end of it")
+    other = world.call("-c", "-arch=sm_90", *WORDS[2:])
+    assert (other.verdict, other.code, world.compiled(), len(ahead(world, "busy"))) == ("miss", 0, 3, 1)
+
+
+@pytest.mark.parametrize("is_early", [True, False], ids=["while it is made", "once it is made"])
+def test_what_changed_meanwhile_is_compiled_anew(
+    world: World, begin: Callable[..., "subprocess.Popen[bytes]"], is_early: bool
+) -> None:
+    flag = hold(world)
+    begin()
+    until(lambda: world.compiled() == 2, "nvcc")
+    if not is_early:
+        flag.touch()
+        until(lambda: is_ready(world), "the end of it")
+    settle()
+    world.write("early/lib/far.cuh", "other\n")  # it is found before the one that was read
+    settle()
+    own = run(world)
+    flag.touch()
+    assert own.wait(20) == 0
+    own.communicate()
+    assert world.compiled() == 3
+    assert "other\n" in (world.root / "k.o").read_text()
+
+
+def test_a_failure_is_that_of_the_call_itself(world: World, begin: Callable[..., "subprocess.Popen[bytes]"]) -> None:
+    world.write("src/k.cu", SOURCE + "FAIL\n")
+    process = begin()
+    until(lambda: is_ready(world), "the end of it")
+    own = run(world)
+    assert own.wait(20) == 2
+    own.communicate()
+    assert process.wait(20) == 0
+    ends = [note["code"] for note in notes(world) if "end" in note]
+    assert ends in ([0, 2, 2], [0, 2])
+
+
+def test_where_there_is_an_answer_nothing_is_begun(
+    world: World, begin: Callable[..., "subprocess.Popen[bytes]"]
+) -> None:
+    before = len(notes(world))
+    assert begin().wait(20) == 0
+    assert (world.compiled(), len(notes(world)), ahead(world, "*")) == (1, before, [])
+
+
+def test_what_cannot_be_made_elsewhere_is_not_begun(
+    world: World, begin: Callable[..., "subprocess.Popen[bytes]"]
+) -> None:
+    kinds: list[tuple[tuple[str, ...], dict[str, str]]] = [
+        (WORDS[:-2], {}), (("-G", *WORDS), {}), (WORDS, {"DECK_NVCC_VERIFY": "1"}), (WORDS, {"DECK_NVCC_CACHE": "off"}),
+    ]  # fmt: skip
+    for words, env in kinds:
+        world.call(*words)
+        world.write("src/k.cu", f"{SOURCE}{words} {env}\n")
+        before = world.compiled()
+        assert begin(*words, env=env).wait(20) == 0
+        assert world.compiled() == before
+
+
+def test_a_call_goes_on_by_itself_where_what_it_waits_for_is_killed(
+    world: World, begin: Callable[..., "subprocess.Popen[bytes]"]
+) -> None:
+    flag = hold(world)
+    process = begin()
+    until(lambda: world.compiled() == 2, "nvcc")
+    own = run(world)
+    until(lambda: waits(world, own.pid), "its wait")
+    process.kill()
+    flag.touch()
+    assert own.wait(20) == 0
+    own.communicate()
+    assert (world.compiled(), world.ended()["verdict"]) == (3, "miss")
+
+
+def waits(world: World, pid: int) -> bool:
+    """A call has come to what is made ahead."""
+    (busy,) = ahead(world, "busy")
+    return any(os.path.realpath(f"/proc/{pid}/fd/{fd}") == str(busy) for fd in os.listdir(f"/proc/{pid}/fd"))
+
+
+def test_a_call_that_waits_ends_when_it_is_asked_to(
+    world: World, begin: Callable[..., "subprocess.Popen[bytes]"]
+) -> None:
+    flag = hold(world)
+    process = begin()
+    until(lambda: world.compiled() == 2, "nvcc")
+    own = run(world)
+    until(lambda: waits(world, own.pid), "its wait")
+    own.terminate()
+    assert own.wait(20) == -signal.SIGTERM
+    own.communicate()
+    process.terminate()
+    flag.touch()
+    assert process.wait(20) == 0
+    assert world.compiled() == 2
+
+
+def call_of(**fields: Any) -> NvccCall:
+    whole: dict[str, Any] = {
+        "run": "r", "call": "1-1", "at": 1.0, "cwd": "/w", "argv": WORDS, "tool": "/kit/bin/nvcc",
+        "sources": ("/w/src/k.cu",), "output": "/w/k.o", "kind": "object", "package": "", "manifest_dir": "",
+        "out_dir": "", "code": 0, "verdict": "miss", "inputs": ("/w/src/k.cu", "/w/src/near.cuh"), "env": (),
+    }  # fmt: skip
+    return NvccCall(**(whole | fields))
+
+
+def test_calls_that_read_what_was_saved_are_asked_for_the_latest_of_each_output() -> None:
+    known = CallsAhead()
+    known.most = 2
+    known.learn([call_of(), call_of(output="/w/l.o", sources=("/w/src/l.cu",), inputs=("/w/src/l.cu",))])
+    known.learn([call_of(call="2-2", at=2.0, argv=("-O1", *WORDS)), call_of(call="3-3", at=3.0, code=2)])
+    assert [call.argv[0] for call in known.asked_by(["/w/src/near.cuh"])] == ["-O1"]
+    assert [call.output for call in known.asked_by(["/w/src/l.cu", "/w/x.rs"])] == ["/w/l.o"]
+    assert known.asked_by(["/w/x.rs"]) == ()
+    known.learn([call_of(output=f"/w/{number}.o") for number in range(9)])
+    assert len(known.asked_by(["/w/src/k.cu"])) == 2
+
+
+@pytest.mark.parametrize(
+    "fields", [{"env": None}, {"tool": "/kit/bin/other"}, {"kind": "library"}, {"verdict": "bypass"},
+               {"verdict": "off"}, {"code": None}, {"argv": ("-DKEY=***", *WORDS)}, {"cwd": ""}, {"output": ""}],
+)  # fmt: skip
+def test_what_is_not_wholly_known_or_not_kept_is_not_asked_for(fields: dict[str, Any]) -> None:
+    known = CallsAhead()
+    known.learn([call_of(**fields)])
+    assert known.asked_by(["/w/src/k.cu"]) == ()
+
+
+def test_variables_of_a_call_are_noted_unless_one_holds_a_credential(world: World) -> None:
+    env = dict(noted(world)[-1].env or ())
+    assert (env["PATH"], env["TMPDIR"]) == (f"{world.front}:{world.env['PATH']}", str(world.folder / "tmp"))
+    assert "HOME" not in env
+    world.call(*WORDS, env={"NVCC_APPEND_FLAGS": "-DURL=https://me:secret@host/"})
+    assert noted(world)[-1].env is None
+    assert "secret" not in (world.folder / "notes/nvcc.jsonl").read_text()
