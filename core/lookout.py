@@ -11,7 +11,7 @@ import sys
 import threading
 from typing import Any
 
-STEP_MS = 5
+STEP_MS = 4
 """What moves within two of these is told in one line."""
 LONGEST_MS = 60
 _POLL_MS = 400

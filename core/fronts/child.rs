@@ -5,13 +5,15 @@ use std::io::Read;
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::process::exit;
-use std::sync::atomic::{AtomicI32, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
 const SIGNALS: [i32; 4] = [1, 2, 3, 15]; // HUP INT QUIT TERM
 const IGNORED: usize = 1;
 /// The process that does the work for us; 0: none.
 pub static CHILD: AtomicI32 = AtomicI32::new(0);
+/// Nothing is under way that must be brought to an end.
+static IS_IDLE: AtomicBool = AtomicBool::new(false);
 /// The last signal that was meant for us alone; 0: none came.
 pub static ASKED_TO_END: AtomicI32 = AtomicI32::new(0);
 const P_PID: i32 = 1;
@@ -98,6 +100,27 @@ fn pass_on(number: i32) {
 extern "C" fn take_signal(number: i32) {
     ASKED_TO_END.store(number, SeqCst);
     pass_on(number);
+    if IS_IDLE.load(SeqCst) {
+        die_of(number);
+    }
+}
+
+/// Do something that takes long and need not be brought to an end: a signal that is meant for us ends us at once.
+pub fn while_idle(act: impl FnOnce()) {
+    IS_IDLE.store(true, SeqCst);
+    if ASKED_TO_END.load(SeqCst) != 0 {
+        die_of(ASKED_TO_END.load(SeqCst));
+    }
+    act();
+    IS_IDLE.store(false, SeqCst);
+}
+
+/// Also in a handler: then as soon as it is left.
+fn die_of(number: i32) {
+    unsafe {
+        signal(number, 0);
+        kill(getpid(), number);
+    }
 }
 
 /// Where the kernel says who sent a signal: those of a terminal go to the whole group, the child has them already.
@@ -139,11 +162,8 @@ pub fn end_as(status: i32) -> ! {
     if dead_of == 0 {
         exit(status >> 8 & 0xff);
     }
-    unsafe {
-        setrlimit(4, &[0, 0]); // no second core file
-        signal(dead_of, 0);
-        kill(getpid(), dead_of);
-    }
+    unsafe { setrlimit(4, &[0, 0]) }; // no second core file
+    die_of(dead_of);
     exit(128 + dead_of);
 }
 

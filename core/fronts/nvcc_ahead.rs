@@ -11,7 +11,7 @@
 //! Who came before `busy` was free takes the files: all that they were made of was as it was at a moment after it had
 //! asked. Who comes later asks the cache. The last one to leave removes the folder.
 
-use crate::child::{end_as, ASKED_TO_END};
+use crate::child::{end_as, while_idle, ASKED_TO_END};
 use crate::digest::hex;
 use crate::nvcc_args::Call;
 use crate::nvcc_cache::{here, Hit, Pending, Said};
@@ -39,8 +39,6 @@ pub const BEGUN_EARLY: &str = "; begun with the save";
 const MAX_NOTE_BYTES: u64 = 64 << 20;
 /// Between two looks at whether it was taken up.
 const PERIOD: Duration = Duration::from_millis(20);
-/// Between two looks at a lock.
-const MOMENT: Duration = Duration::from_millis(1);
 
 /// One that is made by us.
 pub struct Ahead {
@@ -231,23 +229,18 @@ impl Failed {
 
 const SHARED: i32 = 1;
 const ALONE: i32 = 2;
+const AT_ONCE: i32 = 4;
+
+extern "C" {
+    fn flock(file: i32, how: i32) -> i32;
+}
 
 /// Until the file is closed. False: somebody else has it.
 fn lock(file: &File, how: i32) -> bool {
-    extern "C" {
-        fn flock(file: i32, how: i32) -> i32;
-    }
-    const AT_ONCE: i32 = 4;
     unsafe { flock(file.as_raw_fd(), how | AT_ONCE) == 0 }
 }
 
-/// Wait until nobody has locked a file, or somebody ends us: a signal does not cut a wait of the kernel's short.
+/// Wait until nobody has locked a file.
 fn wait_for(file: &File) {
-    while !lock(file, SHARED) && ASKED_TO_END.load(SeqCst) == 0 {
-        std::thread::sleep(MOMENT);
-    }
-    match ASKED_TO_END.load(SeqCst) {
-        0 => {}
-        number => end_as(number),
-    }
+    while_idle(|| while unsafe { flock(file.as_raw_fd(), SHARED) } != 0 {});
 }
