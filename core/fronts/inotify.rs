@@ -53,6 +53,11 @@ pub fn wait_unless_ended(_: i32, _: &UnixStream) -> bool {
     false
 }
 
+/// Do nothing for a while, or until there is a signal.
+pub fn rest(limit: Duration) {
+    unsafe { poll(std::ptr::null_mut(), 0, limit.as_millis() as i32) };
+}
+
 /// Wait until a file takes more.
 pub fn wait_for_room(file: &impl AsRawFd) {
     let mut files = [Poll { fd: file.as_raw_fd(), events: OUTPUT, found: 0 }];

@@ -173,12 +173,13 @@ impl Noted {
             asked.learn(store(*pending, &self.call, &Ended { status, said, temporaries, texts }));
         }
         let memory = seen.memory(&rows);
-        let end = End { elapsed, status, usage: Some(usage), rows, memory, files, kept, output_bytes };
-        let line = end_line(&self.call, &self.id, &end, &asked);
-        if let Some(ahead) = ahead {
-            ahead.end(&mut self.notes, &line);
+        let is_ahead = ahead.is_some();
+        if ahead.is_some_and(|ahead| !ahead.is_taken()) {
+            exit(0);
         }
-        let _ = self.notes.write_all(line.as_bytes());
+        let taken = is_ahead.then(|| self.started.elapsed());
+        let end = End { elapsed, status, usage: Some(usage), rows, memory, files, kept, output_bytes, taken };
+        let _ = self.notes.write_all(end_line(&self.call, &self.id, &end, &asked).as_bytes());
         if let Some(events) = seen.events {
             leave(events);
         }

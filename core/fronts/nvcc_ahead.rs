@@ -13,6 +13,7 @@
 
 use crate::child::{end_as, while_idle, ASKED_TO_END};
 use crate::digest::hex;
+use crate::inotify::rest;
 use crate::nvcc_args::Call;
 use crate::nvcc_cache::{here, Hit, Pending, Said};
 use crate::nvcc_codec::{Reader, Writer};
@@ -26,7 +27,6 @@ use crate::nvcc_words::has_device_debug;
 use std::env;
 use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File};
-use std::io::Write;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -99,16 +99,13 @@ impl Ahead {
         exit(0);
     }
 
-    /// Note how it ended, once somebody takes it up: what is told of outputs is true then.
-    pub fn end(self, notes: &mut File, line: &str) -> ! {
+    /// Wait until somebody has taken it up: what is told of outputs is true then. False: nobody will.
+    pub fn is_taken(self) -> bool {
         drop(self.kept);
         while self.folder.exists() && ASKED_TO_END.load(SeqCst) == 0 {
-            std::thread::sleep(PERIOD);
+            rest(PERIOD);
         }
-        if !self.folder.join("busy").exists() {
-            let _ = notes.write_all(line.as_bytes());
-        }
-        exit(0);
+        !self.folder.join("busy").exists()
     }
 }
 

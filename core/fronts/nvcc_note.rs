@@ -34,6 +34,8 @@ pub struct End {
     pub kept: PathBuf,
     /// Size of the first output; None: there is none.
     pub output_bytes: Option<u64>,
+    /// Of a call that was made ahead: when it was taken up, since its start.
+    pub taken: Option<Duration>,
 }
 
 /// What the depfile cache said.
@@ -104,7 +106,7 @@ pub fn end_line(call: &Call, id: &str, end: &End, asked: &Asked) -> String {
     let inputs = outcome.inputs.as_ref().map(|inputs| list(inputs.iter().take(MAX_INPUTS).map(|path| quoted(path.as_os_str()))));
     format!(
         "{{\"end\":\"{id}\",{},\"output_bytes\":{},\"verdict\":\"{}\",\"why\":{},\"not_kept\":{},\"stale\":{},\
-         \"inputs\":{},\"times\":{},\"memory\":{},\"kept\":{},\"files\":{}}}\n",
+         \"inputs\":{},\"times\":{},\"memory\":{},\"kept\":{},\"files\":{},\"taken_s\":{}}}\n",
         end_figures(end.elapsed, end.status, end.usage.as_ref()),
         bare(end.output_bytes),
         asked.verdict,
@@ -116,6 +118,7 @@ pub fn end_line(call: &Call, id: &str, end: &End, asked: &Asked) -> String {
         list(end.memory.iter().map(|(tool, of, bytes)| format!("[{},{},{bytes}]", text(tool), arch(of)))),
         or_null((!end.files.is_empty()).then_some(&end.kept)),
         list(end.files.iter().map(|file| format!("[{},\"{}\",{}]", arch(&file.arch), file.kind, text(&file.name)))),
+        bare(end.taken.map(|taken| format!("{:.6}", taken.as_secs_f64()))),
     )
 }
 

@@ -29,6 +29,8 @@ LEFTOVER_KILL_AFTER_S = 1.0
 """The main process of an interrupted run has ended; what it left gets this long after SIGTERM."""
 OWNER_HEARD_WITHIN_MS = 60
 """A build died of a signal: its owner, if it got the same one, is heard within this time."""
+AHEAD_KILL_AFTER_S = 1.0
+"""What runs ahead has so long for its notes when the build has ended."""
 HELD_AT_MOST_S = 1.0
 """A build that is held goes on after this, whatever its owner does."""
 GO = b"g"
@@ -222,13 +224,19 @@ class _Supervisor:
         self.ahead_s = [self.ahead_s[0] + usage.ru_utime, self.ahead_s[1] + usage.ru_stime]
 
     def _end_ahead(self) -> None:
-        """What nobody asked for is not needed any more."""
+        """What nobody asked for is not needed any more; what was asked for is noted."""
         for pid in tuple(self.ahead):
             for process in proctree.descendants(pid):
                 proctree.send(process, signal.SIGKILL)
-            os.kill(pid, signal.SIGKILL)  # our own unreaped child
-            _, _, usage = os.wait4(pid, 0)
-            self._count_ahead(pid, usage)
+            os.kill(pid, signal.SIGTERM)  # our own unreaped child
+        ends = time.monotonic() + AHEAD_KILL_AFTER_S
+        while self.ahead and time.monotonic() < ends:
+            if select.select([self.wake_fd], [], [], max(0.0, ends - time.monotonic()))[0]:
+                os.read(self.wake_fd, 64)
+            self._reap()
+        for pid in tuple(self.ahead):
+            os.kill(pid, signal.SIGKILL)
+            self._count_ahead(pid, os.wait4(pid, 0)[2])
 
     def _survivors(self) -> list[proctree.Process]:
         """Live descendants that are ours to end. Shared cache servers are found once and spared for good."""

@@ -159,9 +159,10 @@ def told_in(events: Iterable[e.Event]) -> Told:
 
 def _end_of(begun: e.NvccStarted, note: dict[str, Any], blobs: "_Blobs") -> e.NvccEnded:
     elapsed_s = _seconds(note["elapsed_s"])
+    taken_s = note.get("taken_s")  # it was made ahead: until then its outputs were not where they belong
     stale = note.get("stale")
     return e.NvccEnded(
-        at=begun.at + elapsed_s,
+        at=begun.at + (elapsed_s if taken_s is None else max(elapsed_s, _seconds(taken_s))),
         call=begun.call,
         package=begun.package,
         source=begun.source,

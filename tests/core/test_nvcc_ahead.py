@@ -83,7 +83,9 @@ def notes(world: World) -> list[dict[str, Any]]:
 def ended(world: World, process: "subprocess.Popen[bytes]") -> dict[str, Any]:
     """The note of the end of a call that was made ahead and taken up."""
     assert process.wait(20) == 0
-    return world.ended()
+    note = world.ended()
+    assert note["taken_s"] >= note["elapsed_s"] > 0
+    return note
 
 
 def hold(world: World, text: str = "") -> Path:
@@ -169,7 +171,7 @@ def test_a_failure_is_that_of_the_call_itself(world: World, begin: Callable[...,
     own = run(world)
     assert own.wait(20) == 2
     own.communicate()
-    assert process.wait(20) == 0
+    assert process.wait(20) == 2
     ends = [note["code"] for note in notes(world) if "end" in note]
     assert ends in ([0, 2, 2], [0, 2])
 
@@ -231,7 +233,7 @@ def test_a_call_that_waits_ends_when_it_is_asked_to(
     process.terminate()
     flag.touch()
     assert process.wait(20) == 0
-    assert world.compiled() == 2
+    assert (world.compiled(), [one.code for one in noted(world)]) == (2, [0, None])
 
 
 def call_of(**fields: Any) -> NvccCall:

@@ -228,6 +228,16 @@ def started(call: str = "7-1") -> e.NvccStarted:
     return e.NvccStarted(100.0, call, "", "/w/k.cu", "/w/k.o", "object", ("sm_90",))
 
 
+def test_a_call_that_was_made_ahead_ends_when_it_was_taken_up(tmp_path: Path) -> None:
+    path = tmp_path / "nvcc.jsonl"
+    for taken_s, at in ((None, 11.5), (1.75, 11.75), (1.0, 11.5)):
+        end = {"end": "1-1", "elapsed_s": 1.5, "code": 0, "verdict": "miss", "taken_s": taken_s}
+        path.write_text("".join(json.dumps(note) + "\n" for note in (begun(at=10.0, nvcc="1-1"), end)))
+        ended = NvccNotes(str(path)).poll()[-1]
+        assert isinstance(ended, e.NvccEnded)
+        assert (ended.began, ended.elapsed_s, ended.at) == (10.0, 1.5, at)
+
+
 def test_a_call_whose_front_was_killed_ends_after_a_while() -> None:
     book = book_with(started(), started("8-1"))
     assert book.lost(110.0, lambda pid: pid == 8) == []

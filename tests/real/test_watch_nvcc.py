@@ -1,11 +1,15 @@
 """A watch, and what makes nvcc faster, with a real nvcc, which needs no GPU."""
 
 import json
+import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from core.native.traces.nvcc_calls import calls_of_run
+from core.paths import Paths
 from tests.real.product import Deck, gone_after_s, marked, until
 from tests.real.test_watch import Watched
 
@@ -72,6 +76,61 @@ def test_a_saved_kernel_is_timed_by_phase_and_a_touched_header_starts_nothing(pa
     assert (built["class"], built["nvcc_calls"]) == ("header", 2)
     starts = [one for one in watch.events() if one["event"] == "started"]
     assert len(starts) == 3
+
+
+def ends(deck: Deck, run: str) -> list[tuple[str, str, int]]:
+    """Output, why it was no hit, and exit code, of each call of a run."""
+    calls = calls_of_run(Paths(deck.state, ""), run)
+    return [(Path(call.output).name, call.why, -1 if call.code is None else call.code) for call in calls if call.makes]
+
+
+def test_what_was_saved_is_compiled_before_the_build_script_asks_for_it(
+    deck: Deck, package: Path, watch: Watched
+) -> None:
+    source = package / "kernels/a.cu"
+    early = f"{source} has changed; begun with the save"
+    source.write_text(_FILES["kernels/a.cu"].replace("N + FAR", "N - FAR"))
+    built = watch.next("ended", limit_s=300)
+    assert (built["code"], built["nvcc_calls"], built["nvcc_hits"]) == (0, 2, 1)
+    assert ends(deck, built["run"]) == [("a.o", early, 0), ("b.o", "", 0)]
+    assert sum(built["phases"].values()) == pytest.approx(built["wall_s"], abs=0.05)
+    until(lambda: kernels_of(deck, built["run"]) >= {("a", "sm_80"), ("a", "sm_90")}, 60, "its kernels")
+    (out,) = package.glob("target/debug/build/kernels-*/out")
+    made = (out / "a.o").read_bytes()
+    watch.next("watching")
+    source.write_text(_FILES["kernels/a.cu"].replace("N + FAR", "N - WRONG"))
+    failed = watch.next("ended", limit_s=300)
+    assert failed["code"] != 0
+    assert ends(deck, failed["run"]) == [("a.o", early, 2)]
+    assert log_of(deck, failed["run"]).count('identifier "WRONG" is undefined') == 1
+    watch.next("watching")
+    source.write_text(_FILES["kernels/a.cu"].replace("N + FAR", "N * FAR"))
+    assert watch.next("ended", limit_s=300)["code"] == 0
+    plain = subprocess.run(
+        [*_plain_words(deck, built["run"])[:-1], out / "plain.o"], cwd=package, check=True, capture_output=True
+    )
+    assert plain.returncode == 0
+    assert made != (out / "a.o").read_bytes()
+    assert masked(out / "a.o") == masked(out / "plain.o")
+
+
+def kernels_of(deck: Deck, run: str) -> set[tuple[str, str]]:
+    found = deck.json("kernels", "--json", run)["kernels"]
+    return {(one["kernel"], one["arch"]) for one in found}
+
+
+def log_of(deck: Deck, run: str) -> str:
+    return Path(Paths(deck.state, "").run(run), "out.log").read_text()
+
+
+def _plain_words(deck: Deck, run: str) -> list[str]:
+    (call,) = [one for one in calls_of_run(Paths(deck.state, ""), run) if one.output.endswith("a.o")]
+    return [call.tool, *call.argv]
+
+
+def masked(path: Path) -> bytes:
+    """Without the names of temporary files."""
+    return re.sub(rb"tmpxft_[0-9a-f]{8}_[0-9a-f]{8}-\d+_", b"", path.read_bytes())
 
 
 def test_a_header_that_cargo_is_not_told_of_starts_a_build_and_that_it_did_nothing_is_said(
