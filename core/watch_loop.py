@@ -183,7 +183,7 @@ class Watch:
     def _prepare(self) -> None:
         wait_s = self._state.wait_s(self._world.now())
         if wait_s is not None and wait_s <= QUIET_S and not self._is_first:
-            self._world.prepare(self._steps[0], tuple(self._state.pending))
+            self._world.prepare(self._steps[0], tuple({**self._state.unbuilt, **self._state.pending}))
 
     def _take_end(self, ended: Ended) -> None:
         now, step, saved_at, edit = self._world.now(), self._state.step, self._state.began_for, self._edit

@@ -18,7 +18,7 @@ from core.native.edits.iteration_of import Measured, measure
 from core.native.traces.nvcc_calls import NvccCall, calls_of_run, has_called_nvcc, has_front
 from core.paths import Paths
 from core.plan.small_file import read_object
-from core.run import begin, compose, fronts, identity, spawn, stop
+from core.run import begin, compose, fronts, identity, spawn, stop, supervisor
 from core.run.nvcc_front import PROGRAM
 from core.watch_lookout import Heard, Lookout
 from core.watch_loop import Ended, Step, Woken
@@ -41,6 +41,7 @@ class _Held(NamedTuple):
     step: Step
     changed: frozenset[str]
     """What it was begun for."""
+    at: float
 
 
 class RealWorld:
@@ -93,7 +94,7 @@ class RealWorld:
         """Begin what a save asks of nvcc; the rest of the run waits for `start`, which also says what is wrong."""
         if self._held is None and self._under_way is None and self._calls.asked_by(changed):
             with contextlib.suppress(DeckError):
-                self._held = _Held(self._begin(step, changed), step, frozenset(changed))
+                self._held = _Held(self._begin(step, changed), step, frozenset(changed), self.now())
 
     def start(self, step: Step, changed: Collection[str] = ()) -> str:
         """Start a run; its id. `changed`: what it is for.
@@ -104,7 +105,7 @@ class RealWorld:
         if self.files is None:
             self._watch_first(step)
         held, self._held = self._held, None
-        if held is not None and not (held.step == step and _are_sources(frozenset(changed) - held.changed)):
+        if held is not None and not self._is_good(held, step, frozenset(changed)):
             spawn.drop(held.begun.started)
             held = None
         begun = held.begun if held is not None else self._begin(step, changed)
@@ -121,6 +122,12 @@ class RealWorld:
             self._target_dirs.add(begun.target.path)
         self._tell_once(begun)
         return begun.started.run
+
+    def _is_good(self, held: _Held, step: Step, changed: frozenset[str]) -> bool:
+        """It is still held, and decided as it would be now."""
+        is_young = 0 <= self.now() - held.at < supervisor.HELD_AT_MOST_S / 2
+        more = changed - held.changed
+        return is_young and held.step == step and all(path.endswith(_SOURCES) for path in more)
 
     def _begin(self, step: Step, changed: Collection[str]) -> begin.Begun:
         """Held where anything is begun ahead."""
@@ -276,10 +283,6 @@ class RealWorld:
 
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-
-def _are_sources(paths: Collection[str]) -> bool:
-    return all(path.endswith(_SOURCES) for path in paths)
 
 
 def _of_cargo(call: NvccCall) -> tuple[tuple[str, str], ...]:

@@ -140,7 +140,7 @@ unsafe fn listen(number: i32) -> usize {
     }
     /// `sent`: a `siginfo_t`, its third number is `si_code`, and above 0 where the kernel sent it by itself.
     extern "C" fn take(number: i32, sent: *const [i32; 3], _: *const u8) {
-        if unsafe { (*sent)[2] } <= 0 {
+        if unsafe { (*sent)[2] } <= 0 || IS_IDLE.load(SeqCst) {
             take_signal(number);
         }
     }

@@ -78,7 +78,7 @@ fn run(tool: &Path, argv: &[OsString], is_launched: bool) -> ! {
         noted.make_ahead();
     }
     take_up(&noted.call, &noted.folder);
-    noted.begin(is_launched);
+    noted.begin(is_launched, false);
     match look_up(&noted.call) {
         Answer::Hit(hit) => noted.answer(hit),
         Answer::Off => noted.compile(command, Asked::off(), None, None),
@@ -102,11 +102,11 @@ impl Noted {
     }
 
     /// It begins now.
-    fn begin(&mut self, is_launched: bool) {
+    fn begin(&mut self, is_launched: bool, is_ahead: bool) {
         let at = since_epoch();
         self.started = Instant::now();
         self.id = format!("{}-{}", process::id(), at.as_nanos());
-        let _ = self.notes.write_all(start_line(&self.call, &self.id, at, is_launched).as_bytes());
+        let _ = self.notes.write_all(start_line(&self.call, &self.id, at, is_launched, is_ahead).as_bytes());
     }
 
     /// As nvcc would have, when it made the same before.
@@ -128,7 +128,7 @@ impl Noted {
         pending.made = Some(made);
         let mut command = Command::new(&self.call.tool);
         command.args(&ahead.argv).env(PASSED, &self.call.tool);
-        self.begin(false);
+        self.begin(false, true);
         let asked = Asked::miss(pending.why.clone());
         self.compile(command, asked, Some(pending), Some(ahead));
     }
@@ -141,7 +141,7 @@ impl Noted {
         let mut pending = pending.filter(|_| may_add);
         let times = if may_add { self.make_times(&kept) } else { None };
         add_flags(&mut command, pending.as_deref(), times.as_ref());
-        let mut tee = if pending.is_some() && Pending::wants_text() { Tee::on(&mut command) } else { None };
+        let mut tee = if pending.is_some() && Pending::wants_text() { Tee::on(&mut command, ahead.is_some()) } else { None };
         let watch = Watch::prepare(&self.call, self.notes.try_clone().ok(), &self.id, pending.is_some());
         let child = start(command, tee.as_mut());
         let watching = if self.call.kind == Kind::Query { None } else { watch.begin(child) };

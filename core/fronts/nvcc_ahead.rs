@@ -3,21 +3,22 @@
 //!
 //! `$DECK_FRONTS/ahead/NAME` is the folder of one:
 //!
-//!     busy    locked until it is known that what nvcc made is good, or is not; whoever takes it up renames it to `taken`
+//!     busy    locked until it is known that what nvcc made is good, or is not; whoever takes it up renames it to `taken`,
+//!             and to `refused` where it is of no use
 //!     kept    locked until it is in the cache, or is not
-//!     good    what nvcc printed, where what it made is good
+//!     good    what nvcc printed, where what it made is good, and the moment from which on all was looked at
 //!     failed  what nvcc printed where it failed, with all that was read for it
 //!
-//! Who came before `busy` was free takes the files: all that they were made of was as it was at a moment after it had
-//! asked. Who comes later asks the cache. The last one to leave removes the folder.
+//! Who asked before that moment takes the files; who comes later asks the cache. Who takes it up removes the folder; where
+//! nobody does, or it is of no use, whoever made it.
 
 use crate::child::{end_as, while_idle, ASKED_TO_END};
-use crate::digest::hex;
+use crate::digest::{hex, Hasher};
 use crate::inotify::rest;
 use crate::nvcc_args::Call;
-use crate::nvcc_cache::{here, Hit, Pending, Said};
+use crate::nvcc_cache::{Hit, Pending, Said};
 use crate::nvcc_codec::{Reader, Writer};
-use crate::nvcc_files::read_small;
+use crate::nvcc_files::{read_small, steady_now_ns};
 use crate::nvcc_key::{plan, Plan};
 use crate::nvcc_manifest::{Entry, Manifest};
 use crate::nvcc_options::{read_word, Value};
@@ -28,7 +29,9 @@ use std::env;
 use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File};
 use std::os::fd::AsRawFd;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::process::parent_id;
 use std::path::{Path, PathBuf};
 use std::process::exit;
 use std::sync::atomic::Ordering::SeqCst;
@@ -60,8 +63,11 @@ pub struct Made {
 
 impl Made {
     /// What was made is what nvcc would make now: whoever waits for it may have it.
-    pub fn release(&mut self, said: &Said) {
+    ///
+    /// `looked_ns`: when the look at all that was read began.
+    pub fn release(&mut self, said: &Said, looked_ns: u64) {
         let mut writer = Writer::default();
+        writer.number(looked_ns);
         [&said.stdout, &said.stderr].into_iter().for_each(|text| writer.bytes(text));
         let _ = fs::write(self.folder.join("good"), writer.text);
         self.busy = None;
@@ -73,8 +79,14 @@ pub fn is_asked() -> bool {
     env::var_os("DECK_NVCC_AHEAD").is_some_and(|value| value == "1")
 }
 
+/// Calls that share it have the same words, folder and environment, and name the same outputs.
 fn folder_of(notes: &Path, plan: &Plan) -> PathBuf {
-    notes.join("ahead").join(hex(&here(plan)))
+    let mut hasher = Hasher::default();
+    let path = env::var_os("PATH").unwrap_or_default();
+    for part in [&plan.key[..], &plan.bound, &plan.target, plan.output.as_os_str().as_bytes(), path.as_bytes()] {
+        hasher.add_part(part);
+    }
+    notes.join("ahead").join(hex(&hasher.end()))
 }
 
 impl Ahead {
@@ -102,10 +114,16 @@ impl Ahead {
     /// Wait until somebody has taken it up: what is told of outputs is true then. False: nobody will.
     pub fn is_taken(self) -> bool {
         drop(self.kept);
-        while self.folder.exists() && ASKED_TO_END.load(SeqCst) == 0 {
+        let has = |name: &str| self.folder.join(name).exists();
+        let parent = parent_id();
+        while self.folder.exists() && !has("refused") && ASKED_TO_END.load(SeqCst) == 0 && parent_id() == parent {
             rest(PERIOD);
         }
-        !self.folder.join("busy").exists()
+        if !self.folder.exists() || has("taken") {
+            return true;
+        }
+        let _ = fs::remove_dir_all(&self.folder);
+        false
     }
 }
 
@@ -149,12 +167,12 @@ pub fn take_up(call: &Call, notes: &Path) {
     let (Some(store), Ok(plan)) = (Store::open(), plan(call)) else { return };
     let folder = folder_of(notes, &plan);
     let Ok(busy) = File::open(folder.join("busy")) else { return };
-    let is_early = !lock(&busy, SHARED);
+    let asked_ns = steady_now_ns();
     wait_for(&busy);
     if fs::rename(folder.join("busy"), folder.join("taken")).is_err() {
         return; // somebody else has taken it up
     }
-    let mut taken = if is_early { take_files(&folder, &plan) } else { None };
+    let mut taken = take_files(&folder, &plan, asked_ns);
     if taken.is_none() {
         if let Ok(kept) = File::open(folder.join("kept")) {
             wait_for(&kept);
@@ -162,17 +180,24 @@ pub fn take_up(call: &Call, notes: &Path) {
         let failed = read_small(&folder.join("failed"), MAX_NOTE_BYTES).ok().and_then(|text| Failed::read(&text));
         taken = Pending::new(call, plan, store).and_then(|pending| pending.take(failed));
     }
-    let _ = fs::remove_dir_all(&folder);
-    if let Some((said, status)) = taken {
-        said.print();
-        end_as(status);
+    match taken {
+        Some((said, status)) => {
+            let _ = fs::remove_dir_all(&folder);
+            said.print();
+            end_as(status);
+        }
+        None => drop(fs::rename(folder.join("taken"), folder.join("refused"))),
     }
 }
 
-/// Write what nvcc has made to where it was asked for. None: it is not good, or cannot be written.
-fn take_files(folder: &Path, plan: &Plan) -> Option<(Said, i32)> {
-    let good = read_small(&folder.join("good"), MAX_NOTE_BYTES).ok()?;
+/// Write what nvcc has made to where it was asked for. None: it is not good, was looked at before it was asked for, or
+/// cannot be written.
+fn take_files(folder: &Path, plan: &Plan, asked_ns: u64) -> Option<(Said, i32)> {
+    let good = read_small(&folder.join("good"), MAX_NOTE_BYTES).ok().filter(|_| Pending::wants_text())?;
     let mut reader = Reader::new(&good);
+    if reader.number()? < asked_ns {
+        return None;
+    }
     let said = Said { stdout: reader.owned()?, stderr: reader.owned()? };
     if let Some(path) = &plan.depfile {
         write_output(path, &fs::read(folder.join("depfile")).ok()?).ok()?;
@@ -187,7 +212,7 @@ impl Pending {
     fn take(mut self, failed: Option<Failed>) -> Option<(Said, i32)> {
         match (self.find(), failed) {
             (Ok(found), _) => self.deliver(found).ok().map(|Hit { said, .. }| (said, 0)),
-            (Err(_), Some(failed)) => {
+            (Err(_), Some(failed)) if Pending::wants_text() => {
                 let entry = failed.manifest.entries.first()?.clone();
                 self.why_not(&entry, &failed.manifest).is_none().then_some((failed.said, failed.status))
             }

@@ -24,7 +24,7 @@ use std::env;
 use std::ffi::{OsStr, OsString};
 use std::io::{self, IsTerminal};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process;
 use std::rc::Rc;
 
@@ -214,10 +214,16 @@ impl Pending {
         is_plain.then(|| Found { entry: entry.clone(), output, depfile: text(&depfile), said, inputs: own })
     }
 
+    /// The output is among the files that were read.
+    pub fn is_output_read(&self) -> bool {
+        let output = &self.plan.output;
+        let is_read = |path: &Path| self.files.before(path).is_some();
+        is_read(output) || output.canonicalize().is_ok_and(|path| is_read(&path))
+    }
+
     /// Write what nvcc would have written.
     pub fn deliver(&mut self, found: Found) -> Result<Hit, String> {
-        let is_input = self.plan.output.canonicalize().is_ok_and(|path| self.files.before(&path).is_some());
-        if is_input || self.files.before(&self.plan.output).is_some() {
+        if self.is_output_read() {
             return Err("the output is an input".to_owned());
         }
         if let Some(path) = &self.plan.depfile {
@@ -304,9 +310,9 @@ fn read_said(text: &[u8]) -> Option<(Said, Vec<u8>)> {
 }
 
 /// What is asked for in this checkout.
-pub fn here(plan: &Plan) -> Digest {
+fn here(plan: &Plan) -> Digest {
     let mut hasher = Hasher::default();
-    hasher.add_part(b"files 2");
+    hasher.add_part(b"files 2"); // another number where `Questions` finds other things in a text
     hasher.add_part(&plan.key);
     hasher.add_part(plan.place.base.as_os_str().as_bytes());
     hasher.end()

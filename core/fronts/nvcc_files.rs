@@ -192,7 +192,12 @@ pub fn coarse_now_ns() -> u64 {
 
 /// How far the clock of files is ahead of one that nobody can set.
 pub fn clock_offset_ns() -> i64 {
-    clock_ns(0).wrapping_sub(clock_ns(if cfg!(target_os = "linux") { 1 } else { 6 })) as i64
+    clock_ns(0).wrapping_sub(steady_now_ns()) as i64
+}
+
+/// On a clock that nobody can set, the same for all processes.
+pub fn steady_now_ns() -> u64 {
+    clock_ns(if cfg!(target_os = "linux") { 1 } else { 6 })
 }
 
 fn clock_ns(which: i32) -> u64 {

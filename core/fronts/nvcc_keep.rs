@@ -6,9 +6,9 @@ use crate::nvcc_args::Call;
 use crate::nvcc_bind::{entered, source_name, texts_of, Made, Scan, Tie};
 use crate::nvcc_cache::{write_said, write_signatures, Found, Pending, Said};
 use crate::nvcc_closure::Probe;
-use crate::nvcc_files::read_small;
+use crate::nvcc_files::{read_small, steady_now_ns};
 use crate::nvcc_manifest::{Entry, Manifest};
-use crate::nvcc_place::{find_all, normal};
+use crate::nvcc_place::{find, find_all, normal};
 use crate::nvcc_read::Closure;
 use crate::nvcc_store::{Note, MAX_OBJECT_BYTES};
 use crate::nvcc_tools::{find_tools, Tools};
@@ -22,6 +22,8 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 const MAX_DEPFILE_BYTES: u64 = 64 << 20;
+/// What the compilers' front ends say in the end where it is the text that is wrong, and not the disk or the memory.
+const OF_TEXT: &[u8] = b" detected in the compilation of ";
 /// What a manifest and signatures take, about.
 const NOTES_BYTES: u64 = 128 << 10;
 
@@ -85,6 +87,7 @@ impl Pending {
         let output = self.read_made(output, MAX_OBJECT_BYTES)?;
         let depfile = self.read_made(&self.depfile(), MAX_DEPFILE_BYTES)?;
         let tools = self.tools(call)?;
+        let looked_ns = steady_now_ns();
         let early = self.early.take().filter(|early| early.depfile == depfile && self.holds(&early.closure, &tools));
         let (closure, scan) = match early {
             Some(early) => (early.closure, Some(early.scan)),
@@ -101,8 +104,9 @@ impl Pending {
         if let Some(file) = scan.entered.iter().find(|file| !is_known(file)) {
             return Err(format!("the depfile has no {}", String::from_utf8_lossy(file)));
         }
-        if let Some(made) = &mut self.made {
-            made.release(said);
+        let is_good = !self.is_output_read();
+        if let Some(made) = self.made.as_mut().filter(|_| is_good) {
+            made.release(said, looked_ns);
         }
         let tie = self.tie(&output, &ended.temporaries, &scan, &tools);
         let texts = [&said.stdout[..], &said.stderr, &closure.rest];
@@ -117,7 +121,8 @@ impl Pending {
         let unknown = || "it failed".to_owned();
         let said = ended.said.as_ref().ok_or_else(unknown)?;
         let texts = ended.temporaries.iter().filter(|file| file.name.ends_with(".ii")).count();
-        if texts == 0 || texts != ended.texts {
+        let is_of_text = find(&said.stderr, OF_TEXT).is_some() && ended.status & 0x7f == 0;
+        if texts == 0 || texts != ended.texts || !is_of_text || !self.before.is_clock_good() {
             return Err(unknown());
         }
         let tools = self.tools(call)?;

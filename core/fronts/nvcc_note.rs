@@ -73,12 +73,13 @@ impl Asked {
     }
 }
 
-pub fn start_line(call: &Call, id: &str, at: Duration, is_launched: bool) -> String {
+/// `is_ahead`: it only counts once it has an end.
+pub fn start_line(call: &Call, id: &str, at: Duration, is_launched: bool, is_ahead: bool) -> String {
     let variable = |name: &str| or_null(env::var_os(name));
     let sources = call.sources();
     format!(
         "{{\"nvcc\":\"{id}\",\"at\":{:.6},\"pid\":{},\"parent\":{},\"cwd\":{},\"argv\":{},\"tool\":{},\
-         \"launcher\":{is_launched},\"sources\":{},\"output\":{},\"kind\":\"{}\",\"archs\":{},\"package\":{},\
+         \"launcher\":{is_launched},\"ahead\":{is_ahead},\"sources\":{},\"output\":{},\"kind\":\"{}\",\"archs\":{},\"package\":{},\
          \"manifest_dir\":{},\"out_dir\":{},\"env\":{}}}\n",
         at.as_secs_f64(),
         process::id(),

@@ -75,8 +75,8 @@ impl Pending {
         let folder = Path::new(OsStr::from_bytes(&probe.folder));
         let is_told = probe.is_told_by_folder() && !probe.names.is_empty();
         let about = folder.metadata().ok().filter(|about| is_told && !self.before.is_later(about));
-        let is_old = about.is_some_and(|about| self.files.is_timed(folder, about.dev()) && !self.before.is_new(folder));
-        is_old || probe.holds(folder)
+        let is_timed = about.is_some_and(|about| self.files.is_timed(folder, about.dev()));
+        (is_timed && self.before.changed_way(&[folder.to_owned()]).is_none()) || probe.holds(folder)
     }
 
     /// Headers that no depfile names.

@@ -122,7 +122,7 @@ impl Watch {
         let (sender, texts) = channel();
         let wanted = Arc::new(AtomicUsize::new(0));
         let ready = Some((sender, rope, wanted.clone()));
-        let looker = Looker { watch: self, tree: Tree::new(child), seen: Seen::default(), ready };
+        let looker = Looker { watch: self, tree: Tree::new(child), seen: Seen::default(), ready, since_text: 0 };
         let thread = thread::Builder::new().spawn(move || looker.look_until(&ours)).ok()?;
         Some(Watching { texts, bell, wanted, stop, thread })
     }
@@ -147,6 +147,8 @@ struct Looker {
     seen: Seen,
     /// Until the texts are handed over: to whom, what to pull then, and how many there have to be.
     ready: Option<(Sender<Vec<Temporary>>, UnixStream, Arc<AtomicUsize>)>,
+    /// So many phases had begun when the last text appeared.
+    since_text: usize,
 }
 
 impl Looker {
@@ -188,10 +190,10 @@ impl Looker {
         }
     }
 
-    /// Give the texts away, once a compiler reads the last of them.
+    /// Give the texts away, once a compiler has begun after the last of them had appeared.
     fn hand_over(&mut self) {
         let Some((sender, rope, wanted)) = &self.ready else { return };
-        let is_compiled = self.seen.phases.iter().any(|phase| phase.tool == "cicc" || phase.tool == "cudafe++");
+        let is_compiled = self.seen.phases[self.since_text..].iter().any(|phase| phase.tool == "cicc");
         let texts: Vec<&Temporary> = self.seen.temporaries.iter().filter(|file| file.name.ends_with(TEXT_END)).collect();
         let wanted = wanted.load(SeqCst);
         if wanted == 0 || texts.len() < wanted || !is_compiled {
@@ -213,6 +215,9 @@ impl Looker {
             }
             self.seen.temporaries.retain(|file| file.name != name); // it is made anew
             let opened = OpenOptions::new().read(true).custom_flags(NO_LINK_NO_WAIT).open(folder.join(&name));
+            if is_text {
+                self.since_text = self.seen.phases.len();
+            }
             let Ok(file) = opened else { continue };
             if self.seen.temporaries.len() < MAX_HELD && file.metadata().is_ok_and(|about| about.is_file()) {
                 self.seen.temporaries.push(Temporary { name, file });

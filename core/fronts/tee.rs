@@ -27,10 +27,12 @@ pub struct Tee {
 impl Tee {
     /// Have a child print into it. Where our output and errors are one object, so are the child's: what it prints keeps
     /// its order. None: it cannot be; the child prints where we do.
-    pub fn on(command: &mut Command) -> Option<Tee> {
+    ///
+    /// `are_two`: they are not one, whatever ours are.
+    pub fn on(command: &mut Command, are_two: bool) -> Option<Tee> {
         let (out, err) = (another(&io::stdout())?, another(&io::stderr())?);
         let identity = |file: &File| file.metadata().map(|about| (about.dev(), about.ino())).ok();
-        let is_one = identity(&out).is_some() && identity(&out) == identity(&err);
+        let is_one = !are_two && identity(&out).is_some() && identity(&out) == identity(&err);
         let (err_end, theirs) = new_pipe()?;
         let mut all = vec![theirs];
         let out_end = if is_one { None } else { Some(new_pipe()?) };

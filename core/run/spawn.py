@@ -277,8 +277,8 @@ def _tell(started: Started, words: bytes) -> None:
 
 
 def drop(started: Started) -> None:
-    """End a build that is held, and wait for it: it is as if it had been killed at once."""
-    _tell(started, supervisor.GO + b"k")
+    """Give up a build that is held, and wait for the end of what runs ahead."""
+    _tell(started, b"d")
     while os.read(started.report_fd, 1 << 16):
         pass
     os.close(started.report_fd)

@@ -5,6 +5,7 @@ the build leaves behind, however daemonised, becomes its child, and nothing of a
 `poll` and costs nothing while the build runs.
 """
 
+import contextlib
 import fcntl
 import json
 import os
@@ -31,8 +32,8 @@ OWNER_HEARD_WITHIN_MS = 60
 """A build died of a signal: its owner, if it got the same one, is heard within this time."""
 AHEAD_KILL_AFTER_S = 1.0
 """What runs ahead has so long for its notes when the build has ended."""
-HELD_AT_MOST_S = 1.0
-"""A build that is held goes on after this, whatever its owner does."""
+HELD_AT_MOST_S = 5.0
+"""A build that is held is given up after this."""
 GO = b"g"
 """What the owner writes to let it go on."""
 _EXIT_RESERVE = 2048
@@ -106,6 +107,9 @@ class _Supervisor:
         """What was begun ahead and runs."""
         self.ahead_s = [0.0, 0.0]
         """Processor time of what ran ahead, as user and as system."""
+        self.ahead_peak_kib = 0
+        self.wall_s: float | None = None
+        """Until the build had ended, where something ran on; None: until now."""
         self.reserve_fd = self._reserve()
         self.child = 0
         self.wake_fd = -1
@@ -124,27 +128,36 @@ class _Supervisor:
         os.set_blocking(wake_write, False)
         os.set_blocking(self.wake_fd, False)
         self.ahead.update(map(start_ahead, self.job.ahead))
-        self._hold()
-        self.child = start_child(self.job)
+        is_wanted = self._hold()
+        if is_wanted:
+            self.child = start_child(self.job)
         os.setsid()
         _drop_pending()
         for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
             signal.signal(number, lambda *_: None)
         signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
-        self._write_lock_file()  # only now may somebody signal us
+        if is_wanted:
+            self._write_lock_file()  # only now may somebody signal us
+        else:
+            self._give_up()
         self._let_go(wake_write)
         self._loop()
         self._write_exit()
         return 0
 
-    def _hold(self) -> None:
-        """Until the owner says go, or is gone."""
-        if self.job.is_held and self.job.owner_fd is not None:
-            poll = select.poll()
-            poll.register(self.job.owner_fd, select.POLLIN | select.POLLHUP)
-            if poll.poll(HELD_AT_MOST_S * 1000):
-                os.read(self.job.owner_fd, len(GO))
+    def _hold(self) -> bool:
+        """Wait until the owner says go; False: it says something else, or nothing any more."""
+        if not self.job.is_held or self.job.owner_fd is None:
+            return True
+        poll = select.poll()
+        poll.register(self.job.owner_fd, select.POLLIN | select.POLLHUP)
+        return bool(poll.poll(HELD_AT_MOST_S * 1000)) and os.read(self.job.owner_fd, len(GO)) == GO
+
+    def _give_up(self) -> None:
+        """The build is not started: it is as if it had been killed at once."""
+        self.status = int(signal.SIGKILL)
+        self.stop = _Stop("owner", sends=True, kill_at=0.0)
 
     def _write_lock_file(self) -> None:
         me, child = proctree.read_process(os.getpid()), proctree.read_process(self.child)
@@ -191,6 +204,7 @@ class _Supervisor:
             if self.status is not None and self.stop is None:
                 self._hear_owner_out()
             if self.status is not None and self.stop is None:
+                self.wall_s = time.monotonic() - self.started_mono
                 self._end_ahead()
                 return
             if self.status is not None and not self._survivors():
@@ -222,21 +236,26 @@ class _Supervisor:
     def _count_ahead(self, pid: int, usage: "resource.struct_rusage") -> None:
         self.ahead.discard(pid)
         self.ahead_s = [self.ahead_s[0] + usage.ru_utime, self.ahead_s[1] + usage.ru_stime]
+        self.ahead_peak_kib = max(self.ahead_peak_kib, usage.ru_maxrss)
 
     def _end_ahead(self) -> None:
         """What nobody asked for is not needed any more; what was asked for is noted."""
-        for pid in tuple(self.ahead):
-            for process in proctree.descendants(pid):
-                proctree.send(process, signal.SIGKILL)
-            os.kill(pid, signal.SIGTERM)  # our own unreaped child
+        self._signal_ahead(signal.SIGTERM)
         ends = time.monotonic() + AHEAD_KILL_AFTER_S
         while self.ahead and time.monotonic() < ends:
             if select.select([self.wake_fd], [], [], max(0.0, ends - time.monotonic()))[0]:
                 os.read(self.wake_fd, 64)
             self._reap()
+        self._signal_ahead(signal.SIGKILL)
         for pid in tuple(self.ahead):
-            os.kill(pid, signal.SIGKILL)
             self._count_ahead(pid, os.wait4(pid, 0)[2])
+
+    def _signal_ahead(self, number: int) -> None:
+        """Each leads a group of its own, and is our unreaped child: nobody else has its number."""
+        for pid in self.ahead:
+            with contextlib.suppress(ProcessLookupError):  # it has not come so far
+                os.killpg(pid, number)
+            os.kill(pid, number)
 
     def _survivors(self) -> list[proctree.Process]:
         """Live descendants that are ours to end. Shared cache servers are found once and spared for good."""
@@ -376,16 +395,17 @@ class _Supervisor:
         assert self.status is not None
         signaled = os.WIFSIGNALED(self.status)
         usage = self.usage
+        wall_s = time.monotonic() - self.started_mono if self.wall_s is None else self.wall_s
         return {
             "schema": 1,
             "run": self.job.run,
             "code": None if signaled else os.WEXITSTATUS(self.status),
             "signal": os.WTERMSIG(self.status) if signaled else None,
-            "ended": self.started_at + time.monotonic() - self.started_mono,
-            "wall_s": round(time.monotonic() - self.started_mono, 6),
+            "ended": self.started_at + wall_s,
+            "wall_s": round(wall_s, 6),
             "user_s": getattr(usage, "ru_utime", 0.0) + self.ahead_s[0],
             "sys_s": getattr(usage, "ru_stime", 0.0) + self.ahead_s[1],
-            "largest_process_bytes": getattr(usage, "ru_maxrss", 0) * 1024,
+            "largest_process_bytes": max(getattr(usage, "ru_maxrss", 0), self.ahead_peak_kib) * 1024,
             "stopped_by": self.stop.by if self.stop else None,
             "is_killed": bool(self.stop and self.stop.is_killed),
             "left_running": [f"{proctree.executable_name(pid)} {pid}" for pid in sorted(self._servers())],

@@ -39,10 +39,14 @@ def begin(world: World) -> Iterator[Callable[..., "subprocess.Popen[bytes]"]]:
 
     def start(*words: str, env: dict[str, str] | None = None) -> "subprocess.Popen[bytes]":
         settle()
+        is_orphaned = words == ("--orphaned",)
+        words = WORDS if is_orphaned else words
         (call,) = [one for one in noted(world) if one.argv == (words or WORDS)][-1:]
         launcher = Path(world.front).parents[1] / "launch/launch"
         whole = {**world.env, **dict(call.env or ()), AHEAD: "1", **(env or {})}
         argv = [str(launcher), call.tool, *call.argv]
+        if is_orphaned:
+            argv = ["sh", "-c", '"$@" & wait', "sh", *argv]
         silent = subprocess.DEVNULL
         begun.append(subprocess.Popen(argv, cwd=call.cwd, env=whole, stdin=silent, stdout=silent, stderr=silent))
         return begun[-1]
@@ -171,9 +175,52 @@ def test_a_failure_is_that_of_the_call_itself(world: World, begin: Callable[...,
     own = run(world)
     assert own.wait(20) == 2
     own.communicate()
-    assert process.wait(20) == 2
-    ends = [note["code"] for note in notes(world) if "end" in note]
-    assert ends in ([0, 2, 2], [0, 2])
+    assert process.wait(20) == 0
+    assert [call.code for call in noted(world)] == [0, 2], "what was of no use is told of by nobody"
+    assert ahead(world, "*") == []
+
+
+@pytest.mark.parametrize("is_early", [True, False], ids=["while it is made", "once it is made"])
+def test_what_was_printed_comes_out_where_it_belongs(
+    world: World, begin: Callable[..., "subprocess.Popen[bytes]"], is_early: bool
+) -> None:
+    flag = hold(world, "WARN\n")
+    begin()
+    until(lambda: world.compiled() == 2, "nvcc")
+    if not is_early:
+        flag.touch()
+        until(lambda: is_ready(world), "the end of it")
+    own = run(world)
+    until(lambda: not is_early or waits(world, own.pid), "its wait")
+    flag.touch()
+    assert own.communicate() == ("told\n", "src/k.cu(1): warning\n")
+    assert (own.wait(20), world.compiled()) == (0, 2)
+    hit = world.call(*WORDS)
+    assert (hit.verdict, hit.stdout, hit.stderr) == ("hit", "told\n", "src/k.cu(1): warning\n")
+
+
+@pytest.mark.parametrize("what", ["outputs", "PATH", "TMPDIR"])
+def test_only_the_very_same_call_takes_it_up(
+    world: World, begin: Callable[..., "subprocess.Popen[bytes]"], what: str
+) -> None:
+    (world.folder / "more").mkdir()
+    flag = hold(world)
+    begin()
+    until(lambda: world.compiled() == 2, "nvcc")
+    flag.touch()
+    paths = {"PATH": f"{world.front}:{world.env['PATH']}:{world.folder}/more", "TMPDIR": f"{world.folder}/more"}
+    words = (*WORDS[:-1], "early/k.o") if what == "outputs" else WORDS
+    assert world.call(*words, env={what: paths[what]} if what in paths else None).code == 0
+    assert len(ahead(world, "busy")) == 1
+
+
+def test_nobody_waits_for_ever_to_be_asked(world: World, begin: Callable[..., "subprocess.Popen[bytes]"]) -> None:
+    world.write("src/k.cu", SOURCE + "more\n")
+    process = begin("--orphaned")
+    until(lambda: is_ready(world), "the end of it")
+    process.kill()
+    until(lambda: ahead(world, "*") == [], "its end")
+    assert [call.code for call in noted(world)] == [0]
 
 
 def test_where_there_is_an_answer_nothing_is_begun(
@@ -233,7 +280,7 @@ def test_a_call_that_waits_ends_when_it_is_asked_to(
     process.terminate()
     flag.touch()
     assert process.wait(20) == 0
-    assert (world.compiled(), [one.code for one in noted(world)]) == (2, [0, None])
+    assert (world.compiled(), [one.code for one in noted(world)]) == (2, [0])
 
 
 def call_of(**fields: Any) -> NvccCall:

@@ -348,21 +348,23 @@ def test_a_build_that_is_held_ends_with_all_that_runs_ahead(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_dropped: bool
 ) -> None:
     paths, flag = paths_in(tmp_path), tmp_path / "flag"
-    started = begun_ahead(paths, monkeypatch, flag, code="import time; time.sleep(99)")
+    started = begun_ahead(paths, monkeypatch, flag, code="print('built')")
     pid, child = map(int, told(flag)[:2])
     if is_dropped:
         spawn.drop(started)
     else:
         os.close(started.owner_fd)
     record = exit_of(paths, started.run)
-    assert (record["code"], record["stopped_by"]) == (None, "interrupt" if is_dropped else "owner")
+    assert (record["code"], record["signal"], record["stopped_by"]) == (None, signal.SIGKILL, "owner")
+    assert log_of(paths, started.run) == ""
     until(lambda: not alive(pid) and not alive(child), "the end of what ran ahead")
 
 
-def test_a_build_that_is_held_goes_on_without_a_word(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_build_that_is_held_and_forgotten_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(supervisor, "HELD_AT_MOST_S", 0.05)
     paths, flag = paths_in(tmp_path), tmp_path / "flag"
     started = begun_ahead(paths, monkeypatch, flag, code="print('built')")
-    assert exit_of(paths, started.run)["code"] == 0
+    assert exit_of(paths, started.run)["stopped_by"] == "owner"
     spawn.let_go(started)  # nobody hears it any more
+    assert log_of(paths, started.run) == ""
     os.close(started.owner_fd)

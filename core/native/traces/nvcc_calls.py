@@ -1,11 +1,12 @@
 """Calls of nvcc as the front noted them: `runs/<run>/fronts/nvcc.jsonl`, a line as a call starts and one as it ends.
 
     {"nvcc": ID, "at": s, "cwd", "argv": […], "tool", "sources": […], "output", "kind", "archs": […], "package",
-     "manifest_dir", "out_dir", "env": {name: value} or null}
+     "manifest_dir", "out_dir", "env": {name: value} or null, "ahead": true where it was made ahead}
     {"end": ID, "elapsed_s", "code", "signal", "verdict": "hit|miss|off|bypass", "why",
      "inputs": [abs] or null}
 
-A line that is torn, or none of these, is passed over.
+A line that is torn, or none of these, is passed over. So is a call that was made ahead and has no end: nobody asked for
+it, and its outputs are nowhere.
 """
 
 import json
@@ -68,6 +69,7 @@ class NvccCall(NamedTuple):
 def read_calls(content: bytes, run: str = "") -> tuple[NvccCall, ...]:
     """The calls in a file of notes, in order; lines that are no notes are passed over."""
     calls: dict[str, NvccCall] = {}
+    ahead: set[str] = set()
     for line in content.split(b"\n"):
         try:
             note = json.loads(line)
@@ -77,15 +79,18 @@ def read_calls(content: bytes, run: str = "") -> tuple[NvccCall, ...]:
             continue
         if isinstance(note.get("nvcc"), str):
             calls[note["nvcc"]] = _started(note, run)
+            if note.get("ahead") is True:
+                ahead.add(note["nvcc"])
         elif (call := calls.get(_text(note.get("end")))) is not None:
             code = note.get("code")
+            ahead.discard(call.call)
             calls[call.call] = call._replace(
                 code=code if isinstance(code, int) else None,
                 verdict=_text(note.get("verdict")), why=_text(note.get("why")),
                 elapsed_s=seconds_of(note.get("elapsed_s")),
                 inputs=tuple(one for one in _paths(note.get("inputs")) if one.startswith("/")),
             )  # fmt: skip
-    return tuple(calls.values())
+    return tuple(call for call in calls.values() if call.call not in ahead)
 
 
 def has_called_nvcc(paths: Paths, run: str) -> bool:
