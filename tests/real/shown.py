@@ -37,7 +37,7 @@ _UNIT = re.compile(
     r"\s*(Compiling|Checking|Documenting|Fresh|Dirty|Running `(\S*rustc|\S*rustdoc|\S*build-script|CARGO=)|Building|"
     r"Replacing|Blocking|Downloaded|Downloading|Generated|Locking|Adding)\b"
 )
-_SINGLE = re.compile(r"(test [^ ].* \.\.\. |\s+(PASS|FAIL|SKIP|SLOW|START|TRY|SIGABRT) |\{\")")
+_SINGLE = re.compile(r"(test [^ ].* \.\.\. |\s+(PASS|FAIL|SKIP|SLOW|START|TRY|SIGABRT) |\{\"|compiler-artifact )")
 _DIAGNOSTIC = re.compile(
     r"(warning|error)(\[[A-Z]?\d+\])?: |\S+: (warning|error)(\[[A-Z]?\d+\])?: |(For more|Some errors have)"
 )

@@ -185,6 +185,7 @@ def test_a_build_goes_on_where_the_store_was_killed(deck: Deck) -> None:
     assert subprocess.run([folder / "target/debug/two"], capture_output=True, check=True).stdout == b"2\n"
 
 
+@pytest.mark.long
 def test_a_server_that_hangs_is_ended_and_the_build_goes_on(deck: Deck, tmp_path: Path) -> None:
     folder = checkout(deck)
     deck.run("cache", "start", "--agent", "ann", cwd=str(folder))

@@ -78,7 +78,8 @@ LIGHT = {"CARGO_PROFILE_RELEASE_OPT_LEVEL": "0", "CARGO_PROFILE_DEV_DEBUG": "0"}
 """Neither optimized nor with debug information."""
 
 
-@pytest.mark.parametrize("is_light", [True, pytest.param(False, marks=pytest.mark.long)], ids=["light", "as it is"])
+@pytest.mark.long
+@pytest.mark.parametrize("is_light", [True, False], ids=["light", "as it is"])
 def test_the_demo_goes_as_planned_and_can_be_looked_at_afterwards(home: Path, *, is_light: bool) -> None:
     files = str(small_sample(home / "sample")) if is_light else ""
     done = deck(home, "demo", files=files, **(LIGHT if is_light else {}))

@@ -127,7 +127,8 @@ def feed(deck: Deck) -> None:
     assert deck.run("exec", "--detach", "--agent", "typist", "--", *argv, cwd=folder).returncode == 0
 
 
-@pytest.mark.parametrize(("columns", "rows"), [(120, 40), pytest.param(80, 24, marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize(("columns", "rows"), [(120, 40), (80, 24)])
 def test_no_control_of_the_output_reaches_the_terminal(deck: Deck, columns: int, rows: int) -> None:
     feed(deck)
     board = Recording(deck, columns, rows)
