@@ -7,6 +7,7 @@ import os
 from collections.abc import Collection, Iterable
 
 from core.native.traces.nvcc_calls import NvccCall, latest_by_output
+from core.plan.machine import core_count
 
 _KINDS = ("object", "device-object", "ptx", "cubin", "fatbin")
 """What the depfile cache keeps: what is made ahead comes out of it."""
@@ -20,7 +21,7 @@ class CallsAhead:
     def __init__(self) -> None:
         self._calls: dict[str, NvccCall] = {}
         """The latest of each output."""
-        self.most = max(1, (os.cpu_count() or 1) // 2)
+        self.most = max(1, core_count() // 2)
         """So many are begun at once: the build itself needs processors too."""
 
     def learn(self, calls: Iterable[NvccCall]) -> None:
