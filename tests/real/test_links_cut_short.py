@@ -73,7 +73,7 @@ def stop(deck: Deck) -> None:
     deck.run("stop", "--kill", "a")
 
 
-@pytest.mark.parametrize("cut", [kill_rustc, kill_front_and_driver, stop])
+@pytest.mark.parametrize("cut", [kill_rustc, pytest.param(kill_front_and_driver, marks=pytest.mark.long), stop])
 def test_a_link_that_was_cut_short_has_a_row_with_what_was_seen(deck: Deck, cut: Callable[[Deck], None]) -> None:
     run = start_link(deck)
     cut(deck)

@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+import pytest
+
 from tests.real.product import Deck
 from tests.real.samples import write_files
 
@@ -17,6 +19,7 @@ def content(folder: str) -> dict[str, str]:
     return {str(path): path.read_text() for path in paths}
 
 
+@pytest.mark.long
 def test_each_setting_is_measured_and_the_repository_stays_as_it_was(deck: Deck) -> None:
     folder = deck.folder + "/work"
     write_files(folder, FILES)

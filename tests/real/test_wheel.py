@@ -1,3 +1,5 @@
+"""The wheel that is built of this tree."""
+
 import os
 import subprocess
 import sys
@@ -5,9 +7,12 @@ import venv
 import zipfile
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.long
 def test_the_wheel_has_one_top_level_name_and_works_beside_a_decoy(tmp_path: Path) -> None:
     dist = tmp_path / "dist"
     subprocess.run(
