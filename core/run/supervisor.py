@@ -242,8 +242,10 @@ class _Supervisor:
         """What nobody asked for is not needed any more; what was asked for is noted."""
         self._signal_ahead(signal.SIGTERM)
         ends = time.monotonic() + AHEAD_KILL_AFTER_S
-        while self.ahead and time.monotonic() < ends:
-            if select.select([self.wake_fd], [], [], max(0.0, ends - time.monotonic()))[0]:
+        poll = select.poll()
+        poll.register(self.wake_fd, select.POLLIN)
+        while self.ahead and (left_s := ends - time.monotonic()) > 0:
+            if poll.poll(left_s * 1000):
                 os.read(self.wake_fd, 64)
             self._reap()
         self._signal_ahead(signal.SIGKILL)

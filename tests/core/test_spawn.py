@@ -1,5 +1,6 @@
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -368,3 +369,25 @@ def test_a_build_that_is_held_and_forgotten_is_given_up(tmp_path: Path, monkeypa
     spawn.let_go(started)  # nobody hears it any more
     assert log_of(paths, started.run) == ""
     os.close(started.owner_fd)
+
+
+def test_what_runs_ahead_is_ended_also_where_many_files_are_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their numbers are above 1023, which `select` cannot have."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 2048), hard))
+    opened = [os.open("/dev/null", os.O_RDONLY)]
+    while opened[-1] < 1100:
+        opened.append(os.open("/dev/null", os.O_RDONLY))
+    try:
+        paths, flag = paths_in(tmp_path), tmp_path / "flag"
+        started = begun_ahead(paths, monkeypatch, flag, code="print('built')")
+        told(flag)
+        spawn.let_go(started)
+        assert exit_of(paths, started.run)["code"] == 0
+        os.close(started.owner_fd)
+    finally:
+        for fd in opened:
+            os.close(fd)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
