@@ -92,9 +92,9 @@ class RealWorld:
 
     def prepare(self, step: Step, changed: Collection[str]) -> None:
         """Begin what a save asks of nvcc; the rest of the run waits for `start`, which also says what is wrong."""
-        if self._held is None and self._under_way is None and self._calls.asked_by(changed):
+        if self._held is None and self._under_way is None and (calls := self._calls.asked_by(changed)):
             with contextlib.suppress(DeckError):
-                self._held = _Held(self._begin(step, changed), step, frozenset(changed), self.now())
+                self._held = _Held(self._begin(step, calls), step, frozenset(changed), self.now())
 
     def start(self, step: Step, changed: Collection[str] = ()) -> str:
         """Start a run; its id. `changed`: what it is for.
@@ -108,8 +108,9 @@ class RealWorld:
         if held is not None and not self._is_good(held, step, frozenset(changed)):
             spawn.drop(held.begun.started)
             held = None
-        begun = held.begun if held is not None else self._begin(step, changed)
-        if held is not None or self._calls.asked_by(changed):
+        calls = self._calls.asked_by(changed) if held is None else ()
+        begun = self._begin(step, calls) if held is None else held.begun
+        if held is not None or calls:
             spawn.let_go(begun.started)
         ensure_engine(self._paths)
         self._under_way = begun.started
@@ -129,13 +130,13 @@ class RealWorld:
         more = changed - held.changed
         return is_young and held.step == step and all(path.endswith(_SOURCES) for path in more)
 
-    def _begin(self, step: Step, changed: Collection[str]) -> begin.Begun:
-        """Held where anything is begun ahead."""
+    def _begin(self, step: Step, calls: Collection[NvccCall]) -> begin.Begun:
+        """Start a run, which is held where there are calls to begin ahead."""
         mode = self._mode if step.tool == "cargo" else None
         launcher = fronts.launcher(self._paths)
         ahead = tuple(
             spawn.Ahead((launcher, call.tool, *call.argv), call.cwd, (call.env or ()) + _of_cargo(call))
-            for call in self._calls.asked_by(changed)
+            for call in calls
         )
         request = begin.Request(step.tool, step.words, self._agent, self._cwd, self._env, compose.NOBODY,
                                 is_owned=True, mode=mode, ahead=ahead)  # fmt: skip

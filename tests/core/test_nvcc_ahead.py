@@ -37,10 +37,8 @@ def begin(world: World) -> Iterator[Callable[..., "subprocess.Popen[bytes]"]]:
     """Begins the calls of these words ahead, by what was noted of them; without words, that of `WORDS`."""
     begun: list[subprocess.Popen[bytes]] = []
 
-    def start(*words: str, env: dict[str, str] | None = None) -> "subprocess.Popen[bytes]":
+    def start(*words: str, env: dict[str, str] | None = None, is_orphaned: bool = False) -> "subprocess.Popen[bytes]":
         settle()
-        is_orphaned = words == ("--orphaned",)
-        words = WORDS if is_orphaned else words
         (call,) = [one for one in noted(world) if one.argv == (words or WORDS)][-1:]
         launcher = Path(world.front).parents[1] / "launch/launch"
         whole = {**world.env, **dict(call.env or ()), AHEAD: "1", **(env or {})}
@@ -99,16 +97,24 @@ def hold(world: World, text: str = "") -> Path:
     return flag
 
 
-@pytest.mark.parametrize("is_early", [True, False], ids=["while it is made", "once it is made"])
-def test_what_was_begun_ahead_is_taken_up_and_noted_once(
-    world: World, begin: Callable[..., "subprocess.Popen[bytes]"], is_early: bool
-) -> None:
-    flag = hold(world, "more\n")
+def begun(
+    world: World, begin: Callable[..., "subprocess.Popen[bytes]"], text: str = "", *, is_early: bool
+) -> tuple["subprocess.Popen[bytes]", Path]:
+    """What makes a call ahead, and the file that it waits for; unless `is_early`, that is there, and the call made."""
+    flag = hold(world, text)
     process = begin()
     until(lambda: world.compiled() == 2, "nvcc")
     if not is_early:
         flag.touch()
         until(lambda: is_ready(world), "the end of it")
+    return process, flag
+
+
+@pytest.mark.parametrize("is_early", [True, False], ids=["while it is made", "once it is made"])
+def test_what_was_begun_ahead_is_taken_up_and_noted_once(
+    world: World, begin: Callable[..., "subprocess.Popen[bytes]"], is_early: bool
+) -> None:
+    process, flag = begun(world, begin, "more\n", is_early=is_early)
     own = run(world)
     flag.touch()
     assert (own.wait(20), own.communicate()) == (0, ("", ""))
@@ -151,12 +157,7 @@ def test_another_call_is_not_answered_by_it(world: World, begin: Callable[..., "
 def test_what_changed_meanwhile_is_compiled_anew(
     world: World, begin: Callable[..., "subprocess.Popen[bytes]"], is_early: bool
 ) -> None:
-    flag = hold(world)
-    begin()
-    until(lambda: world.compiled() == 2, "nvcc")
-    if not is_early:
-        flag.touch()
-        until(lambda: is_ready(world), "the end of it")
+    _, flag = begun(world, begin, is_early=is_early)
     settle()
     world.write("early/lib/far.cuh", "other\n")  # it is found before the one that was read
     settle()
@@ -184,12 +185,7 @@ def test_a_failure_is_that_of_the_call_itself(world: World, begin: Callable[...,
 def test_what_was_printed_comes_out_where_it_belongs(
     world: World, begin: Callable[..., "subprocess.Popen[bytes]"], is_early: bool
 ) -> None:
-    flag = hold(world, "WARN\n")
-    process = begin()
-    until(lambda: world.compiled() == 2, "nvcc")
-    if not is_early:
-        flag.touch()
-        until(lambda: is_ready(world), "the end of it")
+    process, flag = begun(world, begin, "WARN\n", is_early=is_early)
     own = run(world)
     until(lambda: not is_early or waits(world, own.pid), "its wait")
     flag.touch()
@@ -217,7 +213,7 @@ def test_only_the_very_same_call_takes_it_up(
 
 def test_nobody_waits_for_ever_to_be_asked(world: World, begin: Callable[..., "subprocess.Popen[bytes]"]) -> None:
     world.write("src/k.cu", SOURCE + "more\n")
-    process = begin("--orphaned")
+    process = begin(is_orphaned=True)
     until(lambda: is_ready(world), "the end of it")
     process.kill()
     until(lambda: ahead(world, "*") == [], "its end")
