@@ -18,7 +18,8 @@ from core.native.edits.iteration_of import Measured, measure
 from core.native.traces.nvcc_calls import NvccCall, calls_of_run, has_called_nvcc, has_front
 from core.paths import Paths
 from core.plan.small_file import read_object
-from core.run import begin, compose, fronts, identity, spawn, stop, supervisor
+from core.run import begin, compose, fronts, identity, spawn, stop
+from core.run.ahead import HELD_AT_MOST_S
 from core.run.nvcc_front import PROGRAM
 from core.watch_lookout import Heard, Lookout
 from core.watch_loop import Ended, Step, Woken
@@ -126,7 +127,7 @@ class RealWorld:
 
     def _is_good(self, held: _Held, step: Step, changed: frozenset[str]) -> bool:
         """It is still held, and decided as it would be now."""
-        is_young = 0 <= self.now() - held.at < supervisor.HELD_AT_MOST_S / 2
+        is_young = 0 <= self.now() - held.at < HELD_AT_MOST_S / 2
         more = changed - held.changed
         return is_young and held.step == step and all(path.endswith(_SOURCES) for path in more)
 

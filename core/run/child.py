@@ -2,9 +2,13 @@
 
 import os
 import signal
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
 _PR_SET_CHILD_SUBREAPER = 36
+_OF_TERMINAL = (signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP, signal.SIGHUP)
+HELD = frozenset((*_OF_TERMINAL, signal.SIGTERM))
+"""Signals that whoever forks a supervisor blocks: it begins in the terminal's group, and cannot hear them yet."""
 
 
 class Ahead(NamedTuple):
@@ -40,6 +44,29 @@ class Job(NamedTuple):
     """The build waits for a word of its owner; what is begun ahead does not."""
 
 
+def let_go_of_all_but(keep: Collection[int | None]) -> None:
+    """Hold nothing of the caller: no stdio, no pipe, no folder, but these files."""
+    os.chdir("/")
+    null = os.open("/dev/null", os.O_RDWR)
+    for fd in (0, 1, 2):
+        os.dup2(null, fd)
+    for name in os.listdir("/proc/self/fd") if os.path.isdir("/proc/self/fd") else ():
+        if int(name) > 2 and int(name) not in keep:
+            try:
+                os.close(int(name))
+            except OSError:
+                pass
+
+
+def drop_pending() -> None:
+    """Forget what the terminal sent to the whole group that we were in: the build got it, and its owner tells us."""
+    for number in _OF_TERMINAL:
+        before = signal.getsignal(number)
+        signal.signal(number, signal.SIG_IGN)  # what is ignored is not kept
+        if before is not None:
+            signal.signal(number, before)
+
+
 def set_subreaper() -> bool:
     """Orphans of our descendants become our children (Linux); False where the system has no such thing."""
     try:
@@ -73,7 +100,7 @@ def _reset_signals() -> None:
     """As a shell would have them: Python ignores some, and a supervisor blocks others."""
     for number in (signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(number, signal.SIG_DFL)
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGTSTP):
+    for number in HELD:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())

@@ -14,7 +14,7 @@ from core.clock import wall_clock
 from core.errors import SpawnError, StateError
 from core.launch import Launch
 from core.paths import Paths
-from core.run import child, fronts, mask, nvcc_front, supervisor
+from core.run import ahead, child, fronts, mask, nvcc_front, supervisor
 
 SCHEMA = 1
 FREE_FLOOR_BYTES = 500_000_000
@@ -219,7 +219,7 @@ def start(paths: Paths, slot: Slot, order: Order, *, owned: bool) -> Started:
     Raises:
         SpawnError: the logs or pipes could not be made; nothing was started.
     """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, supervisor.HELD)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, child.HELD)
     try:
         job, owner_write, report_read = _job(slot, order, owned=owned)
         pid = os.fork()
@@ -268,7 +268,7 @@ def _ahead(order: Order, env: dict[str, str]) -> tuple[child.Ahead, ...]:
 
 def let_go(started: Started) -> None:
     """Have a build that is held begin."""
-    _tell(started, supervisor.GO)
+    _tell(started, ahead.GO)
 
 
 def _tell(started: Started, words: bytes) -> None:

@@ -5,21 +5,18 @@ the build leaves behind, however daemonised, becomes its child, and nothing of a
 `poll` and costs nothing while the build runs.
 """
 
-import contextlib
 import fcntl
 import json
 import os
 import select
 import signal
 import time
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 from core.clock import wall_clock
 from core.run import proctree
-from core.run.child import Job, set_subreaper, start_ahead, start_child
-
-if TYPE_CHECKING:
-    import resource
+from core.run.ahead import AheadRuns, waits_for_go
+from core.run.child import Job, drop_pending, let_go_of_all_but, set_subreaper, start_child
 
 TERM_AFTER_S = 0.4
 """After SIGINT, those that are still there get SIGTERM."""
@@ -30,19 +27,8 @@ LEFTOVER_KILL_AFTER_S = 1.0
 """The main process of an interrupted run has ended; what it left gets this long after SIGTERM."""
 OWNER_HEARD_WITHIN_MS = 60
 """A build died of a signal: its owner, if it got the same one, is heard within this time."""
-AHEAD_KILL_AFTER_S = 1.0
-"""What runs ahead has so long for its notes when the build has ended."""
-HELD_AT_MOST_S = 5.0
-"""A build that is held is given up after this."""
-GO = b"g"
-"""What the owner writes to let it go on."""
 _EXIT_RESERVE = 2048
 """Bytes set aside at the start, so that a full disk cannot lose the exit code."""
-
-
-_OF_TERMINAL = (signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP, signal.SIGHUP)
-HELD = frozenset((*_OF_TERMINAL, signal.SIGTERM))
-"""Signals that whoever forks a supervisor blocks: it begins in the terminal's group, and cannot hear them yet."""
 
 
 class _Stop:
@@ -55,15 +41,6 @@ class _Stop:
         self.kill_at = kill_at
         self.term_at: float | None = None
         self.is_killed = False
-
-
-def _drop_pending() -> None:
-    """Forget what the terminal sent to the whole group that we were in: the build got it, and its owner tells us."""
-    for number in _OF_TERMINAL:
-        before = signal.getsignal(number)
-        signal.signal(number, signal.SIG_IGN)  # what is ignored is not kept
-        if before is not None:
-            signal.signal(number, before)
 
 
 def supervise(job: Job) -> NoReturn:
@@ -103,11 +80,7 @@ class _Supervisor:
         self.is_disowned = False
         """The owner let go, or is gone."""
         self.spared: set[int] = set()
-        self.ahead: set[int] = set()
-        """What was begun ahead and runs."""
-        self.ahead_s = [0.0, 0.0]
-        """Processor time of what ran ahead, as user and as system."""
-        self.ahead_peak_kib = 0
+        self.ahead = AheadRuns()
         self.wall_s: float | None = None
         """Until the build had ended, where something ran on; None: until now."""
         self.reserve_fd = self._reserve()
@@ -127,12 +100,12 @@ class _Supervisor:
         self.wake_fd, wake_write = os.pipe()
         os.set_blocking(wake_write, False)
         os.set_blocking(self.wake_fd, False)
-        self.ahead.update(map(start_ahead, self.job.ahead))
-        is_wanted = self._hold()
+        self.ahead.start(self.job.ahead)
+        is_wanted = not self.job.is_held or self.job.owner_fd is None or waits_for_go(self.job.owner_fd)
         if is_wanted:
             self.child = start_child(self.job)
         os.setsid()
-        _drop_pending()
+        drop_pending()
         for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
             signal.signal(number, lambda *_: None)
         signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
@@ -145,14 +118,6 @@ class _Supervisor:
         self._loop()
         self._write_exit()
         return 0
-
-    def _hold(self) -> bool:
-        """Wait until the owner says go; False: it says something else, or nothing any more."""
-        if not self.job.is_held or self.job.owner_fd is None:
-            return True
-        poll = select.poll()
-        poll.register(self.job.owner_fd, select.POLLIN | select.POLLHUP)
-        return bool(poll.poll(HELD_AT_MOST_S * 1000)) and os.read(self.job.owner_fd, len(GO)) == GO
 
     def _give_up(self) -> None:
         """The build is not started: it is as if it had been killed at once."""
@@ -171,28 +136,10 @@ class _Supervisor:
         os.pwrite(self.job.lock_fd, json.dumps(record).encode() + b"\n", 0)
 
     def _let_go(self, wake_write: int) -> None:
-        """Hold nothing of the caller: no stdio, no pipe, no folder."""
-        os.chdir("/")
-        null = os.open("/dev/null", os.O_RDWR)
-        for fd in (0, 1, 2):
-            os.dup2(null, fd)
+        """Hold nothing of the caller."""
         job = self.job
-        keep = {
-            job.lock_fd,
-            self.reserve_fd,
-            self.wake_fd,
-            wake_write,
-            job.owner_fd,
-            job.report_fd,
-            job.handoff_fd,
-        }
-        for name in os.listdir("/proc/self/fd") if os.path.isdir("/proc/self/fd") else ():
-            fd = int(name)
-            if fd > 2 and fd not in keep:
-                try:
-                    os.close(fd)
-                except OSError:
-                    pass
+        ours = {job.lock_fd, self.reserve_fd, self.wake_fd, wake_write}
+        let_go_of_all_but({*ours, job.owner_fd, job.report_fd, job.handoff_fd})
 
     def _loop(self) -> None:
         poll = select.poll()
@@ -205,7 +152,7 @@ class _Supervisor:
                 self._hear_owner_out()
             if self.status is not None and self.stop is None:
                 self.wall_s = time.monotonic() - self.started_mono
-                self._end_ahead()
+                self.ahead.end(self.wake_fd, self._reap)
                 return
             if self.status is not None and not self._survivors():
                 return
@@ -225,39 +172,12 @@ class _Supervisor:
                 return
             if pid == 0:
                 return
-            if pid in self.ahead:
-                self._count_ahead(pid, usage)
+            self.ahead.count(pid, usage)
             if pid == self.child:
                 self.status, self.usage = status, usage
                 if self.stop is not None and self.stop.term_at is None:
                     self.stop.sends = True
                     self.stop.kill_at = min(self.stop.kill_at or float("inf"), time.monotonic() + LEFTOVER_KILL_AFTER_S)
-
-    def _count_ahead(self, pid: int, usage: "resource.struct_rusage") -> None:
-        self.ahead.discard(pid)
-        self.ahead_s = [self.ahead_s[0] + usage.ru_utime, self.ahead_s[1] + usage.ru_stime]
-        self.ahead_peak_kib = max(self.ahead_peak_kib, usage.ru_maxrss)
-
-    def _end_ahead(self) -> None:
-        """What nobody asked for is not needed any more; what was asked for is noted."""
-        self._signal_ahead(signal.SIGTERM)
-        ends = time.monotonic() + AHEAD_KILL_AFTER_S
-        poll = select.poll()
-        poll.register(self.wake_fd, select.POLLIN)
-        while self.ahead and (left_s := ends - time.monotonic()) > 0:
-            if poll.poll(left_s * 1000):
-                os.read(self.wake_fd, 64)
-            self._reap()
-        self._signal_ahead(signal.SIGKILL)
-        for pid in tuple(self.ahead):
-            self._count_ahead(pid, os.wait4(pid, 0)[2])
-
-    def _signal_ahead(self, number: int) -> None:
-        """Each leads a group of its own, and is our unreaped child: nobody else has its number."""
-        for pid in self.ahead:
-            with contextlib.suppress(ProcessLookupError):  # it has not come so far
-                os.killpg(pid, number)
-            os.kill(pid, number)
 
     def _survivors(self) -> list[proctree.Process]:
         """Live descendants that are ours to end. Shared cache servers are found once and spared for good."""
@@ -303,12 +223,7 @@ class _Supervisor:
                     self._interrupted()
                 case "I" | "T" | "H" | "Q":  # the caller alone was signalled: pass it on as plain cargo would get it
                     self._interrupted()
-                    number = {
-                        "I": signal.SIGINT,
-                        "T": signal.SIGTERM,
-                        "H": signal.SIGHUP,
-                        "Q": signal.SIGQUIT,
-                    }
+                    number = {"I": signal.SIGINT, "T": signal.SIGTERM, "H": signal.SIGHUP, "Q": signal.SIGQUIT}
                     self._signal_child(number[chr(word)])
                 case "z":
                     self._signal_child(signal.SIGTSTP)
@@ -405,9 +320,9 @@ class _Supervisor:
             "signal": os.WTERMSIG(self.status) if signaled else None,
             "ended": self.started_at + wall_s,
             "wall_s": round(wall_s, 6),
-            "user_s": getattr(usage, "ru_utime", 0.0) + self.ahead_s[0],
-            "sys_s": getattr(usage, "ru_stime", 0.0) + self.ahead_s[1],
-            "largest_process_bytes": max(getattr(usage, "ru_maxrss", 0), self.ahead_peak_kib) * 1024,
+            "user_s": getattr(usage, "ru_utime", 0.0) + self.ahead.user_s,
+            "sys_s": getattr(usage, "ru_stime", 0.0) + self.ahead.sys_s,
+            "largest_process_bytes": max(getattr(usage, "ru_maxrss", 0), self.ahead.peak_kib) * 1024,
             "stopped_by": self.stop.by if self.stop else None,
             "is_killed": bool(self.stop and self.stop.is_killed),
             "left_running": [f"{proctree.executable_name(pid)} {pid}" for pid in sorted(self._servers())],

@@ -10,7 +10,7 @@ import pytest
 
 from core.errors import StateError, UsageError
 from core.paths import Paths
-from core.run import begin, compose, identity, spawn, supervisor, target
+from core.run import ahead, begin, compose, identity, spawn, supervisor, target
 from core.run.child import Job, start_child
 from core.run.stop import find_holder, is_live, stop_run
 from tests.core.runs import alive, exit_of, log_of, paths_in, start_owned, start_python, until
@@ -362,7 +362,7 @@ def test_a_build_that_is_held_ends_with_all_that_runs_ahead(
 
 
 def test_a_build_that_is_held_and_forgotten_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(supervisor, "HELD_AT_MOST_S", 0.05)
+    monkeypatch.setattr(ahead, "HELD_AT_MOST_S", 0.05)
     paths, flag = paths_in(tmp_path), tmp_path / "flag"
     started = begun_ahead(paths, monkeypatch, flag, code="print('built')")
     assert exit_of(paths, started.run)["stopped_by"] == "owner"
