@@ -16,8 +16,8 @@ from core.plan.wish import Mode, Wish
 GOLDEN = Path(__file__).parent.parent / "data" / "plans"
 GNU, MUSL = "x86_64-unknown-linux-gnu", "x86_64-unknown-linux-musl"
 GIB = 1 << 30
-FILE = Origin("/work/app/.cargo/config.toml", 4)
-MANIFEST = Origin("/work/app/Cargo.toml", 9)
+FILE = Origin("/repo/app/.cargo/config.toml", 4)
+MANIFEST = Origin("/repo/app/Cargo.toml", 9)
 OWN_MODES: Mapping[str, Mapping[str, Any]] = {
     "own-linker": {"linker": "mold", "target-cpu": "native", "jobs": 4},
     "own-nightly": {"backend": "cranelift", "share-generics": False, "front-end-threads": "share", "linker": "wild"},
@@ -97,7 +97,7 @@ def wish(world: World) -> Wish:
     return Wish(
         mode=mode(world.mode),
         cache="sccache 0.16.0" if world.sccache and world.cores == 2 else "none",
-        target_dir="/work/app/target",
+        target_dir="/repo/app/target",
         changed=("app", "engine") if world.mode == "check-fast" else None,
         changed_reason="their files differ from origin/main" if world.mode == "check-fast" else "",
         options={"target": [MUSL]} if world.user == "musl" else {},
@@ -113,8 +113,8 @@ def found(world: World) -> Found:
         tools=tools(world),
         settings=settings(world.user),
         env={"RUSTFLAGS": "-C target-cpu=native"} if world.user == "RUSTFLAGS" else {},
-        root="/work/app",
-        cwd="/work/app",
+        root="/repo/app",
+        cwd="/repo/app",
         target=Target(MUSL, Origin("--target"), linker="musl-gcc") if world.user == "musl" else None,
         native_features="4f3a",
     )  # fmt: skip
@@ -151,7 +151,7 @@ def tools(world: World) -> dict[str, Tool]:
 
 def settings(user: str) -> Settings:
     """What files say."""
-    config, manifest = "/work/app/.cargo/config.toml", "/work/app/Cargo.toml"
+    config, manifest = "/repo/app/.cargo/config.toml", "/repo/app/Cargo.toml"
     values: dict[Key, Given] = {}
     profiles: dict[Key, Given] = {}
     match user:

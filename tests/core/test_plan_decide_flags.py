@@ -241,7 +241,7 @@ def test_fast_is_the_first_linker_that_can_be_had_in_place_of_gnu_ld(
 
 
 def test_what_rustflags_say_counts_more_than_profiles_and_modes() -> None:
-    given = Given(["-C", "debuginfo=1", "-C", "opt-level=2"], Origin("/work/app/.cargo/config.toml", 2))
+    given = Given(["-C", "debuginfo=1", "-C", "opt-level=2"], Origin("/repo/app/.cargo/config.toml", 2))
     settings = Settings(values={("build", "rustflags"): given}, every=((("build", "rustflags"), given),))
     mode = Mode("dev", Origin("--mode"), {"debug": Given("line-tables-only", Origin("mode dev"))})
     found = Found(
