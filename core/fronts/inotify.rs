@@ -31,28 +31,6 @@ pub fn wait(events: Option<&Inotify>, mut stop: &UnixStream, limit: Duration) ->
     files[1].found != 0 && stop.read(&mut [0]).is_ok_and(|size| size == 0)
 }
 
-/// Wait until something is to be read. False: the child has ended before that, or its end cannot be waited for.
-#[cfg(target_os = "linux")]
-pub fn wait_unless_ended(child: i32, bell: &UnixStream) -> bool {
-    const PIDFD_OPEN: i64 = 434;
-    extern "C" {
-        fn syscall(number: i64, pid: u32, flags: u32, unused: u32) -> i64;
-    }
-    let found = unsafe { syscall(PIDFD_OPEN, child as u32, 0, 0) } as i32;
-    if found < 0 {
-        return false;
-    }
-    let end = unsafe { <std::fs::File as std::os::fd::FromRawFd>::from_raw_fd(found) };
-    let mut files = [Poll { fd: end.as_raw_fd(), events: INPUT, found: 0 }, Poll { fd: bell.as_raw_fd(), events: INPUT, found: 0 }];
-    unsafe { poll(files.as_mut_ptr(), files.len(), -1) };
-    files[0].found == 0 && files[1].found & INPUT != 0
-}
-
-#[cfg(not(target_os = "linux"))]
-pub fn wait_unless_ended(_: i32, _: &UnixStream) -> bool {
-    false
-}
-
 /// Do nothing for a while, or until there is a signal.
 pub fn rest(limit: Duration) {
     unsafe { poll(std::ptr::null_mut(), 0, limit.as_millis() as i32) };
@@ -65,14 +43,16 @@ pub fn wait_for_room(file: &impl AsRawFd) {
 }
 
 #[cfg(target_os = "linux")]
-pub use linux::{leave, Inotify};
+pub use linux::{leave, wait_unless_ended, Inotify};
 
 #[cfg(target_os = "linux")]
 mod linux {
+    use super::{poll, Poll, INPUT};
     use std::fs::File;
     use std::io::Read;
     use std::os::fd::{AsRawFd, FromRawFd};
     use std::os::unix::ffi::OsStrExt;
+    use std::os::unix::net::UnixStream;
     use std::path::PathBuf;
 
     const CREATED_OR_MOVED_HERE: u32 = 0x100 | 0x80;
@@ -83,7 +63,7 @@ mod linux {
         fn inotify_init1(flags: i32) -> i32;
         fn inotify_add_watch(fd: i32, path: *const u8, mask: u32) -> i32;
         fn fork() -> i32;
-        fn syscall(number: i64, first: u32, last: u32, flags: u32) -> i64;
+        fn syscall(number: i64, first: u32, second: u32, third: u32) -> i64;
         fn _exit(code: i32) -> !;
     }
 
@@ -91,6 +71,19 @@ mod linux {
     pub struct Inotify {
         file: File,
         folders: Vec<(i32, PathBuf)>,
+    }
+
+    /// Wait until something is to be read. False: the child has ended before that, or its end cannot be waited for.
+    pub fn wait_unless_ended(child: i32, bell: &UnixStream) -> bool {
+        const PIDFD_OPEN: i64 = 434;
+        let found = unsafe { syscall(PIDFD_OPEN, child as u32, 0, 0) } as i32;
+        if found < 0 {
+            return false;
+        }
+        let end = unsafe { File::from_raw_fd(found) };
+        let mut files = [end.as_raw_fd(), bell.as_raw_fd()].map(|fd| Poll { fd, events: INPUT, found: 0 });
+        unsafe { poll(files.as_mut_ptr(), files.len(), -1) };
+        files[0].found == 0 && files[1].found & INPUT != 0
     }
 
     /// Let go of it in a process that nobody waits for: the kernel takes up to 20 ms.
@@ -163,6 +156,11 @@ pub struct Inotify;
 
 #[cfg(not(target_os = "linux"))]
 pub fn leave(_: Inotify) {}
+
+#[cfg(not(target_os = "linux"))]
+pub fn wait_unless_ended(_: i32, _: &UnixStream) -> bool {
+    false
+}
 
 #[cfg(not(target_os = "linux"))]
 impl Inotify {

@@ -146,7 +146,7 @@ impl Noted {
         let child = start(command, tee.as_mut());
         let watching = if self.call.kind == Kind::Query { None } else { watch.begin(child) };
         if let Some(pending) = &mut pending {
-            pending.look_ahead(&self.call);
+            pending.look_meanwhile(&self.call);
             if let Some(texts) = watching.as_ref().and_then(|watching| watching.wait_for_texts(child, pending.texts())) {
                 pending.read_early(&self.call, &texts);
             }

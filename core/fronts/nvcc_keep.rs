@@ -139,7 +139,7 @@ impl Pending {
     }
 
     /// Find out while nvcc runs what does not depend on what it makes: all of it is looked at once more in the end.
-    pub fn look_ahead(&mut self, call: &Call) {
+    pub fn look_meanwhile(&mut self, call: &Call) {
         let Ok(tools) = self.tools(call) else { return };
         self.hidden = Some(self.hidden_headers(call, &tools));
         for file in &tools.files {
