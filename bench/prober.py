@@ -1,6 +1,6 @@
 """What looking costs: the engine's CPU time while ten builds run, and while nothing does.
 
-`python -m bench.prober [--runs 10] [--seconds 60] [--asleep 60] [--slack 1.0]`. Each run is a real cargo build whose
+`python -m bench.prober [--runs 10] [--seconds 60] [--asleep 35] [--slack 1.0]`. Each run is a real cargo build whose
 build scripts hold processes, locks and links for as long as it is measured; all together some 300 processes. Of the
 engine's CPU time nothing is taken off: these builds print next to nothing, so that logs are hardly read.
 """
@@ -21,8 +21,8 @@ from tests.real.product import Deck, temporary_deck, until
 from tests.real.samples import write_files
 
 BUSY_SHARE, ASLEEP_SHARE = 0.01, 0.001
-SPAN_S = 10.0
-"""While nothing builds: what such a machine does to one of them does not count for all."""
+SPAN_S = 5.0
+"""While nothing builds: what such a machine does to some of them does not count for all."""
 CHILDREN, BUSY = 45, 4
 """Processes of each run beside cargo and its build script; of those, such as do something."""
 BUILD_SCRIPT = """
@@ -127,7 +127,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=10)
     parser.add_argument("--seconds", type=float, default=60.0, help="how long the builds are watched")
-    parser.add_argument("--asleep", type=float, default=60.0, help="how long nothing is watched")
+    parser.add_argument("--asleep", type=float, default=35.0, help="how long nothing is watched: it ends after 60 s")
     parser.add_argument("--slack", type=float, default=1.0, help="allow so many times the limits, on a loaded machine")
     parser.add_argument("--here", action="store_true", help="among the processes and builds of this machine")
     args = parser.parse_args(argv)
