@@ -171,8 +171,12 @@ fn add_machine(call: &Call, hasher: &mut Hasher) -> Result<(), String> {
     if call.archs.iter().any(|arch| arch == "native") {
         let gpus = gpus().ok_or("which GPUs are native is not known")?;
         hasher.add_part(&gpus);
-        for name in ["CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "NVIDIA_VISIBLE_DEVICES"] {
-            hasher.add_part(env::var_os(name).unwrap_or_default().as_bytes());
+        let is_asked = |name: &OsStr| name.as_bytes().starts_with(b"CUDA_") || name == "NVIDIA_VISIBLE_DEVICES";
+        let mut asked: Vec<(OsString, OsString)> = env::vars_os().filter(|(name, _)| is_asked(name)).collect();
+        asked.sort();
+        for (name, value) in asked {
+            hasher.add_part(name.as_bytes()); // an empty CUDA_VISIBLE_DEVICES hides all GPUs, none shows them
+            hasher.add_part(value.as_bytes());
         }
     }
     if ["threads", "split-compile", "split-compile-extended"].iter().any(|name| call.value(name) == Some(OsStr::new("0"))) {

@@ -1,6 +1,7 @@
 """The depfile cache before nvcc, with a script in the place of nvcc: what it answers, and when it must not."""
 
 import hashlib
+import json
 import os
 import shutil
 import stat
@@ -237,6 +238,20 @@ def test_what_is_not_understood_goes_by_with_a_reason(world: World, words: tuple
         call = world.call(*words)
         assert (call.verdict, why in call.why) == ("bypass", True), call.why
     assert not (world.store / "v1/manifests").exists()
+
+
+def test_the_gpus_that_a_call_sees_are_part_of_the_question(world: World) -> None:
+    gpu, call = "/proc/driver/nvidia/gpus/0", "NVCC -c -arch=native -Iinc src/k.cu -o k.o"
+    steps = (
+        f"mount -t tmpfs none /proc/driver && mkdir -p {gpu} && echo 580 > /proc/driver/nvidia/version",
+        f"echo H200 > {gpu}/information", call, call, f"CUDA_VISIBLE_DEVICES= {call}", f"CUDA_VISIBLE_DEVICES=0 {call}",
+        f"echo B200 > {gpu}/information", call, call,
+    )  # fmt: skip
+    done = shell(world, f"unshare -Urm sh -ec '{'; '.join(steps)}'")
+    assert done.returncode == 0, done.stderr
+    notes = map(json.loads, (world.folder / "notes/nvcc.jsonl").read_text().splitlines())
+    verdicts = [note["verdict"] for note in notes if "end" in note]
+    assert verdicts == ["miss", "hit", "miss", "miss", "miss", "hit"]
 
 
 @pytest.mark.parametrize(
