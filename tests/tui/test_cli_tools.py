@@ -104,6 +104,11 @@ def test_a_toolchain_that_is_not_installed_is_said_first() -> None:
     assert " ".join(shown(gone)[:2]).startswith("The toolchain stable-x, chosen by rustup default is not installed")
 
 
+def test_no_rust_at_all_says_where_it_comes_from() -> None:
+    gone = THERE._replace(toolchain=Toolchain(chosen_by=Origin("PATH"), is_installed=False))
+    assert " ".join(shown(gone)[:2]).startswith("No rustc is on PATH: install Rust (https://rustup.rs)")
+
+
 def test_foreign_text_reaches_the_terminal_without_what_it_would_obey() -> None:
     evil = "x\x1b]0;t\x07\x1b[31m\u202ey\r"
     tools = {evil: Tool(evil, evil, (1,)), "wild": Tool("wild", evil, (), evil), "cc": Tool("cc", evil, (1,))}

@@ -114,6 +114,8 @@ def _toolchain(found: Found, width: int) -> Iterator[str]:
     name = f" ({chain.name}{by})" if chain.name else ""
     if chain.is_coming:
         told = f"The toolchain {chain.name}{by} is not installed: rustup will install it before the next build"
+    elif not chain.name and not chain.is_installed:
+        told = "No rustc is on PATH: install Rust (https://rustup.rs), or add ~/.cargo/bin to PATH"
     elif not chain.is_installed:
         how = command_for(chain.name)
         told = f"The toolchain {chain.name}{by} is not installed{f': {how}' if how else ''}"
