@@ -25,7 +25,7 @@ from core.events.build import (
 from core.events.cache import CacheLookedUp, CacheOutcome, CacheUncounted
 from core.events.codec import EVENTS, from_record, to_record
 from core.events.machine import CachesSeen, ForeignSeen, LocksSeen, MachineSampled
-from core.events.native import Header, Kernel, KernelsMeasured, NvccEnded, NvccPhaseBegan, NvccStarted, Phase
+from core.events.native import CallError, Header, Kernel, KernelsMeasured, NvccEnded, NvccPhaseBegan, NvccStarted, Phase
 from core.events.observed import (
     BottleneckFound,
     ContradictionsSeen,
@@ -46,6 +46,7 @@ __all__ = [
     "CacheOutcome",
     "CacheUncounted",
     "CachesSeen",
+    "CallError",
     "ContradictionsSeen",
     "DiagnosticEmitted",
     "Event",

@@ -34,6 +34,19 @@ class Header(NamedTuple):
     """Git's name for its content; empty: it could not be read, or was written since the call began."""
 
 
+class CallError(NamedTuple):
+    """What a call that failed said is wrong. None: it did not say."""
+
+    message: str
+    code: str | None
+    file: str | None
+    """As the compiler names it."""
+    line: int | None
+    column: int | None
+    rendered: str
+    """With the lines of source under it, at most 4 KB."""
+
+
 class Kernel(NamedTuple):
     """A `__global__` function for one arch. None: not known."""
 
@@ -134,11 +147,15 @@ class NvccEnded(Event):
     """What the cache had is not what nvcc made; None: that was not looked at."""
     headers: tuple[Header, ...] | None = None
     """All that it read beside its source, without the toolkit and the system; None: nobody told, or too many."""
+    errors: tuple[CallError, ...] | None = None
+    """The first ones, of a call that failed; None: it did not, or what it printed went to a terminal."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "phases", rows_of(Phase, self.phases))
         if self.headers is not None:
             object.__setattr__(self, "headers", rows_of(Header, self.headers))
+        if self.errors is not None:
+            object.__setattr__(self, "errors", rows_of(CallError, self.errors))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,15 @@ use std::time::Duration;
 
 const INPUT: i16 = 1;
 const OUTPUT: i16 = 4;
+const ENDED: i16 = 0x38; // POLLERR, POLLHUP, POLLNVAL
+
+/// What is known of a pipe that is read.
+pub enum Pipe {
+    Empty,
+    HasInput,
+    /// Nobody writes into it any more.
+    Ended,
+}
 
 #[repr(C)]
 struct Poll {
@@ -34,6 +43,22 @@ pub fn wait(events: Option<&Inotify>, mut stop: &UnixStream, limit: Duration) ->
 /// Do nothing for a while, or until there is a signal.
 pub fn rest(limit: Duration) {
     unsafe { poll(std::ptr::null_mut(), 0, limit.as_millis() as i32) };
+}
+
+/// Wait until there is something to read, or nobody writes any more.
+pub fn wait_for_input(file: &impl AsRawFd) {
+    let mut files = [Poll { fd: file.as_raw_fd(), events: INPUT, found: 0 }];
+    unsafe { poll(files.as_mut_ptr(), files.len(), -1) };
+}
+
+/// How a pipe is now, at our end of it.
+pub fn look_at(file: &impl AsRawFd) -> Pipe {
+    let mut files = [Poll { fd: file.as_raw_fd(), events: INPUT, found: 0 }];
+    match unsafe { poll(files.as_mut_ptr(), files.len(), 0) } {
+        0 => Pipe::Empty,
+        1 if files[0].found & ENDED == 0 => Pipe::HasInput,
+        _ => Pipe::Ended,
+    }
 }
 
 /// Wait until a file takes more.

@@ -141,7 +141,8 @@ impl Noted {
         let mut pending = pending.filter(|_| may_add);
         let times = if may_add { self.make_times(&kept) } else { None };
         add_flags(&mut command, pending.as_deref(), times.as_ref());
-        let mut tee = if pending.is_some() && Pending::wants_text() { Tee::on(&mut command, ahead.is_some()) } else { None };
+        let is_heard = may_add && Pending::wants_text() && !is_cache(&self.call.tool) && !self.call.has("run");
+        let mut tee = if is_heard { Tee::on(&mut command, ahead.is_some()) } else { None };
         let watch = Watch::prepare(&self.call, self.notes.try_clone().ok(), &self.id, pending.is_some());
         let child = start(command, tee.as_mut());
         let watching = if self.call.kind == Kind::Query { None } else { watch.begin(child) };
@@ -153,6 +154,7 @@ impl Noted {
         }
         let (status, usage) = wait_for(child);
         let said = tee.and_then(Tee::end).map(|(stdout, stderr)| Said { stdout, stderr });
+        let errors = said.as_ref().filter(|_| status != 0).map(|said| [&said.stderr[..], &said.stdout].concat());
         let elapsed = self.started.elapsed();
         let mut seen = watching.map(Watching::end).unwrap_or_default();
         let mut rows = times.map(|(mut file, _)| read_times(&mut file)).unwrap_or_default();
@@ -178,7 +180,8 @@ impl Noted {
             exit(0);
         }
         let taken = is_ahead.then(|| self.started.elapsed());
-        let end = End { elapsed, status, usage: Some(usage), rows, memory, files, kept, output_bytes, taken };
+        let usage = Some(usage);
+        let end = End { elapsed, status, usage, rows, memory, files, kept, output_bytes, taken, errors };
         let _ = self.notes.write_all(end_line(&self.call, &self.id, &end, &asked).as_bytes());
         if let Some(events) = seen.events {
             leave(events);

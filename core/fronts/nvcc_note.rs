@@ -10,6 +10,7 @@ use crate::nvcc_key::variables;
 use crate::nvcc_times::Row;
 use std::env;
 use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::parent_id;
 use std::path::PathBuf;
 use std::process;
@@ -17,6 +18,8 @@ use std::time::Duration;
 
 /// Of one call that are noted.
 const MAX_INPUTS: usize = 5000;
+/// Of the errors of one call, from the first on.
+const MAX_ERROR_BYTES: usize = 32 << 10;
 
 /// What is known when a call has ended.
 #[derive(Default)]
@@ -36,6 +39,8 @@ pub struct End {
     pub output_bytes: Option<u64>,
     /// Of a call that was made ahead: when it was taken up, since its start.
     pub taken: Option<Duration>,
+    /// What a call printed that failed. None: it did not, or that went to a terminal.
+    pub errors: Option<Vec<u8>>,
 }
 
 /// What the depfile cache said.
@@ -107,7 +112,7 @@ pub fn end_line(call: &Call, id: &str, end: &End, asked: &Asked) -> String {
     let inputs = outcome.inputs.as_ref().map(|inputs| list(inputs.iter().take(MAX_INPUTS).map(|path| quoted(path.as_os_str()))));
     format!(
         "{{\"end\":\"{id}\",{},\"output_bytes\":{},\"verdict\":\"{}\",\"why\":{},\"not_kept\":{},\"stale\":{},\
-         \"inputs\":{},\"times\":{},\"memory\":{},\"kept\":{},\"files\":{},\"taken_s\":{}}}\n",
+         \"inputs\":{},\"times\":{},\"memory\":{},\"kept\":{},\"files\":{},\"taken_s\":{},\"errors\":{}}}\n",
         end_figures(end.elapsed, end.status, end.usage.as_ref()),
         bare(end.output_bytes),
         asked.verdict,
@@ -120,6 +125,7 @@ pub fn end_line(call: &Call, id: &str, end: &End, asked: &Asked) -> String {
         or_null((!end.files.is_empty()).then_some(&end.kept)),
         list(end.files.iter().map(|file| format!("[{},\"{}\",{}]", arch(&file.arch), file.kind, text(&file.name)))),
         bare(end.taken.map(|taken| format!("{:.6}", taken.as_secs_f64()))),
+        or_null(end.errors.as_ref().map(|text| OsStr::from_bytes(&text[..text.len().min(MAX_ERROR_BYTES)]))),
     )
 }
 

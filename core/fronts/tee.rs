@@ -1,12 +1,15 @@
 //! What a child prints goes on to where ours would go, as it comes, and is kept.
 
-use crate::inotify::wait_for_room;
+use crate::inotify::{look_at, rest, wait_for_input, wait_for_room, Pipe};
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::fd::{AsFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::MetadataExt;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 /// More than this is not kept.
 const MAX_KEPT_BYTES: usize = 16 << 20;
@@ -20,8 +23,17 @@ extern "C" {
 pub struct Tee {
     /// Its ends of the pipes, until the child has them.
     theirs: Vec<OwnedFd>,
-    out: Option<JoinHandle<Option<Vec<u8>>>>,
-    err: JoinHandle<Option<Vec<u8>>>,
+    out: Option<Stream>,
+    err: Stream,
+}
+
+/// One of its streams.
+struct Stream {
+    thread: JoinHandle<Option<Vec<u8>>>,
+    /// Our end, which is the thread's: where that is over, it is closed, and who writes gets a signal.
+    pipe: RawFd,
+    /// What was in it may not have gone on yet, or it is over.
+    is_busy: Arc<AtomicBool>,
 }
 
 impl Tee {
@@ -43,8 +55,8 @@ impl Tee {
         let end = |at: usize| all.get(at).unwrap_or(&all[0]).try_clone().ok();
         let (for_out, for_err) = (end(1)?, end(0)?);
         command.stdout(Stdio::from(for_out)).stderr(Stdio::from(for_err));
-        let out = out.map(|(end, to)| thread::spawn(move || copy(end, to)));
-        Some(Tee { theirs: all, out, err: thread::spawn(move || copy(err_end, err)) })
+        let out = out.map(|(end, to)| Stream::begin(end, to));
+        Some(Tee { theirs: all, out, err: Stream::begin(err_end, err) })
     }
 
     /// The child has begun: nobody but it writes from now on.
@@ -53,11 +65,32 @@ impl Tee {
         drop(command); // it has the same ends
     }
 
-    /// All that it printed, as output and errors; errors alone where they are one. None: too much to be kept.
+    /// Once the child has ended: all that it printed, as output and errors; errors alone where they are one. None: too
+    /// much to be kept, or what it left behind may print more. That is not waited for.
     pub fn end(self) -> Option<(Vec<u8>, Vec<u8>)> {
-        let out = self.out.map_or(Some(Vec::new()), |thread| thread.join().ok().flatten());
-        let err = self.err.join().ok().flatten();
+        let out = self.out.map_or(Some(Vec::new()), Stream::end);
+        let err = self.err.end();
         Some((out?, err?))
+    }
+}
+
+impl Stream {
+    fn begin(from: File, to: File) -> Stream {
+        let (pipe, is_busy) = (from.as_raw_fd(), Arc::new(AtomicBool::new(false)));
+        let busy = is_busy.clone();
+        Stream { thread: thread::spawn(move || copy(from, to, &busy)), pipe, is_busy }
+    }
+
+    /// Whatever the child printed has gone on.
+    fn end(self) -> Option<Vec<u8>> {
+        loop {
+            match look_at(&self.pipe) {
+                Pipe::Ended => return self.thread.join().ok().flatten(),
+                Pipe::Empty if !self.is_busy.load(SeqCst) => return None,
+                _ if self.thread.is_finished() => return self.thread.join().ok().flatten(),
+                _ => rest(Duration::from_millis(1)),
+            }
+        }
     }
 }
 
@@ -92,10 +125,13 @@ pub fn write_whole(to: &mut File, mut text: &[u8]) -> io::Result<()> {
 }
 
 /// Where nobody reads any more, nobody writes any more either: as without us, the child gets a signal.
-fn copy(mut from: File, mut to: File) -> Option<Vec<u8>> {
+fn copy(mut from: File, mut to: File, is_busy: &AtomicBool) -> Option<Vec<u8>> {
     let mut kept = Some(Vec::new());
     let mut piece = vec![0; PIECE];
     loop {
+        is_busy.store(false, SeqCst);
+        wait_for_input(&from);
+        is_busy.store(true, SeqCst); // before the pipe is empty
         let size = match from.read(&mut piece) {
             Ok(0) => return kept,
             Ok(size) => size,

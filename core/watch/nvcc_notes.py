@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from core import events as e
 from core.native.kernels.kept import stem_of
 from core.note_tail import NoteTail
+from core.parsers.call_errors import parse_call_errors
 from core.plan.small_file import read_small
 
 MAX_OPEN = 4096
@@ -180,6 +181,7 @@ def _end_of(begun: e.NvccStarted, note: dict[str, Any], blobs: "_Blobs") -> e.Nv
         phases=tuple(_phases(note.get("times"), note.get("memory"))),
         is_stale=stale if isinstance(stale, bool) else None,
         headers=_headers(begun, note.get("inputs"), blobs),
+        errors=parse_call_errors(said) if isinstance(said := note.get("errors"), str) else None,
     )
 
 

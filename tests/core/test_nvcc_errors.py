@@ -1,5 +1,7 @@
 """Errors of calls of nvcc, as the log has them."""
 
+from dataclasses import replace
+
 from core import events as e
 from core.events.native import NvccEnded
 from core.nvcc_errors import failures
@@ -34,6 +36,13 @@ def test_a_call_that_failed_has_the_errors_that_name_its_source_and_no_others() 
     assert [(one.call.call, [found.message for found in one.errors]) for one in found] == [
         ("1", ["one", "two", "three", "four"]), ("3", []),
     ]  # fmt: skip
+
+
+def test_what_a_call_printed_counts_and_the_log_is_not_asked() -> None:
+    said = e.CallError("gone", None, "k.cuh", 4, None, "k.cuh(4): error: gone")
+    known = replace(ended(1, "/w/k.cu"), errors=(said,))
+    silent = replace(ended(2, "/w/k.cu"), errors=())
+    assert [one.errors for one in failures(run_of(error("k.cu"), known, silent))] == [(said,), ()]
 
 
 def test_an_error_that_may_be_of_two_sources_is_of_none() -> None:

@@ -107,6 +107,7 @@ def test_a_call_is_noted_with_its_phases_and_the_code_it_made(world: World) -> N
         [source], output, "object", ["sm_80", "compute_80"],
     )  # fmt: skip
     assert (begun["tool"], begun["argv"]) == (str(world.nvcc), ["-c", "-arch=sm_80", "k.cu"])
+    assert ended["errors"] is None
     assert ended["times"] == [
         ["gcc (preprocessing 4)", None, 347.831], ["cicc", "compute_80", 879.5], ["ptxas", "compute_80", 1.5],
         ["ptxas", "sm_80", 99.604], ["nvcc (driver)", None, 0.6489],
@@ -182,10 +183,34 @@ def test_an_nvcc_that_does_not_know_times_is_not_asked_for_them(world: World) ->
 def test_it_ends_as_nvcc_does(world: World) -> None:
     assert world.call("-c", "k.cu", CODE="3").returncode == 3
     assert (world.ended()["code"], world.ended()["signal"], world.ended()["files"]) == (3, None, [])
+    assert world.ended()["errors"] == "err\nout\n"
     (world.notes / "nvcc.jsonl").unlink()
     assert world.call("-c", "k.cu", KILLED="1").returncode == -signal.SIGKILL
     assert (world.ended()["code"], world.ended()["signal"]) == (None, signal.SIGKILL)
     assert sorted(os.listdir(world.notes)) == ["nvcc.jsonl"]
+
+
+def test_what_it_prints_is_kept_of_a_call_that_failed_and_no_more_than_is_read(world: World) -> None:
+    program(world.nvcc, NVCC.replace("echo out;", "head -c 100000 /dev/zero | tr '\\0' x >&2;"))
+    done = world.call("-c", "k.cu", CODE="2")
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", "x" * 100_000 + "err\n")
+    assert world.ended()["errors"] == "x" * (32 << 10)
+
+
+@pytest.mark.parametrize("end", ["exit 2", "kill -KILL $$"])
+def test_what_nvcc_leaves_behind_is_not_waited_for(world: World, end: str) -> None:
+    program(world.nvcc, f"{NVCC.partition('echo out')[0]}sleep 60 & echo $! > left; seq 30000 >&2; {end}\n")
+    done = world.call("-c", "k.cu")
+    os.kill(int((world.folder / "src/left").read_text()), signal.SIGKILL)
+    assert (done.returncode, done.stderr) == (
+        2 if "exit" in end else -signal.SIGKILL, "".join(f"{number}\n" for number in range(1, 30001)),
+    )  # fmt: skip
+    assert world.ended()["errors"] is None, "more may have come"
+
+
+def test_a_program_that_nvcc_runs_is_not_listened_to(world: World) -> None:
+    assert world.call("-run", "k.cu", CODE="2").stderr == "err\n"
+    assert world.ended()["errors"] is None
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])

@@ -75,6 +75,15 @@ def test_events_of_nvcc_come_back_from_a_journal_as_they_went_in(tmp_path: Path)
     assert again[-1].kernels[0].registers == 12
 
 
+def test_what_a_call_said_that_failed_comes_back_from_a_journal(tmp_path: Path) -> None:
+    said = "k.cu(3): error: no such kernel\n"
+    _, end = NvccNotes(str(notes_of(tmp_path, begun(), over(code=1, errors=said)))).poll()
+    assert isinstance(end, e.NvccEnded)
+    assert end.errors == (e.CallError("no such kernel", None, "k.cu", 3, None, said.strip()),)
+    assert from_record(json.loads(json.dumps(to_record(end)))) == end
+    assert from_record({name: value for name, value in to_record(end).items() if name != "errors"}) is not None
+
+
 def test_a_later_versions_rows_lose_what_is_not_known_here_and_short_ones_are_refused() -> None:
     record = to_record(e.KernelsMeasured(1.0, "c", "", "", (e.Kernel("k", "sm_90"),)))
     longer = from_record(record | {"kernels": [[*record["kernels"][0], "new", 1]]})

@@ -14,6 +14,7 @@ from tests.scene import T0
 from tests.tui.conftest import Stage
 from tests.tui.screen_text import opened_by, settled, text_of
 from tui import format as f
+from tui.cli.kernel_calls import call_records
 from tui.screens.choose_run import ChooseRunScreen
 from tui.screens.kernels import KernelsScreen
 from tui.screens.run import RunScreen
@@ -84,6 +85,17 @@ def test_a_call_with_long_paths_and_several_sources_keeps_to_the_width_of_its_sh
         ["phase", "arch", "time", "memory"], ["a.cu"], ["cicc", "compute_80", "1.0", "s", "–"], ["b.cu"],
         ["cicc", "compute_80", "1.0", "s", "–"],
     ]  # fmt: skip
+
+
+def test_a_call_that_failed_says_what_is_wrong_with_the_source_under_it() -> None:
+    start, said = begun("1-1", T0), 'k.cuh(4): error: no "x"\n      return x;\n             ^'
+    errors = (e.CallError('no "x"', None, "k.cuh", 4, None, said),)
+    (row,) = ended_calls(run_of(FIRST, [start, over(start, phases=(), code=2, errors=errors)]))
+    lines = [cell.text for cell in explain_call(row, T0, words.SHEET)]
+    assert "\n".join(lines).count(said) == 1
+    assert call_records([row])[0]["errors"] == [
+        {"message": 'no "x"', "code": None, "file": "k.cuh", "line": 4, "column": None, "rendered": said}
+    ]
 
 
 def test_phases_with_long_names_have_their_figures_below_the_others() -> None:

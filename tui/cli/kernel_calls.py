@@ -9,6 +9,7 @@ from core.state import Board
 from tui import format as f
 from tui.cli import common
 from tui.cli.events import plain
+from tui.cli.nvcc_record import error_record
 from tui.widgets import kernel_words as words
 from tui.widgets.call_words import explain_call
 
@@ -69,6 +70,7 @@ def _record(row: CallRow, started: e.NvccStarted | None, ended: e.NvccEnded) -> 
         "elapsed_s": ended.elapsed_s, "cpu_s": ended.cpu_s, "peak_bytes": ended.peak_bytes,
         "output_bytes": ended.output_bytes, "code": ended.code, "signal": ended.signal,
         "verdict": ended.verdict or None, "why": ended.why or None, "is_stale": ended.is_stale,
+        "errors": [error_record(error) for error in ended.errors] if ended.errors is not None else None,
         "phases": [
             {"tool": phase.tool, "arch": phase.arch, "source": phase.source or None, "elapsed_s": phase.elapsed_s,
              "peak_bytes": phase.peak_bytes}

@@ -3,6 +3,7 @@
 from collections import Counter
 from typing import Any
 
+from core import events as e
 from core.nvcc_errors import failures
 from core.nvcc_queries import arch_progress, memory_of
 from core.nvcc_use import NvccUse
@@ -27,17 +28,21 @@ def nvcc_record(run: Run) -> dict[str, Any]:
         "failures": [
             {
                 "call": call.call, "source": call.source, "code": call.code, "signal": call.signal,
-                "errors": [
-                    {"message": one.message, "code": one.code, "file": one.file, "line": one.line,
-                     "column": one.column, "rendered": one.rendered}
-                    for one in errors
-                ],
+                "errors": [error_record(one) for one in errors],
             }
             for call, errors in failures(run)
         ],
         "hits": verdicts["hit"], "misses": verdicts["miss"], "bypassed": verdicts["bypass"],
         "stale": sum(bool(end.is_stale) for end in run.nvcc_ends),
         "kernels": sum(len(measured.kernels) for measured in run.kernels),
+    }  # fmt: skip
+
+
+def error_record(error: e.CallError) -> dict[str, Any]:
+    """What a compiler said is wrong."""
+    return {
+        "message": error.message, "code": error.code, "file": error.file, "line": error.line, "column": error.column,
+        "rendered": error.rendered,
     }  # fmt: skip
 
 

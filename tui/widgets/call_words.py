@@ -29,6 +29,9 @@ def explain_call(row: CallRow, now: float, width: int = 0) -> Iterator[Cell]:
     yield Cell(words.verdict_words(row), words.verdict_cell(row).role)
     yield Cell(_spent(ended, is_one=len(outputs) == 1))
     yield Cell("")
+    for error in ended.errors or ():
+        yield from (Cell(safe(line), "failed") for line in error.rendered.split("\n"))
+        yield Cell("")
     yield from _phases(ended)
     yield Cell("")
     yield Cell(f"{f.moment(ended.began, now)} by {safe(row.run.agent)}, run {row.run.run}", "dim")
