@@ -4,13 +4,13 @@ Sixty of them are defined before the dashboard's first paint and at each start o
 at run time is half of that cost, and makes each instance twice as dear; here mypy refuses it.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dataclasses import dataclass as dataclass
 else:
     import dataclasses
 
-    def dataclass(*, frozen, eq=True, **options):
+    def dataclass(*, frozen: bool, eq: bool = True, **options: bool) -> Any:
         """As `dataclasses.dataclass`; `frozen` is checked by mypy alone."""
         return dataclasses.dataclass(eq=eq, unsafe_hash=frozen and eq, **options)
