@@ -232,10 +232,12 @@ def _judge_waits(
     compiled = _classes_that_compiled(kept.values())
     for one in builds:
         known = kept.get(one.run)
-        if one.told["is_cancelled"] or one.first_at is None or known is None or known.since_save_s is None:
+        if one.told["is_cancelled"] or known is None or known.since_save_s is None:
             continue
-        wait = one.told["told_at"] - one.first_at
-        apart.append(wait - known.since_save_s)
+        wait = known.since_save_s  # where it cannot be told from outside: medians are of the same builds
+        if one.first_at is not None:
+            wait = one.told["told_at"] - one.first_at
+            apart.append(wait - known.since_save_s)
         if one.told["code"] == 0 and not known.is_idle and not (known.is_answered and known.kind in compiled):
             outside.setdefault(one.told["class"], []).append(wait)
     figures.note("waits from outside less those that are kept", f"median {statistics.median(apart):.3f} s, "
