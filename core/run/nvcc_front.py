@@ -33,6 +33,7 @@ _TAKES_FRONT = frozenset(("nvcc", "ninja", "make", "gmake", "just", "sh", "bash"
 """Programs before which nvcc's front may stand in PATH. Others may note where it was."""
 _BUILDS = frozenset(("cmake", "ctest"))
 _RULES = ("Makefile", "makefile", "GNUmakefile", "justfile", "build.ninja")
+_GOES_BY_RULES = (b"make", b"ninja", b"just")
 _NOTES_PATHS = (b"meson", b"configure", b"setup.py", b"pip install", b"bazel")
 """Words of scripts and rules that have something make a build tree, which notes where its compiler is; `cmake` is
 another one, which can be told where nvcc is."""
@@ -201,13 +202,16 @@ def read_command(words: tuple[str, ...], cwd: str, path: str) -> Command:
 
 
 def texts_of(command: Command) -> tuple[bytes, ...]:
-    """All that tells what a command starts, in small letters: its words, its script, the rules of the folder that it
-    works in. Of nvcc itself nothing: it starts no build."""
+    """All that tells what a command starts, in small letters: its words, its script, and the rules of the folder that
+    it works in, where one of those has what goes by rules. Of nvcc itself nothing: it starts no build."""
     if command.program == "nvcc":
         return ()
-    rules = (read_head(f"{_folder_of(command)}/{name}", _MAX_SCRIPT_BYTES) for name in _RULES)
     words = " ".join(command.words).encode("utf-8", "replace")
-    return tuple((text or b"").lower() for text in (words, command.script, *rules))
+    texts = tuple((text or b"").lower() for text in (words, command.script))
+    if not any(word in text for text in texts for word in _GOES_BY_RULES):
+        return texts
+    rules = (read_head(f"{_folder_of(command)}/{name}", _MAX_SCRIPT_BYTES) for name in _RULES)
+    return (*texts, *((text or b"").lower() for text in rules))
 
 
 def takes_front(command: Command, texts: Iterable[bytes], *, has_cmake_told: bool) -> bool:

@@ -430,6 +430,16 @@ def test_commands_that_may_note_where_nvcc_was_do_not_find_the_front(
     assert nvcc_front.PROGRAMS not in dict(beside.env)
 
 
+def test_rules_count_for_what_goes_by_them(world: World) -> None:
+    (world.folder / "src/Makefile").write_text("setup:\n\tpip install .\n")
+    for words, is_there in (
+        (("sh", "-c", "nvcc -c k.cu"), True),
+        (("sh", "-c", "gmake all"), False),
+        (("make",), False),
+    ):
+        assert bool(find_exec_fronts(world.paths, world.env, words, str(world.folder / "src")).folders) == is_there
+
+
 @pytest.mark.parametrize(
     ("words", "is_told"),
     [
