@@ -21,6 +21,7 @@ from tui import phases
 from tui.cli import brief, common
 from tui.cli.build import split_own
 from tui.cli.events import plain
+from tui.cli.watch_lines import Lines
 
 _HELP = """\
 usage: cargo deck watch [--test NAME | --then CMD] [--json] [build …cargo's words… | exec -- CMD …]
@@ -179,8 +180,7 @@ class _Shown:
         self._is_json = is_json
         self._is_said = False
         """How many files are watched."""
-        self._is_open = False
-        """A line was begun, whose end is what the test says."""
+        self._lines = Lines()
 
     def tell(self, told: Told) -> None:
         """Say it."""
@@ -191,14 +191,16 @@ class _Shown:
             common.print_text(json.dumps({"schema": "cargo-deck/watch", "version": common.VERSION, **record}))
             return
         match told.what:
-            case "watching" if not self._is_open and not self._is_said:
+            case "started":
+                self._lines.show(self._now_words(told))
+            case "watching" if not self._lines.is_open and not self._is_said:
                 self._is_said = True
                 less = "" if told.is_exact else " (all that is not ignored: nobody says what is read)"
-                self._line(f"watching {f.many(told.files, 'file')}{less}")
+                self._lines.say(f"watching {f.many(told.files, 'file')}{less}")
             case "ended" if told.ended is not None:
                 self._ended(told, told.ended, run, has_no_test=tests == 0)
             case "refused" | "notice":
-                self._line(f"cargo-deck: {plain(told.text)}")
+                self._lines.say(f"cargo-deck: {plain(told.text)}")
             case "over" if sys.stdout.isatty():
                 with contextlib.suppress(OSError):  # it may be the terminal that is gone
                     common.print_text("")  # behind the ^C that it shows
@@ -216,23 +218,27 @@ class _Shown:
     def _ended(self, told: Told, ended: Ended, run: Run | None, *, has_no_test: bool) -> None:
         is_going_on = told.step + 1 < len(self._steps) and ended.is_good and not told.is_cancelled
         words = result_words(told, ended, has_no_test=has_no_test)
+        self._lines.show("")
         if told.step == 0:
-            self._line(f"{f.clock(told.at)}  {edit_words(told)}  {words}", is_open=is_going_on)
+            self._lines.say(f"{f.clock(told.at)}  {edit_words(told)}  {words}", is_open=is_going_on)
         else:
-            command = plain(self._steps[told.step].command)
-            self._line(f"  {command}: {words}", is_open=is_going_on, goes_on=True)
+            self._lines.say(f"  {self._command_of(told)}: {words}", is_open=is_going_on, goes_on=True)
         if run is not None:
             begun = self._world.begun[ended.run]
             # Of a program, what it said last is its result.
             is_silent = ended.code == 0 and not (told.step and begun.composed.parser == "generic")
             for line in brief.trouble_lines(run, begun, is_good=is_silent):
-                self._line(line)
+                self._lines.quote(line)
 
-    def _line(self, text: str, *, is_open: bool = False, goes_on: bool = False) -> None:
-        """A line, or its beginning (`is_open`), or more of it (`goes_on`)."""
-        before = "\n" if self._is_open and not goes_on else ""
-        self._is_open = is_open
-        common.print_text(before + text, end="" if is_open else "\n")
+    def _now_words(self, told: Told) -> str:
+        """What goes on: `20:53:52  building: header kernels/units.cuh`."""
+        if told.step:
+            return f"{'':10}running: {self._command_of(told)}"
+        built = edit_words(told) if told.edit.kind is not None else self._command_of(told)
+        return f"{f.clock(told.at)}  building: {built}"
+
+    def _command_of(self, told: Told) -> str:
+        return plain(self._steps[told.step].command)
 
 
 def tests_run(run: Run, step: Step) -> int | None:
