@@ -235,6 +235,25 @@ def test_the_last_edit_of_a_class_says_whether_a_compiler_ran() -> None:
     assert brief(state="failed", changed_count=1) == [("header in w: none went well, 1 failed, 0 stopped", "strong")]
 
 
+@pytest.mark.parametrize("width", [40, 80, 120])
+def test_a_long_command_leaves_room_for_where_it_ran(tmp_path: Path, width: int) -> None:
+    nvcc = "nvcc" + " -gencode=arch=compute_80,code=sm_80" * 9
+    one = replace(iteration(tmp_path / "app", 1, EditClass.CU, 3.0), command=nvcc)
+    heading = words.iteration_rows(rows_of([one]), width=width)[0].cells[0].text
+    assert heading.startswith("nvcc -genc")
+    assert heading.endswith("… in app")
+    assert len(heading) == width - 4
+
+
+@pytest.mark.parametrize(("last", "told"), [(6.45, "▲ +115 %"), (32.9, "▲ +997 %"), (36.0, "▲ ×12"), (1.5, "−50 %")])
+def test_a_trend_has_room_in_its_column(tmp_path: Path, last: float, told: str) -> None:
+    waits = [*[3.0] * 10, last]
+    (row,) = rows_of([iteration(tmp_path, at, EditClass.CU, wait) for at, wait in enumerate(waits)])
+    (column,) = (column for column in words.iteration_columns([row], 120) if column.title == "trend")
+    assert words.trend_words(row) == told
+    assert len(told) <= column.width
+
+
 # Lines of a watch
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.style import Style
 from textual.pilot import Pilot
 
 from core import events as e
@@ -18,7 +19,7 @@ from core.native.edits.iterations import Iteration
 from core.native.edits.lever_figures import Figure, Measurement
 from core.native.kernels.kernel_diff import compare
 from core.nvcc_queries import CallRow, call_rows, outputs_told_apart
-from core.state import NvccUnderWay
+from core.state import NvccUnderWay, Run, RunState
 from core.watch.nvcc_notes import blob_of
 from tests.nvcc_scene import (
     GEMM,
@@ -43,7 +44,9 @@ from tui.screens.run import RunScreen
 from tui.screens.sheet import SheetScreen
 from tui.widgets import kernel_rows as rows
 from tui.widgets import kernel_words as words
+from tui.widgets.look import UNICODE, make_look
 from tui.widgets.nvcc_words import under_way
+from tui.widgets.pane import PaneView, draw
 from tui.widgets.status_line import StatusLine
 from tui.widgets.table_view import Cell
 
@@ -451,6 +454,24 @@ async def test_a_pane_warns_of_kernels_that_got_worse(native: Stage) -> None:
 async def test_a_low_pane_warns_of_them_in_the_place_of_its_vitals(native: Stage) -> None:
     async with native.app().run_test(size=(100, 16)) as pilot:
         assert "⚠ gemm<64, 64> sm_80: occupancy falls" in await settled(pilot)
+
+
+@pytest.mark.parametrize(("height", "row"), [(2, 1), (3, 2)])
+def test_the_lowest_pane_of_a_build_that_is_done_warns_of_them_too(native: Stage, height: int, row: int) -> None:
+    (run,) = (run for run in native.board.runs.values() if run.run.endswith("0003"))
+    look = make_look(UNICODE, lambda _: Style.null())
+
+    def drawn(run: Run, worse: str) -> list[str]:
+        view = PaneView(1, run, 0, (), None, None, run.started_at, is_selected=False, worse=worse)
+        return [strip.text for strip in draw(view, 70, height, look)]
+
+    shown = drawn(replace(run, state=RunState.DONE), "gemm sm_80: spills appear")
+    assert f"{run.agent} ⚠" in shown[0]
+    assert "⚠ gemm sm_80: spills appear" in shown[row]
+    shown = drawn(replace(run, state=RunState.BUILDING), "gemm sm_80: spills appear")
+    assert f"{run.agent} ⚠" in shown[0]
+    assert "spills" not in "".join(shown)
+    assert "⚠" not in "".join(drawn(run, ""))
 
 
 async def test_what_is_said_of_the_chosen_kernel_is_cut_where_it_is_too_long(native: Stage) -> None:

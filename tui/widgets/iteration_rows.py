@@ -14,10 +14,14 @@ _WIDE_FROM = 72
 """Cells below which there is no room to say where the time goes: only what made it slower."""
 _COLUMNS = (
     Column("edit", 9), Column("n", 4, is_right=True), Column("median", 7, is_right=True),
-    Column("last", 7, is_right=True), Column("trend", 7, is_right=True), Column("budget", 9, is_right=True),
+    Column("last", 7, is_right=True), Column("trend", 8, is_right=True), Column("budget", 9, is_right=True),
     Column("where the time goes", 0),
 )  # fmt: skip
+_LEAST_COMMAND, _MARGIN = 10, 4
+"""Cells of a command that are left where it is too long, and cells beside a heading."""
 _BUDGET = 5
+_MOST_PERCENT = 1000
+"""From so much more on the factor is shorter, and says more."""
 _NATIVE = (EditClass.CU, EditClass.HEADER, EditClass.CPP)
 _COLUMNS_NARROW = (*_COLUMNS[:5], Column("", 0))
 HEADING = tuple(column.title for column in _COLUMNS)
@@ -45,8 +49,9 @@ def iteration_rows(rows: Sequence[ClassRow], *, width: int = 120) -> list[Row]:
         if (row.checkout, row.command) != named:
             named = (row.checkout, row.command)
             idle = sum(one.idle for one in rows if (one.checkout, one.command) == named)
-            told = f"{command_words(row)}: {idle} built nothing" if idle else command_words(row)
-            found.append(Row(key, (Cell(told, "title"),), is_heading=True))
+            where = command_words(row)[len(row.command) :] + (f": {idle} built nothing" if idle else "")
+            command = f.cut_name(row.command, max(_LEAST_COMMAND, width - _MARGIN - f.cell_len(where)))
+            found.append(Row(key, (Cell(command + where, "title"),), is_heading=True))
         cells = cells_of(row, is_narrow=is_narrow)
         if not is_narrow and not has_budget:
             cells = (*cells[:_BUDGET], *cells[_BUDGET + 1 :])
@@ -116,12 +121,13 @@ def cells_of(row: ClassRow, *, is_narrow: bool = False) -> tuple[Cell, ...]:
 
 
 def trend_words(row: ClassRow) -> str:
-    """`▲ +84 %`, `−12 %`, `±0 %`; `–`: too few to compare with."""
+    """`▲ +84 %`, `▲ ×12`, `−12 %`, `±0 %`; `–`: too few to compare with."""
     if row.trend is None:
         return f.UNKNOWN
     percent = round((row.trend - 1) * 100)
     sign = "+" if percent > 0 else "−" if percent < 0 else "±"
-    return f"{'▲ ' if row.is_slower else ''}{sign}{abs(percent)} %"
+    told = f"{sign}{abs(percent)} %" if percent < _MOST_PERCENT else f"×{row.trend:.0f}"
+    return f"{'▲ ' if row.is_slower else ''}{told}"
 
 
 def budget_words(row: ClassRow) -> str:

@@ -136,6 +136,8 @@ def draw(view: PaneView, width: int, height: int, look: Look) -> list[Strip]:
         said.append(note)
     elif (view.warning or view.worse) and room > 0:
         said[_HEAD_ROWS] = note
+    elif view.worse and view.run.state is RunState.DONE:
+        said[-1] = note
     rows = [_row(pen, pieces, width) for pieces in said]
     rows += _log(view, pen, width, shown)
     return [*rows, *[_blank(look, width)] * gap]
@@ -195,8 +197,11 @@ def _title(view: PaneView, look: Look, width: int) -> tuple[Piece, ...]:
 
 
 def _mark(view: PaneView) -> Piece:
-    """A sign beside the agent's name where something endangers its build, or defeats its settings."""
-    return Piece(f" {pane_finding.SIGN}", "failed") if view.warning else pane_finding.mark(view.run)
+    """A sign beside the agent's name where something endangers its build, it made kernels worse, or something defeats
+    its settings."""
+    if view.warning or view.worse:
+        return Piece(f" {pane_finding.SIGN}", "failed" if view.warning else "waiting")
+    return pane_finding.mark(view.run)
 
 
 def _progress(view: PaneView, look: Look, width: int) -> tuple[Piece, ...]:
@@ -323,6 +328,8 @@ def _matter(view: PaneView, room: int) -> Piece:
         return Piece(words.waits(safe(view.waits), room), "waiting")
     error = words.error_lines(view.run) if view.run.state is RunState.FAILED else ()
     command = f"watched · {view.run.command}" if view.is_watched else view.run.command
+    if view.worse and view.run.state is RunState.DONE:
+        return Piece(f"{pane_finding.SIGN} {safe(view.worse)}", "waiting")
     return Piece(safe(error[0]), "text") if error else Piece(safe(command), "dim")
 
 
