@@ -58,6 +58,11 @@ def find_agent(flag: str | None, env: dict[str, str], cwd: str) -> Agent:
 
 
 def _as_name(text: str) -> str:
+    """What is left of a text in the letters of names: `epreuve` of `épreuve`."""
+    if not text.isascii():
+        from unicodedata import normalize  # seldom needed, and the caller waits
+
+        text = "".join(letter for letter in normalize("NFKD", text) if not "\u0300" <= letter <= "\u036f")
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", text)[:64].strip("-")
     return name if AGENT_NAME.match(name) else "agent"
 

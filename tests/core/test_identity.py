@@ -24,6 +24,13 @@ def test_a_bad_variable_warns_and_the_folder_names_the_agent(tmp_path: Path) -> 
     assert "AGENT_ID" in agent.warning
 
 
+@pytest.mark.parametrize(("folder", "name"), [
+    ("épreuve-κ", "epreuve"), ("naïve_Straße 2", "naive_Stra-e-2"), ("漢字", "agent"), ("ed\udcffge", "ed-ge"),
+])  # fmt: skip
+def test_letters_of_a_folder_with_accents_stay_in_the_name(folder: str, name: str, tmp_path: Path) -> None:
+    assert find_agent(None, {}, str(tmp_path / folder)).name == name
+
+
 def test_ci_variables_make_a_name(tmp_path: Path) -> None:
     env = {"CI": "true", "GITHUB_ACTIONS": "true", "GITHUB_RUN_ID": "77", "RUNNER_NAME": "node 3"}
     assert find_agent(None, env, str(tmp_path)).name == "ci-77-node-3"

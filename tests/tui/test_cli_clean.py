@@ -42,3 +42,9 @@ def test_where_nothing_goes_nothing_is_said() -> None:
 def test_json_alone_removes_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--json"]) == 2
     assert "with --yes it does what was typed, with --dry-run it only says it" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--cmake", "--agent"])
+def test_an_option_without_its_value_is_said_to_need_one(capsys: pytest.CaptureFixture[str], option: str) -> None:
+    assert main(["--dry-run", option]) == 2
+    assert f"{option} needs a value: see `cargo deck clean --help`" in capsys.readouterr().err

@@ -123,6 +123,7 @@ async def test_enter_says_where_each_figure_comes_from(native: Stage) -> None:
         assert "occupancy         25 %             blocks of 256, by registers" in shown
         assert "run 20251229-100030-000-0002" in shown
         assert "against the build before: " in shown
+        assert "esc back" in shown
         await pilot.press("escape")
         assert isinstance(pilot.app.screen, KernelsScreen)
 

@@ -57,6 +57,8 @@ def _clean(argv: list[str]) -> int:
         return 0
     if not words.has_ours and (not words.is_known or not _has_terminal() or os.environ.get("DECK_RUN")):
         return _plain(("clean", *argv), 0, is_told=True)
+    if not words.is_known and argv[-1] in ("--cmake", "--agent"):
+        raise UsageError(f"{argv[-1]} needs a value: see `cargo deck clean --help`")
     if not words.is_known:
         raise UsageError(f"cargo deck clean does not know {' '.join(argv)[:80]!r}: see `cargo deck clean --help`")
     if words.has("json") and not (words.has("yes") or words.has("dry-run")):
@@ -106,7 +108,7 @@ class _Session:
             *shown.lines(place, self._choices[-1], self._last, wall_clock()),
             *shown.others(others if self._words.is_whole else ()),
         ):
-            common.print_text(line)
+            common.print_prose(line)
 
     def _refuse(self) -> int:
         for user in self._users:

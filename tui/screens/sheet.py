@@ -23,7 +23,7 @@ _STYLES = {
 }  # fmt: skip
 
 
-_SHARE, _FRAME = 0.9, 5
+_SHARE, _FRAME = 0.9, 7
 """How much of the height a dialog takes, and the rows of it that are no text."""
 
 
@@ -78,6 +78,7 @@ class SheetScreen(SheetText):
             yield Static(self.drawable(self._title), classes="dialog-title", markup=False)
             with VerticalScroll(can_focus=False):
                 yield Static(Content("\n").join(self.styled(line) for line in self._lines))
+            yield Static(self.drawable(f"{self.key('sheet.close')} back"), classes="dialog-hints", markup=False)
 
     def on_resize(self, event: events.Resize) -> None:
         self.limit_height(event.size.height, frame=_FRAME)
