@@ -15,12 +15,12 @@ def under_way(run: Run, call: NvccUnderWay) -> tuple[str, str]:
 
 
 def doing(call: NvccUnderWay, *, is_short: bool = False) -> str:
-    """`ptxas sm_90 · 3/9 archs`, short `ptxas sm_90 · 3/9`; `3 archs so far` where it is not known how many there are;
-    empty: nothing was seen yet."""
+    """`ptxas sm_90 · 3/9 archs`, short `ptxas sm_90 · 3/9`; `3 archs so far`, short `3/–`, where nobody told how many
+    there are; empty: nothing was seen yet."""
     at, archs = arch_progress(call)
     said = [" ".join(word for word in (call.tool.partition(" (")[0], call.arch or "") if word)] if call.tool else []
     if archs is None and at > 1:
-        said.append(f"{at} archs so far" if not is_short else f"{at} archs")
+        said.append(f"{at} archs so far" if not is_short else f"{at}/{f.UNKNOWN}")
     elif archs is not None and archs > 1:
         said.append(f"{at}/{archs}" if is_short else f"{at}/{archs} archs")
     return safe(" · ".join(said))
