@@ -13,7 +13,7 @@ from core.errors import EngineError
 from core.state import Board, InFlight, Run, RunState
 from tests.scene import ERROR
 from tests.tui.conftest import Stage
-from tests.tui.screen_text import text_of
+from tests.tui.screen_text import settled, text_of
 from tui.farewell import farewell
 from tui.own_program import typed_command
 from tui.screens.board import BoardScreen
@@ -21,6 +21,7 @@ from tui.screens.run import RunScreen
 from tui.screens.start import StartScreen
 from tui.themes import THEMES
 from tui.widgets import words
+from tui.widgets.pane_grid import PaneGrid
 
 HOSTILE = "\x1b]52;c;aGFjaw==\x07\x9b31m\x1b[2J[bold]x[/bold]\x1b]0;title\x1b\\ [link=https://x]"
 
@@ -241,6 +242,23 @@ async def test_panes_of_three_rows_still_show_the_first_error(stage: Stage) -> N
     stage.board = Board(MappingProxyType({run.run: run for run in runs}), stage.now, stage.now)
     async with stage.app().run_test(size=(80, 24)) as pilot:
         assert text_of(pilot).count(ERROR.splitlines()[0]) == 7
+
+
+@pytest.mark.parametrize("keys", [("down", "up"), ("j", "k")])
+async def test_arrows_go_from_pane_to_pane_where_there_are_more_than_fit(stage: Stage, keys: tuple[str, str]) -> None:
+    done = in_state(stage, RunState.FAILED)
+    show(stage, *(replace(done, run=f"{done.run}{n}", agent=f"agent-{n}") for n in range(9)))
+    async with stage.app().run_test(size=(80, 24)) as pilot:
+        await settled(pilot)
+        grid = pilot.app.screen.query_one(PaneGrid)
+        assert grid.hidden_below > 0
+        for key, selected in ((keys[0], 1), (keys[0], 2), (keys[1], 1)):
+            await pilot.press(key)
+            assert grid.selected == selected
+            assert grid.scroll_offset.y == 0
+        await pilot.press(*[keys[0]] * 7)
+        assert grid.selected == 8
+        assert grid.scroll_offset.y > 0
 
 
 async def test_an_engine_is_kept_while_a_dashboard_is_open_and_nothing_of_ours_runs(stage: Stage) -> None:

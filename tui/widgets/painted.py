@@ -4,6 +4,7 @@ from typing import ClassVar, TypeVar
 
 from rich.segment import Segment
 from rich.style import Style
+from textual.actions import SkipAction
 from textual.geometry import Region
 from textual.screen import Screen
 from textual.scroll_view import ScrollView
@@ -96,3 +97,19 @@ class PaintedScroll(Painted, ScrollView, can_focus=True):
     def on_mount(self) -> None:
         if self.glyphs.is_ascii:
             draw_in_ascii(self)
+
+
+class ChosenScroll(PaintedScroll):
+    """One in which something is highlighted: arrows are for the screen, which moves that, however much there is."""
+
+    def action_scroll_up(self) -> None:
+        raise SkipAction
+
+    def action_scroll_down(self) -> None:
+        raise SkipAction
+
+    def action_scroll_left(self) -> None:
+        raise SkipAction
+
+    def action_scroll_right(self) -> None:
+        raise SkipAction

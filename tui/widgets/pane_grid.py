@@ -15,7 +15,7 @@ from core.values import dataclass
 from tui.widgets.foreign_pane import ForeignView
 from tui.widgets.layout import Places, Slot, arrange, with_guests
 from tui.widgets.look import Glyphs
-from tui.widgets.painted import PaintedScroll
+from tui.widgets.painted import ChosenScroll
 from tui.widgets.pane import PaneView, draw, log_rows, whole_second
 
 WHEEL_LINES = 3
@@ -64,7 +64,7 @@ class PaneState:
     """A build that is not ours, for which `run` stands; None: it is ours."""
 
 
-class PaneGrid(PaintedScroll):
+class PaneGrid(ChosenScroll):
     """The agents' panes."""
 
     selected: reactive[int] = reactive(0)
