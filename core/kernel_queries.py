@@ -1,16 +1,13 @@
 """Kernels, and what they were before: values for the screens, derived from the board. Pure."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from core import events as e
 from core.native.kernels.kernel_diff import Change, compare, figures_of, gone, key_of, warnings
 from core.native.kernels.output_place import lasting_place, out_dir_of, profile_of
 from core.nvcc_queries import arch_s
 from core.state import Board, Run
-
-Order = Literal["changed", "registers", "time", "source"]
-ORDERS: tuple[Order, ...] = ("changed", "registers", "time", "source")
 
 
 class Compiled(NamedTuple):
@@ -281,21 +278,6 @@ def count(rows: Sequence[KernelRow]) -> Count:
 def there(found: Iterable[Compiled], is_there: Callable[[str], bool]) -> list[Compiled]:
     """Without those whose source is gone."""
     return [one for one in found if not one.measured.source or is_there(one.measured.source)]
-
-
-def ordered(rows: Iterable[KernelRow], order: Order) -> list[KernelRow]:
-    """What got worse and what changed first, or those with most of something."""
-    match order:
-        case "changed":
-            return sorted(rows, key=lambda row: (not row.change.is_worse, not row.change.differs, -row.compiled.began))
-        case "registers":
-            return sorted(rows, key=lambda row: -(row.change.now.registers or 0))
-        case "time":
-            return sorted(rows, key=lambda row: -(row.arch_s or 0.0))
-        case "source":
-            return sorted(rows, key=lambda row: (row.compiled.checkout, row.compiled.place, row.change.now.arch))
-        case _:
-            raise TypeError(order)
 
 
 def gone_since(now: Compiled, before: Compiled | None) -> tuple[e.Kernel, ...]:

@@ -6,8 +6,10 @@ import pytest
 
 from core import events as e
 from core import kernel_queries as queries
+from core.kernel_order import ORDERS, ordered
 from core.kernel_queries import WorseBook, compilations, kernel_rows, last_of, newest
 from core.native.kernels.branch_blobs import branch_blobs, git_of
+from core.native.kernels.demangle import demangle
 from core.native.kernels.kernel_diff import compare, gone, key_of, spilled, warnings
 from core.nvcc_queries import arch_progress, arch_s, call_rows, memory_of
 from core.reduce import reduce_run
@@ -256,15 +258,28 @@ def test_what_got_worse_comes_first_and_what_changed_before_the_rest() -> None:
     board = two_builds()
     found = compilations(board.runs.values())
     rows = kernel_rows(newest(found), last_of(found))
-    assert [row.change.is_worse for row in queries.ordered(rows, "changed")] == sorted(
+    assert [row.change.is_worse for row in ordered(rows, "changed")] == sorted(
         (row.change.is_worse for row in rows), reverse=True
     )
-    assert [row.change.now.registers for row in queries.ordered(rows, "registers")] == [132, 128, 92, 88]
+    assert [row.change.now.registers for row in ordered(rows, "registers")] == [132, 128, 92, 88]
     assert len({row.key for row in rows}) == 4
-    for order in queries.ORDERS:
-        assert len(queries.ordered(rows, order)) == 4
+    for order in ORDERS:
+        assert len(ordered(rows, order)) == 4
     with pytest.raises(TypeError):
-        queries.ordered(rows, "else")  # type: ignore[arg-type]
+        ordered(rows, "else")  # type: ignore[arg-type]
+
+
+def test_kernels_of_a_source_come_by_arch_and_name_however_a_compiler_left_them() -> None:
+    names = ("_Z4tileILi128EEvPf", "_Z4tileILi8EEvPf", "_Z3addPf", "_Z4tileILi64EEvPf")
+    made = [kernel(name, arch, 8) for arch in ("sm_100", "sm_80") for name in names]
+    begins = begun("1-1", T0, archs=("sm_100", "sm_80"))
+    for kernels in (made, made[::-1]):
+        found = compilations([run_of("20251229-100000-000-0001", compiled(begins, *kernels))])
+        rows = kernel_rows(newest(found), last_of(found))
+        for order in ORDERS:
+            assert [(demangle(row.change.now.name), row.change.now.arch) for row in ordered(rows, order)] == [
+                (name, arch) for arch in ("sm_80", "sm_100") for name in ("add", "tile<8>", "tile<64>", "tile<128>")
+            ]
 
 
 def test_what_is_worse_is_found_again_only_where_something_was_measured() -> None:

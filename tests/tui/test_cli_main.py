@@ -1,6 +1,7 @@
 """Which words go where, and what is said about words that go nowhere."""
 
 import contextlib
+import errno
 import os
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tui.cli import common
 from tui.cli import main as dispatch
 from tui.cli.build import OWN_OPTIONS
 
@@ -144,3 +146,17 @@ def test_starting_the_command_costs_no_slow_import() -> None:
     done = subprocess.run([sys.executable, "-S", "-c", code], cwd=root, capture_output=True, text=True, check=True)
     ours = {name for name in done.stdout.split() if name.startswith(("core", "tui"))}
     assert ours == {"core", "core.run", "tui", "tui.cli", "tui.cli.main"}
+
+
+@pytest.mark.parametrize(("error", "said"), [
+    (OSError(errno.ENOSPC, "No space left on device"), "cargo-deck: No space left on device\n"),
+    (OSError(errno.EACCES, "Permission denied", "/w/log"), "cargo-deck: /w/log: Permission denied\n"),
+])  # fmt: skip
+def test_what_the_system_refuses_is_said_with_its_path_where_there_is_one(
+    error: OSError, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(argv: list[str]) -> int:
+        raise error
+
+    assert common.guarded(refuse, []) == 125
+    assert capsys.readouterr().err == said

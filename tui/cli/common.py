@@ -155,7 +155,7 @@ def guarded(run: Any, argv: list[str]) -> int:
         say(str(error))
         return 125
     except OSError as error:
-        say(f"{error.filename or argv}: {error.strerror or error}")
+        say(f"{error.filename}: {error.strerror}" if error.filename else error.strerror or str(error))
         return 125
     except KeyboardInterrupt:
         return 130

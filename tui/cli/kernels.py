@@ -9,6 +9,7 @@ from core import events as e
 from core import kernel_queries as queries
 from core.attach import Reader
 from core.clock import wall_clock
+from core.kernel_order import ordered
 from core.kernel_queries import Compiled, KernelRow
 from core.native.kernels.branch_blobs import BranchPoint, blobs_of, branch_points, git_of
 from core.native.kernels.ptxas_force import force
@@ -99,7 +100,7 @@ def _main(argv: list[str]) -> int:
         _print_others(others)
         return 0
     baseline, against, why = _baseline(paths, given.against, found, now)
-    rows = queries.ordered(queries.kernel_rows(now, baseline), "changed")
+    rows = ordered(queries.kernel_rows(now, baseline), "changed")
     if given.json:
         about = {"now": board.now, "run": run, "checkout": scope or None, "against": against, "why": why or None}
         common.print_json("kernels", **about, **_records(rows), calls=call_records(calls))

@@ -11,6 +11,7 @@ from textual.widget import Widget
 
 from core import kernel_queries as queries
 from core import nvcc_queries
+from core.kernel_order import ORDERS, ordered
 from core.kernel_queries import Compiled, KernelRow
 from core.native.edits.budgets import rows_with_budgets
 from core.native.edits.iteration_book import path_of, read_iterations
@@ -67,7 +68,7 @@ class KernelsScreen(DeckScreen[None]):
         self._kept_stamp: str | None = None
         """Of the book that those were read from; None: it was not read yet."""
         self._against = Against()
-        self._order = queries.ORDERS[0]
+        self._order = ORDERS[0]
         self._changed_only = False
         self._agent_only = ""
         self._gone: frozenset[str] = frozenset()
@@ -148,7 +149,7 @@ class KernelsScreen(DeckScreen[None]):
     def _list_kernels(self) -> None:
         now = [one for one in queries.newest(self._found) if not self._agent_only or one.agent == self._agent_only]
         now = queries.there(now, lambda path: path not in self._gone)
-        rows = queries.ordered(queries.distinct(self._book.rows(now, self._against.baseline(self._found))), self._order)
+        rows = ordered(queries.distinct(self._book.rows(now, self._against.baseline(self._found))), self._order)
         if self._changed_only:
             rows = [row for row in rows if row.change.differs or row.change.is_worse]
         self._counts = queries.count(rows)
@@ -157,9 +158,8 @@ class KernelsScreen(DeckScreen[None]):
         names = checkout_names(row.compiled.checkout for row in self._rows.values())
         width = table.size.width or self.size.width
         table.set_columns(kernel_rows.kernel_columns(width, has_checkouts=bool(names)))
-        is_filtered = self._changed_only or bool(self._agent_only)
         nothing = words.ALL_GONE if self._found else words.NOTHING_MEASURED
-        table.say_empty("Nothing is like that: esc shows all." if is_filtered else nothing)
+        table.say_empty("Nothing is like that: esc shows all." if self._changed_only or self._agent_only else nothing)
         table.show(kernel_rows.kernel_rows(self._rows.values(), self._is_made, names))
         self._say()
 
@@ -300,7 +300,7 @@ class KernelsScreen(DeckScreen[None]):
         self._list_kernels()
 
     def action_order(self) -> None:
-        self._order = queries.ORDERS[(queries.ORDERS.index(self._order) + 1) % len(queries.ORDERS)]
+        self._order = ORDERS[(ORDERS.index(self._order) + 1) % len(ORDERS)]
         self._list_kernels()
 
     def action_against(self) -> None:

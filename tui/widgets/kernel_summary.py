@@ -3,7 +3,8 @@
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
 
-from core.kernel_queries import Count, KernelRow, Order
+from core.kernel_order import Order
+from core.kernel_queries import Count, KernelRow
 from core.native.edits.lever_figures import Measurement
 from core.native.kernels.branch_blobs import BranchPoint
 from tui import format as f
