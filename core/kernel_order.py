@@ -20,7 +20,7 @@ def ordered(rows: Iterable[KernelRow], order: Order) -> list[KernelRow]:
     named = sorted(rows, key=lambda row: (number_of(row.change.now.arch), _name_key(row.change.now.name)))
     match order:
         case "changed":
-            return sorted(named, key=lambda row: (not row.change.is_worse, not row.change.differs, -row.compiled.began))
+            return sorted(named, key=lambda row: (_rank(row), -row.compiled.began))
         case "registers":
             return sorted(named, key=lambda row: -(row.change.now.registers or 0))
         case "time":
@@ -29,6 +29,10 @@ def ordered(rows: Iterable[KernelRow], order: Order) -> list[KernelRow]:
             return sorted(named, key=lambda row: (row.compiled.checkout, row.compiled.place))
         case _:
             raise TypeError(order)
+
+
+def _rank(row: KernelRow) -> int:
+    return 0 if row.change.is_worse else 1 if row.change.differs else 2
 
 
 @lru_cache(maxsize=8192)
