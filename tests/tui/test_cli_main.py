@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import io
 import os
 import subprocess
 import sys
@@ -160,3 +161,17 @@ def test_what_the_system_refuses_is_said_with_its_path_where_there_is_one(
 
     assert common.guarded(refuse, []) == 125
     assert capsys.readouterr().err == said
+
+
+@pytest.mark.parametrize(("is_terminal", "said"), [(True, "\n"), (False, "")])
+def test_what_ctrl_c_ends_leaves_its_line_of_a_terminal(
+    *, is_terminal: bool, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def end(argv: list[str]) -> int:
+        raise KeyboardInterrupt
+
+    stream = io.StringIO()
+    monkeypatch.setattr(stream, "isatty", lambda: is_terminal)
+    monkeypatch.setattr("sys.stderr", stream)
+    assert common.guarded(end, []) == 130
+    assert stream.getvalue() == said

@@ -158,7 +158,14 @@ def guarded(run: Any, argv: list[str]) -> int:
         say(f"{error.filename}: {error.strerror}" if error.filename else error.strerror or str(error))
         return 125
     except KeyboardInterrupt:
+        end_line()
         return 130
+
+
+def end_line() -> None:
+    """Leave the line of a terminal that shows ^C: the shell does so only behind what died of it."""
+    if sys.stderr.isatty():
+        sys.stderr.write("\n")
 
 
 def has_colour(stream: Any = None) -> bool:

@@ -89,8 +89,9 @@ def _top(argv: list[str]) -> int:
         return 0
     try:
         _refresh(common.user_paths(), is_all=given.all, is_json=given.json)
-    except KeyboardInterrupt:
-        return 0  # the way to leave it
+    except KeyboardInterrupt:  # the way to leave it
+        common.end_line()
+        return 0
 
 
 def _print_now(schema: str, *, is_all: bool, is_json: bool) -> None:
