@@ -31,6 +31,8 @@ _HINTS = (
 _SCRIPT = re.compile(
     rb"error: failed to run custom build command for `(\S+) v(\S+)(?: \((?:proc-macro, )?(/[^`]*)\))?`"
 )
+_NOTE = b"note: "
+"""Of cargo's, below that: with RUST_BACKTRACE set, how to have debug information for build scripts."""
 _VERBOSE = re.compile(rb"\[([\w-]{1,64}) \d[\w.+-]{0,40}\] ")
 _LINKED = b": linking with `"
 _WHOLE = re.compile(rb"error: could not compile `([\w-]{1,64})` \(([^)]{1,80})\)")
@@ -196,7 +198,7 @@ class _Blocks:
     def _is_over(self, line: bytes) -> bool:
         if self.kind == "link":
             return line.startswith((b"error", b"warning: "))
-        return bool(line) and not line.startswith((b"  ", b"Caused by:"))
+        return bool(line) and not line.startswith((b"  ", b"Caused by:", _NOTE))
 
 
 def package_of(line: bytes) -> str:

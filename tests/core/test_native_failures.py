@@ -136,6 +136,16 @@ def test_what_follows_cargos_progress_in_the_same_line_is_read(end: bytes) -> No
     assert faults("nvcc-arch", windows) == faults("nvcc-arch")
 
 
+@pytest.mark.parametrize("name", [name for name in NAMES if name.startswith("cargo")])
+def test_cargos_note_on_backtraces_hides_nothing(name: str) -> None:
+    note = (
+        b"note: To improve backtraces for build dependencies, set the CARGO_PROFILE_DEV_BUILD_OVERRIDE_DEBUG=true e\n"
+    )
+    lines = (DATA / f"{name}.log").read_bytes().splitlines(keepends=True)
+    noted = [line + note if b"failed to run custom build command" in line else line for line in lines]
+    assert faults(name, b"".join(noted)) == faults(name)
+
+
 def test_several_symbols_of_one_link_are_one_failure() -> None:
     lines = b"".join(
         b"/usr/bin/ld: a.o: in function `f':\na.c:1: undefined reference to `s%d'\n" % n for n in range(40)
