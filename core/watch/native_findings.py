@@ -12,7 +12,7 @@ from core.watch.native_failures import ARCH, CACHE, HEADER, HOST, MEMORY, NVCC, 
 CLEAN = "cargo deck clean "
 """Begins a mend that can be run as it stands."""
 _PACKAGE = re.compile(r"[A-Za-z_][\w-]{0,63}\Z")
-_SAYABLE = re.compile(r"[\w/.,+@%=:~-]{1,1000}\Z")
+_MOST_SAID = 1000
 
 
 def finding_of(fault: NativeFault, blame: Blame) -> Finding:
@@ -23,8 +23,9 @@ def finding_of(fault: NativeFault, blame: Blame) -> Finding:
 
 
 def clean_of_folder(folder: str) -> str:
-    """The command that removes one CMake folder; empty: its path could not be given to a shell as it is."""
-    return f"{CLEAN}--cmake {folder}" if _SAYABLE.match(folder) else ""
+    """The command that removes one CMake folder; empty: its path is not to be printed in a line."""
+    is_sayable = folder.isprintable() and 0 < len(folder) <= _MOST_SAID
+    return f"{CLEAN}--cmake {shlex.quote(folder)}" if is_sayable else ""
 
 
 def clean_of_package(package: str) -> str:

@@ -431,6 +431,7 @@ def test_the_smallest_way_that_mends_comes_first_and_what_was_typed_last(target:
     [
         ("cargo deck clean -p kern", ("-p", "kern")),
         ("cargo deck clean --cmake /w/build", ("--cmake", "/w/build")),
+        ("cargo deck clean --cmake '/w/a b'", ("--cmake", "/w/a b")),
         ("cargo clean -p kern", ("-p", "kern")),
         ("cargo clean, then build without target-cpu", ()),
         ("cargo deck clean", ()),
