@@ -24,6 +24,7 @@ from core.native.kernels.spills import (
     without_stack,
 )
 from core.native.kernels.usage import parse_usage
+from core.watch.lost_images import lost_images, without_arch
 from core.watch.nvcc_notes import Kept
 
 SLICE_S = 0.03
@@ -68,6 +69,10 @@ class _Job:
     """That were not read yet."""
     found: dict[str, list[e.Kernel]] = field(default_factory=dict)
     """By source."""
+    lost: tuple[tuple[str, Image], ...] = ()
+    """By arch, of which there is no cubin but the PTX that it was made of."""
+    options: str = ""
+    """That ptxas was called with; empty: not known."""
     unsure: list[tuple[Image, Cubin]] = field(default_factory=list)
     """That ptxas is to be asked of."""
     asked: tuple[Image, Cubin] | None = None
@@ -146,6 +151,10 @@ class KernelWatch:
             if job.images:
                 return
             job.is_read = True
+            if job.options:
+                options = without_arch(job.options)
+                job.unsure += [(image, Cubin(arch, options, (), {}, {}, ())) for arch, image in job.lost]
+                job.lost = ()
             if job.kept.ended.verdict == "hit" and not job.found and job.digest:
                 job.found = {job.kept.ended.source: list(self._store.of(job.digest))}
             self._tell(job, runs[job.run])
@@ -153,7 +162,7 @@ class KernelWatch:
     def _tell(self, job: _Job, run: NotedRun) -> None:
         """Tell what is known of a call, and keep it for who gets the same object from a cache."""
         run.note(self._measured(job))
-        if job.digest and not job.unsure and len(job.found) == 1:
+        if job.digest and not (job.unsure or job.lost) and len(job.found) == 1:
             (kernels,) = job.found.values()
             self._store.keep(job.digest, [_named(kernel, job) for kernel in kernels[:MAX_KERNELS]])
 
@@ -165,6 +174,7 @@ class KernelWatch:
         cubin = read_cubin(content)
         if cubin is None:
             return
+        job.options = job.options or cubin.options
         job.found.setdefault(image.source, []).extend(without_stack(cubin))
         if image.ptx and needs_ptxas(cubin):
             job.unsure.append((image, cubin))
@@ -213,8 +223,14 @@ class KernelWatch:
         job.asked = self._ptxas = None
         again = read_cubin(_content(f"{job.kept.folder}/{_AGAIN}"))
         if again is None:
+            if not image.cubin:
+                job.digest = ""  # what is known of the object is not all of it
             return
-        told = {kernel.name: kernel for kernel in with_usage(cubin, parse_usage(said.splitlines()), again)}
+        usages = parse_usage(said.splitlines())
+        if not image.cubin:
+            job.found.setdefault(image.source, []).extend(with_usage(again, usages, again))
+            return
+        told = {kernel.name: kernel for kernel in with_usage(cubin, usages, again)}
         known = job.found[image.source]
         job.found[image.source] = [told.get(one.name, one) if one.arch == cubin.arch else one for one in known]
 
@@ -242,7 +258,8 @@ def _job(run: str, kept: Kept) -> _Job | None:
         digest = digest_of(ended.output, ended.output_bytes, ended.at) if is_object and ended.output else ""
     is_known = bool(images) or (bool(digest) and ended.verdict == "hit")
     has_folder = bool(kept.folder) and os.path.isdir(kept.folder)
-    return _Job(run, kept, images, digest=digest) if is_known or has_folder else None
+    lost = lost_images(kept) if ended.code == 0 else ()
+    return _Job(run, kept, images, digest=digest, lost=lost) if is_known or has_folder else None
 
 
 def _outputs(kept: Kept) -> Iterator[Image]:

@@ -10,6 +10,7 @@ from core.native.kernels.kernel_store import MAX_ENTRIES, KernelStore, digest_of
 from core.native.kernels.spills import PtxasRun, start_ptxas
 from core.watch import kernel_watch
 from core.watch.kernel_watch import PTXAS_S, WAIT_S, KernelWatch
+from core.watch.lost_images import without_arch
 from core.watch.nvcc_notes import Kept
 from tests.core.cubins import FOLDER, content_of, nvcc_in, said_of
 
@@ -120,6 +121,56 @@ def test_kernels_are_told_at_once_and_again_with_their_spills(world: World) -> N
     assert world.told[-1].kernels[2].compile_s is not None
     assert not watch.holds("r")
     assert not folder.exists()
+
+
+def test_code_that_was_gone_too_soon_is_made_again_of_the_ptx_with_the_options_of_its_siblings(world: World) -> None:
+    folder, watch = world.leave("sm_80-13.0"), world.watch()
+    lose(world, folder)
+    watch.work({"r": world})
+    assert {kernel.arch for kernel in world.told[0].kernels} == {"sm_80"}
+    world.answer()
+    watch.work({"r": world})
+    assert world.asked[1][1:-3] == ("-v", "-maxrregcount", "16", "-m", "64", "-arch", "sm_100")
+    assert world.asked[1][-3].endswith("k.compute_100.ptx")
+    world.answer("sm_100-13.0", "sm_100-13.0")
+    watch.work({"r": world})
+    last = [(kernel.name, kernel.arch, kernel.registers is None) for kernel in world.told[-1].kernels]
+    assert last == [(name, arch, False) for arch in ("sm_80", "sm_100") for name in NAMES]
+    assert [kernel.spill_store_bytes for kernel in world.told[-1].kernels] == [0, 0, 32, 0, 0, 48]
+    assert not watch.holds("r")
+
+
+def test_what_could_not_be_made_again_is_left_out(world: World) -> None:
+    folder, watch = world.leave("sm_80-13.0"), world.watch()
+    lose(world, folder)
+    watch.work({"r": world})
+    world.answer()
+    watch.work({"r": world})
+    Path(world.asked[1][-1]).unlink()
+    world.running[-1].code = 1
+    watch.work({"r": world})
+    assert {kernel.arch for kernel in world.told[-1].kernels} == {"sm_80"}
+    assert not watch.holds("r")
+
+
+@pytest.mark.parametrize("options", ["-arch sm_80 -m 64", "-m 64 -arch=sm_80", "-m 64 --gpu-name sm_80", "-m 64"])
+def test_options_of_ptxas_are_those_of_all_archs_but_for_the_arch(options: str) -> None:
+    assert without_arch(options).split() == ["-m", "64"]
+
+
+def lose(world: World, folder: Path) -> None:
+    """The call made code for another arch too, of which only the PTX was kept."""
+    name = "tmpxft_00000009_00000000-7_k.compute_100.ptx"
+    (folder / name).write_bytes((FOLDER / "three.ptx").read_bytes())
+    (kept,) = world.kept
+    phases = (e.Phase("cicc", "compute_100", 1.0), e.Phase("ptxas", "sm_80", 1.0), e.Phase("ptxas", "sm_100", 1.0))
+    files = [("sm_80" if kind == "cubin" else "compute_80", kind, file) for _, kind, file in kept.files]
+    lost = kept._replace(
+        ended=replace(kept.ended, phases=phases),
+        archs=("sm_80", "sm_100"),
+        files=(*files, ("compute_100", "ptx", name)),
+    )
+    world.kept = [lost]
 
 
 def test_one_ptxas_runs_at_a_time_and_other_calls_are_read_meanwhile(world: World) -> None:
