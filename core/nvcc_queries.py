@@ -120,8 +120,9 @@ def memory_of(run: Run, call: str) -> int | None:
 
 
 def arch_progress(call: NvccUnderWay) -> tuple[int, int | None]:
-    """At which arch it is, and how many there are: (0, n) before the first; nvcc takes them in their order. Where it is
-    told `all` or `native`, or nothing, how many it takes is not known (None): the first is how many were seen."""
+    """At which arch it is, and how many there are: (0, n) before the first. nvcc goes from one PTX to the next in their
+    order; where it makes code of one for several archs, those that were seen count. Where it is told `all` or `native`,
+    or nothing, how many it takes is not known (None): the first is how many were seen."""
     named = call.started.archs
     if not named or not all(number_of(arch) for arch in named):
         code = {number_of(arch) for arch in call.seen if not arch.startswith("compute_")}
@@ -129,7 +130,9 @@ def arch_progress(call: NvccUnderWay) -> tuple[int, int | None]:
     real = [arch for arch in named if not arch.startswith("compute_")] or list(named)
     numbers = [number_of(arch) for arch in real]
     seen = {number_of(arch) for arch in call.seen if not arch.startswith("compute_") or len(real) == 1}
-    return max((at + 1 for at, number in enumerate(numbers) if number in seen), default=0), len(real)
+    own = {number_of(arch) for arch in call.seen if arch.startswith("compute_")} & seen
+    reached = max((at + 1 for at, number in enumerate(numbers) if number in own), default=0)
+    return max(reached, sum(number in seen for number in numbers)), len(real)
 
 
 def arch_s(ended: e.NvccEnded, arch: str, source: str) -> float | None:

@@ -337,6 +337,15 @@ def test_how_far_a_call_is_follows_the_archs_that_ptxas_was_seen_for() -> None:
     assert arch_progress(NvccUnderWay(begun("1-1", T0, archs=("compute_80",)), seen=("compute_80",))) == (1, 1)
 
 
+@pytest.mark.parametrize(("seen", "at"), [
+    (("compute_80",), 0), (("compute_80", "sm_89"), 1), (("compute_80", "sm_89", "sm_86"), 2),
+    (("compute_80", "sm_89", "sm_86", "sm_80"), 3),
+])  # fmt: skip
+def test_of_several_archs_of_one_ptx_those_count_that_were_seen(seen: tuple[str, ...], at: int) -> None:
+    begins = begun("1-1", T0, archs=("sm_80", "sm_86", "sm_89"))
+    assert arch_progress(NvccUnderWay(begins, seen=seen)) == (at, 3)
+
+
 @pytest.mark.parametrize("archs", [("all-major",), ("all",), ("native",), ("sm_80", "native"), ()])
 def test_archs_that_nvcc_chooses_itself_are_counted_as_they_are_seen(archs: tuple[str, ...]) -> None:
     seen = ("compute_80", "sm_80", "compute_90", "sm_90", "compute_100")
