@@ -306,6 +306,12 @@ def test_on_a_terminal_nothing_goes_before_a_number_is_typed(deck: Deck, built: 
     assert [(built / "target" / name).exists() for name in ("debug/app", "release")] == [True, False]
     shown = run_in_terminal(f"{COMMAND} clean --yes", cwd=str(built), env=env)
     assert (shown.status, (built / "target").exists()) == (0, False)
+    shown = run_in_terminal(f"{COMMAND} clean", cwd=str(built), env=env)
+    assert (shown.status, b"Which one?" in shown.out, b" 0 files" in shown.out.rpartition(b"Removed")[2]) == (
+        0,
+        False,
+        True,
+    )
 
 
 @pytest.mark.long

@@ -118,8 +118,8 @@ class _Session:
         return _BUSY
 
     def _chosen(self) -> clean.Choice | None:
-        """What is to be done; None: nothing."""
-        if self._words.has("yes") or not _has_terminal():
+        """What is to be done; None: nothing. Where nothing would go there is nothing to ask."""
+        if self._words.has("yes") or not _has_terminal() or not any(choice.loss.files for choice in self._choices):
             return self._choices[-1]
         for line in shown.menu(self._choices):
             common.print_text(line)
