@@ -24,6 +24,10 @@ from core.native.kernels.demangle import demangle, stable_name
          "at::native::sum_functor<float, float, float>::operator()::{unnamed #1}>, unsigned int, float, 4>>"),
         ("_ZN3cub15DeviceScanByKeyINS_6PolicyIiEESt4pairIKmS2_EEEvT0_",
          "cub::DeviceScanByKey<cub::Policy<int>, std::pair<unsigned long const, cub::Policy<int>>>"),
+        ("_Z1kIXadL_Z1fvEEEvv", "k<&f>"),
+        ("_ZN4rust4gemmILi8E1bXadL_ZN42_INTERNAL_8b737c1e_11_moe_gguf_cu_2c4098ac3dotEPKvPK1bRKiEEXadL_ZN1n1gEvEEEEvS4_"
+         "S7_",
+         "rust::gemm<8, b, &dot, &n::g>"),
         ("my_kernel", "my_kernel"),
         ("", ""),
     ],
@@ -35,8 +39,8 @@ def test_names_are_shown_as_a_person_writes_them(name: str, shown: str) -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        "_Z", "_Z5heav", "_ZN", "_Z99999999999999999999x", "_Z1kIXadL_Z1fvEEEvv", "_ZS9_", "_Z1kIT5_Evv",
-        "_Z1kI" + "P" * 500 + "iEvv",
+        "_Z", "_Z5heav", "_ZN", "_Z99999999999999999999x", "_Z1kIXadL_Z1fvEEvv", "_Z1kIXspT_EEvv", "_ZS9_",
+        "_Z1kIT5_Evv", "_Z1kI" + "P" * 500 + "iEvv",
         "_Z" + "N" * 3000, "_Z1kI" + "J" * 3000, "_Z1k" * 3000, "_Z٣abc", "_Z1kILi",
     ],
 )  # fmt: skip

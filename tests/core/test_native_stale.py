@@ -78,6 +78,25 @@ def test_a_build_tool_that_ran_and_skipped_nvcc_is_found_once_a_header_was_edite
     assert one.ids() == set(), "the mend mends it"
 
 
+def test_what_is_left_of_a_source_that_was_taken_away_is_no_finding(world: Worlds) -> None:
+    one = world(DECLARATIONS[1])
+    assert one.ids() == {"input-undeclared"}
+    kernels = one.package.root / "kernels"
+    (kernels / "k.cu").rename(kernels / "other.cu")
+    script = one.package.root / "build.rs"
+    script.write_text(script.read_text().replace("k.cu", "other.cu").replace("/k.", "/other."))
+    one.package.build(one.env)
+    assert (one.package.out_dir / "k.ptx").exists()
+    assert {Path(output).name for one in one.examined().found for output in one.trouble.outputs} == {"other.ptx"}
+
+
+def test_an_input_that_is_gone_is_none_that_somebody_edits(world: Worlds) -> None:
+    one = world(DECLARATIONS[1])
+    one.package.header.unlink()
+    (found,) = one.examined().found
+    assert [Path(path).name for path in found.trouble.paths] == ["outside.cuh"]
+
+
 def test_what_is_known_to_be_old_stays_so_when_its_header_is_saved_once_more_and_not_when_that_is_taken_back(
     world: Worlds,
 ) -> None:

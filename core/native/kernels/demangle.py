@@ -1,7 +1,7 @@
 """Names of kernels as a person writes them: `heavy<40>` of `_Z5heavyILi40EEvPfPKf`. Pure.
 
 Source: the Itanium C++ ABI, "Mangling": names, nested ones, templates, literals, substitutions, types. What lies beyond
-that (decltype, expressions) leaves a name as it is mangled.
+that (decltype, expressions but for the address of a function) leaves a name as it is mangled.
 """
 
 import re
@@ -12,7 +12,9 @@ _MAX_NAME = 8192
 _MAX_DEPTH = 64
 _MAX_SHOWN = 4096
 _ANONYMOUS = re.compile(r"_GLOBAL__N_\w*\Z")
-_STATIC = re.compile(r"(?:__nv_static_\d{1,6}__|_INTERNAL_)\w*?(?=_Z)")
+_INTERNAL = re.compile(r"_INTERNAL_[0-9a-f]{8}_\d{1,4}_\w+_[0-9a-f]{8}\Z")
+"""What nvcc puts around the name of a function that is static: its file, and digests of its path."""
+_STATIC = re.compile(r"\A(?:__nv_static_\d{1,6}__|_INTERNAL_)\w*?(?=_Z)")
 _HASHES = re.compile(r"[0-9a-f]{8}_(\d{1,4}_\w+?)_[0-9a-f]{8}")
 _BUILTIN = {
     "v": "void", "w": "wchar_t", "b": "bool", "c": "char", "a": "signed char", "h": "unsigned char", "s": "short",
@@ -185,6 +187,8 @@ class _Reader:
 
     def _source_name(self) -> str:
         name = self._next(int(self._digits()))
+        if _INTERNAL.match(name):
+            return ""
         return "(anonymous)" if _ANONYMOUS.match(name) else name
 
     def _abi(self, name: str) -> str:
@@ -226,8 +230,16 @@ class _Reader:
                 pack.append(self._argument())
             return "\0".join(pack)
         if self._peek() == "X":
-            self._fail("X")
+            return self._address()
         return self._type()
+
+    def _address(self) -> str:
+        """`XadL_Z` function `EE`: a pointer to it. Other expressions are not understood."""
+        if not self._takes("XadL_Z"):
+            self._fail(self._peek(4))
+        self._at -= 2
+        shown = f"&{self._literal()}"
+        return shown if self._takes("E") else self._fail(self._peek())
 
     def _literal(self) -> str:
         if self._takes("_Z"):

@@ -58,7 +58,10 @@ class Ground(NamedTuple):
 
 
 def made_of(ground: Ground, calls: Iterable[NvccCall] = (), ask: Ask | None = None) -> tuple[Made, ...]:
-    """The native outputs that are there, each with its inputs, by output."""
+    """The native outputs that are there, each with its inputs, by output.
+
+    Without what is left of a source that somebody took away: no script makes that any more.
+    """
     own = _owned(ground)
     names = tuple(sorted(all_files(ground.script.out_dir)))
     latest = latest_by_output(_calls_of(ground.script.out_dir, calls))
@@ -68,7 +71,8 @@ def made_of(ground: Ground, calls: Iterable[NvccCall] = (), ask: Ask | None = No
             found[made.output] = made
     for made in _of_text([name for name in names if name not in found], ground, latest):
         found.setdefault(made.output, made)
-    kept = [made._replace(inputs=tuple(filter(own.is_own, made.inputs))) for made in found.values()]
+    there = [made for made in found.values() if not own.is_own(made.source) or os.path.exists(made.source)]
+    kept = [made._replace(inputs=tuple(filter(own.is_own, made.inputs))) for made in there]
     return tuple(sorted(made for made in kept if made.inputs))
 
 

@@ -86,12 +86,15 @@ def _inputs(case: Case) -> dict[str, Made]:
 
 
 def uncovered(case: Case) -> dict[str, Made]:
-    """Inputs whose change makes no build script run, each with an output; without what the script itself writes."""
+    """Inputs whose change makes no build script run, each with an output; without what the script itself writes, and
+    what is gone."""
     script = case.script
     return {
         path: made
         for path, made in _inputs(case).items()
-        if case.cover.has(path) is False and not script.began_ns <= times(path)[0] <= script.ended_ns
+        if case.cover.has(path) is False
+        and (saved_at := times(path)[0])
+        and not script.began_ns <= saved_at <= script.ended_ns
     }
 
 
