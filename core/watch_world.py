@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from core.client import ensure_engine
 from core.clock import wall_clock
 from core.errors import DeckError, SpawnError
-from core.native.edits.calls_ahead import CallsAhead
+from core.native.edits.calls_ahead import CallsAhead, calls_as_now
 from core.native.edits.inputs_of import Inputs, Subject, inputs_of, native_inputs
 from core.native.edits.iteration_book import keep
 from core.native.edits.iteration_of import Measured, measure
@@ -158,8 +158,7 @@ class RealWorld:
         """Before anything was built: what may be its inputs."""
         checkout = identity.checkout_of(self._cwd)
         self._noted = noted_runs(self._paths, checkout, _MOST_RUNS)
-        for run in self._noted:
-            self._calls.learn(calls_of_run(self._paths, run))
+        self._calls.learn(calls_as_now(self._paths, self._noted, self._env))
         self.files = WatchedFiles(first_inputs(checkout if step.tool == "cargo" else self._cwd))
         self._lookout.order(self.files.folders)
 
@@ -228,7 +227,7 @@ class RealWorld:
         for fd in {self._wake_fd, self._lookout.fd, report, -1 if self._parent_fd is None else self._parent_fd} - {-1}:
             poll.register(fd, select.POLLIN)
         ready = {fd for fd, _ in poll.poll(max(0, int((until - now) * 1000 + 0.999)))}
-        is_over = self._wake_fd in ready and bool(os.read(self._wake_fd, 512))
+        is_over = self._wake_fd in ready and not _SIGNALS.isdisjoint(os.read(self._wake_fd, 512))
         is_last = self._parent_fd in ready and self._is_parent_gone()
         change, troubles = self._look(is_told=self._lookout.fd in ready)
         notices, self._notices = (*self._notices, *troubles), []
@@ -284,7 +283,7 @@ class RealWorld:
             os.close(fd)
 
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_SIGNALS = frozenset((signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
 
 
 def _of_cargo(call: NvccCall) -> tuple[tuple[str, str], ...]:

@@ -100,6 +100,7 @@ class _Supervisor:
         self.wake_fd, wake_write = os.pipe()
         os.set_blocking(wake_write, False)
         os.set_blocking(self.wake_fd, False)
+        signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)  # until now it was of the process that forked us
         self.ahead.start(self.job.ahead)
         is_wanted = not self.job.is_held or self.job.owner_fd is None or waits_for_go(self.job.owner_fd)
         if is_wanted:
@@ -108,7 +109,6 @@ class _Supervisor:
         drop_pending()
         for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
             signal.signal(number, lambda *_: None)
-        signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
         if is_wanted:
             self._write_lock_file()  # only now may somebody signal us

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from core.native.edits.calls_ahead import CallsAhead
+from core.native.edits.calls_ahead import CallsAhead, calls_as_now
 from core.native.traces.nvcc_calls import NvccCall, read_calls
+from core.paths import Paths
 from core.run.nvcc_front import AHEAD
 from tests.core.runs import until
 from tests.nvcc_world import SOURCE, World, build_stub, make_world, settle
@@ -303,12 +304,29 @@ def test_calls_that_read_what_was_saved_are_asked_for_the_latest_of_each_output(
 
 @pytest.mark.parametrize(
     "fields", [{"env": None}, {"tool": "/kit/bin/other"}, {"kind": "library"}, {"verdict": "bypass"},
-               {"verdict": "off"}, {"code": None}, {"argv": ("-DKEY=***", *WORDS)}, {"cwd": ""}, {"output": ""}],
+               {"verdict": "off"}, {"code": None}, {"argv": ("-DKEY=***", *WORDS)}, {"cwd": ""}, {"output": ""},
+               {"out_dir": "/w/src"}],
 )  # fmt: skip
 def test_what_is_not_wholly_known_or_not_kept_is_not_asked_for(fields: dict[str, Any]) -> None:
     known = CallsAhead()
     known.learn([call_of(**fields)])
     assert known.asked_by(["/w/src/k.cu"]) == ()
+
+
+def test_calls_of_runs_that_began_with_another_path_are_not_those_of_this_build(tmp_path: Path) -> None:
+    paths, env = Paths(str(tmp_path), ""), {"PATH": "/bin", "PWD": "/w", "OTHER": "1"}
+    began = {
+        "a": env | {"OTHER": "2"},
+        "b": env | {"PATH": "/opt/bin:/bin"},
+        "c": env | {"TMPDIR": "/var/tmp"},
+        "d": None,
+    }
+    for run, then in began.items():
+        (tmp_path / "runs" / run / "fronts").mkdir(parents=True)
+        (tmp_path / "runs" / run / "run.json").write_text(json.dumps({"env": then}))
+        note = {"nvcc": run, "at": 1.0, "cwd": "/w", "argv": list(WORDS), "kind": "object"}
+        (tmp_path / "runs" / run / "fronts/nvcc.jsonl").write_text(json.dumps(note) + "\n")
+    assert [call.run for call in calls_as_now(paths, [*began, "gone"], env)] == ["a"]
 
 
 def test_variables_of_a_call_are_noted_unless_one_holds_a_credential(world: World) -> None:

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -99,6 +100,32 @@ def test_what_a_terminal_sends_while_a_run_starts_is_the_builds_not_the_supervis
     assert log_of(paths, run) == "done\n"
     assert not Path(paths.run(run), "supervisor.log").exists()
     assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == mask
+
+
+def test_what_a_supervisor_is_sent_does_not_wake_the_process_that_forked_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A watch takes such a wake for the wish to end."""
+    here, set_handler = os.getpid(), signal.signal
+
+    def set_and_send(number: int, handler: Any) -> Any:
+        before = set_handler(number, handler)
+        if os.getpid() != here and number == signal.SIGCHLD:
+            os.kill(os.getpid(), number)
+        return before
+
+    monkeypatch.setattr(signal, "signal", set_and_send)
+    wake_fd, wake_write = os.pipe2(os.O_NONBLOCK)
+    before = signal.set_wakeup_fd(wake_write)
+    try:
+        paths = paths_in(tmp_path)
+        assert exit_of(paths, start_python(paths, "print('done')"))["code"] == 0
+        with pytest.raises(BlockingIOError):
+            os.read(wake_fd, 1)
+    finally:
+        signal.set_wakeup_fd(before)
+        os.close(wake_fd)
+        os.close(wake_write)
 
 
 def test_a_stop_ends_what_ignores_it_hides_or_has_lost_its_environment(tmp_path: Path) -> None:
