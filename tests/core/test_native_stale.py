@@ -247,6 +247,33 @@ def test_headers_that_a_linked_package_declares_are_covered(tmp_path: Path) -> N
     assert [one.finding.id for one in found.found] == ["input-undeclared"]
 
 
+def test_what_a_package_declares_counts_also_where_its_script_ran_last_for_build_scripts(tmp_path: Path) -> None:
+    env = build_env(tmp_path, str(fake_nvcc(tmp_path / "bin")))
+    top = tmp_path / "ws"
+    manifest = '[package]\nname = "{}"\nversion = "1.0.0"\nedition = "2021"\n{}'
+    low = '[{}]\nlow = {{ path = "../low", features = [{}] }}\n'
+    needs = low.format("dependencies", "") + low.format("build-dependencies", '"tool"')
+    files = {
+        "Cargo.toml": '[workspace]\nmembers = ["low", "app"]\nresolver = "2"\n',
+        "low/Cargo.toml": manifest.format("low", 'links = "low"\n[features]\ntool = []\n'),
+        "low/build.rs": '#[cfg(feature = "tool")]\nfn main() {}\n#[cfg(not(feature = "tool"))]\n'
+                        'fn main() { println!("cargo:rerun-if-changed=inc"); println!("cargo:inc=inc"); }\n',
+        "low/src/lib.rs": "", "low/inc/low.cuh": "#define LOW 1\n", "low/notes.txt": "",
+        "app/Cargo.toml": manifest.format("app", needs),
+        "app/build.rs": declaring(prints("kernels")), "app/src/main.rs": "fn main() {}\n",
+        "app/kernels/k.cu": '#include "../../low/inc/low.cuh"\n',
+    }  # fmt: skip
+    for name, text in files.items():
+        (top / name).parent.mkdir(parents=True, exist_ok=True)
+        (top / name).write_text(text)
+    subprocess.run(["cargo", "build", "-q", "--offline"], cwd=top, env=env, check=True)
+    edit(top / "low/notes.txt", "the script that declares nothing runs again\n")
+    subprocess.run(["cargo", "build", "-q", "--offline"], cwd=top, env=env, check=True)
+    found = examine(Paths(str(tmp_path / "s"), str(tmp_path / "c")), Place(str(top), str(top / "target"), env))
+    assert found.found == ()
+    assert sorted(case.script.package for case in found.scripts) == ["app", "low", "low"]
+
+
 def test_a_script_that_declares_variables_alone_is_run_for_no_file(world: Worlds) -> None:
     style = Style("variables", declaring('println!("cargo:rerun-if-env-changed=CUDA_HOME");'), frozenset(), False)
     one = world(style)

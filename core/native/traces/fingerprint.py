@@ -80,7 +80,8 @@ class UnitPlace(NamedTuple):
 
 
 def script_runs(build_dir: str, workspace: str, *, has_all: bool = False) -> tuple[ScriptRun, ...]:
-    """Of each package and profile the latest, by package; what cannot be read is left out.
+    """Of each package and profile the latest, and those that make one of these run again: a package that is built for
+    build scripts too has several. By package; what cannot be read is left out.
 
     Args:
         build_dir: Where cargo builds: the target dir, unless one is set apart.
@@ -89,13 +90,21 @@ def script_runs(build_dir: str, workspace: str, *, has_all: bool = False) -> tup
     """
     places = list(unit_places(build_dir))
     scripts = dict(_compiled(places, workspace))
-    newest: dict[tuple[str, ...], ScriptRun] = {}
-    for place in places:
-        for run in _runs(place, scripts):
-            key = run.package, run.root, run.profile, *((run.key,) if has_all else ())
-            if key not in newest or newest[key].began_ns < run.began_ns:
-                newest[key] = run
-    return tuple(sorted(newest.values(), key=lambda run: (run.package, run.root, run.profile, run.key)))
+    every = [run for place in places for run in _runs(place, scripts)]
+    if not has_all:
+        latest = _latest(every)
+        every = [*latest, *(one for run in latest for one in linked(run, every))]
+    by_place = {(run.package, run.root, run.profile, run.key): run for run in every}
+    return tuple(by_place[key] for key in sorted(by_place))
+
+
+def _latest(runs: Iterable[ScriptRun]) -> tuple[ScriptRun, ...]:
+    newest: dict[tuple[str, str, str], ScriptRun] = {}
+    for run in runs:
+        key = run.package, run.root, run.profile
+        if key not in newest or newest[key].began_ns < run.began_ns:
+            newest[key] = run
+    return tuple(newest.values())
 
 
 def linked(run: ScriptRun, others: Iterable[ScriptRun]) -> tuple[ScriptRun, ...]:
