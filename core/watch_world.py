@@ -15,12 +15,12 @@ from core.native.edits.calls_ahead import CallsAhead, calls_as_now
 from core.native.edits.inputs_of import Inputs, Subject, inputs_of, native_inputs
 from core.native.edits.iteration_book import keep
 from core.native.edits.iteration_of import Measured, measure
-from core.native.traces.nvcc_calls import NvccCall, calls_of_run, has_called_nvcc, has_front
+from core.native.edits.unseen import unseen_by_nvcc
+from core.native.traces.nvcc_calls import NvccCall, calls_of_run, has_called_nvcc
 from core.paths import Paths
 from core.plan.small_file import read_object
 from core.run import begin, compose, fronts, identity, spawn, stop
 from core.run.ahead import HELD_AT_MOST_S
-from core.run.nvcc_front import PROGRAM
 from core.watch_lookout import Heard, Lookout
 from core.watch_loop import Ended, Step, Woken
 from core.watched_files import Change, WatchedFiles, first_inputs, noted_runs
@@ -201,15 +201,7 @@ class RealWorld:
 
     def unseen(self, changed: tuple[str, ...], measured: Measured) -> tuple[str, ...]:
         """Of the changed files those that nvcc read before, where the build went well without calling it."""
-        if not measured.is_built or measured.compiled or not self._would_note(measured.started.run):
-            return ()
-        return tuple(path for path in changed if path in self._native)
-
-    def _would_note(self, run: str) -> bool:
-        """A front stood before nvcc, in PATH or as CMake's launcher; none does while it is built anew."""
-        launch = read_object(self._paths.run(run) + "/run.json").get("launch")
-        env = launch.get("env") if isinstance(launch, dict) else None
-        return has_front(self._paths, run) or (isinstance(env, dict) and PROGRAM in env)
+        return unseen_by_nvcc(self._paths, changed, measured, self._native)
 
     def wait(self, timeout_s: float | None) -> Woken:
         """Until a file changed, a run ended, somebody asks for the end, or it is time."""

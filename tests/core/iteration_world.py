@@ -40,6 +40,8 @@ class IterationWorld:
         """The run is over before the engine looked at all."""
         self.is_fresh = False
         """Cargo finds nothing to do."""
+        self.has_front = False
+        """One stands before nvcc."""
         self.settle: Callable[[Draft], None] = partial(settle, self.paths)
         for name, text in SOURCES.items():
             self.write(name, text)
@@ -140,6 +142,7 @@ class IterationWorld:
             "schema": 1, "run": run, "agent": "me", "tool": "cargo", "subcommand": command.split()[0],
             "command": command, "typed": command.split(), "cwd": root, "checkout": root,
             "target_dir": root + "/target", "started": began, "env": {"HOME": root}, "owner": True, "streams": 1,
+            "launch": {"path_front": ["/cache/fronts/nvcc-1/bin"] if self.has_front else []},
         }  # fmt: skip
 
     def _log(self, is_built: bool) -> str:

@@ -338,6 +338,20 @@ def test_an_edit_that_made_nothing_is_told_and_leaves_the_next_edit_of_another_f
     assert [(one.kind, one.is_idle, one.has_built) for one in found] == [("header", True, False), ("cu", False, True)]
 
 
+@pytest.mark.parametrize("has_front", [True, False])
+def test_an_edit_that_nvcc_did_not_see_is_told_where_it_would_have_been_noted(
+    world: IterationWorld, has_front: bool
+) -> None:
+    world.has_front = has_front
+    world.edit("kernels/a.cu")
+    world.run(2.0, nvcc={"cicc": 1.0})
+    world.edit("kernels/n.cuh")
+    world.run(0.7)
+    seen, unseen = read_iterations(world.paths)
+    assert (seen.unseen, seen.is_idle) == ((), False)
+    assert (unseen.unseen, unseen.is_idle) == ((str(world.root / "kernels/n.cuh"),) if has_front else (), has_front)
+
+
 def test_in_a_build_tree_what_was_written_there_tells_that_something_was_made(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     paths = Paths(str(tmp_path / "state"), str(tmp_path / "cache"))

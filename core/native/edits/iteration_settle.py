@@ -5,6 +5,7 @@ Some 50 ms: the engine has a process of its own do it.
 
 import os
 from collections.abc import Iterable
+from dataclasses import replace
 
 from core import events as e
 from core.clock import wall_clock
@@ -12,10 +13,11 @@ from core.errors import JournalError
 from core.journal import NAME, read_journal
 from core.native.edits.checkout_state import CheckoutState, read_state, write_state
 from core.native.edits.edit_class import EditClass, class_of
-from core.native.edits.inputs_of import Inputs, Subject, inputs_of
+from core.native.edits.inputs_of import Inputs, Subject, inputs_of, native_inputs
 from core.native.edits.iteration_book import keep_iteration
 from core.native.edits.iteration_of import Measured, make_iteration, measure
 from core.native.edits.iteration_watch import Draft
+from core.native.edits.unseen import unseen_by_nvcc
 from core.native.staleness.input_state import Stamp, changed, changed_at, look_as_of
 from core.native.traces.cmake_ask import ask_cmake
 from core.native.traces.nvcc_calls import calls_of_run
@@ -40,7 +42,9 @@ def settle(paths: Paths, draft: Draft) -> None:
         edited, inputs.build_scripts, inputs.cmake_files
     )  # fmt: skip
     if kind is not None:
-        keep_iteration(paths, make_iteration(measured, kind, edited))
+        native = native_inputs(paths, noted_runs(paths, measured.started.checkout, _MOST_NOTED))
+        unseen = unseen_by_nvcc(paths, edited, measured, native)
+        keep_iteration(paths, replace(make_iteration(measured, kind, edited), unseen=unseen))
     if measured.started.tool == "cargo" and (place := measured.started.build_dir or measured.started.target_dir):
         ask_cmake(place, int(measured.started.at * 1e9))
     if measured.is_built:
