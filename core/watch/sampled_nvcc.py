@@ -34,6 +34,7 @@ _MIRRORED = ".nvcc"
 _PASSED = b"DECK_NVCC_PASSED="
 """In the environment of what it starts."""
 _ARCH = re.compile(rb"(?:sm|compute)_[0-9]{2,3}[af]?")
+_TRIAL = "/CompilerIdCUDA/"
 _MAX_CALLS = 256
 _MAX_DEPTH = 16
 
@@ -126,7 +127,8 @@ class SampledNvcc:
         running_s = time.clock_gettime(time.CLOCK_BOOTTIME) - proc.started_ticks / TICKS_A_SECOND
         began = self._clock() - max(0.0, running_s)
         finding = _finding(line[0], cwd)
-        self._findings.append((run, finding))
+        if not _is_trial(cwd):
+            self._findings.append((run, finding))
         return _Call(run, self._started(proc, words, cwd, began), finding.title)
 
     def _started(self, proc: Proc, words: NvccWords, cwd: str, began: float) -> e.NvccStarted:
@@ -168,6 +170,11 @@ def _finding(program: str, cwd: str) -> Finding:
         title = f"{tree} was configured without the front: CMake calls nvcc by its path"
         return Finding(UNSEEN, "hint", title, place, _COST, clean_of_folder(tree))
     return Finding(UNSEEN, "hint", f"nvcc is called by its path, where no front stands: {program}", place, _COST)
+
+
+def _is_trial(cwd: str) -> bool:
+    """CMake finds out there which compiler it has: by its path, whatever stands before it later."""
+    return f"{cwd}/".endswith(_TRIAL)
 
 
 def _tree_of(folder: str) -> str:

@@ -10,6 +10,8 @@ from core.native.reasons.why import Facts, explain
 from core.native.reasons.why_make import is_told, tree_of, tree_of_script
 from core.native.staleness.closure import Made
 from core.native.staleness.cover import Cover
+from core.native.staleness.input_state import read_stamp
+from core.native.staleness.seen import Seen
 from core.native.staleness.stale import Case
 from core.native.traces.directives import Declared, Directives
 from core.native.traces.fingerprint import ScriptRun
@@ -127,6 +129,17 @@ def test_an_output_that_is_left_old_is_told_with_the_cause(folder: Folder) -> No
         assert left.reason.endswith(f"has changed, and {cause}")
     folder.file("inc.cuh", 1100)
     assert explain(facts(cases=(folder.case(folder.script("k.cu", at_s=1100), made),))) == ()
+
+
+def test_an_output_whose_inputs_were_only_touched_is_not_left_old(folder: Folder) -> None:
+    output = folder.file("target/out/k.ptx", 1200)
+    source, header = folder.file("k.cu", 900), folder.file("inc.cuh", 1500)
+    script = folder.script("k.cu", "inc.cuh", at_s=2001)
+    case = folder.case(script, Made(output, source, (source, header), "depfile"))
+    for was, count in ((read_stamp(header).digest, 0), ("another one", 1)):
+        seen = Seen(outputs={output: (1200 * S, {header: was})})
+        found = explain(facts(cases=(case._replace(seen=seen),)))
+        assert sum(one.kind == "output" for one in found) == count
 
 
 def test_files_that_changed_and_that_nothing_reads_are_named_last() -> None:

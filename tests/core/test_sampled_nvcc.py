@@ -117,6 +117,14 @@ def test_it_is_said_why_no_front_stood_before_it(world: World) -> None:
     assert world.findings() == [("no front stands before nvcc in this build", "")]
 
 
+def test_where_cmake_finds_out_which_compiler_it_has_no_front_is_missed(world: World) -> None:
+    world.add(300, 200, "nvcc", NVCC, "-v", "CMakeCUDACompilerId.cu")
+    (world.root / "300/cwd").unlink()
+    os.symlink(world.work / "CMakeFiles/3.25.1/CompilerIdCUDA", world.root / "300/cwd")
+    assert names(world.look()) == ["NvccStarted"]
+    assert world.findings() == []
+
+
 @pytest.mark.parametrize(
     ("above", "exe", "environ"),
     [

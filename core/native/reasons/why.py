@@ -14,6 +14,7 @@ from core.native.reasons.why_make import Tree, left_whys, make_whys
 from core.native.staleness.closure import Made
 from core.native.staleness.cover import Watched
 from core.native.staleness.doctor import TICK_NS
+from core.native.staleness.input_state import read_stamp
 from core.native.staleness.stale import Case, tail_of, times, uncovered
 from core.native.traces.build_tree import all_files
 from core.native.traces.first_built import born_ns
@@ -244,8 +245,13 @@ def _missed(facts: Facts) -> Iterator[Why]:
         ran = facts.is_of_it(case.script.began_ns)
         for made in case.made:
             made_at = times(made.output)[0]
-            newer = [path for path in made.inputs if 0 < made_at < times(path)[0] <= facts.ended_ns]
-            if not newer or facts.is_of_it(made_at):
+            if facts.is_of_it(made_at):
+                continue
+            newer = [
+                path for path in made.inputs
+                if 0 < made_at < times(path)[0] <= facts.ended_ns and not _is_only_touched(case, made.output, path)
+            ]  # fmt: skip
+            if not newer:
                 continue
             newest = max(newer, key=lambda path: times(path)[0])
             why = (
@@ -256,6 +262,12 @@ def _missed(facts: Facts) -> Iterator[Why]:
             yield Why(
                 made.output, "output", False, f"{tail_of(newest)} has changed, {why}", "times", case.script.package
             )
+
+
+def _is_only_touched(case: Case, output: str, path: str) -> bool:
+    """The output was made of what the file holds now."""
+    was = case.seen.at_output(output, times(output)[0], path)
+    return bool(was) and was == read_stamp(path).digest
 
 
 def _idle(facts: Facts) -> Iterator[Why]:
