@@ -17,7 +17,7 @@ from core.values import dataclass
 _MOST_AT_ONCE = 2000
 """Files whose content is read before the first build."""
 _MOST_FOLDERS = 20_000
-_MOST_LOOKED_AT = 200
+_MOST_LOOKED_AT = 1000
 """Runs whose notes are looked for."""
 
 

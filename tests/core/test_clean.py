@@ -397,6 +397,29 @@ def test_no_run_pays_for_a_clean_that_took_no_unit(paths: Paths) -> None:
     assert [one.id for one in clean_notes.findings_for(paths, started)] == [clean_notes.CLEANED]
 
 
+def test_what_many_others_built_since_hides_no_run(paths: Paths) -> None:
+    """The one that paid for a clean, and the last one of a target dir."""
+
+    def record(number: int, target_dir: str) -> RunStarted:
+        run = f"20260101-000000-{number:03d}-0000"
+        os.makedirs(paths.run(run))
+        fields = {"run": run, "started": 20.0 + number, "tool": "cargo", "checkout": "/w", "target_dir": target_dir}
+        Path(paths.run(run), "run.json").write_text(json.dumps(fields))
+        found = read_record(paths, run)
+        assert found is not None
+        return found.started
+
+    clean_notes.note(paths, noted(), {})
+    record(0, "/w/target")
+    for number in range(1, 300):
+        record(number, "/other/target")
+    assert clean_notes.paid_by(paths, record(300, "/w/target")) is None
+    shutil.rmtree(paths.run("20260101-000000-300-0000"))
+    last = clean.last_log(paths, here(Path("/w/target")))
+    assert last is not None
+    assert last.run == "20260101-000000-000-0000"
+
+
 def here(target_dir: Path, line: str = "") -> clean.Here:
     words = read_words(line.split())
     return clean.Here(words, "/", {}, "claude-1", str(target_dir.parent), Target(str(target_dir), "default", ""))

@@ -19,7 +19,6 @@ from core.runs import run_ids
 
 CLEANED = "cleaned-before"
 _MAX_BYTES = 1 << 16
-_MAX_RUNS = 50
 _NAME = "/cleans.jsonl"
 
 
@@ -99,8 +98,7 @@ def paid_by(paths: Paths, started: RunStarted) -> Clean | None:
     cleans = [one for one in read(paths) if one.at <= started.at and os.path.realpath(one.target_dir) == own]
     if not cleans:
         return None
-    before = [run for run in run_ids(paths) if run < started.run][-_MAX_RUNS:]
-    for run in reversed(before):
+    for run in reversed([run for run in run_ids(paths) if run < started.run]):
         record = read_record(paths, run)
         if record is not None and record.started.at < cleans[-1].at:
             break

@@ -28,7 +28,7 @@ from core.run.fronts import without_fronts
 from core.runs import run_ids
 from core.values import dataclass
 
-_MOST_RUNS = 200
+_MOST_RUNS = 2000
 """In which a call is looked for, newest first."""
 _WITHIN_S = 1800.0
 """Of one call."""
