@@ -220,6 +220,24 @@ def test_a_new_source_beside_listed_ones_is_found_where_the_script_looks_for_sou
     assert "Fresh app" in one.package.build(one.env).stderr
 
 
+@pytest.mark.parametrize(
+    ("calls", "looks"),
+    [
+        ("bindgen_cuda::Builder::default().build_ptx()", True),
+        ('bindgen_cuda::Builder::default().kernel_paths(vec!["kernels/k.cu"]).build_ptx()', False),
+        ('cudaforge::KernelBuilder::new().source_dir("kernels").build_ptx()', True),
+        ('cudaforge::KernelBuilder::new().source_files(["kernels/k.cu"]).build_ptx()', False),
+    ],
+)
+def test_tools_look_for_sources_by_themselves_unless_they_are_told_which(
+    world: Worlds, calls: str, looks: bool
+) -> None:
+    declared = prints("kernels/k.cu"), prints("kernels/inc/deep.cuh"), f"// {calls}"
+    one = world(Style("tool", declaring(*declared), frozenset(), False))
+    (one.package.root / "kernels/late.cu").write_text("__global__ void late() {}\n")
+    assert one.ids() == ({"new-file-unseen"} if looks else set())
+
+
 def test_headers_that_a_linked_package_declares_are_covered(tmp_path: Path) -> None:
     env = build_env(tmp_path, str(fake_nvcc(tmp_path / "bin")))
     top = tmp_path / "ws"

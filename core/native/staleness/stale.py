@@ -15,7 +15,12 @@ Kind = Literal["undeclared", "missing", "loop", "skipped", "unseen", "new"]
 """Inputs that nothing declared covers; declared paths that are not there; outputs in what is watched; outputs that the
 script did not make again although it ran; edits that have an old mtime; new files that a list of files leaves out."""
 _WRITTEN_ENDS = (*OBJECT_ENDS, *LIBRARY_ENDS, ".d", ".rs.bk", ".ii", ".gch")
-_LOOKS_AROUND = re.compile(r"\bread_dir\b|\bglob\s*\(|\bglob::|\b[Ww]alk_?[Dd]ir\b|_glob\s*\(|\bWalkBuilder\b")
+_LOOKS_AROUND = re.compile(
+    r"\bread_dir\b|\bglob\s*\(|\bglob::|\b[Ww]alk_?[Dd]ir\b|_glob\s*\(|\bWalkBuilder\b|\bsource_dir\s*\("
+)
+_TOOL = re.compile(r"\bbindgen_cuda\b|\bcudaforge\b")
+_NAMED = re.compile(r"\bkernel_paths\s*\(|\bsource_files\s*\(")
+"""What tools are told to compile; else they look for sources. Source: bindgen_cuda 0.1.6, cudaforge 0.1.6."""
 
 
 class Trouble(NamedTuple):
@@ -242,7 +247,7 @@ def _is_old_and_touched(path: str, began_ns: int) -> bool:
 
 def _new(case: Case) -> Iterator[Trouble]:
     """Sources beside declared ones that came after the build, where the script looks for sources by itself."""
-    if case.cover.style != "declared" or not _LOOKS_AROUND.search(case.text):
+    if case.cover.style != "declared" or not _looks_around(case.text):
         return
     listed = [one for one in case.cover.own if one.kind == "file" and one.path.endswith(SOURCE_ENDS)]
     wanted = {(os.path.dirname(one.path), os.path.splitext(one.path)[1]) for one in listed}
@@ -257,6 +262,10 @@ def _new(case: Case) -> Iterator[Trouble]:
     if new:
         why = "came after the build; the files beside it are declared one by one"
         yield Trouble("new", case.script, tuple(new), why=(why,) * len(new))
+
+
+def _looks_around(text: str) -> bool:
+    return bool(_LOOKS_AROUND.search(text) or (_TOOL.search(text) and not _NAMED.search(text)))
 
 
 def times(path: str) -> tuple[int, int]:
