@@ -197,6 +197,18 @@ def test_ninjas_words_and_its_log_are_read_where_a_script_ran_it(folder: Folder)
     assert said == [Why("a.o", "output", True, "output a.o older than most recent input k.cu (1 vs 2)", "ninja")]
 
 
+def test_what_ninja_linked_is_told_by_the_statement_that_says_what_of(folder: Folder) -> None:
+    tree = folder.folder / "out"
+    folder.file("out/a.o", 2002)
+    folder.file("out/app", 2003)
+    folder.file("out/rules.ninja", 900, "rule link\n  command = ld $in -o $out\n")
+    folder.file("out/build.ninja", 900, "include rules.ninja\nbuild app: link a.o b.o || c.o\nbuild all: phony app\n")
+    log = f"# ninja log v5\n0\t1\t{1000 * S}\tapp\taa\n0\t1\t{2003 * S}\tapp\taa\n"
+    (tree / ".ninja_log").write_text(log)
+    (found,) = explain(facts(trees=(str(tree),)))
+    assert (found.unit, found.reason) == (f"{tree}/app", "a.o is newer than what was made before")
+
+
 DEPEND = "CMakeFiles/k.dir/c.cpp.o: {0}/c.cpp {0}/h.h \\\n  /usr/include/x.h\n{0}/h.h:\n"
 
 

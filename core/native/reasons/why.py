@@ -20,6 +20,7 @@ from core.native.traces.build_tree import all_files
 from core.native.traces.first_built import born_ns
 from core.native.traces.ninja_deps import deps_in
 from core.native.traces.ninja_explain import read_explained, reasons_of
+from core.native.traces.ninja_file import read_ninja
 from core.native.traces.ninja_log import read_ninja_log
 from core.native.traces.nvcc_calls import NvccCall
 from core.native.traces.units import Unit
@@ -27,6 +28,8 @@ from core.plan.small_file import read_head, read_small
 
 MAX_FILES = 200
 _MAX_LOG = 1 << 24
+_MAX_NINJA = 1 << 20
+"""Of `build.ninja`: a longer one takes seconds."""
 _ASIDE = ("Cargo.lock", ".gitignore", ".gitattributes", "README.md", "CHANGELOG.md")
 
 
@@ -193,7 +196,7 @@ def _ninja(facts: Facts) -> Iterator[Why]:
     yield from (Why(one.output or "ninja", "output", True, one.reason, "ninja") for one in said)
     for tree, package in _trees(facts):
         steps = read_ninja_log(read_small(f"{tree}/.ninja_log", 1 << 26) or b"")
-        deps = {**_by_cmake(tree), **deps_in(tree)}
+        deps = {**_by_statements(tree), **_by_cmake(tree), **deps_in(tree)}
 
         def mtime(name: str, tree: str = tree) -> int:
             return times(os.path.join(tree, name))[0]
@@ -201,6 +204,13 @@ def _ninja(facts: Facts) -> Iterator[Why]:
         for one in reasons_of(steps, deps, lambda name: facts.is_of_it(mtime(name)), mtime):
             if one.output not in told:
                 yield Why(os.path.join(tree, one.output), "output", True, one.reason, "ninja", package)
+
+
+def _by_statements(tree: str) -> dict[str, tuple[str, ...]]:
+    """The inputs that stand in `build.ninja`: what libraries and programs are made of stands nowhere else."""
+    content = read_small(f"{tree}/build.ninja", _MAX_NINJA) or b""
+    steps = read_ninja(content, lambda name: read_small(os.path.join(tree, name), _MAX_NINJA) or b"")
+    return {output: step.inputs for step in steps if step.command for output in step.outputs}
 
 
 def _by_cmake(tree: str) -> dict[str, tuple[str, ...]]:
