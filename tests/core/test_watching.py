@@ -12,7 +12,7 @@ from core.native.edits.edit_class import EditClass
 from core.native.edits.inputs_of import Inputs
 from core.native.edits.iteration_of import Measured
 from core.native.staleness.input_state import changed, look, read_stamp
-from core.native.traces.tree_files import is_scratch, source_files
+from core.native.traces.tree_files import git_files, is_scratch, source_files
 from core.watch_loop import Ended, Step, Told, Watch, Woken
 from core.watched_files import WatchedFiles
 from core.watching import BUSY_WRITES, QUIET_S, Do, Watching
@@ -481,6 +481,20 @@ def test_what_git_ignores_is_no_new_source(tree: Path) -> None:
         (tree / "src" / name).write_text("x")
     assert files.sweep().paths == (str(tree / "src/made.rs"),)
     assert str(tree / "src/gen_a.rs") not in source_files(str(tree))
+
+
+def test_what_builds_left_where_git_was_not_told_to_ignore_it_is_no_source(tree: Path) -> None:
+    import subprocess
+
+    subprocess.run(["git", "init", "-q", str(tree)], check=True)
+    for name in ("target/CACHEDIR.TAG", "target/debug/build/k-1/out/id.cu", "native/CMakeCache.txt", "native/kept.cu",
+                 "native/new.cu"):  # fmt: skip
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
+        (tree / name).touch()
+    subprocess.run(["git", "-C", str(tree), "add", "native/kept.cu"], check=True)
+    found = {os.path.relpath(path, tree) for path in source_files(str(tree))}
+    assert found & {"target/debug/build/k-1/out/id.cu", "native/kept.cu", "native/new.cu"} == {"native/kept.cu"}
+    assert str(tree / "native/new.cu") in (git_files(str(tree)) or ()), "a copy has all of it"
 
 
 def test_a_link_that_leads_elsewhere_is_watched_where_it_leads(tree: Path) -> None:

@@ -1,7 +1,9 @@
-"""Files below a folder that count as sources: what git does not ignore; without git, what is not hidden."""
+"""Files below a folder that count as sources: what git has or does not ignore; without git, what is not hidden. What
+builds left in folders that nobody told git to ignore is none."""
 
 import os
 from collections.abc import Iterator
+from itertools import islice
 
 from core.git import ask_git
 
@@ -22,19 +24,47 @@ _SCRATCH_BEGINNINGS = (".#", "#", ".~", ".goutputstream-", ".kate-swp")
 
 def source_files(folder: str) -> list[str]:
     """Absolute paths, at most MAX_FILES, sorted; empty where the folder cannot be read."""
-    named = git_files(folder)
-    found = _walk(folder, 0) if named is None else (path for path in named if not os.path.isdir(path))
-    return sorted(found)[:MAX_FILES]
+    listed = _listed(folder)
+    if listed is None:
+        return sorted(_walk(folder, 0))[:MAX_FILES]
+    made = _MadeFolders(folder)
+    names = (name for name, is_new in listed.items() if not (is_new and os.path.dirname(name) in made))
+    return sorted(path for path in (os.path.join(folder, name) for name in names) if not os.path.isdir(path))
 
 
 def git_files(folder: str) -> list[str] | None:
     """Tracked and new files below a folder that are not ignored, some perhaps gone, at most MAX_FILES; None: git does
     not say."""
-    said = ask_git(("ls-files", "-z", "--cached", "--others", "--exclude-standard"), folder, limit_s=_GIT_WITHIN_S)
+    listed = _listed(folder)
+    return None if listed is None else [os.path.join(folder, name) for name in listed]
+
+
+def _listed(folder: str) -> dict[str, bool] | None:
+    """What git has, then what it does not ignore, below the folder: whether it is new to git."""
+    asked = ("ls-files", "-z", "-t", "--cached", "--others", "--exclude-standard")
+    said = ask_git(asked, folder, limit_s=_GIT_WITHIN_S)
     if said is None:
         return None
-    names = dict.fromkeys(name for name in said.split(b"\0") if name)
-    return [os.path.join(folder, os.fsdecode(name)) for name in list(names)[:MAX_FILES]]
+    tagged = sorted(filter(None, said.split(b"\0")), key=_is_new)
+    return dict(islice(((os.fsdecode(one[2:]), _is_new(one)) for one in tagged), MAX_FILES))
+
+
+def _is_new(tagged: bytes) -> bool:
+    return tagged.startswith(b"?")
+
+
+class _MadeFolders:
+    """Folders below one that are output, or lie in such a folder."""
+
+    def __init__(self, top: str) -> None:
+        self._top = top
+        self._known = {"": False}
+
+    def __contains__(self, name: str) -> bool:
+        if name not in self._known:
+            marks = (os.path.join(self._top, name, mark) for mark in _MARKS)
+            self._known[name] = os.path.dirname(name) in self or any(map(os.path.lexists, marks))
+        return self._known[name]
 
 
 def _walk(folder: str, depth: int) -> Iterator[str]:
