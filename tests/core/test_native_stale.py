@@ -3,6 +3,7 @@ wrongly is found, and what is right is left in peace."""
 
 import json
 import os
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -88,6 +89,20 @@ def test_what_is_left_of_a_source_that_was_taken_away_is_no_finding(world: World
     one.package.build(one.env)
     assert (one.package.out_dir / "k.ptx").exists()
     assert {Path(output).name for one in one.examined().found for output in one.trouble.outputs} == {"other.ptx"}
+
+
+def test_a_checkout_that_was_copied_is_judged_by_its_own_files(world: Worlds, tmp_path: Path) -> None:
+    one = world(Style("folder-inside", declaring(prints("kernels")), frozenset(), has_outside=False))
+    (one.package.out_dir / "k.d").write_text(
+        f"{one.package.out_dir}/k.ptx : {one.package.root}/kernels/k.cu {one.package.header}\n"
+    )
+    shutil.copytree(one.package.top, tmp_path / "copy", symlinks=True)
+    root = tmp_path / "copy" / one.package.root.relative_to(one.package.top)
+    build_dir = tmp_path / "copy" / one.package.build_dir.relative_to(one.package.top)
+    found = examine(one.paths, Place(str(root), str(build_dir), one.env))
+    assert found.found == ()
+    assert found.inputs
+    assert all(path.startswith(str(root)) for path in found.inputs), found.inputs
 
 
 def test_an_input_that_is_gone_is_none_that_somebody_edits(world: Worlds) -> None:

@@ -66,7 +66,9 @@ def made_of(ground: Ground, calls: Iterable[NvccCall] = (), ask: Ask | None = No
     names = tuple(sorted(all_files(ground.script.out_dir)))
     latest = latest_by_output(_calls_of(ground.script.out_dir, calls))
     found: dict[str, Made] = {}
-    for made in chain(_of_ninja(names), _of_depfiles(names, ground), _of_calls(latest, ask)):
+    moved = _moved(ground)
+    for told in chain(_of_ninja(names), _of_depfiles(names, ground), _of_calls(latest, ask)):
+        made = _as_here(told, moved)
         if made.output not in found and made.source.endswith(SOURCE_ENDS):
             found[made.output] = made
     for made in _of_text([name for name in names if name not in found], ground, latest):
@@ -74,6 +76,32 @@ def made_of(ground: Ground, calls: Iterable[NvccCall] = (), ask: Ask | None = No
     there = [made for made in found.values() if not own.is_own(made.source) or os.path.exists(made.source)]
     kept = [made._replace(inputs=tuple(filter(own.is_own, made.inputs))) for made in there]
     return tuple(sorted(made for made in kept if made.inputs))
+
+
+def _moved(ground: Ground) -> tuple[tuple[str, str], ...]:
+    """Folders that were copied along with a target dir, as notes name them and as they lie here; the longest first."""
+    script = ground.script
+    was, here = os.path.realpath(script.made_in or script.out_dir), os.path.realpath(script.out_dir)
+    if was == here:
+        return ()
+    old, new = was.split("/"), here.split("/")
+    while len(old) > 2 and len(new) > 2 and old[-1] == new[-1]:
+        old.pop()
+        new.pop()
+    top = "/".join(new)
+    is_whole = f"{ground.workspace}/".startswith(f"{top}/")  # the checkout was copied, not the target dir alone
+    return ((was, here), *((("/".join(old), top),) if is_whole else ()))
+
+
+def _as_here(made: Made, moved: Sequence[tuple[str, str]]) -> Made:
+    """With what was copied named as it lies here."""
+
+    def here(path: str) -> str:
+        return next((new + path[len(old) :] for old, new in moved if path.startswith(old + "/")), path)
+
+    if not moved:
+        return made
+    return made._replace(output=here(made.output), source=here(made.source), inputs=tuple(map(here, made.inputs)))
 
 
 def _calls_of(out_dir: str, calls: Iterable[NvccCall]) -> Iterator[NvccCall]:

@@ -56,6 +56,8 @@ class ScriptRun(NamedTuple):
     fingerprint: str = ""
     needs: tuple[str, ...] = ()
     """Fingerprints of what makes it run again when it did: its program, scripts of what it `links` to."""
+    made_in: str = ""
+    """`OUT_DIR` as it was when it ran: another one where the target dir was copied or moved; empty: not known."""
 
     @property
     def unit(self) -> str:
@@ -178,7 +180,7 @@ def _run(place: UnitPlace, name: str, record: dict[str, Any]) -> ScriptRun | Non
         package=place.package, key=place.key, profile=place.profile, output=printed, stderr=place.run + "/stderr",
         out_dir=place.out, began_ns=began, ended_ns=max(began, ended), directives=read_directives(content),
         scanned=_scanned(record), fingerprint=read_fingerprint(f"{place.fingerprint}/{name}"),
-        needs=tuple(needs_of(record)),
+        needs=tuple(needs_of(record)), made_in=os.fsdecode(read_small(place.run + "/root-output", MAX_BYTES) or b""),
     )  # fmt: skip
 
 
