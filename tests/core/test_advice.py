@@ -47,6 +47,8 @@ def test_each_advice_can_save_at_most_what_it_touches() -> None:
         "split": ("rust", 3.2, 0.8, ""), "debug": ("rust", 3.2, 1.4, ""), "linker": ("rust", 3.2, 0.4, ""),
         "sccache": ("clean", 60.0, 30.0, ""), "jobs": ("header", 8.0, 4.5, ""),
     }  # fmt: skip
+    met = touch_of(Advice.JOBS, rows, 4, is_met=True)
+    assert (met.of_s, met.at_most_s, met.why) == (8.0, 0.0, "nothing"), "ninja does it by itself"
 
 
 def test_what_no_iteration_tells_is_not_known_and_never_nothing() -> None:

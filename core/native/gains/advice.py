@@ -58,13 +58,14 @@ class Touch(NamedTuple):
     """Why it is not known, or is nothing; empty: neither."""
 
 
-def touch_of(advice: Advice, rows: Sequence[ClassRow], cores: int = 1) -> Touch:
+def touch_of(advice: Advice, rows: Sequence[ClassRow], cores: int = 1, *, is_met: bool = False) -> Touch:
     """What it can shorten.
 
     Args:
         advice: Which one.
         rows: Of one project, as `core.native.edits.iterations.rows_of` gives them.
         cores: That may be used.
+        is_met: What builds here does it by itself.
     """
     kinds, phases = _TOUCHED[advice]
     named = f"no {kinds[0]} iteration recorded"
@@ -81,6 +82,8 @@ def touch_of(advice: Advice, rows: Sequence[ClassRow], cores: int = 1) -> Touch:
     saved_s = sum(spent.get(phase, 0.0) for phase in phases)
     if advice == Advice.JOBS:
         saved_s *= 1 - 1 / max(1, cores)
+    if is_met:
+        return Touch(row.kind, row.median_s, 0.0, row.done, "nothing")
     if saved_s < _LEAST_S:
         return Touch(row.kind, row.median_s, 0.0, row.done, f"nothing: {_why_nothing(advice, row.kind)}")
     return Touch(row.kind, row.median_s, min(saved_s, row.median_s), row.done)

@@ -52,6 +52,8 @@ class Offer(NamedTuple):
     """Why there is no arm, or what is so now."""
     way: str = ""
     """How to have it for good."""
+    is_met: bool = False
+    """What builds here does it by itself: no time can be saved, as `why` says. It can be tried all the same."""
 
 
 class Project(NamedTuple):
@@ -146,7 +148,7 @@ def offer_jobs(project: Project, plan: Plan) -> Offer:
     arm = Arm(f"cmake-parallel {row.value}", Advice.JOBS, found.flags, found.env)
     way = 'cmake-parallel = "jobs" in a mode of deck.toml'
     if generators == ["Ninja"]:
-        return Offer(Advice.JOBS, arm, "ninja starts as many at once as there are cores already", way)
+        return Offer(Advice.JOBS, arm, "ninja starts as many at once as there are cores already", way, is_met=True)
     return Offer(Advice.JOBS, arm, f"CMake has {', '.join(generators)} build here", way)
 
 

@@ -126,7 +126,7 @@ def _rows(project: Project, iterations: Sequence[Iteration], offers: Iterable[Of
         tried = kept.get(offer.advice)
         changed = changed_since(tried, lambda path: read_stamp(path).digest) if tried is not None else ()
         value = offer.arm.name.rpartition(" ")[2] if offer.arm is not None else ""
-        touch = touch_of(offer.advice, rows, cores)
+        touch = touch_of(offer.advice, rows, cores, is_met=offer.is_met)
         yield Row(offer, touch, elsewhere(offer.advice, table, value), tried, changed)
 
 
