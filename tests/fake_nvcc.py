@@ -1,7 +1,8 @@
 """In place of nvcc, for tests: it includes and writes depfiles as they do, and says what it makes.
 
-Text of sources: `#include`, `#if __has_include("x")`, `FILE`, `WARN`, `FAIL`, `SECRET` (which reads a file that no
-depfile names), `NAMED` (a name of the source's path), `DURING` (which runs a command meanwhile).
+Text of sources: `#include`, `#if __has_include("x")`, `FILE`, `WARN`, `FAIL`, `ALONE` (which fails where a
+depfile is asked for), `SECRET` (which reads a file that no depfile names), `NAMED` (a name of the source's path),
+`DURING` (which runs a command meanwhile).
 """
 
 import os
@@ -83,7 +84,8 @@ class Text:
         """Add a file."""
         if path not in self.files:
             self.files.append(path)
-        self.lines.append(f'# 1 "{path}" 1')
+        marked = path.replace("\\", "\\\\")
+        self.lines.append(f'# 1 "{marked}" 1')
         folder = os.path.dirname(path)
         with open(path, encoding="utf-8") as file:
             for line in file:
@@ -116,18 +118,27 @@ def rehearse(options: Options) -> None:
     sys.stderr.write("".join(f"#$ {line}\n" for line in lines))
 
 
-def held_until_seen(path: str, text: str) -> None:
-    """A temporary file that our parent has opened before it goes."""
-    with open(path, "w", encoding="utf-8") as file:
-        file.write(text)
-    fds, deadline = f"/proc/{os.getppid()}/fd", time.monotonic() + 5
+def held_until_seen(texts: dict[str, str]) -> None:
+    """Temporary files that a front above us has opened before they go: the last one shows that it had time for all."""
+    for path, text in texts.items():
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+    last, above, deadline = os.path.realpath([*texts][-1]), f"/proc/{os.getppid()}", time.monotonic() + 5
     while time.monotonic() < deadline and os.environ.get("FAKE_HELD"):
         try:
-            if any(os.path.realpath(f"{fds}/{one}") == os.path.realpath(path) for one in os.listdir(fds)):
+            if "/fronts/" not in os.readlink(above + "/exe"):
+                break
+            if any(os.path.realpath(f"{above}/fd/{one}") == last for one in os.listdir(above + "/fd")):
                 break
         except OSError:
             break
-    os.remove(path)
+    for path in texts:
+        os.remove(path)
+
+
+def _escaped(name: str) -> str:
+    """In a depfile of gcc."""
+    return name.replace(" ", "\\ ").replace("#", "\\#").replace("$", "$$")
 
 
 def compile_source(options: Options) -> None:
@@ -137,16 +148,16 @@ def compile_source(options: Options) -> None:
     text = Text(options)
     whole = "\n".join(text.lines)
     start = f"{os.environ.get('TMPDIR', '/tmp')}/tmpxft_{os.getpid():08x}_00000000"
-    held_until_seen(start + "-7_k.cpp1.ii", whole)
-    held_until_seen(start + "-6_k.ptx", "code")
-    held_until_seen(start + "-8_k.cubin", "code")
+    is_host_only = options.source.endswith(".cpp")
+    preprocessed = {} if is_host_only else {start + "-7_k.cpp1.ii": whole}
+    held_until_seen({**preprocessed, start + "-6_k.ptx": "code", start + "-8_k.cubin": "code"})
     for line in text.lines:
         if line.startswith("DURING "):
             subprocess.run(line.removeprefix("DURING "), shell=True, check=True)
     if "WARN" in whole:
         sys.stderr.write(f"{options.source}(1): warning\n")
         sys.stdout.write("told\n")
-    if "FAIL" in whole:
+    if "FAIL" in whole or ("ALONE" in whole and "-MD" in options.flags):
         sys.exit(2)
     tools = [os.path.getsize(f"{HERE}/{name}") for name in ("ptxas", "cicc", "nvcc")]
     body = "\n".join(line for line in whole.split("\n") if not line.startswith("# "))
@@ -154,7 +165,9 @@ def compile_source(options: Options) -> None:
         body += "secret"
     if "NAMED" in body:
         body += f"_{zlib.crc32(os.path.realpath(options.source).encode()):08x}_4_k_cu_"
-    flags = [word for word in options.flags if word not in ("-MD", "-MP") and not word.startswith("--time=")]
+    host = options.values.get("-Xcompiler", "")
+    ours = ("-MD", "-MP", f"-Xcompiler{host}" if host.startswith("-MD,") else "")
+    flags = [word for word in options.flags if word not in ours and not word.startswith("--time=")]
     size = next((int(word[6:]) for word in flags if word.startswith("-DSIZE")), None)
     made = f"{flags} {tools}\n{body}\n{os.path.basename(start)}-7_k" if size is None else "x" * size
     with open(options.output(), "w", encoding="utf-8") as file:
@@ -164,6 +177,10 @@ def compile_source(options: Options) -> None:
         names = " \\\n    ".join(name.replace(" ", "\\ ") for name in text.files)
         with open(place, "w", encoding="utf-8") as file:
             file.write(f"{options.target()} : {names}\n")
+    if host.startswith("-MD,-MF,") and is_host_only:
+        _, _, place, _, target = host.split(",")
+        with open(place, "w", encoding="utf-8") as file:
+            file.write(f"{target}: " + " \\\n ".join(map(_escaped, text.files)) + "\n")
 
 
 def main() -> None:

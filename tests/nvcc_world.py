@@ -121,8 +121,7 @@ class World(NamedTuple):
         return path
 
     def second(self) -> Path:
-        """A worktree of the same content; from now on temporary files stay until the front has them."""
-        self.env["FAKE_HELD"] = "1"
+        """A worktree of the same content."""
         return Path(
             shutil.copytree(
                 self.root, self.folder / "two", ignore=shutil.ignore_patterns("k.ptx", "k.o", "k.d", "k.cubin")
@@ -160,6 +159,7 @@ def make_world(folder: Path, stub: Path) -> World:
     env = {
         "PATH": f"{folder}/kit/bin:{folder}/host:/usr/bin:/bin", "TMPDIR": str(folder / "tmp"), "HOME": str(folder),
         "DECK_FRONTS": str(folder / "notes"), "DECK_NVCC_CACHE": str(folder / "store"), "FAKE_LOG": str(folder / "log"),
+        "FAKE_HELD": "1",
     }  # fmt: skip
     (front,) = (one for one in find_exec_fronts(paths, env, ("nvcc",), str(folder)).folders if "/nvcc-" in one)
     world = World(folder, env, front)

@@ -16,6 +16,7 @@ mod nvcc_bind;
 mod nvcc_cache;
 mod nvcc_closure;
 mod nvcc_codec;
+mod nvcc_depfile;
 mod nvcc_files;
 mod nvcc_find;
 mod nvcc_keep;

@@ -13,7 +13,7 @@ use crate::nvcc_find::{find_nvcc, is_cache, next_nvcc, with};
 use crate::nvcc_keep::{store, Ended};
 use crate::nvcc_kept::keep;
 use crate::nvcc_note::{end_line, start_line, Asked, End};
-use crate::nvcc_times::{knows_time, name_own, read_times};
+use crate::nvcc_times::{knows_time, read_times};
 use crate::nvcc_watch::{Watch, Watching};
 use crate::tee::Tee;
 use crate::tool::{find_real, is_me, take_over};
@@ -157,10 +157,7 @@ impl Noted {
         let errors = said.as_ref().filter(|_| status != 0).map(|said| [&said.stderr[..], &said.stdout].concat());
         let elapsed = self.started.elapsed();
         let mut seen = watching.map(Watching::end).unwrap_or_default();
-        let mut rows = times.map(|(mut file, _)| read_times(&mut file)).unwrap_or_default();
-        if pending.as_ref().is_some_and(|pending| pending.own_depfile.is_some()) {
-            name_own(&mut rows);
-        }
+        let rows = times.map(|(mut file, _)| read_times(&mut file)).unwrap_or_default();
         let _ = fs::remove_file(kept.join("times"));
         let outputs = ahead.as_ref().map_or_else(|| self.call.outputs(), |ahead| vec![ahead.output.clone()]);
         let files = match status {

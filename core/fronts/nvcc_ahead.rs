@@ -152,9 +152,9 @@ fn elsewhere(call: &Call, output: &Path, depfile: Option<&Path>) -> Option<Vec<O
     argv.extend(["-o".into(), output.as_os_str().to_owned()]);
     if let Some(depfile) = depfile {
         argv.extend(["-MF".into(), depfile.as_os_str().to_owned()]);
-    }
-    if !call.has("dependency-target-name") {
-        argv.extend(["-MT".into(), call.value("output-file")?.to_owned()]); // our own depfile has it too
+        if !call.has("dependency-target-name") {
+            argv.extend(["-MT".into(), call.value("output-file")?.to_owned()]);
+        }
     }
     Some(argv)
 }

@@ -36,6 +36,7 @@ pub struct Made<'a> {
     /// What nvcc made on its way, as far as it was seen.
     pub temporaries: &'a [Temporary],
     pub scan: &'a Scan,
+    pub closure: &'a Closure,
     /// So many texts and codes nvcc made.
     pub wanted: (usize, usize),
 }
@@ -47,16 +48,33 @@ pub struct Scan {
     /// Files that the preprocessor entered.
     pub entered: BTreeSet<Vec<u8>>,
     why_bound: Option<&'static str>,
+    asks_for_name: bool,
 }
 
 impl Scan {
-    pub fn of(temporaries: &[Temporary], place: &Place, closure: &Closure) -> Scan {
-        let why = |file: &Temporary| why_bound(&file.file, place, closure.has_absolute_names);
-        Scan {
-            texts: texts_of(temporaries),
-            entered: entered(temporaries),
-            why_bound: temporaries.iter().filter(is_text).find_map(why),
+    pub fn of(temporaries: &[Temporary], place: &Place) -> Scan {
+        let mut scan =
+            Scan { texts: texts_of(temporaries), entered: BTreeSet::new(), why_bound: None, asks_for_name: false };
+        for file in temporaries.iter().filter(is_text) {
+            match read_whole(&file.file) {
+                Ok(text) => scan.add(&text, place),
+                Err(_) => scan.why_bound = Some("what was preprocessed could not be read"),
+            }
         }
+        scan
+    }
+
+    fn add(&mut self, text: &[u8], place: &Place) {
+        self.entered.extend(entered(text));
+        if find_all(text, place.base.as_os_str().as_bytes()).any(|at| !is_in_marker(text, at)) {
+            self.why_bound = Some("its text holds a path");
+        }
+        self.asks_for_name |= ASKS_FOR_PATH.iter().any(|name| find(text, name).is_some());
+    }
+
+    fn why_bound(&self, closure: &Closure) -> Option<&'static str> {
+        let asks = self.asks_for_name && closure.has_absolute_names;
+        self.why_bound.or(asks.then_some("it asks for the name of its source"))
     }
 }
 
@@ -78,7 +96,7 @@ impl Made<'_> {
         if self.wanted.0 == 0 || self.scan.texts.len() < self.wanted.0 {
             return Tie::Bound("what was preprocessed was not seen");
         }
-        if let Some(why) = self.scan.why_bound {
+        if let Some(why) = self.scan.why_bound(self.closure) {
             return Tie::Bound(why);
         }
         self.tie_of_names()
@@ -112,27 +130,14 @@ impl Made<'_> {
     }
 }
 
-fn why_bound(file: &File, place: &Place, has_absolute_names: bool) -> Option<&'static str> {
-    let Ok(text) = read_whole(file) else { return Some("what was preprocessed could not be read") };
-    if find_all(&text, place.base.as_os_str().as_bytes()).any(|at| !is_in_marker(&text, at)) {
-        return Some("its text holds a path");
-    }
-    let asks = ASKS_FOR_PATH.iter().any(|name| find(&text, name).is_some());
-    (asks && has_absolute_names).then_some("it asks for the name of its source")
-}
-
-/// Files that the preprocessor entered, as far as its texts were seen.
-pub fn entered(temporaries: &[Temporary]) -> BTreeSet<Vec<u8>> {
-    let mut found = BTreeSet::new();
-    for text in temporaries.iter().filter(is_text).filter_map(|file| read_whole(&file.file).ok()) {
-        // Of the markers, which are many, those say `1` behind the name.
-        let lines = find_all(&text, b"\" 1").map(|at| {
-            let start = text[..at].iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
-            &text[start..at + find(&text[at..], b"\n").unwrap_or(text.len() - at)]
-        });
-        found.extend(lines.filter_map(entered_file));
-    }
-    found
+/// Files that the preprocessor entered for a text.
+fn entered(text: &[u8]) -> impl Iterator<Item = Vec<u8>> + '_ {
+    // Of the markers, which are many, those say `1` behind the name.
+    let lines = find_all(text, b"\" 1").map(|at| {
+        let start = text[..at].iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+        &text[start..at + find(&text[at..], b"\n").unwrap_or(text.len() - at)]
+    });
+    lines.filter_map(entered_file)
 }
 
 /// `# 1 "/usr/include/stdio.h" 1 3 4`: its name. None: the line says something else, or of no file.
@@ -142,7 +147,17 @@ fn entered_file(line: &[u8]) -> Option<Vec<u8>> {
     let rest = rest[digits..].strip_prefix(b" \"")?;
     let end = rest.iter().rposition(|byte| *byte == b'"')?;
     let is_entered = rest[end + 1..].split(|byte| *byte == b' ').any(|flag| flag == b"1");
-    (is_entered && !rest.starts_with(b"<") && !rest[..end].contains(&b'\\')).then(|| rest[..end].to_vec())
+    (is_entered && !rest.starts_with(b"<")).then(|| unescaped(&rest[..end]))
+}
+
+/// A name in a marker has a `\` before each quote and each other `\`.
+fn unescaped(name: &[u8]) -> Vec<u8> {
+    let mut found = Vec::with_capacity(name.len());
+    let mut bytes = name.iter();
+    while let Some(byte) = bytes.next() {
+        found.extend(if *byte == b'\\' { bytes.next() } else { Some(byte) });
+    }
+    found
 }
 
 fn read_whole(mut file: &File) -> io::Result<Vec<u8>> {

@@ -15,9 +15,11 @@ use crate::nvcc_key::{plan, Plan};
 use crate::nvcc_manifest::{Entry, Manifest};
 use crate::nvcc_output::write_output;
 use crate::nvcc_pending::Before;
+use crate::nvcc_read::OWN_TARGET;
 use crate::nvcc_program::{resolve, why_no_depfile};
 use crate::nvcc_store::{Note, Store};
 use crate::nvcc_tools::Tools;
+use crate::nvcc_words::is_host_only;
 use crate::tee::{another, write_whole};
 use std::collections::HashMap;
 use std::env;
@@ -71,7 +73,7 @@ pub struct Pending {
     pub store: Store,
     pub files: Files,
     pub before: Before,
-    /// Where our own depfile goes; None: nvcc was asked for one.
+    /// Where the host compiler's depfile goes, of a source that is its alone: nvcc preprocesses none then.
     pub own_depfile: Option<PathBuf>,
     /// Verify mode: what a hit would have given.
     pub expected: Option<Found>,
@@ -95,8 +97,8 @@ pub struct Found {
 impl Pending {
     /// What nvcc has to be told besides, at the end of `NVCC_APPEND_FLAGS`.
     pub fn flags(&self) -> OsString {
-        let depfile = self.own_depfile.as_ref().map(|path| [b" -MD -MF ", path.as_os_str().as_bytes()].concat());
-        OsString::from_vec(depfile.unwrap_or_default())
+        let words = |path: &PathBuf| format!(" -Xcompiler -MD,-MF,{},-MT,{OWN_TARGET}", path.display());
+        OsString::from(self.own_depfile.as_ref().map(words).unwrap_or_default())
     }
 
     /// What it prints has to be read on its way: else it is not kept.
@@ -142,8 +144,9 @@ fn depfile_place(store: &Store) -> Option<PathBuf> {
 
 impl Pending {
     pub fn new(call: &Call, plan: Plan, store: Store) -> Option<Pending> {
-        let own_depfile = if plan.depfile.is_none() { depfile_place(&store) } else { None };
-        (plan.depfile.is_some() || own_depfile.is_some()).then(|| Pending {
+        let is_unseen = plan.depfile.is_none() && is_host_only(call);
+        let own_depfile = if is_unseen { depfile_place(&store) } else { None };
+        (!is_unseen || own_depfile.is_some()).then(|| Pending {
             why: String::new(),
             before: Before::now(call, &plan),
             files: read_files(&store, &plan),

@@ -13,39 +13,6 @@ use std::rc::Rc;
 const MAX_NAMES: usize = 1 << 20;
 const MAX_FOLDERS: usize = 1 << 14;
 
-/// A depfile: its files as they are spelled, and the text behind the target. None: it is none of nvcc's for that target.
-///
-/// `TARGET : k.cu \` and a file a line; a blank in a name has a `\` before it, nothing else has. Source: nvcc 13.0.
-pub fn read_depfile<'a>(text: &'a [u8], target: &[u8]) -> Option<(Vec<Vec<u8>>, &'a [u8])> {
-    let rest = text.strip_prefix(target).filter(|rest| rest.starts_with(b" : "))?;
-    let mut files = Vec::new();
-    let mut lines = rest[3..].split(|byte| *byte == b'\n');
-    loop {
-        let line = lines.next()?;
-        let (name, goes_on) = match line.strip_suffix(b" \\") {
-            Some(name) => (name, true),
-            None => (line, false),
-        };
-        let name = name.trim_ascii_start();
-        if !name.is_empty() {
-            files.push(unescaped(name));
-        }
-        if !goes_on {
-            return (!files.is_empty()).then_some((files, rest));
-        }
-    }
-}
-
-fn unescaped(name: &[u8]) -> Vec<u8> {
-    let mut found = Vec::with_capacity(name.len());
-    for (at, byte) in name.iter().enumerate() {
-        if *byte != b'\\' || name.get(at + 1) != Some(&b' ') {
-            found.push(*byte);
-        }
-    }
-    found
-}
-
 /// Why what was made of a text is not to be kept: it means something else each time, or reads what no depfile names.
 fn why_not_kept(text: &[u8]) -> Option<&'static str> {
     const WORDS: [(&[u8], &str); 6] = [

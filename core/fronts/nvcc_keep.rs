@@ -3,13 +3,13 @@
 use crate::digest::Digest;
 use crate::nvcc_ahead::Failed;
 use crate::nvcc_args::Call;
-use crate::nvcc_bind::{entered, source_name, texts_of, Made, Scan, Tie};
+use crate::nvcc_bind::{source_name, texts_of, Made, Scan, Tie};
 use crate::nvcc_cache::{write_said, write_signatures, Found, Pending, Said};
 use crate::nvcc_closure::Probe;
 use crate::nvcc_files::{read_small, steady_now_ns};
 use crate::nvcc_manifest::{Entry, Manifest};
 use crate::nvcc_place::{find, find_all, normal};
-use crate::nvcc_read::Closure;
+use crate::nvcc_read::{Closure, Included};
 use crate::nvcc_store::{Note, MAX_OBJECT_BYTES};
 use crate::nvcc_tools::{find_tools, Tools};
 use crate::nvcc_watch::Temporary;
@@ -21,7 +21,6 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-const MAX_DEPFILE_BYTES: u64 = 64 << 20;
 /// What the compilers' front ends say in the end where it is the text that is wrong, and not the disk or the memory.
 const OF_TEXT: &[u8] = b" detected in the compilation of ";
 /// What a manifest and signatures take, about.
@@ -29,7 +28,7 @@ const NOTES_BYTES: u64 = 128 << 10;
 
 /// What was read for a call, found out before it had ended.
 pub struct Early {
-    depfile: Vec<u8>,
+    included: Included,
     closure: Closure,
     scan: Scan,
 }
@@ -85,16 +84,9 @@ impl Pending {
         let said = ended.said.as_ref().ok_or("what it prints goes to a terminal, or is too much")?;
         let output = self.made.as_ref().map_or(&self.plan.output, |made| &made.output);
         let output = self.read_made(output, MAX_OBJECT_BYTES)?;
-        let depfile = self.read_made(&self.depfile(), MAX_DEPFILE_BYTES)?;
         let tools = self.tools(call)?;
         let looked_ns = steady_now_ns();
-        let early = self.early.take().filter(|early| early.depfile == depfile && self.holds(&early.closure, &tools));
-        let (closure, scan) = match early {
-            Some(early) => (early.closure, Some(early.scan)),
-            None => (self.read_closure(call, &depfile, &tools)?, None),
-        };
-        let is_whole = |scan: &Scan| scan.texts == texts_of(&ended.temporaries);
-        let scan = scan.filter(is_whole).unwrap_or_else(|| Scan::of(&ended.temporaries, &self.plan.place, &closure));
+        let (closure, scan) = self.closure(call, ended, &tools)?;
         outcome.inputs = Some(closure.own.clone());
         if !self.before.is_clock_good() {
             return Err("the clock was set".to_owned());
@@ -108,11 +100,27 @@ impl Pending {
         if let Some(made) = self.made.as_mut().filter(|_| is_good) {
             made.release(said, looked_ns);
         }
-        let tie = self.tie(&output, &ended.temporaries, &scan, &tools);
+        let tie = self.tie(&output, &ended.temporaries, (&closure, &scan), &tools);
         let texts = [&said.stdout[..], &said.stderr, &closure.rest];
         let is_ambiguous = texts.iter().any(|text| self.plan.place.is_ambiguous(text));
         let tie = if is_ambiguous { Tie::Bound("its text names a folder that is called alike") } else { tie };
         self.put(&output, said, &closure, &tools, &tie)
+    }
+
+    /// What was read, and what is in the texts; found out before, or now.
+    fn closure(&mut self, call: &Call, ended: &Ended, tools: &Tools) -> Result<(Closure, Scan), String> {
+        let early = self.early.take().filter(|early| early.scan.texts == texts_of(&ended.temporaries));
+        let (early, scan) = match early {
+            Some(Early { included, closure, scan }) => (Some((included, closure)), scan),
+            None => (None, Scan::of(&ended.temporaries, &self.plan.place)),
+        };
+        let included = self.included(&scan, tools)?;
+        let early = early.filter(|(known, closure)| *known == included && self.holds(closure, tools));
+        let closure = match early {
+            Some((_, closure)) => closure,
+            None => self.read_closure(call, &included, tools)?,
+        };
+        Ok((closure, scan))
     }
 
     /// Keep what a call printed that was made ahead and failed, for whoever takes it up. What was read is known by what
@@ -126,11 +134,8 @@ impl Pending {
             return Err(unknown());
         }
         let tools = self.tools(call)?;
-        let escaped = |file: Vec<u8>| file.split(|byte| *byte == b' ').collect::<Vec<_>>().join(&b"\\ "[..]);
-        let files = entered(&ended.temporaries).into_iter().map(escaped);
-        let all = std::iter::once(self.plan.source.as_bytes().to_vec()).chain(files).collect::<Vec<_>>().join(&b" \\\n"[..]);
-        let depfile = [&self.plan.target[..], b" : ", &all].concat();
-        let closure = self.read_closure(call, &depfile, &tools)?;
+        let included = self.preprocessed(&Scan::of(&ended.temporaries, &self.plan.place));
+        let closure = self.read_closure(call, &included, &tools)?;
         let mut manifest = Manifest::default();
         let entry = self.entry(&mut manifest, &closure, &tools, &Tie::Bound("it failed"), Default::default());
         let made = self.made.as_ref().ok_or_else(unknown)?;
@@ -155,10 +160,10 @@ impl Pending {
 
     /// All has been preprocessed, and nvcc goes on: read what that was made of.
     pub fn read_early(&mut self, call: &Call, temporaries: &[Temporary]) {
-        let (Ok(depfile), Some(tools)) = (read_small(&self.depfile(), MAX_DEPFILE_BYTES), self.tools.take()) else { return };
-        if let Ok(closure) = self.read_closure(call, &depfile, &tools) {
-            let scan = Scan::of(temporaries, &self.plan.place, &closure);
-            self.early = Some(Early { depfile, closure, scan });
+        let Some(tools) = self.tools.take() else { return };
+        let scan = Scan::of(temporaries, &self.plan.place);
+        if let Ok(included) = self.included(&scan, &tools) {
+            self.early = self.read_closure(call, &included, &tools).ok().map(|closure| Early { included, closure, scan });
         }
         self.tools = Some(tools);
     }
@@ -167,28 +172,19 @@ impl Pending {
         if let Some(tools) = self.tools.take() {
             return Ok(tools);
         }
-        let mut flags = env::var_os("NVCC_APPEND_FLAGS").unwrap_or_default();
-        if self.own_depfile.is_some() {
-            flags.push(" -MD -MF deck.d"); // the same for all calls, and nothing is written
-        }
+        let flags = env::var_os("NVCC_APPEND_FLAGS").unwrap_or_default();
         find_tools(call, &flags, &self.store)
     }
 
-    fn tie(&self, output: &[u8], temporaries: &[Temporary], scan: &Scan, tools: &Tools) -> Tie {
+    fn tie(&self, output: &[u8], temporaries: &[Temporary], (closure, scan): (&Closure, &Scan), tools: &Tools) -> Tie {
         if self.plan.is_bound {
             return Tie::Bound("it has debug information");
         }
-        Made { place: &self.plan.place, kind: self.plan.kind, output, temporaries, scan, wanted: tools.wanted }.tie()
-    }
-
-    /// Where the depfile is: ours, or the one that was asked for.
-    fn depfile(&self) -> PathBuf {
-        let asked = self.made.as_ref().map_or(&self.plan.depfile, |made| &made.depfile);
-        self.own_depfile.as_ref().or(asked.as_ref()).cloned().unwrap_or_default()
+        Made { place: &self.plan.place, kind: self.plan.kind, output, temporaries, scan, closure, wanted: tools.wanted }.tie()
     }
 
     /// A file that nvcc wrote just now.
-    fn read_made(&self, path: &Path, most: u64) -> Result<Vec<u8>, String> {
+    pub fn read_made(&self, path: &Path, most: u64) -> Result<Vec<u8>, String> {
         let is_new = path.canonicalize().is_ok_and(|path| self.before.is_new(&path));
         let found = read_small(path, most).map_err(|error| format!("{}: {error}", path.display()))?;
         is_new.then_some(found).ok_or_else(|| format!("{} was not written", path.display()))

@@ -17,7 +17,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// Of what is hashed, and of what manifests hold.
-const VERSION: &[u8] = b"cargo-deck nvcc cache 2";
+const VERSION: &[u8] = b"cargo-deck nvcc cache 3";
 /// Their values name files that are written.
 const NAMES_OUTPUT: [&str; 4] = ["output-file", "output-directory", "dependency-output", "dependency-target-name"];
 /// Their values are paths.

@@ -1,9 +1,12 @@
-//! What a call of nvcc has read, from its depfile and beside that, where all of it is still as it was when nvcc began.
+//! What a call of nvcc has read, where all of it is still as it was when nvcc began.
 
 use crate::digest::Digest;
 use crate::nvcc_args::{Call, Kind};
+use crate::nvcc_bind::Scan;
 use crate::nvcc_cache::Pending;
-use crate::nvcc_closure::{hidden_headers, read_depfile, Probe, Search, COMPILED_HEADER};
+use crate::nvcc_closure::{hidden_headers, Probe, Search, COMPILED_HEADER};
+use crate::nvcc_depfile::{read_depfile, read_host_depfile};
+use crate::nvcc_files::read_small;
 use crate::nvcc_place::normal;
 use crate::nvcc_tools::Tools;
 use std::collections::BTreeSet;
@@ -14,6 +17,17 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 const MAX_SOURCE_BYTES: u64 = 1 << 30;
+const MAX_DEPFILE_BYTES: u64 = 64 << 20;
+/// What the rule is for in the depfile that we ask the host compiler for.
+pub const OWN_TARGET: &str = "deck";
+
+/// Files that were included, as they are spelled, the source first.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Included {
+    files: Vec<Vec<u8>>,
+    /// The depfile behind its target; empty: nvcc was asked for none.
+    rest: Vec<u8>,
+}
 
 /// All that an outcome depends on beside the words.
 pub struct Closure {
@@ -29,13 +43,40 @@ pub struct Closure {
 }
 
 impl Pending {
-    /// Err: something is not known, has changed, or means something else each time.
-    pub fn read_closure(&mut self, call: &Call, depfile: &[u8], tools: &Tools) -> Result<Closure, String> {
-        let (mut files, rest) = read_depfile(depfile, &self.plan.target).ok_or("the depfile is not as expected")?;
-        let rest = rest.to_vec();
-        if files[0] != self.plan.source.as_bytes() {
-            return Err("the depfile is of another source".to_owned());
+    /// What a depfile says where one was written; else what was preprocessed, as far as that was seen.
+    pub fn included(&self, scan: &Scan, tools: &Tools) -> Result<Included, String> {
+        const UNEXPECTED: &str = "the depfile is not as expected";
+        let asked = self.made.as_ref().map_or(&self.plan.depfile, |made| &made.depfile);
+        let included = match (&self.own_depfile, asked) {
+            (Some(path), _) => {
+                let text = read_small(path, MAX_DEPFILE_BYTES).map_err(|error| format!("{}: {error}", path.display()))?;
+                let files = read_host_depfile(&text, OWN_TARGET.as_bytes()).ok_or(UNEXPECTED)?;
+                Included { files, rest: Vec::new() }
+            }
+            (None, Some(path)) => {
+                let text = self.read_made(path, MAX_DEPFILE_BYTES)?;
+                let (files, rest) = read_depfile(&text, &self.plan.target).ok_or(UNEXPECTED)?;
+                Included { files, rest: rest.to_vec() }
+            }
+            (None, None) if tools.wanted.0 > 0 && scan.texts.len() >= tools.wanted.0 => self.preprocessed(scan),
+            (None, None) => return Err("what was preprocessed was not seen".to_owned()),
+        };
+        match included.files[0] == self.plan.source.as_bytes() {
+            true => Ok(included),
+            false => Err("the depfile is of another source".to_owned()),
         }
+    }
+
+    /// The source, and what was entered for it.
+    pub fn preprocessed(&self, scan: &Scan) -> Included {
+        let source = self.plan.source.as_bytes().to_vec();
+        let others = scan.entered.iter().filter(|file| **file != source).cloned(); // one may include itself
+        Included { files: std::iter::once(source.clone()).chain(others).collect(), rest: Vec::new() }
+    }
+
+    /// Err: something is not known, has changed, or means something else each time.
+    pub fn read_closure(&mut self, call: &Call, included: &Included, tools: &Tools) -> Result<Closure, String> {
+        let Included { mut files, rest } = included.clone();
         let is_own = |path: &Path| !tools.roots.iter().any(|root| normal(path).starts_with(normal(root)));
         let own: Vec<Vec<u8>> = files.iter().filter(|file| is_own(&self.plan.place.at(file))).cloned().collect();
         let folders: Vec<PathBuf> = self.plan.folders.iter().chain(&tools.folders).cloned().collect();

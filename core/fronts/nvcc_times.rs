@@ -13,8 +13,6 @@ use std::process::{Command, Stdio};
 const MAX_BYTES: u64 = 16 << 20;
 /// Of nvcc's own description of the option.
 const DESCRIPTION: &[u8] = b"separated value table with the time taken by each compilation phase";
-const HOST: &str = "gcc (preprocessing 4)";
-const FOR_DEPFILE: &str = "gcc (preprocessing for the cache)";
 const PIECE: usize = 1 << 16;
 const FIELDS: usize = 8;
 
@@ -47,14 +45,6 @@ pub fn read_times(file: &mut File) -> Vec<Row> {
     let mut text = Vec::new();
     let _ = file.rewind().and_then(|()| file.take(MAX_BYTES).read_to_end(&mut text));
     String::from_utf8_lossy(&text).lines().filter_map(read_row).collect()
-}
-
-/// What runs for our depfile alone: where nothing but device code is made, nvcc preprocesses once more for it.
-pub fn name_own(rows: &mut [Row]) {
-    let used: Vec<PathBuf> = rows.iter().flat_map(|row| row.inputs.iter().cloned()).collect();
-    for row in rows.iter_mut().filter(|row| row.phase == HOST && !used.contains(&row.output)) {
-        row.phase = FOR_DEPFILE.to_owned();
-    }
 }
 
 fn read_row(line: &str) -> Option<Row> {

@@ -54,7 +54,7 @@ pub fn find_tools(call: &Call, flags: &OsStr, store: &Store) -> Result<Tools, St
 
 fn note_name(call: &Call, flags: &OsStr) -> Digest {
     let mut hasher = Hasher::default();
-    hasher.add_part(b"tools 2");
+    hasher.add_part(b"tools 3");
     for text in [call.tool.as_os_str(), call.cwd.as_os_str(), flags, OsStr::new(call.kind.name())] {
         hasher.add_part(text.as_bytes());
     }
@@ -151,8 +151,9 @@ fn look(call: &Call, flags: &OsStr, store: &Store) -> Result<Tools, String> {
     if said.commands.is_empty() {
         return Err("nvcc does not say what it starts".to_owned());
     }
-    // Then it is made of all that was preprocessed, for each architecture.
-    if !said.commands.iter().any(|words| words.iter().any(|word| word == "Filter")) {
+    // The depfile is made of all that was preprocessed then, for each architecture.
+    let is_filtered = said.commands.iter().any(|words| words.iter().any(|word| word == "Filter"));
+    if call.depfile().is_some() && !is_filtered {
         return Err("this nvcc is not known to name all headers".to_owned());
     }
     let first = said.variable("PATH").strip_suffix(&*path().to_string_lossy()).ok_or("nvcc changes PATH")?;

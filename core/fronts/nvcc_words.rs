@@ -183,6 +183,12 @@ pub fn has_host_debug(call: &Call) -> bool {
     call.has("debug") || host_words(call).iter().any(|word| word.starts_with(b"-g"))
 }
 
+/// The source is C or C++ without code for the GPU.
+pub fn is_host_only(call: &Call) -> bool {
+    let is_named = call.inputs.iter().all(|source| source.as_bytes().ends_with(b".cu"));
+    call.value("x").map_or(!is_named, |language| language != "cu")
+}
+
 /// What is made depends on the processor that compiles.
 pub fn is_for_this_processor(call: &Call) -> bool {
     host_words(call).iter().any(|word| has(word, b"=native"))

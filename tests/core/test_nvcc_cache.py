@@ -276,6 +276,32 @@ def test_what_could_be_wrong_later_is_not_kept(world: World, text: str, why: str
     )
 
 
+def test_nvcc_is_asked_for_no_depfile_that_nobody_wants(world: World) -> None:
+    world.write("src/k.cu", SOURCE + "ALONE\n")
+    assert [(call.code, call.verdict) for call in (world.ptx(), world.ptx())] == [(0, "miss"), (0, "hit")]
+    (world.root / "inc/lib/farther.cuh").write_text("else\n")
+    assert (world.ptx().verdict, "else" in (world.root / "k.ptx").read_text()) == ("miss", True)
+
+
+def test_what_was_preprocessed_and_not_seen_is_not_kept(world: World) -> None:
+    world.write("src/k.cpp", SOURCE)  # of a source of this name nvcc preprocesses nothing here
+    call = world.call("-c", "-Iinc", "-x", "cu", "src/k.cpp", "-o", "k.o")
+    assert (call.verdict, call.note["not_kept"]) == ("miss", "what was preprocessed was not seen")
+
+
+@pytest.mark.parametrize("name", ["near.cuh", "a blank.cuh", "c#.cuh", "all$.cuh", "back\\slash.cuh"])
+def test_of_a_source_without_device_code_the_host_compiler_says_what_it_read(world: World, name: str) -> None:
+    world.write("src/k.cpp", f'#include <lib/far.cuh>\n#include "{name}"\n')
+    header = world.write(f"src/{name}", "one\n")
+    words = ("-c", "-Iinc", "src/k.cpp", "-o", "k.o")
+    assert [world.call(*words).verdict for _ in range(2)] == ["miss", "hit"]
+    header.write_text("two\n")
+    assert (world.call(*words).verdict, "two" in (world.root / "k.o").read_text()) == ("miss", True)
+    assert sorted(world.ended()["inputs"]) == sorted(
+        str(world.root / path) for path in ("inc/lib/far.cuh", "inc/lib/farther.cuh", f"src/{name}", "src/k.cpp")
+    )
+
+
 def test_a_failure_is_handed_on_each_time(world: World) -> None:
     world.write("src/k.cu", SOURCE + "FAIL\n")
     for count in (1, 2):

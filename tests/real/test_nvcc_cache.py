@@ -24,7 +24,9 @@ NAMED = (
 )
 FILES = {
     "src/k.cu": PLAIN, "src/named.cu": NAMED, "src/near.cuh": "#define NEAR 1\n", "with blank/k 1.cu": PLAIN,
-    "with blank/near.cuh": "#define NEAR 2\n", "inc/host.cuh": "#define ONLY 1\n", "inc/new.cuh": "#define ONLY 2\n",
+    "with blank/near.cuh": "#define NEAR 2\n",
+    "with blank/h 1.cpp": '#warning looked at\n#include "near.cuh"\nint h() { return NEAR; }\n',
+    "inc/host.cuh": "#define ONLY 1\n", "inc/new.cuh": "#define ONLY 2\n",
     "inc/old.cuh": "#define ONLY 3\n", "options": "-DNEARER -O1\n", "pre.cuh": "#define PRE 1\n",
     "src/parts.cu": (
         "#ifndef __CUDA_ARCH__\n#include <host.cuh>\n#elif __CUDA_ARCH__ >= 900\n#include <new.cuh>\n#else\n"
@@ -194,6 +196,35 @@ def made_only(path: Path) -> bytes:
     text = masked(path)
     path.unlink()
     return text
+
+
+@pytest.mark.parametrize("kind", ["-ptx", "-cubin", "-fatbin", "-c"])
+def test_what_is_said_comes_as_often_and_in_the_order_as_without_us(world: World, kind: str) -> None:
+    world.write("src/k.cu", "#warning looked at\nstatic int nothing() { int y; return y; }\n" + PLAIN)
+    words = [kind, "-arch=sm_80", "src/k.cu", "-o", "k.out"]
+    done = subprocess.run(["nvcc", *words], cwd=world.root, env=world.env, capture_output=True, text=True, check=True)
+    for verdict in ("miss", "hit"):
+        call = world.call(*words)
+        assert (call.verdict, call.stdout, call.stderr) == (verdict, done.stdout, done.stderr)
+
+
+@pytest.mark.parametrize("kind", ["-ptx", "-cubin", "-fatbin"])
+def test_code_for_the_gpu_alone_needs_no_text_for_the_host(world: World, kind: str) -> None:
+    world.write("src/k.cu", "#ifndef __CUDA_ARCH__\n#error for the GPU alone\n#endif\n" + PLAIN)
+    words = (kind, "-arch=sm_80", "src/k.cu", "-o", "k.out")
+    expected = plain(world, world.root, *words)
+    assert [through(world, world.root, *words)[1] for _ in range(2)] == [expected, expected]
+    assert world.ended()["verdict"] == "hit"
+
+
+def test_a_source_without_device_code_is_kept(world: World) -> None:
+    words = ("-c", "-g", "with blank/h 1.cpp", "-o", "h.o")
+    for near, verdicts in ((2, ["miss", "hit"]), (5, ["miss", "hit"]), (2, ["hit"])):
+        world.write("with blank/near.cuh", f"#define NEAR {near}\n")
+        expected = plain(world, world.root, *words)
+        calls = [through(world, world.root, *words) for _ in verdicts]
+        assert [(call.verdict, made) for call, made in calls] == [(verdict, expected) for verdict in verdicts]
+        assert [call.stderr.count("[-Wcpp]") for call, _ in calls] == [1 for _ in verdicts]
 
 
 def test_verify_mode_agrees_with_nvcc(world: World) -> None:

@@ -100,14 +100,14 @@ def test_a_call_that_failed_says_what_is_wrong_with_the_source_under_it() -> Non
 
 def test_phases_with_long_names_have_their_figures_below_the_others() -> None:
     start = begun("1-1", T0)
-    names = ("cicc", "gcc (preprocessing for the cache)", "a tool whose name has no end, 日本 and all that")
+    names = ("cicc", "gcc (preprocessing for something)", "a tool whose name has no end, 日本 and all that")
     phases = tuple(e.Phase(name, "compute_80", 1.0, 27_000_000) for name in names)
     (row,) = ended_calls(run_of(FIRST, [start, over(start, phases=phases)]))
     lines = [cell.text for cell in explain_call(row, T0, words.SHEET)]
     table = [line for line in lines if "compute_80" in line and line.endswith(" M")]
     assert [f.cell_len(line.partition("compute_80")[0]) for line in table] == [34, 34, 34]
     assert {f.cell_len(line) for line in table} == {65}
-    assert table[1].startswith("gcc (preprocessing for the cache) compute_80")
+    assert table[1].startswith("gcc (preprocessing for something) compute_80")
 
 
 def test_a_reason_names_files_below_the_checkout_and_no_part_of_another_path() -> None:
