@@ -32,6 +32,7 @@ mod nvcc_place;
 mod nvcc_program;
 mod nvcc_read;
 mod nvcc_store;
+mod nvcc_text;
 mod nvcc_times;
 mod nvcc_tools;
 mod nvcc_watch;

@@ -188,10 +188,8 @@ impl Noted {
 
     /// Flags can be added: nobody sees them, and they say what they should.
     fn may_add(&self) -> bool {
-        let given = env::var_os("NVCC_APPEND_FLAGS").unwrap_or_default();
-        let is_odd = given.as_bytes().iter().any(|byte| b"\"\\".contains(byte));
         let is_silent = matches!(self.call.kind, Kind::Query | Kind::Preprocess | Kind::Depend);
-        !is_odd && !is_silent && !self.call.has("verbose")
+        !is_silent && !self.call.has("verbose") && flags_variable().is_some()
     }
 
     /// A file for how long the phases took, and its name for nvcc. None: it is not to be asked.
@@ -229,9 +227,16 @@ fn start(mut command: Command, tee: Option<&mut Tee>) -> i32 {
     child.id() as i32
 }
 
+/// The variable that flags can be added to: nvcc takes words apart at blanks that no quote is before. None: there is none.
+pub fn flags_variable() -> Option<&'static str> {
+    let is_plain = |name: &&str| !env::var_os(name).unwrap_or_default().as_bytes().iter().any(|byte| b"\"\\".contains(byte));
+    ["NVCC_APPEND_FLAGS", "NVCC_PREPEND_FLAGS"].into_iter().find(is_plain)
+}
+
 /// After the user's own.
 fn add_flags(command: &mut Command, pending: Option<&Pending>, times: Option<&(File, OsString)>) {
-    let mut flags = env::var_os("NVCC_APPEND_FLAGS").unwrap_or_default();
+    let Some(variable) = flags_variable() else { return };
+    let mut flags = env::var_os(variable).unwrap_or_default();
     let before = flags.len();
     flags.push(pending.map(Pending::flags).unwrap_or_default());
     if let Some((_, name)) = times {
@@ -240,6 +245,6 @@ fn add_flags(command: &mut Command, pending: Option<&Pending>, times: Option<&(F
     }
     if flags.len() > before {
         let from = if before == 0 { 1 } else { 0 }; // no blank before the first one
-        command.env("NVCC_APPEND_FLAGS", OsStr::from_bytes(&flags.as_bytes()[from..]));
+        command.env(variable, OsStr::from_bytes(&flags.as_bytes()[from..]));
     }
 }

@@ -6,6 +6,7 @@
 use crate::nvcc_args::Kind;
 use crate::nvcc_place::{find, find_all, Place};
 use crate::nvcc_read::Closure;
+use crate::nvcc_text::why_preprocessed_not_kept;
 use crate::nvcc_watch::Temporary;
 use std::collections::BTreeSet;
 use std::env;
@@ -42,6 +43,7 @@ pub struct Made<'a> {
 }
 
 /// What is in the texts that were preprocessed.
+#[derive(Default)]
 pub struct Scan {
     /// Name and size of each.
     pub texts: Vec<(String, u64)>,
@@ -49,16 +51,17 @@ pub struct Scan {
     pub entered: BTreeSet<Vec<u8>>,
     why_bound: Option<&'static str>,
     asks_for_name: bool,
+    /// Why what is made of them is not to be kept.
+    pub why_not_kept: Option<&'static str>,
 }
 
 impl Scan {
     pub fn of(temporaries: &[Temporary], place: &Place) -> Scan {
-        let mut scan =
-            Scan { texts: texts_of(temporaries), entered: BTreeSet::new(), why_bound: None, asks_for_name: false };
+        let mut scan = Scan { texts: texts_of(temporaries), ..Scan::default() };
         for file in temporaries.iter().filter(is_text) {
             match read_whole(&file.file) {
                 Ok(text) => scan.add(&text, place),
-                Err(_) => scan.why_bound = Some("what was preprocessed could not be read"),
+                Err(_) => scan.why_not_kept = Some("a part that could not be read"),
             }
         }
         scan
@@ -66,6 +69,7 @@ impl Scan {
 
     fn add(&mut self, text: &[u8], place: &Place) {
         self.entered.extend(entered(text));
+        self.why_not_kept = self.why_not_kept.or_else(|| why_preprocessed_not_kept(text));
         if find_all(text, place.base.as_os_str().as_bytes()).any(|at| !is_in_marker(text, at)) {
             self.why_bound = Some("its text holds a path");
         }

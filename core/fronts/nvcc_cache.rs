@@ -5,10 +5,10 @@
 
 use crate::digest::{Digest, Hasher};
 use crate::nvcc_ahead::Made;
+use crate::nvcc::flags_variable;
 use crate::nvcc_args::Call;
 use crate::nvcc_bind::{rename, source_name};
 use crate::nvcc_codec::{Reader, Writer};
-use crate::nvcc_closure::Questions;
 use crate::nvcc_files::Files;
 use crate::nvcc_keep::Early;
 use crate::nvcc_key::{plan, Plan};
@@ -18,6 +18,7 @@ use crate::nvcc_pending::Before;
 use crate::nvcc_read::OWN_TARGET;
 use crate::nvcc_program::{resolve, why_no_depfile};
 use crate::nvcc_store::{Note, Store};
+use crate::nvcc_text::Questions;
 use crate::nvcc_tools::Tools;
 use crate::nvcc_words::is_host_only;
 use crate::tee::{another, write_whole};
@@ -128,12 +129,9 @@ pub fn verifies() -> bool {
     env::var_os("DECK_NVCC_VERIFY").is_some_and(|value| value == "1")
 }
 
-/// `NVCC_APPEND_FLAGS` is parted by blanks, and has to end outside of quotes.
+/// Where variables part words at each blank.
 fn depfile_place(store: &Store) -> Option<PathBuf> {
-    let given = env::var_os("NVCC_APPEND_FLAGS").unwrap_or_default();
-    if given.as_bytes().iter().any(|byte| matches!(byte, b'"' | b'\\')) {
-        return None;
-    }
+    flags_variable()?;
     let temporary = env::var_os("TMPDIR").filter(|folder| !folder.is_empty()).unwrap_or("/tmp".into());
     let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/._+-".contains(byte);
     let is_good = |folder: &PathBuf| folder.as_os_str().as_bytes().iter().all(is_plain) && folder.is_absolute();
@@ -315,7 +313,7 @@ fn read_said(text: &[u8]) -> Option<(Said, Vec<u8>)> {
 /// What is asked for in this checkout.
 fn here(plan: &Plan) -> Digest {
     let mut hasher = Hasher::default();
-    hasher.add_part(b"files 2"); // another number where `Questions` finds other things in a text
+    hasher.add_part(b"files 3"); // another number where `Questions` finds other things in a text
     hasher.add_part(&plan.key);
     hasher.add_part(plan.place.base.as_os_str().as_bytes());
     hasher.end()

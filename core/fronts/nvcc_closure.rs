@@ -2,6 +2,7 @@
 
 use crate::digest::{Digest, Hasher};
 use crate::nvcc_place::{find, find_all, normal};
+use crate::nvcc_text::literal;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ffi::OsStr;
 use std::fs;
@@ -12,82 +13,6 @@ use std::rc::Rc;
 
 const MAX_NAMES: usize = 1 << 20;
 const MAX_FOLDERS: usize = 1 << 14;
-
-/// Why what was made of a text is not to be kept: it means something else each time, or reads what no depfile names.
-fn why_not_kept(text: &[u8]) -> Option<&'static str> {
-    const WORDS: [(&[u8], &str); 6] = [
-        (b"__DATE__", "__DATE__"), (b"__TIME__", "__TIME__"), (b"__TIMESTAMP__", "__TIMESTAMP__"),
-        (b"__has_embed", "__has_embed"), (b"incbin", ".incbin"), (b"GCC dependency", "#pragma GCC dependency"),
-    ];
-    let is_there = |word: &[u8]| find_all(text, word).next().is_some();
-    if let Some((_, name)) = WORDS.iter().find(|(word, _)| is_there(word)) {
-        return Some(name);
-    }
-    let is_embedding = |at: usize| text[..at].trim_ascii_end().ends_with(b"#") || text[..at].trim_ascii_end().ends_with(b"%:");
-    if find_all(text, b"embed").any(is_embedding) {
-        return Some("#embed");
-    }
-    let is_of_assembler = |at: usize| matches!(text[at + b".include".len()..].trim_ascii_start(), [b'"', ..] | [b'\\', b'"', ..]);
-    find_all(text, b".include").any(is_of_assembler).then_some(".include")
-}
-
-/// What a text asks of the file system while it is preprocessed.
-#[derive(PartialEq, Eq, Debug)]
-pub struct Questions {
-    /// That it asks for by `__has_include("x")`, or a macro that has such a name.
-    pub names: Vec<Vec<u8>>,
-    /// It also asks for what only a macro says.
-    pub is_hidden: bool,
-}
-
-impl Questions {
-    /// Err: why what was made of the text is not to be kept.
-    pub fn read(text: &[u8]) -> Result<Questions, &'static str> {
-        why_not_kept(text).map_or(Ok(()), Err)?;
-        Ok(Questions { names: asked_names(text), is_hidden: has_hidden_question(text) })
-    }
-}
-
-fn asked_names(text: &[u8]) -> Vec<Vec<u8>> {
-    questions(text).filter_map(|rest| literal(rest).map(<[u8]>::to_vec)).collect()
-}
-
-/// What stands behind each word that ends with `has_include` or `HAS_INCLUDE`, or goes on with `_next`.
-fn questions(text: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let ends = |at: usize| {
-        let rest = &text[at..];
-        rest.iter().position(|byte| !byte.is_ascii_alphanumeric() && *byte != b'_').map(|end| &rest[end..])
-    };
-    find_all(text, b"has_include").chain(find_all(text, b"HAS_INCLUDE")).filter_map(ends)
-}
-
-/// `("x/y.h")`, `(<x/y.h>)`: `x/y.h`.
-fn literal(rest: &[u8]) -> Option<&[u8]> {
-    let inner = rest.trim_ascii_start().strip_prefix(b"(")?.trim_ascii_start();
-    let end = match inner.first()? {
-        b'"' => b'"',
-        b'<' => b'>',
-        _ => return None,
-    };
-    let length = inner[1..].iter().position(|byte| *byte == end || *byte == b'\n')?;
-    Some(&inner[1..1 + length])
-}
-
-/// `__has_include` is asked for what only a macro says, and not by a macro that hands its own argument on under a name
-/// that tells so.
-fn has_hidden_question(text: &[u8]) -> bool {
-    find_all(text, b"__has_include").any(|at| {
-        let rest = &text[at + b"__has_include".len()..];
-        let rest = rest.strip_prefix(b"_next").unwrap_or(rest);
-        let is_asked = rest.trim_ascii_start().starts_with(b"(") && literal(rest).is_none();
-        let start = text[..at].iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
-        let line = text[start..at].to_ascii_lowercase();
-        let directive = line.trim_ascii_start().strip_prefix(b"#").unwrap_or_default();
-        let defined = directive.trim_ascii_start().strip_prefix(b"define");
-        let is_handed_on = defined.is_some_and(|line| find_all(line, b"has_include").next().is_some());
-        is_asked && !is_handed_on
-    })
-}
 
 /// What only the last step includes, for what cudafe++ and fatbinary write; the depfile does not name it. Source: nvcc 13.0.
 pub const HIDDEN: [&str; 2] = ["crt/host_runtime.h", "fatbinary_section.h"];

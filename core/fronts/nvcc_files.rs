@@ -1,8 +1,9 @@
 //! What files are made of, by content; a file whose *signature* is the one that its content was read under is not read again.
 
 use crate::digest::{of_bytes, of_file, ByName, Digest};
-use crate::nvcc_closure::{Probe, Questions};
+use crate::nvcc_closure::Probe;
 use crate::nvcc_store::Store;
+use crate::nvcc_text::Questions;
 use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::fs::{File, Metadata, OpenOptions};

@@ -88,6 +88,9 @@ impl Pending {
         let looked_ns = steady_now_ns();
         let (closure, scan) = self.closure(call, ended, &tools)?;
         outcome.inputs = Some(closure.own.clone());
+        if let Some(what) = scan.why_not_kept {
+            return Err(format!("what was preprocessed has {what}"));
+        }
         if !self.before.is_clock_good() {
             return Err("the clock was set".to_owned());
         }

@@ -46,6 +46,9 @@ impl Pending {
     /// What a depfile says where one was written; else what was preprocessed, as far as that was seen.
     pub fn included(&self, scan: &Scan, tools: &Tools) -> Result<Included, String> {
         const UNEXPECTED: &str = "the depfile is not as expected";
+        if self.own_depfile.is_none() && (tools.wanted.0 == 0 || scan.texts.len() < tools.wanted.0) {
+            return Err("what was preprocessed was not seen".to_owned());
+        }
         let asked = self.made.as_ref().map_or(&self.plan.depfile, |made| &made.depfile);
         let included = match (&self.own_depfile, asked) {
             (Some(path), _) => {
@@ -58,8 +61,7 @@ impl Pending {
                 let (files, rest) = read_depfile(&text, &self.plan.target).ok_or(UNEXPECTED)?;
                 Included { files, rest: rest.to_vec() }
             }
-            (None, None) if tools.wanted.0 > 0 && scan.texts.len() >= tools.wanted.0 => self.preprocessed(scan),
-            (None, None) => return Err("what was preprocessed was not seen".to_owned()),
+            (None, None) => self.preprocessed(scan),
         };
         match included.files[0] == self.plan.source.as_bytes() {
             true => Ok(included),

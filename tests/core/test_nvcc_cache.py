@@ -264,6 +264,18 @@ def test_the_gpus_that_a_call_sees_are_part_of_the_question(world: World) -> Non
         ("DURING mkdir early/lib; echo > early/lib/far.cuh", "early/lib may have changed"),
         ("DURING mv inc i; cp -rp i inc; rm -r i", "inc may have changed"),
         ("#if __has_include(NAMED)", "__has_include of a macro"), ("DURING : > k.none", ""),
+        ("int a = 1; \\  \n__TI\\\nME__", "__TIME__"),
+        ("what PASTED(__TI, ME__) becomes: \"09:05:59\"", "a date or a time"),
+        ('"Nov  1 2026"', "a date or a time"), ('"Sun Nov  1 09:05:59 2026"', "a date or a time"),
+        ('"9:05:59", "Nov 1st", "00:00:000"', ""), ("#pragma \t GCC\t dependency", "#pragma GCC dependency"),
+        ('__asm__ volatile (".inc"\n "bin x")', ".incbin"), ('asm(".in\\x63\\142in x")', ".incbin"),
+        ('asm(".INCLUDE x")', ".include"), ('asm(R"(.macro m)")', ".macro"),
+        ('asm("mov.u32 %0, %clock;" : "=r"(x))', ""),
+        ("#if __has_in\\\nclude(NAMED)", "__has_include of a macro"),
+        ('#if __has_include/* any */("x.h")', "__has_include of a macro"),
+        ("#define ASKS MY_HAS_INCLUDE", "__has_include of a macro"),
+        ("#if MY_HAS_INCLUDE(NAMED)", "__has_include of a macro"),
+        ("#define MY_HAS_INCLUDE(x) __has_include(x)", ""), ("#ifdef MY_HAS_INCLUDE", ""),
     ],
 )  # fmt: skip
 def test_what_could_be_wrong_later_is_not_kept(world: World, text: str, why: str) -> None:

@@ -18,7 +18,7 @@ from tests.fronts import own_fronts
 NVCC = """#!/bin/sh
 case $1 in --help) echo "--time <file name>"; exit;; esac
 printf '%s\\n' "$@" > args; env > env
-for word in $NVCC_APPEND_FLAGS; do case $word in --time=*) times=${word#--time=};; esac; done
+for word in $NVCC_PREPEND_FLAGS $NVCC_APPEND_FLAGS; do case $word in --time=*) times=${word#--time=};; esac; done
 p=${TMPDIR:-/tmp}/tmpxft_$(printf %08x $$)_00000000
 s=${STEM:-k}; check="k.cu ,  , $p-6_k.ptx  , $p-6_k.ptx , compute_80 , nvcc , 1.5 , ms"
 [ -z "$STEM" ] || check=  # where code is made of it, PTX is not checked
@@ -147,6 +147,15 @@ def test_words_and_environment_are_those_of_the_caller_but_for_what_asks_for_tim
     assert seen["NVCC_APPEND_FLAGS"].startswith("-lineinfo --time=/")
 
 
+def test_a_variable_with_quotes_stays_and_phases_are_told(world: World) -> None:
+    world.call("-c", "k.cu", NVCC_APPEND_FLAGS='-DA="a b"', NVCC_PREPEND_FLAGS="-lineinfo")
+    seen = dict(line.split("=", 1) for line in (world.folder / "src/env").read_text().splitlines())
+    assert (seen["NVCC_APPEND_FLAGS"], seen["NVCC_PREPEND_FLAGS"].startswith("-lineinfo --time=/")) == (
+        '-DA="a b"', True,
+    )  # fmt: skip
+    assert ["ptxas", "sm_80", 99.604] in world.ended()["times"]
+
+
 @pytest.mark.parametrize(
     ("words", "more"),
     [
@@ -157,7 +166,7 @@ def test_words_and_environment_are_those_of_the_caller_but_for_what_asks_for_tim
         (("-E", "k.cu"), {}),
         (("-M", "k.cu"), {}),
         (("--version",), {}),
-        (("-c", "k.cu"), {"NVCC_APPEND_FLAGS": '-DA="x'}),
+        (("-c", "k.cu"), {"NVCC_APPEND_FLAGS": '-DA="x', "NVCC_PREPEND_FLAGS": "-DB=\\"}),
         (("-c", "k.cu"), {"NVCC_APPEND_FLAGS": "--time=mine.csv"}),
         (("-c", "k.cu"), {"NVCC_PREPEND_FLAGS": "-v"}),
     ],
