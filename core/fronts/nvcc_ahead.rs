@@ -203,7 +203,7 @@ fn take_files(folder: &Path, plan: &Plan, asked_ns: u64) -> Option<(Said, i32)> 
         write_output(path, &fs::read(folder.join("depfile")).ok()?).ok()?;
     }
     let output = fs::read(folder.join(plan.output.file_name()?)).ok()?;
-    write_output(&plan.output, &output).ok()?;
+    plan.write(&output).ok()?;
     Some((said, 0))
 }
 

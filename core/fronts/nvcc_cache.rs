@@ -231,8 +231,7 @@ impl Pending {
             let text = [&self.plan.target[..], &found.depfile].concat();
             write_output(path, &text).map_err(|error| format!("{}: {error}", path.display()))?;
         }
-        let path = &self.plan.output;
-        write_output(path, &found.output).map_err(|error| format!("{}: {error}", path.display()))?;
+        self.plan.write(&found.output).map_err(|error| format!("{}: {error}", self.plan.output.display()))?;
         if self.files.has_news {
             self.files.remember_seen();
             write_signatures(&self.store, &self.plan, &self.files);
@@ -327,12 +326,13 @@ fn read_files(store: &Store, plan: &Plan) -> Files {
         let known = reader.list(|reader| {
             let name = OsString::from_vec(reader.owned()?);
             let (signature, digest) = (reader.signature()?, reader.digest()?);
-            let asked = reader.list(|reader| Some((reader.list(Reader::owned)?, reader.small()? == 1)))?;
+            let asked = reader.list(|reader| Some((reader.list(Reader::owned)?, reader.small()?)))?;
             Some((name, signature, digest, asked.into_iter().next()))
         })?;
         for (name, signature, digest, asked) in known {
-            if let Some((names, is_hidden)) = asked {
-                files.questions.insert(name.clone(), (digest, Rc::new(Questions { names, is_hidden })));
+            if let Some((names, marks)) = asked {
+                let questions = Questions { names, is_hidden: marks & 1 != 0, is_veiled: marks & 2 != 0 };
+                files.questions.insert(name.clone(), (digest, Rc::new(questions)));
             }
             files.remembered.insert(name, (signature, digest));
         }
@@ -352,7 +352,7 @@ pub fn write_signatures(store: &Store, plan: &Plan, files: &Files) {
         let asked = files.questions.get(*name).filter(|(of, _)| of == digest).map(|(_, questions)| questions);
         writer.list(&Vec::from_iter(asked), |writer, questions| {
             writer.list(&questions.names, |writer, name| writer.bytes(name));
-            writer.small(u32::from(questions.is_hidden));
+            writer.small(u32::from(questions.is_hidden) | u32::from(questions.is_veiled) << 1);
         });
     });
     store.put_note(Note::Signatures, &here(plan), &writer.text);

@@ -5,6 +5,7 @@
 use crate::digest::{Digest, Hasher};
 use crate::nvcc_args::{Call, Kind};
 use crate::nvcc_files::{read_small, Content};
+use crate::nvcc_output::{write_object, write_output};
 use crate::nvcc_place::Place;
 use crate::nvcc_words::{
     has_debug_information, has_device_debug, has_host_debug, has_lines, include_folders, is_for_this_processor, why_not,
@@ -12,6 +13,7 @@ use crate::nvcc_words::{
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::fs;
+use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -63,6 +65,14 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// Write what is made.
+    pub fn write(&self, content: &[u8]) -> io::Result<()> {
+        match self.kind {
+            Kind::Object | Kind::DeviceObject => write_object(&self.output, content),
+            _ => write_output(&self.output, content),
+        }
+    }
+
     /// What a file is told apart by.
     pub fn digest(&self, content: &Content) -> Digest {
         if !self.is_timed {

@@ -1,4 +1,4 @@
-//! Writes a file as nvcc would have written it.
+//! Writes a file as nvcc and its tools would have written it.
 
 use std::ffi::OsString;
 use std::fs::{self, File, Metadata, OpenOptions};
@@ -6,6 +6,20 @@ use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::process;
+
+/// As an assembler writes an object: a file that has something in it, and a link to one, goes first, and what is made has
+/// one name and is as any new file. Source: binutils 2.40.
+pub fn write_object(path: &Path, content: &[u8]) -> io::Result<()> {
+    let is_ordinary = path.symlink_metadata().is_ok_and(|old| old.is_file() || old.is_symlink());
+    let old = path.metadata().ok().filter(|old| is_ordinary && old.is_file() && old.len() > 0);
+    if old.as_ref().is_some_and(|old| old.mode() & 0o222 == 0) {
+        return Err(io::ErrorKind::PermissionDenied.into()); // not every assembler replaces it
+    }
+    if old.is_some() && replace(path, content, None).is_ok() {
+        return Ok(());
+    }
+    write_output(path, content)
+}
 
 /// Whole or not at all, where it is a file of its own or none yet; else in its place, as nvcc does it: through symbolic
 /// links, into pipes and devices, for all names of a file that has several.

@@ -18,6 +18,8 @@ use std::rc::Rc;
 
 const MAX_SOURCE_BYTES: u64 = 1 << 30;
 const MAX_DEPFILE_BYTES: u64 = 64 << 20;
+/// Ends of compiled headers.
+const COMPILED: [&[u8]; 2] = [b".gch", b".pch"];
 /// What the rule is for in the depfile that we ask the host compiler for.
 pub const OWN_TARGET: &str = "deck";
 
@@ -96,13 +98,29 @@ impl Pending {
         names.extend(self.names_asked_in(&paths, is_own)?);
         let parent = |file: &Vec<u8>| Path::new(OsStr::from_bytes(file)).parent().unwrap_or(Path::new("")).to_owned();
         let own_folders: Vec<PathBuf> = own.iter().map(parent).collect::<BTreeSet<_>>().into_iter().collect();
+        let compiled = self.compiled_headers(call, &files);
+        names.extend(compiled.iter().filter(|name| !name.starts_with(b"/")).cloned());
+        let files: Vec<Vec<u8>> = files.into_iter().chain(compiled).collect();
         let search = Search { cwd: &call.cwd, folders: &folders, own_folders: &own_folders, files: &files, names: &names };
         let mut probes = search.probes()?;
         probes.extend(tools.absent.iter().filter_map(|path| absent(path)));
         self.check_probes(&probes, &contents)?;
+        let is_compiled = |path: &PathBuf| COMPILED.iter().any(|end| path.as_os_str().as_bytes().ends_with(end));
+        if let Some(path) = probes.iter().flat_map(Probe::present).find(is_compiled) {
+            return Err(format!("{} may be taken in place of the header", path.display()));
+        }
         let has_absolute_names = files.iter().any(|file| self.plan.place.shorten(file) != *file);
         let own = own.iter().map(|file| self.plan.place.at(file)).collect();
         Ok(Closure { own, rest, probes, contents, has_absolute_names })
+    }
+
+    /// What the host compiler would take in place of a header: where it compiles by itself, of any; of those that the
+    /// command line has it include first, always (clang).
+    fn compiled_headers(&self, call: &Call, files: &[Vec<u8>]) -> Vec<Vec<u8>> {
+        let first = call.values("pre-include").into_iter().map(OsString::into_vec);
+        let others = files.iter().filter(|_| self.own_depfile.is_some()).cloned();
+        let headers: Vec<Vec<u8>> = first.chain(others).collect();
+        COMPILED.iter().flat_map(|end| headers.iter().map(move |name| [&name[..], end].concat())).collect()
     }
 
     /// What was read is still as it was when nvcc began.
@@ -139,6 +157,9 @@ impl Pending {
             let questions = self.files.questions(path, MAX_SOURCE_BYTES)?;
             if questions.is_hidden && is_own(path) {
                 return Err(format!("{} has __has_include of a macro", path.display()));
+            }
+            if questions.is_veiled && self.own_depfile.is_some() && is_own(path) {
+                return Err(format!("what macros make of {} is not seen", path.display()));
             }
             names.extend(questions.names.iter().cloned());
         }

@@ -11,6 +11,8 @@ pub struct Questions {
     pub names: Vec<Vec<u8>>,
     /// It also asks for what only a macro says, or in a way that is not understood.
     pub is_hidden: bool,
+    /// Macros can make words of it, or what is told to an assembler: those are seen in what is preprocessed alone.
+    pub is_veiled: bool,
 }
 
 impl Questions {
@@ -20,7 +22,8 @@ impl Questions {
         why_not_kept(&text).or_else(|| reads_of_assembler(&text)).map_or(Ok(()), Err)?;
         let names = questions(&text).filter_map(|(_, rest)| literal(rest).map(<[u8]>::to_vec)).collect();
         let is_hidden = questions(&text).any(|(at, rest)| is_hidden(&text, at, rest));
-        Ok(Questions { names, is_hidden })
+        let is_veiled = find(&text, b"##").is_some() || find(&text, b"%:%:").is_some() || has_asm_of_macros(&text);
+        Ok(Questions { names, is_hidden, is_veiled })
     }
 }
 
@@ -99,16 +102,22 @@ fn reads_of_assembler(text: &[u8]) -> Option<&'static str> {
         (b"incbin", ".incbin"), (b".include", ".include"), (b".macro", ".macro"), (b".irp", ".irp"), (b".altmacro", ".altmacro"),
     ];
     find_all(text, b"asm").find_map(|at| {
-        let code = joined(&text[at..]).to_ascii_lowercase();
+        let code = joined(&text[at..])?.0.to_ascii_lowercase();
         DIRECTIVES.iter().find(|(word, _)| find(&code, word).is_some()).map(|(_, name)| *name)
     })
 }
 
-/// The strings behind `asm volatile (`, one after another; empty: there are none.
-fn joined(text: &[u8]) -> Vec<u8> {
+/// An `asm` has something else than strings.
+fn has_asm_of_macros(text: &[u8]) -> bool {
+    find_all(text, b"asm").any(|at| !matches!(joined(&text[at..]), Some((_, [b')' | b':', ..]))))
+}
+
+/// The strings behind `asm volatile (`, one after another, and what stands behind them. None: there are none.
+fn joined(text: &[u8]) -> Option<(Vec<u8>, &[u8])> {
     let mut found = Vec::new();
     let is_before = |byte: &u8| byte.is_ascii_alphanumeric() || byte.is_ascii_whitespace() || matches!(byte, b'_' | b'(');
     let mut rest = &text[text.iter().take_while(|byte| is_before(byte)).count()..];
+    rest.starts_with(b"\"").then_some(())?;
     while let Some(inner) = rest.strip_prefix(b"\"") {
         let mut bytes = inner.iter();
         while let Some(byte) = bytes.next() {
@@ -120,7 +129,7 @@ fn joined(text: &[u8]) -> Vec<u8> {
         }
         rest = bytes.as_slice().trim_ascii_start();
     }
-    found
+    Some((found, rest))
 }
 
 /// The byte that an escape in a string stands for.

@@ -124,7 +124,8 @@ pub fn write_whole(to: &mut File, mut text: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// Where nobody reads any more, nobody writes any more either: as without us, the child gets a signal.
+/// Where nobody reads any more, nobody writes any more either: as without us, the child gets a signal. What cannot be
+/// written for another reason, as on a full disk, is lost, and the child goes on.
 fn copy(mut from: File, mut to: File, is_busy: &AtomicBool) -> Option<Vec<u8>> {
     let mut kept = Some(Vec::new());
     let mut piece = vec![0; PIECE];
@@ -138,7 +139,11 @@ fn copy(mut from: File, mut to: File, is_busy: &AtomicBool) -> Option<Vec<u8>> {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(_) => return None,
         };
-        write_whole(&mut to, &piece[..size]).ok()?;
+        match write_whole(&mut to, &piece[..size]) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return None,
+            Err(_) => kept = None,
+        }
         let has_room = kept.as_ref().is_some_and(|kept| kept.len() + size <= MAX_KEPT_BYTES);
         match &mut kept {
             Some(kept) if has_room => kept.extend_from_slice(&piece[..size]),

@@ -314,6 +314,36 @@ def test_of_a_source_without_device_code_the_host_compiler_says_what_it_read(wor
     )
 
 
+@pytest.mark.parametrize("text", ["#define JOIN(a, b) a ## b", "asm(CODE);", 'asm volatile ("nop" CODE);', "%:%:"])
+def test_what_macros_make_of_a_source_that_nobody_preprocesses_is_not_known(world: World, text: str) -> None:
+    world.write("src/k.cpp", f"{text}\n")
+    calls = [world.call("-c", "src/k.cpp", "-o", "k.o") for _ in range(2)]
+    assert {call.note["not_kept"] for call in calls} == {f"what macros make of {world.root}/src/k.cpp is not seen"}
+    calls = [world.call("-c", "-x", "cu", "src/k.cu", "-Iinc", "-o", "k.o") for _ in range(2)]
+    assert [call.verdict for call in calls] == ["miss", "hit"]
+
+
+def test_a_compiled_header_that_comes_is_a_miss_and_one_that_is_there_keeps_nothing(world: World) -> None:
+    world.write("src/k.cpp", '#include "near.cuh"\n')
+    words = {"source": ("-c", "src/k.cpp", "-o", "k.o"), "first": ("-c", "-Iinc", "-include", "first.h", "src/k.cu")}
+    world.write("first.h", "")
+    for name, place in (("source", "src/near.cuh.gch"), ("first", "first.h.pch")):
+        assert [world.call(*words[name]).verdict for _ in range(2)] == ["miss", "hit"]
+        compiled = world.write(place, "")
+        for _ in range(2):
+            call = world.call(*words[name])
+            assert (call.verdict, f"{place} may be taken in place" in call.why) == ("miss", True), call.why
+        compiled.unlink()
+        assert world.call(*words[name]).verdict == "hit"
+
+
+def test_where_what_is_printed_cannot_be_written_nvcc_goes_on(world: World) -> None:
+    world.write("src/k.cu", SOURCE + "WARN\n")
+    done = shell(world, "NVCC -c -Iinc src/k.cu -o k.o > /dev/full 2>&1")
+    assert (done.returncode, (world.root / "k.o").exists()) == (0, True)
+    assert world.ended()["not_kept"] == "what it prints goes to a terminal, or is too much"
+
+
 def test_a_failure_is_handed_on_each_time(world: World) -> None:
     world.write("src/k.cu", SOURCE + "FAIL\n")
     for count in (1, 2):
@@ -402,6 +432,28 @@ def test_outputs_are_written_as_nvcc_writes_them(world: World) -> None:
     assert sorted(path.name for path in world.root.iterdir()) == [
         ".git", "early", "inc", "k.ptx", "other name", "src", "target",
     ]  # fmt: skip
+
+
+def test_objects_are_written_as_an_assembler_writes_them(world: World) -> None:
+    words = ("-c", "-Iinc", "src/k.cu", "-o", "k.o")
+    world.call(*words)
+    out, other = world.root / "k.o", world.root / "other"
+    text = out.read_text()
+    other.write_text("old")
+    for prepare in (other.chmod, lambda _: os.link(other, out), lambda _: out.symlink_to(other)):
+        out.unlink(missing_ok=True)
+        prepare(0o755)
+        assert world.call(*words).verdict == "hit"
+        assert (other.read_text(), out.is_symlink(), out.stat().st_nlink, stat.S_IMODE(out.stat().st_mode)) == (
+            "old", False, 1, 0o644,
+        )  # fmt: skip
+    other.write_text("")
+    out.unlink()
+    out.symlink_to(other)
+    assert (world.call(*words).verdict, out.is_symlink(), made(other)) == ("hit", True, made(out))
+    assert other.read_text() == text
+    other.chmod(0o444)
+    assert world.call(*words).verdict == "miss", "not each assembler replaces what is read-only"
 
 
 def test_an_output_that_cannot_be_written_is_nvccs_matter(world: World) -> None:
