@@ -7,15 +7,14 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::process;
 
-/// As an assembler writes an object: a file that has something in it, and a link to one, goes first, and what is made has
-/// one name and is as any new file. Source: binutils 2.40.
+/// As an assembler writes an object: a file that has something in it goes first, and what is made has one name and is as
+/// any new file. Source: binutils 2.40. Err: also for a link or what is read-only, where assemblers differ.
 pub fn write_object(path: &Path, content: &[u8]) -> io::Result<()> {
-    let is_ordinary = path.symlink_metadata().is_ok_and(|old| old.is_file() || old.is_symlink());
-    let old = path.metadata().ok().filter(|old| is_ordinary && old.is_file() && old.len() > 0);
-    if old.as_ref().is_some_and(|old| old.mode() & 0o222 == 0) {
-        return Err(io::ErrorKind::PermissionDenied.into()); // not every assembler replaces it
+    let old = path.symlink_metadata().ok();
+    if old.as_ref().is_some_and(|old| old.is_symlink() || old.mode() & 0o222 == 0) {
+        return Err(io::ErrorKind::PermissionDenied.into());
     }
-    if old.is_some() && replace(path, content, None).is_ok() {
+    if old.is_some_and(|old| old.is_file() && old.len() > 0) && replace(path, content, None).is_ok() {
         return Ok(());
     }
     write_output(path, content)
