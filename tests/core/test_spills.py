@@ -57,6 +57,13 @@ def test_spills_of_functions_that_a_kernel_has_a_copy_of_are_its_own_too() -> No
     assert (told.spill_store_bytes, told.spill_load_bytes, told.called_spill_bytes) == (0, 0, 396)
 
 
+def test_the_stack_of_a_kernel_is_its_own_frame_where_a_cubin_adds_what_it_calls() -> None:
+    kernel = Kernel("k", "sm_90", 24, stack_bytes=88)
+    cubin = Cubin("sm_90", "", (kernel,), {"k": ("f",)}, {"k": b"1"}, (("k", 88), ("$k$f", 24)))
+    assert [one.stack_bytes for one in with_usage(cubin, parse_usage(_SPILLING.splitlines()), cubin)] == [64]
+    assert [one.stack_bytes for one in with_usage(cubin, (), cubin)] == [88]
+
+
 def test_whose_the_spills_of_functions_are_that_are_linked_later_is_not_known() -> None:
     kernel, plain = Kernel("k", "sm_90", 24, stack_bytes=64), Kernel("p", "sm_90", 8, stack_bytes=0)
     cubin = Cubin("sm_90", "", (kernel, plain), {}, {"k": b"1", "p": b"2"}, (("k", 64), ("f", 136)))

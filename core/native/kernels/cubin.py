@@ -4,9 +4,9 @@ Source: cubins of ptxas 11.8, 12.4 (ABI version 7) and 13.0 (8), each figure com
 
 * `.symtab`: a function whose `st_other` has bit 0x10 is an entry, its section is its code.
 * `.nv.info` (whole file) and `.nv.info.KERNEL`: records `format, attribute, …`; format 1: no value, 2: one byte, 3: two
-  bytes, 4: two bytes of size, then so many. 0x2f: symbol, registers. 0x11: symbol, stack frame. 0x12: symbol, stack of
-  it and what it calls. 0x4c: barriers; up to 12.4 bits 20 to 26 of the flags of the code's section. 0x05: most threads
-  a block (x, y, z); 0x10: threads a block.
+  bytes, 4: two bytes of size, then so many. 0x2f: symbol, registers. 0x11: symbol, stack frame, of a kernel with
+  functions of its own that of what it calls too. 0x12: symbol, stack of it and what it calls. 0x4c: barriers; up to
+  12.4 bits 20 to 26 of the flags of the code's section. 0x05: most threads a block (x, y, z); 0x10: threads a block.
 * `.nv.shared.KERNEL`: its size is the static shared memory. From sm_90 on it begins with 1 KiB of the
   system's, but in what is linked later.
 * `.nv.constantN.KERNEL`: constant banks; bank 0 holds the parameters.

@@ -51,7 +51,7 @@ def needs_ptxas(cubin: Cubin) -> bool:
 
 
 def with_usage(cubin: Cubin, usages: Iterable[Usage], again: Cubin) -> tuple[Kernel, ...]:
-    """Kernels of a cubin with spills and times.
+    """Kernels of a cubin with spills and times, and their own stack frame: a cubin may have what they call in it.
 
     Args:
         cubin: As nvcc made it.
@@ -74,6 +74,7 @@ def _told(kernel: Kernel, told: Kernel, own: Mapping[tuple[str, str], Kernel], c
     return kernel._replace(
         spill_store_bytes=told.spill_store_bytes,
         spill_load_bytes=told.spill_load_bytes,
+        stack_bytes=kernel.stack_bytes if told.stack_bytes is None else told.stack_bytes,
         compile_s=told.compile_s,
         called_spill_bytes=None if _is_linked_later(cubin) else spilled,
     )
