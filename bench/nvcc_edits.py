@@ -282,11 +282,13 @@ def _link_led_elsewhere(world: World) -> str:
 
 
 def _time_of_day_in_a_header(world: World) -> str:
-    """One of the project, or one that the environment has every call read."""
+    """One of the project, or one that the environment has every call read; in full, or pasted together."""
     name = world.dice.choice(("path/shared.cuh", "path/shared.cuh", "late/shared.cuh", "src/base.cuh"))
     path = f"{world.root(world.dice.choice(WORKTREES))}/{name}"
     macro = "BASE" if name.startswith("src") else "SHARED"
-    world.write(path, f"#define {macro} __TIME__[7] * {world.dice.randrange(3, 7)}\n")
+    moment = world.dice.choice(("__TIME__", f"{macro}_JOIN(__TI, ME__)", "__TI\\\nME__"))
+    text = f"#define {macro}_JOIN(a, b) a##b\n#define {macro} {moment}[7] * {world.dice.randrange(3, 7)}\n"
+    world.write(path, text)
     return path
 
 
