@@ -229,7 +229,8 @@ fn bound(key: &Digest, place: &Place) -> Digest {
     hasher.add_part(env::var_os("TMPDIR").unwrap_or_default().as_bytes());
     let identity = |path: &Path| fs::metadata(path).map(|found| (found.dev(), found.ino())).ok();
     let named = env::var_os("PWD").filter(|named| identity(Path::new(named)) == identity(&place.cwd));
-    hasher.add_part(named.unwrap_or_default().as_bytes()); // another one is not taken for the folder's name
+    // Another one is not taken for the folder's name.
+    hasher.add_part(named.as_deref().unwrap_or(place.cwd.as_os_str()).as_bytes());
     hasher.end()
 }
 

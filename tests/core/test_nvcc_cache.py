@@ -240,6 +240,16 @@ def test_what_is_not_understood_goes_by_with_a_reason(world: World, words: tuple
     assert not (world.store / "v1/manifests").exists()
 
 
+def test_a_folder_that_is_not_this_one_is_not_taken_for_its_name(world: World) -> None:
+    other = world.folder / "link"
+    other.symlink_to(world.root)
+    named = {"": "/", "again": str(world.root), "by a link": str(other), "without": ""}
+    verdicts = {}
+    for name, pwd in named.items():
+        verdicts[name] = world.call("-c", "-g", "-Iinc", "src/k.cu", "-o", "k.o", env={"PWD": pwd}).verdict
+    assert verdicts == {"": "miss", "again": "hit", "by a link": "miss", "without": "hit"}
+
+
 def test_the_gpus_that_a_call_sees_are_part_of_the_question(world: World) -> None:
     gpu, call = "/proc/driver/nvidia/gpus/0", "NVCC -c -arch=native -Iinc src/k.cu -o k.o"
     steps = (
