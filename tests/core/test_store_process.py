@@ -376,7 +376,14 @@ def _try(paths: Paths) -> StoreAddress | None:
         return None
 
 
-@pytest.mark.parametrize("content", [None, "", "[" * 5000, '{"port": 1, "token": "' + "a" * 48 + '", "pid": 1}'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        '{"port": 1, "token": "' + "a" * 48 + '", "pid": 1}',
+        *(pytest.param(one, marks=pytest.mark.long) for one in (None, "", "[" * 5000)),
+    ],
+    ids=("gone", "none", "empty", "deep"),
+)
 def test_a_store_whose_address_was_lost_is_found_again(
     paths: Paths, address: StoreAddress, content: str | None
 ) -> None:

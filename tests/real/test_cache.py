@@ -98,6 +98,7 @@ def test_a_second_agent_takes_what_the_first_compiled(deck: Deck) -> None:
     assert subprocess.run([folder / "target/debug/two"], capture_output=True, check=True).stdout == b"2\n"
 
 
+@pytest.mark.long
 def test_a_miss_is_told_with_the_input_that_differs(deck: Deck) -> None:
     folder, other = checkout(deck), checkout(deck, "other")
     build(deck, "ann", folder)
@@ -115,6 +116,7 @@ def test_a_miss_is_told_with_the_input_that_differs(deck: Deck) -> None:
     assert (one["reason"], one["detail"]) == ("flags", "-C opt-level=1 is new; -C debug-assertions=on is new")
 
 
+@pytest.mark.long
 def test_a_build_goes_on_where_its_server_was_killed(deck: Deck) -> None:
     folder = checkout(deck)
     build(deck, "ann", folder)
@@ -132,9 +134,10 @@ NO_RECORDS = (
 )  # fmt: skip
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "content",
-    [NO_RECORDS[0], *(pytest.param(one, marks=pytest.mark.long) for one in NO_RECORDS[1:])],
+    NO_RECORDS,
     ids=range(len(NO_RECORDS)),
 )
 def test_damaged_records_of_server_and_store_are_made_anew_and_leave_no_server_behind(deck: Deck, content: str) -> None:
@@ -159,6 +162,7 @@ def test_damaged_records_of_server_and_store_are_made_anew_and_leave_no_server_b
     assert not log.exists() or "Traceback" not in log.read_text()
 
 
+@pytest.mark.long
 def test_what_is_compiled_while_the_server_is_dead_is_told_as_that(deck: Deck) -> None:
     folder = checkout(deck)
     (folder / "one/build.rs").write_text(
@@ -174,6 +178,7 @@ def test_what_is_compiled_while_the_server_is_dead_is_told_as_that(deck: Deck) -
     assert subprocess.run([folder / "target/debug/two"], capture_output=True, check=True).stdout == b"2\n"
 
 
+@pytest.mark.long
 def test_a_build_goes_on_where_the_store_was_killed(deck: Deck) -> None:
     folder = checkout(deck)
     build(deck, "ann", folder)
@@ -401,6 +406,7 @@ def test_a_server_outlives_the_temporary_folder_and_the_checkout_that_it_was_sta
     assert server(deck, "ann")["pid"] == known["pid"]
 
 
+@pytest.mark.long
 def test_files_from_the_cache_can_be_read_whoever_compiled_them_with_whatever_umask(deck: Deck) -> None:
     folder = checkout(deck)
     for agent, mask in (("ann", 0o077), ("bob", 0o022)):

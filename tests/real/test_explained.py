@@ -78,6 +78,7 @@ def test_another_toolchain_is_named_as_the_reason(world: Explained, tmp_path: Pa
     assert found["low"][2].startswith("nightly-")
 
 
+@pytest.mark.long
 def test_two_cargos_at_once_add_up_to_what_their_server_counted(world: Explained, tmp_path: Path) -> None:
     here = workspace(tmp_path / "here")
     for turn in range(2):

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import pytest
+
 from tests.real.product import Deck, temporary_deck, until
 from tests.real.samples import write_files
 
@@ -63,6 +65,7 @@ def test_one_look_shows_a_build_without_an_engine(deck: Deck) -> None:
     assert seen(deck, root) == []
 
 
+@pytest.mark.long
 def test_an_engine_follows_it_to_its_end_and_knows_its_lock(deck: Deck) -> None:
     root, own = deck.folder + "/theirs", deck.folder + "/ours"
     write_files(own, {"Cargo.toml": MANIFEST.replace("slow", "own"), "src/lib.rs": "", "build.rs": SCRIPT})

@@ -47,7 +47,7 @@ printf '%s\\n' "$@" > "$file"
 """
 
 
-@pytest.mark.parametrize("way", ["", "linker", "arguments"])
+@pytest.mark.parametrize("way", ["", *(pytest.param(way, marks=pytest.mark.long) for way in ("linker", "arguments"))])
 def test_a_link_is_named_as_its_unit(deck: Deck, way: str) -> None:
     folder = deck.folder + "/work"
     write_files(folder, {

@@ -73,7 +73,8 @@ def stop(deck: Deck) -> None:
     deck.run("stop", "--kill", "a")
 
 
-@pytest.mark.parametrize("cut", [kill_rustc, pytest.param(kill_front_and_driver, marks=pytest.mark.long), stop])
+@pytest.mark.long
+@pytest.mark.parametrize("cut", [kill_rustc, kill_front_and_driver, stop])
 def test_a_link_that_was_cut_short_has_a_row_with_what_was_seen(deck: Deck, cut: Callable[[Deck], None]) -> None:
     run = start_link(deck)
     cut(deck)
@@ -82,6 +83,7 @@ def test_a_link_that_was_cut_short_has_a_row_with_what_was_seen(deck: Deck, cut:
     assert row["peak_bytes"] > _SIZE
 
 
+@pytest.mark.long
 def test_where_the_driver_is_killed_its_linker_is_not_forgotten(deck: Deck) -> None:
     start_link(deck)
     kill(below(front(deck)))

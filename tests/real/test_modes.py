@@ -56,6 +56,7 @@ def test_a_mode_reaches_rustc_and_its_copy_lies_beside_the_plain_one(deck: Deck,
     assert _compiled(subprocess.run(["cargo", "build"], cwd=ws, capture_output=True, text=True).stderr) == []
 
 
+@pytest.mark.long
 def test_what_chose_the_mode_is_on_record_and_a_restart_has_it_too(deck: Deck, ws: Path) -> None:
     (ws / "deck.toml").write_text('mode = "mine"\n[modes.mine]\ninherits = "dev"\nopt-level = 1\n')
     assert deck.run("build", "--agent", "a", cwd=str(ws)).returncode == 0
@@ -149,6 +150,7 @@ def test_check_fast_checks_what_differs_and_on_request_what_needs_it(deck: Deck,
     assert _rows(deck)["packages"]["by"] == "user"
 
 
+@pytest.mark.long
 def test_a_linker_of_ours_that_fails_is_named_and_the_next_build_goes_without(deck: Deck, ws: Path) -> None:
     folder = Path(deck.folder, "bin")
     folder.mkdir()
@@ -184,6 +186,7 @@ def test_a_program_that_dies_of_an_illegal_instruction_is_named(deck: Deck, ws: 
     assert "target-cpu=native" in finding["cost"]
 
 
+@pytest.mark.long
 def test_objects_for_this_processor_alone_are_kept_apart(deck: Deck, ws: Path) -> None:
     native = {"RUSTFLAGS": "-C target-cpu=native", "DECK_CACHE": "sccache"}
     for agent in ("a", "b"):

@@ -2,6 +2,8 @@
 
 import subprocess
 
+import pytest
+
 from tests.real.product import Deck
 from tests.real.samples import write_files
 
@@ -28,6 +30,7 @@ def test_after_a_plain_build_nothing_is_made_again(deck: Deck) -> None:
     assert made(deck) == ["Fresh", "Fresh"]
 
 
+@pytest.mark.long
 def test_after_a_first_build_of_ours_it_is_made_again_once(deck: Deck) -> None:
     write_files(deck.folder + "/app", FILES)
     assert made(deck)[0] == "Compiling"

@@ -66,6 +66,7 @@ def test_a_link_that_a_front_tells_is_not_told_twice(deck: Deck) -> None:
     assert len(ended) == 1
 
 
+@pytest.mark.long
 def test_a_link_of_make_is_seen(deck: Deck) -> None:
     folder = deck.folder + "/work"
     files = {f"f{n}.c": f"char v{n}[40000000] = {{1}};\n" for n in range(6)}  # compiled at once, linked in 0.3 s

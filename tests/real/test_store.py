@@ -77,6 +77,7 @@ def test_a_store_that_is_gone_does_not_fail_a_build(one: Builder, address: Store
     assert one.build()[:2] == (0, str(said))
 
 
+@pytest.mark.long
 def test_a_token_that_is_not_right_any_more_does_not_fail_a_build(paths: Paths, one: Builder) -> None:
     said = one.write(400)
     assert one.build()[:2] == (0, str(said))
@@ -85,6 +86,7 @@ def test_a_token_that_is_not_right_any_more_does_not_fail_a_build(paths: Paths, 
     assert {line["op"] for line in log_of(paths)[-3:]} == {"refused"}
 
 
+@pytest.mark.long
 def test_poisoned_objects_are_compiled_anew(paths: Paths, one: Builder) -> None:
     said = one.write(500)
     assert one.build()[:2] == (0, str(said))

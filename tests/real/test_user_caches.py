@@ -50,6 +50,7 @@ def test_a_run_has_the_figures_that_its_own_calls_made_the_server_count(deck: De
     assert told(deck, root, "one") == (Counter(), [])
 
 
+@pytest.mark.long
 def test_a_run_has_none_where_somebody_else_used_the_server_meanwhile(deck: Deck, root: str) -> None:
     with open(root + "/link0/build.rs", "w") as file:
         file.write(_ASKS_AS_WELL)

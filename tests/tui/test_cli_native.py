@@ -159,6 +159,7 @@ def test_a_script_that_was_changed_meanwhile_is_not_overwritten(
     assert "was changed meanwhile" in capsys.readouterr().err
 
 
+@pytest.mark.long
 def test_each_finding_is_proven_on_request(built: Callable[[str], Package], capsys: pytest.CaptureFixture[str]) -> None:
     built("file")
     _, found = printed(capsys, "stale", "--prove")
