@@ -70,15 +70,22 @@ def end(deck: Deck, run: str) -> None:
 
 
 @contextlib.contextmanager
+def begun(deck: Deck, root: str, *words: str, env: dict[str, str] | None = None) -> Iterator[Staged]:
+    """A detached build, from now on; it is stopped in the end."""
+    at = time.time()
+    run = start(deck, root, *words, env=env)
+    yield Staged(run, at)
+    end(deck, run)
+
+
+@contextlib.contextmanager
 def cpu_hog(deck: Deck, root: str) -> Iterator[Staged]:
     write_wide(root, _CORES + 2, 400)
     spin = "while True: pass"
     hogs = [subprocess.Popen([sys.executable, "-I", "-S", "-c", spin]) for _ in range(2 * _CORES)]
     try:
-        at = time.time()
-        run = start(deck, root, "build")
-        yield Staged(run, at)
-        end(deck, run)
+        with begun(deck, root, "build") as staged:
+            yield staged
     finally:
         for hog in hogs:
             hog.kill()
@@ -136,10 +143,8 @@ def held_lock(deck: Deck, root: str) -> Iterator[Staged]:
     os.makedirs(root + "/target/debug")
     with open(root + "/target/debug/.cargo-lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        at = time.time()
-        run = start(deck, root, "build")
-        yield Staged(run, at)
-        end(deck, run)
+        with begun(deck, root, "build") as staged:
+            yield staged
 
 
 @contextlib.contextmanager
@@ -157,10 +162,8 @@ def dead_cache(deck: Deck, root: str) -> Iterator[Staged]:
         deck.run("build", "--agent", "staged", cwd=root, env=env)
         write_wide(root, 2, 51)
         os.kill(server, signal.SIGSTOP)
-        at = time.time()
-        run = start(deck, root, "build", env=env)
-        yield Staged(run, at)
-        end(deck, run)
+        with begun(deck, root, "build", env=env) as staged:
+            yield staged
     finally:
         os.kill(server, signal.SIGKILL)
 
@@ -175,10 +178,8 @@ def silent_registry(deck: Deck, root: str) -> Iterator[Staged]:
         write_files(root, {"Cargo.toml": MANIFEST.format(name="asks") + dependency, "src/lib.rs": "",
                            ".cargo/config.toml": config})  # fmt: skip
         env = {"CARGO_HOME": root + "/home", "CARGO_NET_OFFLINE": "false"}
-        at = time.time()
-        run = start(deck, root, "build", env=env)
-        yield Staged(run, at)
-        end(deck, run)
+        with begun(deck, root, "build", env=env) as staged:
+            yield staged
 
 
 @contextlib.contextmanager
@@ -190,28 +191,22 @@ def one_crate(deck: Deck, root: str) -> Iterator[Staged]:
         files[f"{name}/Cargo.toml"] = MANIFEST.format(name=name) + '[dependencies]\nroot = { path = "../root" }\n'
         files[f"{name}/src/lib.rs"] = ""
     write_files(root, files)
-    at = time.time()
-    run = start(deck, root, "check")
-    yield Staged(run, at)
-    end(deck, run)
+    with begun(deck, root, "check") as staged:
+        yield staged
 
 
 @contextlib.contextmanager
 def few_jobs(deck: Deck, root: str) -> Iterator[Staged]:
     write_wide(root, 6, 500)
-    at = time.time()
-    run = start(deck, root, "build", "-j1")
-    yield Staged(run, at)
-    end(deck, run)
+    with begun(deck, root, "build", "-j1") as staged:
+        yield staged
 
 
 @contextlib.contextmanager
 def nothing_wrong(deck: Deck, root: str) -> Iterator[Staged]:
     os.makedirs(root)
-    at = time.time()
-    run = start(deck, root, "exec", "--", "sleep", "30")
-    yield Staged(run, at)
-    end(deck, run)
+    with begun(deck, root, "exec", "--", "sleep", "30") as staged:
+        yield staged
 
 
 SCCACHE: list[str] = []

@@ -47,24 +47,27 @@ pub fn rest(limit: Duration) {
 
 /// Wait until there is something to read, or nobody writes any more.
 pub fn wait_for_input(file: &impl AsRawFd) {
-    let mut files = [Poll { fd: file.as_raw_fd(), events: INPUT, found: 0 }];
-    unsafe { poll(files.as_mut_ptr(), files.len(), -1) };
+    ask(file, INPUT, -1);
 }
 
 /// How a pipe is now, at our end of it.
 pub fn look_at(file: &impl AsRawFd) -> Pipe {
-    let mut files = [Poll { fd: file.as_raw_fd(), events: INPUT, found: 0 }];
-    match unsafe { poll(files.as_mut_ptr(), files.len(), 0) } {
-        0 => Pipe::Empty,
-        1 if files[0].found & ENDED == 0 => Pipe::HasInput,
+    match ask(file, INPUT, 0) {
+        Some(0) => Pipe::Empty,
+        Some(found) if found & ENDED == 0 => Pipe::HasInput,
         _ => Pipe::Ended,
     }
 }
 
 /// Wait until a file takes more.
 pub fn wait_for_room(file: &impl AsRawFd) {
-    let mut files = [Poll { fd: file.as_raw_fd(), events: OUTPUT, found: 0 }];
-    unsafe { poll(files.as_mut_ptr(), files.len(), -1) };
+    ask(file, OUTPUT, -1);
+}
+
+/// What there is of one file. None: it cannot be asked.
+fn ask(file: &impl AsRawFd, events: i16, timeout_ms: i32) -> Option<i16> {
+    let mut files = [Poll { fd: file.as_raw_fd(), events, found: 0 }];
+    (unsafe { poll(files.as_mut_ptr(), files.len(), timeout_ms) } >= 0).then_some(files[0].found)
 }
 
 #[cfg(target_os = "linux")]

@@ -27,6 +27,7 @@ from tests.native_worlds import (
     fake_nvcc,
     prints,
 )
+from tests.real.samples import write_files
 
 
 class World(native_worlds.World):
@@ -267,9 +268,7 @@ def test_headers_that_a_linked_package_declares_are_covered(tmp_path: Path) -> N
         "app/build.rs": script, "app/src/main.rs": "fn main() {}\n",
         "app/kernels/k.cu": '#include "../../low/inc/low.cuh"\n',
     }  # fmt: skip
-    for name, text in files.items():
-        (top / name).parent.mkdir(parents=True, exist_ok=True)
-        (top / name).write_text(text)
+    write_files(str(top), files)
     subprocess.run(["cargo", "build", "-q", "--offline"], cwd=top, env=env, check=True)
     found = examine(Paths(str(tmp_path / "s"), str(tmp_path / "c")), Place(str(top), str(top / "target"), env))
     assert found.found == ()
@@ -296,9 +295,7 @@ def test_what_a_package_declares_counts_also_where_its_script_ran_last_for_build
         "app/build.rs": declaring(prints("kernels")), "app/src/main.rs": "fn main() {}\n",
         "app/kernels/k.cu": '#include "../../low/inc/low.cuh"\n',
     }  # fmt: skip
-    for name, text in files.items():
-        (top / name).parent.mkdir(parents=True, exist_ok=True)
-        (top / name).write_text(text)
+    write_files(str(top), files)
     subprocess.run(["cargo", "build", "-q", "--offline"], cwd=top, env=env, check=True)
     edit(top / "low/notes.txt", "the script that declares nothing runs again\n")
     subprocess.run(["cargo", "build", "-q", "--offline"], cwd=top, env=env, check=True)
